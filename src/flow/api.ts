@@ -1,0 +1,62 @@
+/**
+ * API knowledge as data. A row says what a call does to its receiver, its arguments or its result.
+ * Argument positions are 0-based; `'receiver'` is the value before the dot; `'result'` what the call returns.
+ */
+export type Operand = 'receiver' | 'result' | number;
+
+export type Effect =
+  /** The storage of the operand may move or be freed. `clear` empties without necessarily moving; `replace` swaps another value in. */
+  | { readonly kind: 'grow'; readonly target: Operand; readonly how: 'append' | 'resize' | 'reserve' | 'insert' | 'shrink' | 'clear' | 'remove' | 'replace' | 'rehash' | 'free' }
+  /** The result points into the operand. */
+  | { readonly kind: 'borrow'; readonly from: Operand; readonly as: 'raw-pointer' | 'reference' | 'slice' | 'iterator' | 'guard'; readonly element?: boolean }
+  /** The result is the operand, or points where the operand points (casts, as_ref, map, unwrap). */
+  | { readonly kind: 'pass'; readonly from: Operand }
+  /** As `borrow`/`pass`, but the compiler no longer checks the lifetime (transmute, from_raw_parts, slice::from_raw_parts). */
+  | { readonly kind: 'erase'; readonly from: Operand }
+  /** The result shares nothing with the operands (to_vec, clone, dup). */
+  | { readonly kind: 'copy'; readonly from: Operand }
+  /** The operand's storage is given back. `foreign`: by an allocator or owner outside this language. */
+  | { readonly kind: 'release'; readonly target: Operand; readonly by: string; readonly foreign?: boolean }
+  /** Ownership leaves the type system: the operand is not dropped (mem::forget, ManuallyDrop, Box::leak, into_raw). */
+  | { readonly kind: 'forget'; readonly target: Operand; readonly rawType?: string }
+  /** Ownership enters the type system from a raw pointer (Box::from_raw, Vec::from_raw_parts). */
+  | { readonly kind: 'adopt'; readonly from: Operand; readonly rawType: string }
+  /** Fresh storage, owned by the result. `foreign`: malloc family and C libraries. */
+  | { readonly kind: 'acquire'; readonly as: 'heap' | 'gc' | 'malloc' | 'foreign' | 'js'; readonly scanned?: boolean }
+  /** The closure or value runs on or moves to another thread. `scoped` threads are joined before the call returns. */
+  | { readonly kind: 'spawn'; readonly what: Operand; readonly on: 'thread' | 'pool' | 'task' | 'blocking-pool'; readonly scoped?: boolean }
+  /** The operand is called during the call only (map, for_each, with): a closure given to it does not escape. */
+  | { readonly kind: 'call-now'; readonly what: Operand }
+  /** The callee keeps the operand beyond the call (push into a collection is `store`; C registration is `retain`). */
+  | { readonly kind: 'store'; readonly what: Operand; readonly into: Operand }
+  | { readonly kind: 'retain'; readonly what: Operand; readonly by: string }
+  | { readonly kind: 'root'; readonly what: Operand }
+  | { readonly kind: 'unroot'; readonly what: Operand }
+  | { readonly kind: 'lock'; readonly target: Operand; readonly returnsGuard: boolean }
+  | { readonly kind: 'unlock'; readonly target: Operand }
+  | { readonly kind: 'drop'; readonly target: Operand }
+  /** Blocks until spawned work is done (join, recv, wait): what it waited for cannot outlive this point. */
+  | { readonly kind: 'wait' };
+
+export interface ApiRow {
+  /** Unique, kebab-case; fixtures name it to prove that it is hit. */
+  readonly id: string;
+  /**
+   * What the row matches: a method or property name (`push`), a path by its last segments (`Box::from_raw`,
+   * `slice::from_raw_parts`, `GC.addRoot`), a macro (`addr_of!`) or an assignment operator on a property (`.length=`).
+   */
+  readonly match:
+    | { readonly method: string }
+    | { readonly path: string }
+    | { readonly macro: string }
+    | { readonly assign: string };
+  /** Names of receiver types (heads, without arguments) the row is limited to; `[]`/absent means any. */
+  readonly receiver?: readonly string[];
+  /** When the receiver's type is not known: `apply` (the name is telling enough), `weak` (lower confidence), or `skip`. Default `weak` with `receiver`, else `apply`. */
+  readonly whenUnknown?: 'apply' | 'weak' | 'skip';
+  readonly effects: readonly Effect[];
+  /** The version of the library in which the hazard was fixed or the API appeared, when it matters. */
+  readonly since?: string;
+  readonly fixedIn?: string;
+  readonly note?: string;
+}

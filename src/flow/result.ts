@@ -1,0 +1,4 @@
+/** Replaced as the flow core grows; see docs/design.md. */
+export interface FunctionFlow {
+  readonly placeholder?: never;
+}

@@ -1,0 +1,40 @@
+/** A half-open range of UTF-16 code units in one file's text. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A 1-based line with a 1-based column counted in UTF-16 code units. */
+export interface Position {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** The text of one file under the unit's root. `path` is relative to the scan's base folder and uses `/`. */
+export interface SourceFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** Offsets (UTF-16) at which each line of `text` begins; entry 0 is 0. Lines end at `\n`, `\r\n` or a lone `\r`. */
+export function findLineStarts(text: string): Uint32Array {
+  const starts: number[] = [0];
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === 10) starts.push(i + 1);
+    else if (code === 13 && text.charCodeAt(i + 1) !== 10) starts.push(i + 1);
+  }
+  return Uint32Array.from(starts);
+}
+
+/** The position of a UTF-16 offset, given the line starts of its text; offsets past the end land on the last line. */
+export function positionAt(lineStarts: Uint32Array, offset: number): Position {
+  let low = 0;
+  let high = lineStarts.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if ((lineStarts[middle] ?? 0) <= offset) low = middle;
+    else high = middle - 1;
+  }
+  return { line: low + 1, column: offset - (lineStarts[low] ?? 0) + 1 };
+}

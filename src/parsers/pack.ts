@@ -1,0 +1,24 @@
+import type { FileIr, Language } from '../model/ir.js';
+import type { SourceFile } from '../model/source.js';
+import type { ApiRow } from '../flow/api.js';
+
+/** What the engine may ask of a language. */
+export interface LanguagePack {
+  readonly id: Language;
+  readonly name: string;
+  /** With the dot. */
+  readonly extensions: readonly string[];
+  readonly lineComment: string;
+  /** File name of the grammar in the grammar folder (`dist/grammars`). */
+  readonly grammar: string;
+  /** API knowledge as data. Every row must be hit by a fixture. */
+  readonly apis: readonly ApiRow[];
+  /** Names of the syntax facets that `lower` claims to see; each has a fixture in fixtures/facts/<pack>/<facet>.*. */
+  readonly facets: readonly string[];
+  /**
+   * Parses and lowers one file. Bodies of functions whose text does not match `wanted` are left out (`skipped`);
+   * without `wanted` every body is lowered. Never throws on bad syntax: a syntax error inside a function sets its
+   * `hasError`, drops its body and records a gap.
+   */
+  lower(file: SourceFile, wanted?: RegExp): FileIr;
+}

@@ -1,0 +1,55 @@
+import type { Confidence, Role, Severity } from '../model/finding.js';
+import type { FileIr, Language } from '../model/ir.js';
+import type { RuleMeta } from '../model/rule.js';
+import type { Span } from '../model/source.js';
+import type { UnitFacts } from '../facts/unit.js';
+
+/** The `{holes}` of a message template. */
+type Holes<T extends string> = T extends `${string}{${infer Hole}}${infer Rest}` ? Hole | Holes<Rest> : never;
+
+/** A place in a file by offsets (source files), or by 1-based line and column (manifests). */
+export type Anchor =
+  | { readonly file: FileIr; readonly span: Span }
+  | { readonly path: string; readonly line: number; readonly column?: number; readonly endColumn?: number };
+
+export type ReportStep = Anchor & { readonly role: Role; readonly note: string };
+
+export interface Report<Messages extends Readonly<Record<string, string>>, Id extends keyof Messages & string> {
+  readonly messageId: Id;
+  readonly data: { readonly [Hole in Holes<Messages[Id]>]: string | number };
+  /** Where the fix goes. */
+  readonly at: Anchor;
+  readonly steps: readonly ReportStep[];
+  readonly severity?: Severity;
+  readonly confidence?: Confidence;
+  readonly targets?: readonly string[];
+  readonly reachableFrom?: readonly { readonly rust: string; readonly js: string }[];
+  readonly fixedIn?: string;
+  /** What makes two findings of one rule in one file different, beside the text of the line (a name, a field). */
+  readonly key?: string;
+}
+
+export interface RuleContext<Messages extends Readonly<Record<string, string>>> {
+  readonly unit: UnitFacts;
+  /**
+   * Records a finding. The engine drops it when the primary location is not among the files that were asked for, lowers it
+   * to a note in tests, benches and examples, and refuses it inside a function with a syntax error.
+   */
+  report<Id extends keyof Messages & string>(report: Report<Messages, Id>): void;
+}
+
+export interface Rule<Messages extends Readonly<Record<string, string>> = Readonly<Record<string, string>>> {
+  readonly meta: RuleMeta<keyof Messages & string> & { readonly messages: Messages };
+  /**
+   * Byte-level pre-filter: a source file that contains none of these strings is never parsed for this rule, and a function
+   * without any of them is not lowered. Every bad fixture must contain one (a test checks it).
+   */
+  readonly tokens: Partial<Record<Language, readonly string[]>>;
+  /** Called once per unit. */
+  check(context: RuleContext<Messages>): void;
+}
+
+/** Ties a rule's messages to its reports: unknown message ids and missing holes do not compile. */
+export function defineRule<const Messages extends Readonly<Record<string, string>>>(rule: Rule<Messages>): Rule<Messages> {
+  return rule;
+}
