@@ -89,7 +89,9 @@ export type GapKind =
   | 'limit'
   | 'missing-dependency'
   | 'nothing-to-scan'
-  | 'not-run';
+  | 'not-run'
+  /** A defect of this tool: a rule threw. The exit code is 2. */
+  | 'internal';
 
 /** Something that was not seen. `message` is one sentence that names the thing and the mend. */
 export interface Gap {
