@@ -15,6 +15,8 @@ export interface LanguagePack {
   readonly apis: readonly ApiRow[];
   /** Names of the syntax facets that `lower` claims to see; each has a fixture in fixtures/facts/<pack>/<facet>.*. */
   readonly facets: readonly string[];
+  /** Loads the grammar once per process; `lower` may be called after it has resolved. Rejects when the grammar was not built. */
+  load(): Promise<void>;
   /**
    * Parses and lowers one file. Bodies of functions whose text does not match `wanted` are left out (`skipped`);
    * without `wanted` every body is lowered. Never throws on bad syntax: a syntax error inside a function sets its
