@@ -48,6 +48,8 @@ export interface Attribute {
   readonly span: Span;
   /** Set when the attribute was applied to a group or block further out (`@trusted:`), not on the item itself. */
   readonly inherited?: boolean;
+  /** Rust: the cfg expression under which `cfg_attr` applies this attribute; the `cfg_attr` itself is listed too. */
+  readonly condition?: string;
 }
 
 export type Modifier =
@@ -219,7 +221,7 @@ export interface Block {
 }
 
 export type Statement =
-  | { readonly kind: 'let'; readonly span: Span; readonly pattern: Pattern; readonly type?: TypeRef; readonly init?: Expr; readonly otherwise?: Block; readonly isStatic?: boolean; readonly modifiers: readonly Modifier[] }
+  | { readonly kind: 'let'; readonly span: Span; readonly pattern: Pattern; readonly type?: TypeRef; readonly init?: Expr; readonly otherwise?: Block; readonly isStatic?: boolean; readonly modifiers: readonly Modifier[]; /** cfg conditions on the statement itself; a conditional expression statement is an `if` with `isStatic`. */ readonly conditions?: readonly string[] }
   | { readonly kind: 'expression'; readonly span: Span; readonly expr: Expr }
   /** D `scope(exit|success|failure)`. */
   | { readonly kind: 'defer'; readonly span: Span; readonly when: 'exit' | 'success' | 'failure'; readonly body: Block }
