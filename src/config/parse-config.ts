@@ -1,0 +1,116 @@
+import * as v from 'valibot';
+import { nearestName } from '../catalog/nearest-name.js';
+import { UsageError } from '../model/usage-error.js';
+import { defaultConfig, type Config } from './config.js';
+import { DocumentError, readJson, type KeyPath, type PositionedDocument } from './positioned-json.js';
+import { configSchema, type ConfigFile } from './schema.js';
+
+/** The names under which a configuration is looked for in each folder, the first found wins. */
+export const configFileNames = ['lifetime-lint.config.json', 'lifetime-lint.config.toml', 'package.json'] as const;
+
+/** The key in `package.json`. */
+const packageKey = 'lifetime-lint';
+
+export interface ConfigText {
+  /** As messages should name it. */
+  readonly path: string;
+  readonly text: string;
+}
+
+/**
+ * Reads a configuration, filled up with defaults. Undefined when a `package.json` has no key of ours. Throws a
+ * `UsageError` that names the file and line of everything that is wrong, with the nearest valid name.
+ */
+export async function parseConfig(file: ConfigText, ruleIds: readonly string[]): Promise<Config | undefined> {
+  const document = await readDocument(file);
+  const isPackage = /(?:^|[/\\])package\.json$/u.test(file.path);
+  const prefix: KeyPath = isPackage ? [packageKey] : [];
+  const value = isPackage ? valueAt(document.value, packageKey) : document.value;
+  if (isPackage && value === undefined) return undefined;
+  const place = (path: KeyPath) => `${file.path}:${document.pointOf([...prefix, ...path]).line}`;
+
+  // A valibot object also accepts an array.
+  if (Array.isArray(value)) throw new UsageError(`${place([])}: the configuration must be an object.`);
+  const parsed = v.safeParse(configSchema, value);
+  const problems = parsed.success
+    ? findUnknownRules(parsed.output, ruleIds, place)
+    : parsed.issues.map((issue) => describeIssue(issue, place));
+  if (!parsed.success || problems.length > 0) throw new UsageError([...new Set(problems)].join('\n'));
+
+  const { $schema: _schema, ...written } = parsed.output;
+  return { ...defaultConfig, ...dropUndefined(written), source: file.path };
+}
+
+async function readDocument(file: ConfigText): Promise<PositionedDocument> {
+  try {
+    if (!file.path.endsWith('.toml')) return readJson(file.text);
+    const { readToml } = await import('./positioned-toml.js');
+    return readToml(file.text);
+  } catch (error) {
+    if (!(error instanceof DocumentError)) throw error;
+    const language = file.path.endsWith('.toml') ? 'TOML' : 'JSON';
+    throw new UsageError(`${file.path}:${error.line}:${error.column}: this is not valid ${language}: ${error.message}.`);
+  }
+}
+
+function findUnknownRules(config: ConfigFile, ruleIds: readonly string[], place: (path: KeyPath) => string): string[] {
+  const named: { readonly id: string; readonly path: KeyPath }[] = [
+    ...Object.keys(config.rules ?? {}).map((id) => ({ id, path: ['rules', id] })),
+    ...(config.suppress ?? []).map(({ id }, index) => ({ id, path: ['suppress', index, 'id'] })),
+  ];
+  return named
+    .filter(({ id }) => !ruleIds.includes(id))
+    .map(({ id, path }) => `${place(path)}: there is no rule '${id}'${suggest(id, ruleIds)}.`);
+}
+
+type Issue = v.InferIssue<typeof configSchema>;
+
+function describeIssue(issue: Issue, place: (path: KeyPath) => string): string {
+  const path: KeyPath = (issue.path ?? []).map(({ key }) => (typeof key === 'number' ? key : String(key)));
+  const name = path.at(-1);
+  const where = place(path);
+  if (path.length === 0) return `${where}: the configuration must be an object.`;
+  const key = typeof name === 'number' ? `item ${name + 1} of '${String(path.at(-2))}'` : `'${String(name)}'`;
+  if (issue.type === 'strict_object' && issue.expected === 'never') {
+    return `${where}: there is no key ${key}${suggest(String(name), keysAround(path))}.`;
+  }
+  if (issue.type === 'strict_object' && issue.received === 'undefined') {
+    return `${place(path.slice(0, -1))}: the key ${key} is missing.`;
+  }
+  if (issue.type === 'picklist') {
+    const choices = issue.expected.replace(/[()]/gu, '').split(' | ').map((choice) => choice.replaceAll('"', "'"));
+    const typed = typeof issue.input === 'string' ? issue.input : undefined;
+    const hint = typed === undefined ? '' : suggest(typed, choices.map((choice) => choice.replaceAll("'", '')));
+    return `${where}: ${key} must be ${joinChoices(choices)}, not ${issue.received.replaceAll('"', "'")}${hint}.`;
+  }
+  if (issue.type === 'min_length') return `${where}: ${key} must not be empty.`;
+  if (issue.type === 'regex') return `${where}: ${key} ${issue.message}, such as 'x86_64-pc-windows-msvc'.`;
+  const expected: Readonly<Record<string, string>> = { Array: 'an array', Object: 'an object', string: 'a string' };
+  return `${where}: ${key} must be ${expected[issue.expected ?? ''] ?? 'something else'}.`;
+}
+
+/** Valid keys of the object that holds the last key of `path`. */
+function keysAround(path: KeyPath): readonly string[] {
+  if (path.length === 1) return Object.keys(configSchema.entries);
+  return path[0] === 'suppress' ? ['id', 'path', 'reason'] : [];
+}
+
+function suggest(typed: string, known: readonly string[]): string {
+  const nearest = nearestName(typed, known);
+  return nearest === undefined ? '' : `; the nearest valid name is '${nearest}'`;
+}
+
+function joinChoices(choices: readonly string[]): string {
+  return choices.length < 2 ? choices.join('') : `${choices.slice(0, -1).join(', ')} or ${choices.at(-1) ?? ''}`;
+}
+
+function valueAt(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null ? Object.getOwnPropertyDescriptor(value, key)?.value : undefined;
+}
+
+type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+
+function dropUndefined<T extends object>(value: T): Defined<T> {
+  // Object.fromEntries loses the key types; only undefined values were removed.
+  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as Defined<T>;
+}
