@@ -1,0 +1,12 @@
+export const amplifierNames = [
+  "none",
+  "gc",
+  "guard-pages",
+  "glibc-tunables",
+  "malloc-check",
+  "sanitizer",
+  "valgrind",
+] as const;
+
+/** What makes a hidden bug show: see docs/dynamic.md for what each found and hid. */
+export type AmplifierName = (typeof amplifierNames)[number];
