@@ -49,7 +49,9 @@ export interface ApiRow {
     | { readonly method: string }
     | { readonly path: string }
     | { readonly macro: string }
-    | { readonly assign: string };
+    | { readonly assign: string }
+    /** The end of a free function's name (`_free`), when no path row fits; always weak. */
+    | { readonly suffix: string };
   /** Names of receiver types (heads, without arguments) the row is limited to; `[]`/absent means any. */
   readonly receiver?: readonly string[];
   /** When the receiver's type is not known: `apply` (the name is telling enough), `weak` (lower confidence), or `skip`. Default `weak` with `receiver`, else `apply`. */

@@ -1,4 +1,153 @@
-/** Replaced as the flow core grows; see docs/design.md. */
+import type { ApiRow } from './api.js';
+import type { Place } from './place.js';
+import type { Expr, TypeRef } from '../model/ir.js';
+import type { Span } from '../model/source.js';
+
+/** `raw` pointers and `erased` references are not checked by the compiler; `closure` is a captured environment. */
+export type PointerForm = 'reference' | 'raw' | 'slice' | 'iterator' | 'guard' | 'closure';
+
+/** A value that points into a place. One object per borrowing expression and target. */
+export interface Pointer {
+  readonly id: number;
+  readonly target: Place;
+  readonly form: PointerForm;
+  /** True when a cast, transmute or raw dereference took the lifetime away. */
+  readonly erased: boolean;
+  /** The borrowing expression. */
+  readonly site: Span;
+  /** The operation in the source: `as_ptr`, `&`, `.ptr`, `foreach (ref ..)`. */
+  readonly how: string;
+  readonly row?: ApiRow;
+  /** Locks held where the pointer was made. */
+  readonly locks: readonly LockScope[];
+  readonly context: Context;
+}
+
+export interface LockScope {
+  readonly span: Span;
+  readonly what: string;
+}
+
+/** On which thread or task the code runs, as far as the function shows. */
+export interface Context {
+  /** The closure or async block around the code, innermost first, with how it is run. */
+  readonly frames: readonly { readonly functionId: number; readonly run: 'spawned' | 'called' | 'stored' | 'async' | 'unknown'; readonly span: Span; readonly on?: string }[];
+  readonly inLoop: boolean;
+}
+
+export interface Invalidation {
+  readonly kind: 'grow' | 'release' | 'drop' | 'replace' | 'suspend' | 'unlock';
+  readonly place: Place;
+  readonly span: Span;
+  /** The operation: `push`, `free`, `end of scope`, `await`. */
+  readonly how: string;
+  readonly row?: ApiRow;
+  /** Set when a helper of the unit did it: the helper's name. */
+  readonly through?: string;
+}
+
+export type UseKind = 'deref' | 'argument' | 'method' | 'index' | 'field' | 'return' | 'store' | 'write' | 'release';
+
+/** A pointer used on a path on which its target was invalidated after the borrow. */
+export interface StaleUse {
+  readonly pointer: Pointer;
+  readonly invalidation: Invalidation;
+  readonly use: { readonly span: Span; readonly kind: UseKind; readonly what: string };
+  readonly context: Context;
+}
+
+/** A pointer that leaves the function, or is stored where it outlives the statement. */
+export interface Escape {
+  readonly pointer: Pointer;
+  readonly kind: 'return' | 'store' | 'collect' | 'argument' | 'spawn' | 'throw';
+  readonly span: Span;
+  /** Stores: where to. */
+  readonly into?: Place;
+  /** Arguments: the callee as written and the 0-based position. */
+  readonly callee?: string;
+  readonly index?: number;
+  readonly locks: readonly LockScope[];
+  readonly invalidations: readonly Invalidation[];
+  readonly context: Context;
+}
+
+export interface Growth {
+  readonly place: Place;
+  /** `Type.field` or `module::name`: the same for every function that grows it; absent for locals. */
+  readonly key?: string;
+  readonly span: Span;
+  readonly how: string;
+  readonly operation: 'append' | 'resize' | 'reserve' | 'insert' | 'shrink' | 'clear' | 'remove' | 'replace' | 'rehash' | 'free';
+  readonly row?: ApiRow;
+  readonly weak: boolean;
+  readonly through?: string;
+  readonly context: Context;
+}
+
+export interface Value {
+  /** What the expression denotes as an lvalue; several after joins. */
+  readonly places: readonly Place[];
+  readonly pointers: readonly Pointer[];
+  readonly type?: TypeRef;
+  /** A fresh value that is dropped at the end of the statement unless it is bound. */
+  readonly owned?: boolean;
+  /** Pointers whose storage this value frees when dropped (Box::from_raw). */
+  readonly adopts?: readonly Pointer[];
+  readonly closure?: number;
+  /** Single value of a constant or literal expression, as written. */
+  readonly literal?: string;
+}
+
+/** A call with evaluated operands, for rules that judge one call. */
+export interface CallSite {
+  readonly span: Span;
+  readonly expr: Expr;
+  /** `Vec::from_raw_parts`, or for methods the name only. */
+  readonly callee: string;
+  readonly method: boolean;
+  readonly receiver?: Value;
+  readonly args: readonly Value[];
+  readonly argSpans: readonly Span[];
+  readonly rows: readonly ApiRow[];
+  /** A function of the unit that it resolves to: file path and function id. */
+  readonly resolved?: { readonly path: string; readonly functionId: number };
+  readonly context: Context;
+  readonly locks: readonly LockScope[];
+}
+
+/** A read or write of a named place. */
+export interface Access {
+  readonly place: Place;
+  readonly span: Span;
+  readonly kind: UseKind | 'move' | 'borrow';
+  /** Method name or operator, when there is one. */
+  readonly what: string;
+  /** Suspension points that were passed before, in order. */
+  readonly suspended: readonly Span[];
+  readonly context: Context;
+}
+
+/** What a caller needs to know; places are rooted at parameters, `self` or globals only. */
+export interface Summary {
+  readonly returns: readonly { readonly target: Place; readonly form: PointerForm; readonly erased: boolean; readonly site: Span; readonly how: string }[];
+  readonly grows: readonly Growth[];
+  readonly releases: readonly { readonly place: Place; readonly span: Span; readonly how: string }[];
+  readonly stores: readonly { readonly param: number; readonly into: Place; readonly span: Span }[];
+  /** Parameters whose contents are read, with the first place. */
+  readonly reads: readonly { readonly param: number; readonly span: Span }[];
+}
+
+/** What the flow core found out about one function, closures and async blocks inside it included. */
 export interface FunctionFlow {
-  readonly placeholder?: never;
+  readonly pointers: readonly Pointer[];
+  readonly staleUses: readonly StaleUse[];
+  readonly escapes: readonly Escape[];
+  readonly growths: readonly Growth[];
+  readonly invalidations: readonly Invalidation[];
+  readonly calls: readonly CallSite[];
+  readonly accesses: readonly Access[];
+  readonly suspensions: readonly Span[];
+  readonly summary: Summary;
+  /** True when the analysis gave up (too deep or too large); nothing may be concluded from silence. */
+  readonly incomplete: boolean;
 }

@@ -1,0 +1,1550 @@
+import type { ApiIndex, Match } from './api-index.js';
+import type { ApiRow, Effect, Operand } from './api.js';
+import { containerOf, describePlace, extend, isElementOf, isWithin, placeKey, type Place, type Root } from './place.js';
+import type {
+  Access, CallSite, Context, Escape, FunctionFlow, Growth, Invalidation, LockScope, Pointer, PointerForm, StaleUse, Summary, UseKind, Value,
+} from './result.js';
+import { State } from './state.js';
+import { elementType, isGrowable, peel, unwrapped, type TypeOracle } from './types.js';
+import { builtinCallType, builtinMethodType, syntheticType } from './builtin-types.js';
+import type { Argument, Block, Expr, ExprOf, FileIr, FunctionIr, Pattern, Statement, TypeRef } from '../model/ir.js';
+import type { Span } from '../model/source.js';
+
+export interface FlowSettings {
+  readonly oracle: TypeOracle;
+  readonly apis: ApiIndex;
+  /** How many helpers deep summaries are followed from here. */
+  readonly depth: number;
+}
+
+const NOTHING: Value = { places: [], pointers: [] };
+/** Expressions nested deeper than this are not followed; the flow says `incomplete`. */
+const MAX_DEPTH = 300;
+const MAX_STEPS = 60_000;
+/** Methods that look at a pointer's address, not at what it points to. */
+const ADDRESS_ONLY = new Set(['is_null', 'addr', 'is_aligned', 'eq', 'ne', 'cmp', 'hash', 'fmt', 'to_bits', 'cast', 'cast_mut', 'cast_const', 'expose_provenance']);
+/** Adapters whose closure gets the receiver's content and whose result is what the closure returned. */
+const CONTENT_ADAPTERS = new Set(['map', 'map_or', 'map_or_else', 'and_then', 'then', 'filter_map', 'flat_map', 'for_each', 'inspect', 'is_some_and', 'is_ok_and', 'try_for_each', 'find_map', 'fold', 'any', 'all', 'filter', 'with', 'unwrap_or_else', 'or_else', 'map_err', 'ok_or_else', 'get_or_insert_with', 'get_or_init', 'call_once', 'each', 'tap']);
+
+/**
+ * Walks one function in evaluation order and records what points where, what invalidates it, and where it goes.
+ * Branches are joined by union and loop bodies walked twice, so a path that exists in the source is seen; infeasible
+ * combinations of branches can be seen too. Never throws on odd input; `incomplete` says when it stopped early.
+ */
+export function analyse(file: FileIr, fn: FunctionIr, settings: FlowSettings): FunctionFlow {
+  return new Analysis(file, fn, settings).run();
+}
+
+class Analysis {
+  private state = new State();
+  private readonly scopes: Map<string, Root>[] = [new Map()];
+  private readonly blockRoots: Root[][] = [];
+  private temps: Root[] = [];
+  private nextRoot = 1;
+  private nextPointer = 1;
+  private steps = 0;
+  private nesting = 0;
+  private incomplete = false;
+  private frames: Context['frames'] = [];
+  private loops = 0;
+  private readonly rootsBySite = new Map<string, Root>();
+  private readonly pointersBySite = new Map<string, Pointer>();
+  private readonly loopStack: { label: string | undefined; breaks: State[]; continues: State[]; values: Value[] }[] = [];
+  private readonly returnStack: { values: Value[]; functionId: number }[] = [];
+  private readonly inlined = new Set<number>();
+  private readonly functions: Map<number, FunctionIr>;
+
+  private readonly pointers: Pointer[] = [];
+  private readonly stale = new Map<string, StaleUse>();
+  private readonly escapes = new Map<string, Escape>();
+  private readonly growths = new Map<string, Growth>();
+  private readonly invalidations = new Map<string, Invalidation>();
+  private readonly calls = new Map<string, CallSite>();
+  private readonly accesses = new Map<string, Access>();
+  private readonly suspensions = new Map<number, Span>();
+  private readonly stores = new Map<string, { param: number; into: Place; span: Span }>();
+  private readonly releases = new Map<string, { place: Place; span: Span; how: string }>();
+
+  constructor(
+    private readonly file: FileIr,
+    private readonly fn: FunctionIr,
+    private readonly settings: FlowSettings,
+  ) {
+    this.functions = functionTable(file);
+  }
+
+  private get rust(): boolean {
+    return this.file.language === 'rust';
+  }
+
+  run(): FunctionFlow {
+    const { fn } = this;
+    if (fn.self) this.declare('self', { kind: 'self', name: this.rust ? 'self' : 'this', span: fn.self.span, byValue: fn.self.mode === 'value', declared: 'param', ...optionalType(fn.self.type ?? this.ownerType()) });
+    else if (fn.owner && !fn.isStatic && !this.rust) this.declare('self', { kind: 'self', name: 'this', span: fn.nameSpan, byValue: false, declared: 'implicit', ...optionalType(this.ownerType()) });
+    this.declareParams(fn);
+    if (fn.body) {
+      this.returnStack.push({ values: [], functionId: fn.id });
+      const result = this.block(fn.body, true);
+      if (this.state.alive && fn.body.result) this.leave(result, fn.body.result.span);
+      this.returnStack.pop();
+    }
+    return {
+      pointers: this.pointers,
+      staleUses: [...this.stale.values()],
+      escapes: [...this.escapes.values()],
+      growths: [...this.growths.values()],
+      invalidations: [...this.invalidations.values()],
+      calls: [...this.calls.values()],
+      accesses: [...this.accesses.values()],
+      suspensions: [...this.suspensions.values()],
+      summary: this.summary(),
+      incomplete: this.incomplete,
+    };
+  }
+
+  // --- declarations ----------------------------------------------------------------------------------------------------
+
+  private ownerType(): TypeRef | undefined {
+    return this.fn.owner ? syntheticType(this.fn.owner, this.fn.nameSpan) : undefined;
+  }
+
+  private declareParams(fn: FunctionIr): void {
+    fn.params.forEach((param, index) => {
+      const byValue = !param.modifiers.some((m) => m === 'ref' || m === 'out' || m === 'lazy') && param.type?.kind !== 'reference';
+      if (param.pattern && param.pattern.kind !== 'bind') {
+        this.bindPattern(param.pattern, { places: [], pointers: [], ...optionalType(param.type) }, 'param');
+        return;
+      }
+      if (!param.name) return;
+      this.declare(param.name, { kind: 'param', name: param.name, span: param.span, byValue, declared: 'param', index, ...optionalType(param.type) });
+    });
+  }
+
+  private makeRoot(seed: Omit<Root, 'id' | 'depth'>): Root {
+    // One root per declaring expression, so that walking a loop body twice does not make two owners out of one.
+    const key = `${seed.kind}:${seed.name}:${seed.span.start}:${seed.span.end}`;
+    const known = this.rootsBySite.get(key);
+    if (known) return known;
+    const root: Root = { ...seed, id: this.nextRoot++, depth: this.scopes.length - 1 };
+    this.rootsBySite.set(key, root);
+    return root;
+  }
+
+  private declare(name: string, seed: Omit<Root, 'id' | 'depth'>): Root {
+    const root = this.makeRoot(seed);
+    this.scopes.at(-1)?.set(name, root);
+    this.blockRoots.at(-1)?.push(root);
+    this.state.forget(root);
+    return root;
+  }
+
+  private lookup(name: string): Root | undefined {
+    for (let i = this.scopes.length - 1; i >= 0; i--) {
+      const root = this.scopes[i]?.get(name);
+      if (root) return root;
+    }
+    return undefined;
+  }
+
+  private context(): Context {
+    return { frames: this.frames, inLoop: this.loops > 0 };
+  }
+
+  // --- pointers --------------------------------------------------------------------------------------------------------
+
+  private borrow(target: Place, form: PointerForm, erased: boolean, site: Span, how: string, row?: ApiRow): Pointer {
+    const key = `${placeKey(target)}|${site.start}|${site.end}|${form}|${erased ? 1 : 0}`;
+    let pointer = this.pointersBySite.get(key);
+    if (!pointer) {
+      pointer = { id: this.nextPointer++, target, form, erased, site, how, locks: [...this.state.locks], context: this.context(), ...(row ? { row } : {}) };
+      this.pointersBySite.set(key, pointer);
+      this.pointers.push(pointer);
+    }
+    this.state.invalid.delete(pointer.id);
+    return pointer;
+  }
+
+  /** What a place of pointer type points to when nothing in the function says: one object per place. */
+  private implicitPointer(place: Place): Pointer {
+    const target = extend(place, '*');
+    const key = `implicit|${placeKey(target)}`;
+    let pointer = this.pointersBySite.get(key);
+    if (!pointer) {
+      pointer = { id: this.nextPointer++, target, form: 'raw', erased: true, site: place.root.span, how: 'declared', locks: [], context: this.context() };
+      this.pointersBySite.set(key, pointer);
+      this.pointers.push(pointer);
+    }
+    return pointer;
+  }
+
+  private isPointerType(type: TypeRef | undefined): boolean {
+    return type?.kind === 'pointer' || (type?.kind === 'path' && (type.name === 'NonNull' || type.name === 'AtomicPtr'));
+  }
+
+  private valueOf(place: Place, type: TypeRef | undefined): Value {
+    const stored = this.state.read(place);
+    if (stored) return { places: [place], pointers: stored.pointers, ...optionalType(stored.type ?? type), ...(stored.adopts ? { adopts: stored.adopts } : {}), ...(stored.closure !== undefined ? { closure: stored.closure } : {}), ...(stored.literal !== undefined ? { literal: stored.literal } : {}) };
+    if (this.isPointerType(type)) return { places: [place], pointers: [this.implicitPointer(place)], ...optionalType(type) };
+    return { places: [place], pointers: [], ...optionalType(type) };
+  }
+
+  /** The storage that a method on `value` works on: through references and pointers, else the places themselves. */
+  private subjects(value: Value): readonly Place[] {
+    const through = value.pointers.filter((p) => p.form !== 'closure').map((p) => p.target);
+    return through.length > 0 ? through : value.places;
+  }
+
+  private use(value: Value, span: Span, kind: UseKind, what: string): void {
+    for (const pointer of value.pointers) {
+      for (const invalidation of this.state.invalid.get(pointer.id) ?? []) {
+        const key = `${pointer.id}|${invalidation.kind}|${invalidation.span.start}|${span.start}`;
+        if (!this.stale.has(key)) this.stale.set(key, { pointer, invalidation, use: { span, kind, what }, context: this.context() });
+      }
+    }
+  }
+
+  private access(places: readonly Place[], span: Span, kind: Access['kind'], what: string): void {
+    for (const place of places) {
+      const key = `${placeKey(place)}|${span.start}|${kind}|${this.state.suspended.length > 0 ? 1 : 0}`;
+      if (!this.accesses.has(key)) this.accesses.set(key, { place, span, kind, what, suspended: [...this.state.suspended], context: this.context() });
+    }
+  }
+
+  private invalidate(kind: Invalidation['kind'], place: Place, span: Span, how: string, touches: (target: Place) => boolean, row?: ApiRow, through?: string): void {
+    const invalidation: Invalidation = { kind, place, span, how, ...(row ? { row } : {}), ...(through ? { through } : {}) };
+    let hit = false;
+    for (const pointer of this.pointers) {
+      if (!touches(pointer.target)) continue;
+      hit = true;
+      this.state.addInvalid(pointer.id, invalidation);
+    }
+    if (hit) this.invalidations.set(`${kind}|${placeKey(place)}|${span.start}`, invalidation);
+  }
+
+  private grow(places: readonly Place[], span: Span, operation: Growth['operation'], how: string, weak: boolean, row?: ApiRow, through?: string): void {
+    for (const place of places) {
+      const key = this.keyOf(place);
+      const id = `${placeKey(place)}|${span.start}|${operation}`;
+      if (!this.growths.has(id)) {
+        this.growths.set(id, { place, span, how, operation, weak, context: this.context(), ...(key ? { key } : {}), ...(row ? { row } : {}), ...(through ? { through } : {}) });
+      }
+      this.invalidate(operation === 'replace' ? 'replace' : 'grow', place, span, how, (target) => isElementOf(target, place), row, through);
+    }
+  }
+
+  private release(value: Value, span: Span, how: string, row?: ApiRow, through?: string): void {
+    let pointers = value.pointers.filter((p) => p.form !== 'closure');
+    if (pointers.length === 0) {
+      const place = value.places[0];
+      if (!place) return;
+      const pointer = this.implicitPointer(place);
+      this.state.write(place, { pointers: [pointer], ...optionalType(value.type) });
+      pointers = [pointer];
+    }
+    this.use({ ...value, pointers }, span, 'release', how);
+    for (const pointer of pointers) {
+      if (pointer.target.root.kind === 'param' || pointer.target.root.kind === 'self' || pointer.target.root.kind === 'global') {
+        this.releases.set(`${placeKey(pointer.target)}|${span.start}`, { place: pointer.target, span, how });
+      }
+      this.invalidate('release', pointer.target, span, how, (target) => isWithin(target, pointer.target), row, through);
+      // Releasing storage through the only pointer to a container's elements releases the container too.
+      const container = containerOf(pointer.target);
+      if (container && pointer.target.path.at(-1) === '[]') this.grow([container], span, 'free', how, false, row, through);
+    }
+  }
+
+  private drop(root: Root, span: Span, how: string): void {
+    if (this.state.moved.has(root.id)) return;
+    const stored = this.state.read({ root, path: [] });
+    for (const pointer of stored?.adopts ?? []) {
+      this.invalidate('release', pointer.target, span, how, (target) => isWithin(target, pointer.target));
+    }
+    if (root.type?.kind === 'reference' || root.type?.kind === 'pointer') {
+      this.invalidate('drop', { root, path: [] }, span, how, (target) => target.root.id === root.id && !target.path.includes('*'));
+      return;
+    }
+    this.invalidate('drop', { root, path: [] }, span, how, (target) => target.root.id === root.id && !target.path.includes('*'));
+  }
+
+  private dropTemps(from: number, span: Span): void {
+    while (this.temps.length > from) {
+      const temp = this.temps.pop();
+      if (temp && this.rust) this.drop(temp, { start: span.end, end: span.end }, 'end of the statement');
+    }
+  }
+
+  private makeTemp(span: Span, type: TypeRef | undefined): Root {
+    const root = this.makeRoot({ kind: 'temp', name: 'temporary', span, byValue: true, declared: 'implicit', ...optionalType(type) });
+    this.state.moved.delete(root.id);
+    if (!this.temps.includes(root)) this.temps.push(root);
+    return root;
+  }
+
+  /** The value as something to borrow from: its places, or a fresh temporary when the expression made a new value. */
+  private materialise(value: Value, span: Span): readonly Place[] {
+    if (value.places.length > 0 || value.pointers.length > 0) return this.subjects(value);
+    if (!value.owned) return [];
+    return [{ root: this.makeTemp(span, value.type), path: [] }];
+  }
+
+  /** Records that `value` leaves through a return of the innermost function or closure. */
+  private leave(value: Value, span: Span): void {
+    this.use(value, span, 'return', 'return');
+    this.escape(value, 'return', span);
+    this.returnStack.at(-1)?.values.push(value);
+    if (value.places.length > 0 && value.pointers.length === 0) this.moveOut(value);
+  }
+
+  private escape(value: Value, kind: Escape['kind'], span: Span, extra: { into?: Place; callee?: string; index?: number } = {}): void {
+    for (const pointer of value.pointers) {
+      const key = `${pointer.id}|${kind}|${span.start}|${extra.index ?? ''}`;
+      if (this.escapes.has(key)) continue;
+      this.escapes.set(key, { pointer, kind, span, locks: [...this.state.locks], invalidations: [...(this.state.invalid.get(pointer.id) ?? [])], context: this.context(), ...extra });
+    }
+  }
+
+  private moveOut(value: Value): void {
+    if (!this.rust) return;
+    for (const place of value.places) {
+      if (place.path.length > 0 || place.root.kind === 'self' || place.root.kind === 'global') continue;
+      if (place.root.type?.kind === 'reference' || place.root.type?.kind === 'pointer') continue;
+      this.state.moved.add(place.root.id);
+    }
+  }
+
+  private keyOf(place: Place): string | undefined {
+    return growthKey(place, this.settings.oracle, this.file.path);
+  }
+
+  // --- statements ------------------------------------------------------------------------------------------------------
+
+  private block(block: Block, isBody = false): Value {
+    this.scopes.push(new Map());
+    this.blockRoots.push([]);
+    const defers: Block[] = [];
+    for (const statement of block.statements) {
+      if (!this.state.alive) break;
+      this.statement(statement, defers);
+    }
+    let value: Value = NOTHING;
+    if (block.result && this.state.alive) {
+      value = this.expr(block.result);
+    }
+    if (this.state.alive) for (const body of defers.reverse()) this.block(body);
+    const end: Span = { start: Math.max(block.span.start, block.span.end - 1), end: block.span.end };
+    const roots = this.blockRoots.pop() ?? [];
+    if (this.rust && this.state.alive && !isBody) {
+      const kept = new Set(value.places.filter((p) => p.path.length === 0 && value.pointers.length === 0).map((p) => p.root.id));
+      for (const root of roots.reverse()) if (!kept.has(root.id)) this.drop(root, end, `end of the scope of '${root.name}'`);
+      // A local returned as the block's value is moved, its place is gone.
+      value = { ...value, places: value.places.filter((p) => !roots.includes(p.root)), ...(value.places.some((p) => roots.includes(p.root)) && value.pointers.length === 0 ? { owned: true } : {}) };
+    }
+    this.scopes.pop();
+    return value;
+  }
+
+
+  private statement(statement: Statement, defers: Block[]): void {
+    if (++this.steps > MAX_STEPS) {
+      this.incomplete = true;
+      this.state.alive = false;
+      return;
+    }
+    const mark = this.temps.length;
+    switch (statement.kind) {
+      case 'let': {
+        let value: Value = NOTHING;
+        if (statement.init) {
+          value = this.expr(statement.init);
+          if (statement.otherwise) {
+            const before = this.state.clone();
+            this.block(statement.otherwise);
+            this.state = before;
+          }
+          // `let r = &temporary;` keeps the temporary for the whole block.
+          if (this.rust && statement.init.kind === 'address') this.extendTemps(value, mark);
+        }
+        const type = statement.type ?? value.type;
+        this.bindPattern(statement.pattern, { ...value, ...optionalType(type) }, statement.isStatic ? 'static' : 'let', statement.modifiers.includes('ref'), statement.type);
+        break;
+      }
+      case 'expression': {
+        const value = this.expr(statement.expr);
+        if (value.adopts) for (const pointer of value.adopts) this.invalidate('release', pointer.target, statement.span, 'dropped at once', (t) => isWithin(t, pointer.target));
+        break;
+      }
+      case 'defer':
+        defers.push(statement.body);
+        break;
+      case 'try': {
+        const before = this.state.clone();
+        this.block(statement.body);
+        const after = this.state;
+        const ends: State[] = after.alive ? [after] : [];
+        const thrown = State.join([before, after.revived()]);
+        for (const c of statement.catches) {
+          this.state = thrown.clone();
+          this.block(c.body);
+          if (this.state.alive) ends.push(this.state);
+        }
+        this.state = ends.length > 0 ? State.join(ends) : after.dead();
+        if (statement.finally) this.block(statement.finally);
+        break;
+      }
+      case 'item':
+        break;
+    }
+    this.dropTemps(mark, statement.span);
+  }
+
+  private extendTemps(value: Value, mark: number): void {
+    const wanted = new Set(value.pointers.map((p) => p.target.root));
+    const kept = this.temps.slice(mark).filter((t) => wanted.has(t));
+    if (kept.length === 0) return;
+    this.temps = this.temps.filter((t, i) => i < mark || !wanted.has(t));
+    this.blockRoots.at(-1)?.push(...kept);
+  }
+
+  private bindPattern(pattern: Pattern, value: Value, declared: Root['declared'], byRef = false, annotated?: TypeRef): void {
+    switch (pattern.kind) {
+      case 'bind': {
+        const type = annotated ?? pattern.type ?? value.type;
+        const references = byRef || pattern.byRef;
+        const root = this.declare(pattern.name, { kind: 'local', name: pattern.name, span: pattern.span, byValue: !references, declared, ...optionalType(references ? value.type : type) });
+        if (references) {
+          const targets = this.subjects(value);
+          this.state.write({ root, path: [] }, { pointers: targets.map((t) => this.borrow(t, 'reference', false, pattern.span, declared === 'foreach' ? 'foreach (ref ..)' : 'ref binding')), ...optionalType(type) });
+        } else {
+          this.state.write({ root, path: [] }, { pointers: value.pointers, ...optionalType(type), ...(value.adopts ? { adopts: value.adopts } : {}), ...(value.closure !== undefined ? { closure: value.closure } : {}), ...(value.literal !== undefined ? { literal: value.literal } : {}) });
+          if (value.pointers.length === 0) {
+            this.copyFields(value.places, { root, path: [] });
+            this.moveOut(value);
+          }
+        }
+        if (pattern.sub) this.bindPattern(pattern.sub, value, declared);
+        return;
+      }
+      case 'parts': {
+        for (const part of pattern.parts) {
+          const wrapper = pattern.path.at(-1) === 'Some' || pattern.path.at(-1) === 'Ok' || pattern.path.at(-1) === 'Err';
+          if (wrapper) {
+            this.bindPattern(part.pattern, { ...value, ...optionalType(pattern.path.at(-1) === 'Err' ? undefined : unwrapped(peel(value.type) ?? value.type)) }, 'pattern');
+            continue;
+          }
+          const places = this.subjects(value).map((p) => extend(p, part.field));
+          const first = places[0];
+          const type = value.type?.kind === 'tuple' ? value.type.args[Number(part.field)] : this.fieldType(value.type, part.field);
+          const read = first ? this.valueOf(first, type) : NOTHING;
+          this.bindPattern(part.pattern, { places, pointers: read.pointers.length > 0 ? read.pointers : value.pointers, ...optionalType(type) }, 'pattern');
+        }
+        return;
+      }
+      case 'reference':
+        this.bindPattern(pattern.pattern, { ...value, ...optionalType(value.type?.kind === 'reference' ? value.type.element : value.type) }, declared);
+        return;
+      case 'alternatives':
+        for (const alternative of pattern.patterns) this.bindPattern(alternative, value, declared);
+        return;
+      case 'wildcard':
+      case 'literal':
+        return;
+    }
+  }
+
+  /** Struct values carry the pointers of their fields along when they are copied or moved. */
+  private copyFields(from: readonly Place[], to: Place): void {
+    for (const place of from) {
+      for (const [suffix, stored] of this.state.below(place)) this.state.write(extend(to, ...suffix), stored);
+    }
+  }
+
+  // --- expressions -----------------------------------------------------------------------------------------------------
+
+  private expr(expr: Expr): Value {
+    if (!this.state.alive) return NOTHING;
+    if (this.nesting >= MAX_DEPTH || ++this.steps > MAX_STEPS) {
+      this.incomplete = true;
+      return NOTHING;
+    }
+    this.nesting++;
+    const value = this.evaluate(expr);
+    this.nesting--;
+    return value;
+  }
+
+  private evaluate(expr: Expr): Value {
+    switch (expr.kind) {
+      case 'name':
+        return this.name(expr);
+      case 'field':
+        return this.field(expr);
+      case 'index': {
+        const base = this.expr(expr.base);
+        this.expr(expr.index);
+        this.use(base, expr.span, 'index', '[]');
+        this.access(this.subjects(base), expr.span, 'index', '[]');
+        const places = this.subjects(base).map((p) => (p.path.at(-1) === '[]' && this.isView(base) ? p : extend(p, '[]')));
+        const type = elementType(base.type);
+        const first = places[0];
+        const read = first ? this.valueOf(first, type) : NOTHING;
+        return { places, pointers: read.pointers, ...optionalType(type) };
+      }
+      case 'slice': {
+        const base = this.expr(expr.base);
+        if (expr.from) this.expr(expr.from);
+        if (expr.to) this.expr(expr.to);
+        this.use(base, expr.span, 'index', '[..]');
+        if (this.rust) return { places: this.subjects(base).map((p) => (p.path.at(-1) === '[]' ? p : extend(p, '[]'))), pointers: [], ...optionalType(base.type) };
+        const targets = base.pointers.length > 0 && this.isView(base) ? base.pointers.map((p) => p.target) : this.materialise(base, expr.base.span).map((p) => (p.path.at(-1) === '[]' ? p : extend(p, '[]')));
+        return { places: [], pointers: targets.map((t) => this.borrow(t, 'slice', false, expr.span, '[..]')), ...optionalType(base.type?.kind === 'static-array' && base.type.element ? { ...base.type, kind: 'slice' } : base.type) };
+      }
+      case 'deref': {
+        const base = this.expr(expr.base);
+        this.use(base, expr.span, 'deref', '*');
+        this.access(base.places, expr.span, 'deref', '*');
+        const places = base.pointers.length > 0 ? base.pointers.map((p) => p.target) : base.places.map((p) => extend(p, '*'));
+        const type = base.type?.kind === 'pointer' || base.type?.kind === 'reference' ? base.type.element : peel(base.type);
+        const first = places[0];
+        const read = first ? this.valueOf(first, type) : NOTHING;
+        return { places, pointers: read.pointers, ...optionalType(type) };
+      }
+      case 'address':
+        return this.address(expr);
+      case 'call':
+        return this.call(expr);
+      case 'method':
+        return this.methodCall(expr);
+      case 'macro': {
+        const values = expr.args.map((a) => this.expr(a));
+        values.forEach((v, i) => this.access(v.places, expr.args[i]?.span ?? expr.span, 'argument', `${expr.name}!`));
+        for (const { row } of this.settings.apis.macro(expr.name)) for (const effect of row.effects) this.applyEffect(effect, row, undefined, values, expr.args, expr.span, expr.name, false);
+        if (expr.name === 'vec' || expr.name === 'format') return { places: [], pointers: values.flatMap((v) => (expr.name === 'vec' ? v.pointers : [])), owned: true, type: syntheticType(expr.name === 'vec' ? 'Vec' : 'String', expr.span) };
+        if (/^(panic|unreachable|todo|unimplemented|bail)$/.test(expr.name)) this.state.alive = false;
+        return merged(values);
+      }
+      case 'literal':
+        return { places: [], pointers: [], literal: expr.text, ...(expr.type === 'string' ? { type: syntheticType('str', expr.span) } : {}) };
+      case 'binary': {
+        const left = this.expr(expr.left);
+        if (expr.operator === '&&' || expr.operator === '||') {
+          const skipped = this.state.clone();
+          this.expr(expr.right);
+          this.state = this.state.alive ? State.join([skipped, this.state]) : skipped;
+          return NOTHING;
+        }
+        const right = this.expr(expr.right);
+        if (/^(==|!=|<|>|<=|>=|is|!is|in|!in)$/.test(expr.operator)) {
+          if (expr.operator === 'in') return { places: [], pointers: this.subjects(right).map((p) => this.borrow(extend(p, '[]'), 'raw', false, expr.span, 'in')), ...optionalType(right.type?.element ? { ...right.type, kind: 'pointer', element: right.type.element } : undefined) };
+          return NOTHING;
+        }
+        // Pointer arithmetic keeps pointing into the same storage; concatenation makes a new array.
+        if (expr.operator === '+' || expr.operator === '-') return { places: [], pointers: [...left.pointers, ...right.pointers], ...optionalType(left.type) };
+        if (expr.operator === '~') return { places: [], pointers: [], owned: true, ...optionalType(left.type ?? right.type) };
+        return NOTHING;
+      }
+      case 'unary': {
+        const value = this.expr(expr.operand);
+        return expr.operator === '!' ? NOTHING : value;
+      }
+      case 'assign':
+        return this.assign(expr);
+      case 'cast': {
+        const value = this.expr(expr.value);
+        const erases = this.rust && (expr.type.kind === 'pointer' || expr.type.kind === 'reference');
+        const pointers = erases ? value.pointers.map((p) => (p.form === 'raw' ? p : this.borrow(p.target, 'raw', true, p.site, p.how, p.row))) : value.pointers;
+        return { places: pointers.length > 0 ? [] : value.places, pointers, type: expr.type, ...(value.owned ? { owned: true } : {}) };
+      }
+      case 'struct': {
+        const pointers: Pointer[] = [];
+        const adopts: Pointer[] = [];
+        for (const f of expr.fields) {
+          const value = this.expr(f.value);
+          pointers.push(...value.pointers);
+          if (value.adopts) adopts.push(...value.adopts);
+          if (value.pointers.length === 0) this.moveOut(value);
+        }
+        if (expr.base) pointers.push(...this.expr(expr.base).pointers);
+        return { places: [], pointers, type: expr.type, owned: pointers.length === 0, ...(adopts.length > 0 ? { adopts } : {}) };
+      }
+      case 'tuple': {
+        const values = expr.items.map((i) => this.expr(i));
+        return { ...merged(values), places: [] };
+      }
+      case 'array': {
+        const values = [...expr.items, ...(expr.keys ?? []), ...(expr.repeat ? [expr.repeat] : [])].map((i) => this.expr(i));
+        return { ...merged(values), places: [], owned: true };
+      }
+      case 'range':
+        if (expr.from) this.expr(expr.from);
+        if (expr.to) this.expr(expr.to);
+        return NOTHING;
+      case 'closure':
+        return this.closureValue(expr);
+      case 'block':
+        return this.blockExpr(expr);
+      case 'if':
+        return this.ifExpr(expr);
+      case 'let-condition': {
+        const value = this.expr(expr.value);
+        this.bindPattern(expr.pattern, value, 'pattern');
+        return NOTHING;
+      }
+      case 'match':
+        return this.matchExpr(expr);
+      case 'loop':
+        return this.loop(expr);
+      case 'return': {
+        const value = expr.value ? this.expr(expr.value) : NOTHING;
+        this.leave(value, expr.span);
+        this.state.alive = false;
+        return NOTHING;
+      }
+      case 'break': {
+        const value = expr.value ? this.expr(expr.value) : NOTHING;
+        const loop = this.findLoop(expr.label);
+        loop?.breaks.push(this.state.clone());
+        loop?.values.push(value);
+        this.state.alive = false;
+        return NOTHING;
+      }
+      case 'continue':
+        this.findLoop(expr.label)?.continues.push(this.state.clone());
+        this.state.alive = false;
+        return NOTHING;
+      case 'throw':
+        this.escape(this.expr(expr.value), 'throw', expr.span);
+        this.state.alive = false;
+        return NOTHING;
+      case 'await': {
+        const value = this.expr(expr.value);
+        this.suspend(expr.span);
+        return value;
+      }
+      case 'try': {
+        const value = this.expr(expr.value);
+        return { ...value, ...optionalType(unwrapped(value.type)) };
+      }
+      case 'new': {
+        const values = expr.args.map((a) => this.expr(a.value));
+                return { ...merged(values), places: [], owned: true, type: expr.type };
+      }
+      case 'unknown':
+        return merged(expr.children.map((c) => this.expr(c)));
+    }
+  }
+
+  /** Slices, iterators and raw element pointers already denote elements: indexing them stays in the same storage. */
+  private isView(value: Value): boolean {
+    return value.pointers.some((p) => p.target.path.at(-1) === '[]' && (p.form === 'slice' || p.form === 'raw' || p.form === 'iterator'));
+  }
+
+  private name(expr: ExprOf<'name'>): Value {
+    const first = expr.path[0];
+    if (first === undefined) return NOTHING;
+    if (expr.path.length === 1) {
+      const root = this.lookup(first);
+      if (root) return this.valueOf({ root, path: [] }, root.type);
+      if (!this.rust) {
+        const self = this.lookup('self');
+        const type = self ? this.fieldType(self.type, first) : undefined;
+        if (self && (type ?? this.hasField(self.type, first))) return this.valueOf({ root: self, path: [first] }, type);
+      }
+    }
+    const name = expr.path.at(-1) ?? first;
+    const global = this.settings.oracle.global(name, this.file.path);
+    if (global) {
+      const { decl } = global;
+      const root = this.makeRoot({ kind: 'global', name, span: decl.nameSpan, byValue: true, declared: 'static', ...optionalType(decl.type) });
+      return this.valueOf({ root, path: [] }, decl.type);
+    }
+    if (expr.path.length === 1 && /^[a-z_]/.test(first)) {
+      const root = this.makeRoot({ kind: 'unknown', name: first, span: { start: -1, end: -1 }, byValue: false, declared: 'implicit' });
+      return this.valueOf({ root, path: [] }, undefined);
+    }
+    return NOTHING;
+  }
+
+  private hasField(type: TypeRef | undefined, name: string): boolean {
+    const inner = peel(type);
+    return inner ? (this.settings.oracle.declaration(inner.name, this.file.path)?.fields.some((f) => f.name === name) ?? false) : false;
+  }
+
+  private fieldType(type: TypeRef | undefined, name: string): TypeRef | undefined {
+    return fieldTypeOf(type, name, this.settings.oracle, this.file.path);
+  }
+
+  private field(expr: ExprOf<'field'>): Value {
+    const base = this.expr(expr.base);
+    if (!this.rust) {
+      const matches = this.settings.apis.method(expr.name, base.type);
+      const known = this.hasField(base.type, expr.name);
+      if (matches.length > 0 && !known) return this.applyMatches(matches, base, [], [], expr, expr.name, true, undefined);
+    }
+    this.use(base, expr.span, 'field', `.${expr.name}`);
+    const through = this.subjects(base);
+    const places = through.map((p) => extend(p, expr.name));
+    const type = this.fieldType(base.type, expr.name);
+    const first = places[0];
+    const read = first ? this.valueOf(first, type) : NOTHING;
+    return { places, pointers: read.pointers, ...optionalType(read.type ?? type), ...(read.closure !== undefined ? { closure: read.closure } : {}) };
+  }
+
+  private address(expr: ExprOf<'address'>): Value {
+    const inner = expr.base;
+    if (inner.kind === 'deref') {
+      // `&*p`: whatever checked the lifetime of p's target is gone when p is raw.
+      const base = this.expr(inner.base);
+      this.use(base, expr.span, 'deref', '&*');
+      const targets = base.pointers.length > 0 ? base.pointers : [];
+      if (targets.length > 0) {
+        const pointers = targets.map((p) => this.borrow(p.target, expr.raw ? 'raw' : 'reference', p.form === 'raw' || p.erased, p.site, p.how, p.row));
+        return { places: [], pointers, ...optionalType(base.type?.element ? { ...base.type, kind: expr.raw ? 'pointer' : 'reference' } : base.type) };
+      }
+      const erased = base.type?.kind === 'pointer';
+      return { places: [], pointers: base.places.map((p) => this.borrow(extend(p, '*'), expr.raw ? 'raw' : 'reference', erased, expr.span, '&*')), ...optionalType(base.type) };
+    }
+    const value = this.expr(inner);
+    if (value.closure !== undefined && value.places.length === 0) return value;
+    const form: PointerForm = expr.raw || !this.rust ? 'raw' : 'reference';
+    let places = value.places;
+    if (places.length === 0 && value.pointers.length > 0) {
+      if (!this.rust) return value;
+      // `&call()` of something that points elsewhere: the pointer inside is what matters.
+      return value;
+    }
+    if (places.length === 0 && value.owned) places = [{ root: this.makeTemp(inner.span, value.type), path: [] }];
+    // A by-reference binding is its target: `&x` of a `ref x`.
+    if (!this.rust) {
+      places = places.flatMap((p) => {
+        const stored = p.path.length === 0 && !p.root.byValue ? this.state.read(p)?.pointers : undefined;
+        return stored && stored.length > 0 ? stored.map((s) => s.target) : [p];
+      });
+    }
+    this.access(places, expr.span, 'borrow', '&');
+    const how = expr.raw && this.rust ? 'addr_of!' : expr.mutable ? '&mut' : '&';
+    const type: TypeRef | undefined = value.type ? { kind: form === 'raw' ? 'pointer' : 'reference', text: `&${value.type.text}`, span: expr.span, name: '', path: [], args: [], element: value.type } : undefined;
+    return { places: [], pointers: places.map((p) => this.borrow(p, form, false, expr.span, how)), ...optionalType(type) };
+  }
+
+  private suspend(span: Span): void {
+    this.suspensions.set(span.start, span);
+    this.state.suspended.push(span);
+    const place: Place = { root: this.makeRoot({ kind: 'unknown', name: 'await', span, byValue: false, declared: 'implicit' }), path: [] };
+    this.invalidate('suspend', place, span, 'await', () => true);
+  }
+
+  private assign(expr: ExprOf<'assign'>): Value {
+    const value = this.expr(expr.value);
+    // `x.length = n` is an operation on x, not a store into a field.
+    if (!this.rust && expr.target.kind === 'field') {
+      const base = this.expr(expr.target.base);
+      const operator = `.${expr.target.name}=`;
+      const matches = this.hasField(base.type, expr.target.name) ? [] : this.settings.apis.assign(operator, base.type);
+      if (matches.length > 0) {
+        for (const { row, weak } of matches) for (const effect of row.effects) this.applyEffect(effect, row, base, [value], [expr.value], expr.span, operator, weak);
+        return NOTHING;
+      }
+    }
+    const target = this.expr(expr.target);
+    if (expr.operator !== '=') {
+      const matches = this.settings.apis.assign(expr.operator, target.type);
+      this.access(this.subjects(target), expr.span, 'write', expr.operator);
+      for (const { row, weak } of matches) {
+        for (const effect of row.effects) this.applyEffect(effect, row, target, [value], [expr.value], expr.span, expr.operator, weak);
+      }
+      if (matches.length > 0 && value.pointers.length > 0) {
+        const into = target.places[0];
+        if (into) this.escape(value, 'collect', expr.span, { into });
+      }
+      return NOTHING;
+    }
+    this.access(target.places, expr.span, 'write', '=');
+    for (const place of target.places) {
+      const previous = this.state.read(place);
+      const growable = isGrowable(this.typeAt(place) ?? previous?.type, this.file.language);
+      const selfAppend = expr.value.kind === 'binary' && expr.value.operator === '~';
+      if (growable === true || (this.rust && this.hasPointersInto(place))) {
+        this.grow([place], expr.span, 'replace', selfAppend ? '= .. ~' : '=', false);
+      }
+      if (this.outlives(place)) {
+        this.escape(value, 'store', expr.span, { into: place });
+        this.noteStores(value, place, expr.span);
+      }
+      if (previous?.adopts) for (const p of previous.adopts) this.invalidate('release', p.target, expr.span, 'overwritten', (t) => isWithin(t, p.target));
+      const single = target.places.length === 1 && !place.path.includes('[]');
+      this.state.write(place, { pointers: value.pointers, ...optionalType(value.type ?? previous?.type), ...(value.adopts ? { adopts: value.adopts } : {}), ...(value.closure !== undefined ? { closure: value.closure } : {}), ...(value.literal !== undefined ? { literal: value.literal } : {}) }, !single);
+      if (place.path.length === 0) this.state.moved.delete(place.root.id);
+    }
+    if (value.pointers.length === 0) {
+      for (const place of target.places) this.copyFields(value.places, place);
+      this.moveOut(value);
+    }
+    return NOTHING;
+  }
+
+  private typeAt(place: Place): TypeRef | undefined {
+    return typeOfPlace(place, this.settings.oracle, this.file.path);
+  }
+
+  private hasPointersInto(place: Place): boolean {
+    return this.pointers.some((p) => isElementOf(p.target, place));
+  }
+
+  /** Whether something stored there is still there when the function has returned. */
+  private outlives(place: Place): boolean {
+    const { root } = place;
+    if (root.kind === 'global' || root.declared === 'static') return true;
+    if (root.kind === 'self') return place.path.length > 0;
+    if (root.kind === 'param') return !root.byValue || place.path.includes('*') || (!this.rust && place.path.length > 0 && this.isReferenceType(root.type));
+    if (root.kind === 'unknown' || root.kind === 'captured') return place.path.length > 0 || !this.rust;
+    return place.path.includes('*');
+  }
+
+  private isReferenceType(type: TypeRef | undefined): boolean {
+    if (!type) return false;
+    if (type.kind === 'pointer' || type.kind === 'slice' || type.kind === 'reference') return true;
+    const kind = this.settings.oracle.declaration(type.name, this.file.path)?.kind;
+    return kind === 'class' || kind === 'interface';
+  }
+
+  private noteStores(value: Value, into: Place, span: Span): void {
+    for (const pointer of value.pointers) {
+      const { root } = pointer.target;
+      if (root.kind === 'param' && root.index !== undefined) this.stores.set(`${root.index}|${placeKey(into)}`, { param: root.index, into, span });
+    }
+    for (const place of value.places) {
+      if (place.root.kind === 'param' && place.root.index !== undefined) this.stores.set(`${place.root.index}|${placeKey(into)}`, { param: place.root.index, into, span });
+    }
+  }
+
+  // --- control flow ----------------------------------------------------------------------------------------------------
+
+  private blockExpr(expr: ExprOf<'block'>): Value {
+    const subject = expr.subject ? this.expr(expr.subject) : undefined;
+    const isLock = expr.flavour === 'synchronized';
+    if (isLock) {
+      const what = subject?.places[0] ? describePlace(subject.places[0]) : 'this';
+      this.state.locks.push({ span: expr.span, what });
+    }
+    const loop = expr.label ? { label: expr.label, breaks: [] as State[], continues: [] as State[], values: [] as Value[] } : undefined;
+    if (loop) this.loopStack.push(loop);
+    let value = this.block(expr.block);
+    if (loop) {
+      this.loopStack.pop();
+      const ends = this.state.alive ? [this.state, ...loop.breaks] : loop.breaks;
+      if (ends.length > 0) this.state = State.join(ends);
+      value = merged([value, ...loop.values]);
+    }
+    if (isLock) this.unlock(expr.span, (l) => l.span.start === expr.span.start);
+    return value;
+  }
+
+  private unlock(span: Span, which: (lock: LockScope) => boolean): void {
+    const gone = this.state.locks.filter(which);
+    if (gone.length === 0) return;
+    this.state.locks = this.state.locks.filter((l) => !which(l));
+    const end: Span = { start: Math.max(span.start, span.end - 1), end: span.end };
+    for (const pointer of this.pointers) {
+      if (!pointer.locks.some((l) => gone.includes(l) || gone.some((g) => g.span.start === l.span.start))) continue;
+      const invalidation: Invalidation = { kind: 'unlock', place: pointer.target, span: end, how: `unlock of '${gone[0]?.what ?? ''}'` };
+      this.state.addInvalid(pointer.id, invalidation);
+    }
+  }
+
+  private ifExpr(expr: ExprOf<'if'>): Value {
+    this.scopes.push(new Map());
+    const mark = this.temps.length;
+    this.expr(expr.condition);
+    if (!containsLet(expr.condition)) this.dropTemps(mark, expr.condition.span);
+    const before = this.state.clone();
+    const ends: State[] = [];
+    const then = this.branch(expr.then);
+    if (this.state.alive) ends.push(this.state);
+    this.state = before;
+    let otherwise: Value = NOTHING;
+    if (expr.else) {
+      otherwise = this.branch(expr.else);
+      if (this.state.alive) ends.push(this.state);
+    } else ends.push(this.state);
+    this.scopes.pop();
+    this.state = ends.length > 0 ? State.join(ends) : this.state.dead();
+    return merged([then, otherwise]);
+  }
+
+  /** Branches and arms are scopes of their own for temporaries. */
+  private branch(expr: Expr): Value {
+    const mark = this.temps.length;
+    const value = this.expr(expr);
+    this.dropTemps(mark, expr.span);
+    return value;
+  }
+
+  private matchExpr(expr: ExprOf<'match'>): Value {
+    const subject = this.expr(expr.scrutinee);
+    const before = this.state;
+    const ends: State[] = [];
+    const values: Value[] = [];
+    for (const arm of expr.arms) {
+      this.state = before.clone();
+      this.scopes.push(new Map());
+      this.blockRoots.push([]);
+      this.bindPattern(arm.pattern, subject, 'pattern');
+      if (arm.guard) this.expr(arm.guard);
+      values.push(this.branch(arm.body));
+      this.blockRoots.pop();
+      this.scopes.pop();
+      if (this.state.alive) ends.push(this.state);
+    }
+    if (expr.arms.length === 0) ends.push(before);
+    this.state = ends.length > 0 ? State.join(ends) : before.dead();
+    return merged(values);
+  }
+
+  private findLoop(label: string | undefined): { breaks: State[]; continues: State[]; values: Value[] } | undefined {
+    if (label) return this.loopStack.findLast((l) => l.label === label);
+    return this.loopStack.findLast((l) => l.label === undefined || !l.label.startsWith('block:'));
+  }
+
+  private loop(expr: ExprOf<'loop'>): Value {
+    this.scopes.push(new Map());
+    const defers: Block[] = [];
+    for (const s of expr.init ?? []) this.statement(s, defers);
+    const iterable = expr.iterable ? this.expr(expr.iterable) : undefined;
+    const loop = { label: expr.label, breaks: [] as State[], continues: [] as State[], values: [] as Value[] };
+    this.loopStack.push(loop);
+    this.loops++;
+    const exits: State[] = [];
+    const maySkip = expr.form === 'while' || expr.form === 'for' || expr.form === 'foreach';
+    if (maySkip && !expr.condition) exits.push(this.state.clone());
+    for (let round = 0; round < 2 && this.state.alive; round++) {
+      this.scopes.push(new Map());
+      if (expr.condition && expr.form !== 'do') {
+        const mark = this.temps.length;
+        this.expr(expr.condition);
+        if (!containsLet(expr.condition)) this.dropTemps(mark, expr.condition.span);
+        if (maySkip) exits.push(this.state.clone());
+      }
+      if (iterable && round > 0) this.use(iterable, expr.iterable?.span ?? expr.span, 'deref', 'next element');
+      this.bindLoop(expr, iterable);
+      this.block(expr.body);
+      this.scopes.pop();
+      const heads = [...(this.state.alive ? [this.state] : []), ...loop.continues.splice(0)];
+      if (heads.length === 0) {
+        this.state = this.state.dead();
+        break;
+      }
+      this.state = State.join(heads);
+      if (expr.condition && expr.form === 'do') this.expr(expr.condition);
+      if (expr.update) this.expr(expr.update);
+      if (expr.form !== 'loop') exits.push(this.state.clone());
+    }
+    this.loops--;
+    this.loopStack.pop();
+    this.scopes.pop();
+    const ends = [...exits, ...loop.breaks];
+    this.state = ends.length > 0 ? State.join(ends) : this.state.dead();
+    return merged(loop.values);
+  }
+
+  private bindLoop(expr: ExprOf<'loop'>, iterable: Value | undefined): void {
+    const bindings = expr.bindings ?? [];
+    bindings.forEach((binding, i) => {
+      const isElement = i === bindings.length - 1;
+      const source = iterable ?? NOTHING;
+      if (!isElement) {
+        this.bindPattern(binding.pattern, { places: [], pointers: [], ...optionalType(binding.type) }, 'foreach');
+        return;
+      }
+      const type = binding.type ?? elementType(source.type);
+      if (this.rust) {
+        const borrowed = source.pointers.length > 0;
+        const pointers = borrowed ? source.pointers.map((p) => this.borrow(p.target.path.at(-1) === '[]' ? p.target : extend(p.target, '[]'), 'reference', p.erased, expr.iterable?.span ?? expr.span, 'for')) : [];
+        this.bindPattern(binding.pattern, { places: [], pointers, ...optionalType(type) }, 'foreach');
+        return;
+      }
+      const elements = this.subjects(source).map((p) => (this.isView(source) ? p : extend(p, '[]')));
+      if (binding.byRef) this.bindPattern(binding.pattern, { places: elements, pointers: [], ...optionalType(type) }, 'foreach', true);
+      else this.bindPattern(binding.pattern, { places: [], pointers: elements.flatMap((p) => this.state.read(p)?.pointers ?? []), ...optionalType(type) }, 'foreach');
+    });
+  }
+
+  // --- closures --------------------------------------------------------------------------------------------------------
+
+  private closureValue(expr: ExprOf<'closure'>): Value {
+    const fn = this.functions.get(expr.functionId);
+    const pointers: Pointer[] = [];
+    if (fn?.body) {
+      const seen = new Set<string>();
+      for (const name of freeNames(fn.body, this.functions)) {
+        if (seen.has(name)) continue;
+        seen.add(name);
+        const root = this.lookup(name);
+        if (!root) continue;
+        const place: Place = { root, path: [] };
+        pointers.push(...(this.state.read(place)?.pointers ?? []));
+        if (!this.rust) pointers.push(this.borrow(place, 'closure', false, expr.span, `capture of '${name}'`));
+        else if (!fn.isMove && fn.kind === 'closure') pointers.push(this.borrow(place, 'closure', false, expr.span, `capture of '${name}'`));
+      }
+    }
+    if (fn?.kind === 'async-block') {
+      // An async block runs at its first poll; what it does is walked where it stands, its suspensions included.
+      this.runClosure(fn, [], 'async', expr.span);
+    }
+    return { places: [], pointers, closure: expr.functionId };
+  }
+
+  /** Walks a closure's body here and now, with its parameters bound to `args`; returns what it returns. */
+  private runClosure(fn: FunctionIr, args: readonly Value[], run: Context['frames'][number]['run'], span: Span, on?: string): Value {
+    if (!fn.body || this.inlined.has(fn.id) || this.inlined.size > 6) return NOTHING;
+    this.inlined.add(fn.id);
+    const frames = this.frames;
+    this.frames = [{ functionId: fn.id, run, span, ...(on ? { on } : {}) }, ...frames];
+    const before = this.state.clone();
+    const locks = this.state.locks;
+    if (run === 'spawned') this.state.locks = [];
+    const loops = this.loops;
+    if (run === 'spawned' || run === 'async') this.loops = 0;
+    const outerSuspended = this.state.suspended;
+    this.scopes.push(new Map());
+    this.blockRoots.push([]);
+    fn.params.forEach((param, i) => {
+      const given = args[i] ?? NOTHING;
+      const type = param.type ?? given.type;
+      if (param.pattern && param.pattern.kind !== 'bind') this.bindPattern(param.pattern, { ...given, ...optionalType(type) }, 'param');
+      else if (param.name) {
+        const byValue = !param.modifiers.includes('ref') && type !== undefined && type.kind !== 'reference' && given.pointers.length === 0 && (given.owned === true || param.type !== undefined);
+        const root = this.declare(param.name, { kind: 'param', name: param.name, span: param.span, byValue, declared: 'param', ...optionalType(type) });
+        if (given.pointers.length > 0) this.state.write({ root, path: [] }, { pointers: given.pointers, ...optionalType(type) });
+      }
+    });
+    this.returnStack.push({ values: [], functionId: fn.id });
+    const loopStack = this.loopStack.splice(0);
+    const mark = this.temps.length;
+    const result = this.block(fn.body, true);
+    if (this.state.alive && fn.body.result) this.leave(result, fn.body.result.span);
+    this.dropTemps(mark, fn.body.span);
+    this.loopStack.push(...loopStack);
+    const returned = this.returnStack.pop()?.values ?? [];
+    this.blockRoots.pop();
+    this.scopes.pop();
+    this.frames = frames;
+    this.loops = loops;
+    this.inlined.delete(fn.id);
+    const after = this.state;
+    after.alive = true;
+    // It may not have run, and a spawned one does not hold up or suspend its maker.
+    this.state = State.join([before, after]);
+    this.state.locks = locks;
+    if (run !== 'called') this.state.suspended = outerSuspended;
+    return { ...merged(returned), places: [] };
+  }
+
+  // --- calls -----------------------------------------------------------------------------------------------------------
+
+  private arguments(args: readonly Argument[]): { values: Value[]; exprs: Expr[] } {
+    const values: Value[] = [];
+    for (const a of args) values.push(this.expr(a.value));
+    return { values, exprs: args.map((a) => a.value) };
+  }
+
+  private call(expr: ExprOf<'call'>): Value {
+    const { callee } = expr;
+    if (callee.kind === 'closure') {
+      const { values } = this.arguments(expr.args);
+      const fn = this.functions.get(callee.functionId);
+      return fn ? this.runClosure(fn, values, 'called', expr.span) : NOTHING;
+    }
+    const path = callee.kind === 'name' ? callee.path : [];
+    const name = path.join('::');
+    if (path.length === 1) {
+      // A local that holds a closure.
+      const root = this.lookup(path[0] ?? '');
+      const closure = root ? this.state.read({ root, path: [] })?.closure : undefined;
+      const fn = closure !== undefined ? this.functions.get(closure) : undefined;
+      if (fn) {
+        const { values } = this.arguments(expr.args);
+        return this.runClosure(fn, values, 'called', expr.span);
+      }
+    }
+    const calleeValue = callee.kind === 'name' ? NOTHING : this.expr(callee);
+    const { values, exprs } = this.arguments(expr.args);
+    const matches = this.settings.apis.path(path);
+    const last = path.at(-1) ?? '';
+    const resolved = matches.length > 0 ? undefined : this.resolveCall(path);
+    this.recordCall(expr, name || describeCallee(callee), false, calleeValue.pointers.length > 0 ? calleeValue : undefined, values, exprs, matches, resolved);
+    this.passArguments(values, exprs, name || describeCallee(callee), expr.span, matches, resolved);
+    if (matches.length > 0) return this.applyMatches(matches, undefined, values, exprs, expr, name, false, callee.kind === 'name' ? callee.typeArgs : undefined);
+    if (resolved) return this.applySummary(resolved, undefined, values, expr.span, last, path.length > 1 ? path.at(-2) : undefined);
+    // `Some(x)`, `Wrapper(x)`, `Kind::Variant(x)`: a constructor holds what it is given.
+    if (/^[A-Z]/.test(last)) {
+      for (const value of values) if (value.pointers.length === 0) this.moveOut(value);
+      return { ...merged(values), places: [], owned: merged(values).pointers.length === 0, ...optionalType(last === 'Some' || last === 'Ok' ? values[0]?.type : syntheticType(path.length > 1 ? (path.at(-2) ?? last) : last, expr.span)) };
+    }
+    for (const value of values) if (value.pointers.length === 0) this.moveOut(value);
+    const type = builtinCallType(path, expr.span);
+    return { places: [], pointers: [], ...(type ? { type, owned: true } : {}) };
+  }
+
+  private methodCall(expr: ExprOf<'method'>): Value {
+    const dotted = dottedPath(expr.receiver);
+    const root = dotted?.[0];
+    // D: `GC.addRoot(p)`, `core.memory.GC.free(p)`, `Mallocator.instance.deallocate(b)` are calls by path.
+    if (!this.rust && dotted && root !== undefined && !this.lookup(root) && !this.hasField(this.lookup('self')?.type, root)) {
+      const path = [...dotted, expr.method];
+      const matches = this.settings.apis.path(path).filter((m) => !('suffix' in m.row.match));
+      if (matches.length > 0) {
+        const { values, exprs } = this.arguments(expr.args);
+        this.recordCall(expr, path.join('.'), false, undefined, values, exprs, matches, undefined);
+        this.passArguments(values, exprs, path.join('.'), expr.span, matches, undefined);
+        return this.applyMatches(matches, undefined, values, exprs, expr, path.join('.'), false, expr.typeArgs);
+      }
+    }
+    const receiver = this.expr(expr.receiver);
+    const { values, exprs } = this.arguments(expr.args);
+    const matches = this.settings.apis.method(expr.method, receiver.type);
+    const resolved = this.resolveMethod(receiver, expr.method);
+    // A method that the unit declares on a known type says more than a name in a table.
+    const effective = resolved && matches.every((m) => m.weak || !m.row.receiver?.length) ? [] : matches;
+    if (!ADDRESS_ONLY.has(expr.method)) {
+      const passes = effective.some((m) => m.row.effects.some((e) => e.kind === 'pass' || e.kind === 'borrow' || e.kind === 'erase'));
+      if (!passes || this.rust) this.use(receiver, expr.span, passes ? 'field' : 'method', `.${expr.method}()`);
+      this.access(receiver.places.length > 0 ? receiver.places : this.subjects(receiver), expr.span, 'method', expr.method);
+    }
+    this.recordCall(expr, expr.method, true, receiver, values, exprs, effective, resolved);
+    this.passArguments(values, exprs, expr.method, expr.span, effective, resolved);
+    // UFCS: `p.free()` is `free(p)`.
+    if (effective.length === 0 && !resolved && !this.rust) {
+      const ufcs = this.settings.apis.path([expr.method]);
+      if (ufcs.length > 0) return this.applyMatches(ufcs, undefined, [receiver, ...values], [expr.receiver, ...exprs], expr, expr.method, false, expr.typeArgs);
+    }
+    if (effective.length > 0) return this.applyMatches(effective, receiver, values, exprs, expr, expr.method, true, expr.typeArgs);
+    if (resolved) return this.applySummary(resolved, receiver, values, expr.span, expr.method, peel(receiver.type)?.name);
+    return this.unknownMethod(expr, receiver, values, exprs);
+  }
+
+  /** A method that no table and no declaration explains: closures may run, pointers inside wrappers stay reachable. */
+  private unknownMethod(expr: ExprOf<'method'>, receiver: Value, values: readonly Value[], exprs: readonly Expr[]): Value {
+    const results = this.runClosureArguments(values, exprs, receiver, expr.method, 'unknown');
+    const type = builtinMethodType(expr.method, receiver.type, expr.span);
+    return { places: [], pointers: results.flatMap((r) => r.pointers), ...optionalType(type) };
+  }
+
+  private runClosureArguments(values: readonly Value[], exprs: readonly Expr[], receiver: Value | undefined, method: string, run: 'called' | 'unknown'): Value[] {
+    const results: Value[] = [];
+    values.forEach((value, i) => {
+      if (value.closure === undefined) return;
+      const fn = this.functions.get(value.closure);
+      const span = exprs[i]?.span;
+      if (!fn || fn.kind === 'async-block' || !span) return;
+      const adapter = receiver !== undefined && CONTENT_ADAPTERS.has(method);
+      const content: Value | undefined = adapter && receiver ? { places: [], pointers: receiver.pointers, ...optionalType(unwrapped(receiver.type)), ...(this.isOwnedContent(receiver) ? { owned: true } : {}) } : undefined;
+      const args = content ? fn.params.map((_, k) => (k === fn.params.length - 1 || method !== 'fold' ? content : NOTHING)) : [];
+      results.push(this.runClosure(fn, args, adapter ? 'called' : run, span));
+    });
+    return results;
+  }
+
+  /** Whether an adapter's closure gets the content by value: the Option is consumed, not borrowed. */
+  private isOwnedContent(receiver: Value): boolean {
+    if (receiver.pointers.length > 0 || !receiver.type) return false;
+    if (receiver.type.kind !== 'path' || (receiver.type.name !== 'Option' && receiver.type.name !== 'Result')) return false;
+    const inner = receiver.type.args[0];
+    return inner !== undefined && inner.kind === 'path' && inner.lifetimes === undefined && /^(CString|String|Vec|OsString|PathBuf|Box)$/.test(inner.name);
+  }
+
+  private recordCall(expr: Expr, callee: string, method: boolean, receiver: Value | undefined, args: readonly Value[], exprs: readonly Expr[], matches: readonly Match[], resolved: Resolved | undefined): void {
+    const key = `${expr.span.start}|${expr.span.end}`;
+    const previous = this.calls.get(key);
+    // The second walk of a loop body knows more than the first.
+    if (previous && this.loops === 0) return;
+    this.calls.set(key, {
+      span: expr.span, expr, callee, method, args, argSpans: exprs.map((e) => e.span), rows: matches.map((m) => m.row), context: this.context(), locks: [...this.state.locks],
+      ...(receiver ? { receiver } : {}), ...(resolved ? { resolved: { path: resolved.path, functionId: resolved.fn.id } } : {}),
+    });
+  }
+
+  private passArguments(values: readonly Value[], exprs: readonly Expr[], callee: string, span: Span, matches: readonly Match[], resolved: Resolved | undefined): void {
+    const handled = new Set<number>();
+    for (const { row } of matches) for (const e of row.effects) for (const n of operandsOf(e)) handled.add(n);
+    values.forEach((value, index) => {
+      const at = exprs[index]?.span ?? span;
+      if (!handled.has(index) || matches.some((m) => m.row.effects.some((e) => e.kind === 'store' || e.kind === 'retain'))) this.use(value, at, 'argument', callee);
+      this.access(value.places, at, 'argument', callee);
+      if (value.pointers.length > 0 && !resolved) this.escape(value, 'argument', span, { callee, index });
+    });
+  }
+
+  private applyMatches(matches: readonly Match[], receiver: Value | undefined, values: readonly Value[], exprs: readonly Expr[], expr: Expr, name: string, method: boolean, typeArgs: readonly TypeRef[] | undefined): Value {
+    let pointers: Pointer[] = [];
+    let adopts: Pointer[] = [];
+    let owned = false;
+    let places: readonly Place[] = [];
+    let type = method ? builtinMethodType(name, receiver?.type, expr.span) : builtinCallType(name.split(/::|\./), expr.span, typeArgs);
+    let ranClosures = false;
+    for (const { row, weak } of matches) {
+      for (const effect of row.effects) {
+        const result = this.applyEffect(effect, row, receiver, values, exprs, expr.span, name, weak);
+        if (effect.kind === 'call-now') ranClosures = true;
+        if (!result) continue;
+        pointers = [...pointers, ...result.pointers];
+        adopts = [...adopts, ...(result.adopts ?? [])];
+        owned ||= result.owned === true;
+        if (result.places.length > 0) places = result.places;
+        type ??= result.type;
+      }
+    }
+    if (!ranClosures) {
+      const spawned = matches.some((m) => m.row.effects.some((e) => e.kind === 'spawn'));
+      if (!spawned) for (const r of this.runClosureArguments(values, exprs, receiver, name, 'unknown')) pointers = [...pointers, ...r.pointers];
+    }
+    return { places, pointers: uniquePointers(pointers), ...optionalType(type), ...(owned ? { owned } : {}), ...(adopts.length > 0 ? { adopts } : {}) };
+  }
+
+  /** Applies one effect of a row; returns what it contributes to the call's result. */
+  private applyEffect(effect: Effect, row: ApiRow, receiver: Value | undefined, values: readonly Value[], exprs: readonly Expr[], span: Span, name: string, weak: boolean): Value | undefined {
+    const operand = (o: Operand): Value => (o === 'receiver' ? (receiver ?? values[0] ?? NOTHING) : o === 'result' ? NOTHING : (values[o] ?? NOTHING));
+    const operandSpan = (o: Operand): Span => (typeof o === 'number' ? (exprs[o]?.span ?? span) : span);
+    switch (effect.kind) {
+      case 'grow': {
+        const value = operand(effect.target);
+        this.grow(this.subjects(value), span, effect.how, name, weak, row);
+        return undefined;
+      }
+      case 'borrow': {
+        const value = operand(effect.from);
+        const view = this.isView(value);
+        if (value.pointers.length > 0 && (view || value.pointers.every((p) => p.form === 'raw'))) {
+          // A pointer taken from a pointer still points where that one did.
+          const pointers = effect.as === 'raw-pointer' ? value.pointers.map((p) => (p.form === 'raw' ? p : this.borrow(p.target, 'raw', p.erased, p.site, p.how, row))) : value.pointers;
+          return { places: [], pointers };
+        }
+        const form: PointerForm = effect.as === 'raw-pointer' ? 'raw' : effect.as;
+        const targets = this.materialise(value, operandSpan(effect.from)).map((p) => (effect.as === 'guard' || p.path.at(-1) === '[]' ? p : extend(p, '[]')));
+        return { places: [], pointers: targets.map((t) => this.borrow(t, form, false, span, name, row)) };
+      }
+      case 'pass': {
+        const value = operand(effect.from);
+        return { ...value, ...optionalType(unwrapped(value.type)) };
+      }
+      case 'erase': {
+        const value = operand(effect.from);
+        const pointers = value.pointers.map((p) => this.borrow(p.target, p.form === 'raw' ? 'slice' : p.form, true, p.site, p.how, p.row ?? row));
+        const made = pointers.length > 0 ? pointers : (value.type === undefined || value.type.kind === 'reference' || value.type.kind === 'pointer' ? value.places : []).map((p) => this.borrow(extend(p, '*'), 'reference', true, span, name, row));
+        return { places: [], pointers: made, ...optionalType(value.type) };
+      }
+      case 'copy': {
+        const value = operand(effect.from);
+        this.use(value, span, 'argument', name);
+        return { places: [], pointers: [], owned: true, ...optionalType(value.type) };
+      }
+      case 'release':
+        this.release(operand(effect.target), span, name, row);
+        return undefined;
+      case 'drop': {
+        const value = operand(effect.target);
+        for (const p of value.adopts ?? []) this.invalidate('release', p.target, span, name, (t) => isWithin(t, p.target), row);
+        for (const place of value.places) {
+          if (value.pointers.some((p) => p.form === 'raw')) continue;
+          this.invalidate('drop', place, span, name, (t) => isWithin(t, place) && !t.path.includes('*'), row);
+          if (place.path.length === 0) this.state.moved.add(place.root.id);
+        }
+        return undefined;
+      }
+      case 'forget': {
+        const value = operand(effect.target);
+        for (const place of value.places) if (place.path.length === 0) this.state.moved.add(place.root.id);
+        if (value.pointers.length > 0) return { places: [], pointers: value.pointers };
+        const root = this.makeRoot({ kind: 'allocation', name, span, byValue: true, declared: 'call', storage: 'heap', ...optionalType(value.type) });
+        return { places: [], pointers: [this.borrow({ root, path: [] }, 'raw', true, span, name, row)] };
+      }
+      case 'adopt': {
+        const value = operand(effect.from);
+        this.use(value, span, 'argument', name);
+        const pointers = value.pointers.filter((p) => p.form !== 'closure');
+        const place = value.places[0];
+        const made = pointers.length > 0 ? pointers : place ? [this.implicitPointer(place)] : [];
+        if (pointers.length === 0 && place && made.length > 0) this.state.write(place, { pointers: made, ...optionalType(value.type) });
+        return { places: [], pointers: [], adopts: made, owned: true };
+      }
+      case 'acquire': {
+        const root = this.makeRoot({ kind: 'allocation', name, span, byValue: true, declared: 'call', storage: effect.as });
+        return effect.as === 'heap' || effect.as === 'gc' ? { places: [], pointers: [], owned: true } : { places: [], pointers: [this.borrow({ root, path: [] }, 'raw', true, span, name, row)] };
+      }
+      case 'spawn': {
+        const value = operand(effect.what);
+        this.escape(value, effect.scoped ? 'argument' : 'spawn', span, { callee: name });
+        if (value.closure !== undefined) {
+          const fn = this.functions.get(value.closure);
+          if (fn && fn.kind !== 'async-block') this.runClosure(fn, [], effect.scoped ? 'called' : 'spawned', span, effect.on);
+        }
+        return undefined;
+      }
+      case 'call-now': {
+        const value = operand(effect.what);
+        const fn = value.closure === undefined ? undefined : this.functions.get(value.closure);
+        if (!fn || fn.kind === 'async-block') return undefined;
+        const content = receiver && CONTENT_ADAPTERS.has(name) ? { places: [], pointers: receiver.pointers, ...optionalType(unwrapped(receiver.type)), ...(this.isOwnedContent(receiver) ? { owned: true } : {}) } : undefined;
+        const result = this.runClosure(fn, content ? fn.params.map(() => content) : [], 'called', operandSpan(effect.what));
+        return { places: [], pointers: result.pointers };
+      }
+      case 'store': {
+        const value = operand(effect.what);
+        const into = this.subjects(operand(effect.into))[0];
+        if (into) {
+          this.escape(value, 'collect', span, { into });
+          if (this.outlives(into)) this.noteStores(value, into, span);
+        }
+        if (value.pointers.length === 0) this.moveOut(value);
+        return undefined;
+      }
+      case 'retain':
+        this.escape(operand(effect.what), 'store', span, { callee: name });
+        return undefined;
+      case 'lock': {
+        const value = operand(effect.target);
+        const what = value.places[0] ? describePlace(value.places[0]) : name;
+        if (!effect.returnsGuard) {
+          this.state.locks.push({ span, what });
+          return undefined;
+        }
+        return { places: value.places, pointers: this.subjects(value).map((p) => this.borrow(p, 'guard', false, span, name, row)), ...optionalType(value.type) };
+      }
+      case 'unlock': {
+        const value = operand(effect.target);
+        const what = value.places[0] ? describePlace(value.places[0]) : undefined;
+        this.unlock(span, (l) => what === undefined || l.what === what);
+        return undefined;
+      }
+      case 'root':
+      case 'unroot':
+      case 'wait':
+        return undefined;
+    }
+  }
+
+  // --- helpers of the unit ---------------------------------------------------------------------------------------------
+
+  private resolveCall(path: readonly string[]): Resolved | undefined {
+    const last = path.at(-1);
+    if (!last) return undefined;
+    if (path.length > 1) {
+      const owner = path.at(-2) === 'Self' || path.at(-2) === 'self' ? this.fn.owner : path.at(-2);
+      if (owner && /^[A-Z]/.test(owner)) return this.settings.oracle.method(owner, last, this.file.path);
+      return this.settings.oracle.freeFunction(last, this.file.path);
+    }
+    if (!this.rust && this.fn.owner) {
+      const method = this.settings.oracle.method(this.fn.owner, last, this.file.path);
+      if (method) return method;
+    }
+    return this.settings.oracle.freeFunction(last, this.file.path);
+  }
+
+  private resolveMethod(receiver: Value, name: string): Resolved | undefined {
+    const type = peel(receiver.type);
+    return type?.kind === 'path' && type.name ? this.settings.oracle.method(type.name, name, this.file.path) : undefined;
+  }
+
+  private applySummary(resolved: Resolved, receiver: Value | undefined, values: readonly Value[], span: Span, name: string, owner: string | undefined): Value {
+    const { fn } = resolved;
+    const returnType = replaceSelf(fn.returns, fn.owner ?? owner);
+    const flow = this.settings.oracle.summaryOf(resolved.path, fn, this.settings.depth);
+    const isMethod = fn.self !== undefined || (fn.owner !== undefined && !fn.isStatic && !this.rust);
+    // A method without a receiver in D is called on `this`.
+    const self = isMethod ? (receiver ?? this.selfValue()) : undefined;
+    if (!flow) return { places: [], pointers: [], ...optionalType(returnType), ...(isOwnedType(returnType) ? { owned: true } : {}) };
+    const place = (p: Place): readonly Place[] => {
+      if (p.root.kind === 'self') return self ? this.subjects(self).map((s) => extend(s, ...p.path)) : [];
+      if (p.root.kind === 'param' && p.root.index !== undefined) {
+        const value = values[p.root.index];
+        const path = p.path[0] === '*' ? p.path.slice(1) : p.path;
+        return value ? this.subjects(value).map((s) => extend(s, ...path)) : [];
+      }
+      if (p.root.kind === 'global') return [{ root: this.makeRoot({ kind: 'global', name: p.root.name, span: p.root.span, byValue: true, declared: 'static', ...optionalType(p.root.type) }), path: p.path }];
+      return [];
+    };
+    for (const g of flow.summary.grows) this.grow(place(g.place), span, g.operation, g.how, g.weak, g.row, name);
+    for (const r of flow.summary.releases) {
+      for (const target of place(r.place)) this.invalidate('release', target, span, r.how, (t) => isWithin(t, target), undefined, name);
+    }
+    for (const s of flow.summary.stores) {
+      const value = values[s.param];
+      const into = place(s.into)[0];
+      if (value && into && this.outlives(into)) this.escape(value, 'store', span, { into, callee: name, index: s.param });
+      else if (value && into) for (const p of value.pointers) this.state.write(into, { pointers: [p] }, true);
+    }
+    for (const value of values) if (value.pointers.length === 0) this.moveOut(value);
+    const pointers = flow.summary.returns.flatMap((r) => place(r.target).map((t) => this.borrow(t, r.form, r.erased, span, `${name}()`)));
+    this.runClosureArguments(values, values.map(() => ({ kind: 'unknown', span, syntax: 'argument', children: [] })), receiver, name, 'unknown');
+    const resultPlaces = fn.returnsRef ? pointers.map((p) => p.target) : [];
+    return { places: resultPlaces, pointers: fn.returnsRef ? [] : pointers, ...optionalType(returnType), ...(isOwnedType(returnType) ? { owned: true } : {}) };
+  }
+
+  private selfValue(): Value | undefined {
+    const root = this.lookup('self');
+    return root ? { places: [{ root, path: [] }], pointers: [], ...optionalType(root.type) } : undefined;
+  }
+
+  private summary(): Summary {
+    const visible = (p: Place): boolean => p.root.kind === 'self' || p.root.kind === 'global' || (p.root.kind === 'param' && p.root.index !== undefined);
+    const returns = new Map<string, Summary['returns'][number]>();
+    for (const e of this.escapes.values()) {
+      if (e.kind !== 'return' || e.context.frames.length > 0 || !visible(e.pointer.target) || e.pointer.form === 'closure') continue;
+      const { target, form, erased, site, how } = e.pointer;
+      returns.set(`${placeKey(target)}|${form}`, { target, form, erased, site, how });
+    }
+    const reads = new Map<number, { param: number; span: Span }>();
+    for (const a of this.accesses.values()) {
+      const { root } = a.place;
+      if (root.kind !== 'param' || root.index === undefined || reads.has(root.index)) continue;
+      if (a.kind === 'deref' || a.kind === 'index' || a.kind === 'method') reads.set(root.index, { param: root.index, span: a.span });
+    }
+    return {
+      returns: [...returns.values()],
+      grows: [...this.growths.values()].filter((g) => visible(g.place) && !g.context.frames.some((f) => f.run === 'spawned' || f.run === 'stored')),
+      releases: [...this.releases.values()],
+      stores: [...this.stores.values()],
+      reads: [...reads.values()],
+    };
+  }
+}
+
+interface Resolved {
+  readonly path: string;
+  readonly fn: FunctionIr;
+}
+
+const tables = new WeakMap<FileIr, Map<number, FunctionIr>>();
+function functionTable(file: FileIr): Map<number, FunctionIr> {
+  let table = tables.get(file);
+  if (!table) tables.set(file, (table = new Map(file.functions.map((f) => [f.id, f]))));
+  return table;
+}
+
+function optionalType(type: TypeRef | undefined): { type?: TypeRef } {
+  return type ? { type } : {};
+}
+
+function uniquePointers(pointers: readonly Pointer[]): Pointer[] {
+  return [...new Map(pointers.map((p) => [p.id, p])).values()];
+}
+
+function merged(values: readonly Value[]): Value {
+  if (values.length === 1 && values[0]) return values[0];
+  const pointers = uniquePointers(values.flatMap((v) => v.pointers));
+  const adopts = values.flatMap((v) => v.adopts ?? []);
+  const closure = values.find((v) => v.closure !== undefined)?.closure;
+  return {
+    places: values.flatMap((v) => v.places),
+    pointers,
+    ...optionalType(values.find((v) => v.type)?.type),
+    ...(values.some((v) => v.owned) ? { owned: true } : {}),
+    ...(adopts.length > 0 ? { adopts } : {}),
+    ...(closure !== undefined ? { closure } : {}),
+  };
+}
+
+function operandsOf(effect: Effect): number[] {
+  const found: number[] = [];
+  for (const key of ['from', 'target', 'what'] as const) {
+    const operand = key in effect ? (effect as { readonly [K in typeof key]?: Operand })[key] : undefined;
+    if (typeof operand === 'number') found.push(operand);
+  }
+  return found;
+}
+
+function dottedPath(expr: Expr): string[] | undefined {
+  if (expr.kind === 'name') return [...expr.path];
+  if (expr.kind === 'field') {
+    const base = dottedPath(expr.base);
+    return base ? [...base, expr.name] : undefined;
+  }
+  return undefined;
+}
+
+function describeCallee(expr: Expr): string {
+  return dottedPath(expr)?.join('.') ?? 'a function value';
+}
+
+function containsLet(expr: Expr): boolean {
+  if (expr.kind === 'let-condition') return true;
+  return expr.kind === 'binary' && (containsLet(expr.left) || containsLet(expr.right));
+}
+
+
+function isOwnedType(type: TypeRef | undefined): boolean {
+  if (!type) return false;
+  const bare = unwrapped(type);
+  return bare?.kind === 'path' && (bare.lifetimes === undefined || bare.lifetimes.length === 0) && bare.name !== 'Self' && bare.name !== 'NonNull';
+}
+
+function replaceSelf(type: TypeRef | undefined, owner: string | undefined): TypeRef | undefined {
+  if (!type || !owner) return type;
+  if (type.kind === 'path' && type.name === 'Self') return { ...type, name: owner, path: [owner], text: owner };
+  if (type.kind === 'path' && type.args.some((a) => a.name === 'Self')) return { ...type, args: type.args.map((a) => replaceSelf(a, owner) ?? a) };
+  return type;
+}
+
+/** Names used inside a block that it does not declare itself; nested closures included. */
+function freeNames(block: Block, functions: ReadonlyMap<number, FunctionIr>): string[] {
+  const names: string[] = [];
+  const visit = (node: unknown): void => {
+    if (Array.isArray(node)) {
+      for (const item of node) visit(item);
+      return;
+    }
+    if (typeof node !== 'object' || node === null) return;
+    if ('kind' in node) {
+      if (node.kind === 'name' && 'path' in node && Array.isArray(node.path) && node.path.length === 1) names.push(String(node.path[0]));
+      if (node.kind === 'closure' && 'functionId' in node && typeof node.functionId === 'number') {
+        const body = functions.get(node.functionId)?.body;
+        if (body) visit(body);
+      }
+    }
+    for (const [key, value] of Object.entries(node)) if (key !== 'span' && key !== 'type' && typeof value === 'object') visit(value);
+  };
+  visit(block);
+  return names;
+}
+
+/** The type of a field of the type behind `type`, base classes included. */
+export function fieldTypeOf(type: TypeRef | undefined, name: string, oracle: TypeOracle, fromPath: string): TypeRef | undefined {
+  if (type?.kind === 'tuple') return type.args[Number(name)];
+  let inner = peel(type);
+  for (let i = 0; inner && i < 6; i++) {
+    const decl = oracle.declaration(inner.name, fromPath);
+    if (!decl) return undefined;
+    if (decl.kind === 'alias') {
+      inner = peel(decl.alias);
+      continue;
+    }
+    const field = decl.fields.find((f) => f.name === name);
+    if (field) {
+      const generic = field.type?.kind === 'path' ? decl.generics.findIndex((g) => g.name === field.type?.name) : -1;
+      return generic >= 0 && inner.args[generic] ? inner.args[generic] : field.type;
+    }
+    const base = decl.bases[0];
+    inner = base ? syntheticType(base, decl.nameSpan) : undefined;
+  }
+  return undefined;
+}
+
+/** The declared type of a place, following fields and elements; undefined as soon as one step is not known. */
+export function typeOfPlace(place: Place, oracle: TypeOracle, fromPath: string): TypeRef | undefined {
+  let type = place.root.type;
+  for (const segment of place.path) {
+    if (!type) return undefined;
+    if (segment === '[]') type = elementType(type);
+    else if (segment === '*') type = type.kind === 'pointer' || type.kind === 'reference' ? type.element : peel(type);
+    else type = fieldTypeOf(type, segment, oracle, fromPath);
+  }
+  return type;
+}
+
+/** The name under which every function of the unit knows a place: `Pool.jobs` or `global:queue`; undefined for locals. */
+export function growthKey(place: Place, oracle: TypeOracle, fromPath: string): string | undefined {
+  const lastField = place.path.findLastIndex((s) => s !== '[]' && s !== '*');
+  if (lastField < 0) return place.root.kind === 'global' ? `global:${place.root.name}${place.path.join('')}` : undefined;
+  const holder = peel(typeOfPlace({ root: place.root, path: place.path.slice(0, lastField) }, oracle, fromPath));
+  if (!holder || holder.kind !== 'path' || !holder.name) return undefined;
+  return `${holder.name}.${place.path.slice(lastField).join('.')}`;
+}

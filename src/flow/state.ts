@@ -1,0 +1,112 @@
+import { isWithin, placeKey, type Place, type Root } from './place.js';
+import type { Invalidation, LockScope, Pointer } from './result.js';
+import type { TypeRef } from '../model/ir.js';
+import type { Span } from '../model/source.js';
+
+export interface Stored {
+  readonly pointers: readonly Pointer[];
+  readonly type?: TypeRef;
+  readonly adopts?: readonly Pointer[];
+  readonly closure?: number;
+  readonly literal?: string;
+}
+
+/** What is known at one point of a function. Cloned at branches, joined by union after them. */
+export class State {
+  alive = true;
+  private values = new Map<string, { readonly place: Place; readonly stored: Stored }>();
+  /** Pointer id -> what happened to its target since it was made. */
+  invalid = new Map<number, readonly Invalidation[]>();
+  /** Roots whose value was moved away or forgotten: they are not dropped here. */
+  moved = new Set<number>();
+  locks: LockScope[] = [];
+  suspended: Span[] = [];
+
+  clone(): State {
+    const copy = new State();
+    copy.alive = this.alive;
+    copy.values = new Map(this.values);
+    copy.invalid = new Map(this.invalid);
+    copy.moved = new Set(this.moved);
+    copy.locks = [...this.locks];
+    copy.suspended = [...this.suspended];
+    return copy;
+  }
+
+  dead(): State {
+    const copy = this.clone();
+    copy.alive = false;
+    return copy;
+  }
+
+  revived(): State {
+    const copy = this.clone();
+    copy.alive = true;
+    return copy;
+  }
+
+  read(place: Place): Stored | undefined {
+    return this.values.get(placeKey(place))?.stored;
+  }
+
+  /** `weak` keeps what was there as well (an element of an array, one of several places). */
+  write(place: Place, stored: Stored, weak = false): void {
+    const key = placeKey(place);
+    const old = weak ? this.values.get(key)?.stored : undefined;
+    if (!weak) for (const [k, v] of this.values) if (k !== key && k.startsWith(`${key}.`) && isWithin(v.place, place)) this.values.delete(k);
+    this.values.set(key, { place, stored: old ? joinStored(old, stored) : stored });
+  }
+
+  /** Values stored inside a place, with the path from it. */
+  below(place: Place): [readonly string[], Stored][] {
+    const found: [readonly string[], Stored][] = [];
+    for (const v of this.values.values()) {
+      if (v.place.path.length > place.path.length && isWithin(v.place, place)) found.push([v.place.path.slice(place.path.length), v.stored]);
+    }
+    return found;
+  }
+
+  /** A new variable of the same declaration starts empty. */
+  forget(root: Root): void {
+    const key = String(root.id);
+    for (const k of [...this.values.keys()]) if (k === key || k.startsWith(`${key}.`)) this.values.delete(k);
+    this.moved.delete(root.id);
+  }
+
+  addInvalid(pointer: number, invalidation: Invalidation): void {
+    const list = this.invalid.get(pointer) ?? [];
+    if (list.some((i) => i.span.start === invalidation.span.start && i.kind === invalidation.kind)) return;
+    this.invalid.set(pointer, [...list, invalidation]);
+  }
+
+  static join(states: readonly State[]): State {
+    const [first, ...rest] = states;
+    const result = (first ?? new State()).clone();
+    for (const other of rest) {
+      result.alive ||= other.alive;
+      for (const [key, entry] of other.values) {
+        const mine = result.values.get(key);
+        result.values.set(key, mine && mine.stored !== entry.stored ? { place: mine.place, stored: joinStored(mine.stored, entry.stored) } : entry);
+      }
+      for (const [id, list] of other.invalid) for (const i of list) result.addInvalid(id, i);
+      for (const id of other.moved) result.moved.add(id);
+      if (other.locks.length < result.locks.length) result.locks = [...other.locks];
+      for (const s of other.suspended) if (!result.suspended.some((t) => t.start === s.start)) result.suspended.push(s);
+    }
+    return result;
+  }
+}
+
+function joinStored(a: Stored, b: Stored): Stored {
+  const pointers = [...new Map([...a.pointers, ...b.pointers].map((p) => [p.id, p])).values()];
+  const adopts = [...new Map([...(a.adopts ?? []), ...(b.adopts ?? [])].map((p) => [p.id, p])).values()];
+  const type = a.type ?? b.type;
+  const closure = a.closure ?? b.closure;
+  return {
+    pointers,
+    ...(type ? { type } : {}),
+    ...(adopts.length > 0 ? { adopts } : {}),
+    ...(closure !== undefined ? { closure } : {}),
+    ...(a.literal !== undefined && a.literal === b.literal ? { literal: a.literal } : {}),
+  };
+}

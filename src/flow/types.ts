@@ -1,0 +1,64 @@
+import type { FunctionIr, GlobalDecl, Language, TypeDecl, TypeRef } from '../model/ir.js';
+import type { FunctionFlow } from './result.js';
+
+/** What the flow core may ask about declarations of the unit. Names are heads without type arguments. */
+export interface TypeOracle {
+  /** The declaration that `name` most likely means, seen from `fromPath`; aliases resolved by the caller. */
+  declaration(name: string, fromPath: string): TypeDecl | undefined;
+  global(name: string, fromPath: string): { readonly decl: GlobalDecl; readonly path: string } | undefined;
+  /** The method `name` of type `owner`; undefined when there is none or more than one that fits. */
+  method(owner: string, name: string, fromPath: string): { readonly path: string; readonly fn: FunctionIr } | undefined;
+  /** The free function `name` visible from the file; undefined when none or ambiguous. */
+  freeFunction(name: string, fromPath: string): { readonly path: string; readonly fn: FunctionIr } | undefined;
+  functionById(path: string, id: number): FunctionIr | undefined;
+  /** Flow of another function of the unit, for its summary; undefined on recursion or beyond the depth limit. */
+  summaryOf(path: string, fn: FunctionIr, depth: number): FunctionFlow | undefined;
+}
+
+/** Heads that hand their first type argument through a dereference. */
+const TRANSPARENT = new Set(['Box', 'Rc', 'Arc', 'Pin', 'ManuallyDrop', 'MutexGuard', 'RwLockReadGuard', 'RwLockWriteGuard', 'Ref', 'RefMut', 'Cow', 'NonNull', 'AssertUnwindSafe']);
+
+/** The type behind references, boxes and guards: what a method call's auto-dereference reaches. */
+export function peel(type: TypeRef | undefined): TypeRef | undefined {
+  let current = type;
+  for (let i = 0; current && i < 8; i++) {
+    if (current.kind === 'reference' || current.kind === 'pointer') current = current.element;
+    else if (current.kind === 'path' && TRANSPARENT.has(current.name) && current.args.length > 0) current = current.args.at(-1);
+    else return current;
+  }
+  return current;
+}
+
+/** Strips one Option or Result layer. */
+export function unwrapped(type: TypeRef | undefined): TypeRef | undefined {
+  return type?.kind === 'path' && (type.name === 'Option' || type.name === 'Result') && type.args.length > 0 ? type.args[0] : type;
+}
+
+const RUST_GROWABLE = new Set(['Vec', 'String', 'VecDeque', 'SmallVec', 'BytesMut', 'OsString', 'PathBuf', 'BinaryHeap', 'HashMap', 'HashSet', 'IndexMap', 'FxHashMap', 'FxHashSet', 'AHashMap', 'IndexVec', 'ThinVec', 'ArrayVec']);
+const D_GROWABLE = new Set(['Array', 'Appender', 'RefAppender', 'OutBuffer', 'Vector', 'DynamicArray', 'FixedAppender']);
+
+/** Whether storage behind the type moves when it grows: 'yes', 'no' for what is known not to, undefined when the type is unknown. */
+export function isGrowable(type: TypeRef | undefined, language: Language): boolean | undefined {
+  const inner = language === 'rust' ? peel(type) : type;
+  if (!inner || inner.kind === 'unknown') return undefined;
+  if (language === 'd') {
+    if (inner.kind === 'slice') return true;
+    if (inner.kind === 'static-array' || inner.kind === 'assoc-array') return false;
+    if (inner.kind === 'pointer') return undefined;
+    if (inner.kind !== 'path') return false;
+    if (inner.name === 'string' || inner.name === 'wstring' || inner.name === 'dstring') return true;
+    return D_GROWABLE.has(inner.name) ? true : undefined;
+  }
+  if (inner.kind === 'slice' || inner.kind === 'static-array' || inner.kind === 'tuple') return false;
+  if (inner.kind !== 'path') return undefined;
+  return RUST_GROWABLE.has(inner.name);
+}
+
+/** The type of an element of a container; undefined when it can't be told. */
+export function elementType(type: TypeRef | undefined): TypeRef | undefined {
+  const inner = peel(type);
+  if (!inner) return undefined;
+  if (inner.kind === 'slice' || inner.kind === 'static-array' || inner.kind === 'assoc-array' || inner.kind === 'pointer') return inner.element;
+  if (inner.kind === 'path' && inner.args.length > 0) return /Map$/.test(inner.name) ? inner.args[1] : inner.args[0];
+  return undefined;
+}
