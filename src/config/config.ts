@@ -7,6 +7,8 @@ export interface PathSuppression {
   readonly id: string;
   readonly path: string;
   readonly reason: string;
+  /** 1-based line of the entry in the configuration file. */
+  readonly line: number;
 }
 
 /** What a scan is run with: the configuration file under the command line, defaults filled in. */

@@ -37,8 +37,16 @@ export async function parseConfig(file: ConfigText, ruleIds: readonly string[]):
     : parsed.issues.map((issue) => describeIssue(issue, place));
   if (!parsed.success || problems.length > 0) throw new UsageError([...new Set(problems)].join('\n'));
 
-  const { $schema: _schema, ...written } = parsed.output;
-  return { ...defaultConfig, ...dropUndefined(written), source: file.path };
+  const { $schema: _schema, suppress = [], ...written } = parsed.output;
+  return {
+    ...defaultConfig,
+    ...dropUndefined(written),
+    suppress: suppress.map((entry, index) => ({
+      ...entry,
+      line: document.pointOf([...prefix, 'suppress', index]).line,
+    })),
+    source: file.path,
+  };
 }
 
 async function readDocument(file: ConfigText): Promise<PositionedDocument> {

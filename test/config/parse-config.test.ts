@@ -35,12 +35,16 @@ describe('a valid configuration', () => {
       suppress: [{ id: 'growth-while-borrowed', path: 'a/*.json', reason: 'known' }],
       baseline: 'baseline.json',
     };
-    const expected = { ...written, root: '' };
+    const expected = (line: number) => ({
+      ...written,
+      suppress: [{ ...written.suppress[0], line }],
+      root: '',
+    });
     const asJson = await parseConfig({ path: json, text: JSON.stringify({ $schema: 'x', ...written }) }, ruleIds);
-    expect(asJson).toEqual({ ...expected, source: json });
+    expect(asJson).toEqual({ ...expected(1), source: json });
     const inPackage = JSON.stringify({ name: 'x', 'lifetime-lint': written });
     expect(await parseConfig({ path: 'a/package.json', text: inPackage }, ruleIds)).toEqual({
-      ...expected,
+      ...expected(1),
       source: 'a/package.json',
     });
     const asToml = `
@@ -61,7 +65,7 @@ describe('a valid configuration', () => {
       path = "a/*.json"
       reason = "known"
     `;
-    expect(await parseConfig({ path: toml, text: asToml }, ruleIds)).toEqual({ ...expected, source: toml });
+    expect(await parseConfig({ path: toml, text: asToml }, ruleIds)).toEqual({ ...expected(13), source: toml });
   });
 
   it('is nothing in a package.json without the key', async () => {
