@@ -65,7 +65,7 @@ describe('a valid configuration', () => {
       path = "a/*.json"
       reason = "known"
     `;
-    expect(await parseConfig({ path: toml, text: asToml }, ruleIds)).toEqual({ ...expected(13), source: toml });
+    expect(await parseConfig({ path: toml, text: asToml }, ruleIds)).toEqual({ ...expected(14), source: toml });
   });
 
   it('is nothing in a package.json without the key', async () => {
