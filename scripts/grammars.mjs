@@ -9,11 +9,11 @@
  *   node scripts/grammars.mjs --to DIR   and copy grammars, licences and provenance into DIR
  */
 import { createHash } from 'node:crypto';
-import { closeSync, copyFileSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { withLock } from './lock.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const require = createRequire(join(root, 'package.json'));
@@ -106,22 +106,6 @@ async function compile(grammar, folder) {
   return run(link, objects, 'out.wasm');
 }
 
-/** One compilation at a time: it needs about 1.1 GB. Returns a function that gives the lock back. */
-async function takeLock(path) {
-  for (let waited = 0; ; waited += 250) {
-    try {
-      closeSync(openSync(path, 'wx'));
-      return () => rmSync(path, { force: true });
-    } catch (error) {
-      if (error.code !== 'EEXIST') throw error;
-    }
-    const age = Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
-    if (age > 10 * 60_000) rmSync(path, { force: true });
-    if (waited === 0) say('Another process compiles a grammar; waiting for it.');
-    await sleep(250);
-  }
-}
-
 /** Fills `folder` with the grammar's three files and returns their names. */
 function place(folder, grammar, wasm, licence, provenance) {
   mkdirSync(folder, { recursive: true });
@@ -155,9 +139,8 @@ async function makeGrammar(grammar) {
     JSON.parse(readFileSync(stableProvenance, 'utf8')).key === key;
   if (isCurrent()) return;
 
-  mkdirSync(cacheFolder, { recursive: true });
-  const giveBack = await takeLock(join(cacheFolder, 'lock'));
-  try {
+  // One compilation at a time: it takes about 1.1 GB.
+  await withLock('grammars', async () => {
     if (!existsSync(built)) {
       say(`Compiling the grammar ${grammar.name} ${version}; this takes about a minute and happens once.`);
       const started = Date.now();
@@ -176,9 +159,7 @@ async function makeGrammar(grammar) {
       say(`Compiled ${grammar.name} in ${((Date.now() - started) / 1000).toFixed(0)} s: ${wasm.length} bytes.`);
     }
     for (const file of filesOf(grammar)) copyWhole(join(keyed, file), join(cacheFolder, file));
-  } finally {
-    giveBack();
-  }
+  });
 }
 
 const filesOf = (grammar) => [`${grammar.name}.LICENSE.txt`, `${grammar.name}.provenance.json`, `${grammar.name}.wasm`];

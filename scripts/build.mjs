@@ -1,0 +1,85 @@
+/**
+ * Builds dist/: compiled sources, grammars with licence and provenance, and the run bit of the command.
+ *
+ *   node scripts/build.mjs              build
+ *   node scripts/build.mjs --if-stale   build only when a source, a grammar or the compiler changed since the last build
+ *
+ * Prints to standard error only, so that it can run inside `npm pack`.
+ */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { makeGrammars } from './grammars.mjs';
+import { withLock } from './lock.mjs';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const dist = join(root, 'dist');
+const stampFile = join(dist, '.stamp');
+
+function findFiles(folder) {
+  return readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+    .sort();
+}
+
+/** Hash of everything that decides what dist/ holds. */
+function stampOf(compilerVersion) {
+  const hash = createHash('sha256').update(`${compilerVersion}\0${process.versions.node}`);
+  const inputs = [...findFiles(join(root, 'src')), ...findFiles(join(root, 'scripts')), join(root, 'tsconfig.json'), join(root, 'package.json')];
+  for (const file of inputs) hash.update(`\0${relative(root, file)}\0`).update(readFileSync(file));
+  return hash.digest('hex');
+}
+
+/** Deletes compiled files whose source is gone, which tsc leaves behind. */
+function removeOrphans() {
+  for (const file of findFiles(dist)) {
+    const source = relative(dist, file).replace(/(\.d\.ts|\.js)(\.map)?$/, '');
+    if (source === relative(dist, file) || source.startsWith('grammars')) continue;
+    if (!existsSync(join(root, 'src', `${source}.ts`))) rmSync(file);
+  }
+}
+
+/** Builds; with `ifStale`, does nothing when dist/ is up to date. Throws one sentence when it fails. */
+export async function build({ ifStale = false } = {}) {
+  const require = createRequire(join(root, 'package.json'));
+  let compiler;
+  try {
+    compiler = dirname(require.resolve('typescript/package.json'));
+  } catch {
+    throw new Error("The package 'typescript' is not installed; run 'npm ci --ignore-scripts'.");
+  }
+  const { version } = JSON.parse(readFileSync(join(compiler, 'package.json'), 'utf8'));
+  const isFresh = () => existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stampOf(version);
+  if (ifStale && isFresh()) return;
+
+  await withLock('build', async () => {
+    if (ifStale && isFresh()) return;
+    mkdirSync(dist, { recursive: true });
+    rmSync(stampFile, { force: true });
+    const stamp = stampOf(version);
+    const result = spawnSync(process.execPath, [join(compiler, 'bin', 'tsc'), '-p', join(root, 'tsconfig.json'), '--pretty', 'false'], {
+      cwd: root,
+      encoding: 'utf8',
+    });
+    process.stderr.write(result.stdout + result.stderr);
+    // The rest is done even when types are wrong, so that what was emitted can run; the build fails all the same.
+    removeOrphans();
+    await makeGrammars(join(dist, 'grammars'));
+    if (existsSync(join(dist, 'cli.js'))) chmodSync(join(dist, 'cli.js'), 0o755);
+    if (result.status !== 0) throw new Error('The build failed: tsc reported the errors above.');
+    writeFileSync(stampFile, stamp);
+  });
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  try {
+    await build({ ifStale: process.argv.includes('--if-stale') });
+  } catch (error) {
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 1;
+  }
+}
