@@ -2,7 +2,10 @@ import * as v from 'valibot';
 import { nearestName } from '../catalog/nearest-name.js';
 import { UsageError } from '../model/usage-error.js';
 import { defaultConfig, type Config } from './config.js';
-import { DocumentError, readJson, type KeyPath, type PositionedDocument } from './positioned-json.js';
+import { DocumentError, findNode, type DocumentNode } from '../project/document.js';
+import { readJson } from '../project/json.js';
+import { readToml } from '../project/toml.js';
+import { markOf, plainValue, type KeyPath } from './plain-document.js';
 import { configSchema, type ConfigFile } from './schema.js';
 
 /** The names under which a configuration is looked for in each folder, the first found wins. */
@@ -21,13 +24,14 @@ export interface ConfigText {
  * Reads a configuration, filled up with defaults. Undefined when a `package.json` has no key of ours. Throws a
  * `UsageError` that names the file and line of everything that is wrong, with the nearest valid name.
  */
-export async function parseConfig(file: ConfigText, ruleIds: readonly string[]): Promise<Config | undefined> {
-  const document = await readDocument(file);
+export function parseConfig(file: ConfigText, ruleIds: readonly string[]): Config | undefined {
+  const document = readDocument(file);
   const isPackage = /(?:^|[/\\])package\.json$/u.test(file.path);
   const prefix: KeyPath = isPackage ? [packageKey] : [];
-  const value = isPackage ? valueAt(document.value, packageKey) : document.value;
-  if (isPackage && value === undefined) return undefined;
-  const place = (path: KeyPath) => `${file.path}:${document.pointOf([...prefix, ...path]).line}`;
+  const root = isPackage ? findNode(document, packageKey) : document;
+  if (root === undefined) return undefined;
+  const value = plainValue(root);
+  const place = (path: KeyPath) => `${file.path}:${markOf(document, [...prefix, ...path]).line}`;
 
   // A valibot object also accepts an array.
   if (Array.isArray(value)) throw new UsageError(`${place([])}: the configuration must be an object.`);
@@ -43,17 +47,15 @@ export async function parseConfig(file: ConfigText, ruleIds: readonly string[]):
     ...dropUndefined(written),
     suppress: suppress.map((entry, index) => ({
       ...entry,
-      line: document.pointOf([...prefix, 'suppress', index]).line,
+      line: markOf(document, [...prefix, 'suppress', index]).line,
     })),
     source: file.path,
   };
 }
 
-async function readDocument(file: ConfigText): Promise<PositionedDocument> {
+function readDocument(file: ConfigText): DocumentNode {
   try {
-    if (!file.path.endsWith('.toml')) return readJson(file.text);
-    const { readToml } = await import('./positioned-toml.js');
-    return readToml(file.text);
+    return file.path.endsWith('.toml') ? readToml(file.text) : readJson(file.text);
   } catch (error) {
     if (!(error instanceof DocumentError)) throw error;
     const language = file.path.endsWith('.toml') ? 'TOML' : 'JSON';
@@ -110,10 +112,6 @@ function suggest(typed: string, known: readonly string[]): string {
 
 function joinChoices(choices: readonly string[]): string {
   return choices.length < 2 ? choices.join('') : `${choices.slice(0, -1).join(', ')} or ${choices.at(-1) ?? ''}`;
-}
-
-function valueAt(value: unknown, key: string): unknown {
-  return typeof value === 'object' && value !== null ? Object.getOwnPropertyDescriptor(value, key)?.value : undefined;
 }
 
 type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };

@@ -4,9 +4,9 @@ import { defaultConfig } from '../../src/config/config.js';
 
 const ruleIds = ['pointer-into-growable', 'growth-while-borrowed', 'suppression'];
 
-async function errorOf(path: string, text: string): Promise<string> {
+function errorOf(path: string, text: string): string {
   try {
-    await parseConfig({ path, text }, ruleIds);
+    parseConfig({ path, text }, ruleIds);
   } catch (error) {
     return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   }
@@ -17,11 +17,11 @@ const json = 'lifetime-lint.config.json';
 const toml = 'lifetime-lint.config.toml';
 
 describe('a valid configuration', () => {
-  it('fills in the defaults', async () => {
-    expect(await parseConfig({ path: json, text: '{}' }, ruleIds)).toEqual({ ...defaultConfig, source: json });
+  it('fills in the defaults', () => {
+    expect(parseConfig({ path: json, text: '{}' }, ruleIds)).toEqual({ ...defaultConfig, source: json });
   });
 
-  it('may use every key, in JSON, TOML and package.json alike', async () => {
+  it('may use every key, in JSON, TOML and package.json alike', () => {
     const written = {
       rules: { 'pointer-into-growable': 'off', suppression: 'warning' },
       include: ['src/**'],
@@ -40,10 +40,10 @@ describe('a valid configuration', () => {
       suppress: [{ ...written.suppress[0], line }],
       root: '',
     });
-    const asJson = await parseConfig({ path: json, text: JSON.stringify({ $schema: 'x', ...written }) }, ruleIds);
+    const asJson = parseConfig({ path: json, text: JSON.stringify({ $schema: 'x', ...written }) }, ruleIds);
     expect(asJson).toEqual({ ...expected(1), source: json });
     const inPackage = JSON.stringify({ name: 'x', 'lifetime-lint': written });
-    expect(await parseConfig({ path: 'a/package.json', text: inPackage }, ruleIds)).toEqual({
+    expect(parseConfig({ path: 'a/package.json', text: inPackage }, ruleIds)).toEqual({
       ...expected(1),
       source: 'a/package.json',
     });
@@ -65,11 +65,11 @@ describe('a valid configuration', () => {
       path = "a/*.json"
       reason = "known"
     `;
-    expect(await parseConfig({ path: toml, text: asToml }, ruleIds)).toEqual({ ...expected(14), source: toml });
+    expect(parseConfig({ path: toml, text: asToml }, ruleIds)).toEqual({ ...expected(14), source: toml });
   });
 
-  it('is nothing in a package.json without the key', async () => {
-    expect(await parseConfig({ path: 'package.json', text: '{"name": "x"}' }, ruleIds)).toBeUndefined();
+  it('is nothing in a package.json without the key', () => {
+    expect(parseConfig({ path: 'package.json', text: '{"name": "x"}' }, ruleIds)).toBeUndefined();
   });
 });
 
@@ -137,27 +137,27 @@ describe('errors name the place and the mend', () => {
       'broken JSON',
       json,
       '{\n  "rules": {,}\n}',
-      `UsageError: ${json}:2:13: this is not valid JSON: a key in double quotes is expected here.`,
+      `UsageError: ${json}:2:13: this is not valid JSON: a key in double quotes was expected, but ',' stands here.`,
     ],
-    ['an empty file', json, '', `UsageError: ${json}:1:1: this is not valid JSON: the document ends too early.`],
+    ['an empty file', json, '', `UsageError: ${json}:1:1: this is not valid JSON: a value was expected, but the end of the file stands here.`],
     [
       'deep nesting',
       json,
       '['.repeat(10_000),
-      `UsageError: ${json}:1:202: this is not valid JSON: the document is nested more than 200 levels deep.`,
+      `UsageError: ${json}:1:513: this is not valid JSON: it is nested more than 512 levels deep.`,
     ],
-  ])('%s', async (_name, path, text, message) => {
-    expect(await errorOf(path, text)).toBe(message);
+  ])('%s', (_name, path, text, message) => {
+    expect(errorOf(path, text)).toBe(message);
   });
 
-  it('reports broken TOML with its place', async () => {
-    expect(await errorOf(toml, 'a = 1\nb = [1,,2]\n')).toMatch(
+  it('reports broken TOML with its place', () => {
+    expect(errorOf(toml, 'a = 1\nb = [1,,2]\n')).toMatch(
       /^UsageError: lifetime-lint\.config\.toml:2:\d+: this is not valid TOML: [^\n]+\.$/u,
     );
   });
 
-  it('reports everything that is wrong, one sentence a line', async () => {
+  it('reports everything that is wrong, one sentence a line', () => {
     const text = '{"failOn": "never",\n"audiense": "all"}';
-    expect((await errorOf(json, text)).split('\n')).toHaveLength(2);
+    expect(errorOf(json, text).split('\n')).toHaveLength(2);
   });
 });
