@@ -1,10 +1,20 @@
+import type { FunctionFlow, Growth } from '../flow/result.js';
+import type { TypeOracle } from '../flow/types.js';
 import type { FileIr, FunctionIr, GlobalDecl, ImplDecl, Language, TypeDecl } from '../model/ir.js';
 import type { ProjectModel } from '../model/project.js';
-import type { FunctionFlow } from '../flow/result.js';
 
 export interface Located<T> {
   readonly file: FileIr;
   readonly item: T;
+}
+
+/** A place of the unit where an owner grows, with the function that does it. */
+export interface GrowthSite {
+  readonly file: FileIr;
+  readonly fn: FunctionIr;
+  readonly growth: Growth;
+  /** Constructors and `Drop` run when nobody else can hold a pointer. */
+  readonly inConstructor: boolean;
 }
 
 /** Everything a rule may ask about one unit; all of it memoised. */
@@ -23,7 +33,14 @@ export interface UnitFacts {
   implsOf(typeName: string): readonly Located<ImplDecl>[];
   globalsNamed(name: string, language: Language): readonly Located<GlobalDecl>[];
   functionsNamed(name: string, language: Language): readonly Located<FunctionIr>[];
-  /** What the flow core found out about one function. */
+  /** Declarations as the flow core sees them from one language. */
+  oracle(language: Language): TypeOracle;
+  /** What the flow core found out about one function; closures are part of the function around them. */
   flowOf(file: FileIr, fn: FunctionIr): FunctionFlow;
+  /**
+   * Every growth of the owner with this key (`Type.field`, `global:name`, as `Growth.key` and `growthKey` spell it) in the
+   * unit, whichever file it is in.
+   */
+  growthsOf(key: string, language: Language, fromPath: string): readonly GrowthSite[];
   isDevelopmentOnly(file: FileIr, fn?: { readonly isTest: boolean }): boolean;
 }

@@ -1,0 +1,271 @@
+import { analyse } from '../flow/analyse.js';
+import { ApiIndex } from '../flow/api-index.js';
+import type { FunctionFlow } from '../flow/result.js';
+import type { TypeOracle } from '../flow/types.js';
+import type { Gap } from '../model/finding.js';
+import type { FileIr, FunctionIr, GlobalDecl, ImplDecl, Language, TypeDecl } from '../model/ir.js';
+import type { ProjectModel } from '../model/project.js';
+import type { LanguagePack } from '../parsers/pack.js';
+import { DeclarationIndex } from './declaration-index.js';
+import type { GrowthSite, Located, UnitFacts } from './unit.js';
+
+export interface UnitInput {
+  readonly root: string;
+  readonly project: ProjectModel;
+  /** Base-relative paths of source files that hold a token of an active rule. */
+  readonly candidates: Readonly<Partial<Record<Language, readonly string[]>>>;
+  /** Base-relative paths of every source file of the unit. */
+  readonly listing: Readonly<Partial<Record<Language, readonly string[]>>>;
+  readonly packs: Readonly<Partial<Record<Language, LanguagePack>>>;
+  /** Function bodies without a match are not lowered; absent lowers all. */
+  readonly wanted: Readonly<Partial<Record<Language, RegExp>>>;
+  /** Undefined when the file can't be read; the reader has recorded the gap. */
+  readText(path: string): string | undefined;
+  /** Called once per gap met while parsing. */
+  onGap(gap: Gap): void;
+  /** Called once per parsed file. */
+  onParsed?(path: string): void;
+}
+
+/** What may change the size of a container, for choosing the bodies that are read when an owner's growth is looked up. */
+export const growthTokens: Readonly<Record<Language, readonly string[]>> = {
+  rust: ['push', 'extend', 'reserve', 'insert', 'resize', 'shrink', 'replace', 'take(', 'swap', 'clear()', 'truncate', 'append', 'drain', 'remove', 'retain', 'pop', 'set_len', 'mem::', 'dealloc', 'free('],
+  d: ['~=', '.length', 'reserve', 'insert', 'realloc', 'assumeSafeAppend', '.put(', 'remove', 'clear', ' ~ '],
+};
+
+/** How many helpers deep the flow core follows calls. */
+const SUMMARY_DEPTH = 2;
+
+/** Builds the memoised facts of one unit. Files are parsed when first asked for. */
+export function buildUnitFacts(input: UnitInput): UnitFacts {
+  return new Unit(input);
+}
+
+class Unit implements UnitFacts {
+  readonly root: string;
+  readonly project: ProjectModel;
+  private readonly parsed = new Map<string, FileIr | undefined>();
+  private readonly deep = new Map<string, FileIr | undefined>();
+  private readonly flows = new Map<FunctionIr, FunctionFlow>();
+  private readonly running = new Set<FunctionIr>();
+  private readonly growths = new Map<string, readonly GrowthSite[]>();
+  private readonly oracles = new Map<Language, TypeOracle>();
+  private readonly apis = new Map<Language, ApiIndex>();
+  private readonly declarations = new Map<Language, DeclarationIndex>();
+  private readonly candidateLists = new Map<Language, readonly FileIr[]>();
+
+  constructor(private readonly input: UnitInput) {
+    this.root = input.root;
+    this.project = input.project;
+  }
+
+  filesOf(language: Language): readonly FileIr[] {
+    let list = this.candidateLists.get(language);
+    if (!list) {
+      list = (this.input.candidates[language] ?? []).flatMap((path) => this.parse(path, language) ?? []);
+      this.candidateLists.set(language, list);
+    }
+    return list;
+  }
+
+  filesMatching(language: Language, pattern: RegExp): readonly FileIr[] {
+    const found: FileIr[] = [];
+    for (const path of this.input.listing[language] ?? []) {
+      const text = this.textOf(path);
+      if (text === undefined || !pattern.test(text)) continue;
+      const file = this.parse(path, language);
+      if (file) found.push(file);
+    }
+    return found;
+  }
+
+  textOf(path: string): string | undefined {
+    return this.input.readText(path);
+  }
+
+  typesNamed(name: string, language: Language): readonly Located<TypeDecl>[] {
+    return this.declaring(language, name).flatMap((file) => file.types.filter((t) => t.name === name).map((item) => ({ file, item })));
+  }
+
+  implsOf(typeName: string): readonly Located<ImplDecl>[] {
+    const files = new Set([...this.declaring('rust', typeName), ...this.filesOf('rust')]);
+    return [...files].flatMap((file) => file.impls.filter((i) => i.target.name === typeName).map((item) => ({ file, item })));
+  }
+
+  globalsNamed(name: string, language: Language): readonly Located<GlobalDecl>[] {
+    return this.known(language).flatMap((file) => file.globals.filter((g) => g.name === name).map((item) => ({ file, item })));
+  }
+
+  functionsNamed(name: string, language: Language): readonly Located<FunctionIr>[] {
+    return this.known(language).flatMap((file) => file.functions.filter((f) => f.name === name).map((item) => ({ file, item })));
+  }
+
+  oracle(language: Language): TypeOracle {
+    let oracle = this.oracles.get(language);
+    if (!oracle) this.oracles.set(language, (oracle = this.makeOracle(language)));
+    return oracle;
+  }
+
+  flowOf(file: FileIr, fn: FunctionIr): FunctionFlow {
+    return this.flow(file, fn, SUMMARY_DEPTH);
+  }
+
+  growthsOf(key: string, language: Language, fromPath: string): readonly GrowthSite[] {
+    const scope = this.scopeOf(fromPath, language);
+    const memo = `${language}|${scope}|${key}`;
+    const known = this.growths.get(memo);
+    if (known) return known;
+    const name = key.startsWith('global:') ? key.slice('global:'.length) : (key.split('.').findLast((s) => s !== '[]' && s !== '*') ?? key);
+    const bare = name.replace(/[^\w].*$/u, '');
+    const word = new RegExp(`\\b${bare}\\b`, 'u');
+    const sites: GrowthSite[] = [];
+    for (const path of this.input.listing[language] ?? []) {
+      if (scope !== '' && !path.startsWith(scope)) continue;
+      const text = this.textOf(path);
+      if (text === undefined || !text.includes(bare) || !word.test(text)) continue;
+      if (!growthTokens[language].some((t) => text.includes(t))) continue;
+      const file = this.parseDeep(path, language, text, bare);
+      if (!file) continue;
+      for (const fn of file.functions) {
+        if (!fn.body || fn.parent !== undefined && fn.kind !== 'function') continue;
+        if (!word.test(text.slice(fn.span.start, fn.span.end))) continue;
+        for (const growth of this.flow(file, fn, 1).growths) {
+          if (growth.key !== key || growth.through !== undefined) continue;
+          sites.push({ file, fn, growth, inConstructor: fn.kind === 'constructor' || fn.kind === 'static-constructor' || fn.kind === 'destructor' || (language === 'rust' && fn.self === undefined && /^(new|from|with_|default|build)/.test(fn.name)) || (fn.trait === 'Drop') });
+        }
+      }
+    }
+    this.growths.set(memo, sites);
+    return sites;
+  }
+
+  isDevelopmentOnly(file: FileIr, fn?: { readonly isTest: boolean }): boolean {
+    return fn?.isTest === true || this.project.isDevelopmentOnly(file.path);
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------------
+
+  private parse(path: string, language: Language): FileIr | undefined {
+    if (this.parsed.has(path)) return this.parsed.get(path);
+    const pack = this.input.packs[language];
+    const text = pack ? this.textOf(path) : undefined;
+    const file = pack && text !== undefined ? pack.lower({ path, text }, this.input.wanted[language]) : undefined;
+    this.parsed.set(path, file);
+    if (file) {
+      for (const gap of file.gaps) this.input.onGap(gap);
+      this.input.onParsed?.(path);
+    }
+    return file;
+  }
+
+  /** As `parse`, with every body that mentions `name`. */
+  private parseDeep(path: string, language: Language, text: string, name: string): FileIr | undefined {
+    const plain = this.parsed.get(path);
+    if (plain && !plain.functions.some((f) => f.skipped === true && text.slice(f.span.start, f.span.end).includes(name))) return plain;
+    const memo = `${path}\0${name}`;
+    if (this.deep.has(memo)) return this.deep.get(memo);
+    const pack = this.input.packs[language];
+    const wanted = this.input.wanted[language];
+    const file = pack?.lower({ path, text }, wanted ? new RegExp(`\\b${name}\\b|${wanted.source}`, 'u') : undefined);
+    this.deep.set(memo, file);
+    if (file && !this.parsed.has(path)) this.input.onParsed?.(path);
+    return file;
+  }
+
+  private known(language: Language): readonly FileIr[] {
+    return [...new Set([...this.filesOf(language), ...[...this.parsed.values()].flatMap((f) => (f && f.language === language ? [f] : []))])];
+  }
+
+  /** Files that declare a type of this name: parsed ones first, the rest of the unit by its declaration index. */
+  private declaring(language: Language, name: string): readonly FileIr[] {
+    return this.declarationIndex(language).filesOf(name).flatMap((path) => this.parse(path, language) ?? []);
+  }
+
+  private declarationIndex(language: Language): DeclarationIndex {
+    let index = this.declarations.get(language);
+    if (!index) {
+      index = new DeclarationIndex(language, this.input.listing[language] ?? [], (path) => this.textOf(path));
+      this.declarations.set(language, index);
+    }
+    return index;
+  }
+
+  /** Growth of a Rust field is looked for in its package, of a D field in the whole unit. */
+  private scopeOf(path: string, language: Language): string {
+    if (language !== 'rust') return '';
+    const dir = this.project.cargoPackageOf(path)?.dir;
+    return dir === undefined || dir === '' ? '' : `${dir}/`;
+  }
+
+  private flow(file: FileIr, fn: FunctionIr, depth: number): FunctionFlow {
+    const known = this.flows.get(fn);
+    if (known) return known;
+    let apis = this.apis.get(file.language);
+    if (!apis) this.apis.set(file.language, (apis = new ApiIndex(this.input.packs[file.language]?.apis ?? [])));
+    this.running.add(fn);
+    const flow = analyse(file, fn, { oracle: this.oracle(file.language), apis, depth });
+    this.running.delete(fn);
+    // A summary made while its own callers were being analysed may lack what they recurse into; it is still the best there is.
+    this.flows.set(fn, flow);
+    return flow;
+  }
+
+  private makeOracle(language: Language): TypeOracle {
+    const index = (): DeclarationIndex => this.declarationIndex(language);
+    const memoTypes = new Map<string, TypeDecl | undefined>();
+    const fileAt = (path: string): FileIr | undefined => this.parsed.get(path) ?? this.deepAt(path);
+    return {
+      declaration: (name, fromPath) => {
+        if (!/^[A-Za-z_]/.test(name)) return undefined;
+        const own = fileAt(fromPath)?.types.find((t) => t.name === name);
+        if (own) return own;
+        const scope = this.scopeOf(fromPath, language);
+        const memo = `${scope}|${name}`;
+        if (memoTypes.has(memo)) return memoTypes.get(memo);
+        const paths = index().filesOf(name);
+        const near = paths.filter((p) => scope === '' || p.startsWith(scope));
+        const path = near.length === 1 ? near[0] : near.length === 0 && paths.length === 1 ? paths[0] : undefined;
+        const decl = path === undefined ? undefined : this.parse(path, language)?.types.find((t) => t.name === name);
+        memoTypes.set(memo, decl);
+        return decl;
+      },
+      global: (name, fromPath) => {
+        const decl = fileAt(fromPath)?.globals.find((g) => g.name === name && g.inFunction === undefined);
+        return decl ? { decl, path: fromPath } : undefined;
+      },
+      method: (owner, name, fromPath) => {
+        const here = fileAt(fromPath)?.functions.filter((f) => f.owner === owner && f.name === name && f.parent === undefined) ?? [];
+        if (here.length === 1 && here[0]) return { path: fromPath, fn: here[0] };
+        if (here.length > 1) return undefined;
+        const scope = this.scopeOf(fromPath, language);
+        const paths = index().filesOf(owner).filter((p) => p !== fromPath && (scope === '' || p.startsWith(scope)));
+        if (paths.length !== 1 || paths[0] === undefined) return undefined;
+        const found = this.parse(paths[0], language)?.functions.filter((f) => f.owner === owner && f.name === name && f.parent === undefined) ?? [];
+        return found.length === 1 && found[0] ? { path: paths[0], fn: found[0] } : undefined;
+      },
+      freeFunction: (name, fromPath) => {
+        const here = fileAt(fromPath)?.functions.filter((f) => f.owner === undefined && f.name === name && (f.kind === 'function')) ?? [];
+        return here.length === 1 && here[0] ? { path: fromPath, fn: here[0] } : undefined;
+      },
+      functionById: (path, id) => fileAt(path)?.functions.find((f) => f.id === id),
+      summaryOf: (path, fn, depth) => {
+        const known = this.flows.get(fn);
+        if (known) return known;
+        if (depth <= 0 || this.running.has(fn) || !fn.body) return undefined;
+        const file = [this.parsed.get(path), ...this.deepFiles(path)].find((f) => f?.functions.includes(fn));
+        return file ? this.flow(file, fn, depth - 1) : undefined;
+      },
+    };
+  }
+
+  private deepAt(path: string): FileIr | undefined {
+    return this.deepFiles(path)[0];
+  }
+
+  private deepFiles(path: string): readonly FileIr[] {
+    const prefix = `${path}\0`;
+    const found: FileIr[] = [];
+    for (const [key, file] of this.deep) if (file && key.startsWith(prefix)) found.push(file);
+    return found;
+  }
+}
