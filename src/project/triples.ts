@@ -1,0 +1,128 @@
+/** Target triples and what `cfg` says about them. */
+
+/** The triples for which @napi-rs/cli builds and names packages, Windows first because that is where unloading hurts. */
+export const publishedTriples: readonly string[] = [
+  'x86_64-pc-windows-msvc',
+  'i686-pc-windows-msvc',
+  'aarch64-pc-windows-msvc',
+  'x86_64-apple-darwin',
+  'aarch64-apple-darwin',
+  'x86_64-unknown-linux-gnu',
+  'aarch64-unknown-linux-gnu',
+  'armv7-unknown-linux-gnueabihf',
+  'x86_64-unknown-linux-musl',
+  'aarch64-unknown-linux-musl',
+  'armv7-unknown-linux-musleabihf',
+  'riscv64gc-unknown-linux-gnu',
+  's390x-unknown-linux-gnu',
+  'powerpc64le-unknown-linux-gnu',
+  'x86_64-unknown-freebsd',
+  'aarch64-linux-android',
+  'armv7-linux-androideabi',
+  'wasm32-wasip1-threads',
+];
+
+export interface TripleFacts {
+  readonly arch: string;
+  readonly os: string;
+  readonly env: string;
+  readonly abi: string;
+  readonly vendor: string;
+  readonly families: readonly string[];
+  readonly pointerWidth: '16' | '32' | '64';
+  readonly endian: 'little' | 'big';
+}
+
+const arches: Readonly<Record<string, string>> = {
+  i386: 'x86', i586: 'x86', i686: 'x86', armv5te: 'arm', armv6: 'arm', armv7: 'arm', armv7a: 'arm', armv7neon: 'arm', thumbv7neon: 'arm', arm: 'arm',
+  riscv64gc: 'riscv64', riscv32gc: 'riscv32', powerpc64le: 'powerpc64', arm64ec: 'arm64ec', aarch64_be: 'aarch64',
+};
+const wide = new Set(['x86_64', 'aarch64', 'arm64ec', 'riscv64', 'powerpc64', 's390x', 'loongarch64', 'mips64', 'sparc64', 'wasm64']);
+const big = new Set(['s390x', 'powerpc', 'sparc64', 'sparc', 'mips', 'mips64', 'm68k']);
+const unixes = new Set(['linux', 'android', 'macos', 'ios', 'freebsd', 'openbsd', 'netbsd', 'dragonfly', 'solaris', 'illumos', 'aix', 'haiku']);
+
+/**
+ * What `rustc --print cfg --target TRIPLE` would say, read from the parts of the triple. Good for every triple that has a
+ * Node.js build; an unknown one gets its parts as they stand.
+ */
+export function readTriple(triple: string): TripleFacts {
+  const parts = triple.split('-');
+  const first = parts[0] ?? '';
+  const arch = arches[first] ?? first;
+  const base = { arch, pointerWidth: wide.has(arch) ? ('64' as const) : ('32' as const), endian: (big.has(arch) && first !== 'powerpc64le') || (first === 'powerpc64') ? ('big' as const) : ('little' as const) };
+  if (arch.startsWith('wasm')) {
+    const wasi = triple.includes('wasi') || triple.includes('wasip');
+    const emscripten = triple.includes('emscripten');
+    const env = triple.includes('wasip1') || triple.endsWith('-wasi') || triple.includes('preview1') ? 'p1' : triple.includes('wasip2') ? 'p2' : '';
+    return {
+      ...base, os: wasi ? 'wasi' : emscripten ? 'emscripten' : 'unknown', env: wasi ? env : '', abi: '', vendor: 'unknown',
+      families: emscripten ? ['unix', 'wasm'] : ['wasm'],
+    };
+  }
+  const tail = parts[parts.length - 1] ?? '';
+  if (triple.includes('-apple-')) {
+    const os = triple.includes('ios') ? 'ios' : 'macos';
+    return { ...base, os, env: '', abi: '', vendor: 'apple', families: ['unix'] };
+  }
+  if (triple.includes('-windows-')) {
+    const env = tail.startsWith('gnu') ? 'gnu' : 'msvc';
+    return { ...base, os: 'windows', env, abi: tail === 'gnullvm' ? 'llvm' : '', vendor: parts[1] ?? 'pc', families: ['windows'] };
+  }
+  if (tail.startsWith('android')) {
+    return { ...base, os: 'android', env: '', abi: tail === 'androideabi' ? 'eabi' : '', vendor: 'unknown', families: ['unix'] };
+  }
+  const os = parts.find((part) => unixes.has(part)) ?? parts[2] ?? tail;
+  const env = os === 'linux' ? (/^(gnu|musl|ohos|uclibc)/.exec(tail)?.[1] ?? '') : '';
+  const abi = os === 'linux' ? tail.slice(env.length) : '';
+  return { ...base, os, env, abi, vendor: parts.length >= 3 && parts[1] !== os ? (parts[1] ?? 'unknown') : 'unknown', families: unixes.has(os) ? ['unix'] : [] };
+}
+
+const nodeNames: Readonly<Record<string, string>> = {
+  'x86_64-pc-windows-msvc': 'Windows x64', 'i686-pc-windows-msvc': 'Windows ia32', 'aarch64-pc-windows-msvc': 'Windows arm64',
+  'x86_64-apple-darwin': 'macOS x64', 'aarch64-apple-darwin': 'macOS arm64',
+};
+
+/** A short name for people: `Windows x64`, `Linux arm64 musl`, or the triple itself. */
+export function describeTriple(triple: string): string {
+  const known = nodeNames[triple];
+  if (known !== undefined) return known;
+  const facts = readTriple(triple);
+  const arch = ({ x86_64: 'x64', x86: 'ia32', aarch64: 'arm64' } as Readonly<Record<string, string>>)[facts.arch] ?? facts.arch;
+  if (facts.os === 'linux') return `Linux ${arch} ${facts.env || 'gnu'}`;
+  if (facts.os === 'windows') return `Windows ${arch} ${facts.env}`;
+  if (facts.os === 'freebsd') return `FreeBSD ${arch}`;
+  if (facts.os === 'android') return `Android ${arch}`;
+  if (facts.families.includes('wasm')) return 'WASI';
+  return triple;
+}
+
+/** The families of the published triples, for a sentence: `Windows`, `macOS`, `Linux`, … in the order of the list. */
+export function summariseTriples(triples: readonly string[], universe: readonly string[]): string {
+  const groups = new Map<string, { all: number; chosen: string[] }>();
+  for (const triple of universe) {
+    const group = groupOf(triple);
+    const entry = groups.get(group) ?? { all: 0, chosen: [] };
+    entry.all++;
+    if (triples.includes(triple)) entry.chosen.push(triple);
+    groups.set(group, entry);
+  }
+  const words: string[] = [];
+  for (const [group, { all, chosen }] of groups) {
+    if (chosen.length === 0) continue;
+    if (chosen.length === all) words.push(group);
+    else words.push(...chosen.map(describeTriple));
+  }
+  const last = words.pop();
+  if (last === undefined) return 'no target';
+  return words.length === 0 ? last : `${words.join(', ')} and ${last}`;
+}
+
+function groupOf(triple: string): string {
+  const facts = readTriple(triple);
+  if (facts.os === 'windows') return 'Windows';
+  if (facts.os === 'macos') return 'macOS';
+  if (facts.os === 'linux') return facts.env === 'musl' ? 'Linux (musl)' : facts.env === 'ohos' ? 'OpenHarmony' : 'Linux (gnu)';
+  if (facts.os === 'android') return 'Android';
+  if (facts.os === 'freebsd') return 'FreeBSD';
+  return facts.families.includes('wasm') ? 'WASI' : triple;
+}
