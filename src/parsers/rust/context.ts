@@ -1,0 +1,155 @@
+import type { Gap, GapKind } from '../../model/finding.js';
+import type { Attribute, FunctionIr, GlobalDecl, ImplDecl, Import, TypeDecl } from '../../model/ir.js';
+import { findLineStarts, positionAt, type Span } from '../../model/source.js';
+import type { SyntaxNode } from '../syntax.js';
+import { parseSyntax, type Grammar } from '../tree.js';
+import type { Comment } from './tokens.js';
+
+/** What the place of an item decides about it. */
+export interface Scope {
+  /** Names outward, for `qualifiedName`. */
+  readonly names: readonly string[];
+  readonly owner?: string;
+  readonly ownerKind?: TypeDecl['kind'];
+  readonly trait?: string;
+  readonly conditions: readonly string[];
+  readonly isTest: boolean;
+  /** The function around it. */
+  readonly parent?: number;
+  readonly parentName?: string;
+  /** The ABI of an extern block around it. */
+  readonly abi?: string;
+  /** Members of a trait or of an impl of a trait are as visible as the trait. */
+  readonly isPublic?: boolean;
+}
+
+/** Thrown where a tree is deeper than a recursive reader may go; the function around it loses its body and gets a gap. */
+export class TooDeep extends Error {
+  constructor(readonly offset: number) {
+    super('nested too deeply');
+  }
+}
+
+/** Enough for the longest method chains and operator chains in real code, and safe for every recursive reader of the tree. */
+const MAX_DEPTH = 350;
+
+/** The file that is being lowered: its text, what was found so far, and how deep the reader is. */
+export class Lowering {
+  readonly attributes: Attribute[] = [];
+  readonly imports: Import[] = [];
+  readonly types: TypeDecl[] = [];
+  readonly impls: ImplDecl[] = [];
+  readonly globals: GlobalDecl[] = [];
+  readonly functions: FunctionIr[] = [];
+  readonly macros: { name: string; span: Span }[] = [];
+  readonly gaps: Gap[] = [];
+  /** Where the statement that is being lowered begins, for comments above it. */
+  statementStart = 0;
+  private depth = 0;
+  private lineStarts: Uint32Array | undefined;
+
+  constructor(
+    readonly path: string,
+    readonly text: string,
+    /** The text as the grammar can read it: as long as `text`, see `readable`. */
+    readonly source: string,
+    readonly comments: readonly Comment[],
+    readonly wanted: RegExp | undefined,
+    private readonly grammar: Grammar,
+  ) {}
+
+  textOf(node: Span): string {
+    return this.text.slice(node.start, node.end);
+  }
+
+  isWanted(span: Span): boolean {
+    return this.wanted === undefined || this.wanted.test(this.text.slice(span.start, span.end));
+  }
+
+  lineOf(offset: number): number {
+    this.lineStarts ??= findLineStarts(this.text);
+    return positionAt(this.lineStarts, offset).line;
+  }
+
+  gap(kind: GapKind, offset: number, message: (line: number) => string): void {
+    const line = this.lineOf(offset);
+    this.gaps.push({ kind, path: this.path, line, message: message(line) });
+  }
+
+  /** Runs a reader one level deeper. */
+  deeper<T>(node: SyntaxNode, read: () => T): T {
+    if (this.depth >= MAX_DEPTH || (node.skipped && node.kind !== 'token_tree')) throw new TooDeep(node.start);
+    this.depth++;
+    const result = read();
+    this.depth--;
+    return result;
+  }
+
+  /**
+   * Runs a reader of a body or an initialiser. When the tree is too deep, what it added is taken back, a gap is recorded and
+   * the answer is undefined.
+   */
+  bounded<T>(read: () => T): T | undefined {
+    const depth = this.depth;
+    const counts = [this.functions, this.globals, this.types, this.impls, this.imports, this.macros].map((list) => list.length);
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof TooDeep)) throw error;
+      this.depth = depth;
+      [this.functions, this.globals, this.types, this.impls, this.imports, this.macros].forEach((list, i) => (list.length = counts[i] ?? 0));
+      this.gap('limit', error.offset, (line) => `The code at line ${line} is nested too deeply to be read; split the expression.`);
+      return undefined;
+    }
+  }
+
+  /**
+   * Parses `prefix + source[start, end) + suffix` and gives the tree with offsets of the file, or undefined when it has an
+   * error. `edit` replaces characters of the piece without changing its length.
+   */
+  parsePiece(prefix: string, piece: Span, suffix: string, edit?: (text: string) => string): SyntaxNode | undefined {
+    const text = this.source.slice(piece.start, piece.end);
+    const root = parseSyntax(this.grammar, `${prefix}${edit ? edit(text) : text}\n${suffix}`, { descend: declineTokens });
+    if (root.hasError) return undefined;
+    shift(root, piece.start - prefix.length);
+    return root;
+  }
+}
+
+/** The tokens of a macro are read from the text, never from the tree. */
+export function declineTokens(kind: string): boolean {
+  return kind !== 'token_tree' && kind !== 'macro_definition';
+}
+
+interface Movable {
+  start: number;
+  end: number;
+  readonly children: readonly SyntaxNode[];
+}
+
+/** Moves a tree that nobody else has seen yet. */
+function shift(root: SyntaxNode, by: number): void {
+  const stack: Movable[] = [root];
+  for (let node = stack.pop(); node; node = stack.pop()) {
+    node.start += by;
+    node.end += by;
+    for (const child of node.children) stack.push(child);
+  }
+}
+
+/**
+ * A text of the same length in which syntax that the grammar does not know yet is replaced by syntax that it does: `unsafe
+ * extern` blocks and `safe fn` (edition 2024), `#[unsafe(no_mangle)]`, and prefix ranges `..=x`. Names and operators are always
+ * taken from the original text.
+ */
+export function readable(text: string): string {
+  let result = text;
+  if (text.includes('unsafe')) {
+    result = result
+      .replace(/\bunsafe(?=\s+extern\s*(?:"[^"\n]*"\s*)?\{)/g, '      ')
+      .replace(/(#!?\[\s*)unsafe(?=\s*\()/g, '$1unsaf_');
+  }
+  if (/\bsafe\s+(?:fn|static)\b/.test(result)) result = result.replace(/\bsafe(?=\s+(?:fn|static)\b)/g, '    ');
+  if (result.includes('..=')) result = result.replace(/([[(,=|{]\s*)\.\.=/g, '$1.. ');
+  return result;
+}
