@@ -22,6 +22,8 @@ export interface ParseOptions {
    * Offsets are UTF-16.
    */
   readonly descend?: (kind: string, start: number, end: number) => boolean;
+  /** Kinds whose children nobody reads: their nodes stay childless without being `skipped`, at the price of a token. */
+  readonly atoms?: ReadonlySet<string>;
   /** How many levels of children are kept below the root; what lies deeper is `skipped`. Default 400. */
   readonly maxDepth?: number;
 }
@@ -117,6 +119,8 @@ const noChildren: SyntaxNode[] = [];
 /** One walk with one cursor and an explicit stack: the depth of the tree is not bounded by the call stack. */
 function snapshot(grammar: Grammar, tree: Tree, options: ParseOptions): SyntaxNode {
   const maxDepth = options.maxDepth ?? defaultMaxDepth;
+  const atoms = options.atoms;
+  const isClean = !tree.rootNode.hasError;
   const cursor = tree.walk();
   try {
     const root = readNode(grammar, cursor);
@@ -124,11 +128,13 @@ function snapshot(grammar: Grammar, tree: Tree, options: ParseOptions): SyntaxNo
     let node = root;
     for (;;) {
       // A token has no children in these grammars (a test checks it), so the call is saved for half of all nodes.
-      if (node.named && cursor.gotoFirstChild()) {
+      if (atoms?.has(node.kind)) {
+        if (!isClean) node.hasError = cursor.currentNode.hasError;
+      } else if (node.named && cursor.gotoFirstChild()) {
         if (open.length >= maxDepth || options.descend?.(node.kind, node.start, node.end) === false) {
           cursor.gotoParent();
           node.skipped = true;
-          node.hasError = cursor.currentNode.hasError;
+          if (!isClean) node.hasError = cursor.currentNode.hasError;
         } else {
           node.children = [];
           open.push(node);
