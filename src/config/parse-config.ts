@@ -59,7 +59,9 @@ function readDocument(file: ConfigText): DocumentNode {
   } catch (error) {
     if (!(error instanceof DocumentError)) throw error;
     const language = file.path.endsWith('.toml') ? 'TOML' : 'JSON';
-    throw new UsageError(`${file.path}:${error.line}:${error.column}: this is not valid ${language}: ${error.message}.`);
+    throw new UsageError(
+      `${file.path}:${error.line}:${error.column}: this is not valid ${language}: ${error.message}.`,
+    );
   }
 }
 
@@ -88,9 +90,18 @@ function describeIssue(issue: Issue, place: (path: KeyPath) => string): string {
     return `${place(path.slice(0, -1))}: the key ${key} is missing.`;
   }
   if (issue.type === 'picklist') {
-    const choices = issue.expected.replace(/[()]/gu, '').split(' | ').map((choice) => choice.replaceAll('"', "'"));
+    const choices = issue.expected
+      .replace(/[()]/gu, '')
+      .split(' | ')
+      .map((choice) => choice.replaceAll('"', "'"));
     const typed = typeof issue.input === 'string' ? issue.input : undefined;
-    const hint = typed === undefined ? '' : suggest(typed, choices.map((choice) => choice.replaceAll("'", '')));
+    const hint =
+      typed === undefined
+        ? ''
+        : suggest(
+            typed,
+            choices.map((choice) => choice.replaceAll("'", '')),
+          );
     return `${where}: ${key} must be ${joinChoices(choices)}, not ${issue.received.replaceAll('"', "'")}${hint}.`;
   }
   if (issue.type === 'min_length') return `${where}: ${key} must not be empty.`;

@@ -9,12 +9,16 @@ export const configSchema = v.strictObject({
   rules: v.optional(
     v.pipe(
       v.record(v.string(), v.picklist(['off', 'note', 'warning', 'error'])),
-      v.description('Level of a rule by its id. A finding that a rule itself puts below its default keeps the lower level.'),
+      v.description(
+        'Level of a rule by its id. A finding that a rule itself puts below its default keeps the lower level.',
+      ),
     ),
   ),
   include: v.optional(globs('Only files that match one of these .gitignore-style patterns are scanned.')),
   exclude: v.optional(globs('Files that match one of these .gitignore-style patterns are not scanned.')),
-  minSeverity: v.optional(v.pipe(severity, v.description("Findings below this severity are not shown. Default: 'note'."))),
+  minSeverity: v.optional(
+    v.pipe(severity, v.description("Findings below this severity are not shown. Default: 'note'.")),
+  ),
   minConfidence: v.optional(
     v.pipe(
       v.picklist(['low', 'medium', 'high']),

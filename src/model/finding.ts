@@ -111,6 +111,7 @@ export interface ScanStats {
   readonly files: number;
   readonly parsed: number;
   readonly milliseconds: number;
+  /** Milliseconds spent in each rule. */
   readonly perRule: Readonly<Record<string, number>>;
 }
 

@@ -1,7 +1,12 @@
 import type { Finding, SuppressedFinding } from '../model/finding.js';
 import { nearestName } from '../catalog/nearest-name.js';
 import type { PathSuppression } from '../config/config.js';
-import { readSuppressions, type CommentedFile, type Suppression, type SuppressionProblem } from './read-suppressions.js';
+import {
+  readSuppressions,
+  type CommentedFile,
+  type Suppression,
+  type SuppressionProblem,
+} from './read-suppressions.js';
 import { suppressionMeta } from './suppression-meta.js';
 
 export interface SuppressionInput {

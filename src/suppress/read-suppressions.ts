@@ -116,7 +116,8 @@ function attributeEnd(line: string, open: number): { readonly open: number; read
 
 /** The lines with their comments replaced by nothing. */
 function blankComments(file: CommentedFile, starts: Uint32Array, lines: readonly string[]): readonly string[] {
-  if (file.comments === undefined) return lines.map((line) => line.replace(/^\s*(?:\/\/|\/\*|\/\+|[*+]|#(?!!?\[)|--).*$/u, ''));
+  if (file.comments === undefined)
+    return lines.map((line) => line.replace(/^\s*(?:\/\/|\/\*|\/\+|[*+]|#(?!!?\[)|--).*$/u, ''));
   const blanked = [...lines];
   for (const { span } of file.comments) {
     const last = positionAt(starts, Math.max(span.start, span.end - 1)).line - 1;

@@ -17,7 +17,8 @@ export const suppressionMeta = {
     reasonless: "The suppression of '{ids}' has no reason after '--', so it is not applied.",
     unknown: "The suppression names '{id}', and there is no such rule{hint}.",
     malformed: "'{text}' is no suppression: 'allow(id) -- reason' or 'allow-file(id) -- reason' is expected.",
-    misplaced: "The suppression of '{ids}' for the whole file stands after the first line of code, so it is not applied.",
+    misplaced:
+      "The suppression of '{ids}' for the whole file stands after the first line of code, so it is not applied.",
   },
   checklist: 'Is this suppression still needed?',
   scenarios: [],

@@ -139,7 +139,12 @@ describe('errors name the place and the mend', () => {
       '{\n  "rules": {,}\n}',
       `UsageError: ${json}:2:13: this is not valid JSON: a key in double quotes was expected, but ',' stands here.`,
     ],
-    ['an empty file', json, '', `UsageError: ${json}:1:1: this is not valid JSON: a value was expected, but the end of the file stands here.`],
+    [
+      'an empty file',
+      json,
+      '',
+      `UsageError: ${json}:1:1: this is not valid JSON: a value was expected, but the end of the file stands here.`,
+    ],
     [
       'deep nesting',
       json,
