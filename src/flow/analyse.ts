@@ -288,7 +288,11 @@ class Analysis {
   }
 
   /** Records that `value` leaves through a return of the innermost function or closure. */
-  private leave(value: Value, span: Span): void {
+  private leave(given: Value, span: Span): void {
+    const inner = this.returnStack.at(-1)?.functionId;
+    const byRef = given.places.length > 0 && this.functions.get(inner ?? -1)?.returnsRef === true;
+    // D: `ref T f() { return a[i]; }` hands out the element's address.
+    const value: Value = byRef ? { places: [], pointers: given.places.map((p) => this.borrow(p, 'reference', false, span, 'ref return')), ...optionalType(given.type) } : given;
     this.use(value, span, 'return', 'return');
     this.escape(value, 'return', span);
     this.returnStack.at(-1)?.values.push(value);
@@ -410,7 +414,7 @@ class Analysis {
       case 'bind': {
         const type = annotated ?? pattern.type ?? value.type;
         const references = byRef || pattern.byRef;
-        const root = this.declare(pattern.name, { kind: 'local', name: pattern.name, span: pattern.span, byValue: !references, declared, ...optionalType(references ? value.type : type) });
+        const root = this.declare(pattern.name, { kind: 'local', name: pattern.name, span: pattern.span, byValue: !references, declared, ...optionalType(references ? value.type : type), ...originFrom(value) });
         if (references) {
           const targets = this.subjects(value);
           this.state.write({ root, path: [] }, { pointers: targets.map((t) => this.borrow(t, 'reference', false, pattern.span, declared === 'foreach' ? 'foreach (ref ..)' : 'ref binding')), ...optionalType(type) });
@@ -433,7 +437,7 @@ class Analysis {
           }
           const places = this.subjects(value).map((p) => extend(p, part.field));
           const first = places[0];
-          const type = value.type?.kind === 'tuple' ? value.type.args[Number(part.field)] : this.fieldType(value.type, part.field);
+          const type = value.type?.kind === 'tuple' ? value.type.args[Number(part.field)] : (eitherArgument(value.type, pattern.path) ?? this.fieldType(value.type, part.field));
           const read = first ? this.valueOf(first, type) : NOTHING;
           this.bindPattern(part.pattern, { places, pointers: read.pointers.length > 0 ? read.pointers : value.pointers, ...optionalType(type) }, 'pattern');
         }
@@ -1108,7 +1112,7 @@ class Analysis {
     if (!ADDRESS_ONLY.has(expr.method)) {
       const passes = effective.some((m) => m.row.effects.some((e) => e.kind === 'pass' || e.kind === 'borrow' || e.kind === 'erase'));
       if (!passes || this.rust) this.use(receiver, expr.span, passes ? 'field' : 'method', `.${expr.method}()`);
-      this.access(receiver.places.length > 0 ? receiver.places : this.subjects(receiver), expr.span, 'method', expr.method);
+      this.access([...receiver.places, ...receiver.pointers.filter((p) => p.form !== 'closure').map((p) => p.target)], expr.span, 'method', expr.method);
     }
     this.recordCall(expr, expr.method, true, receiver, values, exprs, effective, resolved);
     this.passArguments(values, exprs, expr.method, expr.span, effective, resolved);
@@ -1420,6 +1424,12 @@ function functionTable(file: FileIr): Map<number, FunctionIr> {
   return table;
 }
 
+/** Where a variable's content was before, when it was one known place. */
+function originFrom(value: Value): { origin?: Place } {
+  const place = value.places.length === 1 ? value.places[0] : undefined;
+  return place ? { origin: place } : {};
+}
+
 function optionalType(type: TypeRef | undefined): { type?: TypeRef } {
   return type ? { type } : {};
 }
@@ -1463,6 +1473,14 @@ function dottedPath(expr: Expr): string[] | undefined {
 
 function describeCallee(expr: Expr): string {
   return dottedPath(expr)?.join('.') ?? 'a function value';
+}
+
+/** `Either3::B(x)` of an `Either3<S, T, U>` binds a `T`. */
+function eitherArgument(type: TypeRef | undefined, path: readonly string[]): TypeRef | undefined {
+  const inner = peel(type);
+  const variant = path.at(-1) ?? '';
+  if (inner?.kind !== 'path' || !/^Either\d*$/.test(inner.name) || !/^[A-Z]$/.test(variant)) return undefined;
+  return inner.args[variant.charCodeAt(0) - 65];
 }
 
 function containsLet(expr: Expr): boolean {

@@ -22,6 +22,8 @@ export interface Root {
   readonly storage?: 'heap' | 'gc' | 'malloc' | 'foreign' | 'js';
   /** Parameters: 0-based position. */
   readonly index?: number;
+  /** The place whose content was bound or moved into this variable, when there was one. */
+  readonly origin?: Place;
 }
 
 /** Field names, `[]` for an element of a container or slice, `*` for what a pointer of unknown origin points to. */
@@ -68,4 +70,11 @@ export function describePlace(place: Place): string {
 export function containerOf(place: Place): Place | undefined {
   const at = place.path.lastIndexOf('[]');
   return at < 0 ? undefined : { root: place.root, path: place.path.slice(0, at) };
+}
+
+/** Follows variables back to the place that their content came from: a parameter, a field, a global. */
+export function originOf(place: Place): Place {
+  let current = place;
+  for (let i = 0; i < 8 && current.root.origin; i++) current = { root: current.root.origin.root, path: [...current.root.origin.path, ...current.path] };
+  return current;
 }

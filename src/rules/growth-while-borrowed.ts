@@ -1,0 +1,91 @@
+import { containerStorage } from '../facts/containers.js';
+import { lineOf } from '../facts/lines.js';
+import type { UnitFacts } from '../facts/unit.js';
+import { typeOfPlace } from '../flow/analyse.js';
+import { describePlace, isElementOf, placeKey } from '../flow/place.js';
+import type { FunctionFlow, StaleUse } from '../flow/result.js';
+import { isGrowable } from '../flow/types.js';
+import type { FileIr } from '../model/ir.js';
+import { defineRule } from './rule.js';
+
+export default defineRule({
+  meta: {
+    id: 'growth-while-borrowed',
+    title: 'Growth while borrowed',
+    summary: 'A container grows while a pointer into it is still used in the same function.',
+    languages: ['rust', 'd'],
+    severity: 'warning',
+    confidence: 'high',
+    audience: 'everyone',
+    maturity: 'stable',
+    since: '0.1.0',
+    cwe: ['CWE-416', 'CWE-825'],
+    messages: {
+      freed: "'{pointer}' points into '{owner}' (line {borrow}), '{owner}' changes by '{growth}' (line {grown}), and the pointer is used afterwards: its storage may be freed by then.",
+      stale: "'{pointer}' points into '{owner}' (line {borrow}), '{owner}' grows by '{growth}' (line {grown}), and the pointer is used afterwards: it may still mean the old block, so writes through it are lost.",
+    },
+    checklist: 'Is every pointer taken again after the container grew?',
+    scenarios: ['command', 'sequential'],
+  },
+  tokens: {
+    rust: ['as_ptr', 'as_mut_ptr', 'transmute', 'from_raw_parts', 'addr_of', '&raw', '*const', '*mut', 'NonNull', 'unsafe'],
+    d: ['&', '.ptr', 'ref '],
+  },
+  check({ unit, report }) {
+    for (const language of ['rust', 'd'] as const) {
+      for (const file of unit.filesOf(language)) {
+        for (const fn of file.functions) {
+          if (!fn.body || (fn.parent !== undefined && fn.kind !== 'function')) continue;
+          const flow = unit.flowOf(file, fn);
+          const causes = new Set<string>();
+          for (const stale of flow.staleUses) {
+            if (!isHazard(unit, file, flow, stale)) continue;
+            const { pointer, invalidation, use } = stale;
+            // One finding per borrow and owner, however often it is used.
+            const cause = `${pointer.site.start}|${placeKey(invalidation.place)}`;
+            if (causes.has(cause)) continue;
+            causes.add(cause);
+            const owner = describePlace(invalidation.place);
+            const type = typeOfPlace(invalidation.place, unit.oracle(language), file.path);
+            const how = invalidation.through ? `${invalidation.through}()` : invalidation.how;
+            report({
+              messageId: containerStorage(type, language) === 'gc' ? 'stale' : 'freed',
+              data: { pointer: pointer.how, owner, borrow: lineOf(unit, file, pointer.site.start), growth: how, grown: lineOf(unit, file, invalidation.span.start) },
+              at: { file, span: use.span },
+              steps: [
+                { file, span: pointer.site, role: 'borrow', note: `'${pointer.how}' points into '${owner}' here.` },
+                { file, span: invalidation.span, role: 'grow', note: `'${owner}' changes here by '${how}'.` },
+                { file, span: use.span, role: 'use', note: 'The pointer is used here.' },
+              ],
+              key: `${owner}|${pointer.how}`,
+            });
+          }
+        }
+      }
+    }
+  },
+});
+
+function isHazard(unit: UnitFacts, file: FileIr, flow: FunctionFlow, { pointer, invalidation, use }: StaleUse): boolean {
+  if (invalidation.kind !== 'grow' && invalidation.kind !== 'replace') return false;
+  if (use.kind === 'release' || pointer.form === 'closure' || pointer.form === 'guard' || pointer.form === 'iterator') return false;
+  const rust = file.language === 'rust';
+  if (rust && pointer.form !== 'raw' && !pointer.erased) return false;
+  const type = typeOfPlace(invalidation.place, unit.oracle(file.language), file.path);
+  const growable = isGrowable(type, file.language);
+  if (growable === false) return false;
+  const growth = flow.growths.find((g) => g.span.start === invalidation.span.start && placeKey(g.place) === placeKey(invalidation.place));
+  if (growable !== true && (growth === undefined || growth.weak)) return false;
+  // Freed at the end of the pointer's life is another rule's business.
+  if (growth?.operation === 'free') return false;
+  if (!rust) {
+    // A GC slice keeps its own block alive; only a pointer or reference that is meant to be *the* element goes stale.
+    if (pointer.form === 'slice' && containerStorage(type, 'd') === 'gc') return false;
+    if (growth && (growth.operation === 'clear' || growth.operation === 'remove' || growth.operation === 'shrink')) return false;
+    if (growth?.operation === 'replace' && growth.how === '=') return false;
+    if (pointer.form === 'slice' && use.kind === 'return') return false;
+  }
+  // Room was made before the pointer was taken.
+  const reserved = flow.growths.some((g) => g.operation === 'reserve' && g.span.start < pointer.site.start && isElementOf(pointer.target, g.place));
+  return !reserved;
+}

@@ -1,0 +1,165 @@
+import { containerStorage, type ContainerStorage } from '../facts/containers.js';
+import { lineOf } from '../facts/lines.js';
+import type { GrowthSite, UnitFacts } from '../facts/unit.js';
+import { growthKey, typeOfPlace } from '../flow/analyse.js';
+import { containerOf, describePlace, type Place } from '../flow/place.js';
+import type { Escape } from '../flow/result.js';
+import { elementType, isGrowable } from '../flow/types.js';
+import type { FileIr, FunctionIr } from '../model/ir.js';
+import { defineRule, type ReportStep } from './rule.js';
+
+/** Accessors by which a container type shows its own storage; the hazard is the caller's that keeps the view. */
+const DOCUMENTED_VIEWS = new Set([
+  'opIndex', 'opSlice', 'opUnary', 'front', 'back', 'peek', 'data', 'ptr', 'moveFront',
+  'as_ptr', 'as_mut_ptr', 'as_slice', 'as_mut_slice', 'get_unchecked', 'get_unchecked_mut', 'get', 'get_mut', 'deref', 'deref_mut', 'as_ref', 'as_mut', 'as_non_null', 'as_bytes', 'data_ptr', 'end_ptr', 'buffer_ptr',
+]);
+
+export default defineRule({
+  meta: {
+    id: 'pointer-into-growable',
+    title: 'Pointer into growable storage',
+    summary: 'A pointer to an element of an array leaves its owner, and the owner grows elsewhere.',
+    languages: ['rust', 'd'],
+    severity: 'warning',
+    confidence: 'high',
+    audience: 'everyone',
+    maturity: 'stable',
+    since: '0.1.0',
+    cwe: ['CWE-416', 'CWE-825'],
+    messages: {
+      escapesFreed:
+        "A pointer into '{owner}' (line {borrow}) is {how}, and '{owner}' grows in '{grower}' ({growth}): when the storage moves, the old block is freed and the pointer dangles.{callers}",
+      escapesStale:
+        "A pointer into '{owner}' (line {borrow}) is {how}, and '{owner}' grows in '{grower}' ({growth}): when the array moves, the pointer keeps the old block alive and writes through it are lost.{callers}",
+    },
+    checklist: 'Does every pointer into this array die before the next append?',
+    scenarios: ['command', 'sequential'],
+  },
+  tokens: {
+    rust: ['as_ptr', 'as_mut_ptr', 'transmute', 'from_raw_parts', 'from_ref', 'from_mut', 'addr_of', '&raw', '*const', '*mut', 'NonNull', 'unsafe'],
+    d: ['&', '.ptr', 'ref '],
+  },
+  check({ unit, report }) {
+    for (const language of ['rust', 'd'] as const) {
+      for (const file of unit.filesOf(language)) {
+        for (const fn of file.functions) {
+          if (!fn.body || (fn.parent !== undefined && fn.kind !== 'function')) continue;
+          const seen = new Set<string>();
+          for (const escape of unit.flowOf(file, fn).escapes) {
+            const hazard = judge(unit, file, fn, escape);
+            if (!hazard) continue;
+            const key = `${hazard.owner}|${escape.span.start}`;
+            if (seen.has(key)) continue;
+            seen.add(key);
+            const callers = findCallers(unit, file, fn);
+            const first = hazard.growths[0];
+            if (!first) continue;
+            const borrowLine = lineOf(unit, file, escape.pointer.site.start);
+            const steps: ReportStep[] = [
+              { file, span: escape.pointer.site, role: 'borrow', note: `'${escape.pointer.how}' points into '${hazard.owner}' here.` },
+              { file, span: escape.span, role: 'escape', note: `The pointer is ${describeEscape(escape)} here.` },
+              ...hazard.growths.slice(0, 6).map((g): ReportStep => ({ file: g.file, span: g.growth.span, role: 'grow', note: `'${hazard.owner}' grows here by '${g.growth.how}' in '${g.fn.qualifiedName}'.` })),
+              ...callers.slice(0, 3).map((c): ReportStep => ({ file, span: c, role: 'use', note: `'${fn.name}' is called here.` })),
+            ];
+            const where = first.file === file ? `line ${lineOf(unit, first.file, first.growth.span.start)}` : `${first.file.path}:${lineOf(unit, first.file, first.growth.span.start)}`;
+            report({
+              messageId: hazard.storage === 'gc' ? 'escapesStale' : 'escapesFreed',
+              data: {
+                owner: hazard.owner, borrow: borrowLine, how: describeEscape(escape), grower: first.fn.qualifiedName, growth: where,
+                callers: callers.length > 0 ? ` Called at line ${callers.slice(0, 3).map((c) => lineOf(unit, file, c.start)).join(', ')}.` : '',
+              },
+              at: { file, span: escape.span },
+              steps,
+              key: `${hazard.owner}|${fn.name}`,
+              ...(hazard.isView ? { severity: 'note' as const } : hazard.storage !== 'gc' && escape.locks.length > 0 ? { severity: 'error' as const } : {}),
+              ...(hazard.weak ? { confidence: 'medium' as const } : {}),
+            });
+          }
+        }
+      }
+    }
+  },
+});
+
+interface Hazard {
+  readonly owner: string;
+  readonly storage: ContainerStorage;
+  readonly growths: readonly GrowthSite[];
+  readonly isView: boolean;
+  readonly weak: boolean;
+}
+
+function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): Hazard | undefined {
+  const { pointer } = escape;
+  if (escape.kind !== 'return' && escape.kind !== 'store' && escape.kind !== 'collect' && escape.kind !== 'spawn') return undefined;
+  if (pointer.form === 'closure' || pointer.form === 'guard' || pointer.form === 'iterator') return undefined;
+  // What a closure returns inside the function has not left it.
+  if (escape.kind === 'return' && escape.context.frames.length > 0) return undefined;
+  const rust = file.language === 'rust';
+  if (rust && pointer.form !== 'raw' && !pointer.erased) return undefined;
+  if (!rust && pointer.form === 'slice') return undefined;
+  const owner = containerOf(pointer.target);
+  if (!owner) return undefined;
+  const { root } = owner;
+  // A slice or array that the caller handed over grows, if at all, where the caller can see it.
+  if (root.kind === 'temp' || root.kind === 'unknown' || root.kind === 'allocation') return undefined;
+  if (root.kind === 'local' && root.byValue && !owner.path.includes('*')) return undefined;
+  if (root.kind === 'param' && owner.path.length === 0) return undefined;
+  if (storesIntoOwner(escape, owner)) return undefined;
+  const oracle = unit.oracle(file.language);
+  const type = typeOfPlace(owner, oracle, file.path);
+  const growable = isGrowable(type, file.language);
+  if (growable === false) return undefined;
+  if (!rust && isImmutable(type)) return undefined;
+  const key = growthKey(owner, oracle, file.path);
+  if (key === undefined) return undefined;
+  const growths = unit.growthsOf(key, file.language, file.path).filter((g) => {
+    if (g.inConstructor || g.fn.isTest !== fn.isTest && g.fn.isTest) return false;
+    if (!rust && (g.growth.operation === 'clear' || g.growth.operation === 'remove' || g.growth.operation === 'shrink')) return false;
+    if (!rust && g.growth.operation === 'replace' && g.growth.how === '=') return false;
+    if (rust && (g.growth.operation === 'clear' || g.growth.operation === 'remove')) return false;
+    return growable === true || !g.growth.weak;
+  });
+  if (growths.length === 0) return undefined;
+  const storage = containerStorage(type, file.language);
+  return { owner: describePlace(owner), storage, growths, isView: DOCUMENTED_VIEWS.has(fn.name) && escape.kind === 'return', weak: growths.every((g) => g.growth.weak) };
+}
+
+/** `self.items.push(self.items.as_ptr())`-like stores are judged where the collection's pointers are used. */
+function storesIntoOwner(escape: Escape, owner: Place): boolean {
+  return escape.into !== undefined && escape.into.root.id === owner.root.id && escape.into.path.join('.') === owner.path.join('.');
+}
+
+function isImmutable(type: Parameters<typeof elementType>[0]): boolean {
+  if (!type) return false;
+  if (type.name === 'string' || type.name === 'wstring' || type.name === 'dstring') return true;
+  const element = elementType(type);
+  return (type.qualifiers?.includes('immutable') ?? false) || (element?.qualifiers?.includes('immutable') ?? false);
+}
+
+function describeEscape(escape: Escape): string {
+  switch (escape.kind) {
+    case 'return':
+      return escape.pointer.how === 'ref return' ? "returned by 'ref'" : 'returned';
+    case 'store':
+      return escape.into ? `stored in '${describePlace(escape.into)}'` : escape.callee ? `kept by '${escape.callee}'` : 'stored';
+    case 'collect':
+      return escape.into ? `added to '${describePlace(escape.into)}'` : 'added to a collection';
+    default:
+      return 'given to another thread';
+  }
+}
+
+/** Calls of the accessor in its own file, for the message; the spans of their names. */
+function findCallers(unit: UnitFacts, file: FileIr, fn: FunctionIr): { start: number; end: number }[] {
+  const text = unit.textOf(file.path) ?? '';
+  const found: { start: number; end: number }[] = [];
+  if (!/^\w{3,}$/u.test(fn.name)) return found;
+  for (const match of text.matchAll(new RegExp(`(?<=[.\\s(!=])${fn.name}\\s*\\(`, 'gu'))) {
+    const start = match.index;
+    if (start === fn.nameSpan.start) continue;
+    const within = file.functions.some((f) => f.bodySpan && f.bodySpan.start < start && start < f.bodySpan.end);
+    if (within) found.push({ start, end: start + fn.name.length });
+  }
+  return found;
+}
