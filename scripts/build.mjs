@@ -8,7 +8,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -68,6 +68,12 @@ export async function build({ ifStale = false } = {}) {
     process.stderr.write(result.stdout + result.stderr);
     // The rest is done even when types are wrong, so that what was emitted can run; the build fails all the same.
     removeOrphans();
+    // The runner's guard-page library ships as source and is built on first use.
+    for (const file of findFiles(join(root, 'src')).filter((name) => name.endsWith('.c'))) {
+      const copy = join(dist, relative(join(root, 'src'), file));
+      mkdirSync(dirname(copy), { recursive: true });
+      copyFileSync(file, copy);
+    }
     await makeGrammars(join(dist, 'grammars'));
     if (existsSync(join(dist, 'cli.js'))) chmodSync(join(dist, 'cli.js'), 0o755);
     if (result.status !== 0) throw new Error('The build failed: tsc reported the errors above.');

@@ -3,32 +3,34 @@
  * made anew for each call, because a scenario may take them away.
  */
 export type ArgumentSpec =
-  | { readonly kind: "json"; readonly value: string | number | boolean | null }
-  | { readonly kind: "undefined" }
-  | { readonly kind: "bigint"; readonly value: string }
+  | { readonly kind: 'json'; readonly value: string | number | boolean | null }
+  | { readonly kind: 'undefined' }
+  | { readonly kind: 'bigint'; readonly value: string }
   /** `type` is the constructor's name: Buffer, Uint8Array, Float32Array, ArrayBuffer, DataView, … */
-  | { readonly kind: "buffer"; readonly type: string; readonly bytes: number }
+  | { readonly kind: 'buffer'; readonly type: string; readonly bytes: number }
   /** Text of an input file when there is one, else this text. */
   | {
-      readonly kind: "text";
+      readonly kind: 'text';
       readonly value: string;
-      readonly role: "source" | "filename" | "plain";
+      readonly role: 'source' | 'filename' | 'plain';
     }
-  | { readonly kind: "array"; readonly items: readonly ArgumentSpec[] }
+  | { readonly kind: 'array'; readonly items: readonly ArgumentSpec[] }
   | {
-      readonly kind: "object";
+      readonly kind: 'object';
       readonly fields: Readonly<Record<string, ArgumentSpec>>;
     }
-  | { readonly kind: "function"; readonly returns: ArgumentSpec }
-  | { readonly kind: "date" }
-  | { readonly kind: "abort-signal" }
+  | { readonly kind: 'function'; readonly returns: ArgumentSpec }
+  /** A promise; the scenario thenable-twice makes it a thenable that settles twice. */
+  | { readonly kind: 'promise'; readonly value: ArgumentSpec }
+  | { readonly kind: 'date' }
+  | { readonly kind: 'abort-signal' }
   /** An instance of a class of the target, made with its own constructor plan. */
-  | { readonly kind: "instance"; readonly class: string };
+  | { readonly kind: 'instance'; readonly class: string };
 
 export interface CallSpec {
   /** `parseAsync`, `Parser.parse` (static) or `Parser#parse` (method). */
   readonly name: string;
-  readonly kind: "function" | "static" | "method";
+  readonly kind: 'function' | 'static' | 'method';
   /** Path of export names to the function or the class, for example `['default', 'parse']`. */
   readonly path: readonly string[];
   readonly member?: string;

@@ -1,6 +1,6 @@
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
-import type { Readable } from "node:stream";
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import type { Readable } from 'node:stream';
 
 export interface BoundedCommand {
   readonly file: string;
@@ -22,14 +22,7 @@ export interface BoundedCommand {
   readonly mark?: readonly [string, string];
 }
 
-export type EndReason =
-  | "exit"
-  | "timeout"
-  | "output"
-  | "memory"
-  | "processes"
-  | "aborted"
-  | "spawn-error";
+export type EndReason = 'exit' | 'timeout' | 'output' | 'memory' | 'processes' | 'aborted' | 'spawn-error';
 
 export interface ProcessRecord {
   readonly reason: EndReason;
@@ -44,50 +37,42 @@ export interface ProcessRecord {
 }
 
 export type KillStep =
-  | { readonly kind: "signal"; readonly pid: number }
+  | { readonly kind: 'signal'; readonly pid: number }
   | {
-      readonly kind: "command";
+      readonly kind: 'command';
       readonly file: string;
       readonly args: readonly string[];
     };
 
 /** How a process and its descendants are killed: the process group on POSIX, `taskkill /T` on Windows. */
-export function killSteps(
-  platform: NodeJS.Platform,
-  pid: number,
-  systemRoot = "C:\\Windows",
-): readonly KillStep[] {
-  if (platform === "win32") {
+export function killSteps(platform: NodeJS.Platform, pid: number, systemRoot = 'C:\\Windows'): readonly KillStep[] {
+  if (platform === 'win32') {
     return [
       {
-        kind: "command",
+        kind: 'command',
         file: `${systemRoot}\\System32\\taskkill.exe`,
-        args: ["/PID", String(pid), "/T", "/F"],
+        args: ['/PID', String(pid), '/T', '/F'],
       },
     ];
   }
-  return [{ kind: "signal", pid: -pid }];
+  return [{ kind: 'signal', pid: -pid }];
 }
 
 /** Kills the group; true when something was there to kill. */
 function killGroup(pid: number): boolean {
   let killed = false;
-  for (const step of killSteps(
-    process.platform,
-    pid,
-    process.env["SystemRoot"],
-  )) {
-    if (step.kind === "command") {
+  for (const step of killSteps(process.platform, pid, process.env['SystemRoot'])) {
+    if (step.kind === 'command') {
       killed =
         spawnSync(step.file, step.args, {
-          stdio: "ignore",
+          stdio: 'ignore',
           timeout: 5000,
           windowsHide: true,
         }).status === 0 || killed;
       continue;
     }
     try {
-      process.kill(step.pid, "SIGKILL");
+      process.kill(step.pid, 'SIGKILL');
       killed = true;
     } catch {
       // ESRCH: the group is gone, which is what was wanted.
@@ -102,26 +87,23 @@ interface Member {
 }
 
 /** Fields of /proc/PID/stat after the command name, which may hold spaces and brackets itself. */
-export function readProcStat(
-  text: string,
-):
+export function readProcStat(text: string):
   | {
       readonly state: string;
       readonly group: number;
       readonly residentPages: number;
     }
   | undefined {
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const [state, , group] = fields;
   const resident = fields[21];
-  if (state === undefined || group === undefined || resident === undefined)
-    return undefined;
+  if (state === undefined || group === undefined || resident === undefined) return undefined;
   return { state, group: Number(group), residentPages: Number(resident) };
 }
 
 function readNumericFolders(): number[] {
   try {
-    return readdirSync("/proc")
+    return readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name))
       .map(Number);
   } catch {
@@ -131,7 +113,7 @@ function readNumericFolders(): number[] {
 
 function tryRead(path: string): string | undefined {
   try {
-    return readFileSync(path, "latin1");
+    return readFileSync(path, 'latin1');
   } catch {
     // The process ended between the listing and the read, or is another user's.
     return undefined;
@@ -141,28 +123,27 @@ function tryRead(path: string): string | undefined {
 /** The output of `ps -axo pid=,pgid=,rss=` (kilobytes) as members of one group. */
 export function readPs(text: string, group: number): readonly Member[] {
   const members: Member[] = [];
-  for (const line of text.split("\n")) {
+  for (const line of text.split('\n')) {
     const [pid, pgid, rss] = line.trim().split(/\s+/).map(Number);
-    if (pid !== undefined && rss !== undefined && pgid === group)
-      members.push({ pid, residentBytes: rss * 1024 });
+    if (pid !== undefined && rss !== undefined && pgid === group) members.push({ pid, residentBytes: rss * 1024 });
   }
   return members;
 }
 
 function groupMembers(group: number): readonly Member[] {
-  if (process.platform === "darwin") {
+  if (process.platform === 'darwin') {
     return readPs(
-      spawnSync("/bin/ps", ["-axo", "pid=,pgid=,rss="], {
-        encoding: "utf8",
+      spawnSync('/bin/ps', ['-axo', 'pid=,pgid=,rss='], {
+        encoding: 'utf8',
         timeout: 5000,
       }).stdout,
       group,
     );
   }
   const members: Member[] = [];
-  for (const pid of process.platform === "linux" ? readNumericFolders() : []) {
-    const stat = readProcStat(tryRead(`/proc/${pid}/stat`) ?? "");
-    if (stat !== undefined && stat.group === group && stat.state !== "Z")
+  for (const pid of process.platform === 'linux' ? readNumericFolders() : []) {
+    const stat = readProcStat(tryRead(`/proc/${pid}/stat`) ?? '');
+    if (stat !== undefined && stat.group === group && stat.state !== 'Z')
       members.push({ pid, residentBytes: stat.residentPages * 4096 });
   }
   return members;
@@ -170,13 +151,11 @@ function groupMembers(group: number): readonly Member[] {
 
 /** Processes that carry the mark in their environment wherever they are: a target may leave its group with setsid. Linux only. */
 function markedProcesses(mark: readonly [string, string]): number[] {
-  if (process.platform !== "linux") return [];
+  if (process.platform !== 'linux') return [];
   const needle = `${mark[0]}=${mark[1]}`;
   return readNumericFolders().filter((pid) => {
     if (pid === process.pid) return false;
-    return (
-      tryRead(`/proc/${pid}/environ`)?.split("\0").includes(needle) === true
-    );
+    return tryRead(`/proc/${pid}/environ`)?.split('\0').includes(needle) === true;
   });
 }
 
@@ -185,13 +164,11 @@ function killMarked(mark: readonly [string, string] | undefined): number {
   let killed = 0;
   // Once more after a kill: a fork may have happened between the listing and the signal.
   for (let round = 0; round < 10; round++) {
-    const pids = markedProcesses(mark).filter(
-      (pid) => readProcStat(tryRead(`/proc/${pid}/stat`) ?? "")?.state !== "Z",
-    );
+    const pids = markedProcesses(mark).filter((pid) => readProcStat(tryRead(`/proc/${pid}/stat`) ?? '')?.state !== 'Z');
     if (pids.length === 0) break;
     for (const pid of pids) {
       try {
-        process.kill(pid, "SIGKILL");
+        process.kill(pid, 'SIGKILL');
         killed++;
       } catch {
         // Gone already.
@@ -203,16 +180,16 @@ function killMarked(mark: readonly [string, string] | undefined): number {
 
 /** Keeps the beginning and the end of a stream; what explains a crash is at one of the two. */
 class BoundedText {
-  private head = "";
-  private tail = "";
+  private head = '';
+  private tail = '';
   private dropped = 0;
   constructor(private readonly half: number) {}
 
   add(chunk: string): void {
     const room = this.half - this.head.length;
     this.head += chunk.slice(0, Math.max(0, room));
-    const rest = room >= chunk.length ? "" : chunk.slice(Math.max(0, room));
-    if (rest === "") return;
+    const rest = room >= chunk.length ? '' : chunk.slice(Math.max(0, room));
+    if (rest === '') return;
     this.tail += rest;
     if (this.tail.length > this.half * 2) {
       this.dropped += this.tail.length - this.half;
@@ -234,7 +211,7 @@ let exitHookInstalled = false;
 function installExitHook(): void {
   if (exitHookInstalled) return;
   exitHookInstalled = true;
-  process.on("exit", () => {
+  process.on('exit', () => {
     for (const [pid, mark] of alive) {
       killGroup(pid);
       killMarked(mark);
@@ -254,7 +231,7 @@ export function runBounded(command: BoundedCommand): Promise<ProcessRecord> {
   return new Promise((resolve) => {
     const out = new BoundedText(256 * 1024);
     const err = new BoundedText(256 * 1024);
-    let reason: EndReason = "exit";
+    let reason: EndReason = 'exit';
     let settled = false;
     let child: ChildProcess;
 
@@ -268,7 +245,7 @@ export function runBounded(command: BoundedCommand): Promise<ProcessRecord> {
       settled = true;
       clearTimeout(timer);
       clearInterval(sampler);
-      command.signal?.removeEventListener("abort", onAbort);
+      command.signal?.removeEventListener('abort', onAbort);
       if (child.pid !== undefined) alive.delete(child.pid);
       resolve({
         reason,
@@ -282,53 +259,39 @@ export function runBounded(command: BoundedCommand): Promise<ProcessRecord> {
       });
     };
     const stop = (why: EndReason): void => {
-      if (reason !== "exit" || settled) return;
+      if (reason !== 'exit' || settled) return;
       reason = why;
       if (child.pid !== undefined) killGroup(child.pid);
     };
-    const onAbort = (): void => stop("aborted");
+    const onAbort = (): void => stop('aborted');
 
     const timer = setTimeout(() => {
       const pid = child.pid;
-      if (pid === undefined || command.beforeTimeoutKill === undefined)
-        return stop("timeout");
+      if (pid === undefined || command.beforeTimeoutKill === undefined) return stop('timeout');
       command.beforeTimeoutKill(pid).then(
-        () => stop("timeout"),
-        () => stop("timeout"),
+        () => stop('timeout'),
+        () => stop('timeout'),
       );
     }, command.timeoutMs);
     const sampler = setInterval(() => {
       if (child.pid === undefined) return;
       const members = groupMembers(child.pid);
-      if (members.length > maxProcesses) return stop("processes");
-      const resident = members.reduce(
-        (sum, member) => sum + member.residentBytes,
-        0,
-      );
-      if (
-        command.maxMemoryBytes !== undefined &&
-        resident > command.maxMemoryBytes
-      )
-        stop("memory");
+      if (members.length > maxProcesses) return stop('processes');
+      const resident = members.reduce((sum, member) => sum + member.residentBytes, 0);
+      if (command.maxMemoryBytes !== undefined && resident > command.maxMemoryBytes) stop('memory');
     }, 200);
 
     try {
       child = spawn(command.file, command.args, {
         cwd: command.cwd,
-        env:
-          command.mark === undefined
-            ? command.env
-            : { ...command.env, [command.mark[0]]: command.mark[1] },
+        env: command.mark === undefined ? command.env : { ...command.env, [command.mark[0]]: command.mark[1] },
         // A group of its own on POSIX; on Windows `detached` would open a console window.
-        detached: process.platform !== "win32",
+        detached: process.platform !== 'win32',
         windowsHide: true,
-        stdio:
-          command.onMarker === undefined
-            ? ["ignore", "pipe", "pipe"]
-            : ["ignore", "pipe", "pipe", "pipe"],
+        stdio: command.onMarker === undefined ? ['ignore', 'pipe', 'pipe'] : ['ignore', 'pipe', 'pipe', 'pipe'],
       });
     } catch (error) {
-      reason = "spawn-error";
+      reason = 'spawn-error';
       clearTimeout(timer);
       clearInterval(sampler);
       settled = true;
@@ -337,71 +300,59 @@ export function runBounded(command: BoundedCommand): Promise<ProcessRecord> {
         exitCode: null,
         signal: null,
         durationMs: 0,
-        stdout: "",
-        stderr: "",
+        stdout: '',
+        stderr: '',
         leftovers: 0,
         error: error instanceof Error ? error.message : String(error),
       });
       return;
     }
     if (child.pid !== undefined) alive.set(child.pid, command.mark);
-    if (command.signal?.aborted === true) stop("aborted");
-    command.signal?.addEventListener("abort", onAbort, { once: true });
+    if (command.signal?.aborted === true) stop('aborted');
+    command.signal?.addEventListener('abort', onAbort, { once: true });
 
     let written = 0;
     const count = (bytes: number): void => {
       written += bytes;
-      if (written > maxOutput) stop("output");
+      if (written > maxOutput) stop('output');
     };
     const collect = (stream: Readable | null, into: BoundedText): void => {
-      stream?.setEncoding("utf8");
-      stream?.on("data", (chunk: string) => {
+      stream?.setEncoding('utf8');
+      stream?.on('data', (chunk: string) => {
         into.add(chunk);
         count(chunk.length);
       });
       // A group that is killed while it writes resets the pipe.
-      stream?.on("error", () => undefined);
+      stream?.on('error', () => undefined);
     };
     collect(child.stdout, out);
     collect(child.stderr, err);
     const markers = child.stdio[3];
-    if (
-      command.onMarker !== undefined &&
-      markers !== null &&
-      markers !== undefined &&
-      "setEncoding" in markers
-    ) {
+    if (command.onMarker !== undefined && markers !== null && markers !== undefined && 'setEncoding' in markers) {
       const { onMarker } = command;
-      let pending = "";
-      markers.setEncoding("utf8");
-      markers.on("data", (chunk: string) => {
+      let pending = '';
+      markers.setEncoding('utf8');
+      markers.on('data', (chunk: string) => {
         count(chunk.length);
         pending += chunk;
-        for (
-          let end = pending.indexOf("\n");
-          end !== -1;
-          end = pending.indexOf("\n")
-        ) {
+        for (let end = pending.indexOf('\n'); end !== -1; end = pending.indexOf('\n')) {
           onMarker(pending.slice(0, end));
           pending = pending.slice(end + 1);
         }
         // A line without end is a flood, not a marker.
-        if (pending.length > 1024 * 1024) pending = "";
+        if (pending.length > 1024 * 1024) pending = '';
       });
-      markers.on("error", () => undefined);
+      markers.on('error', () => undefined);
     }
 
-    child.on("error", (error) => {
-      if (reason === "exit") reason = "spawn-error";
+    child.on('error', (error) => {
+      if (reason === 'exit') reason = 'spawn-error';
       finish(null, null, 0, error.message);
     });
-    child.on("exit", (exitCode, signal) => {
+    child.on('exit', (exitCode, signal) => {
       const pid = child.pid;
-      let leftovers =
-        pid === undefined || process.platform === "win32"
-          ? 0
-          : groupMembers(pid).length;
-      if (pid !== undefined && process.platform !== "win32") killGroup(pid);
+      let leftovers = pid === undefined || process.platform === 'win32' ? 0 : groupMembers(pid).length;
+      if (pid !== undefined && process.platform !== 'win32') killGroup(pid);
       leftovers += killMarked(command.mark);
       // Everybody who held the pipes is dead now; a descendant that could not be found must not hold up the run.
       const grace = setTimeout(() => {
@@ -409,7 +360,7 @@ export function runBounded(command: BoundedCommand): Promise<ProcessRecord> {
         child.stderr?.destroy();
         if (markers !== null && markers !== undefined) markers.destroy();
       }, 1000);
-      child.on("close", () => {
+      child.on('close', () => {
         clearTimeout(grace);
         finish(exitCode, signal, leftovers);
       });

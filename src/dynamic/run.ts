@@ -1,8 +1,20 @@
-import type { CallPlan } from "./call-plan.js";
-import type { CrashClass } from "./crash-class.js";
-import type { ScenarioName } from "./scenario.js";
-import type { PreparedTarget } from "./target.js";
-import type { AmplifierName } from "./amplifier.js";
+import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { randomUUID } from 'node:crypto';
+import { commandEnvironment, prepareAmplifier, type Amplification } from './amplify.js';
+import type { AmplifierName } from './amplifier.js';
+import type { CallPlan } from './call-plan.js';
+import type { ChildPlan } from './child/child-plan.js';
+import { classify, isLoadErrorMessage, type Classification, type CrashClass } from './crash-class.js';
+import { childEnvironment } from './environment.js';
+import { locateHarness } from './harness.js';
+import { readMarkers, type MarkerSummary } from './markers.js';
+import { runBounded, type EndReason, type ProcessRecord } from './process-group.js';
+import { getScenario, type ScenarioName } from './scenario.js';
+import { excludedRate, shouldStop, wilsonInterval } from './statistics.js';
+import type { PreparedTarget } from './target.js';
+import { hashText } from './value.js';
 
 /** Everything that one run needs; plain data, so that a plan can be stored, compared and repeated. */
 export interface RunPlan {
@@ -33,14 +45,13 @@ export interface RunPlan {
   readonly nodeFlags?: readonly string[];
   /** Whether a run that does not end is a hit. Set when a good twin, or the control run, ends. */
   readonly hangIsHit: boolean;
-  /** What a good twin returned for the same calls; a different value is a hit. */
+  /** What a good twin returned for the same calls (its `value`); a different value is a hit. */
   readonly expected?: string;
-  /** Keep the run's folder, core file and report for evidence. */
-  readonly keep?: string;
+  /** A command runs in this folder, which stays, instead of one of the run's own; for core files. */
+  readonly keepFolder?: string;
 }
 
-export type RunKind =
-  "hit" | "clean" | "not-hit-error" | "untestable" | "killed";
+export type RunKind = 'hit' | 'clean' | 'not-hit-error' | 'untestable' | 'killed';
 
 export interface RunOutcome {
   readonly kind: RunKind;
@@ -49,16 +60,16 @@ export interface RunOutcome {
   readonly detail: string;
   readonly exitCode: number | null;
   readonly signal: string | null;
-  /** The last marker: `start`, `dlopen FILE`, `call 6`, `cycle 2`, `done`, … */
+  /** The last marker: `start`, `opening FILE`, `call 6`, `cycle 2`, `done`, … */
   readonly stage: string;
   readonly durationMs: number;
   readonly evidenceLines: readonly string[];
-  /** The oracle: a digest of what the calls returned, or of a command's stdout. */
+  /** The oracle: a digest of what the calls of a driver returned, or of a command's stdout. */
   readonly value?: string;
-  /** Addons that were opened, by file name. */
+  /** Addons that were opened, by path. */
   readonly opened: readonly string[];
-  /** Calls that were finished. */
-  readonly calls: number;
+  /** Calls that returned, and calls that threw. */
+  readonly calls: { readonly returned: number; readonly threw: number };
   readonly notes: readonly string[];
 }
 
@@ -76,7 +87,7 @@ export interface RepeatOptions {
   readonly onRun?: (outcome: RunOutcome, soFar: Tally) => void;
 }
 
-/** Counts of runs that could have hit: errors, untestable and killed runs are told apart and never count as clean. */
+/** Counts of runs that could have hit (`runs` = hits + clean); errors, untestable and killed runs never count as clean. */
 export interface Tally {
   readonly runs: number;
   readonly hits: number;
@@ -87,7 +98,7 @@ export interface Tally {
 }
 
 export interface RepeatResult extends Tally {
-  readonly verdict: "reproduced" | "not-reproduced" | "untestable";
+  readonly verdict: 'reproduced' | 'not-reproduced' | 'untestable';
   /** Interval of the hit rate at 95 %. */
   readonly rate: readonly [number, number];
   /** Without a hit: rates above this are excluded at 95 %. */
@@ -102,21 +113,364 @@ export interface RepeatResult extends Tally {
   readonly interrupted: boolean;
 }
 
-/** One bounded run of the plan in a process group of its own; never rejects. */
-export declare function runOnce(
+const mebibyte = 1024 * 1024;
+
+/** A plan with the defaults of `repro` for a target and a scenario. */
+export function defaultPlan(target: PreparedTarget, scenario: ScenarioName, overrides: Partial<RunPlan> = {}): RunPlan {
+  return {
+    target,
+    scenario,
+    workers: 8,
+    calls: 8,
+    timeoutMs: 20_000,
+    env: {},
+    amplifier: 'none',
+    mainLoads: false,
+    cycles: 3,
+    seed: 1,
+    maxOutputBytes: 16 * mebibyte,
+    maxMemoryBytes: 4096 * mebibyte,
+    hangIsHit: getScenario(scenario).hangIsHit,
+    ...overrides,
+  };
+}
+
+interface Launch {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** A target that imports nothing: what still goes wrong with it is the harness's, the amplifier's or the machine's fault. */
+export const controlTarget: PreparedTarget = { kind: 'driver', label: 'nothing (control)', root: '', specifier: '' };
+
+function launchCommand(plan: RunPlan, folder: string, amplification: Amplification): Launch {
+  const command = plan.target.command ?? '';
+  const env = childEnvironment(process.env, folder, { ...commandEnvironment, ...amplification.env, ...plan.env });
+  const cwd = plan.keepFolder ?? plan.target.root;
+  const [wrapper, ...wrapped] = amplification.wrapper;
+  if (process.platform === 'win32') {
+    return { file: process.env['ComSpec'] ?? 'cmd.exe', args: ['/d', '/s', '/c', command], cwd, env };
+  }
+  // `exec` in front lets the signal of the program reach us; a compound command keeps its shell and gives 128 + n.
+  const text = /[;&|<>(){}\n`]|^\s*\w+=/.test(command)
+    ? command
+    : `exec ${wrapper === undefined ? '' : [wrapper, ...wrapped].join(' ')} ${command}`;
+  return { file: '/bin/sh', args: ['-c', text], cwd, env };
+}
+
+async function launchChild(plan: RunPlan, folder: string, amplification: Amplification): Promise<Launch> {
+  const childPlan: ChildPlan = {
+    scenario: plan.scenario,
+    root: plan.target.root,
+    specifier: plan.target.specifier,
+    ...(plan.driver === undefined ? {} : { driver: plan.driver }),
+    ...(plan.inputs === undefined ? {} : { inputs: plan.inputs }),
+    ...(plan.callPlan === undefined ? {} : { callPlan: plan.callPlan }),
+    workers: plan.workers,
+    calls: plan.calls,
+    cycles: plan.cycles,
+    mainLoads: plan.mainLoads,
+    seed: plan.seed,
+    pump: amplification.pump,
+  };
+  const planFile = join(folder, 'plan.json');
+  writeFileSync(planFile, JSON.stringify(childPlan));
+  const flags = new Set([
+    ...amplification.nodeFlags,
+    ...(getScenario(plan.scenario).needsGc ? ['--expose-gc'] : []),
+    ...(plan.nodeFlags ?? []),
+  ]);
+  const command = [...amplification.wrapper, plan.node ?? process.execPath, ...flags, await locateHarness(), planFile];
+  const [file = '', ...args] = command;
+  return { file, args, cwd: folder, env: childEnvironment(process.env, folder, { ...amplification.env, ...plan.env }) };
+}
+
+/** Limits that the runner enforces, as classes; none is a hit, and none counts as clean. */
+const limitClasses: Readonly<
+  Record<
+    Exclude<EndReason, 'exit' | 'timeout'>,
+    { readonly class: CrashClass; readonly detail: string; readonly kind: RunKind }
+  >
+> = {
+  output: { class: 'too-much-output', detail: 'it wrote more than the limit and was stopped', kind: 'not-hit-error' },
+  memory: {
+    class: 'too-much-memory',
+    detail: 'it took more memory than the limit and was stopped',
+    kind: 'not-hit-error',
+  },
+  processes: {
+    class: 'too-many-processes',
+    detail: 'it started more processes than the limit and was stopped',
+    kind: 'not-hit-error',
+  },
+  aborted: { class: 'interrupted', detail: 'the run was interrupted', kind: 'killed' },
+  'spawn-error': { class: 'spawn-error', detail: 'it could not be started', kind: 'untestable' },
+};
+
+const kindOfOther: Readonly<Partial<Record<CrashClass, RunKind>>> = {
+  clean: 'clean',
+  killed: 'killed',
+  'not-opened': 'untestable',
+};
+
+function judgeCommand(
   plan: RunPlan,
-  signal?: AbortSignal,
-): Promise<RunOutcome>;
+  record: ProcessRecord,
+): { readonly decided: Classification; readonly value?: string } {
+  const decided = classify({
+    platform: process.platform,
+    exitCode: record.exitCode,
+    signal: record.signal,
+    stderr: record.stderr,
+    timedOut: record.reason === 'timeout',
+    hangIsHit: plan.hangIsHit,
+  });
+  if (decided.class !== 'clean') return { decided };
+  const value = hashText(record.stdout);
+  if (plan.expected === undefined || plan.expected === value) return { decided, value };
+  const lines = record.stdout
+    .split(/\r?\n/)
+    .filter((line) => line !== '')
+    .slice(0, 12);
+  return {
+    decided: { class: 'changed-value', hit: true, detail: 'it printed something else than the good twin', lines },
+    value,
+  };
+}
+
+/** What the markers add to the exit: errors of JavaScript that ended in exit code 0 or 1, values, and whether an addon was opened. */
+function judgeChild(plan: RunPlan, record: ProcessRecord, markers: MarkerSummary): Classification {
+  const decided = classify({
+    platform: process.platform,
+    exitCode: record.exitCode,
+    signal: record.signal,
+    stderr: record.stderr,
+    timedOut: record.reason === 'timeout',
+    done: markers.done,
+    hangIsHit: plan.hangIsHit,
+  });
+  const other = (name: CrashClass, detail: string, lines: readonly string[] = []): Classification => ({
+    class: name,
+    hit: false,
+    detail,
+    lines,
+  });
+  if (decided.hit && decided.class !== 'early-exit') {
+    if (markers.opened.length === 0 && markers.opening === undefined && plan.target.specifier !== '') {
+      return { ...decided, hit: false, detail: `${decided.detail}, before any addon was opened` };
+    }
+    return decided;
+  }
+  if (decided.class === 'killed' || decided.class === 'timeout' || decided.class === 'out-of-memory') return decided;
+  const [error] = markers.errors;
+  if (error !== undefined) {
+    const isLoad =
+      markers.openFailed !== undefined ||
+      error.code === 'ERR_DLOPEN_FAILED' ||
+      isLoadErrorMessage(`${error.code} ${error.message}`);
+    return other(isLoad ? 'load-error' : 'javascript-error', error.message, error.stack.split('\n').slice(0, 8));
+  }
+  if (markers.changed !== undefined) {
+    const { name, before, after } = markers.changed;
+    return {
+      class: 'changed-value',
+      hit: true,
+      detail: `'${name}' returned another value`,
+      lines: [`undisturbed: ${before}`, `disturbed:   ${after}`],
+    };
+  }
+  if (markers.exitCalled && !markers.done) return other('exit-called', 'the target called process.exit');
+  if (markers.drained > 0)
+    return { class: 'early-exit', hit: true, detail: 'a call never settled, and the event loop ran empty', lines: [] };
+  if (decided.class !== 'clean') return decided;
+  if (plan.expected !== undefined && markers.value !== undefined && plan.expected !== markers.value) {
+    return {
+      class: 'changed-value',
+      hit: true,
+      detail: 'the driver returned another value than the good twin',
+      lines: [markers.valueText ?? ''],
+    };
+  }
+  if (plan.target.specifier === '') return decided;
+  if (markers.opened.length === 0) return other('not-opened', 'no addon was opened, so nothing was tested');
+  const scenario = getScenario(plan.scenario);
+  if (scenario.calls === 'all' && markers.returned === 0) {
+    const why = markers.threw === 0 ? 'there was nothing to call' : `every call threw (${markers.firstThrow})`;
+    return other('not-opened', `${why}, so nothing was tested`);
+  }
+  if (scenario.needsBuffer && markers.inFlight === 0)
+    return other('not-opened', 'no call was still pending when its buffer was changed');
+  return decided;
+}
+
+/** One bounded run of the plan in a process group of its own; never rejects. */
+export async function runOnce(plan: RunPlan, signal?: AbortSignal): Promise<RunOutcome> {
+  const amplification = prepareAmplifier(plan.amplifier);
+  const empty = {
+    exitCode: null,
+    signal: null,
+    stage: 'not started',
+    durationMs: 0,
+    evidenceLines: [],
+    opened: [],
+    calls: { returned: 0, threw: 0 },
+  };
+  if ('error' in amplification)
+    return { ...empty, kind: 'untestable', class: 'spawn-error', detail: amplification.error, notes: [] };
+  if (signal?.aborted === true)
+    return { ...empty, kind: 'killed', class: 'interrupted', detail: 'the run was interrupted', notes: [] };
+  if (plan.keepFolder !== undefined) mkdirSync(plan.keepFolder, { recursive: true });
+  const folder = mkdtempSync(join(tmpdir(), 'lifetime-lint-run-'));
+  try {
+    const isCommand = plan.scenario === 'command';
+    const launch = isCommand
+      ? launchCommand(plan, folder, amplification)
+      : await launchChild(plan, folder, amplification);
+    const lines: string[] = [];
+    const record = await runBounded({
+      ...launch,
+      timeoutMs: plan.timeoutMs * amplification.slowdown,
+      maxOutputBytes: plan.maxOutputBytes,
+      maxMemoryBytes: plan.maxMemoryBytes * (amplification.slowdown > 1 ? 2 : 1),
+      mark: ['LIFETIME_LINT_RUN', randomUUID()],
+      ...(signal === undefined ? {} : { signal }),
+      ...(isCommand ? {} : { onMarker: (line: string) => void lines.push(line) }),
+    });
+    const markers = readMarkers(lines);
+    const notes = [...markers.notes];
+    if (record.leftovers > 0) notes.push(`${record.leftovers} processes that it had left behind were killed.`);
+    if (markers.forcedExits > 0)
+      notes.push('Something of the target kept the event loop alive after its work; the harness ended it.');
+    const common = {
+      exitCode: record.exitCode,
+      signal: record.signal,
+      stage: isCommand ? 'command' : markers.stage,
+      durationMs: record.durationMs,
+      opened: markers.opened,
+      calls: { returned: markers.returned, threw: markers.threw },
+      notes,
+    };
+    if (record.reason !== 'exit' && record.reason !== 'timeout') {
+      const limit = limitClasses[record.reason];
+      return {
+        ...common,
+        kind: limit.kind,
+        class: limit.class,
+        detail: record.error ?? limit.detail,
+        evidenceLines: [],
+      };
+    }
+    const { decided, value } = isCommand
+      ? judgeCommand(plan, record)
+      : { decided: judgeChild(plan, record, markers), value: markers.value };
+    const kind: RunKind = decided.hit ? 'hit' : (kindOfOther[decided.class] ?? 'not-hit-error');
+    return {
+      ...common,
+      kind,
+      class: decided.class,
+      detail: decided.detail,
+      evidenceLines: decided.lines,
+      ...(value === undefined ? {} : { value }),
+    };
+  } finally {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+/** A growing tally: what `repeat` knows after each run. */
+export class TallyBuilder implements Tally {
+  runs = 0;
+  hits = 0;
+  errors = 0;
+  untestable = 0;
+  killed = 0;
+  readonly classes: Partial<Record<CrashClass, number>> = {};
+
+  add(outcome: RunOutcome): void {
+    this.classes[outcome.class] = (this.classes[outcome.class] ?? 0) + 1;
+    if (outcome.kind === 'hit') this.hits++;
+    if (outcome.kind === 'hit' || outcome.kind === 'clean') this.runs++;
+    else if (outcome.kind === 'untestable') this.untestable++;
+    else if (outcome.kind === 'killed') this.killed++;
+    else this.errors++;
+  }
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+}
 
 /** Runs the plan until the verdict is clear; run i gets the seed `plan.seed + i`. */
-export declare function repeat(
-  plan: RunPlan,
-  options?: RepeatOptions,
-): Promise<RepeatResult>;
-
-/** A plan with the defaults of `repro` (docs/dynamic.md) for a target and a scenario. */
-export declare function defaultPlan(
-  target: PreparedTarget,
-  scenario: ScenarioName,
-  overrides?: Partial<RunPlan>,
-): RunPlan;
+export async function repeat(plan: RunPlan, options: RepeatOptions = {}): Promise<RepeatResult> {
+  const maxRuns = options.maxRuns ?? 20;
+  const stopAfterHits = options.stopAfterHits ?? 3;
+  const started = performance.now();
+  const tally = new TallyBuilder();
+  const durations: number[] = [];
+  const values = new Map<string, number>();
+  let firstHit: RunOutcome | undefined;
+  let firstError: RunOutcome | undefined;
+  let interrupted = false;
+  const rule = {
+    maxRuns,
+    ...(stopAfterHits === 0 ? {} : { stopAfterHits }),
+    ...(options.exclude === undefined ? {} : { exclude: options.exclude }),
+  };
+  for (let i = 0; tally.runs === 0 || !shouldStop(tally.hits, tally.runs, rule); i++) {
+    if (maxRuns <= 0) break;
+    if (
+      options.signal?.aborted === true ||
+      (options.budgetMs !== undefined && i > 0 && performance.now() - started > options.budgetMs)
+    ) {
+      interrupted = true;
+      break;
+    }
+    let outcome = await runOnce({ ...plan, seed: plan.seed + i }, options.signal);
+    // The first value is the reference; a later one that differs for equal input is a hit, whichever of the two is right.
+    if (outcome.value !== undefined && outcome.kind === 'clean') {
+      const [reference] = values.keys();
+      if (reference !== undefined && reference !== outcome.value) {
+        outcome = {
+          ...outcome,
+          kind: 'hit',
+          class: 'changed-value',
+          detail: 'the value differs between runs of equal input',
+        };
+      }
+    }
+    if (outcome.value !== undefined) values.set(outcome.value, (values.get(outcome.value) ?? 0) + 1);
+    if (outcome.class === 'interrupted') {
+      interrupted = true;
+      break;
+    }
+    tally.add(outcome);
+    durations.push(outcome.durationMs);
+    if (outcome.kind === 'hit') firstHit ??= outcome;
+    else if (outcome.kind !== 'clean') firstError ??= outcome;
+    options.onRun?.(outcome, tally);
+    // What cannot be tested three times over will not be tested the fourth time either.
+    const useless = tally.untestable + tally.errors + tally.killed;
+    if (tally.runs === 0 && useless >= 3) break;
+    if (useless >= maxRuns) break;
+  }
+  const [value] = [...values.entries()].sort((a, b) => b[1] - a[1])[0] ?? [];
+  return {
+    runs: tally.runs,
+    hits: tally.hits,
+    errors: tally.errors,
+    untestable: tally.untestable,
+    killed: tally.killed,
+    classes: { ...tally.classes },
+    verdict: tally.hits > 0 ? 'reproduced' : tally.runs > 0 ? 'not-reproduced' : 'untestable',
+    rate: wilsonInterval(tally.hits, tally.runs),
+    ...(tally.hits === 0 && tally.runs > 0 ? { excluded: excludedRate(tally.runs) } : {}),
+    ...(firstHit === undefined ? {} : { firstHit }),
+    ...(firstError === undefined ? {} : { firstError }),
+    ...(value === undefined ? {} : { value }),
+    medianMs: median(durations),
+    interrupted,
+  };
+}

@@ -1,21 +1,17 @@
 /** Inverse of the standard normal distribution (P. J. Acklam's rational approximation, relative error below 1.2e-9). */
 function normalQuantile(p: number): number {
   const a = [
-    -3.969683028665376e1, 2.209460984245205e2, -2.759285104469687e2,
-    1.38357751867269e2, -3.066479806614716e1, 2.506628277459239,
+    -3.969683028665376e1, 2.209460984245205e2, -2.759285104469687e2, 1.38357751867269e2, -3.066479806614716e1,
+    2.506628277459239,
   ];
   const b = [
-    -5.447609879822406e1, 1.615858368580409e2, -1.556989798598866e2,
-    6.680131188771972e1, -1.328068155288572e1, 1,
+    -5.447609879822406e1, 1.615858368580409e2, -1.556989798598866e2, 6.680131188771972e1, -1.328068155288572e1, 1,
   ];
   const c = [
-    -7.784894002430293e-3, -3.223964580411365e-1, -2.400758277161838,
-    -2.549732539343734, 4.374664141464968, 2.938163982698783,
+    -7.784894002430293e-3, -3.223964580411365e-1, -2.400758277161838, -2.549732539343734, 4.374664141464968,
+    2.938163982698783,
   ];
-  const d = [
-    7.784695709041462e-3, 3.224671290700398e-1, 2.445134137142996,
-    3.754408661907416, 1,
-  ];
+  const d = [7.784695709041462e-3, 3.224671290700398e-1, 2.445134137142996, 3.754408661907416, 1];
   const horner = (coefficients: readonly number[], x: number): number =>
     coefficients.reduce((sum, coefficient) => sum * x + coefficient, 0);
   if (p < 0.02425) {
@@ -31,22 +27,17 @@ function normalQuantile(p: number): number {
 /** Natural logarithm of the gamma function for x > 0 (Lanczos, g = 7, nine terms). */
 export function logGamma(x: number): number {
   const coefficients = [
-    0.99999999999980993, 676.5203681218851, -1259.1392167224028,
-    771.32342877765313, -176.61502916214059, 12.507343278686905,
-    -0.13857109526572012, 9.9843695780195716e-6, 1.5056327351493116e-7,
+    0.99999999999980993, 676.5203681218851, -1259.1392167224028, 771.32342877765313, -176.61502916214059,
+    12.507343278686905, -0.13857109526572012, 9.9843695780195716e-6, 1.5056327351493116e-7,
   ];
-  if (x < 0.5)
-    return Math.log(Math.PI / Math.sin(Math.PI * x)) - logGamma(1 - x);
+  if (x < 0.5) return Math.log(Math.PI / Math.sin(Math.PI * x)) - logGamma(1 - x);
   const y = x - 1;
   const t = y + 7.5;
   const sum = coefficients.reduce(
-    (total, coefficient, i) =>
-      i === 0 ? coefficient : total + coefficient / (y + i),
+    (total, coefficient, i) => (i === 0 ? coefficient : total + coefficient / (y + i)),
     0,
   );
-  return (
-    0.5 * Math.log(2 * Math.PI) + (y + 0.5) * Math.log(t) - t + Math.log(sum)
-  );
+  return 0.5 * Math.log(2 * Math.PI) + (y + 0.5) * Math.log(t) - t + Math.log(sum);
 }
 
 /** Regularised incomplete beta function I_x(a, b) by Lentz's continued fraction (Numerical Recipes, 6.4). */
@@ -54,14 +45,7 @@ export function regularisedBeta(x: number, a: number, b: number): number {
   if (x <= 0) return 0;
   if (x >= 1) return 1;
   if (x > (a + 1) / (a + b + 2)) return 1 - regularisedBeta(1 - x, b, a);
-  const front =
-    Math.exp(
-      logGamma(a + b) -
-        logGamma(a) -
-        logGamma(b) +
-        a * Math.log(x) +
-        b * Math.log(1 - x),
-    ) / a;
+  const front = Math.exp(logGamma(a + b) - logGamma(a) - logGamma(b) + a * Math.log(x) + b * Math.log(1 - x)) / a;
   const tiny = 1e-300;
   let c = 1;
   let d = 1 - ((a + b) * x) / (a + 1);
@@ -99,45 +83,25 @@ export function betaQuantile(p: number, a: number, b: number): number {
 }
 
 function checkCounts(hits: number, runs: number): void {
-  if (
-    !Number.isInteger(hits) ||
-    !Number.isInteger(runs) ||
-    hits < 0 ||
-    runs < hits
-  ) {
-    throw new RangeError(
-      `${hits} hits of ${runs} runs is not a count of runs.`,
-    );
+  if (!Number.isInteger(hits) || !Number.isInteger(runs) || hits < 0 || runs < hits) {
+    throw new RangeError(`${hits} hits of ${runs} runs is not a count of runs.`);
   }
 }
 
 /** Wilson's score interval of a rate, both ends 0..1; without a run it is [0, 1]. */
-export function wilsonInterval(
-  hits: number,
-  runs: number,
-  confidence = 0.95,
-): readonly [number, number] {
+export function wilsonInterval(hits: number, runs: number, confidence = 0.95): readonly [number, number] {
   checkCounts(hits, runs);
   if (runs === 0) return [0, 1];
   const z = normalQuantile(0.5 + confidence / 2);
   const rate = hits / runs;
   const scale = 1 + (z * z) / runs;
   const centre = (rate + (z * z) / (2 * runs)) / scale;
-  const half =
-    (z / scale) *
-    Math.sqrt((rate * (1 - rate)) / runs + (z * z) / (4 * runs * runs));
-  return [
-    hits === 0 ? 0 : Math.max(0, centre - half),
-    hits === runs ? 1 : Math.min(1, centre + half),
-  ];
+  const half = (z / scale) * Math.sqrt((rate * (1 - rate)) / runs + (z * z) / (4 * runs * runs));
+  return [hits === 0 ? 0 : Math.max(0, centre - half), hits === runs ? 1 : Math.min(1, centre + half)];
 }
 
 /** Jeffreys' interval (Beta(1/2, 1/2) prior), with the ends set to 0 and 1 when all runs agree; without a run it is [0, 1]. */
-export function jeffreysInterval(
-  hits: number,
-  runs: number,
-  confidence = 0.95,
-): readonly [number, number] {
+export function jeffreysInterval(hits: number, runs: number, confidence = 0.95): readonly [number, number] {
   checkCounts(hits, runs);
   if (runs === 0) return [0, 1];
   const tail = (1 - confidence) / 2;
@@ -172,26 +136,16 @@ export interface StoppingRule {
  * Sequential stopping: says whether the verdict is clear after that many runs. A crash is never explained by chance when the
  * control runs are clean, so a fixed number of hits ends it; clean runs end it once they exclude the wanted rate.
  */
-export function shouldStop(
-  hits: number,
-  runs: number,
-  rule: StoppingRule,
-): boolean {
+export function shouldStop(hits: number, runs: number, rule: StoppingRule): boolean {
   checkCounts(hits, runs);
   if (runs >= rule.maxRuns) return true;
-  if (rule.stopAfterHits !== undefined && hits >= rule.stopAfterHits)
-    return true;
-  return (
-    hits === 0 &&
-    rule.exclude !== undefined &&
-    runs > 0 &&
-    excludedRate(runs, rule.confidence) <= rule.exclude
-  );
+  if (rule.stopAfterHits !== undefined && hits >= rule.stopAfterHits) return true;
+  return hits === 0 && rule.exclude !== undefined && runs > 0 && excludedRate(runs, rule.confidence) <= rule.exclude;
 }
 
 /** Percent for a sentence: one digit after the point below 10 %, none above; never rounds a non-zero rate to zero. */
 export function formatPercent(rate: number): string {
   const percent = rate * 100;
   if (percent === 0 || percent >= 10) return `${Math.round(percent)} %`;
-  return percent < 0.1 ? "< 0.1 %" : `${percent.toFixed(1)} %`;
+  return percent < 0.1 ? '< 0.1 %' : `${percent.toFixed(1)} %`;
 }

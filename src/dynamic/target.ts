@@ -1,26 +1,35 @@
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
+import { cacheFolder } from './cache.js';
+import { toolEnvironment } from './environment.js';
+import { readManifest } from './package-manifest.js';
+import { runBounded } from './process-group.js';
+
 /** What is to be run, as the user named it. */
 export type TargetSpec =
-  | {
-      readonly kind: "package";
-      readonly name: string;
-      readonly version: string;
-      readonly allowScripts?: boolean;
-    }
-  | { readonly kind: "addon"; readonly file: string }
-  | { readonly kind: "folder"; readonly folder: string }
-  | { readonly kind: "driver"; readonly file: string }
-  | {
-      readonly kind: "command";
-      readonly command: string;
-      readonly cwd: string;
-    };
+  | { readonly kind: 'package'; readonly name: string; readonly version: string; readonly allowScripts?: boolean }
+  | { readonly kind: 'addon'; readonly file: string }
+  | { readonly kind: 'folder'; readonly folder: string }
+  | { readonly kind: 'driver'; readonly file: string }
+  | { readonly kind: 'command'; readonly command: string; readonly cwd: string };
 
 /** A target that can be run: installed, found and resolved, but never loaded by this process. */
 export interface PreparedTarget {
-  readonly kind: TargetSpec["kind"];
+  readonly kind: TargetSpec['kind'];
   /** For people: `rollup@4.28.1`, `index.node`, `./app`. */
   readonly label: string;
-  /** Folder from which `specifier` resolves. */
+  /** Folder from which `specifier` resolves; the working folder of a command. */
   readonly root: string;
   /** What the child imports: a bare package name, or an absolute path. Empty for a command. */
   readonly specifier: string;
@@ -35,18 +44,207 @@ export interface TargetError {
   readonly error: string;
 }
 
+export interface PrepareOptions {
+  readonly cacheFolder?: string;
+  readonly signal?: AbortSignal;
+  /** Told what is being done when it takes long, for progress. */
+  readonly onStep?: (text: string) => void;
+}
+
+/** The module beside a target's node_modules through which children import it; its name is known to the harness too. */
+const loaderName = 'lifetime-lint-load.mjs';
+const loaderText =
+  'export const load = (specifier) => import(specifier);\nexport const resolve = (specifier) => import.meta.resolve(specifier);\n';
+
+/** The rules of npm for names, without those of old that may hold capitals. */
+const packagePattern = /^(?<name>(?:@[a-z0-9-~][a-z0-9-._~]*\/)?[a-zA-Z0-9-~][a-zA-Z0-9-._~]*)@(?<version>[^@/\\\s]+)$/;
+
 /**
- * Reads what the user named: `name@version` (a package), a path to a `.node` file, a folder or a module. `command` wins when it
+ * Reads what the user named: `name@version` (a package), a path to a `.node` file, a folder or a module. A command wins when it
  * is given. Paths are relative to `cwd`.
  */
-export declare function parseTarget(
-  text: string | undefined,
-  cwd: string,
-  command?: string,
-): TargetSpec | TargetError;
+export function parseTarget(text: string | undefined, cwd: string, command?: string): TargetSpec | TargetError {
+  if (command !== undefined) return { kind: 'command', command, cwd };
+  if (text === undefined || text === '') {
+    return {
+      error:
+        "There is nothing to run; name a package ('rollup@4.28.1'), an addon file, a folder, a driver, or give --command.",
+    };
+  }
+  const path = isAbsolute(text) ? text : resolve(cwd, text);
+  const match = packagePattern.exec(text);
+  if (match?.groups !== undefined && !existsSync(path)) {
+    return { kind: 'package', name: match.groups['name'] ?? '', version: match.groups['version'] ?? '' };
+  }
+  if (!existsSync(path)) {
+    return packagePattern.test(`${text}@1`)
+      ? { error: `'${text}' is neither a path nor a package with its version; write '${text}@VERSION' for a package.` }
+      : { error: `The path '${text}' does not exist.` };
+  }
+  if (statSync(path).isDirectory()) return { kind: 'folder', folder: path };
+  if (path.endsWith('.node')) return { kind: 'addon', file: path };
+  if (/\.[cm]?js$/.test(path)) return { kind: 'driver', file: path };
+  return { error: `'${text}' is neither a '.node' file, nor a module, nor a folder; run a program with --command.` };
+}
 
 /** Installs (scripts off, into the cache) or finds the target. Loads nothing. */
-export declare function prepareTarget(
+export async function prepareTarget(
   spec: TargetSpec,
-  options?: { readonly cacheFolder?: string; readonly signal?: AbortSignal },
-): Promise<PreparedTarget | TargetError>;
+  options: PrepareOptions = {},
+): Promise<PreparedTarget | TargetError> {
+  switch (spec.kind) {
+    case 'package':
+      return installPackage(spec, options);
+    case 'addon':
+      return prepareAddon(spec.file);
+    case 'folder':
+      return prepareFolder(spec.folder, options);
+    case 'driver':
+      if (!existsSync(spec.file)) return { error: `The driver '${spec.file}' does not exist.` };
+      return { kind: 'driver', label: basename(spec.file), root: dirname(spec.file), specifier: spec.file };
+    case 'command':
+      return { kind: 'command', label: spec.command, root: spec.cwd, specifier: '', command: spec.command };
+  }
+}
+
+function prepareAddon(file: string): PreparedTarget | TargetError {
+  if (!existsSync(file)) return { error: `The addon '${file}' does not exist; build it first.` };
+  const absolute = realpathSync(file);
+  return {
+    kind: 'addon',
+    label: basename(file),
+    root: dirname(absolute),
+    specifier: absolute,
+    packageFolder: dirname(absolute),
+  };
+}
+
+/** A folder is imported by its name, as its users do: through a node_modules of its own that links to it. */
+function prepareFolder(folder: string, options: PrepareOptions): PreparedTarget | TargetError {
+  if (!existsSync(join(folder, 'package.json'))) {
+    return { error: `'${folder}' has no package.json; name the addon file, or a module of it as a driver.` };
+  }
+  const real = realpathSync(folder);
+  const manifest = readManifest(real);
+  if ('error' in manifest) return manifest;
+  const name = manifest.name ?? 'the-package';
+  const digest = createHash('sha256').update(real).digest('hex').slice(0, 12);
+  const root = join(options.cacheFolder ?? cacheFolder(), 'links', `${name.replaceAll('/', '+')}-${digest}`);
+  const link = join(root, 'node_modules', name);
+  mkdirSync(dirname(link), { recursive: true });
+  rmSync(link, { force: true, recursive: false });
+  // A junction needs no rights on Windows; elsewhere the type is ignored.
+  symlinkSync(real, link, 'junction');
+  writeFileSync(join(root, loaderName), loaderText);
+  return {
+    kind: 'folder',
+    label: manifest.version === undefined ? name : `${name}@${manifest.version}`,
+    root,
+    specifier: name,
+    packageFolder: real,
+    ...(manifest.version === undefined ? {} : { version: manifest.version }),
+  };
+}
+
+/** System, processor and C library: a cache shared over a network must not mix binaries. */
+function platformKey(): string {
+  if (process.platform !== 'linux') return `${process.platform}-${process.arch}`;
+  const musl = ['/lib', '/usr/lib'].some(
+    (folder) => existsSync(folder) && readdirSync(folder).some((name) => name.startsWith('ld-musl-')),
+  );
+  return `linux-${process.arch}-${musl ? 'musl' : 'glibc'}`;
+}
+
+/** npm's own script beside this Node when it is there: a `.cmd` cannot be started without a shell on Windows. */
+function findNpm(): { readonly file: string; readonly args: readonly string[] } {
+  const folder = dirname(process.execPath);
+  const places = [
+    join(folder, 'node_modules', 'npm', 'bin', 'npm-cli.js'),
+    join(folder, '..', 'lib', 'node_modules', 'npm', 'bin', 'npm-cli.js'),
+  ];
+  const found = places.find((place) => existsSync(place));
+  return found === undefined ? { file: 'npm', args: [] } : { file: process.execPath, args: [found] };
+}
+
+/** Runs npm with the given arguments; resolves with its output or with one sentence. */
+export async function runNpm(
+  args: readonly string[],
+  cwd: string,
+  options: { readonly signal?: AbortSignal; readonly timeoutMs?: number } = {},
+): Promise<{ readonly stdout: string } | TargetError> {
+  const npm = findNpm();
+  const record = await runBounded({
+    file: npm.file,
+    args: [...npm.args, ...args],
+    cwd,
+    env: toolEnvironment(process.env),
+    timeoutMs: options.timeoutMs ?? 300_000,
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  if (record.reason === 'spawn-error')
+    return { error: `npm could not be started (${record.error}); install it, or name a folder instead.` };
+  if (record.reason !== 'exit') return { error: `'npm ${args[0]}' was stopped (${record.reason}).` };
+  if (record.exitCode === 0) return { stdout: record.stdout };
+  const reason =
+    /npm (?:error|ERR!) (?!code|A complete log)(?<text>.+)/.exec(record.stderr)?.groups?.['text'] ??
+    `exit code ${record.exitCode}`;
+  return { error: `'npm ${args[0]}' failed: ${reason.trim().replace(/\.$/, '')}.` };
+}
+
+async function installPackage(
+  spec: Extract<TargetSpec, { kind: 'package' }>,
+  options: PrepareOptions,
+): Promise<PreparedTarget | TargetError> {
+  const { name, version } = spec;
+  const scripts = spec.allowScripts === true ? '+scripts' : '';
+  const folder = join(options.cacheFolder ?? cacheFolder(), 'npm', platformKey());
+  const root = join(folder, `${name.replaceAll('/', '+')}@${version.replaceAll(/[^\w.+-]/g, '_')}${scripts}`);
+  const label = `${name}@${version}`;
+  if (!existsSync(join(root, loaderName))) {
+    options.onStep?.(
+      `Installing ${label}${spec.allowScripts === true ? ' with its install scripts' : ', install scripts off'}.`,
+    );
+    mkdirSync(folder, { recursive: true });
+    const staging = `${root}.staging-${process.pid}-${Date.now()}`;
+    mkdirSync(staging);
+    try {
+      writeFileSync(
+        join(staging, 'package.json'),
+        `${JSON.stringify({ name: 'lifetime-lint-target', private: true })}\n`,
+      );
+      const flags = [
+        '--no-audit',
+        '--no-fund',
+        '--no-update-notifier',
+        '--loglevel=error',
+        '--no-package-lock',
+        '--legacy-peer-deps',
+      ];
+      const installed = await runNpm(
+        ['install', label, spec.allowScripts === true ? '--ignore-scripts=false' : '--ignore-scripts', ...flags],
+        staging,
+        options.signal === undefined ? {} : { signal: options.signal },
+      );
+      if ('error' in installed) return { error: `${label} could not be installed. ${installed.error}` };
+      // Last, so that its presence says that the installation is whole.
+      writeFileSync(join(staging, loaderName), loaderText);
+      moveInto(staging, root);
+    } finally {
+      rmSync(staging, { recursive: true, force: true });
+    }
+  }
+  const packageFolder = join(root, 'node_modules', ...name.split('/'));
+  const manifest = readManifest(packageFolder);
+  if ('error' in manifest) return manifest;
+  const exact = manifest.version ?? version;
+  return { kind: 'package', label: `${name}@${exact}`, root, specifier: name, packageFolder, version: exact };
+}
+
+/** Renames a finished folder to its place; when another process was faster, its copy is as good. */
+function moveInto(staging: string, root: string): void {
+  try {
+    renameSync(staging, root);
+  } catch (error) {
+    if (!existsSync(join(root, loaderName))) throw error;
+  }
+}

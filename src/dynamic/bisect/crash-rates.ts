@@ -43,21 +43,14 @@ interface BetaTerm {
 /** How far above the background a crash rate must lie to count as the bug. */
 const SEPARATION = 2;
 
-function gridOf(
-  rates: readonly number[],
-  terms: readonly BetaTerm[],
-  atoms: ReadonlyMap<number, number>,
-): Grid {
+function gridOf(rates: readonly number[], terms: readonly BetaTerm[], atoms: ReadonlyMap<number, number>): Grid {
   const size = rates.length;
   const mass = new Float64Array(size);
   for (const term of terms) {
     const part = rates.map((rate, index) => {
       const below = index === 0 ? 0 : (rate + (rates[index - 1] ?? 0)) / 2;
-      const above =
-        index === size - 1 ? 1 : (rate + (rates[index + 1] ?? 1)) / 2;
-      return (
-        rate ** (term.a - 1) * (1 - rate) ** (term.b - 1) * (above - below)
-      );
+      const above = index === size - 1 ? 1 : (rate + (rates[index + 1] ?? 1)) / 2;
+      return rate ** (term.a - 1) * (1 - rate) ** (term.b - 1) * (above - below);
     });
     const total = part.reduce((sum, value) => sum + value, 0);
     part.forEach((value, index) => {
@@ -77,51 +70,29 @@ function gridOf(
 
 /** Every rate that is told apart from its neighbours costs runs, so the grid is as fine as a few hundred runs can see. */
 const BAD_RATES = [
-  0.01, 0.014, 0.02, 0.028, 0.038, 0.05, 0.065, 0.083, 0.105, 0.13, 0.16, 0.2,
-  0.245, 0.295, 0.35, 0.41, 0.47, 0.53, 0.59, 0.65, 0.71, 0.77, 0.83, 0.88,
-  0.92, 0.955, 0.98, 0.9995,
+  0.01, 0.014, 0.02, 0.028, 0.038, 0.05, 0.065, 0.083, 0.105, 0.13, 0.16, 0.2, 0.245, 0.295, 0.35, 0.41, 0.47, 0.53,
+  0.59, 0.65, 0.71, 0.77, 0.83, 0.88, 0.92, 0.955, 0.98, 0.9995,
 ];
-const GOOD_RATES = [
-  0.0002, 0.005, 0.01, 0.02, 0.035, 0.055, 0.08, 0.12, 0.17, 0.25, 0.35,
-];
+const GOOD_RATES = [0.0002, 0.005, 0.01, 0.02, 0.035, 0.055, 0.08, 0.12, 0.17, 0.25, 0.35];
 
-const BAD = gridOf(
-  BAD_RATES,
-  [{ weight: 0.72, a: 0.5, b: 1 }],
-  new Map([[0.9995, 0.28]]),
-);
-const GOOD = gridOf(
-  GOOD_RATES,
-  [{ weight: 0.06, a: 1, b: 12 }],
-  new Map([[0.0002, 0.94]]),
-);
+const BAD = gridOf(BAD_RATES, [{ weight: 0.72, a: 0.5, b: 1 }], new Map([[0.9995, 0.28]]));
+const GOOD = gridOf(GOOD_RATES, [{ weight: 0.06, a: 1, b: 12 }], new Map([[0.0002, 0.94]]));
 
 /** For each bad rate, how many good rates lie far enough below it. */
-const ALLOWED = BAD_RATES.map(
-  (bad) => GOOD_RATES.filter((good) => good * SEPARATION <= bad).length,
-);
+const ALLOWED = BAD_RATES.map((bad) => GOOD_RATES.filter((good) => good * SEPARATION <= bad).length);
 
 const bad = new Float64Array(BAD_RATES.length);
 const good = new Float64Array(GOOD_RATES.length);
 
 /** Fills `into` with likelihood x prior, scaled so that the largest is 1; returns the logarithm of the scale. */
-function fill(
-  into: Float64Array,
-  grid: Grid,
-  hits: number,
-  clean: number,
-): number {
+function fill(into: Float64Array, grid: Grid, hits: number, clean: number): number {
   let largest = -Infinity;
   for (let index = 0; index < into.length; index++) {
-    const value =
-      (grid.logPrior[index] ?? 0) +
-      hits * (grid.logRate[index] ?? 0) +
-      clean * (grid.logClean[index] ?? 0);
+    const value = (grid.logPrior[index] ?? 0) + hits * (grid.logRate[index] ?? 0) + clean * (grid.logClean[index] ?? 0);
     into[index] = value;
     if (value > largest) largest = value;
   }
-  for (let index = 0; index < into.length; index++)
-    into[index] = Math.exp((into[index] ?? 0) - largest);
+  for (let index = 0; index < into.length; index++) into[index] = Math.exp((into[index] ?? 0) - largest);
   return largest;
 }
 
@@ -130,9 +101,7 @@ function fill(
  * bad. Sums over pairs of rates are taken with prefix sums, so the cost is that of the two grids, not of their product.
  */
 export function rateEvidence(counts: SplitCounts): RateEvidence {
-  const scale =
-    fill(bad, BAD, counts.badHits, counts.badClean) +
-    fill(good, GOOD, counts.goodHits, counts.goodClean);
+  const scale = fill(bad, BAD, counts.badHits, counts.badClean) + fill(good, GOOD, counts.goodHits, counts.goodClean);
   let total = 0;
   const badSums = [0, 0, 0];
   const goodSums = [0, 0, 0];

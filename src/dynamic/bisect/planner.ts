@@ -6,8 +6,8 @@
  * search comes close to the best possible number of queries (Karp and Kleinberg 2007; Ben-Or and Hassidim 2008).
  */
 
-import { LARGEST_BATCH } from "./crash-rates.js";
-import type { Posterior } from "./posterior.js";
+import { LARGEST_BATCH } from './crash-rates.js';
+import type { Posterior } from './posterior.js';
 
 /** What a run costs, in seconds. */
 export interface Costs {
@@ -25,8 +25,7 @@ export interface Query {
   readonly information: number;
 }
 
-const entropyTerm = (value: number): number =>
-  value > 0 ? -value * Math.log2(value) : 0;
+const entropyTerm = (value: number): number => (value > 0 ? -value * Math.log2(value) : 0);
 
 /** Probabilities of "first hit in run 1", ..., "in run k", "no hit", from the probabilities of k clean runs. */
 function outcomes(clean: readonly number[], runs: number): number[] {
@@ -72,9 +71,7 @@ export function planQuery(
   const { segments } = posterior;
   let best: Query | undefined;
   let bestRate = 0;
-  const mostRuns = candidates.some((version) => costs.prepare(version) > 0)
-    ? LARGEST_BATCH
-    : 1;
+  const mostRuns = candidates.some((version) => costs.prepare(version) > 0) ? LARGEST_BATCH : 1;
   for (let runs = 1; runs <= mostRuns; runs++) {
     const bad = segments.map((segment) => sideOf(segment.badClean, runs));
     const good = segments.map((segment) => sideOf(segment.goodClean, runs));
@@ -87,9 +84,7 @@ export function planQuery(
     const after = new Float64Array(size);
     let entropyAfter = 0;
     segments.forEach((segment, index) => {
-      for (let k = 0; k < size; k++)
-        after[k] =
-          (after[k] ?? 0) + segment.mass * (good[index]?.outcomes[k] ?? 0);
+      for (let k = 0; k < size; k++) after[k] = (after[k] ?? 0) + segment.mass * (good[index]?.outcomes[k] ?? 0);
       entropyAfter += segment.mass * (good[index]?.entropy ?? 0);
     });
     let at = 0;
@@ -99,9 +94,7 @@ export function planQuery(
     const enter = (index: number): void => {
       const segment = segments[index];
       if (segment === undefined) return;
-      for (let k = 0; k < size; k++)
-        after[k] =
-          (after[k] ?? 0) - segment.mass * (good[index]?.outcomes[k] ?? 0);
+      for (let k = 0; k < size; k++) after[k] = (after[k] ?? 0) - segment.mass * (good[index]?.outcomes[k] ?? 0);
       entropyAfter -= segment.mass * (good[index]?.entropy ?? 0);
       within = 0;
       whole = 0;
@@ -111,18 +104,12 @@ export function planQuery(
     const leave = (index: number): void => {
       const segment = segments[index];
       if (segment === undefined) return;
-      for (let k = 0; k < size; k++)
-        before[k] =
-          (before[k] ?? 0) + segment.mass * (bad[index]?.outcomes[k] ?? 0);
+      for (let k = 0; k < size; k++) before[k] = (before[k] ?? 0) + segment.mass * (bad[index]?.outcomes[k] ?? 0);
       entropyBefore += segment.mass * (bad[index]?.entropy ?? 0);
     };
     enter(at);
     for (const version of candidates) {
-      for (
-        let segment = segments[at];
-        segment !== undefined && segment.to < version;
-        segment = segments[at]
-      ) {
+      for (let segment = segments[at]; segment !== undefined && segment.to < version; segment = segments[at]) {
         leave(at);
         at++;
         enter(at);
@@ -133,10 +120,7 @@ export function planQuery(
       const badMass = whole === 0 ? 0 : (segment.mass * within) / whole;
       const goodMass = segment.mass - badMass;
       conditional =
-        entropyBefore +
-        entropyAfter +
-        badMass * (bad[at]?.entropy ?? 0) +
-        goodMass * (good[at]?.entropy ?? 0);
+        entropyBefore + entropyAfter + badMass * (bad[at]?.entropy ?? 0) + goodMass * (good[at]?.entropy ?? 0);
       let entropy = 0;
       for (let k = 0; k < size; k++) {
         mixture[k] =

@@ -6,7 +6,7 @@
  * runs equally well, so they are kept as one segment and only their prior tells them apart.
  */
 
-import { rateEvidence, type RateEvidence } from "./crash-rates.js";
+import { rateEvidence, type RateEvidence } from './crash-rates.js';
 
 /** What was seen of one version. */
 export interface Tally {
@@ -51,8 +51,7 @@ export function firstBadPrior(weights: readonly number[]): Float64Array {
   prior[0] = GOOD_END_IS_BAD;
   prior[size] = NONE_IS_BAD;
   const share = inner === 0 ? 0 : (1 - GOOD_END_IS_BAD - NONE_IS_BAD) / inner;
-  for (let index = 1; index < size; index++)
-    prior[index] = share * (weights[index] ?? 1);
+  for (let index = 1; index < size; index++) prior[index] = share * (weights[index] ?? 1);
   return prior;
 }
 
@@ -62,17 +61,12 @@ export function firstBadPrior(weights: readonly number[]): Float64Array {
  * @param prior probability of each hypothesis, as {@link firstBadPrior} gives it
  * @param tallies counts by version; versions that were not run are absent
  */
-export function posteriorOf(
-  prior: Float64Array,
-  tallies: ReadonlyMap<number, Tally>,
-): Posterior {
+export function posteriorOf(prior: Float64Array, tallies: ReadonlyMap<number, Tally>): Posterior {
   const size = prior.length - 1;
   const tested = [...tallies.keys()].sort((a, b) => a - b);
   const cumulative = new Float64Array(size + 2);
-  for (let index = 0; index <= size; index++)
-    cumulative[index + 1] = (cumulative[index] ?? 0) + (prior[index] ?? 0);
-  const priorOf = (from: number, to: number): number =>
-    (cumulative[to + 1] ?? 0) - (cumulative[from] ?? 0);
+  for (let index = 0; index <= size; index++) cumulative[index + 1] = (cumulative[index] ?? 0) + (prior[index] ?? 0);
+  const priorOf = (from: number, to: number): number => (cumulative[to + 1] ?? 0) - (cumulative[from] ?? 0);
 
   let badHits = 0;
   let badClean = 0;
@@ -129,8 +123,7 @@ export function posteriorOf(
       }
     }
   }
-  const segmentOf = (index: number): Segment | undefined =>
-    segments.find((segment) => index <= segment.to);
+  const segmentOf = (index: number): Segment | undefined => segments.find((segment) => index <= segment.to);
   return {
     size,
     segments,
@@ -148,8 +141,7 @@ export function posteriorOf(
           continue;
         }
         const whole = priorOf(segment.from, segment.to);
-        if (segment.from <= index && whole > 0)
-          sum += (segment.mass * priorOf(segment.from, index)) / whole;
+        if (segment.from <= index && whole > 0) sum += (segment.mass * priorOf(segment.from, index)) / whole;
         break;
       }
       return sum;

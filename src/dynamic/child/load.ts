@@ -1,0 +1,73 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { ChildPlan } from './child-plan.js';
+
+/** A module of the target or a driver: nothing is known about its exports. */
+export type Namespace = Readonly<Record<string, unknown>>;
+
+export interface Driver {
+  readonly load?: (options: { readonly target: string; readonly worker: boolean }) => unknown;
+  readonly call?: (
+    context: unknown,
+    i: number,
+    tools: { readonly inputs: unknown; readonly gc: () => void },
+  ) => unknown;
+}
+
+/** The name of the module that the parent puts beside a target's node_modules, so that imports resolve from there. */
+export const loaderName = 'lifetime-lint-load.mjs';
+
+interface Loader {
+  readonly load: (specifier: string) => Promise<Namespace>;
+  readonly resolve: (specifier: string) => string;
+}
+
+async function importLoader(plan: ChildPlan): Promise<Loader | undefined> {
+  const file = join(plan.root, loaderName);
+  if (!existsSync(file)) return undefined;
+  const loader: Loader = await import(pathToFileURL(file).href);
+  return loader;
+}
+
+const tryRequire: ReadonlySet<string> = new Set([
+  'ERR_PACKAGE_PATH_NOT_EXPORTED',
+  'ERR_MODULE_NOT_FOUND',
+  'ERR_UNKNOWN_FILE_EXTENSION',
+  'ERR_UNSUPPORTED_DIR_IMPORT',
+]);
+
+/** Imports the target as a user of it would; addons and packages without an ES entry are required. */
+export async function loadTarget(plan: ChildPlan): Promise<Namespace> {
+  // The control run: everything as in a real run, and nothing to load.
+  if (plan.specifier === '') return {};
+  const require = createRequire(join(plan.root, loaderName));
+  if (plan.specifier.endsWith('.node')) return require(plan.specifier);
+  const loader = await importLoader(plan);
+  if (loader === undefined) return import(pathToFileURL(plan.specifier).href);
+  try {
+    return await loader.load(plan.specifier);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    if (!tryRequire.has(code)) throw error;
+    try {
+      return require(plan.specifier);
+    } catch (second) {
+      // The first error is the one a user of `import` would see, unless only the second got as far as the addon.
+      throw second instanceof Error && 'code' in second && second.code === 'ERR_DLOPEN_FAILED' ? second : error;
+    }
+  }
+}
+
+/** What a driver is told to import: a file URL where the target resolves, else its name. */
+export async function resolveTarget(plan: ChildPlan): Promise<string> {
+  if (plan.specifier.endsWith('.node')) return pathToFileURL(plan.specifier).href;
+  const loader = await importLoader(plan);
+  if (loader === undefined) return pathToFileURL(plan.specifier).href;
+  try {
+    return loader.resolve(plan.specifier);
+  } catch {
+    return plan.specifier;
+  }
+}

@@ -1,0 +1,37 @@
+import type { Caller } from './caller.js';
+import { mark } from './marker.js';
+
+/** How many calls returned, and the first reason for which one did not. */
+export class CallCount {
+  private returned = 0;
+  private threw = 0;
+  private first = '';
+
+  add(result: { readonly ok: boolean; readonly message?: string }): void {
+    if (result.ok) this.returned++;
+    else {
+      this.threw++;
+      if (this.first === '') this.first = result.message ?? '';
+    }
+  }
+
+  /** Tells the parent; a scenario whose every call threw has tested nothing. */
+  report(): void {
+    mark('calls', this.returned, this.threw, this.first);
+  }
+}
+
+/** Awaits `calls` calls one after another and gives the texts of their values. */
+export async function callSequentially(caller: Caller, calls: number): Promise<string[]> {
+  const values: string[] = [];
+  const count = new CallCount();
+  for (let i = 0; i < calls; i++) {
+    const pending = caller.start(i);
+    mark('call', i + 1, pending.name);
+    const result = await pending.result;
+    count.add(result);
+    values.push(result.ok ? result.text : 'threw');
+  }
+  count.report();
+  return values;
+}
