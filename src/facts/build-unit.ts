@@ -17,8 +17,8 @@ export interface UnitInput {
   /** Base-relative paths of every source file of the unit. */
   readonly listing: Readonly<Partial<Record<Language, readonly string[]>>>;
   readonly packs: Readonly<Partial<Record<Language, LanguagePack>>>;
-  /** Function bodies without a match are not lowered; absent lowers all. */
-  readonly wanted: Readonly<Partial<Record<Language, RegExp>>>;
+  /** Which function bodies of a file to lower, from its text; undefined lowers all. */
+  wantedIn(language: Language, text: string): RegExp | undefined;
   /** Undefined when the file can't be read; the reader has recorded the gap. */
   readText(path: string): string | undefined;
   /** Called once per gap met while parsing. */
@@ -149,7 +149,7 @@ class Unit implements UnitFacts {
     if (this.parsed.has(path)) return this.parsed.get(path);
     const pack = this.input.packs[language];
     const text = pack ? this.textOf(path) : undefined;
-    const file = pack && text !== undefined ? pack.lower({ path, text }, this.input.wanted[language]) : undefined;
+    const file = pack && text !== undefined ? pack.lower({ path, text }, this.input.wantedIn(language, text)) : undefined;
     this.parsed.set(path, file);
     if (file) {
       for (const gap of file.gaps) this.input.onGap(gap);
@@ -165,7 +165,7 @@ class Unit implements UnitFacts {
     const memo = `${path}\0${name}`;
     if (this.deep.has(memo)) return this.deep.get(memo);
     const pack = this.input.packs[language];
-    const wanted = this.input.wanted[language];
+    const wanted = this.input.wantedIn(language, text);
     const file = pack?.lower({ path, text }, wanted ? new RegExp(`\\b${name}\\b|${wanted.source}`, 'u') : undefined);
     this.deep.set(memo, file);
     if (file && !this.parsed.has(path)) this.input.onParsed?.(path);

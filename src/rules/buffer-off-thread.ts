@@ -22,6 +22,7 @@ export default defineRule({
     scenarios: ['mutate', 'transfer', 'detach'],
   },
   tokens: { rust: ['Buffer', 'Array', 'Slice', '[u8]'] },
+  requires: { rust: ['napi'] },
   check({ unit, report }) {
     for (const file of unit.filesOf('rust')) {
       for (const buffer of jsBuffersOf(unit, file)) {

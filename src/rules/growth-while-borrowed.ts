@@ -31,6 +31,10 @@ export default defineRule({
     rust: ['as_ptr', 'as_mut_ptr', 'transmute', 'from_raw_parts', 'addr_of', '&raw', '*const', '*mut', 'NonNull', 'unsafe'],
     d: ['&', '.ptr', 'ref '],
   },
+  bodyTokens: {
+    rust: ['as_ptr', 'as_mut_ptr', 'transmute', 'from_raw_parts', 'addr_of', '&raw', '*const', '*mut', 'NonNull', 'unsafe'],
+    d: ['&', '.ptr', 'ref '],
+  },
   check({ unit, report }) {
     for (const language of ['rust', 'd'] as const) {
       for (const file of unit.filesOf(language)) {

@@ -41,10 +41,14 @@ export interface RuleContext<Messages extends Readonly<Record<string, string>>> 
 export interface Rule<Messages extends Readonly<Record<string, string>> = Readonly<Record<string, string>>> {
   readonly meta: RuleMeta<keyof Messages & string> & { readonly messages: Messages };
   /**
-   * Byte-level pre-filter: a source file that contains none of these strings is never parsed for this rule, and a function
-   * without any of them is not lowered. Every bad fixture must contain one (a test checks it).
+   * Byte-level pre-filter: a source file that contains none of these strings is never parsed for this rule. Every bad
+   * fixture must contain one (a test checks it).
    */
   readonly tokens: Partial<Record<Language, readonly string[]>>;
+  /** When given, a file must also contain one of these (`napi` for rules about addons). */
+  readonly requires?: Partial<Record<Language, readonly string[]>>;
+  /** When given, only function bodies with one of these (or with a growth operation) are lowered for this rule; else all of a file. */
+  readonly bodyTokens?: Partial<Record<Language, readonly string[]>>;
   /** Called once per unit. */
   check(context: RuleContext<Messages>): void;
 }

@@ -1,0 +1,42 @@
+import { growthTokens } from '../facts/build-unit.js';
+import type { Language } from '../model/ir.js';
+import type { Rule } from '../rules/rule.js';
+
+/** What a set of rules wants to see of one language, decided from text alone. */
+export interface TokenPlan {
+  /** Strings of which a file must hold one to be parsed at all; empty when no rule reads the language. */
+  readonly fileTokens: readonly string[];
+  /** Whether some rule wants the file: one of its tokens is there, and one of those it requires beside them. */
+  isCandidate(text: string): boolean;
+  /** Which function bodies of a candidate file to lower; undefined when all of them. */
+  wantedIn(text: string): RegExp | undefined;
+}
+
+/** Combines the tokens of the active rules for one language. */
+export function planTokens(rules: readonly Rule[], language: Language): TokenPlan {
+  const readers = rules.flatMap((rule) => {
+    const tokens = rule.tokens[language];
+    return tokens === undefined || tokens.length === 0 ? [] : [{ tokens, requires: rule.requires?.[language] ?? [], bodies: rule.bodyTokens?.[language] }];
+  });
+  const fileTokens = [...new Set(readers.flatMap((r) => r.tokens))];
+  const wants = (text: string, reader: (typeof readers)[number]): boolean =>
+    reader.tokens.some((t) => text.includes(t)) && (reader.requires.length === 0 || reader.requires.some((t) => text.includes(t)));
+  const patterns = new Map<string, RegExp>();
+  return {
+    fileTokens,
+    isCandidate: (text) => readers.some((r) => wants(text, r)),
+    wantedIn(text) {
+      const active = readers.filter((r) => wants(text, r));
+      if (active.some((r) => r.bodies === undefined)) return undefined;
+      const strings = [...new Set(active.flatMap((r) => r.bodies ?? []).concat(growthTokens[language]))].sort();
+      const key = strings.join('\0');
+      let pattern = patterns.get(key);
+      if (!pattern) patterns.set(key, (pattern = new RegExp(strings.map(escapeForPattern).join('|'), 'u')));
+      return pattern;
+    },
+  };
+}
+
+function escapeForPattern(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\/-]/gu, '\\$&');
+}
