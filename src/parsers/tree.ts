@@ -16,6 +16,12 @@ export interface Grammar {
   readonly fields: readonly (string | undefined)[];
 }
 
+/** Gives offsets of a parsed text as offsets of the file that it was made from. */
+export interface OffsetMap {
+  start(offset: number): number;
+  end(offset: number): number;
+}
+
 export interface ParseOptions {
   /**
    * Asked once for each node that has children; false leaves the node `skipped` and childless, at no cost for what is in it.
@@ -24,6 +30,10 @@ export interface ParseOptions {
   readonly descend?: (kind: string, start: number, end: number) => boolean;
   /** Kinds whose children nobody reads: their nodes stay childless without being `skipped`, at the price of a token. */
   readonly atoms?: ReadonlySet<string>;
+  /** Tokens that nobody asks for are left out of `children`; in a tree with errors they stay. */
+  readonly ignored?: ReadonlySet<string>;
+  /** Where an offset of the parsed text lies in the file, when the text is a part of the file or was shortened. Default: itself. */
+  readonly offsets?: OffsetMap;
   /** How many levels of children are kept below the root; what lies deeper is `skipped`. Default 400. */
   readonly maxDepth?: number;
 }
@@ -121,9 +131,11 @@ function snapshot(grammar: Grammar, tree: Tree, options: ParseOptions): SyntaxNo
   const maxDepth = options.maxDepth ?? defaultMaxDepth;
   const atoms = options.atoms;
   const isClean = !tree.rootNode.hasError;
+  const ignored = isClean && options.ignored ? findIds(grammar, options.ignored) : undefined;
+  const { offsets } = options;
   const cursor = tree.walk();
   try {
-    const root = readNode(grammar, cursor);
+    const root = readNode(grammar, cursor, cursor.nodeTypeId, offsets);
     const open: MutableNode[] = [];
     let node = root;
     for (;;) {
@@ -136,10 +148,15 @@ function snapshot(grammar: Grammar, tree: Tree, options: ParseOptions): SyntaxNo
           node.skipped = true;
           if (!isClean) node.hasError = cursor.currentNode.hasError;
         } else {
-          node.children = [];
-          open.push(node);
-          node = readNode(grammar, cursor);
-          continue;
+          let typeId = cursor.nodeTypeId;
+          while (ignored?.[typeId] === 1 && cursor.gotoNextSibling()) typeId = cursor.nodeTypeId;
+          if (ignored?.[typeId] === 1) cursor.gotoParent();
+          else {
+            node.children = [];
+            open.push(node);
+            node = readNode(grammar, cursor, typeId, offsets);
+            continue;
+          }
         }
       } else if (node.start === node.end) {
         node.isMissing = cursor.nodeIsMissing;
@@ -151,8 +168,14 @@ function snapshot(grammar: Grammar, tree: Tree, options: ParseOptions): SyntaxNo
         if (parent === undefined) return root;
         parent.children.push(node);
         parent.hasError ||= node.hasError;
-        if (cursor.gotoNextSibling()) {
-          node = readNode(grammar, cursor);
+        let typeId = -1;
+        while (cursor.gotoNextSibling()) {
+          typeId = cursor.nodeTypeId;
+          if (ignored?.[typeId] !== 1) break;
+          typeId = -1;
+        }
+        if (typeId !== -1) {
+          node = readNode(grammar, cursor, typeId, offsets);
           break;
         }
         cursor.gotoParent();
@@ -166,15 +189,27 @@ function snapshot(grammar: Grammar, tree: Tree, options: ParseOptions): SyntaxNo
   }
 }
 
-function readNode(grammar: Grammar, cursor: TreeCursor): MutableNode {
-  const typeId = cursor.nodeTypeId;
+/** For each type id of the grammar: 1 when it is a token of that name. */
+function findIds(grammar: Grammar, tokens: ReadonlySet<string>): Uint8Array {
+  let known = idsOf.get(tokens);
+  if (known === undefined) {
+    known = Uint8Array.from(grammar.kinds, (kind, id) => (!grammar.named[id] && tokens.has(kind) ? 1 : 0));
+    idsOf.set(tokens, known);
+  }
+  return known;
+}
+
+/** A pack asks with one set for every file. */
+const idsOf = new WeakMap<ReadonlySet<string>, Uint8Array>();
+
+function readNode(grammar: Grammar, cursor: TreeCursor, typeId: number, offsets: OffsetMap | undefined): MutableNode {
   const isError = typeId === errorTypeId;
   const field = grammar.fields[cursor.currentFieldId];
   const node: MutableNode = {
     kind: isError ? 'ERROR' : (grammar.kinds[typeId] ?? ''),
     named: isError || grammar.named[typeId] === true,
-    start: cursor.startIndex,
-    end: cursor.endIndex,
+    start: offsets ? offsets.start(cursor.startIndex) : cursor.startIndex,
+    end: offsets ? offsets.end(cursor.endIndex) : cursor.endIndex,
     children: noChildren,
     isError,
     isMissing: false,

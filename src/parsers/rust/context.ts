@@ -2,7 +2,8 @@ import type { Gap, GapKind } from '../../model/finding.js';
 import type { Attribute, FunctionIr, GlobalDecl, ImplDecl, Import, TypeDecl } from '../../model/ir.js';
 import { findLineStarts, positionAt, type Span } from '../../model/source.js';
 import type { SyntaxNode } from '../syntax.js';
-import { parseSyntax, type Grammar } from '../tree.js';
+import { parseSyntax, type Grammar, type ParseOptions } from '../tree.js';
+import type { Outline } from './outline.js';
 import type { Comment } from './tokens.js';
 
 /** What the place of an item decides about it. */
@@ -43,6 +44,9 @@ export class Lowering {
   readonly functions: FunctionIr[] = [];
   readonly macros: { name: string; span: Span }[] = [];
   readonly gaps: Gap[] = [];
+  readonly comments: readonly Comment[];
+  /** Offsets of the `{` of bodies that were not parsed. */
+  readonly skippedBodies: ReadonlySet<number>;
   /** Where the statement that is being lowered begins, for comments above it. */
   statementStart = 0;
   private depth = 0;
@@ -53,10 +57,13 @@ export class Lowering {
     readonly text: string,
     /** The text as the grammar can read it: as long as `text`, see `readable`. */
     readonly source: string,
-    readonly comments: readonly Comment[],
+    outline: Outline,
     readonly wanted: RegExp | undefined,
     private readonly grammar: Grammar,
-  ) {}
+  ) {
+    this.comments = outline.comments;
+    this.skippedBodies = outline.skippedBodies;
+  }
 
   textOf(node: Span): string {
     return this.text.slice(node.start, node.end);
@@ -76,13 +83,14 @@ export class Lowering {
     this.gaps.push({ kind, path: this.path, line, message: message(line) });
   }
 
-  /** Runs a reader one level deeper. */
-  deeper<T>(node: SyntaxNode, read: () => T): T {
-    if (this.depth >= MAX_DEPTH || (node.skipped && node.kind !== 'token_tree')) throw new TooDeep(node.start);
+  /** Called by a reader before it goes into a node; `leave` follows. Throws `TooDeep`. */
+  enter(node: SyntaxNode): void {
+    if (this.depth >= MAX_DEPTH || node.skipped === true) throw new TooDeep(node.start);
     this.depth++;
-    const result = read();
+  }
+
+  leave(): void {
     this.depth--;
-    return result;
   }
 
   /**
@@ -109,33 +117,34 @@ export class Lowering {
    */
   parsePiece(prefix: string, piece: Span, suffix: string, edit?: (text: string) => string): SyntaxNode | undefined {
     const text = this.source.slice(piece.start, piece.end);
-    const root = parseSyntax(this.grammar, `${prefix}${edit ? edit(text) : text}\n${suffix}`, { descend: declineTokens });
-    if (root.hasError) return undefined;
-    shift(root, piece.start - prefix.length);
-    return root;
+    const by = piece.start - prefix.length;
+    const moved = (offset: number): number => offset + by;
+    const root = parseSyntax(this.grammar, `${prefix}${edit ? edit(text) : text}\n${suffix}`, { ...PARSE_OPTIONS, offsets: { start: moved, end: moved } });
+    return root.hasError ? undefined : root;
   }
 }
 
-/** The tokens of a macro are read from the text, never from the tree. */
-export function declineTokens(kind: string): boolean {
-  return kind !== 'token_tree' && kind !== 'macro_definition';
-}
-
-interface Movable {
-  start: number;
-  end: number;
-  readonly children: readonly SyntaxNode[];
-}
-
-/** Moves a tree that nobody else has seen yet. */
-function shift(root: SyntaxNode, by: number): void {
-  const stack: Movable[] = [root];
-  for (let node = stack.pop(); node; node = stack.pop()) {
-    node.start += by;
-    node.end += by;
-    for (const child of node.children) stack.push(child);
-  }
-}
+/** What is read from the text and never from the tree: the tokens of macros, and nodes that are only looked at as a whole. */
+export const PARSE_OPTIONS: ParseOptions = {
+  atoms: new Set([
+    'token_tree',
+    'macro_definition',
+    'attribute',
+    'line_comment',
+    'block_comment',
+    'string_literal',
+    'raw_string_literal',
+    'visibility_modifier',
+    'extern_modifier',
+    'lifetime',
+    'label',
+    'negative_literal',
+  ]),
+  ignored: new Set([
+    ...'( ) [ ] { } , ; : :: . => -> # = \' "'.split(' '),
+    ...'as break const continue crate dyn else enum extern fn for if impl in let loop match mod pub return static struct trait type use where while'.split(' '),
+  ]),
+};
 
 /**
  * A text of the same length in which syntax that the grammar does not know yet is replaced by syntax that it does: `unsafe

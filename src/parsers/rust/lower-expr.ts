@@ -42,38 +42,43 @@ function underCondition(conditions: readonly string[], attributes: readonly Attr
 
 /** The statements of a block in order; the tail expression is its `result`. */
 export function lowerBlock(cx: Lowering, node: SyntaxNode, scope: Scope): Block {
-  return cx.deeper(node, () => {
-    const statements: Statement[] = [];
-    let result: Expr | undefined;
-    let attributes: Attribute[] = [];
-    const outerStatement = cx.statementStart;
-    const last = node.children.findLast((child) => child.named && !isComment(child));
-    for (const child of node.children) {
-      if (!child.named || isComment(child) || child.kind === 'label') continue;
-      if (child.kind === 'inner_attribute_item' || child.kind === 'empty_statement') continue;
-      if (child.kind === 'attribute_item') {
-        lowerAttribute(cx, child, attributes);
-        continue;
-      }
-      const own = attributes;
-      attributes = [];
-      cx.statementStart = own[0]?.span.start ?? child.start;
-      const conditions = findConditions(own);
-      const inner = conditions.length > 0 ? { ...scope, conditions: [...scope.conditions, ...conditions] } : scope;
-      if (child.kind === 'let_declaration') statements.push(lowerLet(cx, child, inner, conditions));
-      else if (isItem(child)) statements.push(lowerNestedItem(cx, child, scope, own));
-      else if (child.kind === 'expression_statement' || child.kind === 'macro_invocation') {
-        const value = child.kind === 'macro_invocation' ? child : firstPart(child);
-        if (!value) continue;
-        const expr = underCondition(conditions, own, lowerExpr(cx, value, inner));
-        const isTail = child === last && (child.kind === 'macro_invocation' ? isTailMacro(cx, child) : WITH_BLOCK.has(value.kind) && cx.text[child.end - 1] !== ';');
-        if (isTail) result = expr;
-        else statements.push({ kind: 'expression', span: spanOf(child), expr });
-      } else result = underCondition(conditions, own, lowerExpr(cx, child, inner));
+  cx.enter(node);
+  const block = readBlock(cx, node, scope);
+  cx.leave();
+  return block;
+}
+
+function readBlock(cx: Lowering, node: SyntaxNode, scope: Scope): Block {
+  const statements: Statement[] = [];
+  let result: Expr | undefined;
+  let attributes: Attribute[] = [];
+  const outerStatement = cx.statementStart;
+  const last = node.children.findLast((child) => child.named && !isComment(child));
+  for (const child of node.children) {
+    if (!child.named || isComment(child) || child.kind === 'label') continue;
+    if (child.kind === 'inner_attribute_item' || child.kind === 'empty_statement') continue;
+    if (child.kind === 'attribute_item') {
+      lowerAttribute(cx, child, attributes);
+      continue;
     }
-    cx.statementStart = outerStatement;
-    return { span: spanOf(node), statements, ...(result ? { result } : {}) };
-  });
+    const own = attributes;
+    attributes = [];
+    cx.statementStart = own[0]?.span.start ?? child.start;
+    const conditions = findConditions(own);
+    const inner = conditions.length > 0 ? { ...scope, conditions: [...scope.conditions, ...conditions] } : scope;
+    if (child.kind === 'let_declaration') statements.push(lowerLet(cx, child, inner, conditions));
+    else if (isItem(child)) statements.push(lowerNestedItem(cx, child, scope, own));
+    else if (child.kind === 'expression_statement' || child.kind === 'macro_invocation') {
+      const value = child.kind === 'macro_invocation' ? child : firstPart(child);
+      if (!value) continue;
+      const expr = underCondition(conditions, own, lowerExpr(cx, value, inner));
+      const isTail = child === last && (child.kind === 'macro_invocation' ? isTailMacro(cx, child) : WITH_BLOCK.has(value.kind) && cx.text[child.end - 1] !== ';');
+      if (isTail) result = expr;
+      else statements.push({ kind: 'expression', span: { start: Math.min(child.start, expr.span.start), end: child.end }, expr });
+    } else result = underCondition(conditions, own, lowerExpr(cx, child, inner));
+  }
+  cx.statementStart = outerStatement;
+  return { span: spanOf(node), statements, ...(result ? { result } : {}) };
 }
 
 /** A macro at the end of a block is its value unless a semicolon follows (the grammar reads that as an empty statement). */
@@ -266,13 +271,14 @@ function lowerCondition(cx: Lowering, node: SyntaxNode, scope: Scope): Expr {
   if (node.kind !== 'let_chain') return lowerExpr(cx, node, scope);
   const [first, ...rest] = partsOf(node);
   if (!first) return missing(node);
-  return rest.reduce<Expr>(
-    (left, part) => {
-      const right = lowerCondition(cx, part, scope);
-      return { kind: 'binary', span: { start: left.span.start, end: right.span.end }, operator: '&&', left, right };
-    },
-    cx.deeper(node, () => lowerCondition(cx, first, scope)),
-  );
+  cx.enter(node);
+  let chain = lowerCondition(cx, first, scope);
+  for (const part of rest) {
+    const right = lowerCondition(cx, part, scope);
+    chain = { kind: 'binary', span: { start: chain.span.start, end: right.span.end }, operator: '&&', left: chain, right };
+  }
+  cx.leave();
+  return chain;
 }
 
 function lowerIf(cx: Lowering, node: SyntaxNode, scope: Scope): Expr {
@@ -407,154 +413,159 @@ function operatorOf(node: SyntaxNode): SyntaxNode | undefined {
 
 /** Any expression. Parentheses vanish: the inner expression keeps its own span. */
 export function lowerExpr(cx: Lowering, node: SyntaxNode, scope: Scope): Expr {
-  return cx.deeper(node, (): Expr => {
-    const span = spanOf(node);
-    switch (node.kind) {
-      case 'identifier':
-      case 'self':
-      case 'super':
-      case 'crate':
-      case 'metavariable':
-      case 'type_identifier':
-        return { kind: 'name', span, path: [plainName(cx.textOf(node))] };
-      case 'scoped_identifier':
-        return lowerName(cx, node);
-      case 'generic_function': {
-        const target = childByField(node, 'function');
-        if (!target || target.kind === 'field_expression') return unknown(cx, node, scope);
-        const typeArgs: TypeRef[] = [];
-        const path = lowerPath(cx, target, typeArgs);
-        typeArgs.push(...lowerTypeArguments(cx, childByField(node, 'type_arguments')).types);
-        return { kind: 'name', span, path, typeArgs };
-      }
-      case 'string_literal':
-      case 'raw_string_literal':
-      case 'char_literal':
-      case 'boolean_literal':
-      case 'integer_literal':
-      case 'float_literal':
-      case 'negative_literal':
-      case 'unit_expression': {
-        const text = cx.textOf(node);
-        return { kind: 'literal', span, type: literalType(node, text), text };
-      }
-      case 'parenthesized_expression': {
-        const inner = firstPart(node);
-        return inner ? lowerExpr(cx, inner, scope) : missing(node);
-      }
-      case 'call_expression':
-        return lowerCall(cx, node, scope);
-      case 'field_expression': {
-        const base = childByField(node, 'value');
-        const name = childByField(node, 'field');
-        if (!base || !name) return unknown(cx, node, scope);
-        return { kind: 'field', span, nameSpan: spanOf(name), base: lowerExpr(cx, base, scope), name: plainName(cx.textOf(name)) };
-      }
-      case 'index_expression': {
-        const [base, index] = partsOf(node);
-        if (!base || !index) return unknown(cx, node, scope);
-        const lowered = lowerExpr(cx, base, scope);
-        if (index.kind !== 'range_expression') return { kind: 'index', span, base: lowered, index: lowerExpr(cx, index, scope) };
-        const { from, to } = lowerRange(cx, index, scope);
-        return { kind: 'slice', span, base: lowered, ...(from ? { from } : {}), ...(to ? { to } : {}) };
-      }
-      case 'range_expression':
-        return { kind: 'range', span, ...lowerRange(cx, node, scope) };
-      case 'unary_expression': {
-        const operand = firstPart(node);
-        if (!operand) return missing(node);
-        const operator = operatorOf(node)?.kind ?? '';
-        const lowered = lowerExpr(cx, operand, scope);
-        return operator === '*' ? { kind: 'deref', span, base: lowered } : { kind: 'unary', span, operator, operand: lowered };
-      }
-      case 'reference_expression': {
-        const value = childByField(node, 'value');
-        if (!value) return missing(node);
-        return { kind: 'address', span, base: lowerExpr(cx, value, scope), mutable: hasChild(node, 'mutable_specifier'), raw: hasChild(node, 'raw') };
-      }
-      case 'binary_expression': {
-        const left = childByField(node, 'left');
-        const right = childByField(node, 'right');
-        if (!left || !right) return unknown(cx, node, scope);
-        return { kind: 'binary', span, operator: operatorOf(node)?.kind ?? '', left: lowerExpr(cx, left, scope), right: lowerExpr(cx, right, scope) };
-      }
-      case 'assignment_expression':
-      case 'compound_assignment_expr': {
-        const left = childByField(node, 'left');
-        const right = childByField(node, 'right');
-        if (!left || !right) return unknown(cx, node, scope);
-        const operator = node.kind === 'assignment_expression' ? '=' : (operatorOf(node)?.kind ?? '=');
-        return { kind: 'assign', span, operator, target: lowerExpr(cx, left, scope), value: lowerExpr(cx, right, scope) };
-      }
-      case 'type_cast_expression': {
-        const value = childByField(node, 'value');
-        const type = childByField(node, 'type');
-        if (!value || !type) return unknown(cx, node, scope);
-        return { kind: 'cast', span, value: lowerExpr(cx, value, scope), type: lowerType(cx, type) };
-      }
-      case 'try_expression': {
-        const value = firstPart(node);
-        return value ? { kind: 'try', span, value: lowerExpr(cx, value, scope) } : missing(node);
-      }
-      case 'await_expression': {
-        const value = firstPart(node);
-        return value ? { kind: 'await', span, value: lowerExpr(cx, value, scope) } : missing(node);
-      }
-      case 'tuple_expression':
-        return {
-          kind: 'tuple',
-          span,
-          items: partsOf(node)
-            .filter((part) => part.kind !== 'attribute_item')
-            .map((part) => lowerExpr(cx, part, scope)),
-        };
-      case 'array_expression':
-        return lowerArray(cx, node, scope);
-      case 'struct_expression':
-        return lowerStruct(cx, node, scope);
-      case 'closure_expression':
-      case 'async_block':
-        return lowerClosure(cx, node, scope);
-      case 'block':
-        return plainBlock(cx, node, scope);
-      case 'unsafe_block':
-      case 'const_block': {
-        const body = firstOfKind(node, 'block');
-        if (!body) return missing(node);
-        const isUnsafe = node.kind === 'unsafe_block';
-        return {
-          kind: 'block',
-          span,
-          ...(isUnsafe ? { hasSafetyComment: hasSafetyComment(cx, node, body) } : {}),
-          flavour: isUnsafe ? 'unsafe' : 'const',
-          block: lowerBlock(cx, body, scope),
-        };
-      }
-      case 'if_expression':
-        return lowerIf(cx, node, scope);
-      case 'let_condition':
-      case 'let_chain':
-        return lowerCondition(cx, node, scope);
-      case 'match_expression':
-        return lowerMatch(cx, node, scope);
-      case 'while_expression':
-      case 'loop_expression':
-      case 'for_expression':
-        return lowerLoop(cx, node, scope);
-      case 'return_expression': {
-        const value = firstPart(node);
-        return { kind: 'return', span, ...(value ? { value: lowerExpr(cx, value, scope) } : {}) };
-      }
-      case 'break_expression': {
-        const value = partsOf(node).find((part) => part.kind !== 'label');
-        return { kind: 'break', span, ...labelOf(cx, node), ...(value ? { value: lowerExpr(cx, value, scope) } : {}) };
-      }
-      case 'continue_expression':
-        return { kind: 'continue', span, ...labelOf(cx, node) };
-      case 'macro_invocation':
-        return lowerMacro(cx, node, scope);
-      default:
-        return unknown(cx, node, scope);
+  cx.enter(node);
+  const expr = readExpr(cx, node, scope);
+  cx.leave();
+  return expr;
+}
+
+function readExpr(cx: Lowering, node: SyntaxNode, scope: Scope): Expr {
+  const span = spanOf(node);
+  switch (node.kind) {
+    case 'identifier':
+    case 'self':
+    case 'super':
+    case 'crate':
+    case 'metavariable':
+    case 'type_identifier':
+      return { kind: 'name', span, path: [plainName(cx.textOf(node))] };
+    case 'scoped_identifier':
+      return lowerName(cx, node);
+    case 'generic_function': {
+      const target = childByField(node, 'function');
+      if (!target || target.kind === 'field_expression') return unknown(cx, node, scope);
+      const typeArgs: TypeRef[] = [];
+      const path = lowerPath(cx, target, typeArgs);
+      typeArgs.push(...lowerTypeArguments(cx, childByField(node, 'type_arguments')).types);
+      return { kind: 'name', span, path, typeArgs };
     }
-  });
+    case 'string_literal':
+    case 'raw_string_literal':
+    case 'char_literal':
+    case 'boolean_literal':
+    case 'integer_literal':
+    case 'float_literal':
+    case 'negative_literal':
+    case 'unit_expression': {
+      const text = cx.textOf(node);
+      return { kind: 'literal', span, type: literalType(node, text), text };
+    }
+    case 'parenthesized_expression': {
+      const inner = firstPart(node);
+      return inner ? lowerExpr(cx, inner, scope) : missing(node);
+    }
+    case 'call_expression':
+      return lowerCall(cx, node, scope);
+    case 'field_expression': {
+      const base = childByField(node, 'value');
+      const name = childByField(node, 'field');
+      if (!base || !name) return unknown(cx, node, scope);
+      return { kind: 'field', span, nameSpan: spanOf(name), base: lowerExpr(cx, base, scope), name: plainName(cx.textOf(name)) };
+    }
+    case 'index_expression': {
+      const [base, index] = partsOf(node);
+      if (!base || !index) return unknown(cx, node, scope);
+      const lowered = lowerExpr(cx, base, scope);
+      if (index.kind !== 'range_expression') return { kind: 'index', span, base: lowered, index: lowerExpr(cx, index, scope) };
+      const { from, to } = lowerRange(cx, index, scope);
+      return { kind: 'slice', span, base: lowered, ...(from ? { from } : {}), ...(to ? { to } : {}) };
+    }
+    case 'range_expression':
+      return { kind: 'range', span, ...lowerRange(cx, node, scope) };
+    case 'unary_expression': {
+      const operand = firstPart(node);
+      if (!operand) return missing(node);
+      const operator = operatorOf(node)?.kind ?? '';
+      const lowered = lowerExpr(cx, operand, scope);
+      return operator === '*' ? { kind: 'deref', span, base: lowered } : { kind: 'unary', span, operator, operand: lowered };
+    }
+    case 'reference_expression': {
+      const value = childByField(node, 'value');
+      if (!value) return missing(node);
+      return { kind: 'address', span, base: lowerExpr(cx, value, scope), mutable: hasChild(node, 'mutable_specifier'), raw: hasChild(node, 'raw') };
+    }
+    case 'binary_expression': {
+      const left = childByField(node, 'left');
+      const right = childByField(node, 'right');
+      if (!left || !right) return unknown(cx, node, scope);
+      return { kind: 'binary', span, operator: operatorOf(node)?.kind ?? '', left: lowerExpr(cx, left, scope), right: lowerExpr(cx, right, scope) };
+    }
+    case 'assignment_expression':
+    case 'compound_assignment_expr': {
+      const left = childByField(node, 'left');
+      const right = childByField(node, 'right');
+      if (!left || !right) return unknown(cx, node, scope);
+      const operator = node.kind === 'assignment_expression' ? '=' : (operatorOf(node)?.kind ?? '=');
+      return { kind: 'assign', span, operator, target: lowerExpr(cx, left, scope), value: lowerExpr(cx, right, scope) };
+    }
+    case 'type_cast_expression': {
+      const value = childByField(node, 'value');
+      const type = childByField(node, 'type');
+      if (!value || !type) return unknown(cx, node, scope);
+      return { kind: 'cast', span, value: lowerExpr(cx, value, scope), type: lowerType(cx, type) };
+    }
+    case 'try_expression': {
+      const value = firstPart(node);
+      return value ? { kind: 'try', span, value: lowerExpr(cx, value, scope) } : missing(node);
+    }
+    case 'await_expression': {
+      const value = firstPart(node);
+      return value ? { kind: 'await', span, value: lowerExpr(cx, value, scope) } : missing(node);
+    }
+    case 'tuple_expression':
+      return {
+        kind: 'tuple',
+        span,
+        items: partsOf(node)
+          .filter((part) => part.kind !== 'attribute_item')
+          .map((part) => lowerExpr(cx, part, scope)),
+      };
+    case 'array_expression':
+      return lowerArray(cx, node, scope);
+    case 'struct_expression':
+      return lowerStruct(cx, node, scope);
+    case 'closure_expression':
+    case 'async_block':
+      return lowerClosure(cx, node, scope);
+    case 'block':
+      return plainBlock(cx, node, scope);
+    case 'unsafe_block':
+    case 'const_block': {
+      const body = firstOfKind(node, 'block');
+      if (!body) return missing(node);
+      const isUnsafe = node.kind === 'unsafe_block';
+      return {
+        kind: 'block',
+        span,
+        ...(isUnsafe ? { hasSafetyComment: hasSafetyComment(cx, node, body) } : {}),
+        flavour: isUnsafe ? 'unsafe' : 'const',
+        block: lowerBlock(cx, body, scope),
+      };
+    }
+    case 'if_expression':
+      return lowerIf(cx, node, scope);
+    case 'let_condition':
+    case 'let_chain':
+      return lowerCondition(cx, node, scope);
+    case 'match_expression':
+      return lowerMatch(cx, node, scope);
+    case 'while_expression':
+    case 'loop_expression':
+    case 'for_expression':
+      return lowerLoop(cx, node, scope);
+    case 'return_expression': {
+      const value = firstPart(node);
+      return { kind: 'return', span, ...(value ? { value: lowerExpr(cx, value, scope) } : {}) };
+    }
+    case 'break_expression': {
+      const value = partsOf(node).find((part) => part.kind !== 'label');
+      return { kind: 'break', span, ...labelOf(cx, node), ...(value ? { value: lowerExpr(cx, value, scope) } : {}) };
+    }
+    case 'continue_expression':
+      return { kind: 'continue', span, ...labelOf(cx, node) };
+    case 'macro_invocation':
+      return lowerMacro(cx, node, scope);
+    default:
+      return unknown(cx, node, scope);
+  }
 }

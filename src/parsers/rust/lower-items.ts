@@ -158,7 +158,7 @@ function findError(node: SyntaxNode): SyntaxNode | undefined {
     if (!next.hasError) continue;
     // Functions answer for their own errors.
     if (next !== node && next.kind === 'function_item') continue;
-    if (next.isError || next.isMissing || (next.skipped && next.hasError)) {
+    if (next.isError || next.isMissing || next.children.length === 0) {
       if (!first || next.start < first.start) first = next;
       continue;
     }
@@ -294,7 +294,7 @@ function lowerFunction(cx: Lowering, node: SyntaxNode, outer: Scope, attributes:
     return id;
   }
   if (!bodyNode) return id;
-  if (bodyNode.skipped) {
+  if (cx.skippedBodies.has(bodyNode.start) || !cx.isWanted(bodyNode)) {
     cx.functions[id] = { ...declared, skipped: true };
     return id;
   }
@@ -485,38 +485,38 @@ function lowerUse(cx: Lowering, node: SyntaxNode, outer: Scope, attributes: Attr
   if (!argument) return;
   const common = { kind: 'use' as const, isPublic: isPublic(cx, node), attributes, conditions: withAttributes(outer, attributes).conditions };
   const visit = (clause: SyntaxNode, prefix: readonly string[]): void => {
-    cx.deeper(clause, () => {
-      switch (clause.kind) {
-        case 'use_list':
-          for (const part of partsOf(clause)) visit(part, prefix);
-          break;
-        case 'scoped_use_list': {
-          const path = childByField(clause, 'path');
-          const list = childByField(clause, 'list');
-          if (list) visit(list, path ? [...prefix, ...segmentsOf(cx, path)] : prefix);
-          break;
-        }
-        case 'use_as_clause': {
-          const path = childByField(clause, 'path');
-          const alias = childByField(clause, 'alias');
-          if (!path) break;
-          const segments = withoutSelf([...prefix, ...segmentsOf(cx, path)]);
-          // `as _` names nothing; the underscore is no identifier in the grammar.
-          const name = alias ? plainName(cx.textOf(alias)) : '_';
-          cx.imports.push({ path: segments, name, span: spanOf(clause), ...common });
-          break;
-        }
-        case 'use_wildcard': {
-          const path = partsOf(clause)[0];
-          cx.imports.push({ path: path ? [...prefix, ...segmentsOf(cx, path)] : prefix, name: '*', span: spanOf(clause), isGlob: true, ...common });
-          break;
-        }
-        default: {
-          const segments = withoutSelf([...prefix, ...segmentsOf(cx, clause)]);
-          cx.imports.push({ path: segments, name: segments.at(-1) ?? '', span: spanOf(clause), ...common });
-        }
+    cx.enter(clause);
+    switch (clause.kind) {
+      case 'use_list':
+        for (const part of partsOf(clause)) visit(part, prefix);
+        break;
+      case 'scoped_use_list': {
+        const path = childByField(clause, 'path');
+        const list = childByField(clause, 'list');
+        if (list) visit(list, path ? [...prefix, ...segmentsOf(cx, path)] : prefix);
+        break;
       }
-    });
+      case 'use_as_clause': {
+        const path = childByField(clause, 'path');
+        const alias = childByField(clause, 'alias');
+        if (!path) break;
+        const segments = withoutSelf([...prefix, ...segmentsOf(cx, path)]);
+        // `as _` names nothing; the underscore is no identifier in the grammar.
+        const name = alias ? plainName(cx.textOf(alias)) : '_';
+        cx.imports.push({ path: segments, name, span: spanOf(clause), ...common });
+        break;
+      }
+      case 'use_wildcard': {
+        const path = partsOf(clause)[0];
+        cx.imports.push({ path: path ? [...prefix, ...segmentsOf(cx, path)] : prefix, name: '*', span: spanOf(clause), isGlob: true, ...common });
+        break;
+      }
+      default: {
+        const segments = withoutSelf([...prefix, ...segmentsOf(cx, clause)]);
+        cx.imports.push({ path: segments, name: segments.at(-1) ?? '', span: spanOf(clause), ...common });
+      }
+    }
+    cx.leave();
   };
   visit(argument, []);
 }

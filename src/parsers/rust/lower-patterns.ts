@@ -35,83 +35,88 @@ function isConstructor(name: string): boolean {
 
 /** Any pattern; `binding` carries an enclosing `ref` or `mut` to the name. */
 export function lowerPattern(cx: Lowering, node: SyntaxNode, binding: Binding = {}): Pattern {
-  return cx.deeper(node, (): Pattern => {
-    const span = spanOf(node);
-    switch (node.kind) {
-      case '_':
-      case 'remaining_field_pattern':
-        return { kind: 'wildcard', span };
-      case 'identifier':
-      case 'shorthand_field_identifier':
-      case 'self': {
-        const name = plainName(cx.textOf(node));
-        if (name === '_') return { kind: 'wildcard', span };
-        if (isConstructor(name) && !binding.mutable && !binding.byRef) return { kind: 'parts', span, path: [name], parts: [] };
-        return { kind: 'bind', name, span, byRef: binding.byRef ?? false, mutable: binding.mutable ?? false };
-      }
-      case 'scoped_identifier':
-      case 'generic_pattern':
-        return { kind: 'parts', span, path: lowerPath(cx, node), parts: [] };
-      case 'tuple_pattern':
-      case 'slice_pattern':
-        return { kind: 'parts', span, path: [], parts: lowerPositions(cx, patternsOf(node)) };
-      case 'tuple_struct_pattern': {
-        const type = childByField(node, 'type');
-        const rest = patternsOf(node).filter((child) => child !== type);
-        return { kind: 'parts', span, path: type ? lowerPath(cx, type) : [], parts: lowerPositions(cx, rest) };
-      }
-      case 'struct_pattern': {
-        const type = childByField(node, 'type');
-        const parts: { field: string; pattern: Pattern }[] = [];
-        for (const child of partsOf(node)) {
-          if (child.kind !== 'field_pattern') continue;
-          const name = childByField(child, 'name');
-          if (!name) continue;
-          const inner = childByField(child, 'pattern');
-          const flags = { byRef: hasChild(child, 'ref'), mutable: hasChild(child, 'mutable_specifier') };
-          parts.push({ field: plainName(cx.textOf(name)), pattern: lowerPattern(cx, inner ?? name, inner ? {} : flags) });
-        }
-        return { kind: 'parts', span, path: type ? lowerPath(cx, type) : [], parts };
-      }
-      case 'mut_pattern': {
-        const inner = lastOf(node);
-        return inner ? lowerPattern(cx, inner, { ...binding, mutable: true }) : { kind: 'wildcard', span };
-      }
-      case 'ref_pattern': {
-        const inner = lastOf(node);
-        return inner ? lowerPattern(cx, inner, { ...binding, byRef: true }) : { kind: 'wildcard', span };
-      }
-      case 'captured_pattern': {
-        const name = firstPart(node);
-        const inner = lastOf(node);
-        if (!name || !inner) return { kind: 'wildcard', span };
-        return {
-          kind: 'bind',
-          name: plainName(cx.textOf(name)),
-          span: spanOf(name),
-          byRef: binding.byRef ?? false,
-          mutable: binding.mutable ?? false,
-          sub: lowerPattern(cx, inner),
-        };
-      }
-      case 'reference_pattern': {
-        const inner = lastOf(node);
-        const pattern: Pattern = inner ? lowerPattern(cx, inner, { mutable: hasChild(node, 'mutable_specifier') }) : { kind: 'wildcard', span };
-        return { kind: 'reference', span, pattern };
-      }
-      case 'or_pattern': {
-        const patterns: Pattern[] = [];
-        for (const child of patternsOf(node)) {
-          const lowered = lowerPattern(cx, child);
-          if (lowered.kind === 'alternatives') patterns.push(...lowered.patterns);
-          else patterns.push(lowered);
-        }
-        return { kind: 'alternatives', span, patterns };
-      }
-      default:
-        return { kind: 'literal', span, text: cx.textOf(node) };
+  cx.enter(node);
+  const pattern = readPattern(cx, node, binding);
+  cx.leave();
+  return pattern;
+}
+
+function readPattern(cx: Lowering, node: SyntaxNode, binding: Binding): Pattern {
+  const span = spanOf(node);
+  switch (node.kind) {
+    case '_':
+    case 'remaining_field_pattern':
+      return { kind: 'wildcard', span };
+    case 'identifier':
+    case 'shorthand_field_identifier':
+    case 'self': {
+      const name = plainName(cx.textOf(node));
+      if (name === '_') return { kind: 'wildcard', span };
+      if (isConstructor(name) && !binding.mutable && !binding.byRef) return { kind: 'parts', span, path: [name], parts: [] };
+      return { kind: 'bind', name, span, byRef: binding.byRef ?? false, mutable: binding.mutable ?? false };
     }
-  });
+    case 'scoped_identifier':
+    case 'generic_pattern':
+      return { kind: 'parts', span, path: lowerPath(cx, node), parts: [] };
+    case 'tuple_pattern':
+    case 'slice_pattern':
+      return { kind: 'parts', span, path: [], parts: lowerPositions(cx, patternsOf(node)) };
+    case 'tuple_struct_pattern': {
+      const type = childByField(node, 'type');
+      const rest = patternsOf(node).filter((child) => child !== type);
+      return { kind: 'parts', span, path: type ? lowerPath(cx, type) : [], parts: lowerPositions(cx, rest) };
+    }
+    case 'struct_pattern': {
+      const type = childByField(node, 'type');
+      const parts: { field: string; pattern: Pattern }[] = [];
+      for (const child of partsOf(node)) {
+        if (child.kind !== 'field_pattern') continue;
+        const name = childByField(child, 'name');
+        if (!name) continue;
+        const inner = childByField(child, 'pattern');
+        const flags = { byRef: hasChild(child, 'ref'), mutable: hasChild(child, 'mutable_specifier') };
+        parts.push({ field: plainName(cx.textOf(name)), pattern: lowerPattern(cx, inner ?? name, inner ? {} : flags) });
+      }
+      return { kind: 'parts', span, path: type ? lowerPath(cx, type) : [], parts };
+    }
+    case 'mut_pattern': {
+      const inner = lastOf(node);
+      return inner ? lowerPattern(cx, inner, { ...binding, mutable: true }) : { kind: 'wildcard', span };
+    }
+    case 'ref_pattern': {
+      const inner = lastOf(node);
+      return inner ? lowerPattern(cx, inner, { ...binding, byRef: true }) : { kind: 'wildcard', span };
+    }
+    case 'captured_pattern': {
+      const name = firstPart(node);
+      const inner = lastOf(node);
+      if (!name || !inner) return { kind: 'wildcard', span };
+      return {
+        kind: 'bind',
+        name: plainName(cx.textOf(name)),
+        span: spanOf(name),
+        byRef: binding.byRef ?? false,
+        mutable: binding.mutable ?? false,
+        sub: lowerPattern(cx, inner),
+      };
+    }
+    case 'reference_pattern': {
+      const inner = lastOf(node);
+      const pattern: Pattern = inner ? lowerPattern(cx, inner, { mutable: hasChild(node, 'mutable_specifier') }) : { kind: 'wildcard', span };
+      return { kind: 'reference', span, pattern };
+    }
+    case 'or_pattern': {
+      const patterns: Pattern[] = [];
+      for (const child of patternsOf(node)) {
+        const lowered = lowerPattern(cx, child);
+        if (lowered.kind === 'alternatives') patterns.push(...lowered.patterns);
+        else patterns.push(lowered);
+      }
+      return { kind: 'alternatives', span, patterns };
+    }
+    default:
+      return { kind: 'literal', span, text: cx.textOf(node) };
+  }
 }
 
 function lastOf(node: SyntaxNode): SyntaxNode | undefined {

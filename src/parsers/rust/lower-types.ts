@@ -51,38 +51,43 @@ function make(cx: Lowering, node: SyntaxNode, shape: Shape): TypeRef {
 
 /** Segments of a path in type or expression position; generic arguments are collected into `args`. */
 export function lowerPath(cx: Lowering, node: SyntaxNode, args: TypeRef[] = []): string[] {
-  return cx.deeper(node, () => {
-    switch (node.kind) {
-      case 'scoped_identifier':
-      case 'scoped_type_identifier':
-      case 'scoped_type_identifier_in_expression_position': {
-        const path = childByField(node, 'path');
-        const name = childByField(node, 'name');
-        const head = path ? lowerPath(cx, path, args) : [];
-        return name ? [...head, plainName(cx.textOf(name))] : head;
-      }
-      case 'generic_type':
-      case 'generic_type_with_turbofish':
-      case 'generic_pattern': {
-        const type = childByField(node, 'type') ?? firstPart(node);
-        const path = type ? lowerPath(cx, type, args) : [];
-        args.push(...lowerTypeArguments(cx, childByField(node, 'type_arguments')).types);
-        return path;
-      }
-      case 'bracketed_type': {
-        // `<T as Trait>::f` is read as `T::f`: what a rule knows about is the type.
-        const inner = firstPart(node);
-        const type = inner?.kind === 'qualified_type' ? childByField(inner, 'type') : inner;
-        if (!type) return [];
-        const lowered = lowerType(cx, type);
-        args.push(...lowered.args);
-        const bare = lowered.kind === 'reference' && lowered.element ? lowered.element : lowered;
-        return bare.path.length > 0 ? [...bare.path] : [bare.text];
-      }
-      default:
-        return [plainName(cx.textOf(node))];
+  cx.enter(node);
+  const path = readPath(cx, node, args);
+  cx.leave();
+  return path;
+}
+
+function readPath(cx: Lowering, node: SyntaxNode, args: TypeRef[]): string[] {
+  switch (node.kind) {
+    case 'scoped_identifier':
+    case 'scoped_type_identifier':
+    case 'scoped_type_identifier_in_expression_position': {
+      const path = childByField(node, 'path');
+      const name = childByField(node, 'name');
+      const head = path ? lowerPath(cx, path, args) : [];
+      return name ? [...head, plainName(cx.textOf(name))] : head;
     }
-  });
+    case 'generic_type':
+    case 'generic_type_with_turbofish':
+    case 'generic_pattern': {
+      const type = childByField(node, 'type') ?? firstPart(node);
+      const path = type ? lowerPath(cx, type, args) : [];
+      args.push(...lowerTypeArguments(cx, childByField(node, 'type_arguments')).types);
+      return path;
+    }
+    case 'bracketed_type': {
+      // `<T as Trait>::f` is read as `T::f`: what a rule knows about is the type.
+      const inner = firstPart(node);
+      const type = inner?.kind === 'qualified_type' ? childByField(inner, 'type') : inner;
+      if (!type) return [];
+      const lowered = lowerType(cx, type);
+      args.push(...lowered.args);
+      const bare = lowered.kind === 'reference' && lowered.element ? lowered.element : lowered;
+      return bare.path.length > 0 ? [...bare.path] : [bare.text];
+    }
+    default:
+      return [plainName(cx.textOf(node))];
+  }
 }
 
 /** The type arguments and lifetimes of `<..>`; bindings (`Item = T`) count as arguments. */
@@ -170,77 +175,82 @@ function lowerFunctionType(cx: Lowering, node: SyntaxNode): TypeRef {
  * `element` is what it returns; a trait object or `impl Trait` has the first trait as `name` and every bound in `qualifiers`.
  */
 export function lowerType(cx: Lowering, node: SyntaxNode): TypeRef {
-  return cx.deeper(node, () => {
-    switch (node.kind) {
-      case 'type_identifier':
-      case 'primitive_type':
-      case 'identifier':
-      case 'metavariable':
-      case 'self':
-      case 'crate':
-      case 'super': {
-        const name = plainName(cx.textOf(node));
-        return name === '_' ? make(cx, node, { kind: 'unknown', name: '' }) : make(cx, node, { kind: 'path', name });
-      }
-      case 'never_type':
-        return make(cx, node, { kind: 'path', name: '!' });
-      case 'scoped_type_identifier':
-      case 'scoped_identifier': {
-        const args: TypeRef[] = [];
-        const path = lowerPath(cx, node, args);
-        return make(cx, node, { kind: 'path', name: path.at(-1) ?? '', path, args });
-      }
-      case 'generic_type':
-      case 'generic_type_with_turbofish': {
-        const inner = childByField(node, 'type') ?? firstPart(node);
-        const path = inner ? lowerPath(cx, inner) : [];
-        const args = lowerTypeArguments(cx, childByField(node, 'type_arguments'));
-        return make(cx, node, { kind: 'path', name: path.at(-1) ?? '', path, args: args.types, own: args.lifetimes });
-      }
-      case 'reference_type':
-      case 'pointer_type': {
-        const inner = childByField(node, 'type');
-        const lifetime = firstOfKind(node, 'lifetime');
-        const element = inner ? lowerType(cx, inner) : undefined;
-        return make(cx, node, {
-          kind: node.kind === 'reference_type' ? 'reference' : 'pointer',
-          name: '',
-          ...(element ? { element } : {}),
-          mutable: hasChild(node, 'mutable_specifier'),
-          ...(lifetime ? { lifetime: cx.textOf(lifetime) } : {}),
-        });
-      }
-      case 'array_type': {
-        const inner = childByField(node, 'element');
-        const length = childByField(node, 'length');
-        const element = inner ? lowerType(cx, inner) : undefined;
-        return make(cx, node, {
-          kind: length ? 'static-array' : 'slice',
-          name: '',
-          ...(element ? { element } : {}),
-          ...(length ? { size: folded(cx.textOf(length)) } : {}),
-        });
-      }
-      case 'tuple_type':
-      case 'unit_type':
-        return make(cx, node, { kind: 'tuple', name: '', args: partsOf(node).map((part) => lowerType(cx, part)) });
-      case 'function_type':
-        return lowerFunctionType(cx, node);
-      case 'dynamic_type':
-        return lowerTraitType(cx, node, 'trait-object');
-      case 'abstract_type':
-        return lowerTraitType(cx, node, 'impl-trait');
-      case 'bounded_type':
-        return lowerBounded(cx, node);
-      case 'removed_trait_bound':
-      case 'higher_ranked_trait_bound': {
-        const inner = childByField(node, 'type') ?? firstPart(node);
-        return inner ? lowerType(cx, inner) : make(cx, node, { kind: 'unknown', name: '' });
-      }
-      default:
-        return make(cx, node, { kind: 'unknown', name: '' });
+  cx.enter(node);
+  const type = readType(cx, node);
+  cx.leave();
+  return type;
+}
+
+function readType(cx: Lowering, node: SyntaxNode): TypeRef {
+  switch (node.kind) {
+    case 'type_identifier':
+    case 'primitive_type':
+    case 'identifier':
+    case 'metavariable':
+    case 'self':
+    case 'crate':
+    case 'super': {
+      const name = plainName(cx.textOf(node));
+      return name === '_' ? make(cx, node, { kind: 'unknown', name: '' }) : make(cx, node, { kind: 'path', name });
     }
-  });
+    case 'never_type':
+      return make(cx, node, { kind: 'path', name: '!' });
+    case 'scoped_type_identifier':
+    case 'scoped_identifier': {
+      const args: TypeRef[] = [];
+      const path = lowerPath(cx, node, args);
+      return make(cx, node, { kind: 'path', name: path.at(-1) ?? '', path, args });
+    }
+    case 'generic_type':
+    case 'generic_type_with_turbofish': {
+      const inner = childByField(node, 'type') ?? firstPart(node);
+      const path = inner ? lowerPath(cx, inner) : [];
+      const args = lowerTypeArguments(cx, childByField(node, 'type_arguments'));
+      return make(cx, node, { kind: 'path', name: path.at(-1) ?? '', path, args: args.types, own: args.lifetimes });
+    }
+    case 'reference_type':
+    case 'pointer_type': {
+      const inner = childByField(node, 'type');
+      const lifetime = firstOfKind(node, 'lifetime');
+      const element = inner ? lowerType(cx, inner) : undefined;
+      return make(cx, node, {
+        kind: node.kind === 'reference_type' ? 'reference' : 'pointer',
+        name: '',
+        ...(element ? { element } : {}),
+        mutable: hasChild(node, 'mutable_specifier'),
+        ...(lifetime ? { lifetime: cx.textOf(lifetime) } : {}),
+      });
+    }
+    case 'array_type': {
+      const inner = childByField(node, 'element');
+      const length = childByField(node, 'length');
+      const element = inner ? lowerType(cx, inner) : undefined;
+      return make(cx, node, {
+        kind: length ? 'static-array' : 'slice',
+        name: '',
+        ...(element ? { element } : {}),
+        ...(length ? { size: folded(cx.textOf(length)) } : {}),
+      });
+    }
+    case 'tuple_type':
+    case 'unit_type':
+      return make(cx, node, { kind: 'tuple', name: '', args: partsOf(node).map((part) => lowerType(cx, part)) });
+    case 'function_type':
+      return lowerFunctionType(cx, node);
+    case 'dynamic_type':
+      return lowerTraitType(cx, node, 'trait-object');
+    case 'abstract_type':
+      return lowerTraitType(cx, node, 'impl-trait');
+    case 'bounded_type':
+      return lowerBounded(cx, node);
+    case 'removed_trait_bound':
+    case 'higher_ranked_trait_bound': {
+      const inner = childByField(node, 'type') ?? firstPart(node);
+      return inner ? lowerType(cx, inner) : make(cx, node, { kind: 'unknown', name: '' });
+    }
+    default:
+      return make(cx, node, { kind: 'unknown', name: '' });
+  }
 }
 
 /** Type, lifetime and const parameters with their bounds, those of the where clause included. */

@@ -28,7 +28,7 @@ const NO_CODE = new Set([
 ]);
 
 /** Macros that declare items also inside a function. */
-const DECLARING = new Set(['thread_local', 'lazy_static', 'cfg_if']);
+const DECLARING = new Set(['thread_local', 'lazy_static']);
 
 /** What makes an unread macro worth telling about. */
 const WORTH_A_GAP = /\bunsafe\b|as_ptr|as_mut_ptr|from_raw|into_raw|transmute|global_allocator|addr_of|static\s+mut\b|mem::forget|dealloc/;
@@ -76,6 +76,11 @@ function parseStatements(cx: Lowering, piece: Span): SyntaxNode | undefined {
   const statement = root?.children.find((child) => child.named && !isComment(child));
   const block = statement?.kind === 'expression_statement' ? statement.children[0] : statement;
   return block?.kind === 'block' && block.end > piece.end ? block : undefined;
+}
+
+/** The statements of a piece as a block with the span of the piece. */
+function lowerPieceBlock(cx: Lowering, node: SyntaxNode, piece: Span, scope: Scope): Expr {
+  return { kind: 'block', span: piece, block: { ...lowerBlock(cx, node, scope), span: piece }, flavour: 'plain' };
 }
 
 function lowerPieceAsExpr(cx: Lowering, piece: Span, scope: Scope): Expr | undefined {
@@ -288,6 +293,8 @@ function lowerKnown(cx: Lowering, call: Call, scope: Scope): Expr | undefined {
       const value = lowerPieceAsExpr(cx, inner, scope);
       return value && { kind: 'try', span: spanOf(call.node), value };
     }
+    case 'cfg_if':
+      return lowerCfgIfExpr(cx, call, scope);
     case 'select':
     case 'select_biased':
       return lowerSelect(cx, call, scope);
@@ -319,7 +326,7 @@ function lowerGuessed(cx: Lowering, call: Call, scope: Scope): Expr | undefined 
   }
   const block = parseStatements(cx, call.inner);
   if (!block) return undefined;
-  return macroExpr(call, [{ kind: 'block', span: spanOf(block), block: lowerBlock(cx, block, scope), flavour: 'plain' }]);
+  return macroExpr(call, [lowerPieceBlock(cx, block, call.inner, scope)]);
 }
 
 function opaqueMacro(cx: Lowering, call: Call): Expr {
@@ -344,7 +351,7 @@ export function lowerItemMacro(cx: Lowering, node: SyntaxNode, scope: Scope): vo
 }
 
 function lowerMacroItems(cx: Lowering, call: Call, scope: Scope): boolean {
-  if (call.name === 'cfg_if') return lowerCfgIf(cx, call.inner, scope);
+  if (call.name === 'cfg_if') return lowerCfgIfItems(cx, call.inner, scope);
   const kind = call.name === 'thread_local' ? 'thread-local' : 'static';
   let piece = call.inner;
   if (kind === 'thread-local' && !/;\s*$/.test(cx.source.slice(piece.start, piece.end))) {
@@ -376,10 +383,19 @@ function lowerDeclarations(cx: Lowering, root: SyntaxNode, scope: Scope, kind: '
   return true;
 }
 
-/** `if #[cfg(a)] { .. } else if #[cfg(b)] { .. } else { .. }`: each branch holds under its condition and no earlier one. */
-function lowerCfgIf(cx: Lowering, inner: Span, scope: Scope): boolean {
+interface ConditionalBranch {
+  /** When it holds by itself; absent for `else`. */
+  readonly own?: { readonly text: string; readonly span: Span };
+  /** When it is chosen: its own condition and the negation of every earlier one. */
+  readonly conditions: readonly string[];
+  /** Between the braces. */
+  readonly body: Span;
+}
+
+/** The branches of `if #[cfg(a)] { .. } else if #[cfg(b)] { .. } else { .. }`; undefined when it is another syntax. */
+function splitCfgIf(cx: Lowering, inner: Span): ConditionalBranch[] | undefined {
   const text = cx.source;
-  const earlier: string[] = [];
+  const branches: ConditionalBranch[] = [];
   let at = inner.start;
   const skipBlank = (): void => {
     for (;;) {
@@ -390,26 +406,60 @@ function lowerCfgIf(cx: Lowering, inner: Span, scope: Scope): boolean {
     }
   };
   for (skipBlank(); at < inner.end; skipBlank()) {
-    const head = /^(?:else\s+)?if\s*#\s*\[\s*cfg\s*(?=\()|^else\s*(?=\{)/.exec(text.slice(at, inner.end))?.[0];
-    if (head === undefined) return false;
+    const head = /^(?:else\s+)?if\s*#\s*\[\s*cfg\s*(?=\()|^else\s*(?=\{)/.exec(text.slice(at, Math.min(inner.end, at + 200)))?.[0];
+    if (head === undefined) return undefined;
     at += head.length;
-    const negated = earlier.map((condition) => `not(${condition})`);
-    let own: string | undefined;
+    const negated = branches.flatMap((branch) => (branch.own ? [`not(${branch.own.text})`] : []));
+    let own: ConditionalBranch['own'];
     if (text[at] === '(') {
       const close = endOfBrackets(text, at, inner.end);
-      own = cx.text.slice(at + 1, close - 1).replace(/\s+/g, ' ').trim();
+      own = { text: cx.text.slice(at + 1, close - 1).replace(/\s+/g, ' ').trim(), span: { start: at + 1, end: close - 1 } };
       at = text.indexOf('{', close);
-      if (at === -1 || at > inner.end) return false;
+      if (at === -1 || at > inner.end) return undefined;
     }
     const end = endOfBrackets(text, at, inner.end);
-    const all = own === undefined ? negated : [...negated, own];
-    const condition = all.length === 1 ? all[0] : `all(${all.join(', ')})`;
-    const root = cx.parsePiece('', { start: at + 1, end: end - 1 }, '');
-    if (!root) return false;
-    lowerItems(cx, root.children, { ...scope, conditions: [...scope.conditions, ...(condition !== undefined ? [condition] : [])] });
-    if (own !== undefined) earlier.push(own);
+    branches.push({ ...(own ? { own } : {}), conditions: own ? [...negated, own.text] : negated, body: { start: at + 1, end: end - 1 } });
     at = end;
   }
+  return branches.length > 0 ? branches : undefined;
+}
+
+/** Where items stand, each branch's items hold under its conditions. */
+function lowerCfgIfItems(cx: Lowering, inner: Span, scope: Scope): boolean {
+  const branches = splitCfgIf(cx, inner);
+  const roots = branches?.map((branch) => cx.parsePiece('', branch.body, ''));
+  if (!branches || !roots || roots.includes(undefined)) return false;
+  branches.forEach((branch, i) => {
+    lowerItems(cx, roots[i]?.children ?? [], { ...scope, conditions: [...scope.conditions, ...branch.conditions] });
+  });
   return true;
 }
 
+/** Where statements stand, it is a chain of `if`s that are decided when the crate is compiled. */
+function lowerCfgIfExpr(cx: Lowering, call: Call, scope: Scope): Expr | undefined {
+  const branches = splitCfgIf(cx, call.inner);
+  const blocks = branches?.map((branch) => parseStatements(cx, branch.body));
+  if (!branches || !blocks) return undefined;
+  let chain: Expr | undefined;
+  for (let i = branches.length - 1; i >= 0; i--) {
+    const branch = branches[i];
+    const node = blocks[i];
+    if (!branch || !node) return undefined;
+    const inner = { ...scope, conditions: [...scope.conditions, ...branch.conditions] };
+    const block = lowerPieceBlock(cx, node, branch.body, inner);
+    if (!branch.own) {
+      chain = block;
+      continue;
+    }
+    const { span } = branch.own;
+    chain = {
+      kind: 'if',
+      span: { start: span.start, end: chain?.span.end ?? block.span.end },
+      condition: { kind: 'macro', span, name: 'cfg', args: [], opaque: false },
+      then: block,
+      ...(chain ? { else: chain } : {}),
+      isStatic: true,
+    };
+  }
+  return chain;
+}

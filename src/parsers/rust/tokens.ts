@@ -10,9 +10,6 @@ export interface Comment {
   readonly span: Span;
 }
 
-/** Everything that may hide a comment marker or a bracket. `r#name` is no raw string, because a quote must follow. */
-const LEXEME = /\/[/*]|"|'|\b[bc]?r#*"/g;
-
 /** Index just past the string that opens at `quote`; escapes are skipped. An unclosed string ends with the text. */
 function endOfString(text: string, quote: number): number {
   for (let i = quote + 1; i < text.length; i++) {
@@ -61,25 +58,6 @@ function endOfRawString(text: string, start: number, marker: string): number {
   const hashes = marker.slice(marker.indexOf('r') + 1, -1);
   const close = text.indexOf(`"${hashes}`, start + marker.length);
   return close === -1 ? text.length : close + 1 + hashes.length;
-}
-
-/** Every comment of a Rust text, in order, with its markers. */
-export function findComments(text: string): Comment[] {
-  const comments: Comment[] = [];
-  LEXEME.lastIndex = 0;
-  for (let match = LEXEME.exec(text); match; match = LEXEME.exec(text)) {
-    const start = match.index;
-    const marker = match[0];
-    let end: number;
-    if (marker === '//' || marker === '/*') {
-      end = marker === '//' ? endOfLine(text, start) : endOfBlockComment(text, start);
-      comments.push({ text: text.slice(start, end), span: { start, end } });
-    } else if (marker === '"') end = endOfString(text, start);
-    else if (marker === "'") end = endOfQuote(text, start);
-    else end = endOfRawString(text, start, marker);
-    LEXEME.lastIndex = end;
-  }
-  return comments;
 }
 
 const RAW_STRING = /[bc]?r#*"/y;

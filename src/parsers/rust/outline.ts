@@ -1,0 +1,207 @@
+import type { OffsetMap } from '../tree.js';
+import { skipLexeme, type Comment } from './tokens.js';
+
+/**
+ * The text that is worth parsing. Comments, the tokens of macros (they are parsed again, as what the macro takes) and the
+ * bodies of functions that no rule asked for are cut out before the grammar sees the file, because the parser's time is
+ * decided by the length of the text. `offsets` gives the tree the offsets of the whole text again.
+ */
+export interface Outline {
+  readonly view: string;
+  /** Comments of the whole text, in order. */
+  readonly comments: readonly Comment[];
+  /** Offsets of the `{` of bodies that were cut out. */
+  readonly skippedBodies: ReadonlySet<number>;
+  /** Where the offsets of `view` lie in the text; absent when nothing was cut out. */
+  readonly offsets?: OffsetMap;
+}
+
+const enum Bracket {
+  Plain,
+  Body,
+  Macro,
+}
+
+function isIdentifierCode(code: number): boolean {
+  return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57) || code === 95 || code > 127;
+}
+
+function isBlankCode(code: number): boolean {
+  return code === 32 || (code >= 9 && code <= 13);
+}
+
+/** Index of the first character at or after `index` that is no white space. */
+function skipBlank(text: string, index: number): number {
+  let at = index;
+  while (at < text.length && isBlankCode(text.charCodeAt(at))) at++;
+  return at;
+}
+
+const CLOSING: Readonly<Record<number, number>> = { 41: 40, 93: 91, 125: 123 };
+
+/**
+ * Finds what can be left out, in one pass over the characters. Where the brackets of the text do not match, nothing is cut
+ * out, so that the parser sees the error.
+ */
+export function outline(text: string, isWanted: ((start: number, end: number) => boolean) | undefined): Outline {
+  const comments: Comment[] = [];
+  const cutStarts: number[] = [];
+  const cutEnds: number[] = [];
+  const bodies: number[] = [];
+  const open: { code: number; at: number; kind: Bracket; cuts: number; bodies: number }[] = [];
+  /** How many brackets were open at the `fn` whose body comes next; -1 when none is expected. */
+  let pending = -1;
+  let isBalanced = true;
+  const cut = (start: number, end: number): void => {
+    if (end <= start) return;
+    cutStarts.push(start);
+    cutEnds.push(end);
+  };
+
+  for (let i = 0; i < text.length; ) {
+    const code = text.charCodeAt(i);
+    switch (code) {
+      case 34: // "
+      case 39: // '
+        i = skipLexeme(text, i);
+        continue;
+      case 47: {
+        const end = skipLexeme(text, i);
+        if (end === i) break;
+        comments.push({ text: text.slice(i, end), span: { start: i, end } });
+        // A block comment may be all that keeps two words apart.
+        if (text.charCodeAt(i + 1) === 47 || isBlankCode(text.charCodeAt(i - 1)) || isBlankCode(text.charCodeAt(end))) cut(i, end);
+        i = end;
+        continue;
+      }
+      case 98: // b
+      case 99: // c
+      case 114: {
+        const end = skipLexeme(text, i);
+        if (end === i) break;
+        i = end;
+        continue;
+      }
+      case 102: // f
+        if (text.charCodeAt(i + 1) === 110 && isBlankCode(text.charCodeAt(i + 2)) && !isIdentifierCode(text.charCodeAt(i - 1))) {
+          const name = text.charCodeAt(skipBlank(text, i + 2));
+          if (isIdentifierCode(name) || name === 36) pending = open.length;
+          i += 2;
+          continue;
+        }
+        break;
+      case 59: // ;
+        if (pending === open.length) pending = -1;
+        break;
+      case 40:
+      case 91:
+      case 123: {
+        let kind = Bracket.Plain;
+        if (code === 123 && pending === open.length && text.charCodeAt(i - 1) !== 60) {
+          kind = Bracket.Body;
+          pending = -1;
+        }
+        open.push({ code, at: i, kind, cuts: cutStarts.length, bodies: bodies.length });
+        break;
+      }
+      case 33: {
+        // `name!(`, `name! {`, `macro_rules! name {`
+        if (!isIdentifierCode(text.charCodeAt(i - 1))) break;
+        let at = skipBlank(text, i + 1);
+        if (text.startsWith('macro_rules', i - 11)) {
+          while (isIdentifierCode(text.charCodeAt(at))) at++;
+          at = skipBlank(text, at);
+        }
+        const next = text.charCodeAt(at);
+        if (next !== 40 && next !== 91 && next !== 123) break;
+        open.push({ code: next, at, kind: Bracket.Macro, cuts: cutStarts.length, bodies: bodies.length });
+        i = at + 1;
+        continue;
+      }
+      case 41:
+      case 93:
+      case 125: {
+        const bracket = open.pop();
+        if (!bracket || bracket.code !== CLOSING[code]) {
+          isBalanced = false;
+          break;
+        }
+        if (pending > open.length) pending = -1;
+        const leaveOut = bracket.kind === Bracket.Macro || (bracket.kind === Bracket.Body && isWanted?.(bracket.at, i + 1) === false);
+        if (leaveOut) {
+          cutStarts.length = bracket.cuts;
+          cutEnds.length = bracket.cuts;
+          bodies.length = bracket.bodies;
+          if (bracket.kind === Bracket.Body) bodies.push(bracket.at);
+          cut(bracket.at + 1, i);
+        }
+        break;
+      }
+      default:
+        // Most characters are parts of words.
+        while (isIdentifierCode(text.charCodeAt(i + 1)) && isIdentifierCode(text.charCodeAt(i))) i++;
+    }
+    i++;
+  }
+  if (!isBalanced || open.length > 0 || cutStarts.length === 0) return { view: text, comments, skippedBodies: new Set() };
+  return { view: leftOver(text, cutStarts, cutEnds), comments, skippedBodies: new Set(bodies), offsets: new CutMap(cutStarts, cutEnds) };
+}
+
+function leftOver(text: string, starts: readonly number[], ends: readonly number[]): string {
+  const kept: string[] = [];
+  let from = 0;
+  starts.forEach((start, k) => {
+    kept.push(text.slice(from, start));
+    from = ends[k] ?? start;
+  });
+  kept.push(text.slice(from));
+  return kept.join('');
+}
+
+/**
+ * What begins where something was cut out begins behind the cut, what ends there ends before it: tokens never reach into
+ * what was cut out. Neighbouring questions are answered from where the last one was.
+ */
+class CutMap implements OffsetMap {
+  /** Where each cut lies in the view, and how much was cut out up to and with it. */
+  private readonly places: Int32Array;
+  private readonly removed: Int32Array;
+  private lastStart = 0;
+  private lastEnd = 0;
+
+  constructor(starts: readonly number[], ends: readonly number[]) {
+    this.places = new Int32Array(starts.length);
+    this.removed = new Int32Array(starts.length);
+    let sum = 0;
+    for (let k = 0; k < starts.length; k++) {
+      const start = starts[k] ?? 0;
+      this.places[k] = start - sum;
+      sum += (ends[k] ?? start) - start;
+      this.removed[k] = sum;
+    }
+  }
+
+  start(offset: number): number {
+    this.lastStart = this.countBefore(offset + 1, this.lastStart);
+    return this.lastStart === 0 ? offset : offset + (this.removed[this.lastStart - 1] ?? 0);
+  }
+
+  end(offset: number): number {
+    this.lastEnd = this.countBefore(offset, this.lastEnd);
+    return this.lastEnd === 0 ? offset : offset + (this.removed[this.lastEnd - 1] ?? 0);
+  }
+
+  /** How many cuts lie at places below `limit`. */
+  private countBefore(limit: number, near: number): number {
+    const { places } = this;
+    if ((near === 0 || (places[near - 1] ?? 0) < limit) && (near === places.length || (places[near] ?? 0) >= limit)) return near;
+    let low = 0;
+    let high = places.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((places[middle] ?? 0) < limit) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
