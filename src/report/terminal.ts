@@ -1,5 +1,6 @@
 import picocolors from 'picocolors';
 import type { Finding, Gap, GapKind, Severity } from '../model/finding.js';
+import { gapKinds } from '../catalog/gap-kinds.js';
 import { count, summaryLine } from './counts.js';
 import { describeEvidence } from './describe-evidence.js';
 import { drawFrame, type FrameStyle, type Label } from './frame.js';
@@ -110,29 +111,13 @@ function joinTargets(targets: readonly string[]): string {
   return shown.join(', ') + (rest > 1 ? ` and ${rest} more` : '');
 }
 
-const gapNames: Readonly<Record<GapKind, string>> = {
-  'parse-error': 'could not be parsed',
-  'macro-body': 'macro body not read',
-  'unsupported-syntax': 'syntax not understood',
-  manifest: 'manifest not read',
-  unreadable: 'file not read',
-  'too-large': 'file too large',
-  binary: 'not text',
-  vanished: 'file vanished',
-  limit: 'limit reached',
-  'missing-dependency': 'dependency not found',
-  'nothing-to-scan': 'nothing to scan',
-  'not-run': 'not run',
-  internal: 'defect of this tool',
-};
-
 function renderGaps(gaps: readonly Gap[], colors: Colors): readonly string[] {
   const byKind = new Map<GapKind, Gap[]>();
   for (const gap of gaps) byKind.set(gap.kind, [...(byKind.get(gap.kind) ?? []), gap]);
   const lines: string[] = [];
   for (const [kind, list] of byKind) {
     lines.push(
-      `${colors.bold(colors.magenta(`gap[${kind}]`))}${colors.bold(`: ${gapNames[kind]}, ${count(list.length, 'place')}`)}`,
+      `${colors.bold(colors.magenta(`gap[${kind}]`))}${colors.bold(`: ${gapKinds[kind].name}, ${count(list.length, 'place')}`)}`,
     );
     for (const { path, line, message } of list.slice(0, shownGaps)) {
       const place = line === undefined ? path : `${path}:${line}`;

@@ -1,0 +1,18 @@
+import type { Reporter } from './report.js';
+
+/** Every output format, loaded when it is asked for. */
+export const formats = {
+  terminal: async () => (await import('./terminal.js')).reportTerminal,
+  concise: async () => (await import('./concise.js')).reportConcise,
+  json: async () => (await import('./json.js')).reportJson,
+  sarif: async () => (await import('./sarif.js')).reportSarif,
+  checklist: async () => (await import('./checklist.js')).reportChecklist,
+} satisfies Readonly<Record<string, () => Promise<Reporter>>>;
+
+export type FormatName = keyof typeof formats;
+
+export const formatNames: readonly string[] = Object.keys(formats);
+
+export function isFormatName(name: string): name is FormatName {
+  return Object.hasOwn(formats, name);
+}
