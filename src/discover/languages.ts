@@ -23,11 +23,13 @@ const manifestNames: ReadonlySet<string> = new Set([
   'dub.selections.json',
 ]);
 
-/** The kind of a file by its `/`-separated path alone; undefined when the scan has no use for it. */
+const manifestPath = /(?:^|[/\\])(?:\.cargo[/\\]config(?:\.toml)?|\.github[/\\]workflows[/\\][^/\\]+\.ya?ml)$/;
+
+/** The kind of a file by its path alone; undefined when the scan has no use for it. */
 export function findKind(path: string): FileKind | undefined {
-  const name = path.slice(path.lastIndexOf('/') + 1);
+  const name = path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1);
   if (manifestNames.has(name)) return 'manifest';
-  if (/(^|\/)\.cargo\/config(\.toml)?$/.test(path) || /(^|\/)\.github\/workflows\/[^/]+\.ya?ml$/.test(path)) return 'manifest';
   const dot = name.lastIndexOf('.');
-  return dot <= 0 ? undefined : kindsByExtension.get(name.slice(dot));
+  const kind = dot <= 0 ? undefined : kindsByExtension.get(name.slice(dot));
+  return kind ?? (manifestPath.test(path) ? 'manifest' : undefined);
 }

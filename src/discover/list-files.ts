@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, type Dirent } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import ignore, { type Ignore } from 'ignore';
+import { findKind } from './languages.js';
 
 /** Told about a folder or a tool that could not be read; the listing goes on without it. */
 export type OnTrouble = (absolutePath: string, why: string) => void;
@@ -69,7 +70,7 @@ interface Rules {
 }
 
 /**
- * All files below a folder as absolute paths, without git: what its .gitignore files exclude and the usual folders of
+ * All files of use to the scan below a folder as absolute paths, without git: what its .gitignore files exclude and the usual folders of
  * build products are left out, symbolic links to folders are not followed (they may lead in circles).
  * `depth` 0 lists the folder alone.
  */
@@ -88,7 +89,7 @@ export function walk(folder: string, onTrouble: OnTrouble, depth = Infinity): st
     for (const entry of entries) {
       const path = join(at.folder, entry.name);
       const isFolder = entry.isDirectory();
-      if (isFolder && (at.depth >= depth || skippedFolders.has(entry.name))) continue;
+      if (isFolder ? at.depth >= depth || skippedFolders.has(entry.name) : findKind(path) === undefined) continue;
       if (isIgnored(path, isFolder, rules)) continue;
       if (isFolder) open.push({ folder: path, depth: at.depth + 1, rules });
       else files.push(path);
@@ -110,7 +111,7 @@ function readRules(folder: string, entries: readonly Dirent[], onTrouble: OnTrou
 /** The nearest .gitignore that says something about a path decides. */
 function isIgnored(path: string, isFolder: boolean, rules: readonly Rules[]): boolean {
   for (const { folder, matcher } of rules.toReversed()) {
-    const { ignored, unignored } = matcher.test(relative(folder, path).split(sep).join('/') + (isFolder ? '/' : ''));
+    const { ignored, unignored } = matcher.test(path.slice(folder.length + (folder.endsWith(sep) ? 0 : 1)).replaceAll(sep, '/') + (isFolder ? '/' : ''));
     if (ignored || unignored) return ignored;
   }
   return false;
