@@ -1,0 +1,3 @@
+import type { ApiRow } from '../../flow/api.js';
+
+export const dApis: readonly ApiRow[] = [];
