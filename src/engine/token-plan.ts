@@ -1,4 +1,3 @@
-import { growthTokens } from '../facts/build-unit.js';
 import type { Language } from '../model/ir.js';
 import type { Rule } from '../rules/rule.js';
 
@@ -28,7 +27,7 @@ export function planTokens(rules: readonly Rule[], language: Language): TokenPla
     wantedIn(text) {
       const active = readers.filter((r) => wants(text, r));
       if (active.some((r) => r.bodies === undefined)) return undefined;
-      const strings = [...new Set(active.flatMap((r) => r.bodies ?? []).concat(growthTokens[language]))].sort();
+      const strings = [...new Set(active.flatMap((r) => r.bodies ?? []))].sort();
       const key = strings.join('\0');
       let pattern = patterns.get(key);
       if (!pattern) patterns.set(key, (pattern = new RegExp(strings.map(escapeForPattern).join('|'), 'u')));

@@ -1,0 +1,99 @@
+import type { DiscoveredUnit } from '../discover/inputs.js';
+import { buildUnitFacts } from '../facts/build-unit.js';
+import type { Gap } from '../model/finding.js';
+import type { FileIr, Language } from '../model/ir.js';
+import type { LanguagePack } from '../parsers/pack.js';
+import { loadProject } from '../project/index.js';
+import type { Rule } from '../rules/rule.js';
+import type { CommentedFile } from '../suppress/read-suppressions.js';
+import { collectFindings, type CollectedFindings } from './collect-findings.js';
+import { planTokens } from './token-plan.js';
+import { readUnitSources, sourceLanguages, type ByLanguage } from './unit-sources.js';
+
+export interface UnitScanInput {
+  readonly base: string;
+  readonly unit: DiscoveredUnit;
+  /** Everything listed below the base, for manifests around the unit. */
+  readonly listing: readonly string[];
+  readonly rules: readonly Rule[];
+  /** Triples that replace what the manifests say; empty means the manifests'. */
+  readonly targets: readonly string[];
+  /** False turns the token pre-filter off. */
+  readonly isFiltered: boolean;
+  readonly onFile: (path: string) => void;
+}
+
+export interface UnitScan extends CollectedFindings {
+  readonly parsed: number;
+  /** Asked files with suppressions in them. */
+  readonly commented: readonly CommentedFile[];
+  readonly textOf: (path: string) => string | undefined;
+}
+
+const packs: Readonly<Record<Language, () => Promise<LanguagePack>>> = {
+  rust: async () => (await import('../parsers/rust/pack.js')).rustPack,
+  d: async () => (await import('../parsers/d/pack.js')).dPack,
+};
+
+/** Runs the rules over one unit. Gaps of files that were not asked for are left out, except those of manifests. */
+export async function scanUnit(input: UnitScanInput): Promise<UnitScan> {
+  const { unit, rules, isFiltered } = input;
+  const gaps: Gap[] = [];
+  const onGap = (gap: Gap): void => {
+    if (gap.kind === 'manifest' || gap.kind === 'internal' || unit.asked(gap.path)) gaps.push(gap);
+  };
+  const plans = Object.fromEntries(
+    sourceLanguages
+      .map((language) => [language, planTokens(rules, language)] as const)
+      .filter(([, plan]) => plan.fileTokens.length > 0),
+  );
+  const sources = readUnitSources({ files: unit.files, plans, isFiltered, onGap, onFile: input.onFile });
+  const project = loadProject(
+    { root: unit.root, base: input.base, listing: input.listing, readText: sources.readText, gap: onGap },
+    input.targets.length === 0 ? {} : { targets: input.targets },
+  );
+
+  const loaded: Partial<Record<Language, LanguagePack>> = {};
+  for (const language of sourceLanguages) {
+    // Without a candidate no rule asks for a file of the language.
+    if ((sources.candidates[language] ?? []).length === 0) continue;
+    const pack = await packs[language]();
+    await pack.load();
+    loaded[language] = pack;
+  }
+
+  const parsed = new Set<string>();
+  const facts = buildUnitFacts({
+    root: unit.root,
+    project,
+    candidates: sources.candidates,
+    listing: sources.listing,
+    packs: loaded,
+    wantedIn: (language, text) => (isFiltered ? plans[language]?.wantedIn(text) : undefined),
+    readText: sources.readText,
+    onGap,
+    onParsed: (path) => parsed.add(path),
+  });
+  const found = collectFindings(rules, facts, unit.asked);
+  const files = filesByPath(facts, sources.candidates);
+  return {
+    drafts: found.drafts,
+    gaps: [...gaps, ...found.gaps],
+    perRule: found.perRule,
+    parsed: parsed.size,
+    commented: sources.marked.filter(unit.asked).flatMap((path) => {
+      const text = sources.readText(path);
+      const comments = files.get(path)?.comments;
+      return text === undefined ? [] : [{ path, text, ...(comments === undefined ? {} : { comments }) }];
+    }),
+    textOf: sources.readText,
+  };
+}
+
+function filesByPath(
+  facts: { filesOf(language: Language): readonly FileIr[] },
+  candidates: ByLanguage<readonly string[]>,
+): ReadonlyMap<string, FileIr> {
+  const languages = sourceLanguages.filter((language) => (candidates[language] ?? []).length > 0);
+  return new Map(languages.flatMap((language) => facts.filesOf(language)).map((file) => [file.path, file]));
+}

@@ -1,0 +1,97 @@
+import type { DiscoveredFile } from '../discover/inputs.js';
+import { createFileReader, decodeText, type FileReader } from '../discover/read-source.js';
+import { makeTokenFilter } from '../discover/tokens.js';
+import type { Gap } from '../model/finding.js';
+import type { Language } from '../model/ir.js';
+import { suppressionMark } from '../suppress/read-suppressions.js';
+import type { TokenPlan } from './token-plan.js';
+
+export const sourceLanguages = ['rust', 'd'] as const satisfies readonly Language[];
+
+export type ByLanguage<T> = Readonly<Partial<Record<Language, T>>>;
+
+/** What one pass over the bytes of a unit's files found out. */
+export interface UnitSources {
+  /** Base-relative paths of every source file that could be read. */
+  readonly listing: ByLanguage<readonly string[]>;
+  /** Those that hold a token of an active rule. */
+  readonly candidates: ByLanguage<readonly string[]>;
+  /** Files of any kind that mention a suppression. */
+  readonly marked: readonly string[];
+  /** The text of any file of the unit; undefined when it can't be read, with its gap recorded once. */
+  readText(path: string): string | undefined;
+}
+
+export interface UnitSourcesInput {
+  readonly files: readonly DiscoveredFile[];
+  /** Without the filter every file is a candidate. */
+  readonly plans: ByLanguage<TokenPlan>;
+  readonly isFiltered: boolean;
+  readonly onGap: (gap: Gap) => void;
+  /** Called after each file. */
+  readonly onFile: (path: string) => void;
+}
+
+/** Reads each source once and decides from its bytes whether it is worth a parse. */
+export function readUnitSources(input: UnitSourcesInput): UnitSources {
+  const reader = createFileReader();
+  const byPath = new Map(input.files.map((file) => [file.path, file]));
+  const texts = new Map<string, string | undefined>();
+  const listing: Partial<Record<Language, string[]>> = {};
+  const candidates: Partial<Record<Language, string[]>> = {};
+  const marked: string[] = [];
+
+  for (const language of sourceLanguages) {
+    const files = input.files.filter((file) => file.language === language);
+    if (files.length === 0) continue;
+    const plan = input.plans[language];
+    const mayMatch = makeTokenFilter(plan?.fileTokens ?? []);
+    const listed: string[] = (listing[language] = []);
+    const chosen: string[] = (candidates[language] = []);
+    for (const file of files) {
+      const bytes = readBytes(reader, file, input.onGap);
+      input.onFile(file.path);
+      if (bytes === undefined) {
+        texts.set(file.path, undefined);
+        continue;
+      }
+      listed.push(file.path);
+      if (bytes.includes(suppressionMark)) marked.push(file.path);
+      if (plan === undefined || (input.isFiltered && !mayMatch(bytes))) continue;
+      const text = decode(bytes, file.path, input.onGap);
+      texts.set(file.path, text);
+      if (text !== undefined && (!input.isFiltered || plan.isCandidate(text))) chosen.push(file.path);
+    }
+  }
+
+  const readText = (path: string): string | undefined => {
+    if (texts.has(path)) return texts.get(path);
+    const file = byPath.get(path);
+    const bytes = file === undefined ? undefined : readBytes(reader, file, input.onGap);
+    const text = bytes === undefined ? undefined : decode(bytes, path, input.onGap);
+    texts.set(path, text);
+    return text;
+  };
+  for (const { path, language } of input.files) {
+    if (language !== 'manifest' || !/\.(?:toml|ya?ml|sdl)$/u.test(path) || /lock\.yaml$/u.test(path)) continue;
+    if (readText(path)?.includes(suppressionMark) === true) marked.push(path);
+  }
+  return { listing, candidates, marked, readText };
+}
+
+/** The bytes of a file that is text; UTF-16 counts as text. */
+function readBytes(reader: FileReader, file: DiscoveredFile, onGap: (gap: Gap) => void): Buffer | undefined {
+  const { bytes, gap } = reader.read(file.abs, file.path);
+  if (gap !== undefined) onGap(gap);
+  // A zero near the start: only decoding tells UTF-16 from what is no text at all.
+  if (bytes?.subarray(0, 8000).includes(0) !== true) return bytes;
+  const decoded = decodeText(bytes, file.path);
+  if (decoded.text === undefined && decoded.gap !== undefined) onGap(decoded.gap);
+  return decoded.text === undefined ? undefined : bytes;
+}
+
+function decode(bytes: Buffer, path: string, onGap: (gap: Gap) => void): string | undefined {
+  const { text, gap } = decodeText(bytes, path);
+  if (gap !== undefined) onGap(gap);
+  return text;
+}

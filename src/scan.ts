@@ -1,0 +1,134 @@
+import { defaultConfig, type Config } from './config/config.js';
+import type { Discovered, DiscoveredUnit } from './discover/inputs.js';
+import { compareFindings, finishFindings, withSeverity, type Draft } from './engine/collect-findings.js';
+import { compareConfidence, compareSeverity, configuredSeverity } from './engine/levels.js';
+import { matchPatterns } from './engine/path-filter.js';
+import { scanUnit } from './engine/scan-unit.js';
+import { suppressionDraft } from './engine/suppression-drafts.js';
+import type { Finding, Gap, ScanResult } from './model/finding.js';
+import type { Rule } from './rules/rule.js';
+import { applySuppressions } from './suppress/apply-suppressions.js';
+import type { CommentedFile } from './suppress/read-suppressions.js';
+import { suppressionMeta } from './suppress/suppression-meta.js';
+
+export interface ScanRequest {
+  readonly inputs: Discovered;
+  readonly config?: Config;
+  readonly rules: readonly Rule[];
+  /** Fingerprint to the name of the baseline that holds it. */
+  readonly baseline?: ReadonlyMap<string, string>;
+  /** False parses every file; the findings are the same. */
+  readonly isFiltered?: boolean;
+  /** Called for each file that was looked at, of how many. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** A result, and the texts that its reporters may quote. */
+export interface Scan {
+  readonly result: ScanResult;
+  readonly textOf: (path: string) => string | undefined;
+}
+
+/** Runs the active rules over every unit, and filters what they found by configuration, suppressions and baseline. */
+export async function scan(request: ScanRequest): Promise<Scan> {
+  const began = performance.now();
+  const { inputs, config = defaultConfig } = request;
+  const rules = findActiveRules(request.rules, config);
+  const units = inputs.units.map((unit) => withoutExcluded(unit, config)).filter(({ files }) => files.length > 0);
+
+  const drafts: Draft[] = [];
+  const gaps: Gap[] = [...inputs.gaps];
+  const commented: CommentedFile[] = [];
+  const texts: ((path: string) => string | undefined)[] = [];
+  const perRule: Record<string, number> = {};
+  let parsed = 0;
+  let done = 0;
+  const total = units.reduce((sum, { files }) => sum + files.length, 0);
+  for (const unit of units) {
+    const onFile = (): void => request.onProgress?.(++done, total);
+    const { base, listing } = inputs;
+    const { targets } = config;
+    const found = await scanUnit({ base, unit, listing, rules, targets, isFiltered: request.isFiltered ?? true, onFile });
+    drafts.push(...found.drafts);
+    gaps.push(...found.gaps);
+    commented.push(...found.commented);
+    texts.push(found.textOf);
+    parsed += found.parsed;
+    for (const [id, milliseconds] of Object.entries(found.perRule)) perRule[id] = (perRule[id] ?? 0) + milliseconds;
+  }
+  const textOf = (path: string): string | undefined => texts.map((read) => read(path)).find((text) => text !== undefined);
+
+  const files = units.flatMap((unit) => unit.files.filter(({ path, language }) => language !== 'manifest' && unit.asked(path)));
+  if (files.length === 0 && drafts.length === 0 && gaps.every(({ kind }) => kind === 'manifest')) gaps.push(nothingToScan);
+
+  const incomplete = new Set(gaps.map(({ path }) => path));
+  const outcome = applySuppressions(finishFindings(drafts), {
+    files: commented,
+    knownIds: [...request.rules.map(({ meta }) => meta.id), suppressionMeta.id],
+    active: new Set(rules.map(({ meta }) => meta.id)),
+    isIncomplete: (path) => incomplete.has(path),
+    configured: config.suppress.map((entry) => ({ ...entry, matches: matchPatterns([entry.path], config.root) })),
+    baseline: request.baseline ?? new Map(),
+  });
+  const isReported = config.rules[suppressionMeta.id] !== 'off';
+  const problems = finishFindings(isReported ? outcome.problems.map((problem) => suppressionDraft(problem, units, textOf)) : []);
+  const defaults = new Map([suppressionMeta, ...rules.map(({ meta }) => meta)].map((meta) => [meta.id, meta.severity]));
+  const level = (finding: Finding): Finding => {
+    const configured = config.rules[finding.ruleId];
+    const byDefault = defaults.get(finding.ruleId) ?? finding.severity;
+    return withSeverity(finding, configuredSeverity(finding.severity, byDefault, configured === 'off' ? undefined : configured));
+  };
+  const findings = [...outcome.kept, ...problems]
+    .map(level)
+    .filter((finding) => isShown(finding, config))
+    .sort(compareFindings);
+  const result: ScanResult = {
+    base: inputs.base,
+    findings,
+    gaps: sortGaps(gaps),
+    suppressed: outcome.suppressed.map((item) => ({ ...item, finding: level(item.finding) })),
+    stats: { files: files.length, parsed, milliseconds: Math.round(performance.now() - began), perRule },
+  };
+  return { result, textOf };
+}
+
+const nothingToScan: Gap = {
+  kind: 'nothing-to-scan',
+  path: '.',
+  message: 'No source file was left to scan; check the paths and the include and exclude patterns of the configuration.',
+};
+
+/** Rules that are not off; preview rules run only when the configuration gives them a level. */
+function findActiveRules(rules: readonly Rule[], config: Config): readonly Rule[] {
+  return rules.filter(({ meta }) => {
+    const level = config.rules[meta.id];
+    return level === undefined ? meta.maturity === 'stable' : level !== 'off';
+  });
+}
+
+/** The unit without the files that the configuration excludes; manifests stay, because facts come from them. */
+function withoutExcluded(unit: DiscoveredUnit, config: Config): DiscoveredUnit {
+  if (config.include.length === 0 && config.exclude.length === 0) return unit;
+  const isIncluded = config.include.length === 0 ? () => true : matchPatterns(config.include, config.root);
+  const isExcluded = matchPatterns(config.exclude, config.root);
+  const isKept = (path: string): boolean => isIncluded(path) && !isExcluded(path);
+  return {
+    root: unit.root,
+    files: unit.files.filter(({ path, language }) => language === 'manifest' || isKept(path)),
+    asked: (path) => unit.asked(path) && isKept(path),
+  };
+}
+
+function isShown(finding: Finding, config: Config): boolean {
+  return (
+    compareSeverity(finding.severity, config.minSeverity) >= 0 &&
+    compareConfidence(finding.confidence, config.minConfidence) >= 0 &&
+    (finding.audience === 'everyone' || config.audience === 'audit')
+  );
+}
+
+/** By path and line, each said once: two rules may meet the same gap. */
+function sortGaps(gaps: readonly Gap[]): readonly Gap[] {
+  const unique = new Map(gaps.map((gap) => [JSON.stringify([gap.kind, gap.path, gap.line, gap.message]), gap]));
+  return [...unique.values()].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : (a.line ?? 0) - (b.line ?? 0)));
+}
