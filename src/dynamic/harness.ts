@@ -23,7 +23,7 @@ async function locate(): Promise<string> {
 
 async function compileFromSources(folder: string): Promise<string> {
   const { default: typescript } = await import('typescript');
-  const names = readdirSync(folder).filter((name) => name.endsWith('.ts'));
+  const names = readdirSync(folder).filter((name) => /\.c?ts$/.test(name));
   const sources = names.map((name) => ({ name, text: readFileSync(join(folder, name), 'utf8') }));
   const digest = createHash('sha256').update(sources.map(({ name, text }) => `${name}\0${text}`).join('\0'));
   const cache = join(here, '..', '..', 'node_modules', '.cache', 'lifetime-lint');
@@ -35,13 +35,16 @@ async function compileFromSources(folder: string): Promise<string> {
   writeFileSync(join(staging, 'package.json'), '{ "type": "module" }\n');
   for (const { name, text } of sources) {
     const { outputText } = typescript.transpileModule(text, {
+      // Without a package.json in sight a '.ts' file would become CommonJS.
+      fileName: name.replace(/^([^.]+)\.ts$/, '$1.mts'),
       compilerOptions: {
         target: typescript.ScriptTarget.ES2023,
-        module: typescript.ModuleKind.ESNext,
+        // Decides by the name whether a file becomes an ES module.
+        module: typescript.ModuleKind.NodeNext,
         verbatimModuleSyntax: true,
       },
     });
-    writeFileSync(join(staging, name.replace(/\.ts$/, '.js')), outputText);
+    writeFileSync(join(staging, name.replace(/ts$/, 'js')), outputText);
   }
   try {
     renameSync(staging, target);

@@ -1,5 +1,9 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { ChildPlan, WorkerInput, WorkerMessage, WorkerTask } from './child-plan.js';
+import { loaderName } from './load.js';
 import { mark } from './marker.js';
 
 /** One worker of a scenario. */
@@ -62,4 +66,42 @@ export function hireAll(
   options: Omit<HireOptions, 'index'> = {},
 ): Hand[] {
   return Array.from({ length: count }, (_, index) => hire(plan, task, { ...options, index }));
+}
+
+/**
+ * Starts workers that load the target and end, nothing else: as small as they can be, since the moment at which the last of
+ * them leaves is what matters. One in four imports, one in four leaves by `process.exit`. Resolves when all have ended.
+ */
+export async function loadInWorkers(plan: ChildPlan): Promise<void> {
+  if (plan.driver !== undefined) {
+    await Promise.all(hireAll(plan, 'load', plan.workers).map((hand) => hand.ended));
+    return;
+  }
+  const workers = startLoaders(plan);
+  await Promise.all(workers.map(({ ended }) => ended));
+}
+
+/** The workers of {@link loadInWorkers}, for scenarios that end them earlier. */
+export function startLoaders(plan: ChildPlan): { readonly worker: Worker; readonly ended: Promise<void> }[] {
+  const loader = join(plan.root, loaderName);
+  const input = {
+    root: loader,
+    loader: plan.root !== '' && existsSync(loader) ? pathToFileURL(loader).href : '',
+    specifier: plan.specifier,
+    exit: plan.seed % 4 === 2,
+    preferImport: plan.seed % 4 === 3,
+  };
+  return Array.from({ length: plan.workers }, (_, index) => {
+    const worker = new Worker(new URL('./load-worker.cjs', import.meta.url), { workerData: input });
+    worker.on('error', (error) =>
+      mark('worker-error', String(error instanceof Error ? error.message : error).slice(0, 500), '', ''),
+    );
+    const ended = new Promise<void>((resolve) => {
+      worker.on('exit', (code) => {
+        mark('worker-ended', index, code);
+        resolve();
+      });
+    });
+    return { worker, ended };
+  });
 }

@@ -2,7 +2,7 @@ import type { ScenarioName } from '../scenario.js';
 import { seededBytes } from './arguments.js';
 import { openCaller, type Caller, type Pending, type Settled } from './caller.js';
 import type { ChildPlan } from './child-plan.js';
-import { hire, hireAll } from './crew.js';
+import { hire, hireAll, loadInWorkers, startLoaders } from './crew.js';
 import { mark } from './marker.js';
 import { hash } from './oracle.js';
 import { callSequentially, CallCount } from './sequence.js';
@@ -21,17 +21,6 @@ function markValues(caller: Caller, values: readonly string[]): void {
   if (caller.comparable) mark('value', hash(values.join('\n')), values.join('\n').slice(0, 400));
 }
 
-async function playImport(plan: ChildPlan): Promise<void> {
-  // Every third run lets all workers leave together: some bugs need the last two to race, others a straggler.
-  const together = plan.seed % 3 === 2;
-  const hands = hireAll(plan, 'load', plan.workers, { hold: together });
-  if (together) {
-    await Promise.all(hands.map((hand) => Promise.race([hand.first('loaded'), hand.first('failed')])));
-    for (const hand of hands) hand.worker.postMessage('go');
-  }
-  await Promise.all(hands.map((hand) => hand.ended));
-}
-
 async function playReload(plan: ChildPlan): Promise<void> {
   for (let cycle = 1; cycle <= plan.cycles; cycle++) {
     mark('cycle', cycle);
@@ -45,10 +34,11 @@ async function playTerminate(plan: ChildPlan): Promise<void> {
   const delays = seededBytes(plan.workers, plan.seed);
   mark('cycle', 1);
   await Promise.all(
-    hireAll(plan, 'load', plan.workers, { expectEnd: true }).map(async (hand, i) => {
+    startLoaders(plan).map(async ({ worker, ended }, i) => {
       // Loading takes 5 to 100 ms on most machines: some workers are hit before it, some after.
       await pause((delays[i] ?? 0) / 3);
-      await hand.worker.terminate();
+      await worker.terminate();
+      await ended;
     }),
   );
   mark('cycle', 2);
@@ -318,7 +308,7 @@ async function playThenableTwice(plan: ChildPlan): Promise<void> {
 }
 
 const plays: Readonly<Record<Exclude<ScenarioName, 'command'>, Play>> = {
-  import: playImport,
+  import: loadInWorkers,
   reload: playReload,
   terminate: playTerminate,
   'exit-with-work': playExitWithWork,

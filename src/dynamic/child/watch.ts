@@ -1,31 +1,6 @@
-import { mark } from './marker.js';
+import thread from './thread.cjs';
 
-/** The exit of the process as Node made it, for the harness itself. */
-export const exitProcess: (code: number) => never = process.exit.bind(process);
-
-/**
- * Wraps `process.dlopen` and `process.exit` of this thread: the first tells which addon is being opened, so that a crash inside
- * its registration is placed and a target that never opens one is known; the second tells an exit that JavaScript asked for
- * from one that it did not.
- */
-export function watchProcess(): void {
-  const open = process.dlopen;
-  process.dlopen = function dlopen(module: object, filename: string, ...flags: number[]): void {
-    mark('opening', String(filename));
-    try {
-      Reflect.apply(open, process, [module, filename, ...flags]);
-    } catch (error) {
-      mark('open-failed', String(filename), error instanceof Error ? error.message.slice(0, 500) : String(error));
-      throw error;
-    }
-    mark('opened', String(filename));
-  };
-  const exit = process.exit;
-  process.exit = function exitCalled(code?: number | string | null): never {
-    mark('exit-called', String(code ?? process.exitCode ?? 0));
-    return Reflect.apply(exit, process, [code]);
-  };
-}
+export const { exitProcess, watchProcess } = thread;
 
 /** Collects garbage when the child was started with `--expose-gc`. */
 export function collect(): void {
