@@ -101,13 +101,20 @@ function findGrammar(fileName: string): string {
  * The parser's own tree is freed before this returns.
  */
 export function parseSyntax(grammar: Grammar, text: string, options: ParseOptions = {}): SyntaxNode {
-  const tree = grammar.parser.parse((index) => text.slice(index, index + readLength));
+  const tree = grammar.parser.parse((index) => readChunk(text, index));
   if (tree === null) throw new Error(`The grammar '${grammar.fileName}' gave no tree.`);
   try {
     return snapshot(grammar, tree, options);
   } finally {
     tree.delete();
   }
+}
+
+/** A read must not end between the halves of a surrogate pair: the lexer would see two characters that are none. */
+function readChunk(text: string, index: number): string {
+  const end = index + readLength;
+  const last = text.charCodeAt(end - 1);
+  return text.slice(index, last >= 0xd800 && last <= 0xdbff ? end + 1 : end);
 }
 
 interface MutableNode {

@@ -3,7 +3,7 @@ import type { Attribute, FunctionIr, GlobalDecl, ImplDecl, Import, TypeDecl } fr
 import { findLineStarts, positionAt, type Span } from '../../model/source.js';
 import type { SyntaxNode } from '../syntax.js';
 import { parseSyntax, type Grammar, type ParseOptions } from '../tree.js';
-import type { Outline } from './outline.js';
+import { outline, type Outline } from './outline.js';
 import type { Comment } from './tokens.js';
 
 /** What the place of an item decides about it. */
@@ -34,6 +34,8 @@ export class TooDeep extends Error {
 /** Enough for the longest method chains and operator chains in real code, and safe for every recursive reader of the tree. */
 const MAX_DEPTH = 350;
 
+const MAX_MACRO_DEPTH = 24;
+
 /** The file that is being lowered: its text, what was found so far, and how deep the reader is. */
 export class Lowering {
   readonly attributes: Attribute[] = [];
@@ -50,6 +52,7 @@ export class Lowering {
   /** Where the statement that is being lowered begins, for comments above it. */
   statementStart = 0;
   private depth = 0;
+  private macroDepth = 0;
   private lineStarts: Uint32Array | undefined;
 
   constructor(
@@ -57,12 +60,12 @@ export class Lowering {
     readonly text: string,
     /** The text as the grammar can read it: as long as `text`, see `readable`. */
     readonly source: string,
-    outline: Outline,
+    outlined: Outline,
     readonly wanted: RegExp | undefined,
     private readonly grammar: Grammar,
   ) {
-    this.comments = outline.comments;
-    this.skippedBodies = outline.skippedBodies;
+    this.comments = outlined.comments;
+    this.skippedBodies = outlined.skippedBodies;
   }
 
   textOf(node: Span): string {
@@ -93,18 +96,29 @@ export class Lowering {
     this.depth--;
   }
 
+  /** The same for the tokens of a macro, which are parsed once per level. */
+  enterMacro(node: SyntaxNode): void {
+    if (this.macroDepth >= MAX_MACRO_DEPTH) throw new TooDeep(node.start);
+    this.macroDepth++;
+  }
+
+  leaveMacro(): void {
+    this.macroDepth--;
+  }
+
   /**
    * Runs a reader of a body or an initialiser. When the tree is too deep, what it added is taken back, a gap is recorded and
    * the answer is undefined.
    */
   bounded<T>(read: () => T): T | undefined {
-    const depth = this.depth;
+    const { depth, macroDepth } = this;
     const counts = [this.functions, this.globals, this.types, this.impls, this.imports, this.macros].map((list) => list.length);
     try {
       return read();
     } catch (error) {
       if (!(error instanceof TooDeep)) throw error;
       this.depth = depth;
+      this.macroDepth = macroDepth;
       [this.functions, this.globals, this.types, this.impls, this.imports, this.macros].forEach((list, i) => (list.length = counts[i] ?? 0));
       this.gap('limit', error.offset, (line) => `The code at line ${line} is nested too deeply to be read; split the expression.`);
       return undefined;
@@ -117,9 +131,15 @@ export class Lowering {
    */
   parsePiece(prefix: string, piece: Span, suffix: string, edit?: (text: string) => string): SyntaxNode | undefined {
     const text = this.source.slice(piece.start, piece.end);
-    const by = piece.start - prefix.length;
-    const moved = (offset: number): number => offset + by;
-    const root = parseSyntax(this.grammar, `${prefix}${edit ? edit(text) : text}\n${suffix}`, { ...PARSE_OPTIONS, offsets: { start: moved, end: moved } });
+    const { view, offsets } = outline(edit ? edit(text) : text, undefined);
+    const before = prefix.length;
+    const root = parseSyntax(this.grammar, `${prefix}${view}\n${suffix}`, {
+      ...PARSE_OPTIONS,
+      offsets: {
+        start: (offset) => piece.start + (offsets ? offsets.start(offset - before) : offset - before),
+        end: (offset) => piece.start + (offsets ? offsets.end(offset - before) : offset - before),
+      },
+    });
     return root.hasError ? undefined : root;
   }
 }
@@ -146,19 +166,25 @@ export const PARSE_OPTIONS: ParseOptions = {
   ]),
 };
 
+const blanks = (match: string): string => ' '.repeat(match.length);
+
 /**
- * A text of the same length in which syntax that the grammar does not know yet is replaced by syntax that it does: `unsafe
- * extern` blocks and `safe fn` (edition 2024), `#[unsafe(no_mangle)]`, and prefix ranges `..=x`. Names and operators are always
- * taken from the original text.
+ * A text of the same length in which syntax that the grammar does not know is replaced by syntax that it does: `unsafe extern`
+ * blocks, `safe fn` and `#[unsafe(no_mangle)]` (edition 2024), prefix ranges `..=x`, `&raw` of a variable named `raw`, empty type
+ * arguments, `box` patterns, and cfg attributes on shorthand fields. Names and operators are always taken from the original text.
  */
 export function readable(text: string): string {
   let result = text;
   if (text.includes('unsafe')) {
     result = result
-      .replace(/\bunsafe(?=\s+extern\s*(?:"[^"\n]*"\s*)?\{)/g, '      ')
+      .replace(/\bunsafe(?=\s+extern\s*(?:"[^"\n]*"\s*)?\{)/g, blanks)
       .replace(/(#!?\[\s*)unsafe(?=\s*\()/g, '$1unsaf_');
   }
-  if (/\bsafe\s+(?:fn|static)\b/.test(result)) result = result.replace(/\bsafe(?=\s+(?:fn|static)\b)/g, '    ');
+  if (/\bsafe\s+(?:fn|static)\b/.test(result)) result = result.replace(/\bsafe(?=\s+(?:fn|static)\b)/g, blanks);
   if (result.includes('..=')) result = result.replace(/([[(,=|{]\s*)\.\.=/g, '$1.. ');
-  return result;
+  if (result.includes('&raw')) result = result.replace(/&raw\b(?!\s+(?:const|mut)\b)/g, '&ra_');
+  if (result.includes('<>')) result = result.replace(/(?<!\buse)(?:::)?<>/g, blanks);
+  if (result.includes('box ')) result = result.replace(/\bbox (?=[A-Z])/g, blanks);
+  if (result.includes('#[cfg')) result = result.replace(/#\[cfg[^\]\n]*\](?=\s*(?:(?:ref|mut)\s+)*[a-z_]\w*\s*[,}])/g, blanks);
+  return result.replace(/\bchar(?=::<)/g, 'cha_');
 }

@@ -6,6 +6,9 @@ import { folded } from './lower-types.js';
 import { spanOf } from './nodes.js';
 import { splitByCommas } from './tokens.js';
 
+/** No attribute is that long; one that is, is not taken apart (its parts would be read once per level). */
+const LONG = 2000;
+
 /** What is between the brackets of `#[..]`, read from the text: a path, then `(args)` or `= value`. */
 function readAttribute(cx: Lowering, piece: Span, span: Span, condition: string | undefined, out: Attribute[]): void {
   const text = cx.textOf(piece);
@@ -26,7 +29,7 @@ function readAttribute(cx: Lowering, piece: Span, span: Span, condition: string 
     return;
   }
   out.push({ name, ...(args !== undefined ? { args } : {}), span, ...(condition !== undefined ? { condition } : {}) });
-  if (name !== 'cfg_attr' || !inner) return;
+  if (name !== 'cfg_attr' || !inner || text.length > LONG) return;
   const [predicate, ...applied] = splitByCommas(cx.text, inner.start, inner.end);
   if (!predicate) return;
   const own = folded(cx.textOf(predicate).trim());
@@ -55,6 +58,7 @@ export function findConditions(attributes: readonly Attribute[]): string[] {
 /** Whether a cfg expression can only hold in a test build. */
 export function requiresTest(condition: string): boolean {
   const text = condition.trim();
+  if (text.length > LONG) return false;
   if (text === 'test' || text === 'doctest') return true;
   const call = /^(all|any)\s*\(/.exec(text);
   if (!call) return false;

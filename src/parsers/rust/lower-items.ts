@@ -52,8 +52,8 @@ function nameOf(cx: Lowering, node: SyntaxNode): { name: string; nameSpan: Span 
 }
 
 /**
- * Lowers the items among `nodes`, with the attributes that stand before each. Inner attributes hold for the whole list.
- * Answers the scope that the inner attributes give.
+ * Lowers the items among `nodes`, with the attributes that stand before each. Inner attributes hold for the whole list; they
+ * are added to `inner` when it is given.
  */
 export function lowerItems(cx: Lowering, nodes: readonly SyntaxNode[], outer: Scope, inner?: Attribute[]): void {
   const own: Attribute[] = inner ?? [];
@@ -70,6 +70,13 @@ export function lowerItems(cx: Lowering, nodes: readonly SyntaxNode[], outer: Sc
     else cx.bounded(() => lowerItem(cx, node, scope, pending));
     pending = [];
   }
+}
+
+/** The items between the braces of a module, impl, trait or extern block. */
+function lowerMembers(cx: Lowering, body: SyntaxNode, scope: Scope): void {
+  cx.enter(body);
+  lowerItems(cx, body.children, scope);
+  cx.leave();
 }
 
 /** A syntax error between items: what is complete inside it is listed, but nothing may be found in it. */
@@ -130,7 +137,7 @@ export function lowerItem(cx: Lowering, node: SyntaxNode, scope: Scope, attribut
     case 'foreign_mod_item': {
       const abi = firstOfKind(node, 'extern_modifier');
       const body = childByField(node, 'body');
-      if (body) lowerItems(cx, body.children, { ...withAttributes(scope, attributes), abi: abi ? readAbi(cx, abi) : 'C' });
+      if (body) lowerMembers(cx, body, { ...withAttributes(scope, attributes), abi: abi ? readAbi(cx, abi) : 'C' });
       reportErrorsIn(cx, node);
       return undefined;
     }
@@ -415,7 +422,7 @@ function lowerTrait(cx: Lowering, node: SyntaxNode, outer: Scope, attributes: At
     conditions: scope.conditions,
   });
   if (body) {
-    lowerItems(cx, body.children, { ...scope, names: [...scope.names, name], owner: name, ownerKind: 'trait', trait: name, isPublic: isPublic(cx, node) });
+    lowerMembers(cx, body, { ...scope, names: [...scope.names, name], owner: name, ownerKind: 'trait', trait: name, isPublic: isPublic(cx, node) });
   }
   reportErrorsIn(cx, node);
 }
@@ -451,7 +458,7 @@ function lowerImpl(cx: Lowering, node: SyntaxNode, outer: Scope, attributes: Att
   });
   if (body) {
     const owner = ownerName(target);
-    lowerItems(cx, body.children, { ...scope, names: [...scope.names, owner], owner, ...(trait ? { trait: trait.name, isPublic: true } : {}) });
+    lowerMembers(cx, body, { ...scope, names: [...scope.names, owner], owner, ...(trait ? { trait: trait.name, isPublic: true } : {}) });
   }
   reportErrorsIn(cx, node);
 }
@@ -469,7 +476,7 @@ function lowerMod(cx: Lowering, node: SyntaxNode, outer: Scope, attributes: Attr
   const { name } = nameOf(cx, node);
   const body = childByField(node, 'body');
   if (body) {
-    lowerItems(cx, body.children, { ...scope, names: [...scope.names, name] });
+    lowerMembers(cx, body, { ...scope, names: [...scope.names, name] });
     reportErrorsIn(cx, node);
     return;
   }

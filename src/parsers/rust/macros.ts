@@ -7,6 +7,7 @@ import { lowerArm, lowerBlock, lowerExpr } from './lower-expr.js';
 import { isItem, lowerGlobal, lowerItems } from './lower-items.js';
 import { lowerPattern } from './lower-patterns.js';
 import { isComment, partsOf, spanOf } from './nodes.js';
+import { outline } from './outline.js';
 import { endOfBrackets, findTopLevel, skipLexeme, splitByCommas } from './tokens.js';
 
 /** The tokens of a macro are text to the grammar; here they are parsed again as what the macro takes. */
@@ -24,7 +25,7 @@ const LOGGING = new Set(['trace', 'debug', 'info', 'warn', 'error', 'log', 'even
 /** Macros whose tokens are data to another compiler, or a string: nothing in them runs here. */
 const NO_CODE = new Set([
   'stringify', 'concat', 'include', 'include_str', 'include_bytes', 'env', 'option_env', 'cfg', 'line', 'column', 'file', 'module_path',
-  'quote', 'quote_spanned', 'parse_quote', 'parse_quote_spanned', 'compile_error', 'asm', 'global_asm', 'naked_asm', 'offset_of', 'b64', 'sql', 'regex',
+  'macro_rules', 'quote', 'quote_spanned', 'parse_quote', 'parse_quote_spanned', 'compile_error', 'asm', 'global_asm', 'naked_asm', 'offset_of', 'b64', 'sql', 'regex',
 ]);
 
 /** Macros that declare items also inside a function. */
@@ -294,6 +295,7 @@ function lowerKnown(cx: Lowering, call: Call, scope: Scope): Expr | undefined {
       return value && { kind: 'try', span: spanOf(call.node), value };
     }
     case 'cfg_if':
+    case 'cfg_select':
       return lowerCfgIfExpr(cx, call, scope);
     case 'select':
     case 'select_biased':
@@ -315,7 +317,10 @@ export function lowerMacro(cx: Lowering, node: SyntaxNode, scope: Scope): Expr {
   if (NO_CODE.has(call.name)) return macroExpr(call, []);
   if (cx.source.slice(call.inner.start, call.inner.end).trim() === '') return macroExpr(call, []);
   if (DECLARING.has(call.name) && lowerMacroItems(cx, call, scope)) return macroExpr(call, []);
-  return lowerKnown(cx, call, scope) ?? lowerGuessed(cx, call, scope) ?? opaqueMacro(cx, call);
+  cx.enterMacro(node);
+  const expr = lowerKnown(cx, call, scope) ?? lowerGuessed(cx, call, scope) ?? opaqueMacro(cx, call);
+  cx.leaveMacro();
+  return expr;
 }
 
 /** A macro that nobody knows: its tokens may read as arguments or as statements. */
@@ -325,8 +330,22 @@ function lowerGuessed(cx: Lowering, call: Call, scope: Scope): Expr | undefined 
     if (nodes) return macroExpr(call, lowerFormatted(cx, nodes, undefined, scope));
   }
   const block = parseStatements(cx, call.inner);
-  if (!block) return undefined;
+  if (!block) return lowerArms(cx, call, scope);
   return macroExpr(call, [lowerPieceBlock(cx, block, call.inner, scope)]);
+}
+
+/** `name! { value, pattern => .., pattern => .. }` is taken for a match. */
+function lowerArms(cx: Lowering, call: Call, scope: Scope): Expr | undefined {
+  const { inner } = call;
+  const comma = findTopLevel(cx.source, inner.start, inner.end, ',=', () => true);
+  if (comma === -1 || cx.source[comma] !== ',') return undefined;
+  const at = comma - inner.start;
+  const root = cx.parsePiece('match ', inner, '}', (text) => `${text.slice(0, at)}{${text.slice(at + 1)}`);
+  const match = root?.children[0]?.children[0];
+  if (match?.kind !== 'match_expression') return undefined;
+  const lowered = lowerExpr(cx, match, scope);
+  // `value {` may not read as a struct, and the match must be the whole of it.
+  return lowered.kind === 'match' && lowered.arms.length > 0 ? macroExpr(call, [{ ...lowered, span: inner }]) : undefined;
 }
 
 function opaqueMacro(cx: Lowering, call: Call): Expr {
@@ -335,7 +354,9 @@ function opaqueMacro(cx: Lowering, call: Call): Expr {
 }
 
 function reportUnread(cx: Lowering, call: Call): void {
-  if (!WORTH_A_GAP.test(cx.textOf(call.inner))) return;
+  // A word in a comment or in a string is nothing that runs.
+  const code = outline(cx.textOf(call.inner), undefined).view.replace(/"(?:[^"\\]|\\.)*"/g, '""');
+  if (!WORTH_A_GAP.test(code)) return;
   cx.gap('macro-body', call.node.start, (line) => `The body of the macro '${call.name}!' at line ${line} could not be read as Rust code and was not checked.`);
 }
 
@@ -351,7 +372,7 @@ export function lowerItemMacro(cx: Lowering, node: SyntaxNode, scope: Scope): vo
 }
 
 function lowerMacroItems(cx: Lowering, call: Call, scope: Scope): boolean {
-  if (call.name === 'cfg_if') return lowerCfgIfItems(cx, call.inner, scope);
+  if (call.name === 'cfg_if' || call.name === 'cfg_select') return lowerCfgIfItems(cx, call, scope);
   const kind = call.name === 'thread_local' ? 'thread-local' : 'static';
   let piece = call.inner;
   if (kind === 'thread-local' && !/;\s*$/.test(cx.source.slice(piece.start, piece.end))) {
@@ -381,6 +402,36 @@ function lowerDeclarations(cx: Lowering, root: SyntaxNode, scope: Scope, kind: '
     cx.bounded(() => lowerGlobal(cx, child, scope, attributes, 'thread-local'));
   });
   return true;
+}
+
+/** `cfg_select! { a => { .. } b => .. _ => .. }` in the terms of `cfg_if!`. */
+function splitCfgSelect(cx: Lowering, inner: Span): ConditionalBranch[] | undefined {
+  const text = cx.source;
+  const branches: ConditionalBranch[] = [];
+  for (let at = inner.start; text.slice(at, inner.end).trim() !== ''; ) {
+    const arrow = findTopLevel(text, at, inner.end, '=', (i) => text[i + 1] === '>');
+    if (arrow === -1) return undefined;
+    const written = cx.text.slice(at, arrow).replace(/\s+/g, ' ').trim();
+    const own = written === '_' ? undefined : { text: written, span: { start: at, end: arrow } };
+    const negated = branches.flatMap((branch) => (branch.own ? [`not(${branch.own.text})`] : []));
+    const start = arrow + 2 + (/^\s*/.exec(text.slice(arrow + 2, inner.end))?.[0].length ?? 0);
+    let body: Span;
+    if (text[start] === '{') {
+      const close = endOfBrackets(text, start, inner.end);
+      body = { start: start + 1, end: close - 1 };
+      at = close + (/^\s*,/.exec(text.slice(close, inner.end))?.[0].length ?? 0);
+    } else {
+      const comma = findTopLevel(text, start, inner.end, ',', () => true);
+      body = { start, end: comma === -1 ? inner.end : comma };
+      at = comma === -1 ? inner.end : comma + 1;
+    }
+    branches.push({ ...(own ? { own } : {}), conditions: own ? [...negated, own.text] : negated, body });
+  }
+  return branches.length > 0 ? branches : undefined;
+}
+
+function splitConditional(cx: Lowering, call: Call): ConditionalBranch[] | undefined {
+  return call.name === 'cfg_select' ? splitCfgSelect(cx, call.inner) : splitCfgIf(cx, call.inner);
 }
 
 interface ConditionalBranch {
@@ -425,8 +476,8 @@ function splitCfgIf(cx: Lowering, inner: Span): ConditionalBranch[] | undefined 
 }
 
 /** Where items stand, each branch's items hold under its conditions. */
-function lowerCfgIfItems(cx: Lowering, inner: Span, scope: Scope): boolean {
-  const branches = splitCfgIf(cx, inner);
+function lowerCfgIfItems(cx: Lowering, call: Call, scope: Scope): boolean {
+  const branches = splitConditional(cx, call);
   const roots = branches?.map((branch) => cx.parsePiece('', branch.body, ''));
   if (!branches || !roots || roots.includes(undefined)) return false;
   branches.forEach((branch, i) => {
@@ -437,16 +488,18 @@ function lowerCfgIfItems(cx: Lowering, inner: Span, scope: Scope): boolean {
 
 /** Where statements stand, it is a chain of `if`s that are decided when the crate is compiled. */
 function lowerCfgIfExpr(cx: Lowering, call: Call, scope: Scope): Expr | undefined {
-  const branches = splitCfgIf(cx, call.inner);
+  const branches = splitConditional(cx, call);
   const blocks = branches?.map((branch) => parseStatements(cx, branch.body));
-  if (!branches || !blocks) return undefined;
-  let chain: Expr | undefined;
-  for (let i = branches.length - 1; i >= 0; i--) {
-    const branch = branches[i];
+  if (!branches || !blocks || blocks.includes(undefined)) return undefined;
+  const lowered: { branch: ConditionalBranch; block: Expr }[] = [];
+  for (const [i, branch] of branches.entries()) {
     const node = blocks[i];
-    if (!branch || !node) return undefined;
+    if (!node) return undefined;
     const inner = { ...scope, conditions: [...scope.conditions, ...branch.conditions] };
-    const block = lowerPieceBlock(cx, node, branch.body, inner);
+    lowered.push({ branch, block: lowerPieceBlock(cx, node, branch.body, inner) });
+  }
+  let chain: Expr | undefined;
+  for (const { branch, block } of lowered.reverse()) {
     if (!branch.own) {
       chain = block;
       continue;
