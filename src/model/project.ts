@@ -59,10 +59,14 @@ export type Tri = 'yes' | 'no' | 'unknown';
 export interface Link extends Place {
   readonly from: string;
   readonly to: string;
-  /** How: a dependency line, an `extern crate`, a `use`. */
+  /** How: a dependency line that no code names, an `extern crate`, a `use` or a path. */
   readonly how: 'dependency' | 'extern-crate' | 'use';
   readonly optional: boolean;
   readonly target?: string;
+  /** cfgs on the `extern crate` or `use`, as written. */
+  readonly conditions: readonly string[];
+  /** The dependency line, when the place is one of code. */
+  readonly dependency: Place;
 }
 
 export interface AddonReach {
@@ -90,7 +94,7 @@ export interface NpmPackage {
   readonly dir: string;
   readonly manifest: string;
   /** True when it ships an addon: a `napi` key, `binaryName`, `@napi-rs/cli`, or a .node file. */
-  readonly shipsAddon?: Fact<string>;
+  readonly shipsAddon?: Fact<string> | undefined;
   readonly scripts: readonly NpmScript[];
   /** Triples named by `napi.targets` / `napi.triples`; empty when the package doesn't say. */
   readonly targets: readonly Fact<string>[];
@@ -105,6 +109,42 @@ export interface DubPackage {
   readonly sourcePaths: readonly string[];
   readonly configurations: readonly { readonly name: string; readonly targetType?: string; readonly place: Place }[];
   readonly dependencies: ReadonlyMap<string, Fact<string>>;
+}
+
+/**
+ * One command of the repository that builds an addon, with the features it passes. Builds that differ only in their target
+ * triple are one; `triples` is then their union, and empty when one of them names none.
+ */
+export interface CargoBuild extends Place {
+  readonly package: CargoPackage;
+  /** The npm package whose script runs it, if any. */
+  readonly npm?: NpmPackage;
+  /** What runs, for people: `script 'build' of 'my-addon'`, `a step of release.yml`. */
+  readonly note: string;
+  /** Features passed by name, each where it is written. */
+  readonly features: readonly Fact<string>[];
+  /** Features that a build script passes under a condition. */
+  readonly maybeFeatures: readonly Fact<string>[];
+  readonly allFeatures: boolean;
+  readonly defaultFeatures: Tri;
+  readonly release: Tri;
+  readonly triples: readonly string[];
+  /** More features may come from a variable or an expression. */
+  readonly open: boolean;
+  /** No command was found; this one stands for whatever builds the addon elsewhere. */
+  readonly assumed: boolean;
+  /** How it is reached, outermost first: workflow step, script, nested script. */
+  readonly via: readonly (Place & { readonly note: string })[];
+}
+
+/** What one build of an addon contains on one triple. */
+export interface BuildContents {
+  /** Whether the library of a package is linked into the addon. */
+  isLinked(pkg: CargoPackage): Tri;
+  /** States of all declared features of a package; everything is off in one that is not linked. */
+  featuresOf(pkg: CargoPackage): FeatureStates;
+  /** Who turns the feature on, from the command to the last manifest line; empty when it is off. */
+  trailOf(pkg: CargoPackage, feature: string): readonly (Place & { readonly note: string })[];
 }
 
 /** Feature name -> on, off or unknown; a missing name is off. */
@@ -127,14 +167,24 @@ export interface ProjectModel {
   isDevelopmentOnly(path: string): boolean;
   /** Every cdylib addon that contains or links the library of `pkg`, with the chain of links. */
   addonsReaching(pkg: CargoPackage): readonly AddonReach[];
-  /** `addon` builds: who turns `feature` of `pkg` on (defaults, dependents, npm scripts, workflow files). */
+  /** True when the package builds a cdylib that Node.js loads; other cdylibs (Python, Ruby, C, wasm-bindgen) are not. */
+  isAddon(pkg: CargoPackage): boolean;
+  /** True when some package of the unit depends on it (not counting dev and build dependencies). */
+  hasDependents(pkg: CargoPackage): boolean;
+  /** Commands of the repository that build an addon: npm scripts, workflow steps, shell scripts, justfiles. Never empty. */
+  buildsOf(addon: CargoPackage): readonly CargoBuild[];
+  /** Packages and features that a build puts into the addon on a triple. */
+  contentsOf(build: CargoBuild, triple: string): BuildContents;
+  /** Who turns `feature` of `pkg` on in any addon that links it (defaults, dependents, npm scripts, workflow files). */
   activationOf(pkg: CargoPackage, feature: string): FeatureActivation;
-  /** The three-valued value of a cfg expression (`all(..)`, without the outer `cfg(`) on a triple. */
-  evaluateCfg(expression: string, triple: string, features: FeatureStates): Tri;
+  /** The three-valued value of a cfg expression (`all(..)`, with or without the outer `cfg(`) on a triple. */
+  evaluateCfg(expression: string, triple: string, features: FeatureStates, release?: Tri): Tri;
+  /** cfgs on the `mod` declarations that lead to a file, outermost first, as written; inner `#![cfg(..)]` included. */
+  conditionsOf(path: string): readonly string[];
   /** Triples published by napi-rs, or those of the addon's own `napi.targets` when it names them. */
   triplesFor(addon?: CargoPackage): readonly string[];
-  /** Versions that Cargo.lock pins for a registry crate, newest first, each with its line. */
-  lockedVersions(crate: string): readonly Fact<string>[];
+  /** Versions that the nearest Cargo.lock pins for a crate, newest first, each with its line; those `from` uses when it says so. */
+  lockedVersions(crate: string, from?: CargoPackage): readonly Fact<string>[];
   /** Versions of an npm package pinned by package-lock/pnpm-lock/yarn.lock, or the requirement when unlocked. */
   npmVersion(name: string, from?: NpmPackage): (Fact<string> & { readonly locked: boolean }) | undefined;
   /** Linker argument (`-z nodelete`) or pinning that keeps the addon loaded on a triple, with its place. */

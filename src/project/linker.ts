@@ -1,0 +1,122 @@
+/** What keeps an addon in memory after its last environment is gone: linker arguments, and versions of napi that pin it. */
+import type { CargoPackage, Fact, Place, Tri } from '../model/project.js';
+import type { CargoModel } from './cargo.js';
+import { evaluateCfgText } from './cfg.js';
+import { findEntries, findNode, findStrings, placeOf, type DocumentNode } from './document.js';
+import { findAncestors, joinPath, type ProjectFiles } from './input.js';
+import { compareVersions, type Lockfiles } from './lockfiles.js';
+import { readTriple } from './triples.js';
+
+export interface KeptLoaded {
+  readonly state: Tri;
+  readonly by?: Place & { readonly note: string };
+}
+
+/** napi-build passes `-z nodelete` to the linkers of glibc and BSD targets since this version. */
+const nodeleteSince = '2.3.0';
+/** napi pins the module when it creates something that outlives an environment, since this version. */
+const pinnedSince = '3.12.1';
+
+export class LinkerFacts {
+  constructor(
+    private readonly files: ProjectFiles,
+    private readonly cargo: CargoModel,
+    private readonly locks: Lockfiles,
+  ) {}
+
+  keptLoaded(addon: CargoPackage, triple: string): KeptLoaded {
+    const facts = readTriple(triple);
+    // A WASI module lives in its own memory and is never unmapped under a thread.
+    if (facts.families.includes('wasm')) return { state: 'yes' };
+    const flag = this.findFlag(addon, triple);
+    if (flag !== undefined) return { state: 'yes', by: { ...flag, note: "passes '-z nodelete' to the linker" } };
+    const build = this.findBuildScript(addon);
+    let weak: KeptLoaded | undefined;
+    if (build?.kind === 'argument' && facts.os !== 'windows') weak = { state: 'unknown', by: { ...build.place, note: "passes '-z nodelete' to the linker under a condition" } };
+    if (build?.kind === 'setup' && ((facts.env === 'gnu' && facts.os !== 'windows') || facts.os === 'freebsd' || facts.os === 'openbsd')) {
+      const version = this.versionOf('napi-build', addon);
+      if (version.locked !== undefined && compareVersions(version.locked.value, nodeleteSince) >= 0) {
+        return { state: 'yes', by: { path: version.locked.path, line: version.locked.line, note: `napi-build ${version.locked.value} passes '-z nodelete' to the linker` } };
+      }
+      if (version.locked === undefined) weak = { state: 'unknown', by: { ...build.place, note: `napi-build passes '-z nodelete' to the linker from ${nodeleteSince} on, and no lockfile says which version is used` } };
+    }
+    return this.pinnedByNapi(addon) ?? weak ?? { state: 'no' };
+  }
+
+  private pinnedByNapi(addon: CargoPackage): KeptLoaded | undefined {
+    const version = this.versionOf('napi', addon);
+    if (version.locked === undefined || compareVersions(version.locked.value, pinnedSince) < 0) return undefined;
+    const by = { path: version.locked.path, line: version.locked.line };
+    const hasRuntime = addon.dependencies.some((dependency) => dependency.package === 'napi' && dependency.features.some((feature) => /^(?:async|tokio_rt|full|async-runtime)$/.test(feature)));
+    return hasRuntime
+      ? { state: 'yes', by: { ...by, note: `napi ${version.locked.value} pins the module when it starts its runtime` } }
+      : { state: 'unknown', by: { ...by, note: `napi ${version.locked.value} pins the module once it makes a runtime, a threadsafe function, a deferred promise or an error` } };
+  }
+
+  private versionOf(crate: string, addon: CargoPackage): { readonly locked?: Fact<string> } {
+    // The oldest one counts when several are locked: any of them may be the one that is linked.
+    const versions = this.locks.lockedVersions(crate, addon);
+    const locked = versions[versions.length - 1];
+    return locked === undefined ? {} : { locked };
+  }
+
+  /** `nodelete` in the rustflags that Cargo would use for the triple, from the configuration files at and above the package. */
+  private findFlag(addon: CargoPackage, triple: string): Place | undefined {
+    for (const dir of findAncestors(addon.dir)) {
+      for (const name of ['.cargo/config.toml', '.cargo/config']) {
+        const path = joinPath(dir, name);
+        if (!this.files.has(path)) continue;
+        const document = this.files.document(path);
+        for (const node of rustflagsFor(document, triple)) {
+          const found = findStrings(node).find((item) => item.value.includes('nodelete'));
+          if (found !== undefined) return placeOf(path, found);
+        }
+      }
+    }
+    return undefined;
+  }
+
+  /** What build.rs prints or calls: an own linker argument, or napi_build's setup, directly or through a crate of the unit. */
+  private findBuildScript(addon: CargoPackage): { readonly kind: 'argument' | 'setup'; readonly place: Place } | undefined {
+    const script = addon.targets.find((target) => target.kind === 'build-script')?.path;
+    const text = script === undefined ? undefined : this.files.text(script);
+    if (script === undefined || text === undefined) return undefined;
+    const argument = /cargo::?rustc-(?:cdylib-)?link-arg[^\n]*nodelete/.exec(text);
+    if (argument !== null) return { kind: 'argument', place: { path: script, line: countLines(text, argument.index) } };
+    const setup = findSetup(text);
+    if (setup !== undefined) return { kind: 'setup', place: { path: script, line: countLines(text, setup) } };
+    for (const dependency of addon.dependencies) {
+      const helper = dependency.kind === 'build' && dependency.dir !== undefined ? this.cargo.packageAt(dependency.dir) : undefined;
+      const root = helper?.targets.find((target) => target.kind === 'lib')?.path;
+      if (root === undefined || !text.includes(`${dependency.name}::`)) continue;
+      const inner = this.files.text(root) ?? '';
+      const at = findSetup(inner);
+      if (at !== undefined) return { kind: 'setup', place: { path: root, line: countLines(inner, at) } };
+    }
+    return undefined;
+  }
+}
+
+function findSetup(text: string): number | undefined {
+  const code = text.replace(/\/\/[^\n]*/g, (comment) => ' '.repeat(comment.length));
+  const at = code.search(/\bnapi_build::(?:setup\b|\{[^}]*setup|\*)/);
+  return at < 0 ? undefined : at;
+}
+
+/** `target.TRIPLE.rustflags`, `target.'cfg(..)'.rustflags`, else `build.rustflags`. */
+function rustflagsFor(document: DocumentNode | undefined, triple: string): readonly DocumentNode[] {
+  const found: DocumentNode[] = [];
+  for (const [key, entry] of findEntries(findNode(document, 'target'))) {
+    const applies = key === triple || (key.startsWith('cfg(') && evaluateCfgText(key, { triple, features: new Map() }) === 'yes');
+    const flags = applies ? findNode(entry.value, 'rustflags') : undefined;
+    if (flags !== undefined) found.push(flags);
+  }
+  const general = findNode(document, 'build', 'rustflags');
+  return found.length > 0 || general === undefined ? found : [general];
+}
+
+function countLines(text: string, offset: number): number {
+  let line = 1;
+  for (let i = text.indexOf('\n'); i >= 0 && i < offset; i = text.indexOf('\n', i + 1)) line++;
+  return line;
+}
