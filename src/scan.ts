@@ -48,7 +48,15 @@ export async function scan(request: ScanRequest): Promise<Scan> {
     const onFile = (): void => request.onProgress?.(++done, total);
     const { base, listing } = inputs;
     const { targets } = config;
-    const found = await scanUnit({ base, unit, listing, rules, targets, isFiltered: request.isFiltered ?? true, onFile });
+    const found = await scanUnit({
+      base,
+      unit,
+      listing,
+      rules,
+      targets,
+      isFiltered: request.isFiltered ?? true,
+      onFile,
+    });
     drafts.push(...found.drafts);
     gaps.push(...found.gaps);
     commented.push(...found.commented);
@@ -56,10 +64,14 @@ export async function scan(request: ScanRequest): Promise<Scan> {
     parsed += found.parsed;
     for (const [id, milliseconds] of Object.entries(found.perRule)) perRule[id] = (perRule[id] ?? 0) + milliseconds;
   }
-  const textOf = (path: string): string | undefined => texts.map((read) => read(path)).find((text) => text !== undefined);
+  const textOf = (path: string): string | undefined =>
+    texts.map((read) => read(path)).find((text) => text !== undefined);
 
-  const files = units.flatMap((unit) => unit.files.filter(({ path, language }) => language !== 'manifest' && unit.asked(path)));
-  if (files.length === 0 && drafts.length === 0 && gaps.every(({ kind }) => kind === 'manifest')) gaps.push(nothingToScan);
+  const files = units.flatMap((unit) =>
+    unit.files.filter(({ path, language }) => language !== 'manifest' && unit.asked(path)),
+  );
+  if (files.length === 0 && drafts.length === 0 && gaps.every(({ kind }) => kind === 'manifest'))
+    gaps.push(nothingToScan);
 
   const incomplete = new Set(gaps.map(({ path }) => path));
   const outcome = applySuppressions(finishFindings(drafts), {
@@ -71,12 +83,17 @@ export async function scan(request: ScanRequest): Promise<Scan> {
     baseline: request.baseline ?? new Map(),
   });
   const isReported = config.rules[suppressionMeta.id] !== 'off';
-  const problems = finishFindings(isReported ? outcome.problems.map((problem) => suppressionDraft(problem, units, textOf)) : []);
+  const problems = finishFindings(
+    isReported ? outcome.problems.map((problem) => suppressionDraft(problem, units, textOf)) : [],
+  );
   const defaults = new Map([suppressionMeta, ...rules.map(({ meta }) => meta)].map((meta) => [meta.id, meta.severity]));
   const level = (finding: Finding): Finding => {
     const configured = config.rules[finding.ruleId];
     const byDefault = defaults.get(finding.ruleId) ?? finding.severity;
-    return withSeverity(finding, configuredSeverity(finding.severity, byDefault, configured === 'off' ? undefined : configured));
+    return withSeverity(
+      finding,
+      configuredSeverity(finding.severity, byDefault, configured === 'off' ? undefined : configured),
+    );
   };
   const findings = [...outcome.kept, ...problems]
     .map(level)
@@ -95,12 +112,14 @@ export async function scan(request: ScanRequest): Promise<Scan> {
 const nothingToScan: Gap = {
   kind: 'nothing-to-scan',
   path: '.',
-  message: 'No source file was left to scan; check the paths and the include and exclude patterns of the configuration.',
+  message:
+    'No source file was left to scan; check the paths and the include and exclude patterns of the configuration.',
 };
 
-/** Rules that are not off; preview rules run only when the configuration gives them a level. */
+/** Rules that read the neutral tree and are not off; preview rules run only when the configuration gives them a level. */
 function findActiveRules(rules: readonly Rule[], config: Config): readonly Rule[] {
-  return rules.filter(({ meta }) => {
+  return rules.filter(({ meta, tokens }) => {
+    if (Object.keys(tokens).length === 0) return false;
     const level = config.rules[meta.id];
     return level === undefined ? meta.maturity === 'stable' : level !== 'off';
   });
@@ -130,5 +149,7 @@ function isShown(finding: Finding, config: Config): boolean {
 /** By path and line, each said once: two rules may meet the same gap. */
 function sortGaps(gaps: readonly Gap[]): readonly Gap[] {
   const unique = new Map(gaps.map((gap) => [JSON.stringify([gap.kind, gap.path, gap.line, gap.message]), gap]));
-  return [...unique.values()].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : (a.line ?? 0) - (b.line ?? 0)));
+  return [...unique.values()].sort((a, b) =>
+    a.path < b.path ? -1 : a.path > b.path ? 1 : (a.line ?? 0) - (b.line ?? 0),
+  );
 }

@@ -8,5 +8,6 @@ export function matchPatterns(patterns: readonly string[], root: string): (path:
   if (patterns.length === 0) return () => false;
   const matcher = ignore().add([...patterns]);
   const prefix = root === '' ? '' : `${root}/`;
-  return (path) => path !== prefix && path.startsWith(prefix) && path.length > 0 && matcher.ignores(path.slice(prefix.length));
+  return (path) =>
+    path !== prefix && path.startsWith(prefix) && path.length > 0 && matcher.ignores(path.slice(prefix.length));
 }
