@@ -17,7 +17,8 @@ export default defineJavaScriptRule({
         "The worker loads '{addon}', which registers once per process ({why}): the second thread that loads it throws or shares handles of the first.",
       dlopen:
         "'{call}' opens an addon in a worker by hand, outside the module cache: every call registers it again for the same environment.",
-      dlopenOnMain: "'{call}' opens an addon by hand, outside the module cache: loading it again or in a worker registers it twice.",
+      dlopenOnMain:
+        "'{call}' opens an addon by hand, outside the module cache: loading it again or in a worker registers it twice.",
     },
     checklist: 'Can this addon be loaded by two threads of one process?',
     scenarios: ['import', 'main-and-worker'],

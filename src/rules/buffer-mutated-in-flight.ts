@@ -13,7 +13,8 @@ export default defineJavaScriptRule({
     since: '0.1.0',
     cwe: ['CWE-362', 'CWE-366'],
     messages: {
-      written: "'{buffer}' is written by '{how}' while '{callee}' of line {line} may still use its bytes on another thread.",
+      written:
+        "'{buffer}' is written by '{how}' while '{callee}' of line {line} may still use its bytes on another thread.",
       rewrittenInLoop:
         "'{buffer}' is written by '{how}' in the next round of the loop while '{callee}' of line {line} may still use its bytes on another thread.",
       afterPartialFailure:
@@ -24,9 +25,6 @@ export default defineJavaScriptRule({
     checklist: 'Is every native promise that was given this buffer settled before the buffer is written again?',
     scenarios: ['mutate'],
   },
-  tokens: [
-    '.node',
-    'require',
-    'import',
-  ],
+  tokens: ['require', 'import'],
+  onlyWithAddon: true,
 });

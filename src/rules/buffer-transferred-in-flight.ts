@@ -4,7 +4,8 @@ export default defineJavaScriptRule({
   meta: {
     id: 'buffer-transferred-in-flight',
     title: 'Buffer transferred while native code reads it',
-    summary: 'The backing store of a buffer is transferred or resized while a native call that was not awaited still uses it.',
+    summary:
+      'The backing store of a buffer is transferred or resized while a native call that was not awaited still uses it.',
     languages: ['javascript'],
     severity: 'error',
     confidence: 'high',
@@ -23,5 +24,6 @@ export default defineJavaScriptRule({
     checklist: 'Is every native promise that was given this buffer settled before its bytes are transferred?',
     scenarios: ['transfer', 'detach'],
   },
-  tokens: ['transfer', 'postMessage', 'resize(', 'Piscina.move', '.move('],
+  tokens: ['transfer', 'postMessage', 'structuredClone', 'resize', 'move'],
+  onlyWithAddon: true,
 });

@@ -1,0 +1,37 @@
+import type { TSESTree } from '@typescript-eslint/utils';
+import { createSourceMemo, type VisitorContext } from '../javascript-visitor.js';
+import { nativeBindingsOf } from '../native-bindings.js';
+import { descendantsOf, isFunction, type FunctionNode } from '../syntax.js';
+import { walkFunction, type InFlightHit } from './walk.js';
+
+const memo = createSourceMemo<readonly InFlightHit[]>();
+
+/** What happens to buffers and to the thread while native calls of a file are pending, in source order. */
+export function inFlightHits(context: VisitorContext): readonly InFlightHit[] {
+  return memo(context.sourceCode, () => analyse(context));
+}
+
+function analyse(context: VisitorContext): readonly InFlightHit[] {
+  const { sourceCode: code, types } = context;
+  const bindings = nativeBindingsOf(context);
+  if (bindings.loads.length === 0) return [];
+  const bodies = new Set<FunctionNode | TSESTree.Program>();
+  for (const node of descendantsOf(code, code.ast)) {
+    if (node.type !== 'CallExpression' || bindings.originOf(node.callee) === undefined) continue;
+    let at: TSESTree.Node | undefined = node.parent;
+    while (at !== undefined) {
+      if (at.type === 'Program' || isFunction(at)) bodies.add(at);
+      at = at.parent;
+    }
+  }
+  const hits = new Map<string, InFlightHit>();
+  // Inner functions first: a callback that is also walked in its caller is described by its own walk.
+  const innerFirst = [...bodies].sort((a, b) => a.range[1] - a.range[0] - (b.range[1] - b.range[0]));
+  for (const body of innerFirst) {
+    for (const hit of walkFunction({ code, bindings, types }, body)) {
+      const key = `${hit.kind}:${String(hit.node.range[0])}:${String(hit.pending.call.range[0])}`;
+      if (!hits.has(key)) hits.set(key, hit);
+    }
+  }
+  return [...hits.values()].sort((a, b) => a.node.range[0] - b.node.range[0]);
+}

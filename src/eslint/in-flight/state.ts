@@ -1,0 +1,113 @@
+import type { TSESLint, TSESTree } from '@typescript-eslint/utils';
+import type { Confidence } from '../../model/finding.js';
+
+/** One backing store, as far as the function can tell stores apart. */
+export interface Storage {
+  readonly id: number;
+  /** As the source first names it. */
+  readonly name: string;
+  /** Where it was made or came in. */
+  readonly node: TSESTree.Node;
+  /** An expression to ask for the kind of buffer that it is. */
+  readonly witness: TSESTree.Node;
+}
+
+/** A native call that was started and may not have finished. */
+export interface Pending {
+  readonly call: TSESTree.CallExpression | TSESTree.NewExpression;
+  readonly callee: string;
+  readonly storages: ReadonlySet<Storage>;
+  readonly confidence: Confidence;
+  /** The promise left the function's sight: something else may wait for it. */
+  isShared: boolean;
+}
+
+/** `running`: not awaited. `partial`: awaited together with others by a `Promise.all` that rejected early. */
+export type Phase = 'running' | 'partial';
+
+/** What an expression may stand for. */
+export interface Value {
+  readonly storages: ReadonlySet<Storage>;
+  readonly promises: ReadonlySet<Pending>;
+  /** The value is an ArrayBuffer, so a view made from it shares the bytes. */
+  readonly isArrayBuffer?: boolean;
+  /** Promise.race and Promise.any: awaiting it doesn't wait for all. */
+  readonly isRace?: boolean;
+  /** Elements of an array literal, for swaps by destructuring. */
+  readonly elements?: readonly Value[];
+}
+
+export const nothing: Value = { storages: new Set(), promises: new Set() };
+
+export function unite(values: readonly Value[]): Value {
+  const some = values.filter((value) => value.storages.size > 0 || value.promises.size > 0);
+  if (some.length === 0) return nothing;
+  if (some.length === 1 && some[0] !== undefined) return { ...some[0] };
+  return {
+    storages: new Set(some.flatMap((value) => [...value.storages])),
+    promises: new Set(some.flatMap((value) => [...value.promises])),
+    isArrayBuffer: some.every((value) => value.isArrayBuffer === true),
+    isRace: some.some((value) => value.isRace === true),
+  };
+}
+
+/** A variable, or a member path that begins at one or at `this`. */
+export type PlaceKey = TSESLint.Scope.Variable | string;
+
+/** What holds at one point of the function. */
+export class State {
+  readonly env: Map<PlaceKey, Value>;
+  readonly pending: Map<Pending, Phase>;
+  /** No path gets here: after return, throw, break, continue. */
+  isDead = false;
+
+  constructor(env: ReadonlyMap<PlaceKey, Value> = new Map(), pending: ReadonlyMap<Pending, Phase> = new Map()) {
+    this.env = new Map(env);
+    this.pending = new Map(pending);
+  }
+
+  clone(): State {
+    const copy = new State(this.env, this.pending);
+    copy.isDead = this.isDead;
+    return copy;
+  }
+
+  /** Takes over another state's content. */
+  become(other: State): void {
+    this.env.clear();
+    for (const [key, value] of other.env) this.env.set(key, value);
+    this.pending.clear();
+    for (const [pending, phase] of other.pending) this.pending.set(pending, phase);
+    this.isDead = other.isDead;
+  }
+
+  settle(promises: Iterable<Pending>): void {
+    for (const pending of promises) this.pending.delete(pending);
+  }
+
+  settleShared(): void {
+    for (const pending of [...this.pending.keys()]) if (pending.isShared) this.pending.delete(pending);
+  }
+}
+
+/** Where paths meet: what may be pending on one of them is pending. Dead states add nothing. */
+export function join(states: readonly State[]): State {
+  const alive = states.filter((state) => !state.isDead);
+  const first = alive[0];
+  if (first === undefined) {
+    const dead = new State();
+    dead.isDead = true;
+    return dead;
+  }
+  const joined = first.clone();
+  for (const state of alive.slice(1)) {
+    for (const [key, value] of state.env) {
+      const known = joined.env.get(key);
+      joined.env.set(key, known === undefined || known === value ? value : unite([known, value]));
+    }
+    for (const [pending, phase] of state.pending) {
+      if (joined.pending.get(pending) !== 'running') joined.pending.set(pending, phase);
+    }
+  }
+  return joined;
+}

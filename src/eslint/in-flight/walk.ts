@@ -1,0 +1,847 @@
+import type { TSESLint, TSESTree } from '@typescript-eslint/utils';
+import { annotatedName, bufferOrigin, isArrayBufferName, isCertainlyBuffer, viewTypes } from '../buffer-origins.js';
+import type { TypedServices } from '../javascript-visitor.js';
+import type { NativeBindings } from '../native-bindings.js';
+import {
+  bare,
+  dottedName,
+  isFunction,
+  memberName,
+  shortText,
+  soleInit,
+  variableOf,
+  type Code,
+  type FunctionNode,
+} from '../syntax.js';
+import { effectOf } from './effects.js';
+import { asyncNativeCall } from './native-calls.js';
+import {
+  join,
+  nothing,
+  State,
+  unite,
+  type Pending,
+  type Phase,
+  type PlaceKey,
+  type Storage,
+  type Value,
+} from './state.js';
+
+/** Something happened to a buffer, or to the thread, while a native call was pending. */
+export interface InFlightHit {
+  readonly kind: 'write' | 'transfer' | 'exit';
+  readonly node: TSESTree.Node;
+  readonly pending: Pending;
+  readonly phase: Phase;
+  /** The buffer; undefined for an exit. */
+  readonly storage: Storage | undefined;
+  /** As the source writes the buffer at the hit. */
+  readonly name: string;
+  /** The call was made in an earlier round of a loop around both. */
+  readonly isNextRound: boolean;
+}
+
+export interface WalkInput {
+  readonly code: Code;
+  readonly bindings: NativeBindings;
+  readonly types: TypedServices | undefined;
+}
+
+type Body = FunctionNode | TSESTree.Program;
+
+interface Loop {
+  readonly breaks: State[];
+  readonly continues: State[];
+  readonly label: string | undefined;
+  readonly isSwitch: boolean;
+}
+
+interface TryFrame {
+  /** States at which the block was left by return, break, continue or throw. */
+  readonly exits: State[];
+  /** Calls that `Promise.all` may leave running when it rejects. */
+  readonly partial: Set<Pending>;
+}
+
+const iterators: ReadonlySet<string> = new Set(['map', 'flatMap', 'filter', 'some', 'every', 'find', 'reduce']);
+const adders: ReadonlySet<string> = new Set(['push', 'unshift', 'add']);
+
+/**
+ * Interprets one function: which backing store each variable, field and view stands for, and which native calls may still
+ * be running. Branches are walked apart and joined, loops twice. Functions that are only passed on are not entered; they
+ * are walked on their own.
+ */
+export function walkFunction(input: WalkInput, body: Body): readonly InFlightHit[] {
+  return new Walker(input).run(body);
+}
+
+class Walker {
+  private readonly code: Code;
+  private readonly bindings: NativeBindings;
+  private readonly types: TypedServices | undefined;
+  private readonly hits = new Map<string, InFlightHit>();
+  private readonly entries = new Map<PlaceKey, Value>();
+  private readonly loops: Loop[] = [];
+  private readonly tries: TryFrame[] = [];
+  /** The native calls of the loop rounds before the current one. */
+  private earlierRounds = new Set<Pending>();
+  private state = new State();
+  private nextStorage = 0;
+  /** What the function that is walked in place returns. */
+  private returned: Value[] = [];
+  /** One per async body that is walked in place: the native calls that it starts. */
+  private readonly watchers: Set<Pending>[] = [];
+
+  constructor(input: WalkInput) {
+    this.code = input.code;
+    this.bindings = input.bindings;
+    this.types = input.types;
+  }
+
+  run(body: Body): readonly InFlightHit[] {
+    if (body.type === 'Program') for (const statement of body.body) this.statement(statement);
+    else if (body.body.type === 'BlockStatement') this.statement(body.body);
+    else this.evaluate(body.body);
+    return [...this.hits.values()];
+  }
+
+  // -- statements ------------------------------------------------------------------------------------------------------
+
+  private statements(list: readonly TSESTree.Statement[]): void {
+    for (const statement of list) {
+      if (this.state.isDead) return;
+      this.statement(statement);
+    }
+  }
+
+  private statement(node: TSESTree.Node, label?: string): void {
+    switch (node.type) {
+      case 'BlockStatement':
+        this.statements(node.body);
+        return;
+      case 'ExpressionStatement':
+        this.evaluate(node.expression);
+        return;
+      case 'VariableDeclaration':
+        for (const declarator of node.declarations) {
+          const value = declarator.init === null ? nothing : this.evaluate(declarator.init);
+          this.bind(declarator.id, value, declarator.init ?? undefined);
+        }
+        return;
+      case 'IfStatement':
+        this.evaluate(node.test);
+        this.branches([
+          () => this.statement(node.consequent),
+          () => (node.alternate === null ? undefined : this.statement(node.alternate)),
+        ]);
+        return;
+      case 'ReturnStatement':
+      case 'ThrowStatement': {
+        const value = node.argument === null ? nothing : this.evaluate(node.argument);
+        if (node.type === 'ReturnStatement') this.returned.push(value);
+        this.leave();
+        return;
+      }
+      case 'BreakStatement': {
+        const loop = this.loops.findLast((each) => (node.label === null ? true : each.label === node.label.name));
+        loop?.breaks.push(this.state.clone());
+        this.leave();
+        return;
+      }
+      case 'ContinueStatement': {
+        const loop = this.loops.findLast(
+          (each) => !each.isSwitch && (node.label === null || each.label === node.label.name),
+        );
+        loop?.continues.push(this.state.clone());
+        this.leave();
+        return;
+      }
+      case 'LabeledStatement':
+        this.statement(node.body, node.label.name);
+        return;
+      case 'WhileStatement':
+        this.loop(label, true, () => {
+          this.evaluate(node.test);
+          this.statement(node.body);
+        });
+        return;
+      case 'DoWhileStatement':
+        this.loop(label, false, () => {
+          this.statement(node.body);
+          if (!this.state.isDead) this.evaluate(node.test);
+        });
+        return;
+      case 'ForStatement':
+        if (node.init !== null) this.declarationOrExpression(node.init);
+        this.loop(label, true, () => {
+          if (node.test !== null) this.evaluate(node.test);
+          this.statement(node.body);
+          if (node.update !== null && !this.state.isDead) this.evaluate(node.update);
+        });
+        return;
+      case 'ForInStatement':
+      case 'ForOfStatement': {
+        const iterated = this.evaluate(node.right);
+        this.loop(label, true, () => {
+          if (node.type === 'ForOfStatement' && node.await) this.state.settle(iterated.promises);
+          const pattern = node.left.type === 'VariableDeclaration' ? node.left.declarations[0]?.id : node.left;
+          // Every element is a store of its own; promises in the array stay reachable through the variable.
+          if (pattern !== undefined)
+            this.bindPattern(pattern, { storages: new Set(), promises: iterated.promises }, undefined);
+          this.statement(node.body);
+        });
+        return;
+      }
+      case 'SwitchStatement':
+        this.evaluate(node.discriminant);
+        this.switch(node, label);
+        return;
+      case 'TryStatement':
+        this.try(node);
+        return;
+      case 'ExportNamedDeclaration':
+        if (node.declaration !== null) this.statement(node.declaration);
+        return;
+      case 'ExportDefaultDeclaration':
+        if (!isFunction(node.declaration) && node.declaration.type !== 'ClassDeclaration')
+          this.evaluate(node.declaration);
+        return;
+      default:
+        return;
+    }
+  }
+
+  private declarationOrExpression(node: TSESTree.Node): void {
+    if (node.type === 'VariableDeclaration') this.statement(node);
+    else this.evaluate(node);
+  }
+
+  private leave(): void {
+    for (const frame of this.tries) frame.exits.push(this.state.clone());
+    this.state.isDead = true;
+  }
+
+  /** Walks alternatives from the same state and joins what comes out. */
+  private branches<T>(alternatives: readonly (() => T)[]): readonly T[] {
+    const before = this.state;
+    const after: State[] = [];
+    const results = alternatives.map((walk) => {
+      this.state = before.clone();
+      const result = walk();
+      after.push(this.state);
+      return result;
+    });
+    this.state = join(after);
+    return results;
+  }
+
+  private loop(label: string | undefined, mayBeSkipped: boolean, round: () => void): void {
+    const before = this.state.clone();
+    const loop: Loop = { breaks: [], continues: [], label, isSwitch: false };
+    this.loops.push(loop);
+    round();
+    const first = join([this.state, ...loop.continues]);
+    const outer = this.earlierRounds;
+    this.earlierRounds = new Set([...outer, ...first.pending.keys()].filter((pending) => !before.pending.has(pending)));
+    loop.continues.length = 0;
+    this.state = first.clone();
+    if (!first.isDead) round();
+    this.earlierRounds = outer;
+    this.loops.pop();
+    this.state = join([...(mayBeSkipped ? [before] : []), this.state, first, ...loop.continues, ...loop.breaks]);
+  }
+
+  private switch(node: TSESTree.SwitchStatement, label: string | undefined): void {
+    const before = this.state.clone();
+    const frame: Loop = { breaks: [], continues: [], label, isSwitch: true };
+    this.loops.push(frame);
+    this.state.isDead = true;
+    for (const each of node.cases) {
+      this.state = join([before.clone(), this.state]);
+      if (each.test !== null) this.evaluate(each.test);
+      this.statements(each.consequent);
+    }
+    this.loops.pop();
+    const hasDefault = node.cases.some((each) => each.test === null);
+    this.state = join([...(hasDefault ? [] : [before]), this.state, ...frame.breaks]);
+  }
+
+  private try(node: TSESTree.TryStatement): void {
+    const frame: TryFrame = { exits: [], partial: new Set() };
+    this.tries.push(frame);
+    this.statement(node.block);
+    this.tries.pop();
+    const normal = this.state;
+    // What an exception finds: everything that the block started and didn't wait for, and what Promise.all left behind.
+    const failed = join([normal, ...frame.exits]).isDead ? lastOf(frame.exits, normal) : join([normal, ...frame.exits]);
+    failed.isDead = false;
+    for (const pending of frame.partial) if (!failed.pending.has(pending)) failed.pending.set(pending, 'partial');
+
+    let handled: State | undefined;
+    const exits = [...frame.exits];
+    if (node.handler !== null) {
+      this.state = failed.clone();
+      const inner: TryFrame = { exits: [], partial: new Set() };
+      this.tries.push(inner);
+      this.statement(node.handler.body);
+      this.tries.pop();
+      handled = this.state;
+      exits.push(...inner.exits);
+    }
+    if (node.finalizer === null) {
+      this.state = join(handled === undefined ? [normal] : [normal, handled]);
+      return;
+    }
+    const live = join(handled === undefined ? [normal] : [normal, handled]);
+    const abrupt = exits.map((exit) => alive(exit));
+    this.state = join([live, ...abrupt, ...(handled === undefined ? [failed] : [])]);
+    this.statement(node.finalizer);
+    if (live.isDead || this.state.isDead) {
+      this.state.isDead = true;
+      return;
+    }
+    // Paths that left the block don't come out below the finalizer.
+    for (const pending of [...this.state.pending.keys()])
+      if (!live.pending.has(pending)) this.state.pending.delete(pending);
+  }
+
+  // -- expressions -----------------------------------------------------------------------------------------------------
+
+  private evaluate(node: TSESTree.Node): Value {
+    switch (node.type) {
+      case 'TSAsExpression':
+      case 'TSNonNullExpression':
+      case 'TSSatisfiesExpression':
+      case 'TSTypeAssertion':
+      case 'ChainExpression':
+        return this.evaluate(node.expression);
+      case 'Identifier':
+        return this.read(node);
+      case 'MemberExpression':
+        return this.member(node);
+      case 'AwaitExpression':
+        return this.await(node);
+      case 'YieldExpression': {
+        const value = node.argument === null || node.argument === undefined ? nothing : this.evaluate(node.argument);
+        this.state.settle(value.promises);
+        return nothing;
+      }
+      case 'CallExpression':
+        return this.call(node);
+      case 'NewExpression':
+        return this.construct(node);
+      case 'AssignmentExpression':
+        return this.assign(node);
+      case 'UpdateExpression':
+        this.writeElement(node.argument, node);
+        return nothing;
+      case 'ConditionalExpression':
+        this.evaluate(node.test);
+        return unite(this.branches([() => this.evaluate(node.consequent), () => this.evaluate(node.alternate)]));
+      case 'LogicalExpression': {
+        const left = this.evaluate(node.left);
+        return unite(this.branches([() => left, () => this.evaluate(node.right)]));
+      }
+      case 'SequenceExpression':
+        return node.expressions.map((each) => this.evaluate(each)).at(-1) ?? nothing;
+      case 'ArrayExpression': {
+        const elements = node.elements.map((each) => (each === null ? nothing : this.evaluate(each)));
+        return { ...unite(elements), isArrayBuffer: false, elements };
+      }
+      case 'ObjectExpression':
+        return unite(
+          node.properties.map((property) =>
+            property.type === 'SpreadElement' ? this.evaluate(property.argument) : this.evaluate(property.value),
+          ),
+        );
+      case 'SpreadElement':
+        return this.evaluate(node.argument);
+      case 'BinaryExpression':
+        this.evaluate(node.left);
+        this.evaluate(node.right);
+        return nothing;
+      case 'UnaryExpression':
+        this.evaluate(node.argument);
+        return nothing;
+      case 'TemplateLiteral':
+        for (const each of node.expressions) this.evaluate(each);
+        return nothing;
+      case 'TaggedTemplateExpression':
+        for (const each of node.quasi.expressions) this.evaluate(each);
+        return nothing;
+      default:
+        return nothing;
+    }
+  }
+
+  private read(node: TSESTree.Identifier): Value {
+    const variable = variableOf(this.code, node);
+    return variable === undefined ? nothing : this.lookup(variable, node, node.name);
+  }
+
+  /** The value of a place; a place that was not set in this function stands for one store of its own. */
+  private lookup(key: PlaceKey, node: TSESTree.Node, name: string): Value {
+    const known = this.state.env.get(key) ?? this.entries.get(key);
+    if (known !== undefined) return known;
+    const aliased = typeof key === 'string' ? undefined : aliasedBuffer(key);
+    if (aliased !== undefined) {
+      // A constant of an outer function that is a view of another variable. The entry stops a definition through itself.
+      this.entries.set(key, nothing);
+      const value = this.evaluate(aliased);
+      this.entries.set(key, value);
+      return value;
+    }
+    const value: Value = {
+      storages: new Set([this.newStorage(name, node, node)]),
+      promises: new Set(),
+      isArrayBuffer: this.entersAsArrayBuffer(key),
+    };
+    this.entries.set(key, value);
+    return value;
+  }
+
+  private entersAsArrayBuffer(key: PlaceKey): boolean {
+    if (typeof key === 'string') return false;
+    const name = key.defs[0]?.name;
+    const init = soleInit(key);
+    if (init !== undefined && bufferOrigin(this.code, init).kind === 'array-buffer') return true;
+    return name?.type === 'Identifier' && isArrayBufferName(annotatedName(name) ?? '');
+  }
+
+  private member(node: TSESTree.MemberExpression): Value {
+    const name = memberName(node);
+    if (name === 'buffer') return { ...this.evaluate(node.object), isArrayBuffer: true };
+    const key = this.pathKey(node);
+    if (key !== undefined) {
+      const known = this.state.env.get(key);
+      if (known !== undefined) return known;
+      const object = this.evaluate(node.object);
+      // A field of a container that was built here holds what was put into the container.
+      const isBuilt = bare(node.object).type !== 'ThisExpression' && object.promises.size > 0;
+      if (isBuilt) return object;
+      return this.lookup(key, node, shortText(this.code, node, 40));
+    }
+    const object = this.evaluate(node.object);
+    if (node.computed) this.evaluate(node.property);
+    return { storages: new Set(), promises: object.promises };
+  }
+
+  /** A key for `a.b.c` and `this.b`, when the path is written out and begins at a variable or at `this`. */
+  private pathKey(node: TSESTree.Node): string | undefined {
+    const path = dottedName(node);
+    if (path === undefined || path.length < 2 || path.length > 5) return undefined;
+    let root: TSESTree.Node = bare(node);
+    while (root.type === 'MemberExpression') root = bare(root.object);
+    if (root.type === 'ThisExpression') return path.join('.');
+    const variable = root.type === 'Identifier' ? variableOf(this.code, root) : undefined;
+    const at = variable?.identifiers[0]?.range[0];
+    return at === undefined ? undefined : `${String(at)}:${path.join('.')}`;
+  }
+
+  private await(node: TSESTree.AwaitExpression): Value {
+    const value = this.evaluate(node.argument);
+    if (value.isRace !== true) {
+      const isAll =
+        [...value.promises].length > 1 && /\bPromise\s*\.\s*all\s*\(/u.test(this.code.getText(node.argument));
+      const frame = this.tries.at(-1);
+      if (isAll && frame !== undefined)
+        for (const pending of value.promises) if (this.state.pending.has(pending)) frame.partial.add(pending);
+      this.state.settle(value.promises);
+    }
+    // Something else may have waited for a promise that was handed out before.
+    const awaited = bare(node.argument);
+    if (awaited.type === 'CallExpression' || awaited.type === 'Identifier' || awaited.type === 'MemberExpression') {
+      if (this.bindings.originOf(awaited) === undefined) this.state.settleShared();
+    }
+    return nothing;
+  }
+
+  private construct(node: TSESTree.NewExpression): Value {
+    const name = node.callee.type === 'Identifier' ? node.callee.name : undefined;
+    const [first] = node.arguments;
+    if (name === 'Promise' && isFunction(first)) {
+      // The executor runs at once; what it starts is what the promise stands for.
+      const before = new Set(this.state.pending.keys());
+      this.inline(first, []);
+      return {
+        storages: new Set(),
+        promises: new Set([...this.state.pending.keys()].filter((each) => !before.has(each))),
+      };
+    }
+    const args = node.arguments.map((each) => this.evaluate(each));
+    if (name !== undefined && viewTypes.has(name)) {
+      const source = args[0];
+      if (source?.isArrayBuffer === true) return { ...source, isArrayBuffer: false };
+      return this.fresh(node);
+    }
+    if (name !== undefined && isArrayBufferName(name)) return { ...this.fresh(node), isArrayBuffer: true };
+    return { storages: new Set(), promises: unite(args).promises };
+  }
+
+  private call(node: TSESTree.CallExpression): Value {
+    const callee = bare(node.callee);
+    if (isFunction(callee)) {
+      for (const argument of node.arguments) this.evaluate(argument);
+      return this.inline(callee, []);
+    }
+    const name = callee.type === 'MemberExpression' ? memberName(callee) : undefined;
+    const object = callee.type === 'MemberExpression' ? bare(callee.object) : undefined;
+    if (object?.type === 'Identifier' && object.name === 'Promise' && name !== undefined) {
+      const value = unite(node.arguments.map((each) => this.evaluate(each)));
+      return { storages: new Set(), promises: value.promises, isRace: name === 'race' || name === 'any' };
+    }
+    if (
+      object !== undefined &&
+      callee.type === 'MemberExpression' &&
+      (name === 'then' || name === 'catch' || name === 'finally')
+    ) {
+      return this.chain(callee.object, name, node.arguments);
+    }
+    if (callee.type === 'MemberExpression' && name !== undefined && node.arguments.length > 0) {
+      const iterated = this.iteration(callee.object, name, node.arguments);
+      if (iterated !== undefined) return iterated;
+    }
+    return this.plainCall(node, callee, name);
+  }
+
+  private plainCall(node: TSESTree.CallExpression, callee: TSESTree.Node, name: string | undefined): Value {
+    const receiver = callee.type === 'MemberExpression' ? this.evaluate(callee.object) : nothing;
+    const args = node.arguments.map((each) => this.evaluate(each));
+    const all = unite(args);
+
+    const native = asyncNativeCall(this.code, this.bindings, this.types, node);
+    if (native !== undefined) {
+      const pending: Pending = {
+        call: node,
+        callee: shortText(this.code, node.callee, 40),
+        storages: all.storages,
+        confidence: native.confidence,
+        isShared: false,
+      };
+      if (native.callback !== undefined && isFunction(native.callback)) this.later(native.callback, [pending]);
+      this.state.pending.set(pending, 'running');
+      for (const watcher of this.watchers) watcher.add(pending);
+      return { storages: new Set(), promises: new Set([pending, ...all.promises]) };
+    }
+
+    const effect = effectOf(node);
+    if (effect !== undefined) {
+      for (const written of effect.writes) this.touch('write', written, node, effect.isTelling);
+      for (const moved of effect.transfers) this.touch('transfer', moved, node, true);
+    }
+    const path = dottedName(callee);
+    if (path?.join('.') === 'process.exit') this.exit(node);
+
+    const made = this.bufferMade(node, callee, name, receiver, args);
+    if (made !== undefined) return made;
+    if (callee.type === 'MemberExpression' && name !== undefined && adders.has(name) && all.promises.size > 0) {
+      this.addTo(callee.object, all);
+      return nothing;
+    }
+    // Handed to code that is not seen here: it may wait for the promises.
+    for (const pending of all.promises) pending.isShared = true;
+    return { storages: new Set(), promises: new Set([...all.promises, ...receiver.promises]) };
+  }
+
+  /** Calls that make a buffer or a view of one. */
+  private bufferMade(
+    node: TSESTree.CallExpression,
+    callee: TSESTree.Node,
+    name: string | undefined,
+    receiver: Value,
+    args: readonly Value[],
+  ): Value | undefined {
+    if (callee.type !== 'MemberExpression' || name === undefined) return undefined;
+    if (name === 'subarray' || name === 'fill' || name === 'reverse' || name === 'sort')
+      return { ...receiver, promises: new Set() };
+    if (name === 'slice' && receiver.storages.size > 0) {
+      const isShared = bufferOrigin(this.code, callee.object).kind === 'buffer';
+      return isShared
+        ? { ...receiver, promises: new Set() }
+        : { ...this.fresh(node), isArrayBuffer: receiver.isArrayBuffer === true };
+    }
+    const object = bare(callee.object);
+    if (object.type === 'Identifier' && (object.name === 'Buffer' || viewTypes.has(object.name))) {
+      const source = args[0];
+      if (name === 'from' && object.name === 'Buffer' && source?.isArrayBuffer === true)
+        return { ...source, isArrayBuffer: false };
+      return this.fresh(node);
+    }
+    return undefined;
+  }
+
+  /** `.then(f, g)`, `.catch(f)`, `.finally(f)`: the callbacks run when the promise is settled, the chain stays pending. */
+  private chain(object: TSESTree.Node, name: string, args: readonly TSESTree.CallExpressionArgument[]): Value {
+    const value = this.evaluate(object);
+    const added: Pending[] = [];
+    args.forEach((argument, at) => {
+      if (!isFunction(argument)) {
+        this.evaluate(argument);
+        return;
+      }
+      const isAll = value.promises.size > 1 && /\bPromise\s*\.\s*all\s*\(/u.test(this.code.getText(object));
+      const isAfterFailure = isAll && (name !== 'then' || at === 1);
+      added.push(...this.later(argument, value.isRace === true ? [] : [...value.promises], isAfterFailure));
+    });
+    for (const pending of added) this.state.pending.set(pending, 'running');
+    return { storages: new Set(), promises: new Set([...value.promises, ...added]), isRace: value.isRace === true };
+  }
+
+  /** Walks a callback that runs after `settled`; its state is not kept, but the native calls that it leaves running are. */
+  private later(fn: FunctionNode, settled: readonly Pending[], isPartial = false): readonly Pending[] {
+    const outside = this.state;
+    this.state = outside.clone();
+    for (const pending of settled) {
+      if (isPartial && this.state.pending.has(pending)) this.state.pending.set(pending, 'partial');
+      else this.state.pending.delete(pending);
+    }
+    const before = new Set(this.state.pending.keys());
+    this.inline(fn, []);
+    const added = [...this.state.pending.keys()].filter((each) => !before.has(each) && !outside.pending.has(each));
+    this.state = outside;
+    return added;
+  }
+
+  /** `chunks.map((chunk) => native.hash(chunk))` and its kin: the callback runs here, once per element. */
+  private iteration(
+    object: TSESTree.Node,
+    name: string,
+    args: readonly TSESTree.CallExpressionArgument[],
+  ): Value | undefined {
+    const [first] = args;
+    if (!isFunction(first) || !(iterators.has(name) || name === 'forEach')) return undefined;
+    const iterated = this.evaluate(object);
+    const element: Value = { storages: new Set(), promises: iterated.promises };
+    const results: Value[] = [];
+    this.loop(undefined, true, () => {
+      results.push(this.inline(first, [element]));
+    });
+    const result = unite(results);
+    return { storages: new Set(), promises: name === 'forEach' ? new Set() : result.promises };
+  }
+
+  /**
+   * Walks the body of a function where it is called. After the first await an async body runs later, so what it awaits is
+   * still pending for the caller, through the promise that the call gives.
+   */
+  private inline(fn: FunctionNode, args: readonly Value[]): Value {
+    const outerReturned = this.returned;
+    const outerLoops = this.loops.splice(0);
+    this.returned = [];
+    const before = new Set(this.state.pending.keys());
+    fn.params.forEach((parameter, at) => this.bindPattern(parameter, args[at] ?? nothing, undefined));
+    const started = fn.async ? new Set<Pending>() : undefined;
+    if (started !== undefined) this.asyncBody(fn.body, started);
+    else if (fn.body.type === 'BlockStatement') this.statement(fn.body);
+    else this.returned.push(this.evaluate(fn.body));
+    this.state.isDead = false;
+    const value = unite(this.returned);
+    this.returned = outerReturned;
+    this.loops.push(...outerLoops);
+    if (started === undefined) return value;
+    for (const pending of started) if (!before.has(pending)) this.state.pending.set(pending, 'running');
+    return { storages: new Set(), promises: new Set([...value.promises, ...started]) };
+  }
+
+  /** Hits inside follow the body's own order; the caller only learns which calls the body starts. */
+  private asyncBody(body: TSESTree.Node, started: Set<Pending>): void {
+    const outside = this.state.clone();
+    this.watchers.push(started);
+    if (body.type === 'BlockStatement') this.statement(body);
+    else this.returned.push(this.evaluate(body));
+    this.watchers.pop();
+    this.state = outside;
+  }
+
+  // -- places ----------------------------------------------------------------------------------------------------------
+
+  private assign(node: TSESTree.AssignmentExpression): Value {
+    const value = this.evaluate(node.right);
+    const left = bare(node.left);
+    if (left.type === 'MemberExpression') {
+      if (this.writeElement(left, node)) return value;
+      const key = this.pathKey(left);
+      if (key !== undefined) this.state.env.set(key, value);
+      else if (value.promises.size > 0) this.addTo(left.object, value);
+      // A promise in a field can be awaited by any method.
+      for (const pending of value.promises) pending.isShared = true;
+      return value;
+    }
+    if (node.operator === '=') this.bind(left, value, node.right);
+    return value;
+  }
+
+  /** `buf[i] = x`, `buf[i] += x`, `buf[i]++`; true when the target is a buffer. */
+  private writeElement(target: TSESTree.Node, node: TSESTree.Node): boolean {
+    const plain = bare(target);
+    if (
+      plain.type !== 'MemberExpression' ||
+      !plain.computed ||
+      (plain.property.type === 'Literal' && typeof plain.property.value === 'string')
+    )
+      return false;
+    if (!isCertainlyBuffer(this.code, plain.object, this.types)) return false;
+    this.touch('write', plain.object, node, true);
+    return true;
+  }
+
+  private bind(target: TSESTree.Node, value: Value, source: TSESTree.Node | undefined): void {
+    this.bindPattern(target, value, source);
+  }
+
+  private bindPattern(target: TSESTree.Node, value: Value, source: TSESTree.Node | undefined): void {
+    switch (target.type) {
+      case 'Identifier': {
+        const variable = variableOf(this.code, target);
+        if (variable !== undefined) this.setVariable(variable, target, value, source);
+        return;
+      }
+      case 'ArrayPattern':
+        target.elements.forEach((element, at) => {
+          if (element !== null)
+            this.bindPattern(
+              element,
+              value.elements?.[at] ?? { storages: new Set(), promises: value.promises },
+              undefined,
+            );
+        });
+        return;
+      case 'ObjectPattern':
+        for (const property of target.properties) {
+          if (property.type === 'Property')
+            this.bindPattern(property.value, { storages: new Set(), promises: value.promises }, undefined);
+          else this.bindPattern(property.argument, { storages: new Set(), promises: value.promises }, undefined);
+        }
+        return;
+      case 'AssignmentPattern':
+        this.bindPattern(target.left, value, undefined);
+        return;
+      case 'RestElement':
+        this.bindPattern(target.argument, value, undefined);
+        return;
+      case 'TSParameterProperty':
+        this.bindPattern(target.parameter, value, undefined);
+        return;
+      case 'MemberExpression': {
+        const key = this.pathKey(target);
+        if (key !== undefined) this.state.env.set(key, value);
+        return;
+      }
+      default:
+        return;
+    }
+  }
+
+  private setVariable(
+    variable: TSESLint.Scope.Variable,
+    node: TSESTree.Identifier,
+    value: Value,
+    source: TSESTree.Node | undefined,
+  ): void {
+    const at = variable.identifiers[0]?.range[0];
+    const prefix = at === undefined ? undefined : `${String(at)}:`;
+    for (const key of [...this.state.env.keys()]) {
+      if (typeof key === 'string' && prefix !== undefined && key.startsWith(prefix)) this.state.env.delete(key);
+    }
+    const isEmpty = value.storages.size === 0 && value.promises.size === 0;
+    // A new value is a new store, whatever made it.
+    this.state.env.set(
+      variable,
+      isEmpty ? { storages: new Set([this.newStorage(node.name, node, source ?? node)]), promises: new Set() } : value,
+    );
+  }
+
+  /** Puts promises into a container that a variable or field holds. */
+  private addTo(container: TSESTree.Node, added: Value): void {
+    const plain = bare(container);
+    const variable = plain.type === 'Identifier' ? variableOf(this.code, plain) : undefined;
+    const key: PlaceKey | undefined = variable ?? this.pathKey(plain);
+    if (key === undefined) {
+      for (const pending of added.promises) pending.isShared = true;
+      return;
+    }
+    if (typeof key === 'string') for (const pending of added.promises) pending.isShared = true;
+    const known = this.state.env.get(key) ?? nothing;
+    this.state.env.set(key, { storages: known.storages, promises: new Set([...known.promises, ...added.promises]) });
+  }
+
+  private fresh(node: TSESTree.Node): Value {
+    return { storages: new Set([this.newStorage(shortText(this.code, node, 40), node, node)]), promises: new Set() };
+  }
+
+  private newStorage(name: string, node: TSESTree.Node, witness: TSESTree.Node): Storage {
+    return { id: this.nextStorage++, name, node, witness };
+  }
+
+  // -- hits ------------------------------------------------------------------------------------------------------------
+
+  private touch(kind: 'write' | 'transfer', target: TSESTree.Node, node: TSESTree.Node, isTelling: boolean): void {
+    const value = this.evaluate(target);
+    if (value.storages.size === 0) return;
+    for (const [pending, phase] of this.state.pending) {
+      for (const storage of value.storages) {
+        if (!pending.storages.has(storage)) continue;
+        if (!isTelling && !this.isBuffer(target, storage)) continue;
+        this.hit({
+          kind,
+          node,
+          pending,
+          phase,
+          storage,
+          name: shortText(this.code, withoutStore(target), 40),
+          isNextRound: this.earlierRounds.has(pending),
+        });
+      }
+    }
+  }
+
+  private isBuffer(target: TSESTree.Node, storage: Storage): boolean {
+    return (
+      isCertainlyBuffer(this.code, target, this.types) ||
+      bufferOrigin(this.code, storage.witness).kind !== 'unknown' ||
+      isCertainlyBuffer(this.code, storage.node, this.types)
+    );
+  }
+
+  private exit(node: TSESTree.Node): void {
+    for (const [pending, phase] of this.state.pending) {
+      this.hit({ kind: 'exit', node, pending, phase, storage: undefined, name: '', isNextRound: false });
+    }
+  }
+
+  private hit(hit: InFlightHit): void {
+    const key = `${hit.kind}:${String(hit.node.range[0])}:${String(hit.pending.call.range[0])}`;
+    if (!this.hits.has(key)) this.hits.set(key, hit);
+  }
+}
+
+/** The expression that makes a constant another name, or a view, of a buffer: `a`, `a.subarray(1)`, `new DataView(a.buffer)`. */
+function aliasedBuffer(variable: TSESLint.Scope.Variable): TSESTree.Node | undefined {
+  const init = soleInit(variable);
+  if (init === undefined) return undefined;
+  const plain = bare(init);
+  if (plain.type === 'Identifier') return plain;
+  if (plain.type === 'MemberExpression') return memberName(plain) === 'buffer' ? plain : undefined;
+  if (plain.type === 'CallExpression') {
+    const callee = bare(plain.callee);
+    return callee.type === 'MemberExpression' && memberName(callee) === 'subarray' ? plain : undefined;
+  }
+  const [first] = plain.type === 'NewExpression' ? plain.arguments : [];
+  return first !== undefined && bare(first).type === 'MemberExpression' ? plain : undefined;
+}
+
+/** `buf.buffer` -> `buf`: messages name the view that the code owns. */
+function withoutStore(node: TSESTree.Node): TSESTree.Node {
+  const plain = bare(node);
+  return plain.type === 'MemberExpression' && memberName(plain) === 'buffer' ? plain.object : plain;
+}
+
+function alive(state: State): State {
+  const copy = state.clone();
+  copy.isDead = false;
+  return copy;
+}
+
+function lastOf(states: readonly State[], otherwise: State): State {
+  return (states.at(-1) ?? otherwise).clone();
+}

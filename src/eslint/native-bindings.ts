@@ -1,0 +1,210 @@
+import type { TSESLint, TSESTree } from '@typescript-eslint/utils';
+import { mayLoadAddon } from './load-filter.js';
+import type { NativeModule } from './native-modules.js';
+import { createSourceMemo, type VisitorContext } from './javascript-visitor.js';
+import {
+  bare,
+  childrenOf,
+  importedName,
+  keyName,
+  memberName,
+  requiredSpecifier,
+  variableOf,
+  type Code,
+} from './syntax.js';
+
+/** Where a value comes from: a native module, and the names and calls (`()`) that lead from its exports to the value. */
+export interface NativeOrigin {
+  readonly module: NativeModule;
+  readonly path: readonly string[];
+}
+
+/** A module that the file loads, with the node that does it. */
+export interface NativeLoad {
+  readonly module: NativeModule;
+  readonly node: TSESTree.Node;
+}
+
+export interface NativeBindings {
+  /** Every native module that the file imports or requires, in source order. */
+  readonly loads: readonly NativeLoad[];
+  /** The native origin of an expression: a module, one of its exports, or what one of its functions gave back. */
+  originOf(node: TSESTree.Node): NativeOrigin | undefined;
+}
+
+const memo = createSourceMemo<NativeBindings>();
+const longestChain = 24;
+
+/** The native values of a file, found once and shared by all rules. */
+export function nativeBindingsOf(context: Pick<VisitorContext, 'filename' | 'modules' | 'sourceCode'>): NativeBindings {
+  return memo(context.sourceCode, () => findBindings(context));
+}
+
+function findBindings({
+  filename,
+  modules,
+  sourceCode: code,
+}: Pick<VisitorContext, 'filename' | 'modules' | 'sourceCode'>): NativeBindings {
+  const loads = findLoads(code, (specifier) => modules.resolve(specifier, filename));
+  const known = new Map<TSESTree.Node, NativeOrigin | undefined>();
+  if (loads.length === 0) return { loads, originOf: () => undefined };
+
+  const ofVariable = (variable: TSESLint.Scope.Variable, depth: number): NativeOrigin | undefined => {
+    for (const def of variable.defs) {
+      if (def.type === 'ImportBinding') {
+        if (def.parent?.type !== 'ImportDeclaration' || def.parent.importKind === 'type') return undefined;
+        const module = modules.resolve(def.parent.source.value, filename);
+        if (module === undefined) return undefined;
+        return { module, path: def.node.type === 'ImportSpecifier' ? [importedName(def.node)] : [] };
+      }
+      if (def.node.type === 'VariableDeclarator' && def.node.init !== null) {
+        const path = patternPath(def.node.id, variable.name);
+        const origin = path === undefined ? undefined : originAt(def.node.init, depth);
+        if (origin !== undefined && path !== undefined)
+          return { module: origin.module, path: [...origin.path, ...path] };
+      }
+    }
+    // let binding = null; try { binding = require('./x.node') } …
+    for (const reference of variable.references) {
+      const written = reference.writeExpr;
+      if (!reference.isWrite() || reference.init === true || written === undefined || written === null) continue;
+      const parent = reference.identifier.parent;
+      if (parent?.type !== 'AssignmentExpression' || parent.left !== reference.identifier) continue;
+      const origin = originAt(written, depth);
+      if (origin !== undefined) return origin;
+    }
+    return undefined;
+  };
+
+  const compute = (node: TSESTree.Node, depth: number): NativeOrigin | undefined => {
+    const plain = bare(node);
+    const specifier = requiredSpecifier(plain);
+    if (specifier !== undefined) {
+      const module = modules.resolve(specifier, filename);
+      return module === undefined ? undefined : { module, path: [] };
+    }
+    switch (plain.type) {
+      case 'Identifier': {
+        const variable = variableOf(code, plain);
+        return variable === undefined ? undefined : ofVariable(variable, depth);
+      }
+      case 'MemberExpression': {
+        const name = memberName(plain);
+        const object = plain.object.type === 'ThisExpression' ? ofField(plain, depth) : originAt(plain.object, depth);
+        if (plain.object.type === 'ThisExpression') return object;
+        if (object === undefined || name === undefined) return undefined;
+        // Interop: the default export of a CommonJS module is the module.
+        return name === 'default' && object.path.length === 0
+          ? object
+          : { module: object.module, path: [...object.path, name] };
+      }
+      case 'CallExpression':
+      case 'NewExpression': {
+        const callee = originAt(plain.callee, depth);
+        return callee === undefined ? undefined : { module: callee.module, path: [...callee.path, '()'] };
+      }
+      case 'AwaitExpression':
+        return originAt(plain.argument, depth);
+      case 'LogicalExpression':
+        return originAt(plain.left, depth) ?? originAt(plain.right, depth);
+      case 'ConditionalExpression':
+        return originAt(plain.consequent, depth) ?? originAt(plain.alternate, depth);
+      case 'AssignmentExpression':
+        return plain.operator === '=' ? originAt(plain.right, depth) : undefined;
+      default:
+        return undefined;
+    }
+  };
+
+  const ofField = (node: TSESTree.MemberExpression, depth: number): NativeOrigin | undefined => {
+    const name = memberName(node);
+    let owner: TSESTree.Node | undefined = node.parent;
+    while (owner !== undefined && owner.type !== 'ClassBody') owner = owner.parent;
+    if (owner?.type !== 'ClassBody' || name === undefined) return undefined;
+    for (const written of fieldValues(code, owner).get(name) ?? []) {
+      const origin = originAt(written, depth);
+      if (origin !== undefined) return origin;
+    }
+    return undefined;
+  };
+
+  const originAt = (node: TSESTree.Node, depth: number): NativeOrigin | undefined => {
+    if (known.has(node)) return known.get(node);
+    if (depth > longestChain) return undefined;
+    // A value that is defined through itself has no origin of its own.
+    known.set(node, undefined);
+    const origin = compute(node, depth + 1);
+    known.set(node, origin);
+    return origin;
+  };
+
+  return { loads, originOf: (node) => originAt(node, 0) };
+}
+
+const fieldMemo = new WeakMap<TSESTree.ClassBody, ReadonlyMap<string, readonly TSESTree.Node[]>>();
+
+/** Values that a class gives its fields: `x = v` in the body and `this.x = v` anywhere in it. */
+function fieldValues(code: Code, body: TSESTree.ClassBody): ReadonlyMap<string, readonly TSESTree.Node[]> {
+  const known = fieldMemo.get(body);
+  if (known !== undefined) return known;
+  const values = new Map<string, TSESTree.Node[]>();
+  const add = (name: string | undefined, value: TSESTree.Node | null): void => {
+    if (name === undefined || value === null) return;
+    values.set(name, [...(values.get(name) ?? []), value]);
+  };
+  const visit = (node: TSESTree.Node): void => {
+    if (node.type === 'PropertyDefinition') add(keyName(node), node.value);
+    if (
+      node.type === 'AssignmentExpression' &&
+      node.left.type === 'MemberExpression' &&
+      node.left.object.type === 'ThisExpression'
+    ) {
+      add(memberName(node.left), node.right);
+    }
+    for (const child of childrenOf(code, node)) visit(child);
+  };
+  visit(body);
+  fieldMemo.set(body, values);
+  return values;
+}
+
+/** The member path from the declared value to a name inside a pattern; undefined when the name isn't a plain part of it. */
+function patternPath(pattern: TSESTree.BindingName, name: string): readonly string[] | undefined {
+  if (pattern.type === 'Identifier') return pattern.name === name ? [] : undefined;
+  if (pattern.type !== 'ObjectPattern') return undefined;
+  for (const property of pattern.properties) {
+    if (property.type !== 'Property') continue;
+    const key = keyName(property);
+    const value = property.value.type === 'AssignmentPattern' ? property.value.left : property.value;
+    if (key === undefined) continue;
+    if (value.type === 'Identifier' && value.name === name) return key === 'default' ? [] : [key];
+    if (value.type === 'ObjectPattern') {
+      const inner = patternPath(value, name);
+      if (inner !== undefined) return [key, ...inner];
+    }
+  }
+  return undefined;
+}
+
+/** One pass over the import declarations and the calls of `require` and `import()`. */
+function findLoads(code: Code, resolve: (specifier: string) => NativeModule | undefined): readonly NativeLoad[] {
+  const loads: NativeLoad[] = [];
+  const add = (specifier: string | undefined, node: TSESTree.Node): void => {
+    const module = specifier === undefined ? undefined : resolve(specifier);
+    if (module !== undefined) loads.push({ module, node });
+  };
+  // Most files import nothing native; they are told apart by their text, without a walk.
+  if (!mayLoadAddon(code.text, (specifier) => resolve(specifier) !== undefined)) return loads;
+  const mayCall = /\brequire\b|\bimport\s*\(|\bcreateRequire\b/u.test(code.text);
+  const visit = (node: TSESTree.Node): void => {
+    if (node.type === 'ImportDeclaration') {
+      if (node.importKind !== 'type') add(node.source.value, node);
+      return;
+    }
+    if (node.type === 'ImportExpression' || node.type === 'CallExpression') add(requiredSpecifier(node), node);
+    if (!mayCall) return;
+    for (const child of childrenOf(code, node)) visit(child);
+  };
+  for (const statement of code.ast.body) visit(statement);
+  return loads;
+}

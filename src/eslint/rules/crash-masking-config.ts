@@ -1,0 +1,142 @@
+import { basename } from 'node:path';
+import type { TSESTree } from '@typescript-eslint/utils';
+import rule from '../../rules/crash-masking-config.js';
+import { defineVisitor } from '../javascript-visitor.js';
+import { bare, keyName, shortText, stringValue } from '../syntax.js';
+import { judgeScript } from '../test-scripts.js';
+
+export type Runner = 'vitest' | 'jest' | 'mocha' | 'ava';
+
+type Effect = 'serial' | 'forcedExit';
+
+interface Setting {
+  readonly effect: Effect;
+  readonly isMasking: (value: unknown) => boolean;
+}
+
+const one = (value: unknown): boolean => value === 1 || value === '1';
+const yes = (value: unknown): boolean => value === true;
+const no = (value: unknown): boolean => value === false;
+
+/** Names as the runners spell them, old and new; a value that is computed (`CI ? 1 : undefined`) is not judged. */
+const settings: Readonly<Record<Runner, Readonly<Record<string, Setting>>>> = {
+  vitest: {
+    singleThread: { effect: 'serial', isMasking: yes },
+    singleFork: { effect: 'serial', isMasking: yes },
+    maxThreads: { effect: 'serial', isMasking: one },
+    maxForks: { effect: 'serial', isMasking: one },
+    maxWorkers: { effect: 'serial', isMasking: one },
+    fileParallelism: { effect: 'serial', isMasking: no },
+  },
+  jest: {
+    maxWorkers: { effect: 'serial', isMasking: one },
+    runInBand: { effect: 'serial', isMasking: yes },
+    forceExit: { effect: 'forcedExit', isMasking: yes },
+  },
+  mocha: {
+    jobs: { effect: 'serial', isMasking: one },
+    exit: { effect: 'forcedExit', isMasking: yes },
+  },
+  ava: {
+    concurrency: { effect: 'serial', isMasking: one },
+    serial: { effect: 'serial', isMasking: yes },
+  },
+};
+
+/** The test runner whose configuration a file is, by its name. */
+export function runnerOf(file: string): Runner | 'manifest' | undefined {
+  const name = basename(file);
+  if (name === 'package.json') return 'manifest';
+  if (
+    /^(?:vitest|vite)\.(?:[\w-]+\.)*(?:config|workspace|projects)(?:\.[\w-]+)*\.[cm]?[jt]s$|^(?:vitest|vite)\.config\b/u.test(
+      name,
+    )
+  )
+    return 'vitest';
+  if (/^jest\.(?:[\w-]+\.)*config(?:\.[\w-]+)*\.(?:[cm]?[jt]s|json)$/u.test(name)) return 'jest';
+  if (/^\.mocharc\.(?:c?js|mjs|json|jsonc)$/u.test(name)) return 'mocha';
+  return /^ava\.config\.[cm]?js$/u.test(name) ? 'ava' : undefined;
+}
+
+export default defineVisitor(rule, (context) => {
+  const { sourceCode: code, modules, filename } = context;
+  const runner = runnerOf(filename);
+  if (runner === undefined) return {};
+  const manifest = modules.manifestOf(filename);
+  const addon = manifest === undefined ? undefined : modules.addonOf(manifest);
+  if (addon === undefined) return {};
+  const isolate: TSESTree.Property[] = [];
+  const found: { readonly effect: Effect; readonly node: TSESTree.Property }[] = [];
+
+  return {
+    Property(node) {
+      const name = keyName(node);
+      if (name === undefined || node.parent.type !== 'ObjectExpression') return;
+      const owner = runner === 'manifest' ? manifestOwner(node) : runner;
+      if (owner === 'scripts') {
+        reportScript(node, name);
+        return;
+      }
+      if (owner === undefined) return;
+      const setting = settings[owner][name];
+      if (setting !== undefined && setting.isMasking(literalValue(node.value)))
+        found.push({ effect: setting.effect, node });
+      // Together with one worker it is what vitest 4 has instead of singleThread; alone it hides nothing.
+      if (owner === 'vitest' && name === 'isolate' && literalValue(node.value) === false) isolate.push(node);
+    },
+    'Program:exit'() {
+      for (const effect of ['serial', 'forcedExit'] as const) {
+        const [first, ...others] = found.filter((each) => each.effect === effect).map((each) => each.node);
+        if (first === undefined) continue;
+        const related = effect === 'serial' ? [...others, ...isolate] : others;
+        context.report({
+          messageId: effect,
+          data: { setting: shortText(code, first), addon: `'${addon.name}'` },
+          node: first,
+          steps: [first, ...related].map(
+            (node) => ({ role: 'enable', node, note: `'${shortText(code, node)}' is set here.` }) as const,
+          ),
+          key: effect,
+        });
+      }
+    },
+  };
+
+  function reportScript(node: TSESTree.Property, name: string): void {
+    const command = stringValue(node.value);
+    const verdict = command === undefined ? undefined : judgeScript(command);
+    if (verdict === undefined || addon === undefined) return;
+    const data = {
+      script: name,
+      addon: `'${addon.name}'`,
+      runner: verdict.runner,
+      count: verdict.count,
+      setting: verdict.flag,
+    };
+    context.report({
+      messageId: verdict.effect,
+      data,
+      node: node.value,
+      steps: [{ role: 'enable', node: node.value, note: `The script '${name}' runs '${verdict.runner}'.` }],
+      key: `script ${name}`,
+    });
+  }
+});
+
+/** Which part of a package.json a property belongs to: `scripts`, or the configuration of a runner. */
+function manifestOwner(node: TSESTree.Property): Runner | 'scripts' | undefined {
+  for (let at: TSESTree.Node | undefined = node.parent; at !== undefined; at = at.parent) {
+    if (at.type !== 'Property') continue;
+    const isTop = at.parent.parent.type === 'ExpressionStatement';
+    if (!isTop) continue;
+    const name = keyName(at);
+    if (name === 'scripts' || name === 'jest' || name === 'ava' || name === 'mocha' || name === 'vitest') return name;
+    return undefined;
+  }
+  return undefined;
+}
+
+function literalValue(node: TSESTree.Node): unknown {
+  const plain = bare(node);
+  return plain.type === 'Literal' ? plain.value : undefined;
+}

@@ -1,0 +1,144 @@
+import type { TSESTree } from '@typescript-eslint/utils';
+import rule from '../../rules/whole-backing-store.js';
+import { bufferOrigin, viewTypes, type BufferOrigin } from '../buffer-origins.js';
+import { transferList } from '../in-flight/effects.js';
+import { defineVisitor, type JavaScriptSuggestion } from '../javascript-visitor.js';
+import {
+  bare,
+  descendantsOf,
+  enclosingFunction,
+  memberName,
+  outermost,
+  shortText,
+  variableOf,
+  type Code,
+} from '../syntax.js';
+
+export default defineVisitor(rule, (context) => {
+  const { sourceCode: code } = context;
+  return {
+    MemberExpression(node) {
+      if (memberName(node) !== 'buffer' || node.computed) return;
+      const use = outermost(node);
+      if (!isHandedOn(use) || isTransferred(use) || usesBounds(code, node)) return;
+      const origin = bufferOrigin(code, node.object);
+      if (origin.kind === 'array-buffer' || origin.extent === 'whole' || origin.extent === 'unknown') return;
+      const isParameter = origin.extent === 'parameter';
+      context.report({
+        messageId: isParameter ? 'parameter' : 'handedOn',
+        data: { buffer: shortText(code, node.object, 40), origin: shortText(code, origin.node, 40) },
+        node,
+        steps: [
+          { role: isParameter ? 'declare' : 'acquire', node: origin.node, note: originNote(origin) },
+          { role: 'escape', node: use, note: 'The whole store is handed on here.' },
+        ],
+        severity: isParameter ? 'note' : 'warning',
+        confidence: isParameter ? 'low' : origin.isStreamChunk === true ? 'medium' : 'high',
+        suggest: suggestionsFor(code, node, use),
+      });
+    },
+  };
+});
+
+function originNote(origin: BufferOrigin): string {
+  if (origin.isStreamChunk === true) return 'A chunk of a stream can be a part of a larger store.';
+  if (origin.extent === 'pooled') return 'Small Buffers of this kind lie in a pool that they share with others.';
+  return origin.extent === 'parameter'
+    ? 'The caller decides how much of the store this view covers.'
+    : 'The view covers a part of its store.';
+}
+
+/** An argument, a returned value, or a value put into an object or array: someone else gets the store. */
+function isHandedOn(use: TSESTree.Node): boolean {
+  const { parent } = use;
+  switch (parent?.type) {
+    case 'NewExpression':
+      return parent.arguments.some((each) => each === use) && parent.arguments.length === 1;
+    case 'CallExpression':
+      return parent.arguments.some((each) => each === use) && !isBoundedCall(parent);
+    case 'ReturnStatement':
+      return true;
+    case 'ArrowFunctionExpression':
+      return parent.body === use;
+    case 'MemberExpression': {
+      // buf.buffer.slice() and buf.buffer.slice(0) copy everything.
+      if (parent.object !== use || memberName(parent) !== 'slice' || parent.parent.type !== 'CallExpression')
+        return false;
+      const [start, end] = parent.parent.arguments;
+      return end === undefined && (start === undefined || (start.type === 'Literal' && start.value === 0));
+    }
+    case 'Property':
+      return parent.value === use && parent.parent.type === 'ObjectExpression';
+    default:
+      return false;
+  }
+}
+
+/** `Buffer.from(x.buffer, offset, length)`, and comparisons that only look at the identity of the store. */
+function isBoundedCall(call: TSESTree.CallExpression): boolean {
+  const callee = bare(call.callee);
+  if (callee.type !== 'MemberExpression') return false;
+  const name = memberName(callee);
+  if (name === 'from') return call.arguments.length > 1;
+  const owner = bare(callee.object);
+  const isAssertion =
+    (owner.type === 'Identifier' && /^(?:assert|t|expect)$/u.test(owner.name)) ||
+    /^to(?:Be|Equal|StrictEqual)$/u.test(name ?? '');
+  return isAssertion || name === 'isView' || name === 'has' || name === 'add' || name === 'includes' || name === 'is';
+}
+
+/** Transfer lists belong to pooled-buffer-transfer. */
+function isTransferred(use: TSESTree.Node): boolean {
+  for (let at: TSESTree.Node | undefined = use.parent; at !== undefined; at = at.parent) {
+    if (at.type === 'CallExpression')
+      return transferList(at.arguments[1]).some((each) => outermost(bare(each)) === use || bare(each) === bare(use));
+    if (at.type !== 'ArrayExpression' && at.type !== 'Property' && at.type !== 'ObjectExpression') return false;
+  }
+  return false;
+}
+
+/** The code around also takes the view's offset: it knows that the store is larger. */
+function usesBounds(code: Code, node: TSESTree.MemberExpression): boolean {
+  const view = code.getText(node.object);
+  const variable = node.object.type === 'Identifier' ? variableOf(code, node.object) : undefined;
+  if (variable !== undefined) {
+    return variable.references.some(({ identifier }) => {
+      const parent = identifier.parent;
+      return parent?.type === 'MemberExpression' && parent.object === identifier && memberName(parent) === 'byteOffset';
+    });
+  }
+  for (const each of descendantsOf(code, enclosingFunction(node))) {
+    if (each.type === 'MemberExpression' && memberName(each) === 'byteOffset' && code.getText(each.object) === view)
+      return true;
+  }
+  return false;
+}
+
+function suggestionsFor(
+  code: Code,
+  node: TSESTree.MemberExpression,
+  use: TSESTree.Node,
+): readonly JavaScriptSuggestion[] {
+  // Evaluating the view three times is the same only for a plain name.
+  if (bare(node.object).type !== 'Identifier') return [];
+  const view = code.getText(node.object);
+  const { parent } = use;
+  if (parent?.type === 'NewExpression' && parent.callee.type === 'Identifier' && viewTypes.has(parent.callee.name)) {
+    const isByteSized = /^(?:Uint8|Int8|Uint8Clamped)Array$|^DataView$/u.test(parent.callee.name);
+    if (!isByteSized) return [];
+    return [
+      {
+        messageId: 'addBounds',
+        fix: (fixer) => fixer.replaceText(use, `${view}.buffer, ${view}.byteOffset, ${view}.byteLength`),
+      },
+    ];
+  }
+  if (parent?.type === 'MemberExpression') return [];
+  return [
+    {
+      messageId: 'copyRange',
+      fix: (fixer) =>
+        fixer.replaceText(use, `${view}.buffer.slice(${view}.byteOffset, ${view}.byteOffset + ${view}.byteLength)`),
+    },
+  ];
+}
