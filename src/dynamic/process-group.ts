@@ -159,17 +159,18 @@ function markedProcesses(mark: readonly [string, string]): number[] {
   });
 }
 
-function killMarked(mark: readonly [string, string] | undefined): number {
-  if (mark === undefined) return 0;
-  let killed = 0;
+/** Kills them all; gives the process ids that had to go. */
+function killMarked(mark: readonly [string, string] | undefined): ReadonlySet<number> {
+  const killed = new Set<number>();
+  if (mark === undefined) return killed;
   // Once more after a kill: a fork may have happened between the listing and the signal.
   for (let round = 0; round < 10; round++) {
     const pids = markedProcesses(mark).filter((pid) => readProcStat(tryRead(`/proc/${pid}/stat`) ?? '')?.state !== 'Z');
     if (pids.length === 0) break;
     for (const pid of pids) {
+      killed.add(pid);
       try {
         process.kill(pid, 'SIGKILL');
-        killed++;
       } catch {
         // Gone already.
       }
@@ -351,9 +352,10 @@ export function runBounded(command: BoundedCommand): Promise<ProcessRecord> {
     });
     child.on('exit', (exitCode, signal) => {
       const pid = child.pid;
-      let leftovers = pid === undefined || process.platform === 'win32' ? 0 : groupMembers(pid).length;
+      const left = new Set(pid === undefined ? [] : groupMembers(pid).map((member) => member.pid));
       if (pid !== undefined && process.platform !== 'win32') killGroup(pid);
-      leftovers += killMarked(command.mark);
+      for (const other of killMarked(command.mark)) left.add(other);
+      if (pid !== undefined) left.delete(pid);
       // Everybody who held the pipes is dead now; a descendant that could not be found must not hold up the run.
       const grace = setTimeout(() => {
         child.stdout?.destroy();
@@ -362,7 +364,7 @@ export function runBounded(command: BoundedCommand): Promise<ProcessRecord> {
       }, 1000);
       child.on('close', () => {
         clearTimeout(grace);
-        finish(exitCode, signal, leftovers);
+        finish(exitCode, signal, left.size);
       });
     });
   });
