@@ -26,12 +26,26 @@ function findFiles(folder) {
     .sort();
 }
 
-/** Hash of everything that decides what dist/ holds. */
-function stampOf(compilerVersion) {
-  const hash = createHash('sha256').update(`${compilerVersion}\0${process.versions.node}`);
-  const inputs = [...findFiles(join(root, 'src')), ...findFiles(join(root, 'scripts')), join(root, 'tsconfig.json'), join(root, 'package.json')];
+/** Hash of everything that decides what dist/ holds; the lockfile stands for the compilers. */
+function makeStamp() {
+  const hash = createHash('sha256');
+  const inputs = [
+    ...findFiles(join(root, 'src')),
+    ...findFiles(join(root, 'scripts')),
+    ...['tsconfig.json', 'package.json', 'package-lock.json'].map((name) => join(root, name)),
+  ];
   for (const file of inputs) hash.update(`\0${relative(root, file)}\0`).update(readFileSync(file));
   return hash.digest('hex');
+}
+
+/** Whether dist/ was built from the sources as they are now. */
+export function isFresh() {
+  return existsSync(stampFile) && readFileSync(stampFile, 'utf8') === makeStamp();
+}
+
+/** Says that dist/ was built from the sources as they are now. */
+export function markFresh(stamp = makeStamp()) {
+  writeFileSync(stampFile, stamp);
 }
 
 /** Deletes compiled files whose source is gone, which tsc leaves behind. */
@@ -45,6 +59,7 @@ function removeOrphans() {
 
 /** Builds; with `ifStale`, does nothing when dist/ is up to date. Throws one sentence when it fails. */
 export async function build({ ifStale = false } = {}) {
+  if (ifStale && isFresh()) return;
   const require = createRequire(join(root, 'package.json'));
   let compiler;
   try {
@@ -52,15 +67,11 @@ export async function build({ ifStale = false } = {}) {
   } catch {
     throw new Error("The package 'typescript' is not installed; run 'npm ci --ignore-scripts'.");
   }
-  const { version } = JSON.parse(readFileSync(join(compiler, 'package.json'), 'utf8'));
-  const isFresh = () => existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stampOf(version);
-  if (ifStale && isFresh()) return;
-
   await withLock('build', async () => {
     if (ifStale && isFresh()) return;
     mkdirSync(dist, { recursive: true });
     rmSync(stampFile, { force: true });
-    const stamp = stampOf(version);
+    const stamp = makeStamp();
     const result = spawnSync(process.execPath, [join(compiler, 'bin', 'tsc'), '-p', join(root, 'tsconfig.json'), '--pretty', 'false'], {
       cwd: root,
       encoding: 'utf8',
@@ -77,7 +88,7 @@ export async function build({ ifStale = false } = {}) {
     await makeGrammars(join(dist, 'grammars'));
     if (existsSync(join(dist, 'cli.js'))) chmodSync(join(dist, 'cli.js'), 0o755);
     if (result.status !== 0) throw new Error('The build failed: tsc reported the errors above.');
-    writeFileSync(stampFile, stamp);
+    markFresh(stamp);
   });
 }
 

@@ -11,6 +11,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isFresh, markFresh } from './build.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -50,7 +51,7 @@ function has(name) {
   return (require.resolve.paths(name) ?? []).some((folder) => existsSync(join(folder, name, 'package.json')));
 }
 
-if (!existsSync(join(root, 'src'))) process.exit(0);
+if (isFresh()) process.exit(0);
 
 if (neededToBuild.every(has)) {
   run(process.execPath, [join(root, 'scripts', 'build.mjs'), '--if-stale'], root, process.env);
@@ -73,6 +74,7 @@ if (neededToBuild.every(has)) {
     run('npm', ['install', '--ignore-scripts', '--include=dev', '--no-audit', '--no-fund', '--no-progress'], folder, environment);
     run(process.execPath, [join(folder, 'scripts', 'build.mjs')], folder, environment);
     cpSync(join(folder, 'dist'), join(root, 'dist'), { recursive: true });
+    markFresh();
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
