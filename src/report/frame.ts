@@ -77,7 +77,10 @@ function drawLine(number: number, source: string, labels: readonly Label[], opti
       const from = Math.min(inWindow(line.columnOf(column)), width - 1);
       return { from, to: Math.max(inWindow(line.columnOf(endColumn)), from + 1), text: visible(text), isPrimary };
     })
-    .sort((a, b) => a.from - b.from || a.to - b.to);
+    // Texts are written from the right to the left and from the last to the first: where two begin together, the earlier step
+    // must come last here to be read first.
+    .reverse()
+    .sort((a, b) => a.from - b.from);
   return [
     sourceRow(number, clipToFit(line.text, offset, options), options),
     ...drawMarks(marks, options.style).map((row) => (gutter('', options) + row).trimEnd()),

@@ -77,6 +77,21 @@ warning[pointer-into-growable]: Pointer into 'jobs' is returned, and 'jobs' grow
 `);
   });
 
+  it('keep the order of steps that begin at the same place', () => {
+    const text = 'return buf.as_ptr();\n';
+    const finding = findingOf(
+      [stepAt('a.rs', text, 'buf.as_ptr()', 'borrow', 'first'), stepAt('a.rs', text, 'buf', 'escape', 'second')],
+      1,
+    );
+    expect(frameOf([finding], { 'a.rs': text })).toContain(`
+1 | return buf.as_ptr();
+  |        ^^^^^^^^^^^^
+  |        |
+  |        1. borrow: first
+  |        2. escape: second
+`);
+  });
+
   it('underline the location itself when no step starts there', () => {
     const text = 'a();\nb(c);\n';
     const finding = findingOf([stepAt('a.rs', text, 'c', 'use', 'Used.')], 0, {

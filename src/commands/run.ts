@@ -1,0 +1,67 @@
+import { Command, CommanderError } from 'commander';
+import { UsageError } from '../model/usage-error.js';
+import { commands, defaultCommand } from './index.js';
+import type { Io } from './io.js';
+import { readToolInfo } from './tool-info.js';
+
+/**
+ * Runs one command line and returns the exit code: what the command decides, 2 for a usage error or a failure of the tool
+ * itself, which are told in a sentence on the standard error.
+ */
+export async function run(args: readonly string[], io: Io): Promise<number> {
+  let code = 0;
+  const { name, version } = readToolInfo();
+  const program = new Command(name)
+    .description(
+      'Finds lifetime bugs at the border of a garbage collector: Rust Node-API addons, D sources, and the JavaScript that loads them.',
+    )
+    .version(version, '-V, --version', 'print the version')
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      getOutHelpWidth: () => io.stdout.columns ?? 100,
+      getErrHelpWidth: () => io.stderr.columns ?? 100,
+      outputError: (text, write) => write(`${name}: ${sentence(text)}\n`),
+    });
+  try {
+    // Only the module that is called is loaded; the overview needs all of them.
+    const [first] = args;
+    const called = first !== undefined && Object.hasOwn(commands, first) ? [first] : [];
+    const isOverview = first === 'help' || first === '--help' || first === '-h';
+    const wanted = isOverview ? Object.keys(commands) : called.length > 0 ? called : [defaultCommand];
+    for (const word of wanted) {
+      const module = await commands[word]?.();
+      module?.register(program, io, (value) => {
+        code = value;
+      });
+    }
+    for (const command of program.commands) command.exitOverride().copyInheritedSettings(program);
+    await program.parseAsync([...args], { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof UsageError) {
+      for (const line of error.message.split('\n')) io.stderr.write(`${name}: ${line}\n`);
+      return 2;
+    }
+    const text = error instanceof Error ? error.message : String(error);
+    io.stderr.write(
+      `${name}: It failed with an error of its own (${(text.split('\n')[0] ?? '').replace(/\.$/u, '')}); please report it.\n`,
+    );
+    if (error instanceof Error && (io.env['LIFETIME_LINT_DEBUG'] ?? '') !== '')
+      io.stderr.write(`${error.stack ?? ''}\n`);
+    return 2;
+  }
+}
+
+/** Commander's `error: unknown option '--x'` as a sentence. */
+function sentence(text: string): string {
+  const plain = text
+    .replace(/^error: /u, '')
+    .trim()
+    .split('\n')
+    .join(' ');
+  return `${plain.slice(0, 1).toUpperCase()}${plain.slice(1)}${/[.?!)]$/u.test(plain) ? '' : '.'}`;
+}

@@ -1,0 +1,135 @@
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import { reasonOf } from '../discover/list-files.js';
+import { DocumentError } from '../project/document.js';
+import { readJson } from '../project/json.js';
+import { UsageError } from '../model/usage-error.js';
+import { defaultConfig, type Config } from './config.js';
+import { configFileNames, parseConfig } from './parse-config.js';
+import { plainValue } from './plain-document.js';
+
+export interface ConfigRequest {
+  /** Absolute folder at which the search ends. */
+  readonly base: string;
+  /** The scanned paths, relative to `cwd`; the search begins at the folder they have in common. Empty means `cwd`. */
+  readonly paths: readonly string[];
+  readonly cwd: string;
+  /** A file named by the user, which replaces the search; its patterns are relative to the base. */
+  readonly file?: string | undefined;
+  readonly ruleIds: readonly string[];
+}
+
+/**
+ * Finds and reads the configuration: the nearest file at or above the scanned paths, up to the base. Configuration is data,
+ * nothing of it is run. Throws a `UsageError` for anything wrong in it.
+ */
+export function readConfig(request: ConfigRequest): Config {
+  const { base, file, ruleIds } = request;
+  if (file !== undefined) {
+    const config = parseConfig({ path: shorten(base, file), text: readFileText(file) }, ruleIds);
+    if (config === undefined) throw new UsageError(`'${file}' has no key 'lifetime-lint'.`);
+    return config;
+  }
+  for (let folder = commonFolder(base, realPaths(request)); ; folder = dirname(folder)) {
+    for (const name of configFileNames) {
+      const path = join(folder, name);
+      if (!existsSync(path)) continue;
+      const config =
+        name === 'package.json'
+          ? readPackageConfig(path, base, ruleIds)
+          : parseConfig({ path: shorten(base, path), text: readFileText(path) }, ruleIds);
+      if (config !== undefined) return { ...config, root: shorten(base, folder) };
+    }
+    if (folder === base || dirname(folder) === folder) return defaultConfig;
+  }
+}
+
+/** The fingerprints that a baseline file accepts, each with the file's name; empty without a baseline. */
+export function readBaseline(config: Config, base: string): ReadonlyMap<string, string> {
+  if (config.baseline === undefined) return new Map();
+  const path = resolve(base, config.root, config.baseline);
+  const shown = shorten(base, path);
+  let value: unknown;
+  try {
+    value = plainValue(readJson(readFileText(path)));
+  } catch (error) {
+    if (!(error instanceof DocumentError)) throw error;
+    throw new UsageError(`${shown}:${error.line}:${error.column}: this is not valid JSON: ${error.message}.`);
+  }
+  const fingerprints = findFingerprints(value);
+  if (fingerprints === undefined) {
+    throw new UsageError(
+      `${shown}: a baseline is an object with "schema": 1 and an array "findings" of objects with a "fingerprint".`,
+    );
+  }
+  return new Map(fingerprints.map((fingerprint) => [fingerprint, shown]));
+}
+
+function findFingerprints(value: unknown): readonly string[] | undefined {
+  if (typeof value !== 'object' || value === null || !('schema' in value) || value.schema !== 1) return undefined;
+  if (!('findings' in value) || !Array.isArray(value.findings)) return undefined;
+  const items: readonly unknown[] = value.findings;
+  const fingerprints = items.map((item) =>
+    typeof item === 'object' && item !== null && 'fingerprint' in item && typeof item.fingerprint === 'string'
+      ? item.fingerprint
+      : undefined,
+  );
+  return fingerprints.every((fingerprint) => fingerprint !== undefined) ? fingerprints : undefined;
+}
+
+/** A broken package.json without our key is the project model's to report, not an error of the configuration. */
+function readPackageConfig(path: string, base: string, ruleIds: readonly string[]): Config | undefined {
+  const text = readFileText(path);
+  return text.includes('"lifetime-lint"') ? parseOwnKey(path, base, text, ruleIds) : undefined;
+}
+
+function parseOwnKey(path: string, base: string, text: string, ruleIds: readonly string[]): Config | undefined {
+  const shown = shorten(base, path);
+  try {
+    const value = plainValue(readJson(text));
+    // The name may also stand among the dependencies.
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, 'lifetime-lint')) return undefined;
+  } catch (error) {
+    if (!(error instanceof DocumentError)) throw error;
+    return undefined;
+  }
+  return parseConfig({ path: shown, text }, ruleIds);
+}
+
+function readFileText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new UsageError(`'${path}' could not be read: ${reasonOf(error)}.`);
+  }
+}
+
+function realPaths({ paths, cwd }: ConfigRequest): readonly string[] {
+  return (paths.length === 0 ? ['.'] : paths).map((path) => {
+    const absolute = resolve(cwd, path);
+    // Deleted files and broken links are gaps of the scan; their own name is as good for finding a folder.
+    return existsSync(absolute) ? realpathSync.native(absolute) : absolute;
+  });
+}
+
+function commonFolder(base: string, paths: readonly string[]): string {
+  const folders = paths.map((path) =>
+    statSync(path, { throwIfNoEntry: false })?.isDirectory() === true ? path : dirname(path),
+  );
+  const inside = folders.filter(
+    (folder) => folder === base || folder.startsWith(base.endsWith(sep) ? base : base + sep),
+  );
+  const [first, ...others] = inside;
+  if (first === undefined) return base;
+  return others.reduce((common, folder) => {
+    let at = common;
+    while (folder !== at && !folder.startsWith(at + sep) && at !== base) at = dirname(at);
+    return at;
+  }, first);
+}
+
+/** A path as messages show it: relative to the base with `/` where it lies inside. */
+function shorten(base: string, path: string): string {
+  const short = relative(base, path).split(sep).join('/');
+  return short.startsWith('..') ? path : short;
+}
