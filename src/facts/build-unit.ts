@@ -1,5 +1,6 @@
 import { analyse } from '../flow/analyse.js';
 import { ApiIndex } from '../flow/api-index.js';
+import type { Place } from '../flow/place.js';
 import type { FunctionFlow } from '../flow/result.js';
 import type { TypeOracle } from '../flow/types.js';
 import type { Gap } from '../model/finding.js';
@@ -28,9 +29,9 @@ export interface UnitInput {
 }
 
 /** What may change the size of a container, for choosing the bodies that are read when an owner's growth is looked up. */
-export const growthTokens: Readonly<Record<Language, readonly string[]>> = {
-  rust: ['push', 'extend', 'reserve', 'insert', 'resize', 'shrink', 'replace', 'take(', 'swap', 'clear()', 'truncate', 'append', 'drain', 'remove', 'retain', 'pop', 'set_len', 'mem::', 'dealloc', 'free('],
-  d: ['~=', '.length', 'reserve', 'insert', 'realloc', 'assumeSafeAppend', '.put(', 'remove', 'clear', ' ~ '],
+const MAY_GROW: Readonly<Record<Language, RegExp>> = {
+  rust: /\.\s*(?:push|extend|reserve|insert|resize|shrink|append|split_off|drain|truncate|set_len|retain|remove|swap_remove|dedup|take|replace|clear|clone_from)|mem::|&mut\s/u,
+  d: /~=|\.\s*(?:length|reserve|insert|put|assumeSafeAppend|remove|clear)|realloc|assumeSafeAppend|reserve\s*\(| ~ /u,
 };
 
 /** How many helpers deep the flow core follows calls. */
@@ -106,6 +107,15 @@ class Unit implements UnitFacts {
     return oracle;
   }
 
+  functionsWith(file: FileIr, tokens: readonly string[]): readonly FunctionIr[] {
+    const text = this.textOf(file.path) ?? '';
+    return file.functions.filter((fn) => {
+      if (!fn.body || (fn.parent !== undefined && fn.kind !== 'function')) return false;
+      const own = text.slice(fn.span.start, fn.span.end);
+      return tokens.some((t) => own.includes(t));
+    });
+  }
+
   flowOf(file: FileIr, fn: FunctionIr): FunctionFlow {
     return this.flow(file, fn, SUMMARY_DEPTH);
   }
@@ -118,19 +128,19 @@ class Unit implements UnitFacts {
     const name = key.startsWith('global:') ? key.slice('global:'.length) : (key.split('.').findLast((s) => s !== '[]' && s !== '*') ?? key);
     const bare = name.replace(/[^\w].*$/u, '');
     const word = new RegExp(`\\b${bare}\\b`, 'u');
+    const near = growthNear(bare, language);
     const sites: GrowthSite[] = [];
     for (const path of this.input.listing[language] ?? []) {
       if (scope !== '' && !path.startsWith(scope)) continue;
       const text = this.textOf(path);
-      if (text === undefined || !text.includes(bare) || !word.test(text)) continue;
-      if (!growthTokens[language].some((t) => text.includes(t))) continue;
-      const file = this.parseDeep(path, language, text, bare);
+      if (text === undefined || !text.includes(bare) || !near.test(text)) continue;
+      const file = this.parseDeep(path, language, text);
       if (!file) continue;
       for (const fn of file.functions) {
         if (!fn.body || fn.parent !== undefined && fn.kind !== 'function') continue;
         if (!word.test(text.slice(fn.span.start, fn.span.end))) continue;
         for (const growth of this.flow(file, fn, 1).growths) {
-          if (growth.key !== key || growth.through !== undefined) continue;
+          if (growth.key !== key || growth.through !== undefined || isFresh(growth.place)) continue;
           sites.push({ file, fn, growth, inConstructor: fn.kind === 'constructor' || fn.kind === 'static-constructor' || fn.kind === 'destructor' || (language === 'rust' && fn.self === undefined && /^(new|from|with_|default|build)/.test(fn.name)) || (fn.trait === 'Drop') });
         }
       }
@@ -158,16 +168,14 @@ class Unit implements UnitFacts {
     return file;
   }
 
-  /** As `parse`, with every body that mentions `name`. */
-  private parseDeep(path: string, language: Language, text: string, name: string): FileIr | undefined {
+  /** As `parse`, with every body that may change the size of something. */
+  private parseDeep(path: string, language: Language, text: string): FileIr | undefined {
+    const mayGrow = MAY_GROW[language];
     const plain = this.parsed.get(path);
-    if (plain && !plain.functions.some((f) => f.skipped === true && text.slice(f.span.start, f.span.end).includes(name))) return plain;
-    const memo = `${path}\0${name}`;
-    if (this.deep.has(memo)) return this.deep.get(memo);
-    const pack = this.input.packs[language];
-    const wanted = this.input.wantedIn(language, text);
-    const file = pack?.lower({ path, text }, wanted ? new RegExp(`\\b${name}\\b|${wanted.source}`, 'u') : undefined);
-    this.deep.set(memo, file);
+    if (plain && !plain.functions.some((f) => f.skipped === true && mayGrow.test(text.slice(f.span.start, f.span.end)))) return plain;
+    if (this.deep.has(path)) return this.deep.get(path);
+    const file = this.input.packs[language]?.lower({ path, text }, mayGrow);
+    this.deep.set(path, file);
     if (file && !this.parsed.has(path)) this.input.onParsed?.(path);
     return file;
   }
@@ -259,13 +267,25 @@ class Unit implements UnitFacts {
   }
 
   private deepAt(path: string): FileIr | undefined {
-    return this.deepFiles(path)[0];
+    return this.deep.get(path);
   }
 
   private deepFiles(path: string): readonly FileIr[] {
-    const prefix = `${path}\0`;
-    const found: FileIr[] = [];
-    for (const [key, file] of this.deep) if (file && key.startsWith(prefix)) found.push(file);
-    return found;
+    const file = this.deep.get(path);
+    return file ? [file] : [];
   }
+}
+
+/** A variable that holds an object made in the same function: nobody else can point into it yet. */
+function isFresh({ root }: Place): boolean {
+  return root.kind === 'local' && root.byValue && root.origin === undefined && root.type?.kind !== 'pointer' && root.type?.kind !== 'reference';
+}
+
+/** Text that a growth of the variable or field `name` looks like, aliases by address included. */
+function growthNear(name: string, language: Language): RegExp {
+  const source =
+    language === 'd'
+      ? `\\b${name}\\b\\s*(?:\\[[^\\]]*\\]\\s*)?(?:~=|\\.\\s*(?:length|reserve|insert\\w*|put|assumeSafeAppend|remove\\w*|clear)|=[^=])|(?:realloc|assumeSafeAppend|reserve|&)\\s*\\(?\\s*[\\w.]*\\b${name}\\b`
+      : `\\b${name}\\b\\s*(?:\\.\\s*\\w+\\(\\)\\??\\s*)*(?:\\.\\s*(?:push|extend|reserve|insert|resize|shrink|append|split_off|drain|truncate|set_len|retain|remove|swap_remove|dedup|take|replace|clear|clone_from)|=[^=>])|&mut\\s[\\w.]*\\b${name}\\b`;
+  return new RegExp(source, 'u');
 }

@@ -1,7 +1,8 @@
 import { typeOfPlace } from '../flow/analyse.js';
+import { peel } from '../flow/types.js';
 import { describePlace, originOf, placeKey, type Place } from '../flow/place.js';
-import type { Access, Pointer } from '../flow/result.js';
-import type { FileIr, FunctionIr } from '../model/ir.js';
+import type { Access, Pointer, Value } from '../flow/result.js';
+import type { FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { BYTE_METHODS, COPY_METHODS, foreignBufferNames, isExported, jsMemoryOf, usesNapi, type JsMemory } from './js-memory.js';
 import type { UnitFacts } from './unit.js';
@@ -55,7 +56,7 @@ function buffersOf(unit: UnitFacts, file: FileIr, fn: FunctionIr): JsBuffer[] {
     const place = originOf(access.place);
     const held = bufferWithin(place, (p) => jsMemoryOf(typeOfPlace(p, oracle, file.path), exported && p.root.kind === 'param'));
     if (!held || foreign.has(held.memory.name)) continue;
-    const what = byteUse(access, held.memory);
+    const what = isWrapper(typeOfPlace(place, oracle, file.path)) ? undefined : byteUse(access, held.memory);
     if (!what) continue;
     const key = placeKey(held.place);
     let buffer = buffers.get(key);
@@ -70,6 +71,32 @@ function buffersOf(unit: UnitFacts, file: FileIr, fn: FunctionIr): JsBuffer[] {
       ...(thread ? { thread, ...(frame ? { threadSpan: frame.span } : {}) } : {}),
       ...(awaited ? { awaited } : {}), ...(helper ? { helper } : {}),
     });
+  }
+  // What helpers of the unit do with `self`, a field or an argument that holds a buffer.
+  for (const call of flow.calls) {
+    if (!call.resolved) continue;
+    const callee = oracle.functionById(call.resolved.path, call.resolved.functionId);
+    const calleeFile = call.resolved.path === file.path ? file : unit.filesOf('rust').find((f) => f.path === call.resolved?.path);
+    if (!callee?.body || !calleeFile || callee === fn) continue;
+    const frame = call.context.frames.find((f) => f.run === 'spawned' || f.run === 'async');
+    const thread = frame ? (frame.run === 'async' ? 'an async block' : (frame.on ?? 'another thread')) : wholeBody;
+    if (!thread) continue;
+    for (const access of unit.flowOf(calleeFile, callee).accesses) {
+      const inner = originOf(access.place);
+      const base = inner.root.kind === 'self' ? call.receiver : inner.root.kind === 'param' && inner.root.index !== undefined ? call.args[inner.root.index] : undefined;
+      for (const place of placesOf(base)) {
+        const full = originOf({ root: place.root, path: [...place.path, ...inner.path] });
+        const held = bufferWithin(full, (p) => jsMemoryOf(typeOfPlace(p, oracle, file.path), exported && p.root.kind === 'param'));
+        if (!held || foreign.has(held.memory.name)) continue;
+        const what = isWrapper(typeOfPlace(full, oracle, file.path)) ? undefined : byteUse(access, held.memory);
+        if (!what) continue;
+        const key = placeKey(held.place);
+        let buffer = buffers.get(key);
+        if (!buffer) buffers.set(key, (buffer = { name: describePlace(held.place), memory: held.memory, place: held.place, reads: [] }));
+        if (buffer.reads.some((r) => r.span.start === call.span.start)) continue;
+        buffer.reads.push({ span: call.span, what: `${callee.name}()`, copies: COPY_METHODS.has(what), thread, ...(frame ? { threadSpan: frame.span } : {}), helper: { file: calleeFile, span: access.span, name: callee.name } });
+      }
+    }
   }
   // Views made before an await and used after it, whatever wrapper they came from.
   for (const stale of flow.staleUses) {
@@ -87,9 +114,21 @@ function buffersOf(unit: UnitFacts, file: FileIr, fn: FunctionIr): JsBuffer[] {
   return [...buffers.values()].map((b) => ({ name: b.name, memory: b.memory, fn, declared: declarationOf(unit, file, b.place), reads: b.reads.sort((x, y) => x.span.start - y.span.start) }));
 }
 
+/** Containers of buffers: looking into them touches no bytes. */
+function isWrapper(type: TypeRef | undefined): boolean {
+  const inner = type?.kind === 'reference' ? type.element : type;
+  return inner?.kind === 'path' && /^(Option|Vec|Result|Mutex|Arc|Rc|Box|HashMap)$/.test(inner.name);
+}
+
+function placesOf(value: Value | undefined): readonly Place[] {
+  if (!value) return [];
+  const through = value.pointers.filter((p) => p.form !== 'closure').map((p) => p.target);
+  return through.length > 0 ? through : value.places;
+}
+
 /** Why the whole body of a function runs off the JavaScript thread; undefined when it doesn't. */
 function threadOfBody(fn: FunctionIr, exported: boolean): string | undefined {
-  if (fn.trait === 'Task' && fn.name === 'compute') return "the libuv thread pool ('Task::compute')";
+  if ((fn.trait === 'Task' || fn.trait === 'ScopedTask') && fn.name === 'compute') return "the libuv thread pool ('Task::compute')";
   if (fn.isAsync && exported) return "a tokio thread (the body of an exported 'async fn')";
   return undefined;
 }
@@ -131,14 +170,17 @@ function helperOf(unit: UnitFacts, file: FileIr, flow: ReturnType<UnitFacts['flo
   return read ? { file: calleeFile, span: read.span, name: callee.name } : undefined;
 }
 
+/** The field, variant payload, parameter or variable whose declaration says that there is a buffer. */
 function declarationOf(unit: UnitFacts, file: FileIr, place: Place): JsBuffer['declared'] {
-  const field = place.path[0];
-  const owner = place.root.type?.name;
-  if (place.root.kind === 'self' && field !== undefined && owner !== undefined) {
-    for (const { file: declaring, item } of unit.typesNamed(owner, 'rust')) {
-      const decl = item.fields.find((f) => f.name === field);
-      if (decl) return { file: declaring, span: decl.span };
-    }
+  const oracle = unit.oracle('rust');
+  for (let length = place.path.length; length > 0; length--) {
+    const field = place.path[length - 1];
+    const holder = peel(typeOfPlace({ root: place.root, path: place.path.slice(0, length - 1) }, oracle, file.path));
+    if (field === undefined || holder?.kind !== 'path') continue;
+    const declared = unit.typesNamed(holder.name, 'rust');
+    const nearest = declared.find((d) => d.file.path === file.path) ?? declared[0];
+    const decl = nearest?.item.fields.find((f) => f.name === field);
+    if (nearest && decl) return { file: nearest.file, span: decl.span };
   }
   return { file, span: place.root.span };
 }

@@ -54,6 +54,8 @@ class Analysis {
   private readonly inlined = new Set<number>();
   private readonly functions: Map<number, FunctionIr>;
 
+  /** Pointers made by the statement being walked: alive though no variable holds them yet. */
+  private fresh = new Set<number>();
   private readonly pointers: Pointer[] = [];
   private readonly stale = new Map<string, StaleUse>();
   private readonly escapes = new Map<string, Escape>();
@@ -161,6 +163,7 @@ class Analysis {
       this.pointers.push(pointer);
     }
     this.state.invalid.delete(pointer.id);
+    this.fresh.add(pointer.id);
     return pointer;
   }
 
@@ -210,25 +213,27 @@ class Analysis {
     }
   }
 
-  private invalidate(kind: Invalidation['kind'], place: Place, span: Span, how: string, touches: (target: Place) => boolean, row?: ApiRow, through?: string): void {
+  private invalidate(kind: Invalidation['kind'], place: Place, span: Span, how: string, touches: (target: Place) => boolean, row?: ApiRow, through?: string, except: readonly Pointer[] = []): void {
     const invalidation: Invalidation = { kind, place, span, how, ...(row ? { row } : {}), ...(through ? { through } : {}) };
+    const live = this.state.livePointers();
     let hit = false;
     for (const pointer of this.pointers) {
-      if (!touches(pointer.target)) continue;
+      if (!touches(pointer.target) || except.includes(pointer)) continue;
+      if (!live.has(pointer.id) && !this.fresh.has(pointer.id) && pointer.how !== 'declared') continue;
       hit = true;
       this.state.addInvalid(pointer.id, invalidation);
     }
     if (hit) this.invalidations.set(`${kind}|${placeKey(place)}|${span.start}`, invalidation);
   }
 
-  private grow(places: readonly Place[], span: Span, operation: Growth['operation'], how: string, weak: boolean, row?: ApiRow, through?: string): void {
+  private grow(places: readonly Place[], via: readonly Pointer[], span: Span, operation: Growth['operation'], how: string, weak: boolean, row?: ApiRow, through?: string): void {
     for (const place of places) {
       const key = this.keyOf(place);
       const id = `${placeKey(place)}|${span.start}|${operation}`;
       if (!this.growths.has(id)) {
         this.growths.set(id, { place, span, how, operation, weak, context: this.context(), ...(key ? { key } : {}), ...(row ? { row } : {}), ...(through ? { through } : {}) });
       }
-      this.invalidate(operation === 'replace' ? 'replace' : 'grow', place, span, how, (target) => isElementOf(target, place), row, through);
+      this.invalidate(operation === 'replace' ? 'replace' : 'grow', place, span, how, (target) => isElementOf(target, place), row, through, via);
     }
   }
 
@@ -249,7 +254,7 @@ class Analysis {
       this.invalidate('release', pointer.target, span, how, (target) => isWithin(target, pointer.target), row, through);
       // Releasing storage through the only pointer to a container's elements releases the container too.
       const container = containerOf(pointer.target);
-      if (container && pointer.target.path.at(-1) === '[]') this.grow([container], span, 'free', how, false, row, through);
+      if (container && pointer.target.path.at(-1) === '[]') this.grow([container], [], span, 'free', how, false, row, through);
     }
   }
 
@@ -355,6 +360,8 @@ class Analysis {
       return;
     }
     const mark = this.temps.length;
+    const outerFresh = this.fresh;
+    this.fresh = new Set();
     switch (statement.kind) {
       case 'let': {
         let value: Value = NOTHING;
@@ -399,6 +406,8 @@ class Analysis {
         break;
     }
     this.dropTemps(mark, statement.span);
+    for (const id of this.fresh) outerFresh.add(id);
+    this.fresh = outerFresh;
   }
 
   private extendTemps(value: Value, mark: number): void {
@@ -435,9 +444,10 @@ class Analysis {
             this.bindPattern(part.pattern, { ...value, ...optionalType(pattern.path.at(-1) === 'Err' ? undefined : unwrapped(peel(value.type) ?? value.type)) }, 'pattern');
             continue;
           }
-          const places = this.subjects(value).map((p) => extend(p, part.field));
+          const field = this.isEnum(value.type) && pattern.path.length > 0 ? `${pattern.path.at(-1) ?? ''}.${part.field}` : part.field;
+          const places = this.subjects(value).map((p) => extend(p, field));
           const first = places[0];
-          const type = value.type?.kind === 'tuple' ? value.type.args[Number(part.field)] : (eitherArgument(value.type, pattern.path) ?? this.fieldType(value.type, part.field));
+          const type = value.type?.kind === 'tuple' ? value.type.args[Number(part.field)] : (eitherArgument(value.type, pattern.path) ?? this.fieldType(value.type, field));
           const read = first ? this.valueOf(first, type) : NOTHING;
           this.bindPattern(part.pattern, { places, pointers: read.pointers.length > 0 ? read.pointers : value.pointers, ...optionalType(type) }, 'pattern');
         }
@@ -491,7 +501,7 @@ class Analysis {
         const type = elementType(base.type);
         const first = places[0];
         const read = first ? this.valueOf(first, type) : NOTHING;
-        return { places, pointers: read.pointers, ...optionalType(type) };
+        return { places, pointers: read.pointers, via: [...(base.via ?? []), ...base.pointers], ...optionalType(type) };
       }
       case 'slice': {
         const base = this.expr(expr.base);
@@ -510,7 +520,7 @@ class Analysis {
         const type = base.type?.kind === 'pointer' || base.type?.kind === 'reference' ? base.type.element : peel(base.type);
         const first = places[0];
         const read = first ? this.valueOf(first, type) : NOTHING;
-        return { places, pointers: read.pointers, ...optionalType(type) };
+        return { places, pointers: read.pointers, via: [...(base.via ?? []), ...base.pointers], ...optionalType(type) };
       }
       case 'address':
         return this.address(expr);
@@ -647,7 +657,14 @@ class Analysis {
     if (first === undefined) return NOTHING;
     if (expr.path.length === 1) {
       const root = this.lookup(first);
-      if (root) return this.valueOf({ root, path: [] }, root.type);
+      if (root) {
+        const value = this.valueOf({ root, path: [] }, root.type);
+        // A D `ref` variable is its target: reading it reads there, and what it points to is not a value of its own.
+        if (this.rust || root.byValue || root.kind !== 'local' || value.pointers.length === 0) return value;
+        this.use(value, expr.span, 'deref', root.name);
+        const places = value.pointers.map((p) => p.target);
+        return { places, pointers: places.flatMap((p) => this.state.read(p)?.pointers ?? []), via: value.pointers, ...optionalType(root.type) };
+      }
       if (!this.rust) {
         const self = this.lookup('self');
         const type = self ? this.fieldType(self.type, first) : undefined;
@@ -666,6 +683,11 @@ class Analysis {
       return this.valueOf({ root, path: [] }, undefined);
     }
     return NOTHING;
+  }
+
+  private isEnum(type: TypeRef | undefined): boolean {
+    const inner = peel(type);
+    return inner?.kind === 'path' && this.settings.oracle.declaration(inner.name, this.file.path)?.kind === 'enum';
   }
 
   private hasField(type: TypeRef | undefined, name: string): boolean {
@@ -690,7 +712,7 @@ class Analysis {
     const type = this.fieldType(base.type, expr.name);
     const first = places[0];
     const read = first ? this.valueOf(first, type) : NOTHING;
-    return { places, pointers: read.pointers, ...optionalType(read.type ?? type), ...(read.closure !== undefined ? { closure: read.closure } : {}) };
+    return { places, pointers: read.pointers, via: [...(base.via ?? []), ...base.pointers], ...optionalType(read.type ?? type), ...(read.closure !== undefined ? { closure: read.closure } : {}) };
   }
 
   private address(expr: ExprOf<'address'>): Value {
@@ -717,15 +739,8 @@ class Analysis {
       return value;
     }
     if (places.length === 0 && value.owned) places = [{ root: this.makeTemp(inner.span, value.type), path: [] }];
-    // A by-reference binding is its target: `&x` of a `ref x`.
-    if (!this.rust) {
-      places = places.flatMap((p) => {
-        const stored = p.path.length === 0 && !p.root.byValue ? this.state.read(p)?.pointers : undefined;
-        return stored && stored.length > 0 ? stored.map((s) => s.target) : [p];
-      });
-    }
     this.access(places, expr.span, 'borrow', '&');
-    const how = expr.raw && this.rust ? 'addr_of!' : expr.mutable ? '&mut' : '&';
+    const how = !this.rust ? '&' : expr.raw ? 'addr_of!' : expr.mutable ? '&mut' : '&';
     const type: TypeRef | undefined = value.type ? { kind: form === 'raw' ? 'pointer' : 'reference', text: `&${value.type.text}`, span: expr.span, name: '', path: [], args: [], element: value.type } : undefined;
     return { places: [], pointers: places.map((p) => this.borrow(p, form, false, expr.span, how)), ...optionalType(type) };
   }
@@ -768,7 +783,7 @@ class Analysis {
       const growable = isGrowable(this.typeAt(place) ?? previous?.type, this.file.language);
       const selfAppend = expr.value.kind === 'binary' && expr.value.operator === '~';
       if (growable === true || (this.rust && this.hasPointersInto(place))) {
-        this.grow([place], expr.span, 'replace', selfAppend ? '= .. ~' : '=', false);
+        this.grow([place], target.via ?? [], expr.span, 'replace', selfAppend ? '= .. ~' : '=', false);
       }
       if (this.outlives(place)) {
         this.escape(value, 'store', expr.span, { into: place });
@@ -862,9 +877,12 @@ class Analysis {
     if (!containsLet(expr.condition)) this.dropTemps(mark, expr.condition.span);
     const before = this.state.clone();
     const ends: State[] = [];
+    const nulls = nullTests(expr.condition);
+    this.makeNull(nulls.whenTrue);
     const then = this.branch(expr.then);
     if (this.state.alive) ends.push(this.state);
     this.state = before;
+    this.makeNull(nulls.whenFalse);
     let otherwise: Value = NOTHING;
     if (expr.else) {
       otherwise = this.branch(expr.else);
@@ -873,6 +891,14 @@ class Analysis {
     this.scopes.pop();
     this.state = ends.length > 0 ? State.join(ends) : this.state.dead();
     return merged([then, otherwise]);
+  }
+
+  /** On this path the variables are null: they point nowhere. */
+  private makeNull(names: readonly string[]): void {
+    for (const name of names) {
+      const root = this.lookup(name);
+      if (root) this.state.write({ root, path: [] }, { pointers: [], ...optionalType(root.type) });
+    }
   }
 
   /** Branches and arms are scopes of their own for temporaries. */
@@ -1017,7 +1043,7 @@ class Analysis {
       if (param.pattern && param.pattern.kind !== 'bind') this.bindPattern(param.pattern, { ...given, ...optionalType(type) }, 'param');
       else if (param.name) {
         const byValue = !param.modifiers.includes('ref') && type !== undefined && type.kind !== 'reference' && given.pointers.length === 0 && (given.owned === true || param.type !== undefined);
-        const root = this.declare(param.name, { kind: 'param', name: param.name, span: param.span, byValue, declared: 'param', ...optionalType(type) });
+        const root = this.declare(param.name, { kind: 'param', name: param.name, span: param.span, byValue, declared: 'param', ...optionalType(type), ...originFrom(given) });
         if (given.pointers.length > 0) this.state.write({ root, path: [] }, { pointers: given.pointers, ...optionalType(type) });
       }
     });
@@ -1080,7 +1106,7 @@ class Analysis {
     if (matches.length > 0) return this.applyMatches(matches, undefined, values, exprs, expr, name, false, callee.kind === 'name' ? callee.typeArgs : undefined);
     if (resolved) return this.applySummary(resolved, undefined, values, expr.span, last, path.length > 1 ? path.at(-2) : undefined);
     // `Some(x)`, `Wrapper(x)`, `Kind::Variant(x)`: a constructor holds what it is given.
-    if (/^[A-Z]/.test(last)) {
+    if (/^[A-Z]/.test(last) && (this.rust || this.settings.oracle.declaration(last, this.file.path) !== undefined)) {
       for (const value of values) if (value.pointers.length === 0) this.moveOut(value);
       return { ...merged(values), places: [], owned: merged(values).pointers.length === 0, ...optionalType(last === 'Some' || last === 'Ok' ? values[0]?.type : syntheticType(path.length > 1 ? (path.at(-2) ?? last) : last, expr.span)) };
     }
@@ -1141,7 +1167,7 @@ class Analysis {
       const span = exprs[i]?.span;
       if (!fn || fn.kind === 'async-block' || !span) return;
       const adapter = receiver !== undefined && CONTENT_ADAPTERS.has(method);
-      const content: Value | undefined = adapter && receiver ? { places: [], pointers: receiver.pointers, ...optionalType(unwrapped(receiver.type)), ...(this.isOwnedContent(receiver) ? { owned: true } : {}) } : undefined;
+      const content: Value | undefined = adapter && receiver ? { places: receiver.pointers.length > 0 ? [] : receiver.places.map((p) => extend(p, '[]')), pointers: receiver.pointers, ...optionalType(contentType(receiver.type)), ...(this.isOwnedContent(receiver) ? { owned: true } : {}) } : undefined;
       const args = content ? fn.params.map((_, k) => (k === fn.params.length - 1 || method !== 'fold' ? content : NOTHING)) : [];
       results.push(this.runClosure(fn, args, adapter ? 'called' : run, span));
     });
@@ -1211,7 +1237,7 @@ class Analysis {
     switch (effect.kind) {
       case 'grow': {
         const value = operand(effect.target);
-        this.grow(this.subjects(value), span, effect.how, name, weak, row);
+        this.grow(this.subjects(value), [...(value.via ?? []), ...value.pointers], span, effect.how, name, weak, row);
         return undefined;
       }
       case 'borrow': {
@@ -1287,7 +1313,7 @@ class Analysis {
         const value = operand(effect.what);
         const fn = value.closure === undefined ? undefined : this.functions.get(value.closure);
         if (!fn || fn.kind === 'async-block') return undefined;
-        const content = receiver && CONTENT_ADAPTERS.has(name) ? { places: [], pointers: receiver.pointers, ...optionalType(unwrapped(receiver.type)), ...(this.isOwnedContent(receiver) ? { owned: true } : {}) } : undefined;
+        const content = receiver && CONTENT_ADAPTERS.has(name) ? { places: receiver.pointers.length > 0 ? [] : receiver.places.map((p) => extend(p, '[]')), pointers: receiver.pointers, ...optionalType(contentType(receiver.type)), ...(this.isOwnedContent(receiver) ? { owned: true } : {}) } : undefined;
         const result = this.runClosure(fn, content ? fn.params.map(() => content) : [], 'called', operandSpan(effect.what));
         return { places: [], pointers: result.pointers };
       }
@@ -1366,7 +1392,7 @@ class Analysis {
       if (p.root.kind === 'global') return [{ root: this.makeRoot({ kind: 'global', name: p.root.name, span: p.root.span, byValue: true, declared: 'static', ...optionalType(p.root.type) }), path: p.path }];
       return [];
     };
-    for (const g of flow.summary.grows) this.grow(place(g.place), span, g.operation, g.how, g.weak, g.row, name);
+    for (const g of flow.summary.grows) this.grow(place(g.place), [...(self?.via ?? []), ...(self?.pointers ?? [])], span, g.operation, g.how, g.weak, g.row, name);
     for (const r of flow.summary.releases) {
       for (const target of place(r.place)) this.invalidate('release', target, span, r.how, (t) => isWithin(t, target), undefined, name);
     }
@@ -1424,9 +1450,15 @@ function functionTable(file: FileIr): Map<number, FunctionIr> {
   return table;
 }
 
+/** What an adapter's closure is given: the content of an Option or Result, an element of anything else. */
+function contentType(type: TypeRef | undefined): TypeRef | undefined {
+  const bare = unwrapped(type);
+  return bare === type && type?.kind !== 'path' ? (elementType(type) ?? type) : bare === type && type !== undefined && /^(Vec|VecDeque|HashSet|BTreeSet|HashMap|BTreeMap|SmallVec|Box)$/.test(type.name) ? elementType(type) : bare;
+}
+
 /** Where a variable's content was before, when it was one known place. */
 function originFrom(value: Value): { origin?: Place } {
-  const place = value.places.length === 1 ? value.places[0] : undefined;
+  const place = value.places.length === 1 ? value.places[0] : value.places.length === 0 && value.pointers.length === 1 ? value.pointers[0]?.target : undefined;
   return place ? { origin: place } : {};
 }
 
@@ -1481,6 +1513,31 @@ function eitherArgument(type: TypeRef | undefined, path: readonly string[]): Typ
   const variant = path.at(-1) ?? '';
   if (inner?.kind !== 'path' || !/^Either\d*$/.test(inner.name) || !/^[A-Z]$/.test(variant)) return undefined;
   return inner.args[variant.charCodeAt(0) - 65];
+}
+
+/** Variables that are null when a condition holds, and when it does not. */
+function nullTests(condition: Expr): { readonly whenTrue: readonly string[]; readonly whenFalse: readonly string[] } {
+  const nothing = { whenTrue: [], whenFalse: [] };
+  const local = (e: Expr): string | undefined => (e.kind === 'name' && e.path.length === 1 ? e.path[0] : undefined);
+  if (condition.kind === 'binary') {
+    const isNull = (e: Expr): boolean => e.kind === 'literal' && e.type === 'null';
+    const name = isNull(condition.right) ? local(condition.left) : isNull(condition.left) ? local(condition.right) : undefined;
+    if (name !== undefined && (condition.operator === 'is' || condition.operator === '==')) return { whenTrue: [name], whenFalse: [] };
+    if (name !== undefined && (condition.operator === '!is' || condition.operator === '!=')) return { whenTrue: [], whenFalse: [name] };
+    if (condition.operator === '||') return { whenTrue: [], whenFalse: [...nullTests(condition.left).whenFalse, ...nullTests(condition.right).whenFalse] };
+    if (condition.operator === '&&') return { whenTrue: [...nullTests(condition.left).whenTrue, ...nullTests(condition.right).whenTrue], whenFalse: [] };
+    return nothing;
+  }
+  if (condition.kind === 'unary' && condition.operator === '!') {
+    const inner = nullTests(condition.operand);
+    return { whenTrue: inner.whenFalse, whenFalse: inner.whenTrue };
+  }
+  if (condition.kind === 'method' && condition.method === 'is_null') {
+    const name = local(condition.receiver);
+    return name === undefined ? nothing : { whenTrue: [name], whenFalse: [] };
+  }
+  const name = local(condition);
+  return name === undefined ? nothing : { whenTrue: [], whenFalse: [name] };
 }
 
 function containsLet(expr: Expr): boolean {

@@ -89,6 +89,8 @@ export interface Value {
   readonly places: readonly Place[];
   readonly pointers: readonly Pointer[];
   readonly type?: TypeRef;
+  /** Pointers that were followed to reach the places: what happens there leaves these themselves valid. */
+  readonly via?: readonly Pointer[];
   /** A fresh value that is dropped at the end of the statement unless it is bound. */
   readonly owned?: boolean;
   /** Pointers whose storage this value frees when dropped (Box::from_raw). */

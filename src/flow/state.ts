@@ -73,6 +73,16 @@ export class State {
     this.moved.delete(root.id);
   }
 
+  /** Ids of the pointers that some variable or field holds. */
+  livePointers(): Set<number> {
+    const ids = new Set<number>();
+    for (const { stored } of this.values.values()) {
+      for (const p of stored.pointers) ids.add(p.id);
+      for (const p of stored.adopts ?? []) ids.add(p.id);
+    }
+    return ids;
+  }
+
   addInvalid(pointer: number, invalidation: Invalidation): void {
     const list = this.invalid.get(pointer) ?? [];
     if (list.some((i) => i.span.start === invalidation.span.start && i.kind === invalidation.kind)) return;

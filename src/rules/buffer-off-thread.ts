@@ -1,5 +1,6 @@
-import { jsBuffersOf } from '../facts/js-buffers.js';
+import { jsBuffersOf, type ByteRead, type JsBuffer } from '../facts/js-buffers.js';
 import { lineOf } from '../facts/lines.js';
+import type { FileIr } from '../model/ir.js';
 import { defineRule, type ReportStep } from './rule.js';
 
 export default defineRule({
@@ -24,29 +25,40 @@ export default defineRule({
   tokens: { rust: ['Buffer', 'Array', 'Slice', '[u8]'] },
   requires: { rust: ['napi'] },
   check({ unit, report }) {
+    const causes = new Map<string, { buffer: JsBuffer; reads: { file: FileIr; read: ByteRead }[] }>();
     for (const file of unit.filesOf('rust')) {
       for (const buffer of jsBuffersOf(unit, file)) {
         const reads = buffer.reads.filter((r) => r.thread !== undefined);
-        const first = reads[0];
-        if (!first?.thread || buffer.reads.some((r) => r.awaited)) continue;
-        const copiesOnly = reads.every((r) => r.copies);
-        const steps: ReportStep[] = [
-          { ...buffer.declared, role: 'declare', note: `'${buffer.name}' holds memory of JavaScript (${buffer.memory.name}).` },
-          ...(first.threadSpan ? [{ file, span: first.threadSpan, role: 'escape' as const, note: `It moves to ${first.thread} here.` }] : []),
-          ...reads.slice(0, 12).flatMap((r): ReportStep[] => [
-            { file, span: r.span, role: 'use', note: `Its bytes are ${r.copies ? 'copied' : 'used'} here ('${r.what}').` },
-            ...(r.helper ? [{ file: r.helper.file, span: r.helper.span, role: 'use' as const, note: `'${r.helper.name}' reads them here.` }] : []),
-          ]),
-        ];
-        report({
-          messageId: copiesOnly ? 'copied' : 'read',
-          data: { buffer: buffer.name, type: buffer.memory.name, thread: first.thread, lines: [...new Set(reads.map((r) => lineOf(unit, file, r.span.start)))].slice(0, 6).join(', ') },
-          at: buffer.declared,
-          steps,
-          key: `${buffer.fn.qualifiedName}|${buffer.name}`,
-          ...(copiesOnly ? { severity: 'note' as const } : {}),
-        });
+        // A view held across an await is reported as that.
+        if (reads.length === 0 || buffer.reads.some((r) => r.awaited)) continue;
+        const { declared } = buffer;
+        const key = `${declared.file.path}|${declared.span.start}`;
+        const cause = causes.get(key);
+        if (cause) cause.reads.push(...reads.map((read) => ({ file, read })));
+        else causes.set(key, { buffer, reads: reads.map((read) => ({ file, read })) });
       }
+    }
+    for (const { buffer, reads } of causes.values()) {
+      const first = reads[0];
+      if (!first?.read.thread) continue;
+      const copiesOnly = reads.every((r) => r.read.copies);
+      const steps: ReportStep[] = [
+        { ...buffer.declared, role: 'declare', note: `'${buffer.name}' holds memory of JavaScript (${buffer.memory.name}).` },
+        ...(first.read.threadSpan ? [{ file: first.file, span: first.read.threadSpan, role: 'escape' as const, note: `It moves to ${first.read.thread} here.` }] : []),
+        ...reads.slice(0, 12).flatMap(({ file, read }): ReportStep[] => [
+          { file, span: read.span, role: 'use', note: `Its bytes are ${read.copies ? 'copied' : 'used'} here ('${read.what}').` },
+          ...(read.helper ? [{ file: read.helper.file, span: read.helper.span, role: 'use' as const, note: `'${read.helper.name}' reads them here.` }] : []),
+        ]),
+      ];
+      const lines = reads.map((r) => (r.file === buffer.declared.file ? String(lineOf(unit, r.file, r.read.span.start)) : `${r.file.path}:${lineOf(unit, r.file, r.read.span.start)}`));
+      report({
+        messageId: copiesOnly ? 'copied' : 'read',
+        data: { buffer: buffer.name, type: buffer.memory.name, thread: first.read.thread, lines: [...new Set(lines)].slice(0, 6).join(', ') },
+        at: buffer.declared,
+        steps,
+        key: buffer.name,
+        ...(copiesOnly ? { severity: 'note' as const } : {}),
+      });
     }
   },
 });

@@ -8,6 +8,12 @@ import { isGrowable } from '../flow/types.js';
 import type { FileIr } from '../model/ir.js';
 import { defineRule } from './rule.js';
 
+/** How a pointer that the compiler does not check can come about. */
+const TOKENS = {
+  rust: ['as_ptr', 'as_mut_ptr', 'as_ptr_range', 'transmute', 'from_raw_parts', 'addr_of', '&raw ', 'NonNull::', 'ptr::from_', '*const ', '*mut ', '&*', '&mut *', '_unchecked('],
+  d: ['&', '.ptr', 'ref '],
+};
+
 export default defineRule({
   meta: {
     id: 'growth-while-borrowed',
@@ -27,19 +33,12 @@ export default defineRule({
     checklist: 'Is every pointer taken again after the container grew?',
     scenarios: ['command', 'sequential'],
   },
-  tokens: {
-    rust: ['as_ptr', 'as_mut_ptr', 'transmute', 'from_raw_parts', 'addr_of', '&raw', '*const', '*mut', 'NonNull', 'unsafe'],
-    d: ['&', '.ptr', 'ref '],
-  },
-  bodyTokens: {
-    rust: ['as_ptr', 'as_mut_ptr', 'transmute', 'from_raw_parts', 'addr_of', '&raw', '*const', '*mut', 'NonNull', 'unsafe'],
-    d: ['&', '.ptr', 'ref '],
-  },
+  tokens: TOKENS,
+  bodyTokens: TOKENS,
   check({ unit, report }) {
     for (const language of ['rust', 'd'] as const) {
       for (const file of unit.filesOf(language)) {
-        for (const fn of file.functions) {
-          if (!fn.body || (fn.parent !== undefined && fn.kind !== 'function')) continue;
+        for (const fn of unit.functionsWith(file, TOKENS[language])) {
           const flow = unit.flowOf(file, fn);
           const causes = new Set<string>();
           for (const stale of flow.staleUses) {

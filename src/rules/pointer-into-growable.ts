@@ -14,6 +14,12 @@ const DOCUMENTED_VIEWS = new Set([
   'as_ptr', 'as_mut_ptr', 'as_slice', 'as_mut_slice', 'get_unchecked', 'get_unchecked_mut', 'get', 'get_mut', 'deref', 'deref_mut', 'as_ref', 'as_mut', 'as_non_null', 'as_bytes', 'data_ptr', 'end_ptr', 'buffer_ptr',
 ]);
 
+/** How a pointer that the compiler does not check can come about. */
+const TOKENS = {
+  rust: ['as_ptr', 'as_mut_ptr', 'as_ptr_range', 'transmute', 'from_raw_parts', 'addr_of', '&raw ', 'NonNull::', 'ptr::from_', '*const ', '*mut ', '&*', '&mut *', '_unchecked('],
+  d: ['&', '.ptr', 'ref '],
+};
+
 export default defineRule({
   meta: {
     id: 'pointer-into-growable',
@@ -35,19 +41,12 @@ export default defineRule({
     checklist: 'Does every pointer into this array die before the next append?',
     scenarios: ['command', 'sequential'],
   },
-  tokens: {
-    rust: ['as_ptr', 'as_mut_ptr', 'transmute', 'from_raw_parts', 'from_ref', 'from_mut', 'addr_of', '&raw', '*const', '*mut', 'NonNull', 'unsafe'],
-    d: ['&', '.ptr', 'ref '],
-  },
-  bodyTokens: {
-    rust: ['as_ptr', 'as_mut_ptr', 'transmute', 'from_raw_parts', 'from_ref', 'from_mut', 'addr_of', '&raw', '*const', '*mut', 'NonNull', 'unsafe'],
-    d: ['&', '.ptr', 'ref '],
-  },
+  tokens: TOKENS,
+  bodyTokens: TOKENS,
   check({ unit, report }) {
     for (const language of ['rust', 'd'] as const) {
       for (const file of unit.filesOf(language)) {
-        for (const fn of file.functions) {
-          if (!fn.body || (fn.parent !== undefined && fn.kind !== 'function')) continue;
+        for (const fn of unit.functionsWith(file, TOKENS[language])) {
           const seen = new Set<string>();
           for (const escape of unit.flowOf(file, fn).escapes) {
             const hazard = judge(unit, file, fn, escape);
@@ -65,7 +64,7 @@ export default defineRule({
               ...hazard.growths.slice(0, 6).map((g): ReportStep => ({ file: g.file, span: g.growth.span, role: 'grow', note: `'${hazard.owner}' grows here by '${g.growth.how}' in '${g.fn.qualifiedName}'.` })),
               ...callers.slice(0, 3).map((c): ReportStep => ({ file, span: c, role: 'use', note: `'${fn.name}' is called here.` })),
             ];
-            const where = first.file === file ? `line ${lineOf(unit, first.file, first.growth.span.start)}` : `${first.file.path}:${lineOf(unit, first.file, first.growth.span.start)}`;
+            const where = first.file.path === file.path ? `line ${lineOf(unit, first.file, first.growth.span.start)}` : `${first.file.path}:${lineOf(unit, first.file, first.growth.span.start)}`;
             report({
               messageId: hazard.storage === 'gc' ? 'escapesStale' : 'escapesFreed',
               data: {
@@ -118,7 +117,7 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
   const key = growthKey(owner, oracle, file.path);
   if (key === undefined) return undefined;
   const growths = unit.growthsOf(key, file.language, file.path).filter((g) => {
-    if (g.inConstructor || g.fn.isTest !== fn.isTest && g.fn.isTest) return false;
+    if (g.inConstructor || g.growth.operation === 'free' || g.fn.isTest !== fn.isTest && g.fn.isTest) return false;
     if (!rust && (g.growth.operation === 'clear' || g.growth.operation === 'remove' || g.growth.operation === 'shrink')) return false;
     if (!rust && g.growth.operation === 'replace' && g.growth.how === '=') return false;
     if (rust && (g.growth.operation === 'clear' || g.growth.operation === 'remove')) return false;

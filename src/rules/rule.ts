@@ -47,7 +47,7 @@ export interface Rule<Messages extends Readonly<Record<string, string>> = Readon
   readonly tokens: Partial<Record<Language, readonly string[]>>;
   /** When given, a file must also contain one of these (`napi` for rules about addons). */
   readonly requires?: Partial<Record<Language, readonly string[]>>;
-  /** When given, only function bodies with one of these (or with a growth operation) are lowered for this rule; else all of a file. */
+  /** When given, only function bodies with one of these are lowered for this rule; else all of a file. */
   readonly bodyTokens?: Partial<Record<Language, readonly string[]>>;
   /** Called once per unit. */
   check(context: RuleContext<Messages>): void;
