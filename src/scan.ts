@@ -47,13 +47,14 @@ export async function scan(request: ScanRequest): Promise<Scan> {
   for (const unit of units) {
     const onFile = (): void => request.onProgress?.(++done, total);
     const { base, listing } = inputs;
-    const { targets } = config;
+    const { targets, native } = config;
     const found = await scanUnit({
       base,
       unit,
       listing,
       rules,
       targets,
+      native,
       isFiltered: request.isFiltered ?? true,
       onFile,
     });
@@ -116,10 +117,9 @@ const nothingToScan: Gap = {
     'No source file was left to scan; check the paths and the include and exclude patterns of the configuration.',
 };
 
-/** Rules that read the neutral tree and are not off; preview rules run only when the configuration gives them a level. */
+/** Rules that are not off; preview rules run only when the configuration gives them a level. */
 function findActiveRules(rules: readonly Rule[], config: Config): readonly Rule[] {
-  return rules.filter(({ meta, tokens }) => {
-    if (Object.keys(tokens).length === 0) return false;
+  return rules.filter(({ meta }) => {
     const level = config.rules[meta.id];
     return level === undefined ? meta.maturity === 'stable' : level !== 'off';
   });

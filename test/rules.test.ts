@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { isJavaScriptRule } from '../src/rules/javascript-rule.js';
 import { rules } from '../src/rules/index.js';
 import { suppressionMeta } from '../src/suppress/suppression-meta.js';
 import { compareMarks } from './fixtures/compare-marks.js';
@@ -8,8 +7,6 @@ import { findRuleFixtures, readFixtureMarks, scanFixture } from './fixtures/rule
 const { fixtures, strays } = findRuleFixtures();
 const metas = [...rules.map(({ meta }) => meta), suppressionMeta];
 const ruleIds = metas.map(({ id }) => id);
-// Their visitors run under ESLint; test/eslint holds them against these fixtures.
-const javascriptIds = new Set(rules.filter(isJavaScriptRule).map(({ meta }) => meta.id));
 
 it('every fixture is called bad or good and belongs to a rule', () => {
   expect(strays).toEqual([]);
@@ -35,7 +32,6 @@ describe.each(metas.map((meta) => [meta.id, meta] as const))('%s', (id, meta) =>
     expect(missing.length === 0 || (id === suppressionMeta.id && own.length > 0) ? [] : missing).toEqual([]);
   });
 
-  if (javascriptIds.has(id)) return;
   it.each(own.map((fixture) => [fixture.name, fixture] as const))('%s', async (_name, fixture) => {
     const { findings, gaps } = await scanFixture(fixture, rules);
     const files = readFixtureMarks(fixture, ruleIds);

@@ -1,9 +1,12 @@
-import type { DiscoveredUnit } from '../discover/inputs.js';
+import type { DiscoveredFile, DiscoveredUnit } from '../discover/inputs.js';
+import type { JavaScriptScan } from '../eslint/scan-javascript.js';
 import { buildUnitFacts } from '../facts/build-unit.js';
 import type { Gap } from '../model/finding.js';
 import type { FileIr, Language } from '../model/ir.js';
+import type { ProjectModel } from '../model/project.js';
 import type { LanguagePack } from '../parsers/pack.js';
 import { loadProject } from '../project/index.js';
+import { isJavaScriptRule } from '../rules/javascript-rule.js';
 import type { Rule } from '../rules/rule.js';
 import type { CommentedFile } from '../suppress/read-suppressions.js';
 import { collectFindings, type CollectedFindings } from './collect-findings.js';
@@ -18,6 +21,8 @@ export interface UnitScanInput {
   readonly rules: readonly Rule[];
   /** Triples that replace what the manifests say; empty means the manifests'. */
   readonly targets: readonly string[];
+  /** Module names that the configuration calls native. */
+  readonly native: readonly string[];
   /** False turns the token pre-filter off. */
   readonly isFiltered: boolean;
   readonly onFile: (path: string) => void;
@@ -74,20 +79,36 @@ export async function scanUnit(input: UnitScanInput): Promise<UnitScan> {
     onGap,
     onParsed: (path) => parsed.add(path),
   });
-  const found = collectFindings(rules, facts, unit.asked);
+  const javascript = await scanScripts(input, project, sources.readText);
+  javascript.gaps.forEach(onGap);
+  const found = collectFindings(javascript.rules, facts, unit.asked);
   const files = filesByPath(facts, sources.candidates);
   return {
     drafts: found.drafts,
     gaps: [...gaps, ...found.gaps],
     perRule: found.perRule,
-    parsed: parsed.size,
-    commented: sources.marked.filter(unit.asked).flatMap((path) => {
+    parsed: parsed.size + javascript.parsed.length,
+    commented: [...sources.marked, ...javascript.marked].filter(unit.asked).flatMap((path) => {
       const text = sources.readText(path);
       const comments = files.get(path)?.comments;
       return text === undefined ? [] : [{ path, text, ...(comments === undefined ? {} : { comments }) }];
     }),
     textOf: sources.readText,
   };
+}
+
+/** Runs the JavaScript rules; the rules that come back report what was found when they are checked. */
+async function scanScripts(
+  { base, unit, rules, native, isFiltered }: UnitScanInput,
+  project: ProjectModel,
+  readText: (path: string) => string | undefined,
+): Promise<Pick<JavaScriptScan, 'rules' | 'gaps' | 'parsed' | 'marked'>> {
+  const isScript = ({ path, language }: DiscoveredFile): boolean =>
+    language === 'javascript' || path === 'package.json' || path.endsWith('/package.json');
+  const files = unit.files.filter((file) => isScript(file) && unit.asked(file.path)).map(({ path }) => path);
+  if (files.length === 0 || !rules.some(isJavaScriptRule)) return { rules, gaps: [], parsed: [], marked: [] };
+  const { scanJavaScript } = await import('../eslint/scan-javascript.js');
+  return scanJavaScript({ base, root: unit.root, files, rules, project, native, isFiltered, readText });
 }
 
 function filesByPath(
