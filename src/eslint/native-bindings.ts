@@ -5,12 +5,13 @@ import { createSourceMemo, type VisitorContext } from './javascript-visitor.js';
 import {
   bare,
   childrenOf,
+  type Code,
   importedName,
   keyName,
   memberName,
+  parentOf,
   requiredSpecifier,
   variableOf,
-  type Code,
 } from './syntax.js';
 
 /** Where a value comes from: a native module, and the names and calls (`()`) that lead from its exports to the value. */
@@ -118,8 +119,8 @@ function findBindings({
 
   const ofField = (node: TSESTree.MemberExpression, depth: number): NativeOrigin | undefined => {
     const name = memberName(node);
-    let owner: TSESTree.Node | undefined = node.parent;
-    while (owner !== undefined && owner.type !== 'ClassBody') owner = owner.parent;
+    let owner = parentOf(node);
+    while (owner !== undefined && owner.type !== 'ClassBody') owner = parentOf(owner);
     if (owner?.type !== 'ClassBody' || name === undefined) return undefined;
     for (const written of fieldValues(code, owner).get(name) ?? []) {
       const origin = originAt(written, depth);

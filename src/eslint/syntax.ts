@@ -78,26 +78,27 @@ export function soleInit(variable: TSESLint.Scope.Variable): TSESTree.Expression
 
 /** The nearest function around a node, or the program. */
 export function enclosingFunction(node: TSESTree.Node): FunctionNode | TSESTree.Program {
-  let at: TSESTree.Node | undefined = node.parent;
-  while (at !== undefined && at.type !== 'Program' && !isFunction(at)) at = at.parent;
+  let at = parentOf(node);
+  while (at !== undefined && at.type !== 'Program' && !isFunction(at)) at = parentOf(at);
   if (at === undefined) throw new Error('A node without a program around it was visited.');
   return at;
 }
 
+/** The parent of a node; undefined for the program, where ESLint puts a null that the types don't know of. */
 export function parentOf(node: TSESTree.Node): TSESTree.Node | undefined {
-  return node.parent;
+  return node.parent ?? undefined;
 }
 
 /** The node that stands where the expression stands: out of `as`, `!`, `satisfies` and optional chains. */
 export function outermost(node: TSESTree.Node): TSESTree.Node {
   let at = node;
-  while (
-    at.parent !== undefined &&
-    at.parent !== null &&
-    bare(at.parent) === bare(node) &&
-    at.parent !== bare(at.parent)
-  )
-    at = at.parent;
+  for (
+    let parent = parentOf(at);
+    parent !== undefined && parent !== bare(parent) && bare(parent) === bare(node);
+    parent = parentOf(at)
+  ) {
+    at = parent;
+  }
   return at;
 }
 

@@ -1,16 +1,17 @@
 import type { TSESLint, TSESTree } from '@typescript-eslint/utils';
 import {
   bare,
+  type Code,
+  type FunctionNode,
   isFunction,
   keyName,
   memberName,
   outermost,
+  parentOf,
   requiredSpecifier,
   soleInit,
   stringValue,
   variableOf,
-  type Code,
-  type FunctionNode,
 } from './syntax.js';
 
 /** Whether a place is reached when the process runs on Windows: `only` when nothing but Windows gets there. */
@@ -33,8 +34,7 @@ export function windowsReach(code: Code, node: TSESTree.Node): WindowsReach {
 function reachOf(code: Code, start: TSESTree.Node, visited: Set<FunctionNode>): WindowsReach {
   let isOnly = false;
   let node: TSESTree.Node = start;
-  while (node.parent !== undefined && node.parent !== null) {
-    const parent: TSESTree.Node = node.parent;
+  for (let parent = parentOf(node); parent !== undefined; parent = parentOf(node)) {
     const reach = reachThrough(code, parent, node);
     if (reach === 'never') return 'never';
     if (reach === 'only') isOnly = true;

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 
 export interface DirectoryEntry {
   readonly name: string;
@@ -24,52 +25,64 @@ const largestText = 2_000_000;
  */
 export function createPackageReader(maximumAge = Number.POSITIVE_INFINITY): PackageReader {
   const texts = new Map<string, string | undefined>();
-  const folders = new Map<string, readonly DirectoryEntry[]>();
-  const files = new Map<string, boolean>();
+  const folders = new Map<string, ReadonlyMap<string, DirectoryEntry>>();
   const links = new Map<string, string>();
   let since = Date.now();
 
-  function remember<T>(store: Map<string, T>, key: string, compute: () => T): T {
+  const forgetOld = (): void => {
     const now = Date.now();
-    if (now - since > maximumAge) {
-      for (const each of [texts, folders, files, links]) each.clear();
-      since = now;
-    }
-    const known = store.get(key);
-    if (known !== undefined || store.has(key)) {
-      // A value of undefined is an answer too; Map.get can't tell it from absence.
-      return known as T;
-    }
-    const value = compute();
-    store.set(key, value);
-    return value;
-  }
+    if (now - since <= maximumAge) return;
+    for (const each of [texts, folders, links]) each.clear();
+    since = now;
+  };
 
-  const isFile = (path: string): boolean =>
-    remember(files, path, () => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false);
+  const entriesOf = (folder: string): ReadonlyMap<string, DirectoryEntry> => {
+    forgetOld();
+    let entries = folders.get(folder);
+    if (entries === undefined) {
+      entries = safely(() => readFolder(folder), new Map<string, DirectoryEntry>());
+      folders.set(folder, entries);
+    }
+    return entries;
+  };
+
+  // One listing answers for every name of a folder: module resolution asks for many that don't exist.
+  const isFile = (path: string): boolean => entriesOf(dirname(path)).get(basename(path))?.kind === 'file';
 
   return {
-    isFile: (path) => safely(() => isFile(path), false),
-    readText: (path) =>
-      remember(texts, path, () =>
-        safely(() => {
-          const status = statSync(path, { throwIfNoEntry: false });
-          return status?.isFile() === true && status.size <= largestText ? readFileSync(path, 'utf8') : undefined;
-        }, undefined),
-      ),
-    list: (folder) => remember(folders, folder, () => safely(() => readFolder(folder), [])),
-    realPath: (path) => remember(links, path, () => safely(() => realpathSync(path), path)),
+    isFile,
+    list: (folder) => [...entriesOf(folder).values()],
+    readText(path) {
+      forgetOld();
+      if (texts.has(path)) return texts.get(path);
+      const text = isFile(path) ? safely(() => readSmallFile(path), undefined) : undefined;
+      texts.set(path, text);
+      return text;
+    },
+    realPath(path) {
+      forgetOld();
+      const known = links.get(path);
+      if (known !== undefined) return known;
+      const real = safely(() => realpathSync(path), path);
+      links.set(path, real);
+      return real;
+    },
   };
 }
 
-function readFolder(folder: string): readonly DirectoryEntry[] {
-  return readdirSync(folder, { withFileTypes: true })
+function readSmallFile(path: string): string | undefined {
+  return statSync(path).size <= largestText ? readFileSync(path, 'utf8') : undefined;
+}
+
+function readFolder(folder: string): ReadonlyMap<string, DirectoryEntry> {
+  const entries = readdirSync(folder, { withFileTypes: true })
     .map((entry): DirectoryEntry => {
       const target = entry.isSymbolicLink() ? statSync(`${folder}/${entry.name}`, { throwIfNoEntry: false }) : entry;
       const kind = target?.isFile() === true ? 'file' : target?.isDirectory() === true ? 'folder' : 'other';
       return { name: entry.name, kind };
     })
     .sort((a, b) => (a.name < b.name ? -1 : 1));
+  return new Map(entries.map((entry) => [entry.name, entry]));
 }
 
 /** Files vanish and permissions deny between two calls; the caller only asks whether there is something to read. */

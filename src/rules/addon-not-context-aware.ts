@@ -23,5 +23,5 @@ export default defineJavaScriptRule({
     checklist: 'Can this addon be loaded by two threads of one process?',
     scenarios: ['import', 'main-and-worker'],
   },
-  tokens: ['dlopen', 'worker_threads', 'Worker'],
+  tokens: ['dlopen', 'worker_threads'],
 });

@@ -20,5 +20,5 @@ export default defineJavaScriptRule({
     checklist: 'Does the main thread load every addon that its workers load?',
     scenarios: ['import'],
   },
-  tokens: ['Worker', 'Piscina', 'Tinypool', 'workerpool'],
+  tokens: ['worker_threads', 'piscina', 'tinypool'],
 });

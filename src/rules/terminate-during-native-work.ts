@@ -21,5 +21,5 @@ export default defineJavaScriptRule({
     checklist: 'Is all native work of the worker settled before its thread is ended?',
     scenarios: ['terminate', 'exit-with-work'],
   },
-  tokens: ['terminate', 'process.exit', 'exit('],
+  tokens: ['worker_threads'],
 });

@@ -1,7 +1,7 @@
 import type { TSESTree } from '@typescript-eslint/utils';
 import { createSourceMemo, type VisitorContext } from '../javascript-visitor.js';
 import { nativeBindingsOf } from '../native-bindings.js';
-import { descendantsOf, isFunction, type FunctionNode } from '../syntax.js';
+import { descendantsOf, type FunctionNode, isFunction, parentOf } from '../syntax.js';
 import { walkFunction, type InFlightHit } from './walk.js';
 
 const memo = createSourceMemo<readonly InFlightHit[]>();
@@ -18,10 +18,10 @@ function analyse(context: VisitorContext): readonly InFlightHit[] {
   const bodies = new Set<FunctionNode | TSESTree.Program>();
   for (const node of descendantsOf(code, code.ast)) {
     if (node.type !== 'CallExpression' || bindings.originOf(node.callee) === undefined) continue;
-    let at: TSESTree.Node | undefined = node.parent;
+    let at = parentOf(node);
     while (at !== undefined) {
       if (at.type === 'Program' || isFunction(at)) bodies.add(at);
-      at = at.parent;
+      at = parentOf(at);
     }
   }
   const hits = new Map<string, InFlightHit>();

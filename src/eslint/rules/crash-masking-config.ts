@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import type { TSESTree } from '@typescript-eslint/utils';
 import rule from '../../rules/crash-masking-config.js';
 import { defineVisitor } from '../javascript-visitor.js';
-import { bare, keyName, shortText, stringValue } from '../syntax.js';
+import { bare, keyName, parentOf, shortText, stringValue } from '../syntax.js';
 import { judgeScript } from '../test-scripts.js';
 
 export type Runner = 'vitest' | 'jest' | 'mocha' | 'ava';
@@ -125,7 +125,7 @@ export default defineVisitor(rule, (context) => {
 
 /** Which part of a package.json a property belongs to: `scripts`, or the configuration of a runner. */
 function manifestOwner(node: TSESTree.Property): Runner | 'scripts' | undefined {
-  for (let at: TSESTree.Node | undefined = node.parent; at !== undefined; at = at.parent) {
+  for (let at = parentOf(node); at !== undefined; at = parentOf(at)) {
     if (at.type !== 'Property') continue;
     const isTop = at.parent.parent.type === 'ExpressionStatement';
     if (!isTop) continue;

@@ -2,7 +2,7 @@ import type { TSESTree } from '@typescript-eslint/utils';
 import rule from '../../rules/loader-process-report.js';
 import { defineVisitor } from '../javascript-visitor.js';
 import { isLoaderText } from '../native-modules.js';
-import { bare, memberName, outermost, shortText, stringValue } from '../syntax.js';
+import { bare, memberName, outermost, parentOf, shortText, stringValue } from '../syntax.js';
 import { isProcessMember, windowsReach } from '../windows-paths.js';
 
 /** What the loader of @napi-rs/cli 3.4.0 asks instead of the report's `osName`. */
@@ -55,8 +55,7 @@ export default defineVisitor(rule, (context) => {
 /** The whole test `….header.osName.startsWith('MINGW')` around the call, when an `if` or a ternary asks nothing else. */
 function minGwTest(call: TSESTree.Node): TSESTree.Node | undefined {
   let node: TSESTree.Node = call;
-  for (let depth = 0; depth < 12 && node.parent !== undefined && node.parent !== null; depth++) {
-    const parent: TSESTree.Node = node.parent;
+  for (let parent = parentOf(node); parent !== undefined; parent = parentOf(node)) {
     if ((parent.type === 'IfStatement' || parent.type === 'ConditionalExpression') && parent.test === node) {
       const test = bare(node);
       const isPrefixTest =

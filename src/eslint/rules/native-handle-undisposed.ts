@@ -5,15 +5,16 @@ import { defineVisitor } from '../javascript-visitor.js';
 import { nativeBindingsOf, type NativeOrigin } from '../native-bindings.js';
 import {
   bare,
+  type Code,
   descendantsOf,
   enclosingFunction,
   isFunction,
   keyName,
   memberName,
   outermost,
+  parentOf,
   shortText,
   variableOf,
-  type Code,
 } from '../syntax.js';
 
 const releasing = new Set(releaseMethods);
@@ -135,10 +136,12 @@ function declaredRelease({ module, path }: NativeOrigin): string | undefined {
 }
 
 function isInFinally(node: TSESTree.Node): boolean {
-  for (let at: TSESTree.Node = node; at.parent !== undefined && at.parent !== null && !isFunction(at); at = at.parent) {
-    if (at.parent.type === 'TryStatement' && at.parent.finalizer === at) return true;
+  let at = node;
+  for (let parent = parentOf(at); parent !== undefined && !isFunction(at); parent = parentOf(at)) {
+    if (parent.type === 'TryStatement' && parent.finalizer === at) return true;
     // Released in the handler as well: both ways are covered.
-    if (at.parent.type === 'CatchClause') return true;
+    if (parent.type === 'CatchClause') return true;
+    at = parent;
   }
   return false;
 }

@@ -5,16 +5,17 @@ import { inFlightHits } from '../in-flight/analyse.js';
 import { defineVisitor, type VisitorContext } from '../javascript-visitor.js';
 import {
   bare,
+  type Code,
   descendantsOf,
   enclosingFunction,
+  type FunctionNode,
   isFunction,
   memberName,
+  parentOf,
   shortText,
   soleInit,
   stringValue,
   variableOf,
-  type Code,
-  type FunctionNode,
 } from '../syntax.js';
 import { isWorkerText, reachableFiles, workerTargetOf, type WorkerTarget } from '../worker-files.js';
 import { asyncCallsInText } from '../async-calls-in-text.js';
@@ -173,7 +174,7 @@ function awaitedText(code: Code, node: TSESTree.AwaitExpression): string {
 }
 
 function isInTimerOrAbort(node: TSESTree.Node): boolean {
-  for (let at: TSESTree.Node | undefined = node.parent; at !== undefined; at = at.parent) {
+  for (let at = parentOf(node); at !== undefined; at = parentOf(at)) {
     if (!isFunction(at)) continue;
     const call = at.parent;
     if (call.type !== 'CallExpression') continue;
@@ -200,7 +201,7 @@ function isBesideStart(code: Code, node: TSESTree.Node, target: WorkerTarget): b
 
 /** `if (!done) worker.terminate()` is still sudden; `if (idle) …` is not: the code asks the worker's state first. */
 function isConditionOnDone(code: Code, node: TSESTree.Node): boolean {
-  for (let at: TSESTree.Node | undefined = node.parent; at !== undefined && !isFunction(at); at = at.parent) {
+  for (let at = parentOf(node); at !== undefined && !isFunction(at); at = parentOf(at)) {
     if (
       at.type === 'IfStatement' &&
       /\b(?:idle|free|done|finished)\b/iu.test(code.getText(at.test)) &&

@@ -5,13 +5,14 @@ import { transferList } from '../in-flight/effects.js';
 import { defineVisitor, type JavaScriptSuggestion } from '../javascript-visitor.js';
 import {
   bare,
+  type Code,
   descendantsOf,
   enclosingFunction,
   memberName,
   outermost,
+  parentOf,
   shortText,
   variableOf,
-  type Code,
 } from '../syntax.js';
 
 export default defineVisitor(rule, (context) => {
@@ -89,7 +90,7 @@ function isBoundedCall(call: TSESTree.CallExpression): boolean {
 
 /** Transfer lists belong to pooled-buffer-transfer. */
 function isTransferred(use: TSESTree.Node): boolean {
-  for (let at: TSESTree.Node | undefined = use.parent; at !== undefined; at = at.parent) {
+  for (let at = parentOf(use); at !== undefined; at = parentOf(at)) {
     if (at.type === 'CallExpression')
       return transferList(at.arguments[1]).some((each) => outermost(bare(each)) === use || bare(each) === bare(use));
     if (at.type !== 'ArrayExpression' && at.type !== 'Property' && at.type !== 'ObjectExpression') return false;
