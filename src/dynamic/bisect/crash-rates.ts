@@ -75,20 +75,35 @@ const BAD_RATES = [
 ];
 const GOOD_RATES = [0.0002, 0.005, 0.01, 0.02, 0.035, 0.055, 0.08, 0.12, 0.17, 0.25, 0.35];
 
-const BAD = gridOf(BAD_RATES, [{ weight: 0.72, a: 0.5, b: 1 }], new Map([[0.9995, 0.28]]));
-const GOOD = gridOf(GOOD_RATES, [{ weight: 0.06, a: 1, b: 12 }], new Map([[0.0002, 0.94]]));
-
 /** For each bad rate, how many good rates lie far enough below it. */
 const ALLOWED = BAD_RATES.map((bad) => GOOD_RATES.filter((good) => good * SEPARATION <= bad).length);
 
-const bad = new Float64Array(BAD_RATES.length);
-const good = new Float64Array(GOOD_RATES.length);
+/** Most bugs leave the good versions wholly clean; a background is rare, and low where there is one. */
+const GOOD = gridOf(GOOD_RATES, [{ weight: 0.04, a: 1, b: 12 }], new Map([[0.0002, 0.96]]));
+
+/** Nothing is known: any rate may be, many crash always. */
+const UNKNOWN: readonly BetaTerm[] = [
+  { weight: 0.3, a: 0.5, b: 1 },
+  { weight: 0.5, a: 1, b: 2 },
+];
+const ALWAYS = new Map([[0.9995, 0.2]]);
+
+/** With a rate that the user has seen: mostly within a factor of two of it, and room for having been told wrong. */
+function expecting(rate: number): Grid {
+  const strength = 2 / rate;
+  return gridOf(
+    BAD_RATES,
+    [{ weight: 0.85, a: 2, b: Math.max(0.5, strength - 2) }, ...UNKNOWN.map((term) => ({ ...term, weight: term.weight * 0.15 }))],
+    new Map([[0.9995, 0.03]]),
+  );
+}
 
 /** Fills `into` with likelihood x prior, scaled so that the largest is 1; returns the logarithm of the scale. */
 function fill(into: Float64Array, grid: Grid, hits: number, clean: number): number {
   let largest = -Infinity;
   for (let index = 0; index < into.length; index++) {
-    const value = (grid.logPrior[index] ?? 0) + hits * (grid.logRate[index] ?? 0) + clean * (grid.logClean[index] ?? 0);
+    const value =
+      (grid.logPrior[index] ?? 0) + hits * (grid.logRate[index] ?? 0) + clean * (grid.logClean[index] ?? 0);
     into[index] = value;
     if (value > largest) largest = value;
   }
@@ -96,44 +111,59 @@ function fill(into: Float64Array, grid: Grid, hits: number, clean: number): numb
   return largest;
 }
 
+/** What is believed about the rates, ready to judge counts. */
+export interface RateModel {
+  /** The probability of the counts, and of what the next runs would show, for one hypothesis about which versions are bad. */
+  evidence(counts: SplitCounts): RateEvidence;
+}
+
 /**
- * The probability of the counts, and of what the next runs would show, for one hypothesis about which versions are
- * bad. Sums over pairs of rates are taken with prefix sums, so the cost is that of the two grids, not of their product.
+ * @param expected the crash rate that was seen elsewhere (0..1), for example 3 of 10 runs in CI; saves runs where it is about
+ * right and costs some where it is not
  */
-export function rateEvidence(counts: SplitCounts): RateEvidence {
-  const scale = fill(bad, BAD, counts.badHits, counts.badClean) + fill(good, GOOD, counts.goodHits, counts.goodClean);
-  let total = 0;
-  const badSums = [0, 0, 0];
-  const goodSums = [0, 0, 0];
-  // Prefix sums over the good rates below each bad rate: of the weight, and of the weight times (1 - q)^k.
-  let taken = 0;
-  let weight = 0;
-  const cleanWeights = [0, 0, 0];
-  for (let index = 0; index < bad.length; index++) {
-    const limit = ALLOWED[index] ?? 0;
-    for (; taken < limit; taken++) {
-      const share = good[taken] ?? 0;
-      const clean = 1 - (GOOD.rates[taken] ?? 0);
-      weight += share;
-      let power = clean;
-      for (let k = 0; k < LARGEST_BATCH; k++) {
-        cleanWeights[k] = (cleanWeights[k] ?? 0) + share * power;
-        power *= clean;
-      }
-    }
-    const share = bad[index] ?? 0;
-    total += share * weight;
-    const clean = 1 - (BAD.rates[index] ?? 0);
-    let power = clean;
-    for (let k = 0; k < LARGEST_BATCH; k++) {
-      badSums[k] = (badSums[k] ?? 0) + share * weight * power;
-      goodSums[k] = (goodSums[k] ?? 0) + share * (cleanWeights[k] ?? 0);
-      power *= clean;
-    }
-  }
+export function createRateModel(expected?: number): RateModel {
+  const badGrid = expected === undefined ? gridOf(BAD_RATES, UNKNOWN, ALWAYS) : expecting(Math.min(0.98, expected));
+  const bad = new Float64Array(BAD_RATES.length);
+  const good = new Float64Array(GOOD_RATES.length);
   return {
-    logEvidence: scale + Math.log(total),
-    badClean: badSums.map((sum) => sum / total),
-    goodClean: goodSums.map((sum) => sum / total),
+    evidence(counts) {
+      const scale =
+        fill(bad, badGrid, counts.badHits, counts.badClean) + fill(good, GOOD, counts.goodHits, counts.goodClean);
+      let total = 0;
+      const badSums = [0, 0, 0];
+      const goodSums = [0, 0, 0];
+      // Sums over pairs of rates, by prefix sums over the good rates below each bad rate: of the weight, and of the
+      // weight times (1 - q)^k.
+      let taken = 0;
+      let weight = 0;
+      const cleanWeights = [0, 0, 0];
+      for (let index = 0; index < bad.length; index++) {
+        const limit = ALLOWED[index] ?? 0;
+        for (; taken < limit; taken++) {
+          const share = good[taken] ?? 0;
+          const clean = 1 - (GOOD.rates[taken] ?? 0);
+          weight += share;
+          let power = clean;
+          for (let k = 0; k < LARGEST_BATCH; k++) {
+            cleanWeights[k] = (cleanWeights[k] ?? 0) + share * power;
+            power *= clean;
+          }
+        }
+        const share = bad[index] ?? 0;
+        total += share * weight;
+        const clean = 1 - (badGrid.rates[index] ?? 0);
+        let power = clean;
+        for (let k = 0; k < LARGEST_BATCH; k++) {
+          badSums[k] = (badSums[k] ?? 0) + share * weight * power;
+          goodSums[k] = (goodSums[k] ?? 0) + share * (cleanWeights[k] ?? 0);
+          power *= clean;
+        }
+      }
+      return {
+        logEvidence: scale + Math.log(total),
+        badClean: badSums.map((sum) => sum / total),
+        goodClean: goodSums.map((sum) => sum / total),
+      };
+    },
   };
 }

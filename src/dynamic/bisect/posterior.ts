@@ -6,7 +6,7 @@
  * runs equally well, so they are kept as one segment and only their prior tells them apart.
  */
 
-import { rateEvidence, type RateEvidence } from './crash-rates.js';
+import type { RateEvidence, RateModel } from './crash-rates.js';
 
 /** What was seen of one version. */
 export interface Tally {
@@ -58,10 +58,15 @@ export function firstBadPrior(weights: readonly number[]): Float64Array {
 /**
  * Computes the posterior from scratch: it depends on the counts alone, not on the order of the runs.
  *
+ * @param model what is believed about the crash rates
  * @param prior probability of each hypothesis, as {@link firstBadPrior} gives it
  * @param tallies counts by version; versions that were not run are absent
  */
-export function posteriorOf(prior: Float64Array, tallies: ReadonlyMap<number, Tally>): Posterior {
+export function posteriorOf(
+  model: RateModel,
+  prior: Float64Array,
+  tallies: ReadonlyMap<number, Tally>,
+): Posterior {
   const size = prior.length - 1;
   const tested = [...tallies.keys()].sort((a, b) => a - b);
   const cumulative = new Float64Array(size + 2);
@@ -86,7 +91,7 @@ export function posteriorOf(prior: Float64Array, tallies: ReadonlyMap<number, Ta
   let from = 0;
   for (let index = 0; index <= tested.length; index++) {
     const to = tested[index] ?? size;
-    const evidence = rateEvidence({ badHits, badClean, goodHits, goodClean });
+    const evidence = model.evidence({ badHits, badClean, goodHits, goodClean });
     const log = evidence.logEvidence + Math.log(priorOf(from, to));
     drafts.push({ from, to, evidence, log });
     if (log > largest) largest = log;

@@ -1,0 +1,315 @@
+/** The loop of a bisection: check the premise, ask the best query, update, save, and stop when it is sure or out of budget. */
+
+import { createRateModel } from './crash-rates.js';
+import { planQuery } from './planner.js';
+import { firstBadPrior, posteriorOf, type Posterior, type Tally } from './posterior.js';
+import { findSecondChange, type SecondChange } from './second-change.js';
+import type { Tester } from './tester.js';
+
+/** One run or one failed preparation, in the order in which it happened; the whole state of a bisection. */
+export type Observation =
+  | {
+      readonly kind: 'hit';
+      readonly version: string;
+      readonly seconds: number;
+      readonly class: string;
+      readonly detail: string;
+      readonly lines: readonly string[];
+    }
+  | { readonly kind: 'clean'; readonly version: string; readonly seconds: number }
+  | { readonly kind: 'prepared'; readonly version: string; readonly seconds: number }
+  | { readonly kind: 'untestable'; readonly version: string; readonly reason: string }
+  | { readonly kind: 'skip'; readonly version: string; readonly reason: string };
+
+export interface BisectOptions {
+  /** Stop when the likeliest answer has this probability (0..1). */
+  readonly confidence: number;
+  readonly maxRuns: number;
+  readonly maxSeconds: number;
+  /** The crash rate that was seen elsewhere, 0..1. */
+  readonly expectedRate?: number;
+}
+
+export interface BisectHooks {
+  /** Called after each observation with all of them; must not return before they are safe. */
+  readonly onObservation?: (all: readonly Observation[], snapshot: Snapshot) => void;
+  /** Checked before each run. */
+  readonly isInterrupted?: () => boolean;
+  /** Seconds since some fixed point; the wall clock by default. */
+  readonly clock?: () => number;
+}
+
+/** What is known at one moment. */
+export interface Snapshot {
+  readonly runs: number;
+  readonly hits: number;
+  /** Positions in the history of the versions that can be run, oldest first. */
+  readonly testable: readonly number[];
+  readonly posterior: Posterior;
+  readonly secondChange: SecondChange;
+  readonly tallies: ReadonlyMap<number, Tally>;
+  readonly skipped: ReadonlyMap<number, string>;
+}
+
+export type BisectStatus = 'found' | 'premise-failed' | 'non-monotone' | 'budget' | 'interrupted' | 'not-testable';
+
+export interface BisectResult extends Snapshot {
+  readonly status: BisectStatus;
+  /** Why it stopped where the status is not `found`: one sentence. */
+  readonly reason?: string;
+  readonly observations: readonly Observation[];
+}
+
+/** Runs of the bad end that must hit before anything else is asked. */
+const HITS_AT_BAD_END = 2;
+/** Tries of a version that says nothing before it is skipped: a killed run deserves another one, a load error does not. */
+const TRANSIENT_TRIES = 3;
+/** Above this probability of three changes the planner asks what separates the two readings. */
+const SUSPICION = 0.3;
+
+/**
+ * Bisects `history`, whose first version is taken to be good and whose last is taken to be bad.
+ *
+ * The same observations lead to the same state whatever their order; what is asked next depends on them and on the
+ * measured times alone, so a bisection that was stopped goes on where it was.
+ *
+ * @param history names of the versions, good end first, all different
+ * @param earlier observations of a bisection that was stopped
+ */
+export async function bisect(
+  history: readonly string[],
+  tester: Tester,
+  options: BisectOptions,
+  hooks: BisectHooks = {},
+  earlier: readonly Observation[] = [],
+): Promise<BisectResult> {
+  const clock = hooks.clock ?? (() => performance.now() / 1000);
+  const started = clock();
+  const observations: Observation[] = [...earlier];
+  const positions = new Map(history.map((version, index) => [version, index]));
+  const model = createRateModel(options.expectedRate);
+  const bad = history.length - 1;
+
+  let state = summarise();
+
+  function summarise(): Snapshot & { readonly prior: Float64Array } {
+    const byVersion = new Map<number, Tally>();
+    const skipped = new Map<number, string>();
+    let hits = 0;
+    let runs = 0;
+    for (const seen of observations) {
+      const index = positions.get(seen.version);
+      if (index === undefined) continue;
+      if (seen.kind === 'skip') skipped.set(index, seen.reason);
+      if (seen.kind !== 'hit' && seen.kind !== 'clean') continue;
+      const isHit = seen.kind === 'hit';
+      const tally = byVersion.get(index) ?? { hits: 0, clean: 0 };
+      byVersion.set(index, {
+        hits: tally.hits + (isHit ? 1 : 0),
+        clean: tally.clean + (isHit ? 0 : 1),
+      });
+      runs++;
+      if (isHit) hits++;
+    }
+    const testable: number[] = [];
+    const weights: number[] = [];
+    let waiting = 1;
+    history.forEach((_, index) => {
+      if (skipped.has(index)) waiting++;
+      else {
+        testable.push(index);
+        weights.push(waiting);
+        waiting = 1;
+      }
+    });
+    const tallies = new Map<number, Tally>();
+    testable.forEach((index, at) => {
+      const tally = byVersion.get(index);
+      if (tally !== undefined) tallies.set(at, tally);
+    });
+    const prior = firstBadPrior(weights);
+    const posterior = posteriorOf(model, prior, tallies);
+    return {
+      runs,
+      hits,
+      testable,
+      posterior,
+      secondChange: findSecondChange(model, posterior, tallies),
+      tallies,
+      skipped,
+      prior,
+    };
+  }
+
+  function record(observation: Observation): void {
+    observations.push(observation);
+    state = summarise();
+    hooks.onObservation?.(observations, state);
+  }
+
+  function mean(kind: (seen: Observation) => boolean, guess: number): number {
+    let sum = 0;
+    let count = 0;
+    for (const seen of observations) {
+      if (!kind(seen) || !('seconds' in seen)) continue;
+      sum += seen.seconds;
+      count++;
+    }
+    return count === 0 ? guess : sum / count;
+  }
+
+  const finish = (status: BisectStatus, reason?: string): BisectResult => ({
+    status,
+    ...(reason === undefined ? {} : { reason }),
+    runs: state.runs,
+    hits: state.hits,
+    testable: state.testable,
+    posterior: state.posterior,
+    secondChange: state.secondChange,
+    tallies: state.tallies,
+    skipped: state.skipped,
+    observations,
+  });
+
+  /** Why no further run may begin, if so. */
+  function stopReason(): BisectResult | undefined {
+    if (hooks.isInterrupted?.() === true) return finish('interrupted', 'It was interrupted.');
+    if (state.runs >= options.maxRuns) return finish('budget', `The budget of ${options.maxRuns} runs is used up.`);
+    if (clock() - started >= options.maxSeconds) {
+      return finish('budget', `The budget of ${Math.round(options.maxSeconds / 60)} minutes is used up.`);
+    }
+    return undefined;
+  }
+
+  /** Runs version `index` of the history up to `count` times, until a hit. */
+  async function ask(index: number, count: number): Promise<BisectResult | undefined> {
+    const version = history[index] ?? '';
+    if (!tester.isPrepared(index)) {
+      const before = clock();
+      const prepared = await tester.prepare(index);
+      if (hooks.isInterrupted?.() === true) return finish('interrupted', 'It was interrupted.');
+      if (prepared !== 'ready') {
+        record({ kind: 'skip', version, reason: prepared.skip });
+        return undefined;
+      }
+      record({ kind: 'prepared', version, seconds: clock() - before });
+    }
+    for (let made = 0; made < count; made++) {
+      const stop = stopReason();
+      if (stop !== undefined) return stop;
+      const before = clock();
+      const result = await tester.run(index);
+      const seconds = clock() - before;
+      if (result.kind === 'hit') {
+        record({ kind: 'hit', version, seconds, class: result.class, detail: result.detail, lines: result.lines });
+        return undefined;
+      }
+      if (result.kind === 'clean') {
+        record({ kind: 'clean', version, seconds });
+        continue;
+      }
+      if (hooks.isInterrupted?.() === true) return finish('interrupted', 'It was interrupted.');
+      const tries = observations.filter((seen) => seen.kind === 'untestable' && seen.version === version).length;
+      if (result.transient && tries + 1 < TRANSIENT_TRIES) record({ kind: 'untestable', version, reason: result.reason });
+      else record({ kind: 'skip', version, reason: result.reason });
+      return undefined;
+    }
+    return undefined;
+  }
+
+  const endSkipped = (): BisectResult | undefined => {
+    for (const index of [bad, 0]) {
+      const reason = state.skipped.get(index);
+      if (reason !== undefined) {
+        return finish(
+          'not-testable',
+          `'${history[index] ?? ''}' is an end of the history and cannot be tested (${reason}); name another version.`,
+        );
+      }
+    }
+    return undefined;
+  };
+
+  /** The two ends can fail their premise at any time, because every run speaks about them. */
+  const premiseFailure = (): BisectResult | undefined => {
+    const { posterior } = state;
+    const last = state.testable.length;
+    if (posterior.probability(last) >= options.confidence) {
+      return finish(
+        'premise-failed',
+        `'${history[bad] ?? ''}', the bad end, did not crash in ${countOf(last - 1).clean} runs, so there is nothing to bisect here.`,
+      );
+    }
+    if (posterior.probability(0) >= options.confidence) {
+      const { hits, clean } = countOf(0);
+      return finish(
+        'premise-failed',
+        `'${history[0] ?? ''}', the good end, crashes too (${hits} of ${hits + clean} runs); name an older good version.`,
+      );
+    }
+    return undefined;
+  };
+  const countOf = (at: number): Tally => state.tallies.get(at) ?? { hits: 0, clean: 0 };
+
+  for (;;) {
+    const early = endSkipped() ?? premiseFailure();
+    if (early !== undefined) return early;
+    const { posterior, secondChange, testable, tallies } = state;
+    const last = testable.length - 1;
+    if (secondChange.probability >= options.confidence) {
+      return finish('non-monotone', 'The history is good, bad, good again and bad again, so it has no single first bad version.');
+    }
+    const goodEnd = countOf(0);
+    const premiseChecked = countOf(last).hits >= HITS_AT_BAD_END && goodEnd.hits + goodEnd.clean > 0;
+    if (
+      premiseChecked &&
+      secondChange.probability < 1 - options.confidence &&
+      posterior.probability(posterior.best) >= options.confidence
+    ) {
+      return finish('found');
+    }
+    const stop = stopReason();
+    if (stop !== undefined) return stop;
+
+    let query: { readonly version: number; readonly runs: number } | undefined;
+    if (countOf(last).hits < HITS_AT_BAD_END) query = { version: last, runs: 1 };
+    else if (goodEnd.hits + goodEnd.clean === 0) query = { version: 0, runs: 1 };
+    else if (secondChange.probability >= SUSPICION) query = separating(posterior, secondChange, tallies);
+    query ??= planQuery(
+      posterior,
+      state.prior,
+      testable.map((_, at) => at),
+      {
+        prepare: (at) =>
+          tester.isPrepared(testable[at] ?? -1) ? 0 : mean((seen) => seen.kind === 'prepared', tester.estimate.prepare),
+        run: mean((seen) => seen.kind === 'hit' || seen.kind === 'clean', tester.estimate.run),
+      },
+    );
+    if (query === undefined) return finish('budget', 'No further run of any version would tell more.');
+    const stopped = await ask(testable[query.version] ?? -1, query.runs);
+    if (stopped !== undefined) return stopped;
+  }
+}
+
+/** The least-run version on which one change and three changes disagree. */
+function separating(
+  posterior: Posterior,
+  second: SecondChange,
+  tallies: ReadonlyMap<number, Tally>,
+): { readonly version: number; readonly runs: number } | undefined {
+  const disagreeing = [
+    ...[...second.bad, ...second.badAgain].filter((version) => version < posterior.best),
+    ...second.goodAgain.filter((version) => version >= posterior.best),
+  ];
+  let chosen: number | undefined;
+  let fewest = Infinity;
+  for (const version of disagreeing) {
+    const tally = tallies.get(version);
+    const runs = (tally?.hits ?? 0) + (tally?.clean ?? 0);
+    if (runs < fewest) {
+      fewest = runs;
+      chosen = version;
+    }
+  }
+  return chosen === undefined ? undefined : { version: chosen, runs: 1 };
+}
