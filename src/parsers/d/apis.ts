@@ -325,11 +325,14 @@ const releases: readonly ApiRow[] = [
   free('delete', 'delete', { kind: 'release', target: 0, by: 'delete' }),
   free('munmap', 'munmap', { kind: 'release', target: 0, by: 'munmap', foreign: true }),
   free('fclose', 'fclose', { kind: 'release', target: 0, by: 'fclose', foreign: true }),
+  free('the-allocator-dispose', 'theAllocator.dispose', { kind: 'release', target: 0, by: 'dispose' }),
+  free('process-allocator-dispose', 'processAllocator.dispose', { kind: 'release', target: 0, by: 'dispose' }),
+  free('mallocator-dispose', 'Mallocator.instance.dispose', { kind: 'release', target: 0, by: 'dispose' }),
   {
     id: 'allocator-dispose',
     match: { method: 'dispose' },
     effects: [{ kind: 'release', target: 0, by: 'dispose' }],
-    note: "`theAllocator.dispose(x)`; a `dispose()` without arguments is a method of somebody's own.",
+    note: "A 'dispose()' without arguments is somebody's own method and releases nothing here.",
   },
   free('dispose', 'dispose', { kind: 'release', target: 1, by: 'dispose' }),
   {

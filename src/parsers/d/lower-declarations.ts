@@ -15,15 +15,7 @@ import type {
 } from '../../model/ir.js';
 import type { Span } from '../../model/source.js';
 import type { SyntaxNode } from '../syntax.js';
-import {
-  effectiveTrust,
-  flowsIntoAggregate,
-  hasAttribute,
-  inherit,
-  isAttribute,
-  isPublic,
-  readAttributes,
-} from './attributes.js';
+import { effectiveTrust, flowsIntoAggregate, hasAttribute, inherit, isPublic, readAttributes } from './attributes.js';
 import { findComments } from './comments.js';
 import { moduleScope, solidChildren, spanOf, splitBy, type Scope } from './lowering.js';
 import { StatementLowering } from './lower-statements.js';
@@ -236,7 +228,7 @@ export class DeclarationLowering extends StatementLowering {
 
   private lowerImport(node: SyntaxNode): void {
     const children = solidChildren(node);
-    const attributes = [...this.scope.inherited, ...readAttributes(this.text, children.filter(isAttribute))];
+    const attributes = [...this.scope.inherited, ...readAttributes(this.text, children)];
     const common = {
       kind: 'import',
       isPublic: hasAttribute(attributes, 'public'),
@@ -273,7 +265,8 @@ export class DeclarationLowering extends StatementLowering {
 
   private lowerVariables(node: SyntaxNode): void {
     const { members, conditions, isTest } = this.scope;
-    for (const variable of this.readVariables(node)) {
+    for (const read of this.readVariables(node)) {
+      const variable = node.hasError ? { ...read, init: undefined } : read;
       const { attributes, qualifiers } = variable;
       const isConstant =
         node.kind === 'manifest_constant' || qualifiers.includes('const') || qualifiers.includes('immutable');
@@ -313,7 +306,7 @@ export class DeclarationLowering extends StatementLowering {
 
   private lowerAlias(node: SyntaxNode): void {
     const children = solidChildren(node);
-    const attributes = [...this.scope.inherited, ...readAttributes(this.text, children.filter(isAttribute))];
+    const attributes = [...this.scope.inherited, ...readAttributes(this.text, children)];
     const declare = (name: SyntaxNode, alias: TypeRef | undefined, generics: FunctionIr['generics']): void => {
       this.types.push(
         this.typeDecl({
@@ -358,7 +351,7 @@ export class DeclarationLowering extends StatementLowering {
     const body = children.find((child) => child.kind === 'aggregate_body');
     const name = children.find((child) => child.kind === 'identifier');
     const members = body === undefined ? [] : bodyMembers(body);
-    const own = readAttributes(this.text, children.filter(isAttribute));
+    const own = readAttributes(this.text, children);
     for (const child of children) {
       const error = child.kind === 'aggregate_body' ? undefined : child.hasError ? ownError(child) : undefined;
       if (error !== undefined) this.errorGap(error);
@@ -441,7 +434,7 @@ export class DeclarationLowering extends StatementLowering {
     const children = solidChildren(node);
     const name = children.find((child) => child.kind === 'identifier');
     if (name === undefined) return;
-    const own = readAttributes(this.text, children.slice(0, children.indexOf(name)).filter(isAttribute));
+    const own = readAttributes(this.text, children.slice(0, children.indexOf(name)));
     const base = children.find((child) => child.kind === 'type');
     const fields: Field[] = [];
     this.types.push(
@@ -481,7 +474,7 @@ export class DeclarationLowering extends StatementLowering {
 
   /** `enum { a, b }` declares constants of the scope around. */
   private lowerEnumMembers(node: SyntaxNode): void {
-    const attributes = [...this.scope.inherited, ...readAttributes(this.text, node.children.filter(isAttribute))];
+    const attributes = [...this.scope.inherited, ...readAttributes(this.text, node.children)];
     for (const child of node.children) {
       if (child.kind !== 'enum_member' && child.kind !== 'anonymous_enum_member') continue;
       const member = this.enumMember(child);
@@ -520,7 +513,7 @@ export class DeclarationLowering extends StatementLowering {
     if (nameNode === undefined || open < 0) return undefined;
     const name = this.source(nameNode);
     const generics = this.lowerGenerics(children.find((child) => child.kind === 'template_parameters'));
-    const own = [...outerAttributes, ...readAttributes(this.text, children.slice(0, open).filter(isAttribute))];
+    const own = [...outerAttributes, ...readAttributes(this.text, children.slice(0, open))];
     const fields: Field[] = [];
     const attributes: Attribute[] = [...this.scope.inherited, ...own];
     if (isMixin) attributes.push({ name: 'mixin', span: spanOf(nameNode) });
@@ -571,7 +564,7 @@ export class DeclarationLowering extends StatementLowering {
   private lowerConditions(node: SyntaxNode): void {
     const { condition, then, otherwise } = this.branches(node);
     const written = condition === undefined ? '' : this.source(condition).replace(/\s+/g, ' ');
-    const attributes = inherit(readAttributes(this.text, node.children.filter(isAttribute)));
+    const attributes = inherit(readAttributes(this.text, node.children));
     const isTest = /^version \?\(\s*unittest\s*\)|^version\s*\(\s*unittest\s*\)/.test(written);
     const { scope } = this;
     const inherited = [...scope.inherited, ...attributes];
@@ -597,7 +590,7 @@ export class DeclarationLowering extends StatementLowering {
     const ownGenerics = this.lowerGenerics(children.find((child) => child.kind === 'template_parameters'));
     const isEponymous = scope.template?.name === this.source(name);
     const generics = isEponymous ? [...(scope.template?.generics ?? []), ...ownGenerics] : ownGenerics;
-    const attributes = [...scope.inherited, ...readAttributes(this.text, children.filter(isAttribute))];
+    const attributes = [...scope.inherited, ...readAttributes(this.text, children)];
     let returns = typeNode === undefined ? undefined : this.lowerType(typeNode);
     const returnsAuto = typeNode === undefined;
     if (typeNode !== undefined && returns !== undefined && scope.owner !== undefined) {
@@ -642,7 +635,7 @@ export class DeclarationLowering extends StatementLowering {
     const at = children.findIndex((child) => child.kind === 'this');
     const keyword = children[at] ?? node;
     const tilde = children[at - 1]?.kind === '~' ? children[at - 1] : undefined;
-    const own = readAttributes(this.text, children.filter(isAttribute));
+    const own = readAttributes(this.text, children);
     const attributes = [...this.scope.inherited, ...own];
     const generics = this.lowerGenerics(children.find((child) => child.kind === 'template_parameters'));
     const isStatic = hasAttribute(own, 'static');
@@ -675,7 +668,7 @@ export class DeclarationLowering extends StatementLowering {
   private lowerUnittest(node: SyntaxNode): number {
     const children = solidChildren(node);
     const keyword = children.find((child) => child.kind === 'unittest') ?? node;
-    const attributes = [...this.scope.inherited, ...readAttributes(this.text, children.filter(isAttribute))];
+    const attributes = [...this.scope.inherited, ...readAttributes(this.text, children)];
     const head: Head = {
       kind: 'unittest',
       name: 'unittest',
@@ -697,7 +690,7 @@ export class DeclarationLowering extends StatementLowering {
       kind: 'method',
       name: 'invariant',
       nameSpan: spanOf(keyword),
-      attributes: [...this.scope.inherited, ...readAttributes(this.text, children.filter(isAttribute))],
+      attributes: [...this.scope.inherited, ...readAttributes(this.text, children)],
       generics: [],
       params: [],
       isInferred: this.scope.isTemplate,
@@ -707,8 +700,7 @@ export class DeclarationLowering extends StatementLowering {
     return this.addFunction(head, node, body, false);
   }
 
-  protected lowerClosure(literal: SyntaxNode, whole?: SyntaxNode): Expr {
-    const node = whole ?? literal;
+  protected lowerClosure(literal: SyntaxNode): Expr {
     const children = solidChildren(literal);
     const arrow = children.findIndex((child) => child.kind === '=>');
     const block = children.find((child) => child.kind === 'block_statement');
@@ -716,7 +708,7 @@ export class DeclarationLowering extends StatementLowering {
     const open = children.findIndex((child) => child.kind === '(');
     const close = closingParenthesis(children, open);
     const word = children[0]?.kind;
-    const attributes = readAttributes(this.text, children.filter(isAttribute));
+    const attributes = readAttributes(this.text, children);
     if ((word === 'function' || word === 'delegate') && children[0] !== undefined) {
       attributes.unshift({ name: word, span: spanOf(children[0]) });
     }
@@ -742,9 +734,9 @@ export class DeclarationLowering extends StatementLowering {
       isInferred: true,
       isStatic: word === 'function',
     };
-    const body = whole ?? block ?? { ...literal, children: children.slice(arrow + 1) };
-    const functionId = this.addFunction(head, node, body, false, arrow >= 0);
-    return { kind: 'closure', span: spanOf(node), functionId };
+    const body = block ?? { ...literal, children: children.slice(arrow + 1) };
+    const functionId = this.addFunction(head, literal, body, false, arrow >= 0);
+    return { kind: 'closure', span: spanOf(literal), functionId };
   }
 
   /** Registers a function and lowers its body. The place in the list is taken first, so that the list is in source order. */
@@ -774,7 +766,7 @@ export class DeclarationLowering extends StatementLowering {
         functionId: id,
         functionName: qualifiedName,
       };
-      body = this.within(inner, () => (isArrow ? this.arrowBody(bodyNode, node) : this.functionBody(bodyNode)));
+      body = this.within(inner, () => (isArrow ? this.arrowBody(bodyNode) : this.functionBody(bodyNode)));
     }
     const isMember = scope.owner !== undefined && head.kind !== 'closure' && head.kind !== 'unittest';
     const linkage = head.attributes.find((attribute) => attribute.name === 'extern' && attribute.args !== undefined);
@@ -835,10 +827,8 @@ export class DeclarationLowering extends StatementLowering {
     );
   }
 
-  private arrowBody(node: SyntaxNode, whole: SyntaxNode): Block {
-    // Regrouped lambdas hand over the whole expression; the others a stand-in whose children are the operand.
-    const isStandIn = node.kind === 'function_literal';
-    const result = isStandIn ? this.lowerOperand(node.children, whole) : this.lowerExpr(node);
+  private arrowBody(node: SyntaxNode): Block {
+    const result = this.lowerOperand(node.children, node);
     return { span: result.span, statements: [], result };
   }
 
@@ -1002,7 +992,7 @@ function isBodyless(body: SyntaxNode): boolean {
 }
 
 function bodySpan(body: SyntaxNode, isArrow: boolean): Span {
-  if (!isArrow || body.kind !== 'function_literal') return spanOf(body);
+  if (!isArrow) return spanOf(body);
   const first = body.children[0];
   return { start: first?.start ?? body.end, end: body.end };
 }

@@ -34,12 +34,10 @@ type Operand = readonly SyntaxNode[];
 
 /** Expressions. */
 export abstract class ExprLowering extends TypeLowering {
-  /** Nodes that stand for one of their parts at the moment: see `regroup`. */
-  private readonly standIns = new Map<SyntaxNode, Operand>();
   private arrowOffsets: readonly number[] | undefined;
 
-  /** A lambda or function literal; `body` replaces the literal's own body after regrouping. */
-  protected abstract lowerClosure(literal: SyntaxNode, body?: SyntaxNode): Expr;
+  /** A lambda or function literal. */
+  protected abstract lowerClosure(literal: SyntaxNode): Expr;
   protected abstract lowerAnonymousClass(node: SyntaxNode): { type: TypeRef; args: readonly Argument[] };
 
   protected lowerExpr(node: SyntaxNode): Expr {
@@ -86,14 +84,12 @@ export abstract class ExprLowering extends TypeLowering {
   }
 
   private exprOf(node: SyntaxNode): Expr {
-    const standIn = this.standIns.get(node);
-    if (standIn !== undefined) return this.lowerOperand(standIn, node);
     if (node.skipped === true && node.kind !== 'array_literal') {
       this.reportLimit(node);
       return this.unknown(node, []);
     }
     const regrouped = this.regroup(node);
-    if (regrouped !== undefined) return regrouped;
+    if (regrouped !== undefined) return this.exprOf(regrouped);
     const { kind } = node;
     if (binaryKinds.has(kind)) return this.lowerBinary(node);
     const children = solidChildren(node);
@@ -149,7 +145,7 @@ export abstract class ExprLowering extends TypeLowering {
       case 'cast_expression':
       case 'throw_expression':
       case 'delete_expression':
-        return this.finishPrefix(node, node, this.lowerOperand(this.prefixOperand(node), node));
+        return this.finishPrefix(node, this.lowerOperand(this.prefixOperand(node), node));
       case 'primary_expression':
         return this.lowerPrimary(node);
       case 'property_expression':
@@ -198,38 +194,20 @@ export abstract class ExprLowering extends TypeLowering {
 
   /**
    * Puts right what the grammar groups wrongly: it lets a call, member, index or assignment take a whole lambda
-   * (`x => x.f(1)` as `(x => x).f(1)`) or a whole prefix expression (`throw new E(m)` as `(throw new E)(m)`). The
-   * innermost left operand then stands for its own last part while the rest is lowered, and is wrapped around the result.
+   * (`x => x.f(1)` as `(x => x).f(1)`) or a whole prefix expression (`throw new E(m)` as `(throw new E)(m)`). The leader at
+   * the far left is taken out, what followed it is put behind the last operand of its own, and the leader goes around both.
    */
-  private regroup(node: SyntaxNode): Expr | undefined {
+  private regroup(node: SyntaxNode): SyntaxNode | undefined {
     const isPostfix = postfixKinds.has(node.kind);
-    if (!isPostfix && !this.mayStartWithLambda(node)) return undefined;
+    if (!isPostfix && !mayStartWithLambda(node)) return undefined;
     if (!this.looksRegrouped(node, isPostfix)) return undefined;
-    const leader = this.leaderOf(node);
+    const leader = leaderOf(node);
     if (leader === undefined || leader === node) return undefined;
-    if (leader.kind === 'function_literal') {
-      const arrow = leader.children.findIndex((child) => child.kind === '=>');
-      if (arrow < 0) return undefined;
-      const body = leader.children.slice(arrow + 1).filter((child) => child.kind !== 'comment');
-      return this.standingIn(leader, body, () => this.lowerClosure(leader, node));
-    }
-    if (!isPostfix || !prefixKinds.has(leader.kind)) return undefined;
-    return this.standingIn(leader, this.prefixOperand(leader), () =>
-      this.finishPrefix(leader, node, this.lowerExpr(node)),
-    );
-  }
-
-  private standingIn<T>(node: SyntaxNode, operand: Operand, run: () => T): T {
-    this.standIns.set(node, operand);
-    try {
-      return run();
-    } finally {
-      this.standIns.delete(node);
-    }
-  }
-
-  private mayStartWithLambda(node: SyntaxNode): boolean {
-    return node.kind === 'assignment_expression' || node.kind === 'ternary_expression' || binaryKinds.has(node.kind);
+    const from = ownOperand(leader);
+    if (from === undefined || (leader.kind !== 'function_literal' && !isPostfix)) return undefined;
+    const operand = solidChildren({ ...leader, children: leader.children.slice(from) });
+    const body = withLeft(node, leader, operand);
+    return { ...leader, end: node.end, children: [...leader.children.slice(0, from), ...body] };
   }
 
   /** A cheap test on the text, so that the walk to the left is made only where it can matter. */
@@ -249,35 +227,6 @@ export abstract class ExprLowering extends TypeLowering {
     return next !== undefined && next < node.end;
   }
 
-  private leaderOf(node: SyntaxNode): SyntaxNode | undefined {
-    let current: SyntaxNode | undefined = node;
-    while (current !== undefined) {
-      const standIn: Operand | undefined = this.standIns.get(current);
-      if (standIn !== undefined) {
-        if (standIn.length !== 1) return undefined;
-        current = standIn[0];
-      } else if (
-        postfixKinds.has(current.kind) ||
-        current.kind === 'binary_expression' ||
-        this.mayStartWithLambda(current)
-      ) {
-        current = solidChildren(current)[0];
-      } else return current;
-    }
-    return undefined;
-  }
-
-  /** The node an operand of one node stands for. */
-  private resolve(operand: Operand): SyntaxNode | undefined {
-    let current = operand.length === 1 ? operand[0] : undefined;
-    while (current !== undefined) {
-      const standIn: Operand | undefined = this.standIns.get(current);
-      if (standIn === undefined) return current;
-      current = standIn.length === 1 ? standIn[0] : undefined;
-    }
-    return undefined;
-  }
-
   private prefixOperand(node: SyntaxNode): Operand {
     const children = solidChildren(node);
     if (node.kind !== 'cast_expression') return children.slice(1);
@@ -285,8 +234,8 @@ export abstract class ExprLowering extends TypeLowering {
     return children.slice(close + 1);
   }
 
-  private finishPrefix(prefix: SyntaxNode, whole: SyntaxNode, value: Expr): Expr {
-    const span = spanOf(whole);
+  private finishPrefix(prefix: SyntaxNode, value: Expr): Expr {
+    const span = spanOf(prefix);
     const head = solidChildren(prefix);
     switch (prefix.kind) {
       case 'throw_expression':
@@ -301,7 +250,7 @@ export abstract class ExprLowering extends TypeLowering {
       case 'cast_expression':
         return { kind: 'cast', span, value, type: this.castType(head) };
       default:
-        return this.prefixed(whole, this.source(head[0] ?? prefix), value);
+        return this.prefixed(prefix, this.source(head[0] ?? prefix), value);
     }
   }
 
@@ -407,7 +356,7 @@ export abstract class ExprLowering extends TypeLowering {
     const children = solidChildren(node);
     const span = spanOf(node);
     const calleeNodes = children.slice(0, -1);
-    const callee = this.resolve(calleeNodes);
+    const callee = calleeNodes.length === 1 ? calleeNodes[0] : undefined;
     const list = children.at(-1);
     if (callee?.kind === 'type') {
       // `a * (b)` is read as a call of the type `a*`.
@@ -485,9 +434,11 @@ export abstract class ExprLowering extends TypeLowering {
     const first = children[0];
     if (first === undefined) return this.unknown(node, []);
     if (first.kind === 'type_ctor') {
-      const close = children.findIndex((child) => child.kind === ')');
-      expr = { kind: 'name', span: { start, end: children[close]?.end ?? first.end }, path: [this.source(first)] };
-      at = Math.max(close, 0) + 1;
+      // `immutable(T)(x)` constructs a T.
+      const inner = children.find((child) => child.kind === 'type');
+      expr = inner === undefined ? this.unknown(first, []) : this.exprFromType(inner);
+      at = children.findIndex((child) => child.kind === ')') + 1;
+      if (at === 0) at = children.length;
     } else if (first.kind === 'typeof_expression' || first.kind === 'vector_type') {
       expr = this.unknown(first, []);
       at = 1;
@@ -679,7 +630,7 @@ export abstract class ExprLowering extends TypeLowering {
     let operand: Operand = [node];
     for (;;) {
       const only: SyntaxNode | undefined = operand.length === 1 ? operand[0] : undefined;
-      if (only === undefined || this.standIns.has(only)) break;
+      if (only === undefined) break;
       if (only.kind === 'binary_expression') operand = solidChildren(only);
       else if (binaryKinds.has(only.kind)) {
         const sides = this.sides(only);
@@ -782,6 +733,63 @@ export abstract class ExprLowering extends TypeLowering {
     }
     return { kind: 'struct', span: spanOf(node), type, fields };
   }
+}
+
+function mayStartWithLambda(node: SyntaxNode): boolean {
+  return node.kind === 'assignment_expression' || node.kind === 'ternary_expression' || binaryKinds.has(node.kind);
+}
+
+/** The operand at the far left of calls, members, indexes, assignments and operators. */
+function leaderOf(node: SyntaxNode): SyntaxNode | undefined {
+  let current: SyntaxNode | undefined = node;
+  while (
+    current !== undefined &&
+    (postfixKinds.has(current.kind) || current.kind === 'binary_expression' || mayStartWithLambda(current))
+  ) {
+    current = solidChildren(current)[0];
+  }
+  return current;
+}
+
+/** Where the operand of a prefix expression or the body of an arrow lambda begins among the children. */
+function ownOperand(node: SyntaxNode): number | undefined {
+  if (node.kind === 'function_literal') {
+    const arrow = node.children.findIndex((child) => child.kind === '=>');
+    return arrow < 0 ? undefined : arrow + 1;
+  }
+  if (!prefixKinds.has(node.kind)) return undefined;
+  if (node.kind === 'cast_expression') return node.children.findIndex((child) => child.kind === ')') + 1;
+  return 1;
+}
+
+/** The node with `leader` at its far left replaced by `operand`, behind the last part of which the calls and members go. */
+function withLeft(node: SyntaxNode, leader: SyntaxNode, operand: Operand): Operand {
+  if (node === leader) return operand;
+  const [first, ...rest] = solidChildren(node);
+  if (first === undefined) return [node];
+  const left = withLeft(first, leader, operand);
+  // A wrapper has one child and would hide where the operand ends.
+  if (node.kind === 'binary_expression') return left;
+  const attach = (base: Operand): SyntaxNode => ({
+    ...node,
+    start: base[0]?.start ?? node.start,
+    children: [...base, ...rest],
+  });
+  return postfixKinds.has(node.kind) ? behindLast(left, attach, node.end) : [attach(left)];
+}
+
+/** Applies calls and members to the last operand, as they bind tighter than anything that stands before it. */
+function behindLast(operand: Operand, attach: (base: Operand) => SyntaxNode, end: number): Operand {
+  const only = operand.length === 1 ? operand[0] : undefined;
+  if (only === undefined) return [attach(operand)];
+  let from = ownOperand(only);
+  if (from === undefined && (mayStartWithLambda(only) || only.kind === 'binary_expression')) {
+    const separators = new Set([':', 'in', 'is', 'not_in', 'not_is']);
+    from = only.children.findLastIndex((child) => child.field === 'operator' || separators.has(child.kind)) + 1;
+  }
+  if (from === undefined) return [attach(operand)];
+  const last = solidChildren({ ...only, children: only.children.slice(from) });
+  return [{ ...only, end, children: [...only.children.slice(0, from), ...behindLast(last, attach, end)] }];
 }
 
 function findArrows(text: string): number[] {

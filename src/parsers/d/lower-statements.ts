@@ -91,7 +91,8 @@ export abstract class StatementLowering extends ExprLowering {
     const children = solidChildren(node);
     const only = children.length === 1 ? children[0] : undefined;
     if (node.kind === 'scope_statement' && only?.kind === 'block_statement') return this.blockOf(only);
-    return { span: spanOf(node), statements: this.lowerStatements(children) };
+    const parts = node.kind === 'scope_statement' || node.kind === 'block_statement' ? children : [node];
+    return { span: spanOf(node), statements: this.lowerStatements(parts) };
   }
 
   private blockExpr(node: SyntaxNode | undefined): Expr {
@@ -391,7 +392,7 @@ export abstract class StatementLowering extends ExprLowering {
     qualifiers: string[];
   }[] {
     const children = solidChildren(node);
-    const attributes = [...this.scope.inherited, ...readAttributes(this.text, children.filter(isAttribute))];
+    const attributes = [...this.scope.inherited, ...readAttributes(this.text, children)];
     const typeNode = children.find((child) => child.kind === 'type');
     const type = typeNode === undefined ? undefined : this.lowerType(typeNode);
     const storage = attributes.map((attribute) => attribute.name);
