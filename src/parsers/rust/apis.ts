@@ -97,7 +97,7 @@ const passes: readonly ApiRow[] = [
   ...each('pass', 'unwrap expect unwrap_or unwrap_or_default unwrap_unchecked ok ok_or ok_or_else unwrap_or_else map_err context with_context flatten transpose', [pass()]),
   ...each('pass', 'cast cast_mut cast_const add sub offset wrapping_add wrapping_sub wrapping_offset byte_add byte_sub byte_offset with_addr map_addr', [pass()], { receiver: ['*', 'NonNull', 'pointer'] }),
   ...each('pass', 'into try_into by_ref', [pass()]),
-  ...each('pass', 'rev enumerate skip take step_by peekable fuse chain zip next next_back nth', [pass()], { note: 'an iterator over what the receiver iterates over' }),
+  ...each('pass', 'rev enumerate skip step_by peekable fuse chain zip next next_back nth', [pass()], { note: 'an iterator over what the receiver iterates over' }),
   ...each('pass', 'collect', [pass()], { note: 'pointers made by a closure stay what they are; elements by value carry nothing' }),
   ...each('pin', 'get_unchecked_mut map_unchecked_mut get_mut', [pass()], { receiver: ['Pin'], whenUnknown: 'skip' }),
   path('box-new', 'Box::new', [pass(0)]),
@@ -280,7 +280,6 @@ const registrations: readonly ApiRow[] = [
   path('napi-call-threadsafe-function', 'napi_call_threadsafe_function', [retain(1, 'napi_call_threadsafe_function')]),
   path('pthread-create', 'pthread_create', [retain(3, 'pthread_create'), { kind: 'spawn', what: 3, on: 'thread' }]),
   path('pthread-setspecific', 'pthread_setspecific', [retain(1, 'pthread_setspecific')]),
-  path('epoll-ctl', 'epoll_ctl', [retain(3, 'epoll_ctl')]),
   ...[
     ['_set_user_data', 1],
     ['_set_userdata', 1],

@@ -16,14 +16,16 @@ function patternsOf(node: SyntaxNode): SyntaxNode[] {
 
 /**
  * Numbers the positions of a tuple, tuple struct or slice pattern. What stands behind `..` is counted from the end: the last
- * one is `-1`.
+ * one is `-1`. The rest itself is left out, or has the field `..` when it is bound (`rest @ ..`).
  */
 function lowerPositions(cx: Lowering, nodes: readonly SyntaxNode[]): { field: string; pattern: Pattern }[] {
-  const rest = nodes.findIndex((node) => node.kind === 'remaining_field_pattern');
+  const isRest = (node: SyntaxNode | undefined): boolean => node?.kind === 'remaining_field_pattern';
+  const rest = nodes.findIndex((node) => isRest(node) || (node.kind === 'captured_pattern' && isRest(lastPart(node))));
   const parts: { field: string; pattern: Pattern }[] = [];
   nodes.forEach((node, i) => {
-    if (i === rest) return;
-    parts.push({ field: String(rest !== -1 && i > rest ? i - nodes.length : i), pattern: lowerPattern(cx, node) });
+    if (i === rest && isRest(node)) return;
+    const field = i === rest ? '..' : String(rest !== -1 && i > rest ? i - nodes.length : i);
+    parts.push({ field, pattern: lowerPattern(cx, node) });
   });
   return parts;
 }

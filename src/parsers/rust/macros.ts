@@ -279,7 +279,10 @@ function lowerKnown(cx: Lowering, call: Call, scope: Scope): Expr | undefined {
       const root = cx.parsePiece('[', inner, '];');
       const array = root?.children[0]?.children[0];
       if (array?.kind !== 'array_expression' || array.end < inner.end) return undefined;
-      return macroExpr(call, partsOf(array).filter((part) => part.kind !== 'attribute_item').map((part) => lowerExpr(cx, part, scope)));
+      const lowered = lowerExpr(cx, array, scope);
+      // `vec![x; n]` keeps the shape of its array; `vec![a, b]` has its elements as arguments.
+      if (lowered.kind !== 'array' || lowered.repeat) return macroExpr(call, [{ ...lowered, span: inner }]);
+      return macroExpr(call, lowered.items);
     }
     case 'addr_of':
     case 'addr_of_mut': {
