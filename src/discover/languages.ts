@@ -17,13 +17,17 @@ const manifestNames: ReadonlySet<string> = new Set([
   'pnpm-lock.yaml',
   'pnpm-workspace.yaml',
   'yarn.lock',
+  'bun.lock',
+  'napi.json',
   'lerna.json',
   'dub.json',
   'dub.sdl',
   'dub.selections.json',
 ]);
 
-const manifestPath = /(?:^|[/\\])(?:\.cargo[/\\]config(?:\.toml)?|\.github[/\\]workflows[/\\][^/\\]+\.ya?ml)$/;
+// Workflows, recipes and shell scripts say with which features an addon is built.
+const manifestPath =
+  /(?:^|[/\\])(?:\.cargo[/\\]config(?:\.toml)?|\.(?:github|gitea|forgejo)[/\\](?:workflows|actions)[/\\].+\.ya?ml|\.gitlab-ci\.ya?ml|azure-pipelines\.ya?ml|\.?justfile|GNUmakefile|Makefile|[^/\\]+\.(?:just|mk|sh))$/i;
 
 /** The kind of a file by its path alone; undefined when the scan has no use for it. */
 export function findKind(path: string): FileKind | undefined {

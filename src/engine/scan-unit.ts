@@ -52,7 +52,8 @@ export async function scanUnit(input: UnitScanInput): Promise<UnitScan> {
       .map((language) => [language, planTokens(rules, language)] as const)
       .filter(([, plan]) => plan.fileTokens.length > 0),
   );
-  const sources = readUnitSources({ files: unit.files, plans, isFiltered, onGap, onFile: input.onFile });
+  const around = { base: input.base, listing: input.listing };
+  const sources = readUnitSources({ files: unit.files, plans, isFiltered, around, onGap, onFile: input.onFile });
   const project = loadProject(
     { root: unit.root, base: input.base, listing: input.listing, readText: sources.readText, gap: onGap },
     input.targets.length === 0 ? {} : { targets: input.targets },

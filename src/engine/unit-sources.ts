@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { DiscoveredFile } from '../discover/inputs.js';
 import { createFileReader, decodeText, type FileReader } from '../discover/read-source.js';
 import { makeTokenFilter } from '../discover/tokens.js';
@@ -27,6 +28,8 @@ export interface UnitSourcesInput {
   /** Without the filter every file is a candidate. */
   readonly plans: ByLanguage<TokenPlan>;
   readonly isFiltered: boolean;
+  /** What was listed around the unit: Cargo and npm look upward for settings, and workflows stand at the repository's root. */
+  readonly around?: { readonly base: string; readonly listing: readonly string[] };
   readonly onGap: (gap: Gap) => void;
   /** Called after each file. */
   readonly onFile: (path: string) => void;
@@ -37,6 +40,7 @@ export function readUnitSources(input: UnitSourcesInput): UnitSources {
   const reader = createFileReader();
   const byPath = new Map(input.files.map((file) => [file.path, file]));
   const texts = new Map<string, string | undefined>();
+  const around = new Set(input.around?.listing ?? []);
   const listing: Partial<Record<Language, string[]>> = {};
   const candidates: Partial<Record<Language, string[]>> = {};
   const marked: string[] = [];
@@ -66,8 +70,8 @@ export function readUnitSources(input: UnitSourcesInput): UnitSources {
 
   const readText = (path: string): string | undefined => {
     if (texts.has(path)) return texts.get(path);
-    const file = byPath.get(path);
-    const bytes = file === undefined ? undefined : readBytes(reader, file, input.onGap);
+    const abs = byPath.get(path)?.abs ?? (around.has(path) ? join(input.around?.base ?? '', path) : undefined);
+    const bytes = abs === undefined ? undefined : readBytes(reader, { abs, path }, input.onGap);
     const text = bytes === undefined ? undefined : decode(bytes, path, input.onGap);
     texts.set(path, text);
     return text;
@@ -80,7 +84,7 @@ export function readUnitSources(input: UnitSourcesInput): UnitSources {
 }
 
 /** The bytes of a file that is text; UTF-16 counts as text. */
-function readBytes(reader: FileReader, file: DiscoveredFile, onGap: (gap: Gap) => void): Buffer | undefined {
+function readBytes(reader: FileReader, file: Pick<DiscoveredFile, 'abs' | 'path'>, onGap: (gap: Gap) => void): Buffer | undefined {
   const { bytes, gap } = reader.read(file.abs, file.path);
   if (gap !== undefined) onGap(gap);
   // A zero near the start: only decoding tells UTF-16 from what is no text at all.
