@@ -80,7 +80,6 @@ export async function scanJavaScript(input: JavaScriptScanInput): Promise<JavaSc
   const rules = tools.createRules({ modulesFor: () => modules, sink });
   const ids = active.map(({ meta }) => meta.id);
   for (const { path, text } of candidates) {
-    const isJson = path.endsWith('.json');
     const config: Linter.Config = {
       // A pattern that matches every name alone doesn't make ESLint take a file.
       files: ['**/*.{js,cjs,mjs,jsx,ts,cts,mts,tsx,json}'],
@@ -94,11 +93,13 @@ export async function scanJavaScript(input: JavaScriptScanInput): Promise<JavaSc
       rules: Object.fromEntries(ids.map((id) => [`lifetime-lint/${id}`, 'warn'])),
     };
     try {
-      // JSON is an expression of JavaScript once it is in parentheses; the line break keeps a trailing comment apart.
-      const messages = linter.verify(isJson ? `(${text}\n)` : text, [config], { filename: join(input.base, path) });
-      // A message of no rule is a syntax error, or ESLint's word that it left the file out.
-      const unseen = messages.find((message) => message.ruleId === null);
-      if (unseen !== undefined && !isJson) gaps.push(parseGap(path, unseen));
+      const messages = linter.verify(text, [config], { filename: join(input.base, path) });
+      // A syntax error, or ESLint's word that it left the file out.
+      const unseen = messages.find(
+        (message) => message.fatal === true || /^(?:No matching configuration|File ignored)/u.test(message.message),
+      );
+      // The project model reports a manifest that can't be read.
+      if (unseen !== undefined && !path.endsWith('.json')) gaps.push(parseGap(path, unseen));
     } catch (error) {
       gaps.push({
         kind: 'internal',
@@ -243,11 +244,8 @@ function anchorOf(base: string, path: string, place: JavaScriptPlace): Anchor {
     return { path: relativeTo(base, place.path), line, column, ...(endColumn === undefined ? {} : { endColumn }) };
   }
   const { start, end } = (place.node as TSESTree.Node).loc;
-  // The parenthesis that was put before a JSON text is on its first line.
-  const shift = (position: { line: number; column: number }): number =>
-    path.endsWith('.json') && position.line === 1 ? position.column : position.column + 1;
   const isOneLine = start.line === end.line;
-  return { path, line: start.line, column: shift(start), ...(isOneLine ? { endColumn: shift(end) } : {}) };
+  return { path, line: start.line, column: start.column + 1, ...(isOneLine ? { endColumn: end.column + 1 } : {}) };
 }
 
 function relativeTo(base: string, file: string): string {

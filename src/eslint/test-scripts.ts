@@ -25,7 +25,7 @@ const exitFlags: Readonly<Record<string, RegExp>> = { jest: /--forceExit\b/u, mo
  * in, a browser, coverage) are not batches of one test suite.
  */
 export function judgeScript(command: string): ScriptVerdict | undefined {
-  const parts = command.split(/&&|\|\||;|\|/u).map((part) => part.trim());
+  const parts = splitCommand(command);
   for (const runner of runners) {
     const own = parts.filter((part) => startsRunner(part, runner));
     const [first] = own;
@@ -63,4 +63,17 @@ function selectsTests(part: string, runner: string): boolean {
   return (
     words.some((word) => !word.startsWith('-')) || /(?:^|\s)(?:-t|--testNamePattern|--grep|-g|--match|-m)\b/u.test(rest)
   );
+}
+
+/** The commands of a line, cut at `&&`, `||`, `;` and `|` outside quotes. */
+function splitCommand(line: string): readonly string[] {
+  const parts: string[] = [''];
+  let quote = '';
+  for (const character of line) {
+    if (quote === '' && (character === '"' || character === "'")) quote = character;
+    else if (character === quote) quote = '';
+    if (quote === '' && (character === '&' || character === '|' || character === ';')) parts.push('');
+    else parts[parts.length - 1] += character;
+  }
+  return parts.map((part) => part.trim()).filter((part) => part !== '');
 }
