@@ -36,7 +36,7 @@ export const configSchema = v.strictObject({
   ),
   targets: v.optional(
     v.pipe(
-      v.array(v.pipe(v.string(), v.regex(/^[a-z0-9_]+(?:-[a-z0-9_.]+){1,3}$/u, 'must be a target triple'))),
+      v.array(v.pipe(v.string(), v.regex(/^[a-z0-9_]+(?:-[a-z0-9_.]+){1,3}$/, 'must be a target triple'))),
       v.description('Target triples that the addons are built for; replaces what the manifests say.'),
     ),
   ),

@@ -25,7 +25,7 @@ export function renderPage(
     colors.bold(meta.id),
     '',
     ...wrap(`${meta.title}. ${meta.summary}`, width),
-    colors.dim(facts.join(' · ')),
+    ...wrap(facts.join(' · '), width).map((line) => colors.dim(line)),
     '',
     ...renderMarkdown(page.body, width, colors),
     '',
