@@ -9,36 +9,113 @@ type Growth = Extract<Effect, { kind: 'grow' }>['how'];
 type View = Extract<Effect, { kind: 'borrow' }>['as'];
 
 /** Sequences that move their elements when they grow. `ArrayVec` and its like never do. */
-const SEQUENCES = ['Vec', 'String', 'VecDeque', 'SmallVec', 'ThinVec', 'TinyVec', 'BytesMut', 'OsString', 'PathBuf', 'BinaryHeap', 'IndexVec', 'BString', 'CompactString', 'Slab', 'ArenaVec', 'AVec'];
-const MAPS = ['HashMap', 'BTreeMap', 'HashSet', 'BTreeSet', 'IndexMap', 'IndexSet', 'FxHashMap', 'FxHashSet', 'FxIndexMap', 'FxIndexSet', 'AHashMap', 'AHashSet', 'SlotMap', 'DenseSlotMap', 'LruCache', 'LinkedHashMap'];
+const SEQUENCES = [
+  'Vec',
+  'String',
+  'VecDeque',
+  'SmallVec',
+  'ThinVec',
+  'TinyVec',
+  'BytesMut',
+  'OsString',
+  'PathBuf',
+  'BinaryHeap',
+  'IndexVec',
+  'BString',
+  'CompactString',
+  'Slab',
+  'ArenaVec',
+  'AVec',
+];
+const MAPS = [
+  'HashMap',
+  'BTreeMap',
+  'HashSet',
+  'BTreeSet',
+  'IndexMap',
+  'IndexSet',
+  'FxHashMap',
+  'FxHashSet',
+  'FxIndexMap',
+  'FxIndexSet',
+  'AHashMap',
+  'AHashSet',
+  'SlotMap',
+  'DenseSlotMap',
+  'LruCache',
+  'LinkedHashMap',
+];
 const GROWABLE = [...SEQUENCES, ...MAPS];
 /** Whatever lies in one piece, growable or not. */
-const CONTIGUOUS = [...SEQUENCES, '[]', '[N]', 'str', 'Box', 'Rc', 'Arc', 'Bytes', 'CString', 'CStr', 'ArrayVec', 'ArrayString', 'Buffer', 'Uint8Array', 'BufferSlice', 'Mmap', 'MmapMut'];
+const CONTIGUOUS = [
+  ...SEQUENCES,
+  '[]',
+  '[N]',
+  'str',
+  'Box',
+  'Rc',
+  'Arc',
+  'Bytes',
+  'CString',
+  'CStr',
+  'ArrayVec',
+  'ArrayString',
+  'Buffer',
+  'Uint8Array',
+  'BufferSlice',
+  'Mmap',
+  'MmapMut',
+];
 const MAPPED = [...MAPS, 'DashMap'];
 
 const grow = (how: Growth, target: Operand = 'receiver'): Effect => ({ kind: 'grow', target, how });
 const store = (what: Operand, into: Operand = 'receiver'): Effect => ({ kind: 'store', what, into });
-const borrow = (as: View, from: Operand = 'receiver', element?: boolean): Effect => ({ kind: 'borrow', from, as, ...(element === undefined ? {} : { element }) });
+const borrow = (as: View, from: Operand = 'receiver', element?: boolean): Effect => ({
+  kind: 'borrow',
+  from,
+  as,
+  ...(element === undefined ? {} : { element }),
+});
 const pass = (from: Operand = 'receiver'): Effect => ({ kind: 'pass', from });
 const copy = (from: Operand = 'receiver'): Effect => ({ kind: 'copy', from });
 const erase = (from: Operand): Effect => ({ kind: 'erase', from });
 
-function method(id: string, name: string, effects: readonly Effect[], rest: Partial<Omit<ApiRow, 'id' | 'match' | 'effects'>> = {}): ApiRow {
+function method(
+  id: string,
+  name: string,
+  effects: readonly Effect[],
+  rest: Partial<Omit<ApiRow, 'id' | 'match' | 'effects'>> = {},
+): ApiRow {
   return { id, match: { method: name }, effects, ...rest };
 }
 
-function path(id: string, name: string, effects: readonly Effect[], rest: Partial<Omit<ApiRow, 'id' | 'match' | 'effects'>> = {}): ApiRow {
+function path(
+  id: string,
+  name: string,
+  effects: readonly Effect[],
+  rest: Partial<Omit<ApiRow, 'id' | 'match' | 'effects'>> = {},
+): ApiRow {
   return { id, match: { path: name }, effects, ...rest };
 }
 
 /** One row per method name with the same effects, named `<prefix>-<method>`. */
-function each(prefix: string, names: string, effects: readonly Effect[], rest: Partial<Omit<ApiRow, 'id' | 'match' | 'effects'>> = {}): ApiRow[] {
+function each(
+  prefix: string,
+  names: string,
+  effects: readonly Effect[],
+  rest: Partial<Omit<ApiRow, 'id' | 'match' | 'effects'>> = {},
+): ApiRow[] {
   return names.split(' ').map((name) => method(`${prefix}-${name.replace(/_/g, '-')}`, name, effects, rest));
 }
 
 const growth: readonly ApiRow[] = [
   ...each('sequence', 'push push_back push_front', [grow('append'), store(0)], { receiver: SEQUENCES }),
-  ...each('sequence', 'push_str push_within_capacity extend_from_slice extend_from_within put_slice put_u8 put_bytes write_str write_char', [grow('append')], { receiver: SEQUENCES }),
+  ...each(
+    'sequence',
+    'push_str push_within_capacity extend_from_slice extend_from_within put_slice put_u8 put_bytes write_str write_char',
+    [grow('append')],
+    { receiver: SEQUENCES },
+  ),
   method('sequence-append', 'append', [grow('append'), grow('clear', 0)], { receiver: SEQUENCES }),
   method('map-append', 'append', [grow('rehash'), grow('clear', 0)], { receiver: MAPS }),
   method('collection-extend', 'extend', [grow('append'), store(0)], { receiver: GROWABLE }),
@@ -47,14 +124,27 @@ const growth: readonly ApiRow[] = [
   method('map-insert', 'insert', [grow('rehash'), store(0), store(1)], { receiver: MAPS }),
   method('map-entry', 'entry', [grow('rehash'), borrow('reference')], { receiver: MAPS, note: 'or_insert follows' }),
   ...each('sequence', 'resize resize_with', [grow('resize')], { receiver: SEQUENCES }),
-  ...each('collection', 'reserve reserve_exact try_reserve try_reserve_exact', [grow('reserve')], { receiver: GROWABLE }),
+  ...each('collection', 'reserve reserve_exact try_reserve try_reserve_exact', [grow('reserve')], {
+    receiver: GROWABLE,
+  }),
   ...each('collection', 'shrink_to_fit shrink_to', [grow('shrink')], { receiver: GROWABLE }),
   method('sequence-into-boxed-slice', 'into_boxed_slice', [grow('shrink'), pass()], { receiver: SEQUENCES }),
   method('collection-clear', 'clear', [grow('clear')], { receiver: GROWABLE }),
-  ...each('collection', 'remove swap_remove shift_remove pop pop_back pop_front pop_first pop_last truncate drain retain split_off dedup dedup_by_key splice remove_entry', [grow('remove')], { receiver: GROWABLE }),
+  ...each(
+    'collection',
+    'remove swap_remove shift_remove pop pop_back pop_front pop_first pop_last truncate drain retain split_off dedup dedup_by_key splice remove_entry',
+    [grow('remove')],
+    { receiver: GROWABLE },
+  ),
   method('deque-make-contiguous', 'make_contiguous', [grow('rehash'), borrow('slice')], { receiver: ['VecDeque'] }),
   method('clone-from', 'clone_from', [grow('replace')]),
-  { id: 'string-add-assign', match: { assign: '+=' }, receiver: ['String', 'OsString', 'Cow'], whenUnknown: 'skip', effects: [grow('append')] },
+  {
+    id: 'string-add-assign',
+    match: { assign: '+=' },
+    receiver: ['String', 'OsString', 'Cow'],
+    whenUnknown: 'skip',
+    effects: [grow('append')],
+  },
   path('mem-replace', 'mem::replace', [grow('replace', 0), store(1, 0)]),
   path('mem-take', 'mem::take', [grow('replace', 0)]),
   path('mem-swap', 'mem::swap', [grow('replace', 0), grow('replace', 1)]),
@@ -63,20 +153,44 @@ const growth: readonly ApiRow[] = [
 
 const views: readonly ApiRow[] = [
   ...each('view', 'as_ptr as_mut_ptr', [borrow('raw-pointer', 'receiver', true)]),
-  ...each('view', 'as_ptr_range as_mut_ptr_range as_non_null_ptr as_non_null data_ptr as_raw_ptr', [borrow('raw-pointer')]),
-  ...each('view', 'as_slice as_mut_slice as_bytes as_bytes_mut as_bytes_with_nul to_bytes to_bytes_with_nul as_str as_mut_str as_os_str as_path as_c_str spare_capacity_mut as_mut_vec', [borrow('slice')]),
-  ...each('view', 'to_str to_string_lossy', [borrow('slice')], { receiver: ['CStr', 'CString', 'OsStr', 'OsString', 'Path', 'PathBuf'] }),
+  ...each('view', 'as_ptr_range as_mut_ptr_range as_non_null_ptr as_non_null data_ptr as_raw_ptr', [
+    borrow('raw-pointer'),
+  ]),
+  ...each(
+    'view',
+    'as_slice as_mut_slice as_bytes as_bytes_mut as_bytes_with_nul to_bytes to_bytes_with_nul as_str as_mut_str as_os_str as_path as_c_str spare_capacity_mut as_mut_vec',
+    [borrow('slice')],
+  ),
+  ...each('view', 'to_str to_string_lossy', [borrow('slice')], {
+    receiver: ['CStr', 'CString', 'OsStr', 'OsString', 'Path', 'PathBuf'],
+  }),
   ...each('view', 'deref deref_mut as_deref as_deref_mut get_ref', [borrow('reference')]),
   ...each('view', 'as_ref as_mut', [borrow('reference')], { note: 'Option, Pin and NonNull have rows of their own' }),
-  ...each('option', 'as_ref as_mut as_pin_mut', [pass()], { receiver: ['Option', 'Result', 'Pin'], whenUnknown: 'skip' }),
+  ...each('option', 'as_ref as_mut as_pin_mut', [pass()], {
+    receiver: ['Option', 'Result', 'Pin'],
+    whenUnknown: 'skip',
+  }),
   ...each('iterate', 'iter iter_mut', [borrow('iterator', 'receiver', true)]),
-  ...each('iterate', 'chars char_indices bytes lines split split_whitespace keys values values_mut chunks chunks_exact windows components', [borrow('iterator', 'receiver', true)], { receiver: [...CONTIGUOUS, ...MAPPED] }),
+  ...each(
+    'iterate',
+    'chars char_indices bytes lines split split_whitespace keys values values_mut chunks chunks_exact windows components',
+    [borrow('iterator', 'receiver', true)],
+    { receiver: [...CONTIGUOUS, ...MAPPED] },
+  ),
   ...each('element', 'get get_mut', [borrow('reference', 'receiver', true)], { receiver: [...CONTIGUOUS, ...MAPPED] }),
-  ...each('element', 'first first_mut last last_mut front front_mut back back_mut peek peek_mut', [borrow('reference', 'receiver', true)], { receiver: [...CONTIGUOUS, ...MAPPED] }),
+  ...each(
+    'element',
+    'first first_mut last last_mut front front_mut back back_mut peek peek_mut',
+    [borrow('reference', 'receiver', true)],
+    { receiver: [...CONTIGUOUS, ...MAPPED] },
+  ),
   ...each('element', 'get_unchecked get_unchecked_mut', [borrow('reference', 'receiver', true)]),
   ...each('element', 'split_at split_at_mut', [borrow('slice', 'receiver', true)], { receiver: CONTIGUOUS }),
   ...each('once', 'get_or_init get_or_insert_with get_or_insert', [{ kind: 'call-now', what: 0 }, borrow('reference')]),
-  method('cell-pointer', 'get', [borrow('raw-pointer')], { receiver: ['UnsafeCell', 'SyncUnsafeCell'], whenUnknown: 'skip' }),
+  method('cell-pointer', 'get', [borrow('raw-pointer')], {
+    receiver: ['UnsafeCell', 'SyncUnsafeCell'],
+    whenUnknown: 'skip',
+  }),
   method('cell-copy', 'get', [copy()], { receiver: ['Cell'], whenUnknown: 'skip' }),
   ...each('uninit', 'assume_init_ref assume_init_mut', [borrow('reference')]),
   path('shared-as-ptr', 'Rc::as_ptr', [borrow('raw-pointer', 0)]),
@@ -94,11 +208,24 @@ const views: readonly ApiRow[] = [
 ];
 
 const passes: readonly ApiRow[] = [
-  ...each('pass', 'unwrap expect unwrap_or unwrap_or_default unwrap_unchecked ok ok_or ok_or_else unwrap_or_else map_err context with_context flatten transpose', [pass()]),
-  ...each('pass', 'cast cast_mut cast_const add sub offset wrapping_add wrapping_sub wrapping_offset byte_add byte_sub byte_offset with_addr map_addr', [pass()], { receiver: ['*', 'NonNull', 'pointer'] }),
+  ...each(
+    'pass',
+    'unwrap expect unwrap_or unwrap_or_default unwrap_unchecked ok ok_or ok_or_else unwrap_or_else map_err context with_context flatten transpose',
+    [pass()],
+  ),
+  ...each(
+    'pass',
+    'cast cast_mut cast_const add sub offset wrapping_add wrapping_sub wrapping_offset byte_add byte_sub byte_offset with_addr map_addr',
+    [pass()],
+    { receiver: ['*', 'NonNull', 'pointer'] },
+  ),
   ...each('pass', 'into try_into by_ref', [pass()]),
-  ...each('pass', 'rev enumerate skip step_by peekable fuse chain zip next next_back nth', [pass()], { note: 'an iterator over what the receiver iterates over' }),
-  ...each('pass', 'collect', [pass()], { note: 'pointers made by a closure stay what they are; elements by value carry nothing' }),
+  ...each('pass', 'rev enumerate skip step_by peekable fuse chain zip next next_back nth', [pass()], {
+    note: 'an iterator over what the receiver iterates over',
+  }),
+  ...each('pass', 'collect', [pass()], {
+    note: 'pointers made by a closure stay what they are; elements by value carry nothing',
+  }),
   ...each('pin', 'get_unchecked_mut map_unchecked_mut get_mut', [pass()], { receiver: ['Pin'], whenUnknown: 'skip' }),
   path('box-new', 'Box::new', [pass(0)]),
   path('box-pin', 'Box::pin', [pass(0)]),
@@ -130,11 +257,18 @@ const erasures: readonly ApiRow[] = [
   path('bare-from-raw-parts-mut', 'from_raw_parts_mut', [erase(0)]),
   path('cstr-from-ptr', 'CStr::from_ptr', [erase(0)]),
   path('pin-get-unchecked', 'Pin::get_unchecked_mut', [pass(0)]),
-  ...each('pointer', 'as_ref as_mut as_ref_unchecked as_mut_unchecked as_uninit_ref', [erase('receiver')], { receiver: ['*', 'pointer', 'NonNull'], whenUnknown: 'skip' }),
+  ...each('pointer', 'as_ref as_mut as_ref_unchecked as_mut_unchecked as_uninit_ref', [erase('receiver')], {
+    receiver: ['*', 'pointer', 'NonNull'],
+    whenUnknown: 'skip',
+  }),
 ];
 
 const copies: readonly ApiRow[] = [
-  ...each('copy', 'to_vec to_owned to_string clone cloned copied into_owned to_path_buf to_os_string to_lowercase to_uppercase to_ascii_lowercase to_ascii_uppercase into_string repeat concat read_unaligned read_volatile len is_empty', [copy()]),
+  ...each(
+    'copy',
+    'to_vec to_owned to_string clone cloned copied into_owned to_path_buf to_os_string to_lowercase to_uppercase to_ascii_lowercase to_ascii_uppercase into_string repeat concat read_unaligned read_volatile len is_empty',
+    [copy()],
+  ),
   path('string-from', 'String::from', [copy(0)]),
   path('vec-from', 'Vec::from', [copy(0)]),
   path('box-from', 'Box::from', [copy(0)]),
@@ -153,12 +287,28 @@ const releases: readonly ApiRow[] = [
   path('drop-in-place', 'drop_in_place', [{ kind: 'release', target: 0, by: 'drop_in_place' }]),
   method('pointer-drop-in-place', 'drop_in_place', [{ kind: 'release', target: 'receiver', by: 'drop_in_place' }]),
   path('manually-drop-drop', 'ManuallyDrop::drop', [{ kind: 'drop', target: 0 }]),
-  path('decrement-strong-count', 'Arc::decrement_strong_count', [{ kind: 'release', target: 0, by: 'Arc::decrement_strong_count' }]),
-  path('rc-decrement-strong-count', 'Rc::decrement_strong_count', [{ kind: 'release', target: 0, by: 'Rc::decrement_strong_count' }]),
+  path('decrement-strong-count', 'Arc::decrement_strong_count', [
+    { kind: 'release', target: 0, by: 'Arc::decrement_strong_count' },
+  ]),
+  path('rc-decrement-strong-count', 'Rc::decrement_strong_count', [
+    { kind: 'release', target: 0, by: 'Rc::decrement_strong_count' },
+  ]),
   path('drop', 'drop', [{ kind: 'drop', target: 0 }]),
-  { id: 'suffix-free', match: { suffix: '_free' }, effects: [{ kind: 'release', target: 0, by: '_free', foreign: true }] },
-  { id: 'suffix-destroy', match: { suffix: '_destroy' }, effects: [{ kind: 'release', target: 0, by: '_destroy', foreign: true }] },
-  { id: 'suffix-delete', match: { suffix: '_delete' }, effects: [{ kind: 'release', target: 0, by: '_delete', foreign: true }] },
+  {
+    id: 'suffix-free',
+    match: { suffix: '_free' },
+    effects: [{ kind: 'release', target: 0, by: '_free', foreign: true }],
+  },
+  {
+    id: 'suffix-destroy',
+    match: { suffix: '_destroy' },
+    effects: [{ kind: 'release', target: 0, by: '_destroy', foreign: true }],
+  },
+  {
+    id: 'suffix-delete',
+    match: { suffix: '_delete' },
+    effects: [{ kind: 'release', target: 0, by: '_delete', foreign: true }],
+  },
   path('realloc', 'realloc', [grow('resize', 0), { kind: 'acquire', as: 'malloc' }]),
   path('malloc', 'malloc', [{ kind: 'acquire', as: 'malloc' }]),
   path('calloc', 'calloc', [{ kind: 'acquire', as: 'malloc' }]),
@@ -180,9 +330,13 @@ const ownership: readonly ApiRow[] = [
   method('leak', 'leak', [{ kind: 'forget', target: 'receiver' }]),
   method('into-raw', 'into_raw', [{ kind: 'forget', target: 'receiver' }]),
   method('into-raw-parts', 'into_raw_parts', [{ kind: 'forget', target: 'receiver', rawType: 'Vec' }]),
-  ...RAW_OWNERS.map((owner) => path(`${owner.toLowerCase()}-into-raw`, `${owner}::into_raw`, [{ kind: 'forget', target: 0, rawType: owner }])),
+  ...RAW_OWNERS.map((owner) =>
+    path(`${owner.toLowerCase()}-into-raw`, `${owner}::into_raw`, [{ kind: 'forget', target: 0, rawType: owner }]),
+  ),
   path('box-into-non-null', 'Box::into_non_null', [{ kind: 'forget', target: 0, rawType: 'Box' }]),
-  ...RAW_OWNERS.map((owner) => path(`${owner.toLowerCase()}-from-raw`, `${owner}::from_raw`, [{ kind: 'adopt', from: 0, rawType: owner }])),
+  ...RAW_OWNERS.map((owner) =>
+    path(`${owner.toLowerCase()}-from-raw`, `${owner}::from_raw`, [{ kind: 'adopt', from: 0, rawType: owner }]),
+  ),
   path('box-from-raw-in', 'Box::from_raw_in', [{ kind: 'adopt', from: 0, rawType: 'Box' }]),
   path('box-from-non-null', 'Box::from_non_null', [{ kind: 'adopt', from: 0, rawType: 'Box' }]),
   path('vec-from-raw-parts', 'Vec::from_raw_parts', [{ kind: 'adopt', from: 0, rawType: 'Vec' }]),
@@ -211,8 +365,13 @@ const concurrency: readonly ApiRow[] = [
   path('block-in-place', 'block_in_place', [callNow()]),
   path('catch-unwind', 'catch_unwind', [callNow()]),
   method('builder-spawn', 'spawn', [onThread], { receiver: ['Builder'], whenUnknown: 'skip' }),
-  method('scope-spawn', 'spawn', [{ kind: 'spawn', what: 0, on: 'thread', scoped: true }], { receiver: ['Scope'], whenUnknown: 'skip' }),
-  method('runtime-spawn', 'spawn', [asTask], { receiver: ['Runtime', 'Handle', 'JoinSet', 'LocalSet', 'TaskTracker', 'Executor', 'TokioRuntime'] }),
+  method('scope-spawn', 'spawn', [{ kind: 'spawn', what: 0, on: 'thread', scoped: true }], {
+    receiver: ['Scope'],
+    whenUnknown: 'skip',
+  }),
+  method('runtime-spawn', 'spawn', [asTask], {
+    receiver: ['Runtime', 'Handle', 'JoinSet', 'LocalSet', 'TaskTracker', 'Executor', 'TokioRuntime'],
+  }),
   method('pool-spawn', 'spawn', [onPool], { receiver: ['ThreadPool', 'ThreadPoolBuilder'], whenUnknown: 'skip' }),
   method('env-spawn', 'spawn', [onPool], { receiver: ['Env'], whenUnknown: 'skip', note: 'napi: takes a Task' }),
   method('pool-install', 'install', [callNow()], { receiver: ['ThreadPool'] }),
@@ -226,14 +385,27 @@ const concurrency: readonly ApiRow[] = [
   path('block-on', 'block_on', [{ kind: 'wait' }]),
   method('thread-join', 'join', [{ kind: 'wait' }], { receiver: ['JoinHandle', 'ScopedJoinHandle', 'Thread'] }),
   ...each('wait', 'recv blocking_recv recv_timeout join_all wait wait_while join_next', [{ kind: 'wait' }]),
-  method('channel-send', 'send', [onThread], { receiver: ['Sender', 'SyncSender', 'UnboundedSender', 'BroadcastSender'], whenUnknown: 'skip' }),
-  method('channel-blocking-send', 'blocking_send', [onThread]),
-  ...each('lock', 'lock try_lock blocking_lock lock_arc', [{ kind: 'lock', target: 'receiver', returnsGuard: true }]),
-  ...each('lock', 'read write try_read try_write upgradable_read blocking_read blocking_write', [{ kind: 'lock', target: 'receiver', returnsGuard: true }], {
-    receiver: ['RwLock'],
+  method('channel-send', 'send', [onThread], {
+    receiver: ['Sender', 'SyncSender', 'UnboundedSender', 'BroadcastSender'],
     whenUnknown: 'skip',
   }),
-  ...each('refcell', 'borrow borrow_mut try_borrow try_borrow_mut', [{ kind: 'lock', target: 'receiver', returnsGuard: true }], { receiver: ['RefCell'] }),
+  method('channel-blocking-send', 'blocking_send', [onThread]),
+  ...each('lock', 'lock try_lock blocking_lock lock_arc', [{ kind: 'lock', target: 'receiver', returnsGuard: true }]),
+  ...each(
+    'lock',
+    'read write try_read try_write upgradable_read blocking_read blocking_write',
+    [{ kind: 'lock', target: 'receiver', returnsGuard: true }],
+    {
+      receiver: ['RwLock'],
+      whenUnknown: 'skip',
+    },
+  ),
+  ...each(
+    'refcell',
+    'borrow borrow_mut try_borrow try_borrow_mut',
+    [{ kind: 'lock', target: 'receiver', returnsGuard: true }],
+    { receiver: ['RefCell'] },
+  ),
 ];
 
 /** Adapters that run their closure before they return, or lazily but on what they were given. */
@@ -267,13 +439,28 @@ const registrations: readonly ApiRow[] = [
   path('napi-reference-unref', 'napi_reference_unref', [{ kind: 'unroot', what: 1 }]),
   path('napi-delete-reference', 'napi_delete_reference', [{ kind: 'unroot', what: 1 }]),
   path('napi-wrap', 'napi_wrap', [retain(2, 'napi_wrap'), retain(4, 'napi_wrap')]),
-  path('napi-create-external', 'napi_create_external', [retain(1, 'napi_create_external'), retain(3, 'napi_create_external')]),
-  path('napi-create-external-arraybuffer', 'napi_create_external_arraybuffer', [retain(1, 'napi_create_external_arraybuffer'), retain(4, 'napi_create_external_arraybuffer')]),
-  path('napi-create-external-buffer', 'napi_create_external_buffer', [retain(2, 'napi_create_external_buffer'), retain(4, 'napi_create_external_buffer')]),
+  path('napi-create-external', 'napi_create_external', [
+    retain(1, 'napi_create_external'),
+    retain(3, 'napi_create_external'),
+  ]),
+  path('napi-create-external-arraybuffer', 'napi_create_external_arraybuffer', [
+    retain(1, 'napi_create_external_arraybuffer'),
+    retain(4, 'napi_create_external_arraybuffer'),
+  ]),
+  path('napi-create-external-buffer', 'napi_create_external_buffer', [
+    retain(2, 'napi_create_external_buffer'),
+    retain(4, 'napi_create_external_buffer'),
+  ]),
   path('napi-create-function', 'napi_create_function', [retain(4, 'napi_create_function')]),
-  path('napi-create-threadsafe-function', 'napi_create_threadsafe_function', [retain(6, 'napi_create_threadsafe_function'), retain(8, 'napi_create_threadsafe_function')]),
+  path('napi-create-threadsafe-function', 'napi_create_threadsafe_function', [
+    retain(6, 'napi_create_threadsafe_function'),
+    retain(8, 'napi_create_threadsafe_function'),
+  ]),
   path('napi-create-async-work', 'napi_create_async_work', [retain(5, 'napi_create_async_work')]),
-  path('napi-set-instance-data', 'napi_set_instance_data', [retain(1, 'napi_set_instance_data'), retain(3, 'napi_set_instance_data')]),
+  path('napi-set-instance-data', 'napi_set_instance_data', [
+    retain(1, 'napi_set_instance_data'),
+    retain(3, 'napi_set_instance_data'),
+  ]),
   path('napi-add-finalizer', 'napi_add_finalizer', [retain(2, 'napi_add_finalizer'), retain(4, 'napi_add_finalizer')]),
   path('napi-add-env-cleanup-hook', 'napi_add_env_cleanup_hook', [retain(2, 'napi_add_env_cleanup_hook')]),
   path('napi-add-async-cleanup-hook', 'napi_add_async_cleanup_hook', [retain(2, 'napi_add_async_cleanup_hook')]),
@@ -290,13 +477,11 @@ const registrations: readonly ApiRow[] = [
     ['_register_callback', 2],
     ['_add_callback', 2],
     ['_add_listener', 2],
-  ].map(
-    ([suffix, index]): ApiRow => ({
-      id: `suffix${String(suffix).replace(/_/g, '-')}`,
-      match: { suffix: String(suffix) },
-      effects: [retain(Number(index), String(suffix))],
-    }),
-  ),
+  ].map(([suffix, index]): ApiRow => ({
+    id: `suffix${String(suffix).replace(/_/g, '-')}`,
+    match: { suffix: String(suffix) },
+    effects: [retain(Number(index), String(suffix))],
+  })),
 ];
 
 /** Every row for Rust. Ids are unique. */

@@ -112,15 +112,23 @@ export class Lowering {
    */
   bounded<T>(read: () => T): T | undefined {
     const { depth, macroDepth } = this;
-    const counts = [this.functions, this.globals, this.types, this.impls, this.imports, this.macros].map((list) => list.length);
+    const counts = [this.functions, this.globals, this.types, this.impls, this.imports, this.macros].map(
+      (list) => list.length,
+    );
     try {
       return read();
     } catch (error) {
       if (!(error instanceof TooDeep)) throw error;
       this.depth = depth;
       this.macroDepth = macroDepth;
-      [this.functions, this.globals, this.types, this.impls, this.imports, this.macros].forEach((list, i) => (list.length = counts[i] ?? 0));
-      this.gap('limit', error.offset, (line) => `The code at line ${line} is nested too deeply to be read; split the expression.`);
+      [this.functions, this.globals, this.types, this.impls, this.imports, this.macros].forEach(
+        (list, i) => (list.length = counts[i] ?? 0),
+      );
+      this.gap(
+        'limit',
+        error.offset,
+        (line) => `The code at line ${line} is nested too deeply to be read; split the expression.`,
+      );
       return undefined;
     }
   }
@@ -162,7 +170,9 @@ export const PARSE_OPTIONS: ParseOptions = {
   ]),
   ignored: new Set([
     ...'( ) [ ] { } , ; : :: . => -> # = \' "'.split(' '),
-    ...'as break const continue crate dyn else enum extern fn for if impl in let loop match mod pub return static struct trait type use where while'.split(' '),
+    ...'as break const continue crate dyn else enum extern fn for if impl in let loop match mod pub return static struct trait type use where while'.split(
+      ' ',
+    ),
   ]),
 };
 
@@ -185,6 +195,7 @@ export function readable(text: string): string {
   if (result.includes('&raw')) result = result.replace(/&raw\b(?!\s+(?:const|mut)\b)/g, '&ra_');
   if (result.includes('<>')) result = result.replace(/(?<!\buse)(?:::)?<>/g, blanks);
   if (result.includes('box ')) result = result.replace(/\bbox (?=[A-Z])/g, blanks);
-  if (result.includes('#[cfg')) result = result.replace(/#\[cfg[^\]\n]*\](?=\s*(?:(?:ref|mut)\s+)*[a-z_]\w*\s*[,}])/g, blanks);
+  if (result.includes('#[cfg'))
+    result = result.replace(/#\[cfg[^\]\n]*\](?=\s*(?:(?:ref|mut)\s+)*[a-z_]\w*\s*[,}])/g, blanks);
   return result.replace(/\bchar(?=::<)/g, 'cha_');
 }

@@ -50,7 +50,9 @@ export function findConditions(attributes: readonly Attribute[]): string[] {
   for (const attribute of attributes) {
     if (attribute.name !== 'cfg' || attribute.args === undefined) continue;
     // cfg_attr(a, cfg(b)) removes the item only where `a` holds.
-    conditions.push(attribute.condition === undefined ? attribute.args : `any(not(${attribute.condition}), ${attribute.args})`);
+    conditions.push(
+      attribute.condition === undefined ? attribute.args : `any(not(${attribute.condition}), ${attribute.args})`,
+    );
   }
   return conditions;
 }
@@ -66,11 +68,11 @@ export function requiresTest(condition: string): boolean {
   return call[1] === 'all' ? parts.some(requiresTest) : parts.length > 0 && parts.every(requiresTest);
 }
 
-const TEST_ATTRIBUTES = /^(?:test|bench|rstest|test_case|test_log|proptest|quickcheck|wasm_bindgen_test|test_matrix|googletest)$/;
+const TEST_ATTRIBUTES =
+  /^(?:test|bench|rstest|test_case|test_log|proptest|quickcheck|wasm_bindgen_test|test_matrix|googletest)$/;
 
 /** `#[test]`, `#[tokio::test]`, `#[rstest]` and their like. */
 export function isTestAttribute(attribute: Attribute): boolean {
   const last = attribute.name.slice(attribute.name.lastIndexOf(':') + 1);
   return TEST_ATTRIBUTES.test(last) && attribute.condition === undefined;
 }
-

@@ -72,9 +72,18 @@ function readBlock(cx: Lowering, node: SyntaxNode, scope: Scope): Block {
       const value = child.kind === 'macro_invocation' ? child : firstPart(child);
       if (!value) continue;
       const expr = underCondition(conditions, own, lowerExpr(cx, value, inner));
-      const isTail = child === last && (child.kind === 'macro_invocation' ? isTailMacro(cx, child) : WITH_BLOCK.has(value.kind) && cx.text[child.end - 1] !== ';');
+      const isTail =
+        child === last &&
+        (child.kind === 'macro_invocation'
+          ? isTailMacro(cx, child)
+          : WITH_BLOCK.has(value.kind) && cx.text[child.end - 1] !== ';');
       if (isTail) result = expr;
-      else statements.push({ kind: 'expression', span: { start: Math.min(child.start, expr.span.start), end: child.end }, expr });
+      else
+        statements.push({
+          kind: 'expression',
+          span: { start: Math.min(child.start, expr.span.start), end: child.end },
+          expr,
+        });
     } else result = underCondition(conditions, own, lowerExpr(cx, child, inner));
   }
   cx.statementStart = outerStatement;
@@ -95,7 +104,9 @@ function lowerLet(cx: Lowering, node: SyntaxNode, scope: Scope, conditions: read
   return {
     kind: 'let',
     span: spanOf(node),
-    pattern: patternNode ? lowerPattern(cx, patternNode, { mutable: isMutable }) : { kind: 'wildcard', span: { start: node.start, end: node.start } },
+    pattern: patternNode
+      ? lowerPattern(cx, patternNode, { mutable: isMutable })
+      : { kind: 'wildcard', span: { start: node.start, end: node.start } },
     ...(typeNode ? { type: lowerType(cx, typeNode) } : {}),
     ...(value ? { init: lowerExpr(cx, value, scope) } : {}),
     ...(otherwise ? { otherwise: lowerBlock(cx, otherwise, scope) } : {}),
@@ -130,7 +141,8 @@ function hasSafetyBefore(cx: Lowering, offset: number): boolean {
 /** A comment about safety above the statement, above the line, before the keyword or first thing in the block. */
 function hasSafetyComment(cx: Lowering, node: SyntaxNode, body: SyntaxNode): boolean {
   const lineStart = cx.text.lastIndexOf('\n', node.start - 1) + 1;
-  if (hasSafetyBefore(cx, node.start) || hasSafetyBefore(cx, lineStart) || hasSafetyBefore(cx, cx.statementStart)) return true;
+  if (hasSafetyBefore(cx, node.start) || hasSafetyBefore(cx, lineStart) || hasSafetyBefore(cx, cx.statementStart))
+    return true;
   const first = body.children.find((child) => child.named && !isComment(child));
   return hasSafetyBefore(cx, first?.start ?? body.end - 1);
 }
@@ -168,7 +180,13 @@ function lowerClosure(cx: Lowering, node: SyntaxNode, scope: Scope): Expr {
   };
   cx.functions.push(declared);
   if (bodyNode) {
-    const inner: Scope = { names, conditions: scope.conditions, isTest: scope.isTest, parent: id, parentName: declared.qualifiedName };
+    const inner: Scope = {
+      names,
+      conditions: scope.conditions,
+      isTest: scope.isTest,
+      parent: id,
+      parentName: declared.qualifiedName,
+    };
     const body: Block =
       bodyNode.kind === 'block' && !firstOfKind(bodyNode, 'label')
         ? lowerBlock(cx, bodyNode, inner)
@@ -210,7 +228,12 @@ function lowerCall(cx: Lowering, node: SyntaxNode, scope: Scope): Expr {
       };
     }
   }
-  return { kind: 'call', span, callee: lowerExpr(cx, callee, scope), args: lowerArguments(cx, childByField(node, 'arguments'), scope) };
+  return {
+    kind: 'call',
+    span,
+    callee: lowerExpr(cx, callee, scope),
+    args: lowerArguments(cx, childByField(node, 'arguments'), scope),
+  };
 }
 
 function lowerName(cx: Lowering, node: SyntaxNode): Expr {
@@ -258,7 +281,13 @@ function labelOf(cx: Lowering, node: SyntaxNode): { label?: string } {
 }
 
 function plainBlock(cx: Lowering, node: SyntaxNode, scope: Scope): Expr {
-  return { kind: 'block', span: spanOf(node), block: lowerBlock(cx, node, scope), flavour: 'plain', ...labelOf(cx, node) };
+  return {
+    kind: 'block',
+    span: spanOf(node),
+    block: lowerBlock(cx, node, scope),
+    flavour: 'plain',
+    ...labelOf(cx, node),
+  };
 }
 
 function lowerCondition(cx: Lowering, node: SyntaxNode, scope: Scope): Expr {
@@ -266,7 +295,12 @@ function lowerCondition(cx: Lowering, node: SyntaxNode, scope: Scope): Expr {
     const pattern = childByField(node, 'pattern');
     const value = childByField(node, 'value');
     if (!pattern || !value) return missing(node);
-    return { kind: 'let-condition', span: spanOf(node), pattern: lowerPattern(cx, pattern), value: lowerExpr(cx, value, scope) };
+    return {
+      kind: 'let-condition',
+      span: spanOf(node),
+      pattern: lowerPattern(cx, pattern),
+      value: lowerExpr(cx, value, scope),
+    };
   }
   if (node.kind !== 'let_chain') return lowerExpr(cx, node, scope);
   const [first, ...rest] = partsOf(node);
@@ -275,7 +309,13 @@ function lowerCondition(cx: Lowering, node: SyntaxNode, scope: Scope): Expr {
   let chain = lowerCondition(cx, first, scope);
   for (const part of rest) {
     const right = lowerCondition(cx, part, scope);
-    chain = { kind: 'binary', span: { start: chain.span.start, end: right.span.end }, operator: '&&', left: chain, right };
+    chain = {
+      kind: 'binary',
+      span: { start: chain.span.start, end: right.span.end },
+      operator: '&&',
+      left: chain,
+      right,
+    };
   }
   cx.leave();
   return chain;
@@ -302,7 +342,9 @@ export function lowerArm(cx: Lowering, node: SyntaxNode, scope: Scope): Arm | un
   const value = childByField(node, 'value');
   if (!match || !value) return undefined;
   const condition = childByField(match, 'condition');
-  const patternNode = match.children.find((child) => child !== condition && (child.kind === '_' || (child.named && !isComment(child))));
+  const patternNode = match.children.find(
+    (child) => child !== condition && (child.kind === '_' || (child.named && !isComment(child))),
+  );
   if (!patternNode) return undefined;
   return {
     span: spanOf(node),
@@ -388,7 +430,8 @@ function lowerStruct(cx: Lowering, node: SyntaxNode, scope: Scope): Expr {
     } else if (part.kind === 'field_initializer') {
       const field = childByField(part, 'field');
       const value = childByField(part, 'value');
-      if (field && value) fields.push({ name: plainName(cx.textOf(field)), value: lowerExpr(cx, value, scope), span: spanOf(part) });
+      if (field && value)
+        fields.push({ name: plainName(cx.textOf(field)), value: lowerExpr(cx, value, scope), span: spanOf(part) });
     } else if (part.kind === 'base_field_initializer') {
       const value = firstPart(part);
       if (value) base = lowerExpr(cx, value, scope);
@@ -460,13 +503,20 @@ function readExpr(cx: Lowering, node: SyntaxNode, scope: Scope): Expr {
       const base = childByField(node, 'value');
       const name = childByField(node, 'field');
       if (!base || !name) return unknown(cx, node, scope);
-      return { kind: 'field', span, nameSpan: spanOf(name), base: lowerExpr(cx, base, scope), name: plainName(cx.textOf(name)) };
+      return {
+        kind: 'field',
+        span,
+        nameSpan: spanOf(name),
+        base: lowerExpr(cx, base, scope),
+        name: plainName(cx.textOf(name)),
+      };
     }
     case 'index_expression': {
       const [base, index] = partsOf(node);
       if (!base || !index) return unknown(cx, node, scope);
       const lowered = lowerExpr(cx, base, scope);
-      if (index.kind !== 'range_expression') return { kind: 'index', span, base: lowered, index: lowerExpr(cx, index, scope) };
+      if (index.kind !== 'range_expression')
+        return { kind: 'index', span, base: lowered, index: lowerExpr(cx, index, scope) };
       const { from, to } = lowerRange(cx, index, scope);
       return { kind: 'slice', span, base: lowered, ...(from ? { from } : {}), ...(to ? { to } : {}) };
     }
@@ -477,18 +527,32 @@ function readExpr(cx: Lowering, node: SyntaxNode, scope: Scope): Expr {
       if (!operand) return missing(node);
       const operator = operatorOf(node)?.kind ?? '';
       const lowered = lowerExpr(cx, operand, scope);
-      return operator === '*' ? { kind: 'deref', span, base: lowered } : { kind: 'unary', span, operator, operand: lowered };
+      return operator === '*'
+        ? { kind: 'deref', span, base: lowered }
+        : { kind: 'unary', span, operator, operand: lowered };
     }
     case 'reference_expression': {
       const value = childByField(node, 'value');
       if (!value) return missing(node);
-      return { kind: 'address', span, base: lowerExpr(cx, value, scope), mutable: hasChild(node, 'mutable_specifier'), raw: hasChild(node, 'raw') };
+      return {
+        kind: 'address',
+        span,
+        base: lowerExpr(cx, value, scope),
+        mutable: hasChild(node, 'mutable_specifier'),
+        raw: hasChild(node, 'raw'),
+      };
     }
     case 'binary_expression': {
       const left = childByField(node, 'left');
       const right = childByField(node, 'right');
       if (!left || !right) return unknown(cx, node, scope);
-      return { kind: 'binary', span, operator: operatorOf(node)?.kind ?? '', left: lowerExpr(cx, left, scope), right: lowerExpr(cx, right, scope) };
+      return {
+        kind: 'binary',
+        span,
+        operator: operatorOf(node)?.kind ?? '',
+        left: lowerExpr(cx, left, scope),
+        right: lowerExpr(cx, right, scope),
+      };
     }
     case 'assignment_expression':
     case 'compound_assignment_expr': {

@@ -48,7 +48,9 @@ function withAttributes(scope: Scope, attributes: readonly Attribute[]): Scope {
 
 function nameOf(cx: Lowering, node: SyntaxNode): { name: string; nameSpan: Span } {
   const name = childByField(node, 'name');
-  return name ? { name: plainName(cx.textOf(name)), nameSpan: spanOf(name) } : { name: '', nameSpan: { start: node.start, end: node.start } };
+  return name
+    ? { name: plainName(cx.textOf(name)), nameSpan: spanOf(name) }
+    : { name: '', nameSpan: { start: node.start, end: node.start } };
 }
 
 /**
@@ -81,10 +83,15 @@ function lowerMembers(cx: Lowering, body: SyntaxNode, scope: Scope): void {
 
 /** A syntax error between items: what is complete inside it is listed, but nothing may be found in it. */
 function reportOutside(cx: Lowering, node: SyntaxNode, scope: Scope): void {
-  cx.gap('parse-error', node.start, (line) => `The syntax at line ${line} could not be read, and what it belongs to was not checked.`);
+  cx.gap(
+    'parse-error',
+    node.start,
+    (line) => `The syntax at line ${line} could not be read, and what it belongs to was not checked.`,
+  );
   const stack = [...node.children];
   for (let next = stack.pop(); next; next = stack.pop()) {
-    if (next.kind === 'function_item' || next.kind === 'function_signature_item') cx.bounded(() => lowerFunction(cx, next, scope, [], true));
+    if (next.kind === 'function_item' || next.kind === 'function_signature_item')
+      cx.bounded(() => lowerFunction(cx, next, scope, [], true));
     else stack.push(...next.children);
   }
 }
@@ -181,7 +188,11 @@ function reportErrorsIn(cx: Lowering, node: SyntaxNode): void {
     if (child.kind === 'declaration_list') continue;
     const error = child.hasError ? findError(child) : undefined;
     if (!error) continue;
-    cx.gap('parse-error', error.start, (line) => `The syntax at line ${line} could not be read, and the declaration around it was read in part.`);
+    cx.gap(
+      'parse-error',
+      error.start,
+      (line) => `The syntax at line ${line} could not be read, and the declaration around it was read in part.`,
+    );
     return;
   }
 }
@@ -203,7 +214,12 @@ function selfOf(cx: Lowering, node: SyntaxNode): NonNullable<FunctionIr['self']>
   }
   const typeNode = childByField(node, 'type');
   const type = typeNode ? lowerType(cx, typeNode) : undefined;
-  const reference = type?.kind === 'reference' ? type : type?.name === 'Pin' && type.args[0]?.kind === 'reference' ? type.args[0] : undefined;
+  const reference =
+    type?.kind === 'reference'
+      ? type
+      : type?.name === 'Pin' && type.args[0]?.kind === 'reference'
+        ? type.args[0]
+        : undefined;
   const mode = reference ? (reference.mutable ? 'mutable' : 'shared') : 'value';
   return { mode, span, ...(reference?.lifetime ? { lifetime: reference.lifetime } : {}), ...(type ? { type } : {}) };
 }
@@ -240,19 +256,36 @@ export function lowerParams(cx: Lowering, list: SyntaxNode | undefined): Signatu
   return { params, ...(self ? { self } : {}) };
 }
 
-function paramOf(cx: Lowering, node: SyntaxNode, type: TypeRef | undefined, isMutable: boolean): Omit<Param, 'attributes'> {
+function paramOf(
+  cx: Lowering,
+  node: SyntaxNode,
+  type: TypeRef | undefined,
+  isMutable: boolean,
+): Omit<Param, 'attributes'> {
   const typed = type ? { type } : {};
   const text = cx.textOf(node);
   if (node.kind === '_' || text === '_') return { name: '_', span: spanOf(node), ...typed, modifiers: [] };
-  if (node.kind === 'identifier') return { name: plainName(text), span: spanOf(node), ...typed, modifiers: isMutable ? ['mut'] : [] };
+  if (node.kind === 'identifier')
+    return { name: plainName(text), span: spanOf(node), ...typed, modifiers: isMutable ? ['mut'] : [] };
   const pattern = lowerPattern(cx, node, isMutable ? { mutable: true } : {});
   if (pattern.kind === 'bind' && !pattern.sub) {
-    return { name: pattern.name, span: pattern.span, ...typed, modifiers: [...(pattern.mutable ? ['mut' as const] : []), ...(pattern.byRef ? ['ref' as const] : [])] };
+    return {
+      name: pattern.name,
+      span: pattern.span,
+      ...typed,
+      modifiers: [...(pattern.mutable ? ['mut' as const] : []), ...(pattern.byRef ? ['ref' as const] : [])],
+    };
   }
   return { name: pattern.kind === 'bind' ? pattern.name : '_', span: spanOf(node), ...typed, modifiers: [], pattern };
 }
 
-function lowerFunction(cx: Lowering, node: SyntaxNode, outer: Scope, attributes: Attribute[], isBroken: boolean): number {
+function lowerFunction(
+  cx: Lowering,
+  node: SyntaxNode,
+  outer: Scope,
+  attributes: Attribute[],
+  isBroken: boolean,
+): number {
   const scope = withAttributes(outer, attributes);
   const { name, nameSpan } = nameOf(cx, node);
   const { params, self } = lowerParams(cx, childByField(node, 'parameters'));
@@ -283,7 +316,9 @@ function lowerFunction(cx: Lowering, node: SyntaxNode, outer: Scope, attributes:
     attributes,
     generics: lowerGenerics(cx, node),
     isAsync: modifiers !== undefined && hasChild(modifiers, 'async'),
-    isUnsafe: (modifiers !== undefined && hasChild(modifiers, 'unsafe')) || (scope.abi !== undefined && !isSafeForeign(cx, node)),
+    isUnsafe:
+      (modifiers !== undefined && hasChild(modifiers, 'unsafe')) ||
+      (scope.abi !== undefined && !isSafeForeign(cx, node)),
     isPublic: scope.isPublic ?? isPublic(cx, node),
     isStatic: isMember && !self,
     ...(abi !== undefined ? { abi } : {}),
@@ -296,7 +331,11 @@ function lowerFunction(cx: Lowering, node: SyntaxNode, outer: Scope, attributes:
   if (error) {
     cx.functions[id] = { ...declared, hasError: true };
     if (!isBroken && (!bodyNode || cx.isWanted(node))) {
-      cx.gap('parse-error', error.start, (line) => `The syntax at line ${line} could not be read, so '${name}' was not checked.`);
+      cx.gap(
+        'parse-error',
+        error.start,
+        (line) => `The syntax at line ${line} could not be read, so '${name}' was not checked.`,
+      );
     }
     return id;
   }
@@ -319,7 +358,10 @@ function lowerFunction(cx: Lowering, node: SyntaxNode, outer: Scope, attributes:
 
 /** `safe fn` in an `unsafe extern` block; the keyword was blanked before parsing and stands before the node. */
 function isSafeForeign(cx: Lowering, node: SyntaxNode): boolean {
-  return /\bsafe\s+$/.test(cx.text.slice(Math.max(0, node.start - 24), node.start)) || /^(?:pub\s*(?:\([^)]*\)\s*)?)?safe\s+fn\b/.test(cx.textOf(node));
+  return (
+    /\bsafe\s+$/.test(cx.text.slice(Math.max(0, node.start - 24), node.start)) ||
+    /^(?:pub\s*(?:\([^)]*\)\s*)?)?safe\s+fn\b/.test(cx.textOf(node))
+  );
 }
 
 // --- types -----------------------------------------------------------------------------------------------------------
@@ -345,7 +387,14 @@ function lowerFields(cx: Lowering, list: SyntaxNode, prefix: string, isVariant: 
       });
       attributes = [];
     } else if (node.field === 'type') {
-      fields.push({ name: prefix + String(fields.length), span: spanOf(node), type: lowerType(cx, node), isPublic: isVariant || visible, isStatic: false, attributes });
+      fields.push({
+        name: prefix + String(fields.length),
+        span: spanOf(node),
+        type: lowerType(cx, node),
+        isPublic: isVariant || visible,
+        isStatic: false,
+        attributes,
+      });
       attributes = [];
       visible = false;
     }
@@ -422,7 +471,14 @@ function lowerTrait(cx: Lowering, node: SyntaxNode, outer: Scope, attributes: At
     conditions: scope.conditions,
   });
   if (body) {
-    lowerMembers(cx, body, { ...scope, names: [...scope.names, name], owner: name, ownerKind: 'trait', trait: name, isPublic: isPublic(cx, node) });
+    lowerMembers(cx, body, {
+      ...scope,
+      names: [...scope.names, name],
+      owner: name,
+      ownerKind: 'trait',
+      trait: name,
+      isPublic: isPublic(cx, node),
+    });
   }
   reportErrorsIn(cx, node);
 }
@@ -430,7 +486,13 @@ function lowerTrait(cx: Lowering, node: SyntaxNode, outer: Scope, attributes: At
 /** The name that members of `impl .. for T` are listed under: the head of `T`, behind references. */
 function ownerName(type: TypeRef): string {
   let current = type;
-  while ((current.kind === 'reference' || current.kind === 'pointer' || current.kind === 'slice' || current.kind === 'static-array') && current.element) {
+  while (
+    (current.kind === 'reference' ||
+      current.kind === 'pointer' ||
+      current.kind === 'slice' ||
+      current.kind === 'static-array') &&
+    current.element
+  ) {
     current = current.element;
   }
   return current.name || current.text;
@@ -458,7 +520,12 @@ function lowerImpl(cx: Lowering, node: SyntaxNode, outer: Scope, attributes: Att
   });
   if (body) {
     const owner = ownerName(target);
-    lowerMembers(cx, body, { ...scope, names: [...scope.names, owner], owner, ...(trait ? { trait: trait.name, isPublic: true } : {}) });
+    lowerMembers(cx, body, {
+      ...scope,
+      names: [...scope.names, owner],
+      owner,
+      ...(trait ? { trait: trait.name, isPublic: true } : {}),
+    });
   }
   reportErrorsIn(cx, node);
 }
@@ -480,7 +547,15 @@ function lowerMod(cx: Lowering, node: SyntaxNode, outer: Scope, attributes: Attr
     reportErrorsIn(cx, node);
     return;
   }
-  cx.imports.push({ path: [name], name, span: spanOf(node), kind: 'mod', isPublic: isPublic(cx, node), attributes, conditions: scope.conditions });
+  cx.imports.push({
+    path: [name],
+    name,
+    span: spanOf(node),
+    kind: 'mod',
+    isPublic: isPublic(cx, node),
+    attributes,
+    conditions: scope.conditions,
+  });
 }
 
 function segmentsOf(cx: Lowering, node: SyntaxNode): string[] {
@@ -490,7 +565,12 @@ function segmentsOf(cx: Lowering, node: SyntaxNode): string[] {
 function lowerUse(cx: Lowering, node: SyntaxNode, outer: Scope, attributes: Attribute[]): void {
   const argument = childByField(node, 'argument');
   if (!argument) return;
-  const common = { kind: 'use' as const, isPublic: isPublic(cx, node), attributes, conditions: withAttributes(outer, attributes).conditions };
+  const common = {
+    kind: 'use' as const,
+    isPublic: isPublic(cx, node),
+    attributes,
+    conditions: withAttributes(outer, attributes).conditions,
+  };
   const visit = (clause: SyntaxNode, prefix: readonly string[]): void => {
     cx.enter(clause);
     switch (clause.kind) {
@@ -515,7 +595,13 @@ function lowerUse(cx: Lowering, node: SyntaxNode, outer: Scope, attributes: Attr
       }
       case 'use_wildcard': {
         const path = partsOf(clause)[0];
-        cx.imports.push({ path: path ? [...prefix, ...segmentsOf(cx, path)] : prefix, name: '*', span: spanOf(clause), isGlob: true, ...common });
+        cx.imports.push({
+          path: path ? [...prefix, ...segmentsOf(cx, path)] : prefix,
+          name: '*',
+          span: spanOf(clause),
+          isGlob: true,
+          ...common,
+        });
         break;
       }
       default: {
@@ -536,14 +622,26 @@ function withoutSelf(path: readonly string[]): readonly string[] {
 /** Longer initialisers are tables; they are read only when a rule asks for something in them. */
 const LONG_INITIALISER = 2000;
 
-export function lowerGlobal(cx: Lowering, node: SyntaxNode, outer: Scope, attributes: Attribute[], kind: 'static' | 'const' | 'thread-local'): void {
+export function lowerGlobal(
+  cx: Lowering,
+  node: SyntaxNode,
+  outer: Scope,
+  attributes: Attribute[],
+  kind: 'static' | 'const' | 'thread-local',
+): void {
   const scope = withAttributes(outer, attributes);
   const { name, nameSpan } = nameOf(cx, node);
   const type = childByField(node, 'type');
   const value = childByField(node, 'value');
-  const readsInit = value !== undefined && !value.hasError && (value.end - value.start <= LONG_INITIALISER || cx.isWanted(value));
+  const readsInit =
+    value !== undefined && !value.hasError && (value.end - value.start <= LONG_INITIALISER || cx.isWanted(value));
   // Closures of an initialiser (`LazyLock::new(|| ..)`) belong to no function.
-  const inner: Scope = { names: [...scope.names, name], conditions: scope.conditions, isTest: scope.isTest, ...(scope.parent !== undefined ? { parent: scope.parent } : {}) };
+  const inner: Scope = {
+    names: [...scope.names, name],
+    conditions: scope.conditions,
+    isTest: scope.isTest,
+    ...(scope.parent !== undefined ? { parent: scope.parent } : {}),
+  };
   const init = readsInit ? cx.bounded(() => lowerExpr(cx, value, inner)) : undefined;
   cx.globals.push({
     name,

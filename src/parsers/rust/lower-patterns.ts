@@ -11,7 +11,9 @@ interface Binding {
 
 /** Children that stand for a pattern: named nodes and the token `_`. */
 function patternsOf(node: SyntaxNode): SyntaxNode[] {
-  return node.children.filter((child) => (child.named && !isComment(child) && child.kind !== 'attribute_item') || child.kind === '_');
+  return node.children.filter(
+    (child) => (child.named && !isComment(child) && child.kind !== 'attribute_item') || child.kind === '_',
+  );
 }
 
 /**
@@ -54,7 +56,8 @@ function readPattern(cx: Lowering, node: SyntaxNode, binding: Binding): Pattern 
     case 'self': {
       const name = plainName(cx.textOf(node));
       if (name === '_') return { kind: 'wildcard', span };
-      if (isConstructor(name) && !binding.mutable && !binding.byRef) return { kind: 'parts', span, path: [name], parts: [] };
+      if (isConstructor(name) && !binding.mutable && !binding.byRef)
+        return { kind: 'parts', span, path: [name], parts: [] };
       return { kind: 'bind', name, span, byRef: binding.byRef ?? false, mutable: binding.mutable ?? false };
     }
     case 'scoped_identifier':
@@ -104,7 +107,9 @@ function readPattern(cx: Lowering, node: SyntaxNode, binding: Binding): Pattern 
     }
     case 'reference_pattern': {
       const inner = lastOf(node);
-      const pattern: Pattern = inner ? lowerPattern(cx, inner, { mutable: hasChild(node, 'mutable_specifier') }) : { kind: 'wildcard', span };
+      const pattern: Pattern = inner
+        ? lowerPattern(cx, inner, { mutable: hasChild(node, 'mutable_specifier') })
+        : { kind: 'wildcard', span };
       return { kind: 'reference', span, pattern };
     }
     case 'or_pattern': {

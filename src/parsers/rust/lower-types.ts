@@ -91,7 +91,10 @@ function readPath(cx: Lowering, node: SyntaxNode, args: TypeRef[]): string[] {
 }
 
 /** The type arguments and lifetimes of `<..>`; bindings (`Item = T`) count as arguments. */
-export function lowerTypeArguments(cx: Lowering, node: SyntaxNode | undefined): { types: TypeRef[]; lifetimes: string[] } {
+export function lowerTypeArguments(
+  cx: Lowering,
+  node: SyntaxNode | undefined,
+): { types: TypeRef[]; lifetimes: string[] } {
   const types: TypeRef[] = [];
   const lifetimes: string[] = [];
   for (const part of node ? partsOf(node) : []) {
@@ -100,7 +103,8 @@ export function lowerTypeArguments(cx: Lowering, node: SyntaxNode | undefined): 
       const type = childByField(part, 'type');
       if (type) types.push(lowerType(cx, type));
     } else if (part.kind === 'trait_bounds') continue;
-    else if (part.kind === 'block' || part.kind.endsWith('_literal')) types.push(make(cx, part, { kind: 'unknown', name: '' }));
+    else if (part.kind === 'block' || part.kind.endsWith('_literal'))
+      types.push(make(cx, part, { kind: 'unknown', name: '' }));
     else types.push(lowerType(cx, part));
   }
   return { types, lifetimes };
@@ -118,7 +122,9 @@ function lowerTraitType(cx: Lowering, node: SyntaxNode, kind: 'trait-object' | '
     args: inner?.args ?? [],
     ...(inner?.element ? { element: inner.element } : {}),
     ...(inner?.lifetimes ? { own: inner.lifetimes } : {}),
-    qualifiers: inner ? [...(inner.kind === 'path' || isCallable ? [inner.text] : []), ...(inner.qualifiers ?? [])] : [],
+    qualifiers: inner
+      ? [...(inner.kind === 'path' || isCallable ? [inner.text] : []), ...(inner.qualifiers ?? [])]
+      : [],
   });
 }
 

@@ -14,25 +14,86 @@ import { endOfBrackets, findTopLevel, skipLexeme, splitByCommas } from './tokens
 
 /** Macros that take a format string at the given position; everything after it is arguments. */
 const FORMAT_POSITION: Readonly<Record<string, number>> = {
-  format: 0, print: 0, println: 0, eprint: 0, eprintln: 0, panic: 0, unreachable: 0, todo: 0, unimplemented: 0, format_args: 0,
-  anyhow: 0, bail: 0, eyre: 0, format_err: 0, napi_error: 0, write: 1, writeln: 1, assert: 1, debug_assert: 1, ensure: 1,
-  assert_eq: 2, assert_ne: 2, debug_assert_eq: 2, debug_assert_ne: 2, format_compact: 0, format_smolstr: 0,
+  format: 0,
+  print: 0,
+  println: 0,
+  eprint: 0,
+  eprintln: 0,
+  panic: 0,
+  unreachable: 0,
+  todo: 0,
+  unimplemented: 0,
+  format_args: 0,
+  anyhow: 0,
+  bail: 0,
+  eyre: 0,
+  format_err: 0,
+  napi_error: 0,
+  write: 1,
+  writeln: 1,
+  assert: 1,
+  debug_assert: 1,
+  ensure: 1,
+  assert_eq: 2,
+  assert_ne: 2,
+  debug_assert_eq: 2,
+  debug_assert_ne: 2,
+  format_compact: 0,
+  format_smolstr: 0,
 };
 
 /** Logging macros: fields (`name = value`, `%value`, `?value`, `target: ".."`) around a format string anywhere. */
-const LOGGING = new Set(['trace', 'debug', 'info', 'warn', 'error', 'log', 'event', 'span', 'trace_span', 'debug_span', 'info_span', 'warn_span', 'error_span']);
+const LOGGING = new Set([
+  'trace',
+  'debug',
+  'info',
+  'warn',
+  'error',
+  'log',
+  'event',
+  'span',
+  'trace_span',
+  'debug_span',
+  'info_span',
+  'warn_span',
+  'error_span',
+]);
 
 /** Macros whose tokens are data to another compiler, or a string: nothing in them runs here. */
 const NO_CODE = new Set([
-  'stringify', 'concat', 'include', 'include_str', 'include_bytes', 'env', 'option_env', 'cfg', 'line', 'column', 'file', 'module_path',
-  'macro_rules', 'quote', 'quote_spanned', 'parse_quote', 'parse_quote_spanned', 'compile_error', 'asm', 'global_asm', 'naked_asm', 'offset_of', 'b64', 'sql', 'regex',
+  'stringify',
+  'concat',
+  'include',
+  'include_str',
+  'include_bytes',
+  'env',
+  'option_env',
+  'cfg',
+  'line',
+  'column',
+  'file',
+  'module_path',
+  'macro_rules',
+  'quote',
+  'quote_spanned',
+  'parse_quote',
+  'parse_quote_spanned',
+  'compile_error',
+  'asm',
+  'global_asm',
+  'naked_asm',
+  'offset_of',
+  'b64',
+  'sql',
+  'regex',
 ]);
 
 /** Macros that declare items also inside a function. */
 const DECLARING = new Set(['thread_local', 'lazy_static']);
 
 /** What makes an unread macro worth telling about. */
-const WORTH_A_GAP = /\bunsafe\b|as_ptr|as_mut_ptr|from_raw|into_raw|transmute|global_allocator|addr_of|static\s+mut\b|mem::forget|dealloc/;
+const WORTH_A_GAP =
+  /\bunsafe\b|as_ptr|as_mut_ptr|from_raw|into_raw|transmute|global_allocator|addr_of|static\s+mut\b|mem::forget|dealloc/;
 
 interface Call {
   readonly name: string;
@@ -68,7 +129,13 @@ function parseArguments(cx: Lowering, piece: Span, edit?: (text: string) => stri
   const call = statement?.children[0];
   const list = call ? childByField(call, 'arguments') : undefined;
   // `m()m()` parses too, as two calls: what was asked for is one list over the whole piece.
-  if (call?.kind !== 'call_expression' || !list || list.end < piece.end || childByField(call, 'function')?.kind !== 'identifier') return undefined;
+  if (
+    call?.kind !== 'call_expression' ||
+    !list ||
+    list.end < piece.end ||
+    childByField(call, 'function')?.kind !== 'identifier'
+  )
+    return undefined;
   return partsOf(list).filter((part) => part.kind !== 'attribute_item');
 }
 
@@ -116,7 +183,8 @@ function findCaptures(text: string, start: number): { name: string; span: Span }
       };
       add(head.trim(), head.length - head.trimStart().length);
       if (colon !== -1) {
-        for (const match of hole.slice(colon).matchAll(/([\p{L}_][\p{L}\p{N}_]*)\$/gu)) add(match[1] ?? '', colon + match.index);
+        for (const match of hole.slice(colon).matchAll(/([\p{L}_][\p{L}\p{N}_]*)\$/gu))
+          add(match[1] ?? '', colon + match.index);
       }
       i = close;
     }
@@ -125,7 +193,12 @@ function findCaptures(text: string, start: number): { name: string; span: Span }
 }
 
 /** Arguments of a formatting macro: `name = value` counts as its value, captured names are added as uses. */
-function lowerFormatted(cx: Lowering, nodes: readonly SyntaxNode[], position: number | undefined, scope: Scope): Expr[] {
+function lowerFormatted(
+  cx: Lowering,
+  nodes: readonly SyntaxNode[],
+  position: number | undefined,
+  scope: Scope,
+): Expr[] {
   const args: Expr[] = [];
   const given = new Set<string>();
   const literals: SyntaxNode[] = [];
@@ -137,7 +210,11 @@ function lowerFormatted(cx: Lowering, nodes: readonly SyntaxNode[], position: nu
       args.push(lowerExpr(cx, right, scope));
       return;
     }
-    if ((node.kind === 'string_literal' || node.kind === 'raw_string_literal') && (position === undefined || i === position)) literals.push(node);
+    if (
+      (node.kind === 'string_literal' || node.kind === 'raw_string_literal') &&
+      (position === undefined || i === position)
+    )
+      literals.push(node);
     args.push(lowerExpr(cx, node, scope));
   });
   for (const literal of literals) {
@@ -153,8 +230,12 @@ function plainFields(text: string): string {
   let result = text;
   for (const piece of splitByCommas(text, 0, text.length)) {
     const part = text.slice(piece.start, piece.end);
-    const head = /^\s*(?:(?:target|parent|name|logger)\s*:(?!:)\s*|(?:r#)?[\w.]+\s*=(?!=)\s*|"[^"]*"\s*=(?!=)\s*)?(?:[%?]\s*)?/.exec(part)?.[0] ?? '';
-    if (head.trim() !== '') result = result.slice(0, piece.start) + head.replace(/\S/g, ' ') + result.slice(piece.start + head.length);
+    const head =
+      /^\s*(?:(?:target|parent|name|logger)\s*:(?!:)\s*|(?:r#)?[\w.]+\s*=(?!=)\s*|"[^"]*"\s*=(?!=)\s*)?(?:[%?]\s*)?/.exec(
+        part,
+      )?.[0] ?? '';
+    if (head.trim() !== '')
+      result = result.slice(0, piece.start) + head.replace(/\S/g, ' ') + result.slice(piece.start + head.length);
   }
   // `info!(target: "x"; ..)` and log's key-value section end with a semicolon.
   const semicolon = findTopLevel(result, 0, result.length, ';', () => true);
@@ -168,7 +249,9 @@ function lowerMatches(cx: Lowering, call: Call, scope: Scope): Expr | undefined 
   const [value, pattern] = splitByCommas(cx.source, call.inner.start, call.inner.end);
   if (!value || !pattern) return undefined;
   const comma = value.end - call.inner.start;
-  const trailing = cx.source.slice(pattern.start, call.inner.end).trimEnd().endsWith(',') ? cx.source.lastIndexOf(',', call.inner.end) - call.inner.start : -1;
+  const trailing = cx.source.slice(pattern.start, call.inner.end).trimEnd().endsWith(',')
+    ? cx.source.lastIndexOf(',', call.inner.end) - call.inner.start
+    : -1;
   const root = cx.parsePiece('match ', call.inner, '=>(),};', (text) => {
     const opened = `${text.slice(0, comma)}{${text.slice(comma + 1)}`;
     return trailing > comma ? `${opened.slice(0, trailing)} ${opened.slice(trailing + 1)}` : opened;
@@ -218,11 +301,22 @@ function splitBranches(text: string, inner: Span): Branch[] | undefined {
     const head = text.slice(at, arrow).trim();
     if (head === 'else' || head === 'complete' || head === 'default') branches.push({ handler });
     else {
-      const equals = findTopLevel(text, at, arrow, '=', (i) => text[i + 1] !== '=' && !'=!<>.'.includes(text[i - 1] ?? ' '));
+      const equals = findTopLevel(
+        text,
+        at,
+        arrow,
+        '=',
+        (i) => text[i + 1] !== '=' && !'=!<>.'.includes(text[i - 1] ?? ' '),
+      );
       if (equals === -1) return undefined;
       const comma = findTopLevel(text, equals + 1, arrow, ',', (i) => /^,\s*if\b/.test(text.slice(i, arrow)));
       const guard = comma === -1 ? undefined : { start: text.indexOf('if', comma) + 2, end: arrow };
-      branches.push({ pattern: { start: at, end: equals }, future: { start: equals + 1, end: comma === -1 ? arrow : comma }, handler, ...(guard ? { guard } : {}) });
+      branches.push({
+        pattern: { start: at, end: equals },
+        future: { start: equals + 1, end: comma === -1 ? arrow : comma },
+        handler,
+        ...(guard ? { guard } : {}),
+      });
     }
     at = next;
   }
@@ -248,11 +342,17 @@ function lowerSelect(cx: Lowering, call: Call, scope: Scope): Expr | undefined {
     const pattern = branch.pattern ? lowerPatternPiece(cx, branch.pattern) : undefined;
     const guard = branch.guard ? lowerPieceAsExpr(cx, branch.guard, scope) : undefined;
     const body = lowerPieceAsExpr(cx, branch.handler, scope);
-    if (!body || (branch.future && !future) || (branch.pattern && !pattern) || (branch.guard && !guard)) return undefined;
+    if (!body || (branch.future && !future) || (branch.pattern && !pattern) || (branch.guard && !guard))
+      return undefined;
     if (future) futures.push(future);
     const at = branch.pattern?.start ?? body.span.start;
     const lowered: Pattern = pattern ?? { kind: 'wildcard', span: { start: at, end: at } };
-    arms.push({ span: { start: lowered.span.start, end: body.span.end }, pattern: lowered, ...(guard ? { guard } : {}), body });
+    arms.push({
+      span: { start: lowered.span.start, end: body.span.end },
+      pattern: lowered,
+      ...(guard ? { guard } : {}),
+      body,
+    });
   }
   return { kind: 'match', span: spanOf(call.node), scrutinee: awaited(call.inner, futures), arms };
 }
@@ -306,7 +406,13 @@ function lowerKnown(cx: Lowering, call: Call, scope: Scope): Expr | undefined {
     case 'join':
     case 'try_join': {
       const nodes = parseArguments(cx, inner, (text) => text.replace(/^(\s*)biased(\s*);/, '$1      $2 '));
-      return nodes && awaited(spanOf(call.node), nodes.map((node) => lowerExpr(cx, node, scope)));
+      return (
+        nodes &&
+        awaited(
+          spanOf(call.node),
+          nodes.map((node) => lowerExpr(cx, node, scope)),
+        )
+      );
     }
     default:
       return undefined;
@@ -348,7 +454,9 @@ function lowerArms(cx: Lowering, call: Call, scope: Scope): Expr | undefined {
   if (match?.kind !== 'match_expression') return undefined;
   const lowered = lowerExpr(cx, match, scope);
   // `value {` may not read as a struct, and the match must be the whole of it.
-  return lowered.kind === 'match' && lowered.arms.length > 0 ? macroExpr(call, [{ ...lowered, span: inner }]) : undefined;
+  return lowered.kind === 'match' && lowered.arms.length > 0
+    ? macroExpr(call, [{ ...lowered, span: inner }])
+    : undefined;
 }
 
 function opaqueMacro(cx: Lowering, call: Call): Expr {
@@ -360,7 +468,12 @@ function reportUnread(cx: Lowering, call: Call): void {
   // A word in a comment or in a string is nothing that runs.
   const code = outline(cx.textOf(call.inner), undefined).view.replace(/"(?:[^"\\]|\\.)*"/g, '""');
   if (!WORTH_A_GAP.test(code)) return;
-  cx.gap('macro-body', call.node.start, (line) => `The body of the macro '${call.name}!' at line ${line} could not be read as Rust code and was not checked.`);
+  cx.gap(
+    'macro-body',
+    call.node.start,
+    (line) =>
+      `The body of the macro '${call.name}!' at line ${line} could not be read as Rust code and was not checked.`,
+  );
 }
 
 // --- items -----------------------------------------------------------------------------------------------------------
@@ -377,7 +490,7 @@ export function lowerItemMacro(cx: Lowering, node: SyntaxNode, scope: Scope): vo
 function lowerMacroItems(cx: Lowering, call: Call, scope: Scope): boolean {
   if (call.name === 'cfg_if' || call.name === 'cfg_select') return lowerCfgIfItems(cx, call, scope);
   const kind = call.name === 'thread_local' ? 'thread-local' : 'static';
-  let piece = call.inner;
+  const piece = call.inner;
   if (kind === 'thread-local' && !/;\s*$/.test(cx.source.slice(piece.start, piece.end))) {
     // The last declaration of `thread_local!` needs no semicolon.
     const root = cx.parsePiece('', piece, ';');
@@ -390,7 +503,13 @@ function lowerMacroItems(cx: Lowering, call: Call, scope: Scope): boolean {
 /** Lowers a parsed macro body when it holds nothing but items, at least one. */
 function lowerDeclarations(cx: Lowering, root: SyntaxNode, scope: Scope, kind: 'thread-local' | 'static'): boolean {
   const nodes = root.children.filter((child) => !isComment(child));
-  const isDeclarations = nodes.every((child) => isItem(child) || child.kind === 'attribute_item' || child.kind === 'empty_statement' || child.kind === 'macro_invocation');
+  const isDeclarations = nodes.every(
+    (child) =>
+      isItem(child) ||
+      child.kind === 'attribute_item' ||
+      child.kind === 'empty_statement' ||
+      child.kind === 'macro_invocation',
+  );
   if (!isDeclarations || !nodes.some(isItem)) return false;
   if (kind === 'static') {
     lowerItems(cx, root.children, scope);
@@ -400,7 +519,8 @@ function lowerDeclarations(cx: Lowering, root: SyntaxNode, scope: Scope, kind: '
   root.children.forEach((child, i) => {
     if (child.kind !== 'static_item') return;
     const attributes: Attribute[] = [];
-    for (const before of root.children.slice(from, i)) if (before.kind === 'attribute_item') lowerAttribute(cx, before, attributes);
+    for (const before of root.children.slice(from, i))
+      if (before.kind === 'attribute_item') lowerAttribute(cx, before, attributes);
     from = i + 1;
     cx.bounded(() => lowerGlobal(cx, child, scope, attributes, 'thread-local'));
   });
@@ -411,7 +531,7 @@ function lowerDeclarations(cx: Lowering, root: SyntaxNode, scope: Scope, kind: '
 function splitCfgSelect(cx: Lowering, inner: Span): ConditionalBranch[] | undefined {
   const text = cx.source;
   const branches: ConditionalBranch[] = [];
-  for (let at = inner.start; text.slice(at, inner.end).trim() !== ''; ) {
+  for (let at = inner.start; text.slice(at, inner.end).trim() !== '';) {
     const arrow = findTopLevel(text, at, inner.end, '=', (i) => text[i + 1] === '>');
     if (arrow === -1) return undefined;
     const written = cx.text.slice(at, arrow).replace(/\s+/g, ' ').trim();
@@ -460,19 +580,31 @@ function splitCfgIf(cx: Lowering, inner: Span): ConditionalBranch[] | undefined 
     }
   };
   for (skipBlank(); at < inner.end; skipBlank()) {
-    const head = /^(?:else\s+)?if\s*#\s*\[\s*cfg\s*(?=\()|^else\s*(?=\{)/.exec(text.slice(at, Math.min(inner.end, at + 200)))?.[0];
+    const head = /^(?:else\s+)?if\s*#\s*\[\s*cfg\s*(?=\()|^else\s*(?=\{)/.exec(
+      text.slice(at, Math.min(inner.end, at + 200)),
+    )?.[0];
     if (head === undefined) return undefined;
     at += head.length;
     const negated = branches.flatMap((branch) => (branch.own ? [`not(${branch.own.text})`] : []));
     let own: ConditionalBranch['own'];
     if (text[at] === '(') {
       const close = endOfBrackets(text, at, inner.end);
-      own = { text: cx.text.slice(at + 1, close - 1).replace(/\s+/g, ' ').trim(), span: { start: at + 1, end: close - 1 } };
+      own = {
+        text: cx.text
+          .slice(at + 1, close - 1)
+          .replace(/\s+/g, ' ')
+          .trim(),
+        span: { start: at + 1, end: close - 1 },
+      };
       at = text.indexOf('{', close);
       if (at === -1 || at > inner.end) return undefined;
     }
     const end = endOfBrackets(text, at, inner.end);
-    branches.push({ ...(own ? { own } : {}), conditions: own ? [...negated, own.text] : negated, body: { start: at + 1, end: end - 1 } });
+    branches.push({
+      ...(own ? { own } : {}),
+      conditions: own ? [...negated, own.text] : negated,
+      body: { start: at + 1, end: end - 1 },
+    });
     at = end;
   }
   return branches.length > 0 ? branches : undefined;

@@ -23,7 +23,9 @@ const enum Bracket {
 }
 
 function isIdentifierCode(code: number): boolean {
-  return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57) || code === 95 || code > 127;
+  return (
+    (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57) || code === 95 || code > 127
+  );
 }
 
 function isBlankCode(code: number): boolean {
@@ -58,7 +60,7 @@ export function outline(text: string, isWanted: ((start: number, end: number) =>
     cutEnds.push(end);
   };
 
-  for (let i = 0; i < text.length; ) {
+  for (let i = 0; i < text.length;) {
     const code = text.charCodeAt(i);
     switch (code) {
       case 34: // "
@@ -70,7 +72,8 @@ export function outline(text: string, isWanted: ((start: number, end: number) =>
         if (end === i) break;
         comments.push({ text: text.slice(i, end), span: { start: i, end } });
         // A block comment may be all that keeps two words apart.
-        if (text.charCodeAt(i + 1) === 47 || isBlankCode(text.charCodeAt(i - 1)) || isBlankCode(text.charCodeAt(end))) cut(i, end);
+        if (text.charCodeAt(i + 1) === 47 || isBlankCode(text.charCodeAt(i - 1)) || isBlankCode(text.charCodeAt(end)))
+          cut(i, end);
         i = end;
         continue;
       }
@@ -83,7 +86,11 @@ export function outline(text: string, isWanted: ((start: number, end: number) =>
         continue;
       }
       case 102: // f
-        if (text.charCodeAt(i + 1) === 110 && isBlankCode(text.charCodeAt(i + 2)) && !isIdentifierCode(text.charCodeAt(i - 1))) {
+        if (
+          text.charCodeAt(i + 1) === 110 &&
+          isBlankCode(text.charCodeAt(i + 2)) &&
+          !isIdentifierCode(text.charCodeAt(i - 1))
+        ) {
           const name = text.charCodeAt(skipBlank(text, i + 2));
           if (isIdentifierCode(name) || name === 36) pending = open.length;
           i += 2;
@@ -127,7 +134,8 @@ export function outline(text: string, isWanted: ((start: number, end: number) =>
           break;
         }
         if (pending > open.length) pending = -1;
-        const leaveOut = bracket.kind === Bracket.Macro || (bracket.kind === Bracket.Body && isWanted?.(bracket.at, i + 1) === false);
+        const leaveOut =
+          bracket.kind === Bracket.Macro || (bracket.kind === Bracket.Body && isWanted?.(bracket.at, i + 1) === false);
         if (leaveOut) {
           cutStarts.length = bracket.cuts;
           cutEnds.length = bracket.cuts;
@@ -143,8 +151,14 @@ export function outline(text: string, isWanted: ((start: number, end: number) =>
     }
     i++;
   }
-  if (!isBalanced || open.length > 0 || cutStarts.length === 0) return { view: text, comments, skippedBodies: new Set() };
-  return { view: leftOver(text, cutStarts, cutEnds), comments, skippedBodies: new Set(bodies), offsets: new CutMap(cutStarts, cutEnds) };
+  if (!isBalanced || open.length > 0 || cutStarts.length === 0)
+    return { view: text, comments, skippedBodies: new Set() };
+  return {
+    view: leftOver(text, cutStarts, cutEnds),
+    comments,
+    skippedBodies: new Set(bodies),
+    offsets: new CutMap(cutStarts, cutEnds),
+  };
 }
 
 function leftOver(text: string, starts: readonly number[], ends: readonly number[]): string {
@@ -194,7 +208,8 @@ class CutMap implements OffsetMap {
   /** How many cuts lie at places below `limit`. */
   private countBefore(limit: number, near: number): number {
     const { places } = this;
-    if ((near === 0 || (places[near - 1] ?? 0) < limit) && (near === places.length || (places[near] ?? 0) >= limit)) return near;
+    if ((near === 0 || (places[near - 1] ?? 0) < limit) && (near === places.length || (places[near] ?? 0) >= limit))
+      return near;
     let low = 0;
     let high = places.length;
     while (low < high) {

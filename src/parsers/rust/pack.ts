@@ -14,7 +14,10 @@ let grammar: Grammar | undefined;
 
 function lower(file: SourceFile, wanted?: RegExp): FileIr {
   if (!grammar) throw new Error('The Rust grammar was not loaded before the first file.');
-  const pattern = wanted?.global === true || wanted?.sticky === true ? new RegExp(wanted.source, wanted.flags.replace(/[gy]/g, '')) : wanted;
+  const pattern =
+    wanted?.global === true || wanted?.sticky === true
+      ? new RegExp(wanted.source, wanted.flags.replace(/[gy]/g, ''))
+      : wanted;
   const { text } = file;
   const source = readable(text);
   const outlined = outline(source, pattern && ((start, end) => pattern.test(text.slice(start, end))));

@@ -84,7 +84,7 @@ export function skipLexeme(text: string, index: number): number {
 /** Index just past the bracket that closes the one at `open`, or `end` when it never closes. */
 export function endOfBrackets(text: string, open: number, end: number): number {
   let depth = 0;
-  for (let i = open; i < end; ) {
+  for (let i = open; i < end;) {
     const next = skipLexeme(text, i);
     if (next > i) {
       i = next;
@@ -119,8 +119,14 @@ function endOfAngles(text: string, open: number, end: number): number {
  * First index in `[start, end)` outside strings, comments, brackets and turbofish arguments for which `accept` answers true,
  * or -1. `accept` is asked only at characters that `interesting` contains.
  */
-export function findTopLevel(text: string, start: number, end: number, interesting: string, accept: (index: number) => boolean): number {
-  for (let i = start; i < end; ) {
+export function findTopLevel(
+  text: string,
+  start: number,
+  end: number,
+  interesting: string,
+  accept: (index: number) => boolean,
+): number {
+  for (let i = start; i < end;) {
     const next = skipLexeme(text, i);
     if (next > i) {
       i = next;

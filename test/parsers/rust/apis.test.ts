@@ -31,7 +31,10 @@ function findRows(): Map<number, string[]> {
                 ? index.assign(expr.operator, typeOf(fn, expr.target))
                 : [];
       const line = positionAt(lineStarts, statement.span.start).line;
-      rows.set(line, matches.map((match) => match.row.id));
+      rows.set(
+        line,
+        matches.map((match) => match.row.id),
+      );
     }
   }
   return rows;
@@ -63,7 +66,9 @@ describe('the table of Rust calls', () => {
   it('finds each row at the line that names it', () => {
     const rows = findRows();
     const missed: string[] = [];
-    for (const [line, id] of findNamed()) if (rows.get(line)?.includes(id) !== true) missed.push(`${String(line)}: ${id} (found ${rows.get(line)?.join(', ') ?? 'nothing'})`);
+    for (const [line, id] of findNamed())
+      if (rows.get(line)?.includes(id) !== true)
+        missed.push(`${String(line)}: ${id} (found ${rows.get(line)?.join(', ') ?? 'nothing'})`);
     expect(missed).toEqual([]);
   });
 

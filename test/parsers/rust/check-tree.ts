@@ -24,7 +24,8 @@ export function checkTree(file: FileIr, text: string): string[] {
   const problems: string[] = [];
   const textAt = (span: Span): string => text.slice(span.start, span.end).replace(/^r#/, '');
   const expectText = (span: unknown, name: unknown, what: string): void => {
-    if (isSpan(span) && typeof name === 'string' && textAt(span) !== name) problems.push(`${what}: '${textAt(span)}' is not '${name}'`);
+    if (isSpan(span) && typeof name === 'string' && textAt(span) !== name)
+      problems.push(`${what}: '${textAt(span)}' is not '${name}'`);
   };
 
   const visit = (value: unknown, outer: Span | undefined, path: string): void => {
@@ -37,9 +38,18 @@ export function checkTree(file: FileIr, text: string): string[] {
     let whole = outer;
     if (isSpan(span)) {
       if (span.end < span.start || span.start < 0 || span.end > text.length) problems.push(`${path}: impossible span`);
-      if (outer && (span.start < outer.start || span.end > outer.end)) problems.push(`${path}: [${String(span.start)}, ${String(span.end)}) is outside [${String(outer.start)}, ${String(outer.end)})`);
+      if (outer && (span.start < outer.start || span.end > outer.end))
+        problems.push(
+          `${path}: [${String(span.start)}, ${String(span.end)}) is outside [${String(outer.start)}, ${String(outer.end)})`,
+        );
       whole = span;
-      if (kind === 'name' && Array.isArray(value['path']) && value['path'].length === 1 && value['typeArgs'] === undefined) expectText(span, value['path'][0], path);
+      if (
+        kind === 'name' &&
+        Array.isArray(value['path']) &&
+        value['path'].length === 1 &&
+        value['typeArgs'] === undefined
+      )
+        expectText(span, value['path'][0], path);
       if (kind === 'bind') expectText(span, value['name'], path);
     }
     expectText(value['methodSpan'], value['method'], path);
@@ -47,7 +57,11 @@ export function checkTree(file: FileIr, text: string): string[] {
     const isNamed = kind === 'bind' || 'modifiers' in value || 'isStatic' in value;
     for (const [key, child] of Object.entries(value)) {
       if (key === 'span' || key === 'attributes') continue;
-      visit(child, isNamed && kind !== 'let' && BESIDE.has(key) ? outer : whole, `${path}.${key}${typeof kind === 'string' ? `(${kind})` : ''}`);
+      visit(
+        child,
+        isNamed && kind !== 'let' && BESIDE.has(key) ? outer : whole,
+        `${path}.${key}${typeof kind === 'string' ? `(${kind})` : ''}`,
+      );
     }
   };
 
@@ -73,6 +87,7 @@ export function checkTree(file: FileIr, text: string): string[] {
     visit(global.type, global.span, global.name);
   }
   for (const impl of file.impls) visit([impl.trait, impl.target], impl.headSpan, 'impl');
-  for (const comment of file.comments) if (textAt(comment.span) !== comment.text) problems.push(`comment at ${String(comment.span.start)}`);
+  for (const comment of file.comments)
+    if (textAt(comment.span) !== comment.text) problems.push(`comment at ${String(comment.span.start)}`);
   return problems;
 }

@@ -12,9 +12,16 @@ export function dumpIr(file: FileIr, text: string): string {
       .filter(([, value]) => value === true)
       .map(([name]) => ` ${name}`)
       .join('');
-  const list = (label: string, items: readonly string[]): string => (items.length > 0 ? ` ${label}[${items.join(' | ')}]` : '');
+  const list = (label: string, items: readonly string[]): string =>
+    items.length > 0 ? ` ${label}[${items.join(' | ')}]` : '';
   const attributes = (items: readonly Attribute[]): string =>
-    list('attributes', items.map((a) => `${a.name}${a.args === undefined ? '' : `(${a.args})`}${a.condition === undefined ? '' : ` when ${a.condition}`}`));
+    list(
+      'attributes',
+      items.map(
+        (a) =>
+          `${a.name}${a.args === undefined ? '' : `(${a.args})`}${a.condition === undefined ? '' : ` when ${a.condition}`}`,
+      ),
+    );
 
   const type = (t: TypeRef): string => {
     const parts: string[] = [t.kind];
@@ -45,7 +52,8 @@ export function dumpIr(file: FileIr, text: string): string {
     }
   };
 
-  const block = (b: Block): string => `{${[...b.statements.map(statement), ...(b.result ? [`=> ${expr(b.result)}`] : [])].join('; ')}}`;
+  const block = (b: Block): string =>
+    `{${[...b.statements.map(statement), ...(b.result ? [`=> ${expr(b.result)}`] : [])].join('; ')}}`;
 
   const statement = (s: Statement): string => {
     switch (s.kind) {
@@ -78,7 +86,11 @@ export function dumpIr(file: FileIr, text: string): string {
       case 'call':
         return call('call', expr(e.callee), ...e.args.map((a) => expr(a.value)));
       case 'method':
-        return call(`.${e.method}${e.typeArgs.length > 0 ? `::<${e.typeArgs.map(type).join(', ')}>` : ''}`, expr(e.receiver), ...e.args.map((a) => expr(a.value)));
+        return call(
+          `.${e.method}${e.typeArgs.length > 0 ? `::<${e.typeArgs.map(type).join(', ')}>` : ''}`,
+          expr(e.receiver),
+          ...e.args.map((a) => expr(a.value)),
+        );
       case 'macro':
         return call(`${e.name}!${e.opaque ? ' opaque' : ''}`, ...e.args.map(expr));
       case 'literal':
@@ -92,7 +104,12 @@ export function dumpIr(file: FileIr, text: string): string {
       case 'cast':
         return call('as', expr(e.value), type(e.type));
       case 'struct':
-        return call('struct', type(e.type), ...e.fields.map((f) => `${f.name}: ${expr(f.value)}`), ...(e.base ? [`..${expr(e.base)}`] : []));
+        return call(
+          'struct',
+          type(e.type),
+          ...e.fields.map((f) => `${f.name}: ${expr(f.value)}`),
+          ...(e.base ? [`..${expr(e.base)}`] : []),
+        );
       case 'tuple':
         return call('tuple', ...e.items.map(expr));
       case 'array':
@@ -104,18 +121,35 @@ export function dumpIr(file: FileIr, text: string): string {
       case 'block':
         return `${e.label === undefined ? '' : `${e.label}: `}${e.flavour === 'plain' ? '' : `${e.flavour}${e.hasSafetyComment === true ? ' safe-by-comment' : ''} `}${block(e.block)}`;
       case 'if':
-        return call(e.isStatic === true ? 'static-if' : 'if', expr(e.condition), expr(e.then), ...(e.else ? [expr(e.else)] : []));
+        return call(
+          e.isStatic === true ? 'static-if' : 'if',
+          expr(e.condition),
+          expr(e.then),
+          ...(e.else ? [expr(e.else)] : []),
+        );
       case 'let-condition':
         return call('let', pattern(e.pattern), expr(e.value));
       case 'match':
-        return call('match', expr(e.scrutinee), ...e.arms.map((a) => `[${pattern(a.pattern)}${a.guard ? ` if ${expr(a.guard)}` : ''} -> ${expr(a.body)}]`));
+        return call(
+          'match',
+          expr(e.scrutinee),
+          ...e.arms.map((a) => `[${pattern(a.pattern)}${a.guard ? ` if ${expr(a.guard)}` : ''} -> ${expr(a.body)}]`),
+        );
       case 'loop': {
-        const head = e.bindings ? e.bindings.map((b) => pattern(b.pattern)).join(', ') + (e.iterable ? ` in ${expr(e.iterable)}` : '') : e.condition ? expr(e.condition) : '';
+        const head = e.bindings
+          ? e.bindings.map((b) => pattern(b.pattern)).join(', ') + (e.iterable ? ` in ${expr(e.iterable)}` : '')
+          : e.condition
+            ? expr(e.condition)
+            : '';
         return call(`${e.label === undefined ? '' : `${e.label}: `}${e.form}`, ...(head ? [head] : []), block(e.body));
       }
       case 'return':
       case 'break':
-        return call(e.kind, ...('label' in e && e.label !== undefined ? [e.label] : []), ...(e.value ? [expr(e.value)] : []));
+        return call(
+          e.kind,
+          ...('label' in e && e.label !== undefined ? [e.label] : []),
+          ...(e.value ? [expr(e.value)] : []),
+        );
       case 'continue':
         return call('continue', ...(e.label === undefined ? [] : [e.label]));
       case 'await':
@@ -130,15 +164,30 @@ export function dumpIr(file: FileIr, text: string): string {
   };
 
   const fn = (f: FunctionIr): void => {
-    const params = f.params.map((p) => `${p.modifiers.map((m) => `${m} `).join('')}${p.pattern ? pattern(p.pattern) : p.name}${p.type ? `: ${type(p.type)}` : ''}${attributes(p.attributes ?? [])}`);
+    const params = f.params.map(
+      (p) =>
+        `${p.modifiers.map((m) => `${m} `).join('')}${p.pattern ? pattern(p.pattern) : p.name}${p.type ? `: ${type(p.type)}` : ''}${attributes(p.attributes ?? [])}`,
+    );
     lines.push(
       `#${String(f.id)} ${f.kind} ${f.qualifiedName} ${at(f.span.start)}` +
         `${f.owner === undefined ? '' : ` of ${f.owner}${f.ownerKind === undefined ? '' : `:${f.ownerKind}`}`}${f.trait === undefined ? '' : ` trait ${f.trait}`}` +
         `${f.parent === undefined ? '' : ` in #${String(f.parent)}`}` +
-        flags({ async: f.isAsync, unsafe: f.isUnsafe, public: f.isPublic, static: f.isStatic, test: f.isTest, move: f.isMove, skipped: f.skipped, error: f.hasError }) +
+        flags({
+          async: f.isAsync,
+          unsafe: f.isUnsafe,
+          public: f.isPublic,
+          static: f.isStatic,
+          test: f.isTest,
+          move: f.isMove,
+          skipped: f.skipped,
+          error: f.hasError,
+        }) +
         `${f.abi === undefined ? '' : ` abi ${f.abi}`}${f.self ? ` self ${f.self.mode}${f.self.lifetime === undefined ? '' : ` ${f.self.lifetime}`}${f.self.type ? ` ${type(f.self.type)}` : ''}` : ''}` +
         `${list('params', params)}${f.returns ? ` returns ${type(f.returns)}` : ''}` +
-        `${list('generics', f.generics.map((g) => `${g.name}${g.bounds.length > 0 ? `: ${g.bounds.join(' + ')}` : ''}`))}${attributes(f.attributes)}${list('conditions', f.conditions)}`,
+        `${list(
+          'generics',
+          f.generics.map((g) => `${g.name}${g.bounds.length > 0 ? `: ${g.bounds.join(' + ')}` : ''}`),
+        )}${attributes(f.attributes)}${list('conditions', f.conditions)}`,
     );
     for (const s of f.body?.statements ?? []) lines.push(`    ${at(s.span.start)} ${statement(s)}`);
     if (f.body?.result) lines.push(`    ${at(f.body.result.span.start)} => ${expr(f.body.result)}`);
@@ -146,19 +195,30 @@ export function dumpIr(file: FileIr, text: string): string {
 
   if (file.attributes.length > 0) lines.push(`file${attributes(file.attributes)}`);
   for (const i of file.imports) {
-    lines.push(`${i.kind} ${i.path.join('::')} as ${i.name} ${at(i.span.start)}${flags({ glob: i.isGlob, public: i.isPublic })}${attributes(i.attributes)}${list('conditions', i.conditions)}`);
+    lines.push(
+      `${i.kind} ${i.path.join('::')} as ${i.name} ${at(i.span.start)}${flags({ glob: i.isGlob, public: i.isPublic })}${attributes(i.attributes)}${list('conditions', i.conditions)}`,
+    );
   }
   for (const t of file.types) {
     lines.push(
-      `${t.kind} ${[...t.outer, t.name].join('.')} ${at(t.span.start)}${flags({ public: t.isPublic, test: t.isTest })}${list('generics', t.generics.map((g) => `${g.name}${g.bounds.length > 0 ? `: ${g.bounds.join(' + ')}` : ''}`))}` +
+      `${t.kind} ${[...t.outer, t.name].join('.')} ${at(t.span.start)}${flags({ public: t.isPublic, test: t.isTest })}${list(
+        'generics',
+        t.generics.map((g) => `${g.name}${g.bounds.length > 0 ? `: ${g.bounds.join(' + ')}` : ''}`),
+      )}` +
         `${list('bases', t.bases)}${t.alias ? ` = ${type(t.alias)}` : ''}${attributes(t.attributes)}${list('conditions', t.conditions)}`,
     );
-    for (const f of t.fields) lines.push(`    ${f.name}${f.type ? `: ${type(f.type)}` : ''}${flags({ public: f.isPublic })}${attributes(f.attributes)}`);
+    for (const f of t.fields)
+      lines.push(
+        `    ${f.name}${f.type ? `: ${type(f.type)}` : ''}${flags({ public: f.isPublic })}${attributes(f.attributes)}`,
+      );
   }
   for (const i of file.impls) {
     lines.push(
       `impl ${i.trait ? `${type(i.trait)} for ` : ''}${type(i.target)} ${at(i.span.start)}${flags({ unsafe: i.isUnsafe, negative: i.isNegative, test: i.isTest })}` +
-        `${list('generics', i.generics.map((g) => `${g.name}${g.bounds.length > 0 ? `: ${g.bounds.join(' + ')}` : ''}`))}${attributes(i.attributes)}${list('conditions', i.conditions)}`,
+        `${list(
+          'generics',
+          i.generics.map((g) => `${g.name}${g.bounds.length > 0 ? `: ${g.bounds.join(' + ')}` : ''}`),
+        )}${attributes(i.attributes)}${list('conditions', i.conditions)}`,
     );
   }
   for (const g of file.globals) {

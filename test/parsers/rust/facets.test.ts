@@ -37,7 +37,10 @@ describe('what the Rust pack claims to see', () => {
       for (const fn of file.functions) {
         // Ids count the functions of skipped bodies too, so they differ.
         if (fn.kind !== 'closure' && fn.kind !== 'async-block' && fn.parent === undefined) {
-          bodies.set(`${fn.qualifiedName}@${String(fn.span.start)}`, fn.skipped === true ? 'skipped' : JSON.stringify(fn.body ?? null).replace(/"functionId":\d+/g, ''));
+          bodies.set(
+            `${fn.qualifiedName}@${String(fn.span.start)}`,
+            fn.skipped === true ? 'skipped' : JSON.stringify(fn.body ?? null).replace(/"functionId":\d+/g, ''),
+          );
         }
       }
       return bodies;

@@ -45,8 +45,14 @@ describe('lowering of odd Rust files', () => {
   it.each([
     ['an empty file', ''],
     ['a byte order mark', '\ufefffn f(list: &mut Vec<u8>) { list.push(1); }'],
-    ['carriage returns', '// one\r\nfn f(list: &mut Vec<u8>) {\r\n  // SAFETY: no\r\n  unsafe { list.push(1) }\r\n}\r\n'],
-    ['characters outside the basic plane', `fn f(list: &mut Vec<char>) { ${"list.push('\u{10050}'); /* \u{1f600} */ ".repeat(40)} println!("\u{1f600} {list:?}"); }`],
+    [
+      'carriage returns',
+      '// one\r\nfn f(list: &mut Vec<u8>) {\r\n  // SAFETY: no\r\n  unsafe { list.push(1) }\r\n}\r\n',
+    ],
+    [
+      'characters outside the basic plane',
+      `fn f(list: &mut Vec<char>) { ${"list.push('\u{10050}'); /* \u{1f600} */ ".repeat(40)} println!("\u{1f600} {list:?}"); }`,
+    ],
   ])('keeps offsets in %s', (_, text) => {
     const file = lower(text);
     expect(file.gaps).toEqual([]);
@@ -54,7 +60,11 @@ describe('lowering of odd Rust files', () => {
   });
 
   it('leaves out the bodies that nobody asked for, and only those', () => {
-    const text = ['fn a() { plain(); }', 'fn b(v: Vec<u8>) { v.as_ptr(); fn c() { other(); } let d = || e(); }', 'static S: fn() = || { x(); };'].join('\n');
+    const text = [
+      'fn a() { plain(); }',
+      'fn b(v: Vec<u8>) { v.as_ptr(); fn c() { other(); } let d = || e(); }',
+      'static S: fn() = || { x(); };',
+    ].join('\n');
     const file = lower(text, /as_ptr/);
     expect(file.functions.map((fn) => [fn.qualifiedName, fn.skipped === true, fn.body !== undefined])).toEqual([
       ['a', true, false],
