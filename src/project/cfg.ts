@@ -88,6 +88,13 @@ export function evaluateCfgText(text: string, context: CfgContext): Tri {
   return expression === undefined ? 'unknown' : evaluate(expression, context, readTriple(context.triple));
 }
 
+const noFeatures: FeatureStates = new Map();
+
+/** Whether a `[target.'..'.dependencies]` key (`cfg(..)` or a triple) holds on a triple. */
+export function targetApplies(target: string, triple: string): Tri {
+  return target.startsWith('cfg(') ? evaluateCfgText(target, { triple, features: noFeatures }) : target === triple ? 'yes' : 'no';
+}
+
 function evaluate(node: CfgExpression, context: CfgContext, triple: TripleFacts): Tri {
   switch (node.kind) {
     case 'constant':

@@ -2,9 +2,9 @@
  * Feature resolution over the packages of the unit, as Cargo's resolver 2 does it for one package and one triple, but
  * three-valued: it runs once with what is certain and once with what is possible, and the difference is unknown.
  */
-import type { BuildContents, CargoBuild, CargoDependency, CargoPackage, FeatureStates, Place, Tri } from '../model/project.js';
+import type { BuildContents, CargoBuild, CargoDependency, CargoPackage, Place, Tri } from '../model/project.js';
 import type { CargoModel } from './cargo.js';
-import { evaluateCfgText } from './cfg.js';
+import { targetApplies } from './cfg.js';
 
 type Cause = Place & { readonly note: string; readonly from?: Cause };
 
@@ -13,8 +13,6 @@ interface Resolution {
   /** Package folder -> feature -> why. */
   readonly features: ReadonlyMap<string, ReadonlyMap<string, Cause>>;
 }
-
-const noFeatures: FeatureStates = new Map();
 
 /** What `build` contains on `triple`; memoise per pair, it walks every local dependency. */
 export function resolveBuild(cargo: CargoModel, build: CargoBuild, triple: string): BuildContents {
@@ -53,9 +51,7 @@ function resolve(cargo: CargoModel, build: CargoBuild, triple: string, onlyCerta
 
   const isOnTriple = (dependency: CargoDependency): boolean => {
     if (dependency.target === undefined) return true;
-    const state = dependency.target.startsWith('cfg(')
-      ? evaluateCfgText(dependency.target, { triple, features: noFeatures })
-      : dependency.target === triple ? 'yes' : 'no';
+    const state = targetApplies(dependency.target, triple);
     return state === 'yes' || (!onlyCertain && state === 'unknown');
   };
   const link = (pkg: CargoPackage, cause: Cause): void => {

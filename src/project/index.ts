@@ -2,7 +2,7 @@
 import type { BuildContents, CargoBuild, CargoPackage, FeatureActivation, FeatureStates, NpmPackage, ProjectModel, TargetKind, Tri } from '../model/project.js';
 import { BuildFinder } from './builds.js';
 import { CargoModel } from './cargo.js';
-import { disjoin, evaluateCfgText, findFeatures, readCfg } from './cfg.js';
+import { disjoin, evaluateCfgText, targetApplies, findFeatures, readCfg } from './cfg.js';
 import { readDubPackages } from './dub.js';
 import { resolveBuild } from './features.js';
 import { findAncestors, folderOf, joinPath, ProjectFiles, type ProjectInput } from './input.js';
@@ -48,6 +48,11 @@ export function loadProject(input: ProjectInput, options: ProjectOptions = {}): 
     const building = builds.buildsOf(addon).find((build) => build.npm?.shipsAddon !== undefined)?.npm;
     if (building !== undefined) return building;
     return findAncestors(folderOf(addon.dir)).map((dir) => npm.packageAt(dir)).find((pkg) => pkg?.shipsAddon !== undefined);
+  };
+  let linkTargets: readonly string[] | undefined;
+  const signatureOf = (triple: string): string => {
+    linkTargets ??= [...new Set(cargo.packages().flatMap((pkg) => pkg.dependencies.flatMap(({ dir, target }) => (dir === undefined || target === undefined ? [] : [target]))))];
+    return linkTargets.map((target) => targetApplies(target, triple)).join();
   };
   const links = new LinkFinder(files, cargo, npm, npmOf);
 
@@ -95,8 +100,10 @@ export function loadProject(input: ProjectInput, options: ProjectOptions = {}): 
     contentsOf(build, triple) {
       const known = contents.get(build) ?? new Map<string, BuildContents>();
       contents.set(build, known);
-      const found = known.get(triple) ?? resolveBuild(cargo, build, triple);
-      known.set(triple, found);
+      // Triples that no dependency line of the unit tells apart have the same contents.
+      const alike = signatureOf(triple);
+      const found = known.get(alike) ?? resolveBuild(cargo, build, triple);
+      known.set(alike, found);
       return found;
     },
     activationOf(pkg, feature): FeatureActivation {

@@ -1,7 +1,7 @@
 /** What keeps an addon in memory after its last environment is gone: linker arguments, and versions of napi that pin it. */
 import type { CargoPackage, Fact, Place, Tri } from '../model/project.js';
 import type { CargoModel } from './cargo.js';
-import { evaluateCfgText } from './cfg.js';
+import { targetApplies } from './cfg.js';
 import { findEntries, findNode, findStrings, placeOf, type DocumentNode } from './document.js';
 import { findAncestors, joinPath, type ProjectFiles } from './input.js';
 import { compareVersions, type Lockfiles } from './lockfiles.js';
@@ -107,7 +107,7 @@ function findSetup(text: string): number | undefined {
 function rustflagsFor(document: DocumentNode | undefined, triple: string): readonly DocumentNode[] {
   const found: DocumentNode[] = [];
   for (const [key, entry] of findEntries(findNode(document, 'target'))) {
-    const applies = key === triple || (key.startsWith('cfg(') && evaluateCfgText(key, { triple, features: new Map() }) === 'yes');
+    const applies = targetApplies(key, triple) === 'yes';
     const flags = applies ? findNode(entry.value, 'rustflags') : undefined;
     if (flags !== undefined) found.push(flags);
   }

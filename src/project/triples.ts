@@ -46,6 +46,16 @@ const unixes = new Set(['linux', 'android', 'macos', 'ios', 'freebsd', 'openbsd'
  * Node.js build; an unknown one gets its parts as they stand.
  */
 export function readTriple(triple: string): TripleFacts {
+  const known = facts.get(triple);
+  if (known !== undefined) return known;
+  const read = readParts(triple);
+  facts.set(triple, read);
+  return read;
+}
+
+const facts = new Map<string, TripleFacts>();
+
+function readParts(triple: string): TripleFacts {
   const parts = triple.split('-');
   const first = parts[0] ?? '';
   const arch = arches[first] ?? first;
@@ -87,7 +97,7 @@ export function describeTriple(triple: string): string {
   const known = nodeNames[triple];
   if (known !== undefined) return known;
   const facts = readTriple(triple);
-  const arch = ({ x86_64: 'x64', x86: 'ia32', aarch64: 'arm64' } as Readonly<Record<string, string>>)[facts.arch] ?? facts.arch;
+  const arch = shortArch(facts.arch);
   if (facts.os === 'linux') return `Linux ${arch} ${facts.env || 'gnu'}`;
   if (facts.os === 'windows') return `Windows ${arch} ${facts.env}`;
   if (facts.os === 'freebsd') return `FreeBSD ${arch}`;
@@ -96,25 +106,37 @@ export function describeTriple(triple: string): string {
   return triple;
 }
 
-/** The families of the published triples, for a sentence: `Windows`, `macOS`, `Linux`, … in the order of the list. */
+const groupOrder = ['Windows', 'macOS', 'Linux (gnu)', 'Linux (musl)', 'FreeBSD', 'Android', 'OpenHarmony', 'WASI'];
+
+/**
+ * Triples for a sentence, against all that are built: whole groups by their name (`Windows`, `Linux (gnu)`), groups that lack a
+ * few with what they lack (`Linux (gnu) except arm`), the rest one by one. Windows comes first.
+ */
 export function summariseTriples(triples: readonly string[], universe: readonly string[]): string {
-  const groups = new Map<string, { all: number; chosen: string[] }>();
-  for (const triple of universe) {
-    const group = groupOf(triple);
-    const entry = groups.get(group) ?? { all: 0, chosen: [] };
-    entry.all++;
-    if (triples.includes(triple)) entry.chosen.push(triple);
-    groups.set(group, entry);
+  const groups = new Map<string, { chosen: string[]; missing: string[] }>();
+  for (const triple of new Set([...universe, ...triples])) {
+    const entry = groups.get(groupOf(triple)) ?? { chosen: [], missing: [] };
+    groups.set(groupOf(triple), entry);
+    (triples.includes(triple) ? entry.chosen : entry.missing).push(triple);
   }
+  const rank = (group: string): number => (groupOrder.includes(group) ? groupOrder.indexOf(group) : groupOrder.length);
   const words: string[] = [];
-  for (const [group, { all, chosen }] of groups) {
+  for (const [group, { chosen, missing }] of [...groups].sort(([a], [b]) => rank(a) - rank(b))) {
     if (chosen.length === 0) continue;
-    if (chosen.length === all) words.push(group);
+    if (missing.length === 0) words.push(group);
+    else if (chosen.length > missing.length) words.push(`${group} except ${joinWords(missing.map((triple) => shortArch(readTriple(triple).arch)))}`);
     else words.push(...chosen.map(describeTriple));
   }
-  const last = words.pop();
-  if (last === undefined) return 'no target';
-  return words.length === 0 ? last : `${words.join(', ')} and ${last}`;
+  return words.length === 0 ? 'no target' : joinWords(words);
+}
+
+function joinWords(words: readonly string[]): string {
+  const last = words[words.length - 1] ?? '';
+  return words.length < 2 ? last : `${words.slice(0, -1).join(', ')} and ${last}`;
+}
+
+function shortArch(arch: string): string {
+  return ({ x86_64: 'x64', x86: 'ia32', aarch64: 'arm64' } as Readonly<Record<string, string>>)[arch] ?? arch;
 }
 
 function groupOf(triple: string): string {
