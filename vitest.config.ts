@@ -8,6 +8,8 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     reporters: process.env['LIFETIME_LINT_SUMMARY'] === undefined ? ['default'] : ['default', './test/support/summary-reporter.ts'],
     testTimeout: 30_000,
+    // A hook may build dist/.
+    hookTimeout: 180_000,
     coverage: { include: ['src/**'] },
   },
 });
