@@ -1,0 +1,203 @@
+import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { Finding, Gap } from '../../src/model/finding.js';
+import { resolveInputs } from '../../src/discover/inputs.js';
+import { rules } from '../../src/rules/index.js';
+import { scan } from '../../src/scan.js';
+import { hasPermissions } from '../support/unprivileged.js';
+import { callCli, harmless, hazard, makeFolder } from './call-cli.js';
+
+interface Outcome {
+  readonly code: number;
+  /** Rule and path of every finding. */
+  readonly findings: readonly string[];
+  /** Kind, path and message of every gap. */
+  readonly gaps: readonly (readonly [string, string, string])[];
+}
+
+async function scanFolder(folder: string, args: readonly string[] = []): Promise<Outcome> {
+  const { code, stdout, stderr } = await callCli(folder, [...args, '--format', 'json']);
+  expect(stderr).toBe('');
+  const { findings, gaps }: { findings: Finding[]; gaps: Gap[] } = JSON.parse(stdout);
+  for (const gap of gaps) expect(gap.message, 'one sentence with a stop').toMatch(/^['A-Z`].*\.$/u);
+  return {
+    code,
+    findings: findings.map(({ ruleId, location }) => `${ruleId} ${location.path}`),
+    gaps: gaps.map(({ kind, path, message }) => [kind, path, message] as const),
+  };
+}
+
+/** The finding beside the bad file: the rest of the scan completes. */
+const rest = { code: 1, findings: ['pointer-into-growable pool.d'] };
+
+/** Runs as an ordinary user where the tests run as root, to whom every file is readable. */
+async function asOrdinaryUser<T>(call: () => Promise<T>): Promise<T> {
+  if (process.geteuid?.() !== 0 || process.seteuid === undefined) return call();
+  process.seteuid(65534);
+  try {
+    return await call();
+  } finally {
+    process.seteuid(0);
+  }
+}
+
+it('a path that does not exist', async () => {
+  const { code, stdout, stderr } = await callCli(makeFolder({ 'pool.d': hazard }), ['pool.d', 'gone.rs']);
+  expect([code, stdout, stderr]).toEqual([
+    2,
+    '',
+    "lifetime-lint: The path 'gone.rs' does not exist; name a file or folder that does.\n",
+  ]);
+});
+
+it('an empty folder', async () => {
+  expect(await scanFolder(makeFolder({}))).toEqual({
+    code: 0,
+    findings: [],
+    gaps: [
+      [
+        'nothing-to-scan',
+        '.',
+        "'.' holds no Rust, D, JavaScript or manifest file, or all of them are ignored; nothing was scanned there.",
+      ],
+    ],
+  });
+});
+
+it('only excluded files', async () => {
+  const folder = makeFolder({ 'pool.d': hazard, 'lifetime-lint.config.json': '{"exclude": ["*"]}' });
+  expect(await scanFolder(folder)).toEqual({
+    code: 0,
+    findings: [],
+    gaps: [
+      [
+        'nothing-to-scan',
+        '.',
+        'No source file was left to scan; check the paths and the include and exclude patterns of the configuration.',
+      ],
+    ],
+  });
+});
+
+it.skipIf(!hasPermissions)('a file that must not be read', async () => {
+  const folder = makeFolder({ 'pool.d': hazard, 'secret.d': hazard });
+  chmodSync(folder, 0o755);
+  chmodSync(join(folder, 'secret.d'), 0o000);
+  // What is loaded later must not need the rights that are given up.
+  await scanFolder(makeFolder({ 'pool.d': hazard }));
+  expect(await asOrdinaryUser(() => scanFolder(folder))).toEqual({
+    ...rest,
+    gaps: [['unreadable', 'secret.d', "'secret.d' could not be read: permission is denied."]],
+  });
+});
+
+it('a symbolic link to nothing', async () => {
+  const folder = makeFolder({ 'pool.d': hazard });
+  symlinkSync('nowhere.d', join(folder, 'link.d'));
+  const gaps = [['unreadable', 'link.d', "'link.d' was not read: it is a symbolic link to nothing."]];
+  expect(await scanFolder(folder)).toEqual({ ...rest, gaps });
+  expect(await scanFolder(folder, ['link.d', 'pool.d'])).toEqual({ ...rest, gaps });
+});
+
+it('symbolic links that lead in a circle', async () => {
+  const folder = makeFolder({ 'pool.d': hazard });
+  mkdirSync(join(folder, 'sub'));
+  symlinkSync('..', join(folder, 'sub', 'up'));
+  symlinkSync('b.d', join(folder, 'a.d'));
+  symlinkSync('a.d', join(folder, 'b.d'));
+  expect(await scanFolder(folder)).toEqual({
+    ...rest,
+    gaps: ['a.d', 'b.d'].map((path) => [
+      'unreadable',
+      path,
+      `'${path}' was not read: its symbolic links lead in a circle.`,
+    ]),
+  });
+});
+
+it('binary data', async () => {
+  const folder = makeFolder({ 'pool.d': hazard });
+  writeFileSync(join(folder, 'data.rs'), Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0, 0, 1, 2]));
+  expect(await scanFolder(folder)).toEqual({
+    ...rest,
+    gaps: [['binary', 'data.rs', "'data.rs' was not read, because it holds binary data."]],
+  });
+});
+
+it('invalid UTF-8', async () => {
+  const folder = makeFolder({ 'pool.d': hazard });
+  writeFileSync(join(folder, 'latin.d'), Buffer.concat([Buffer.from('// caf\u00e9\n', 'latin1'), Buffer.from(hazard)]));
+  expect(await scanFolder(folder)).toEqual({
+    code: 1,
+    findings: ['pointer-into-growable latin.d', 'pointer-into-growable pool.d'],
+    gaps: [['unreadable', 'latin.d', "'latin.d' is not valid UTF-8; bytes that are not were read as '\ufffd'."]],
+  });
+});
+
+it('a file of 50 MB', async () => {
+  const folder = makeFolder({ 'pool.d': hazard });
+  writeFileSync(join(folder, 'huge.rs'), Buffer.alloc(50 * 1024 * 1024, 'fn f() { unsafe {} }\n'));
+  expect(await scanFolder(folder)).toEqual({
+    ...rest,
+    gaps: [
+      [
+        'too-large',
+        'huge.rs',
+        "'huge.rs' was not read, because it has 50.0 MB and the limit is 10 MB; exclude it or split it.",
+      ],
+    ],
+  });
+});
+
+describe('10,000 nested brackets', () => {
+  const deep = `${'('.repeat(10_000)}1${')'.repeat(10_000)}`;
+  it.each([
+    ['deep.rs', `pub fn f() -> *const u8 {\n    let v = vec![0u8];\n    let x = ${deep};\n    v.as_ptr()\n}\n`],
+    ['deep.d', `module deep;\nint* f() {\n    int x = ${deep};\n    return &x;\n}\n`],
+    ['open.rs', `pub fn f() -> *const u8 { v.as_ptr() ${'{'.repeat(10_000)}`],
+    ['open.d', `module open;\nint* f() { return &${'['.repeat(10_000)}`],
+  ])('in %s', async (path, text) => {
+    const { code, findings, gaps } = await scanFolder(makeFolder({ 'pool.d': hazard, [path]: text }));
+    expect({ code, findings }).toEqual(rest);
+    expect(gaps.map(([kind, at]) => [kind, at])).toContainEqual([
+      expect.stringMatching(/^(?:parse-error|limit)$/u),
+      path,
+    ]);
+    expect(gaps.map(([kind]) => kind)).not.toContain('internal');
+  });
+});
+
+describe('a broken manifest', () => {
+  it.each([
+    ['Cargo.toml', '[package\nname = "x"\n', "'Cargo.toml' could not be read at line 1: "],
+    ['Cargo.toml', '[package]\nname = "x"\nname = "y"\n', "'Cargo.toml' could not be read at line 3: "],
+    ['dub.json', '{"name": "x",\n"y"}', "'dub.json' could not be read at line 2: "],
+    ['dub.sdl', 'name "x\n', "'dub.sdl' could not be read at line 1: "],
+    ['package.json', '{"name": "x"\n"napi": {}}', "'package.json' could not be read at line 2: "],
+    ['package.json', '['.repeat(10_000), "'package.json' could not be read at line 1: "],
+  ])('%s: %j', async (path, text, message) => {
+    const { code, findings, gaps } = await scanFolder(makeFolder({ 'pool.d': hazard, [path]: text }));
+    expect({ code, findings }).toEqual(rest);
+    expect(gaps.map(([kind, at]) => [kind, at])).toEqual([['manifest', path]]);
+    expect(gaps[0]?.[2].startsWith(message), gaps[0]?.[2]).toBe(true);
+  });
+});
+
+it('a broken configuration', async () => {
+  const folder = makeFolder({ 'pool.d': hazard, 'lifetime-lint.config.toml': 'rules = \n' });
+  const { code, stdout, stderr } = await callCli(folder, []);
+  expect([code, stdout]).toEqual([2, '']);
+  expect(stderr).toMatch(/^lifetime-lint: lifetime-lint\.config\.toml:1:\d+: this is not valid TOML: .*\.\n$/u);
+});
+
+it('a file that vanishes while the scan runs', async () => {
+  const folder = makeFolder({ 'pool.d': hazard, 'gone.d': hazard, 'other.d': harmless });
+  const inputs = resolveInputs([folder], folder);
+  rmSync(join(folder, 'gone.d'));
+  const { result } = await scan({ inputs, rules });
+  expect(result.findings.map(({ location }) => location.path)).toEqual(['pool.d']);
+  expect(result.gaps).toEqual([
+    { kind: 'vanished', path: 'gone.d', message: "'gone.d' was listed but is gone; it was not read." },
+  ]);
+});
