@@ -72,7 +72,9 @@ export async function build({ ifStale = false } = {}) {
     mkdirSync(dist, { recursive: true });
     rmSync(stampFile, { force: true });
     const stamp = makeStamp();
-    const result = spawnSync(process.execPath, [join(compiler, 'bin', 'tsc'), '-p', join(root, 'tsconfig.json'), '--pretty', 'false'], {
+    // What tsc remembers lies in dist/, so that it goes when dist/ goes.
+    const incremental = ['--incremental', '--tsBuildInfoFile', join(dist, '.tsbuildinfo')];
+    const result = spawnSync(process.execPath, [join(compiler, 'bin', 'tsc'), '-p', join(root, 'tsconfig.json'), '--pretty', 'false', ...incremental], {
       cwd: root,
       encoding: 'utf8',
     });
