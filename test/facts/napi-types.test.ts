@@ -30,7 +30,8 @@ describe('the table of Node-API types', () => {
 
   it('agrees with what is taken for bytes of JavaScript', () => {
     for (const type of napiTypes) {
-      if (type.kind === 'owned' || type.kind === 'view') expect(jsMemoryOf(typeNamed(type.name)), type.name).toBeDefined();
+      if (type.kind === 'owned' || type.kind === 'view')
+        expect(jsMemoryOf(typeNamed(type.name)), type.name).toBeDefined();
     }
   });
 
