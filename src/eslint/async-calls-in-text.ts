@@ -17,7 +17,7 @@ export function asyncCallsInText(modules: NativeModules, file: string, text: str
   const found: TextCall[] = [];
   for (const { specifier, module } of nativeLoadsIn(modules, file, text)) {
     for (const { local, exported } of localNames(text, specifier)) {
-      const call = exported === undefined ? `${escape(local)}\\s*\\??\\.\\s*[\\w$.]+` : escape(local);
+      const call = exported === undefined ? `${escape(local)}(?:\\s*\\??\\.\\s*[\\w$.]+)?` : escape(local);
       const pattern = new RegExp(
         `\\b(?:await|void)\\s+(?:new\\s+)?(${call})\\s*\\(|\\b(${call})\\s*\\([^;\\n]*\\)\\s*\\.(?:then|catch|finally)\\b`,
         'gu',

@@ -125,13 +125,13 @@ function constructedOrigin(node: TSESTree.NewExpression): BufferOrigin {
 function calledOrigin(code: Code, node: TSESTree.CallExpression, depth: number): BufferOrigin {
   const unknown: BufferOrigin = { extent: 'unknown', kind: 'unknown', node };
   const callee = bare(node.callee);
-  if (callee.type !== 'MemberExpression') {
-    return callee.type === 'Identifier' &&
-      isModuleCall(code, callee, callee.name, fileModules) &&
-      callee.name === 'readFileSync'
-      ? readFileOrigin(node)
-      : unknown;
+  if (callee.type === 'Identifier') {
+    if (callee.name === 'readFileSync' && isModuleCall(code, callee, callee.name, fileModules))
+      return readFileOrigin(node);
+    const isZlib = callee.name.endsWith('Sync') && isModuleCall(code, callee, callee.name, zlibModules);
+    return isZlib ? { extent: 'partial', kind: 'buffer', node } : unknown;
   }
+  if (callee.type !== 'MemberExpression') return unknown;
   const name = memberName(callee);
   const object = bare(callee.object);
   if (object.type === 'Identifier' && object.name === 'Buffer' && name !== undefined) {

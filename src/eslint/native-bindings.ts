@@ -11,6 +11,7 @@ import {
   memberName,
   parentOf,
   requiredSpecifier,
+  stringValue,
   variableOf,
 } from './syntax.js';
 
@@ -50,9 +51,18 @@ function findBindings({
   const known = new Map<TSESTree.Node, NativeOrigin | undefined>();
   if (loads.length === 0) return { loads, originOf: () => undefined };
 
+  const resolveEquals = (node: TSESTree.TSImportEqualsDeclaration): NativeModule | undefined => {
+    const specifier = equalsSpecifier(node);
+    return specifier === undefined ? undefined : modules.resolve(specifier, filename);
+  };
+
   const ofVariable = (variable: TSESLint.Scope.Variable, depth: number): NativeOrigin | undefined => {
     for (const def of variable.defs) {
       if (def.type === 'ImportBinding') {
+        if (def.node.type === 'TSImportEqualsDeclaration') {
+          const module = resolveEquals(def.node);
+          return module === undefined ? undefined : { module, path: [] };
+        }
         if (def.parent?.type !== 'ImportDeclaration' || def.parent.importKind === 'type') return undefined;
         const module = modules.resolve(def.parent.source.value, filename);
         if (module === undefined) return undefined;
@@ -169,6 +179,12 @@ function fieldValues(code: Code, body: TSESTree.ClassBody): ReadonlyMap<string, 
   return values;
 }
 
+/** The module of `import x = require('y')`. */
+function equalsSpecifier(node: TSESTree.TSImportEqualsDeclaration): string | undefined {
+  const reference = node.moduleReference;
+  return reference.type === 'TSExternalModuleReference' ? stringValue(reference.expression) : undefined;
+}
+
 /** The member path from the declared value to a name inside a pattern; undefined when the name isn't a plain part of it. */
 function patternPath(pattern: TSESTree.BindingName, name: string): readonly string[] | undefined {
   if (pattern.type === 'Identifier') return pattern.name === name ? [] : undefined;
@@ -202,6 +218,7 @@ function findLoads(code: Code, resolve: (specifier: string) => NativeModule | un
       if (node.importKind !== 'type') add(node.source.value, node);
       return;
     }
+    if (node.type === 'TSImportEqualsDeclaration') add(equalsSpecifier(node), node);
     if (node.type === 'ImportExpression' || node.type === 'CallExpression') add(requiredSpecifier(node), node);
     if (!mayCall) return;
     for (const child of childrenOf(code, node)) visit(child);

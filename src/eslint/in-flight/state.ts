@@ -29,6 +29,8 @@ export type Phase = 'running' | 'partial';
 export interface Value {
   readonly storages: ReadonlySet<Storage>;
   readonly promises: ReadonlySet<Pending>;
+  /** Stores that a native object was given and may read later: `sharp(bytes)`. */
+  readonly held?: ReadonlySet<Storage>;
   /** The value is an ArrayBuffer, so a view made from it shares the bytes. */
   readonly isArrayBuffer?: boolean;
   /** Promise.race and Promise.any: awaiting it doesn't wait for all. */
@@ -39,13 +41,18 @@ export interface Value {
 
 export const nothing: Value = { storages: new Set(), promises: new Set() };
 
+export function isNothing(value: Value): boolean {
+  return value.storages.size === 0 && value.promises.size === 0 && (value.held?.size ?? 0) === 0;
+}
+
 export function unite(values: readonly Value[]): Value {
-  const some = values.filter((value) => value.storages.size > 0 || value.promises.size > 0);
+  const some = values.filter((value) => !isNothing(value));
   if (some.length === 0) return nothing;
   if (some.length === 1 && some[0] !== undefined) return { ...some[0] };
   return {
     storages: new Set(some.flatMap((value) => [...value.storages])),
     promises: new Set(some.flatMap((value) => [...value.promises])),
+    held: new Set(some.flatMap((value) => [...(value.held ?? [])])),
     isArrayBuffer: some.every((value) => value.isArrayBuffer === true),
     isRace: some.some((value) => value.isRace === true),
   };

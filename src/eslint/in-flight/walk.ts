@@ -16,6 +16,7 @@ import {
 import { effectOf } from './effects.js';
 import { asyncNativeCall } from './native-calls.js';
 import {
+  isNothing,
   join,
   nothing,
   State,
@@ -475,7 +476,8 @@ class Walker {
       return this.fresh(node);
     }
     if (name !== undefined && isArrayBufferName(name)) return { ...this.fresh(node), isArrayBuffer: true };
-    return { storages: new Set(), promises: unite(args).promises };
+    const all = unite(args);
+    return { storages: new Set(), promises: all.promises, held: this.heldBy(node, all, nothing) };
   }
 
   private call(node: TSESTree.CallExpression): Value {
@@ -514,7 +516,7 @@ class Walker {
       const pending: Pending = {
         call: node,
         callee: shortText(this.code, node.callee, 40),
-        storages: all.storages,
+        storages: new Set([...all.storages, ...(all.held ?? []), ...(receiver.held ?? [])]),
         confidence: native.confidence,
         isShared: false,
       };
@@ -540,7 +542,21 @@ class Walker {
     }
     // Handed to code that is not seen here: it may wait for the promises.
     for (const pending of all.promises) pending.isShared = true;
-    return { storages: new Set(), promises: new Set([...all.promises, ...receiver.promises]) };
+    return {
+      storages: new Set(),
+      promises: new Set([...all.promises, ...receiver.promises]),
+      held: this.heldBy(node, all, receiver),
+    };
+  }
+
+  /** What an object of the addon keeps from the call that made it, and what the object before it in a chain kept. */
+  private heldBy(
+    node: TSESTree.CallExpression | TSESTree.NewExpression,
+    all: Value,
+    receiver: Value,
+  ): ReadonlySet<Storage> {
+    if (this.bindings.originOf(node.callee) === undefined) return new Set();
+    return new Set([...all.storages, ...(all.held ?? []), ...(receiver.held ?? [])]);
   }
 
   /** Calls that make a buffer or a view of one. */
@@ -743,7 +759,7 @@ class Walker {
     for (const key of [...this.state.env.keys()]) {
       if (typeof key === 'string' && prefix !== undefined && key.startsWith(prefix)) this.state.env.delete(key);
     }
-    const isEmpty = value.storages.size === 0 && value.promises.size === 0;
+    const isEmpty = isNothing(value);
     // A new value is a new store, whatever made it.
     this.state.env.set(
       variable,
