@@ -32,7 +32,7 @@ export interface ScanOptions {
 export async function scanPaths(paths: readonly string[], options: ScanOptions = {}): Promise<Scan> {
   const cwd = options.cwd ?? process.cwd();
   const inputs = resolveInputs(paths, cwd);
-  const found = readConfig({ base: inputs.base, cwd, paths, ruleIds: readCatalog().ids });
+  const found = await readConfig({ base: inputs.base, cwd, paths, ruleIds: readCatalog().ids });
   const config = { ...found, ...options.config };
   const { onProgress } = options;
   return scan({

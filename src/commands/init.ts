@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { configFileNames } from '../config/parse-config.js';
+import { configFileNames } from '../config/config-file-names.js';
 import { reasonOf } from '../discover/list-files.js';
 import { UsageError } from '../model/usage-error.js';
 import type { Io } from './io.js';

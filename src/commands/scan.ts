@@ -89,7 +89,7 @@ async function runScan(
 ): Promise<number> {
   const inputs = findInputs(paths, io);
   const catalog = readCatalog();
-  const config = { ...readScanConfig(inputs, paths, flags, catalog.ids, io) };
+  const config = await readScanConfig(inputs, paths, flags, catalog.ids, io);
   if (flags.printConfig === true) {
     io.stdout.write(`${JSON.stringify(config, null, 2)}\n`);
     return 0;
@@ -133,14 +133,14 @@ function findInputs(paths: readonly string[], io: Io): Discovered {
   }
 }
 
-function readScanConfig(
+async function readScanConfig(
   inputs: Discovered,
   paths: readonly string[],
   flags: ScanFlags,
   ruleIds: readonly string[],
   io: Io,
-): Config {
-  const config = readConfig({
+): Promise<Config> {
+  const config = await readConfig({
     base: inputs.base,
     cwd: io.cwd,
     paths,

@@ -8,9 +8,6 @@ import { readToml } from '../project/toml.js';
 import { markOf, plainValue, type KeyPath } from './plain-document.js';
 import { configSchema, type ConfigFile } from './schema.js';
 
-/** The names under which a configuration is looked for in each folder, the first found wins. */
-export const configFileNames = ['lifetime-lint.config.json', 'lifetime-lint.config.toml', 'package.json'] as const;
-
 /** The key in `package.json`. */
 const packageKey = 'lifetime-lint';
 

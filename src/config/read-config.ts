@@ -4,8 +4,8 @@ import { reasonOf } from '../discover/list-files.js';
 import { DocumentError } from '../project/document.js';
 import { readJson } from '../project/json.js';
 import { UsageError } from '../model/usage-error.js';
+import { configFileNames } from './config-file-names.js';
 import { defaultConfig, type Config } from './config.js';
-import { configFileNames, parseConfig } from './parse-config.js';
 import { plainValue } from './plain-document.js';
 
 export interface ConfigRequest {
@@ -23,10 +23,10 @@ export interface ConfigRequest {
  * Finds and reads the configuration: the nearest file at or above the scanned paths, up to the base. Configuration is data,
  * nothing of it is run. Throws a `UsageError` for anything wrong in it.
  */
-export function readConfig(request: ConfigRequest): Config {
+export async function readConfig(request: ConfigRequest): Promise<Config> {
   const { base, file, ruleIds } = request;
   if (file !== undefined) {
-    const config = parseConfig({ path: shorten(base, file), text: readFileText(file) }, ruleIds);
+    const config = await parse(shorten(base, file), readFileText(file), ruleIds);
     if (config === undefined) throw new UsageError(`'${file}' has no key 'lifetime-lint'.`);
     return config;
   }
@@ -34,10 +34,8 @@ export function readConfig(request: ConfigRequest): Config {
     for (const name of configFileNames) {
       const path = join(folder, name);
       if (!existsSync(path)) continue;
-      const config =
-        name === 'package.json'
-          ? readPackageConfig(path, base, ruleIds)
-          : parseConfig({ path: shorten(base, path), text: readFileText(path) }, ruleIds);
+      if (name === 'package.json' && !hasOwnKey(path)) continue;
+      const config = await parse(shorten(base, path), readFileText(path), ruleIds);
       if (config !== undefined) return { ...config, root: shorten(base, folder) };
     }
     if (folder === base || dirname(folder) === folder) return defaultConfig;
@@ -77,23 +75,24 @@ function findFingerprints(value: unknown): readonly string[] | undefined {
   return fingerprints.every((fingerprint) => fingerprint !== undefined) ? fingerprints : undefined;
 }
 
-/** A broken package.json without our key is the project model's to report, not an error of the configuration. */
-function readPackageConfig(path: string, base: string, ruleIds: readonly string[]): Config | undefined {
-  const text = readFileText(path);
-  return text.includes('"lifetime-lint"') ? parseOwnKey(path, base, text, ruleIds) : undefined;
+/** The validator is loaded only when there is something to validate: it takes a tenth of the start. */
+async function parse(path: string, text: string, ruleIds: readonly string[]): Promise<Config | undefined> {
+  const { parseConfig } = await import('./parse-config.js');
+  return parseConfig({ path, text }, ruleIds);
 }
 
-function parseOwnKey(path: string, base: string, text: string, ruleIds: readonly string[]): Config | undefined {
-  const shown = shorten(base, path);
+/** Whether a package.json configures us. One that is broken or must not be read is the project model's to report. */
+function hasOwnKey(path: string): boolean {
   try {
-    const value = plainValue(readJson(text));
+    const text = readFileText(path);
+    if (!text.includes('"lifetime-lint"')) return false;
     // The name may also stand among the dependencies.
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, 'lifetime-lint')) return undefined;
+    const value = plainValue(readJson(text));
+    return typeof value === 'object' && value !== null && Object.hasOwn(value, 'lifetime-lint');
   } catch (error) {
-    if (!(error instanceof DocumentError)) throw error;
-    return undefined;
+    if (error instanceof DocumentError || error instanceof UsageError) return false;
+    throw error;
   }
-  return parseConfig({ path: shown, text }, ruleIds);
 }
 
 function readFileText(path: string): string {
