@@ -93,7 +93,10 @@ function expecting(rate: number): Grid {
   const strength = 2 / rate;
   return gridOf(
     BAD_RATES,
-    [{ weight: 0.85, a: 2, b: Math.max(0.5, strength - 2) }, ...UNKNOWN.map((term) => ({ ...term, weight: term.weight * 0.15 }))],
+    [
+      { weight: 0.85, a: 2, b: Math.max(0.5, strength - 2) },
+      ...UNKNOWN.map((term) => ({ ...term, weight: term.weight * 0.15 })),
+    ],
     new Map([[0.9995, 0.03]]),
   );
 }
@@ -102,8 +105,7 @@ function expecting(rate: number): Grid {
 function fill(into: Float64Array, grid: Grid, hits: number, clean: number): number {
   let largest = -Infinity;
   for (let index = 0; index < into.length; index++) {
-    const value =
-      (grid.logPrior[index] ?? 0) + hits * (grid.logRate[index] ?? 0) + clean * (grid.logClean[index] ?? 0);
+    const value = (grid.logPrior[index] ?? 0) + hits * (grid.logRate[index] ?? 0) + clean * (grid.logClean[index] ?? 0);
     into[index] = value;
     if (value > largest) largest = value;
   }

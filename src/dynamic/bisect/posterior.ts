@@ -62,11 +62,7 @@ export function firstBadPrior(weights: readonly number[]): Float64Array {
  * @param prior probability of each hypothesis, as {@link firstBadPrior} gives it
  * @param tallies counts by version; versions that were not run are absent
  */
-export function posteriorOf(
-  model: RateModel,
-  prior: Float64Array,
-  tallies: ReadonlyMap<number, Tally>,
-): Posterior {
+export function posteriorOf(model: RateModel, prior: Float64Array, tallies: ReadonlyMap<number, Tally>): Posterior {
   const size = prior.length - 1;
   const tested = [...tallies.keys()].sort((a, b) => a - b);
   const cumulative = new Float64Array(size + 2);

@@ -10,6 +10,8 @@ import type { Posterior, Tally } from './posterior.js';
 
 /** Before any run: how likely a history changes three times. */
 const THREE_CHANGES = 0.02;
+/** Clean runs in a row that happen more often than this need no other explanation than luck. */
+const UNREMARKABLE = 0.02;
 
 export interface SecondChange {
   /** Probability that the history changes three times. */
@@ -32,12 +34,7 @@ export function findSecondChange(
   const tested = [...tallies.keys()].sort((a, b) => a - b);
   const count = tested.length;
   const none: SecondChange = { probability: 0, bad: [], goodAgain: [], badAgain: [] };
-  // Only hits before clean runs before hits can speak for three changes.
-  const firstHit = tested.findIndex((version) => (tallies.get(version)?.hits ?? 0) > 0);
-  const lastHit = tested.findLastIndex((version) => (tallies.get(version)?.hits ?? 0) > 0);
-  if (firstHit < 0 || !tested.some((version, at) => at > firstHit && at < lastHit && tallies.get(version)?.hits === 0)) {
-    return none;
-  }
+  if (isExplained(single, tested, tallies)) return none;
   const hits = [0];
   const clean = [0];
   for (const version of tested) {
@@ -48,7 +45,7 @@ export function findSecondChange(
   const sum = (values: readonly number[], from: number, to: number): number => (values[to] ?? 0) - (values[from] ?? 0);
   // Number of places for a change just before the tested version at position `at`.
   const places = tested.map((version, at) => (at === 0 ? 0 : version - (tested[at - 1] ?? 0)));
-  const ways = (single.size - 1) * (single.size - 2) * (single.size - 3) / 6;
+  const ways = ((single.size - 1) * (single.size - 2) * (single.size - 3)) / 6;
   if (ways <= 0) return none;
   const known = new Map<number, number>();
   let best = -Infinity;
@@ -90,4 +87,26 @@ export function findSecondChange(
     goodAgain: tested.slice(b, c),
     badAgain: tested.slice(c),
   };
+}
+
+/**
+ * A cheap look before the sum over all triples: only clean runs between hits can speak for three changes, and only more of them
+ * than the crash rate of one change explains.
+ */
+function isExplained(single: Posterior, tested: readonly number[], tallies: ReadonlyMap<number, Tally>): boolean {
+  const segment = single.segments.find((candidate) => single.best <= candidate.to);
+  const clean = segment?.badClean[0] ?? 1;
+  let seenHit = false;
+  let run = 0;
+  let longest = 0;
+  for (const version of tested) {
+    const tally = tallies.get(version);
+    if (tally === undefined) continue;
+    if (tally.hits > 0) {
+      if (seenHit) longest = Math.max(longest, run);
+      seenHit = true;
+      run = 0;
+    } else run += tally.clean;
+  }
+  return clean ** longest > UNREMARKABLE;
 }

@@ -66,6 +66,8 @@ const HITS_AT_BAD_END = 2;
 const TRANSIENT_TRIES = 3;
 /** Above this probability of three changes the planner asks what separates the two readings. */
 const SUSPICION = 0.3;
+/** Below this probability of three changes an answer that assumes one may be given. */
+const DOUBT = 0.1;
 
 /**
  * Bisects `history`, whose first version is taken to be good and whose last is taken to be bad.
@@ -210,7 +212,8 @@ export async function bisect(
       }
       if (hooks.isInterrupted?.() === true) return finish('interrupted', 'It was interrupted.');
       const tries = observations.filter((seen) => seen.kind === 'untestable' && seen.version === version).length;
-      if (result.transient && tries + 1 < TRANSIENT_TRIES) record({ kind: 'untestable', version, reason: result.reason });
+      if (result.transient && tries + 1 < TRANSIENT_TRIES)
+        record({ kind: 'untestable', version, reason: result.reason });
       else record({ kind: 'skip', version, reason: result.reason });
       return undefined;
     }
@@ -257,13 +260,16 @@ export async function bisect(
     const { posterior, secondChange, testable, tallies } = state;
     const last = testable.length - 1;
     if (secondChange.probability >= options.confidence) {
-      return finish('non-monotone', 'The history is good, bad, good again and bad again, so it has no single first bad version.');
+      return finish(
+        'non-monotone',
+        'The history is good, bad, good again and bad again, so it has no single first bad version.',
+      );
     }
     const goodEnd = countOf(0);
     const premiseChecked = countOf(last).hits >= HITS_AT_BAD_END && goodEnd.hits + goodEnd.clean > 0;
     if (
       premiseChecked &&
-      secondChange.probability < 1 - options.confidence &&
+      secondChange.probability < DOUBT &&
       posterior.probability(posterior.best) >= options.confidence
     ) {
       return finish('found');
@@ -282,7 +288,8 @@ export async function bisect(
       {
         prepare: (at) =>
           tester.isPrepared(testable[at] ?? -1) ? 0 : mean((seen) => seen.kind === 'prepared', tester.estimate.prepare),
-        run: mean((seen) => seen.kind === 'hit' || seen.kind === 'clean', tester.estimate.run),
+        // A clock that stands still must not make runs free, or nothing would tell queries apart.
+        run: Math.max(0.001, mean((seen) => seen.kind === 'hit' || seen.kind === 'clean', tester.estimate.run)),
       },
     );
     if (query === undefined) return finish('budget', 'No further run of any version would tell more.');

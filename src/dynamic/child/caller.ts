@@ -31,8 +31,12 @@ export interface Caller {
   /** Whether the values are an oracle that holds across runs: a driver's do, those of guessed arguments need not. */
   readonly comparable: boolean;
   start(i: number, options?: StartOptions): Pending;
+  /** What the i-th call is called, to be said before it starts. */
+  nameOf(i: number): string;
   /** Calls of methods, grouped by class: the positions of each class's methods. */
   readonly methods: ReadonlyMap<string, readonly number[]>;
+  /** The class of the target whose instance the value is. */
+  classOf(value: object): string | undefined;
   /** A new instance of a class of the target; undefined when none can be made. */
   create(className: string): unknown;
 }
@@ -91,7 +95,9 @@ const none: Caller = {
   comparable: false,
   methods: new Map(),
   start: () => watch('nothing', [], () => undefined),
+  nameOf: () => 'nothing',
   create: () => undefined,
+  classOf: () => undefined,
 };
 
 /** Loads the target (through the driver when it says how) and offers its calls. */
@@ -126,6 +132,8 @@ function driverCaller(plan: ChildPlan, call: NonNullable<Driver['call']>, contex
     comparable: true,
     methods: new Map([['driver', [0]]]),
     create: () => context,
+    classOf: () => undefined,
+    nameOf: (i) => `call ${i}`,
     start(i, options) {
       const fresh = inputs.map((input) => ({ name: input.name, bytes: ownCopy(input.bytes) }));
       const buffers = fresh.flatMap(({ bytes }): Taken[] =>
@@ -219,6 +227,9 @@ function plannedCaller(
     comparable: false,
     methods,
     create,
+    // By the constructor and not by its name: native names need not be those of the declarations.
+    classOf: (value) => classes.find((spec) => follow(namespace, spec.path) === value.constructor)?.name,
+    nameOf: (i) => calls[i % calls.length]?.name ?? '',
     start(i, options = {}) {
       const spec = calls[i % calls.length];
       if (spec === undefined) return none.start(i);

@@ -98,9 +98,8 @@ async function playConcurrent(plan: ChildPlan): Promise<void> {
   for (let first = 0; first < plan.calls; first += 64) {
     const batch: Pending[] = [];
     for (let i = first; i < Math.min(first + 64, plan.calls); i++) {
-      const pending = caller.start(i);
-      mark('call', i + 1, pending.name);
-      batch.push(pending);
+      mark('call', i + 1, caller.nameOf(i));
+      batch.push(caller.start(i));
     }
     for (const result of await Promise.all(batch.map((pending) => pending.result))) {
       count.add(result);
@@ -146,9 +145,10 @@ async function disturb(
   let inFlight = 0;
   for (const call of caller.bufferCalls) {
     const expected = await findBaseline(caller, call, count);
-    for (let round = 0; round < Math.max(1, Math.floor(plan.calls / 4)); round++) {
+    let changed = false;
+    for (let round = 0; round < plan.calls && !changed; round++) {
+      mark('call', round + 1, caller.nameOf(call));
       const pending = caller.start(call);
-      mark('call', round + 1, pending.name);
       if (!pending.isSettled()) inFlight++;
       start(pending);
       for (let i = 0; !pending.isSettled() && i < 10000; i++) {
@@ -223,11 +223,15 @@ async function playTransfer(plan: ChildPlan): Promise<void> {
 async function playOverlap(plan: ChildPlan): Promise<void> {
   const caller = await openOnMain(plan);
   const count = new CallCount();
-  for (let round = 0; round < Math.max(1, Math.floor(plan.calls / 4)); round++) {
+  // Two are enough to overlap; more are needed before what they share has to grow.
+  const overlapping = Math.max(2, plan.calls);
+  for (let round = 0; round < 2; round++) {
     for (const [name, methods] of caller.methods) {
       const receiver = caller.create(name);
-      const pending = methods.flatMap((method) => [0, 1].map(() => caller.start(method, { receiver })));
       mark('call', round + 1, name);
+      const pending = methods.flatMap((method) =>
+        Array.from({ length: overlapping }, () => caller.start(method, { receiver })),
+      );
       for (const result of await Promise.all(pending.map((call) => call.result))) count.add(result);
     }
   }
@@ -263,7 +267,7 @@ async function playGcChurn(plan: ChildPlan): Promise<void> {
     await settle(12);
     for (const value of kept) {
       if (typeof value !== 'object' || value === null) continue;
-      const methods = caller.methods.get(value.constructor.name) ?? [];
+      const methods = caller.methods.get(caller.classOf(value) ?? '') ?? [];
       for (const method of methods) count.add(await caller.start(method, { receiver: value }).result);
       for (const name of Object.getOwnPropertyNames(Object.getPrototypeOf(value) ?? {})) {
         const getter = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(value), name)?.get;
@@ -283,9 +287,8 @@ async function playThenableTwice(plan: ChildPlan): Promise<void> {
   const caller = await openOnMain(plan);
   const count = new CallCount();
   for (let i = 0; i < Math.max(plan.calls, caller.count); i++) {
-    const pending = caller.start(i, { twice: true });
-    mark('call', i + 1, pending.name);
-    count.add(await pending.result);
+    mark('call', i + 1, caller.nameOf(i));
+    count.add(await caller.start(i, { twice: true }).result);
   }
   const names = [...caller.methods.keys()].filter((name) => name !== 'driver');
   for (const [name, methods] of caller.methods) {
@@ -297,9 +300,8 @@ async function playThenableTwice(plan: ChildPlan): Promise<void> {
     ];
     for (const method of methods) {
       for (const receiver of strangers) {
-        const pending = caller.start(method, { receiver });
-        mark('call', method + 1, `${pending.name} on a stranger`);
-        await pending.result;
+        mark('call', method + 1, `${caller.nameOf(method)} on a stranger`);
+        await caller.start(method, { receiver }).result;
       }
     }
   }

@@ -26,9 +26,8 @@ export async function callSequentially(caller: Caller, calls: number): Promise<s
   const values: string[] = [];
   const count = new CallCount();
   for (let i = 0; i < calls; i++) {
-    const pending = caller.start(i);
-    mark('call', i + 1, pending.name);
-    const result = await pending.result;
+    mark('call', i + 1, caller.nameOf(i));
+    const result = await caller.start(i).result;
     count.add(result);
     values.push(result.ok ? result.text : 'threw');
   }

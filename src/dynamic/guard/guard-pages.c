@@ -350,7 +350,9 @@ static void describe_fault(int number, siginfo_t *info, void *context) {
   uintptr_t at = (uintptr_t)info->si_addr, pc = program_counter(context);
   struct block *block = number == SIGILL ? NULL : find_containing(at);
   const struct image *image = find_image(pc);
-  int ours = block || (image && image->gone);
+  /* A fetch that faults inside an image means that its pages are gone, whether or not dlclose has told us yet. */
+  int unloaded = image && (image->gone || at == pc);
+  int ours = block || unloaded;
   if (ours) {
     pthread_mutex_lock(&report_lock);
     if (block) {
