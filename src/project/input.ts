@@ -25,6 +25,7 @@ export class ProjectFiles {
   private readonly known: ReadonlySet<string>;
   private readonly texts = new Map<string, string | undefined>();
   private children: Map<string, Set<string>> | undefined;
+  private readonly reported = new Set<string>();
   private readonly documents = new Map<string, DocumentNode | undefined>();
 
   constructor(readonly input: ProjectInput) {
@@ -90,8 +91,10 @@ export class ProjectFiles {
     return node;
   }
 
-  /** Records that a manifest could not be read, so that what it says is missing from the model. */
+  /** Records, once per file, that a manifest could not be read, so that what it says is missing from the model. */
   broken(path: string, line: number, why: string): void {
+    if (this.reported.has(path)) return;
+    this.reported.add(path);
     const message = `'${path}' could not be read at line ${line}: ${why}; mend it, because what it declares is missing from this scan.`;
     this.input.gap({ kind: 'manifest', path, line, message });
   }

@@ -53,7 +53,7 @@ export class LinkFinder {
       seen.set(at.dir, unnamed);
       if (this.isAddon(at)) best.set(at.dir, { addon: at, links });
       // Nothing can link a crate that is only a cdylib.
-      if (at !== pkg && !isLinkable(at)) continue;
+      if (!isLinkable(at)) continue;
       for (const { pkg: dependent, dependency } of this.dependentsOf(at)) {
         if (links.length > 20) continue;
         const link = this.linkBetween(dependent, at, dependency);

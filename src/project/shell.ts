@@ -100,7 +100,8 @@ export function readShell(text: string): readonly ShellCommand[] {
     } else if (char === '$') grow(char, true);
     else if (char === ';' || char === '|' || char === '(' || char === ')' || (char === '&' && text[i - 1] !== '>')) endCommand();
     else if (char === '<' || char === '>') {
-      // A redirection and its file are no arguments.
+      // A redirection, its number and its file are no arguments.
+      if (word !== undefined && /^\d$/.test(word.text)) word = undefined;
       endWord();
       const skip = /^[<>&]+\s*[^\s;&|]*/.exec(text.slice(i));
       i += (skip?.[0].length ?? 1) - 1;

@@ -23,6 +23,7 @@ interface OpenList {
   readonly ofTables: boolean;
 }
 
+const deepest = 512;
 const bareKey = /[A-Za-z0-9_-]+/y;
 const blank = /[ \t]*/y;
 const gapRun = /(?:[ \t\r\n]|#[^\n]*)*/y;
@@ -41,6 +42,7 @@ class TomlReader {
   private at = 0;
   private line = 1;
   private lineStart = 0;
+  private depth = 0;
 
   constructor(private readonly text: string) {
     if (text.charCodeAt(0) === 0xfeff) {
@@ -155,8 +157,12 @@ class TomlReader {
     const code = this.text.charCodeAt(this.at);
     if (code === 34) return { kind: 'scalar', ...mark, value: this.text.startsWith('"""', this.at) ? this.readLong('"""') : this.readBasic() };
     if (code === 39) return { kind: 'scalar', ...mark, value: this.text.startsWith("'''", this.at) ? this.readLong("'''") : this.readLiteral() };
-    if (code === 91) return this.readList(mark);
-    if (code === 123) return this.readInline(mark);
+    if (code === 91 || code === 123) {
+      if (++this.depth > deepest) throw this.error(`it is nested more than ${deepest} levels deep`);
+      const node = code === 91 ? this.readList(mark) : this.readInline(mark);
+      this.depth--;
+      return node;
+    }
     const word = this.match(scalarRun);
     if (word === undefined) throw this.error(`a value was expected, but ${this.seen()} stands here`);
     return { kind: 'scalar', ...mark, value: this.readWord(word, mark) };
@@ -179,11 +185,11 @@ class TomlReader {
     for (;;) {
       this.skipGap();
       if (this.text.charCodeAt(this.at) === 93) break;
-      if (this.at >= this.text.length) throw this.error("a list is not closed with ']'", mark);
       items.push(this.readValue());
       this.skipGap();
       const code = this.text.charCodeAt(this.at);
       if (code === 44) this.at++;
+      else if (this.at >= this.text.length) throw this.error("a list is not closed with ']'", mark);
       else if (code !== 93) throw this.error(`',' or ']' was expected, but ${this.seen()} stands here`);
     }
     this.at++;
@@ -197,11 +203,11 @@ class TomlReader {
       // Line breaks and a trailing comma are TOML 1.1; Cargo accepts them, so a reader must not call the manifest broken.
       this.skipGap();
       if (this.text.charCodeAt(this.at) === 125) break;
-      if (this.at >= this.text.length) throw this.error("a table is not closed with '}'", mark);
       this.readPair(table);
       this.skipGap();
       const code = this.text.charCodeAt(this.at);
       if (code === 44) this.at++;
+      else if (this.at >= this.text.length) throw this.error("a table is not closed with '}'", mark);
       else if (code !== 125) throw this.error(`',' or '}' was expected, but ${this.seen()} stands here`);
     }
     this.at++;
