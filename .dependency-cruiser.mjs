@@ -52,7 +52,7 @@ export default {
       name: 'one-parser',
       comment: 'The memory of the WASM parser is freed in one place only.',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/parsers/tree\\.ts$' },
+      from: { path: '^src/', pathNot: '^src/parsers/(tree|cursor)\\.ts$' },
       to: { path: 'node_modules/web-tree-sitter' },
     },
     {

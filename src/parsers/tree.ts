@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { Language, Parser, type Tree, type TreeCursor } from 'web-tree-sitter';
+import { Language, Parser, type Tree } from 'web-tree-sitter';
+import { Cursor, type CursorCalls } from './cursor.js';
 import type { SyntaxNode } from './syntax.js';
 
 /** A loaded grammar with its parser. Loaded once per process and file name; not shareable between threads. */
@@ -14,6 +15,7 @@ export interface Grammar {
   readonly named: readonly boolean[];
   /** Field names by field id; entry 0 is no field. */
   readonly fields: readonly (string | undefined)[];
+  readonly calls: CursorCalls;
 }
 
 /** Gives offsets of a parsed text as offsets of the file that it was made from. */
@@ -51,7 +53,14 @@ const defaultMaxDepth = 400;
 const errorTypeId = 0xffff;
 
 const loaded = new Map<string, Promise<Grammar>>();
-let runtime: Promise<void> | undefined;
+let runtime: Promise<CursorCalls> | undefined;
+
+async function startRuntime(): Promise<CursorCalls> {
+  const module: Partial<CursorCalls> = {};
+  await Parser.init(module);
+  // The object handed to `init` has become the WASM module.
+  return module as CursorCalls;
+}
 
 /**
  * Loads a grammar by the name of its file, once per process: from `grammars/` beside the compiled code, or, when the
@@ -69,8 +78,8 @@ export function loadGrammar(fileName: string): Promise<Grammar> {
 
 async function readGrammar(fileName: string): Promise<Grammar> {
   const path = findGrammar(fileName);
-  runtime ??= Parser.init();
-  await runtime;
+  runtime ??= startRuntime();
+  const calls = await runtime;
   const language = await Language.load(path);
   const parser = new Parser();
   parser.setLanguage(language);
@@ -83,6 +92,7 @@ async function readGrammar(fileName: string): Promise<Grammar> {
     kinds: Array.from(language.types, (kind) => kind ?? ''),
     named,
     fields: language.fields.map((field) => field ?? undefined),
+    calls,
   };
 }
 
@@ -140,7 +150,7 @@ function snapshot(grammar: Grammar, tree: Tree, options: ParseOptions): SyntaxNo
   const isClean = !tree.rootNode.hasError;
   const ignored = isClean && options.ignored ? findIds(grammar, options.ignored) : undefined;
   const { offsets } = options;
-  const cursor = tree.walk();
+  const cursor = new Cursor(grammar.calls, tree);
   try {
     const root = readNode(grammar, cursor, cursor.nodeTypeId, offsets);
     const open: MutableNode[] = [];
@@ -148,12 +158,12 @@ function snapshot(grammar: Grammar, tree: Tree, options: ParseOptions): SyntaxNo
     for (;;) {
       // A token has no children in these grammars (a test checks it), so the call is saved for half of all nodes.
       if (atoms?.has(node.kind)) {
-        if (!isClean) node.hasError = cursor.currentNode.hasError;
+        if (!isClean) node.hasError = cursor.hasError;
       } else if (node.named && cursor.gotoFirstChild()) {
         if (open.length >= maxDepth || options.descend?.(node.kind, node.start, node.end) === false) {
           cursor.gotoParent();
           node.skipped = true;
-          if (!isClean) node.hasError = cursor.currentNode.hasError;
+          if (!isClean) node.hasError = cursor.hasError;
         } else {
           let typeId = cursor.nodeTypeId;
           while (ignored?.[typeId] === 1 && cursor.gotoNextSibling()) typeId = cursor.nodeTypeId;
@@ -209,7 +219,7 @@ function findIds(grammar: Grammar, tokens: ReadonlySet<string>): Uint8Array {
 /** A pack asks with one set for every file. */
 const idsOf = new WeakMap<ReadonlySet<string>, Uint8Array>();
 
-function readNode(grammar: Grammar, cursor: TreeCursor, typeId: number, offsets: OffsetMap | undefined): MutableNode {
+function readNode(grammar: Grammar, cursor: Cursor, typeId: number, offsets: OffsetMap | undefined): MutableNode {
   const isError = typeId === errorTypeId;
   const field = grammar.fields[cursor.currentFieldId];
   const node: MutableNode = {
