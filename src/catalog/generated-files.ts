@@ -1,4 +1,5 @@
 import type { RuleMeta } from '../model/rule.js';
+import { findGapKinds } from './gap-kinds.js';
 import { languageNames, withPageHeader } from './page-header.js';
 
 type JsonSchema = object;
@@ -18,8 +19,10 @@ export function generatedFiles(
     const text = read(path);
     return text === undefined ? [] : [[path, withPageHeader(text, meta)] as const];
   });
+  const output = read('docs/output.md');
   return [
     ...pages,
+    ...(output === undefined ? [] : [['docs/output.md', replaceBlock(output, 'gaps', renderGapTable())] as const]),
     ['docs/rules/README.md', renderRuleTable(sorted)],
     [
       'schema/config.schema.json',
@@ -32,6 +35,21 @@ export function generatedFiles(
     ],
     ['schema/output.schema.json', renderSchema({ title: 'Output of lifetime-lint --format json', ...schemas.output })],
   ];
+}
+
+/** Replaces what stands between `<!-- generated: name -->` and the next `<!-- /generated -->`; throws when there is no such block. */
+export function replaceBlock(text: string, name: string, content: string): string {
+  const block = new RegExp(`(<!-- generated: ${name} -->\\n)[^]*?(<!-- /generated -->)`, 'u');
+  if (!block.test(text)) throw new Error(`there is no block 'generated: ${name}'`);
+  return text.replace(block, (_all, begin: string, end: string) => `${begin}${content}\n${end}`);
+}
+
+function renderGapTable(): string {
+  return [
+    '| kind | meaning | what to do |',
+    '| --- | --- | --- |',
+    ...findGapKinds().map(([kind, { description, help }]) => `| \`${kind}\` | ${description} | ${help} |`),
+  ].join('\n');
 }
 
 function renderRuleTable(metas: readonly RuleMeta[]): string {
