@@ -33,7 +33,7 @@ export default defineRule({
     messages: {
       windows:
         "'{allocator}' ({version}) is the global allocator of the addon '{addon}' on {targets}: on Windows the process can end with an access violation when a worker that loaded the addon exits{failure}; {activation}, and {unloading}.",
-      knownFailure: "'{allocator}' ({version}) is the global allocator of the addon '{addon}' on {targets}, and this version is known to fail there: {failure}; {activation}, and {unloading}.",
+      knownFailure: "'{allocator}' ({version}) is the global allocator of the addon '{addon}' on {targets}, and this version is known to fail: {failure}; {activation}, and {unloading}.",
       reachable:
         "'{allocator}' ({version}) is the global allocator of the addon '{addon}' on {targets}; Windows is excluded and no failure of it is known on the rest; {activation}, and {unloading}.",
       forwards: "'{allocator}' is the global allocator of the addon '{addon}' on {targets} and hands every request on to the system allocator; {activation}.",
@@ -41,7 +41,7 @@ export default defineRule({
       library: "'{allocator}' ({version}) becomes the global allocator of every program and addon that links '{crate}', and nothing in this scan depends on it.",
     },
     checklist: 'Which targets does the allocator of this addon run on, and what happens there when the last worker that loaded it exits?',
-    scenarios: ['worker-only', 'import'],
+    scenarios: ['import', 'reload'],
   },
   tokens: { rust: ['global_allocator'] },
   check({ unit, report }) {
@@ -137,12 +137,12 @@ function judge(unit: UnitFacts, { crate, statics }: AllocatorCrate, found: Addon
   const unsure = dangerous.length > 0 && dangerous.every(({ state }) => state !== 'yes');
   let doubts = (unsure ? 1 : 0) + (strongest.build.assumed && unsure ? 1 : 0) + (unloading.kept === 'yes' ? 1 : 0) + (identity.kind === 'own' ? 1 : 0);
   if (windows.length > 0) {
-    const also = failures.map((failure) => `, and ${failure.text}`).join('');
+    const also = failures.map((failure) => `; on ${summariseTriples(failure.triples, universe)} ${failure.text}`).join('');
     return { ...described, messageId: 'windows', data: { ...described.data, failure: also }, severity: 'warning', confidence: lowered(doubts) };
   }
   if (failures.length > 0) {
     if (failures.every((failure) => !failure.certain)) doubts += 2;
-    const text = failures.map((failure) => failure.text).join(', and ');
+    const text = failures.map((failure) => `on ${summariseTriples(failure.triples, universe)} ${failure.text}`).join('; ');
     return { ...described, messageId: 'knownFailure', data: { ...described.data, failure: text }, severity: 'warning', confidence: lowered(doubts) };
   }
   const messageId = found.states.every((one) => one.of.identity.kind === 'system') ? 'forwards' : 'reachable';
