@@ -6,6 +6,7 @@ import {
   bare,
   childrenOf,
   type Code,
+  dottedName,
   importedName,
   keyName,
   memberName,
@@ -56,6 +57,18 @@ function findBindings({
     return specifier === undefined ? undefined : modules.resolve(specifier, filename);
   };
 
+  /** The addon that `process.dlopen(module, path)` put into `module.exports`. */
+  const openedBy = (node: TSESTree.Node): NativeModule | undefined => {
+    const holder = bare(node);
+    const variable = holder.type === 'Identifier' ? variableOf(code, holder) : undefined;
+    for (const reference of variable?.references ?? []) {
+      const call = reference.identifier.parent;
+      if (call?.type === 'CallExpression' && call.arguments[0] === reference.identifier && isDlopen(call))
+        return openedModule(call);
+    }
+    return undefined;
+  };
+
   const ofVariable = (variable: TSESLint.Scope.Variable, depth: number): NativeOrigin | undefined => {
     for (const def of variable.defs) {
       if (def.type === 'ImportBinding') {
@@ -101,6 +114,8 @@ function findBindings({
       }
       case 'MemberExpression': {
         const name = memberName(plain);
+        const opened = name === 'exports' ? openedBy(plain.object) : undefined;
+        if (opened !== undefined) return { module: opened, path: [] };
         const object = plain.object.type === 'ThisExpression' ? ofField(plain, depth) : originAt(plain.object, depth);
         if (plain.object.type === 'ThisExpression') return object;
         if (object === undefined || name === undefined) return undefined;
@@ -111,6 +126,9 @@ function findBindings({
       }
       case 'CallExpression':
       case 'NewExpression': {
+        const promisified = plain.type === 'CallExpression' ? promisifiedArgument(plain) : undefined;
+        const wrapped = promisified === undefined ? undefined : originAt(promisified, depth);
+        if (wrapped !== undefined) return { module: wrapped.module, path: [...wrapped.path, 'promisifiedAsync'] };
         const callee = originAt(plain.callee, depth);
         return callee === undefined ? undefined : { module: callee.module, path: [...callee.path, '()'] };
       }
@@ -179,6 +197,20 @@ function fieldValues(code: Code, body: TSESTree.ClassBody): ReadonlyMap<string, 
   return values;
 }
 
+function isDlopen(node: TSESTree.CallExpression): boolean {
+  return dottedName(node.callee)?.join('.') === 'process.dlopen';
+}
+
+function openedModule(node: TSESTree.CallExpression): NativeModule {
+  const name = stringValue(node.arguments[1]) ?? 'process.dlopen';
+  return { name, kind: 'binary', confidence: 'high', why: 'it is opened by process.dlopen', identity: name };
+}
+
+/** `native.hash` in `promisify(native.hash)`. */
+function promisifiedArgument(node: TSESTree.CallExpression): TSESTree.Node | undefined {
+  return dottedName(node.callee)?.at(-1) === 'promisify' ? node.arguments[0] : undefined;
+}
+
 /** The module of `import x = require('y')`. */
 function equalsSpecifier(node: TSESTree.TSImportEqualsDeclaration): string | undefined {
   const reference = node.moduleReference;
@@ -212,13 +244,14 @@ function findLoads(code: Code, resolve: (specifier: string) => NativeModule | un
   };
   // Most files import nothing native; they are told apart by their text, without a walk.
   if (!mayLoadAddon(code.text, (specifier) => resolve(specifier) !== undefined)) return loads;
-  const mayCall = /\brequire\b|\bimport\s*\(|\bcreateRequire\b/u.test(code.text);
+  const mayCall = /require|\bimport\s*\(|\.node['"`]|\bdlopen\b/u.test(code.text);
   const visit = (node: TSESTree.Node): void => {
     if (node.type === 'ImportDeclaration') {
       if (node.importKind !== 'type') add(node.source.value, node);
       return;
     }
     if (node.type === 'TSImportEqualsDeclaration') add(equalsSpecifier(node), node);
+    if (node.type === 'CallExpression' && isDlopen(node)) loads.push({ module: openedModule(node), node });
     if (node.type === 'ImportExpression' || node.type === 'CallExpression') add(requiredSpecifier(node), node);
     if (!mayCall) return;
     for (const child of childrenOf(code, node)) visit(child);

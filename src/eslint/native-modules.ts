@@ -63,6 +63,9 @@ const binaryFinders = [
   'pkg-prebuilds',
 ];
 
+/** Those that are called at run time, with a name or a folder. */
+const runtimeFinders: ReadonlySet<string> = new Set(['bindings', 'node-gyp-build', 'pkg-prebuilds']);
+
 const sourceExtensions = ['.js', '.mjs', '.cjs', '.ts', '.mts', '.cts', '.tsx', '.jsx'];
 const builtins = new Set(builtinModules);
 
@@ -225,6 +228,11 @@ export function createNativeModules(options: NativeModulesOptions): NativeModule
     if (specifier.startsWith('node:') || builtins.has(specifier) || specifier.startsWith('#')) return undefined;
     const name = packageNameOf(specifier);
     if (name === undefined) return undefined;
+    if (runtimeFinders.has(name)) {
+      // What it gives back when it is called is the addon of the package around the file.
+      const own = manifestOf(fromFile)?.name ?? name;
+      return { name, kind: 'loader', confidence: 'high', why: 'it finds and loads a binary', identity: own };
+    }
     const folder = packageFolder(name, fromFile);
     const manifest = folder === undefined ? undefined : manifestIn(folder);
     if (manifest !== undefined) return nativePackage(manifest);

@@ -99,7 +99,8 @@ export async function scanJavaScript(input: JavaScriptScanInput): Promise<JavaSc
         (message) => message.fatal === true || /^(?:No matching configuration|File ignored)/u.test(message.message),
       );
       // The project model reports a manifest that can't be read.
-      if (unseen !== undefined && !path.endsWith('.json')) gaps.push(parseGap(path, unseen));
+      if (unseen !== undefined && !path.endsWith('.json'))
+        gaps.push(parseGap(path, /^\s*(?:\/\*|\/\/)[^]{0,400}?@flow\b/u.test(text), unseen));
     } catch (error) {
       gaps.push({
         kind: 'internal',
@@ -254,7 +255,14 @@ function relativeTo(base: string, file: string): string {
   return normal.startsWith(`${folder}/`) ? normal.slice(folder.length + 1) : normal;
 }
 
-function parseGap(path: string, { message, line }: Linter.LintMessage): Gap {
+function parseGap(path: string, isFlow: boolean, { message, line }: Linter.LintMessage): Gap {
+  if (isFlow) {
+    return {
+      kind: 'unsupported-syntax',
+      path,
+      message: `'${path}' is written in Flow, which the parser does not read; nothing in it was checked.`,
+    };
+  }
   const reason = message.replace(/^Parsing error:\s*/u, '').replace(/\.$/u, '');
   return {
     kind: 'parse-error',

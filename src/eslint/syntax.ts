@@ -151,7 +151,11 @@ export function requiredSpecifier(node: TSESTree.Node): string | undefined {
   if (plain.type === 'ImportExpression') return stringValue(plain.source);
   if (plain.type !== 'CallExpression') return undefined;
   const [argument] = plain.arguments;
-  if (plain.callee.type === 'Identifier' && plain.callee.name === 'require') return stringValue(argument);
+  if (plain.callee.type === 'Identifier') {
+    const text = stringValue(argument);
+    // createRequire gives it any name; what ends in .node is a binary whoever loads it.
+    return /require/iu.test(plain.callee.name) || text?.endsWith('.node') === true ? text : undefined;
+  }
   // createRequire(import.meta.url)('./x.node')
   const inner = plain.callee;
   const isCreated =

@@ -141,6 +141,12 @@ function filePathOf(code: Code, node: TSESTree.Node, from: string, depth = 0): s
       });
       return parts.some((part) => part === undefined) ? undefined : parts.join('');
     }
+    case 'BinaryExpression': {
+      if (plain.operator !== '+') return undefined;
+      const left = filePathOf(code, plain.left, from, depth + 1);
+      const right = filePathOf(code, plain.right, from, depth + 1);
+      return left === undefined || right === undefined ? undefined : left + right;
+    }
     case 'CallExpression': {
       const callee = dottedName(plain.callee);
       const name = callee?.at(-1);
@@ -151,7 +157,7 @@ function filePathOf(code: Code, node: TSESTree.Node, from: string, depth = 0): s
       if ((name === 'join' || name === 'resolve') && args.length > 0 && usesPath(code)) {
         const known = args.filter((each) => each !== undefined);
         if (known.length !== args.length) return undefined;
-        return known[0]?.startsWith('/') === true ? join(...known) : join(...known);
+        return join(...known);
       }
       if (name === 'dirname' && args[0] !== undefined) return dirname(args[0]);
       return undefined;

@@ -2,7 +2,16 @@ import type { TSESTree } from '@typescript-eslint/utils';
 import type { Confidence } from '../../model/finding.js';
 import type { TypedServices } from '../javascript-visitor.js';
 import type { NativeBindings, NativeOrigin } from '../native-bindings.js';
-import { bare, isFunction, memberName, outermost, variableOf, type Code } from '../syntax.js';
+import {
+  bare,
+  type Code,
+  enclosingFunction,
+  type FunctionNode,
+  isFunction,
+  memberName,
+  outermost,
+  variableOf,
+} from '../syntax.js';
 
 /** A call into native code that goes on after it returned. */
 export interface AsyncNativeCall {
@@ -109,14 +118,35 @@ function isUsedAsPromise(code: Code, node: TSESTree.Node, depth = 0): boolean {
       // The mapper of `await Promise.all(chunks.map((chunk) => native.hash(chunk)))`.
       return (
         parent.body === use &&
-        parent.parent.type === 'CallExpression' &&
-        isUsedAsPromise(code, parent.parent, depth + 1)
+        (givesPromise(code, parent, depth) ||
+          (parent.parent.type === 'CallExpression' && isUsedAsPromise(code, parent.parent, depth + 1)))
       );
+    case 'ReturnStatement':
+      return givesPromise(code, enclosingFunction(parent), depth);
     case 'ForOfStatement':
       return parent.await && parent.right === use;
     default:
       return false;
   }
+}
+
+/**
+ * A function that hands the result on unchanged and gives a promise: by its written type, or because its callers in the file
+ * await it. What an async function returns may be any value.
+ */
+function givesPromise(code: Code, fn: FunctionNode | TSESTree.Program, depth: number): boolean {
+  if (fn.type === 'Program' || fn.async) return false;
+  const type = fn.returnType?.typeAnnotation;
+  if (type?.type === 'TSTypeReference' && type.typeName.type === 'Identifier') return type.typeName.name === 'Promise';
+  const holder =
+    fn.type === 'FunctionDeclaration' ? fn.id : fn.parent.type === 'VariableDeclarator' ? fn.parent.id : null;
+  const variable = holder?.type === 'Identifier' ? variableOf(code, holder) : undefined;
+  return (
+    variable?.references.some(({ identifier }) => {
+      const call = identifier.parent;
+      return call?.type === 'CallExpression' && call.callee === identifier && isUsedAsPromise(code, call, depth + 1);
+    }) === true
+  );
 }
 
 function isAwaitedVariable(code: Code, node: TSESTree.Node, depth: number): boolean {

@@ -18,6 +18,8 @@ export interface Pending {
   readonly callee: string;
   readonly storages: ReadonlySet<Storage>;
   readonly confidence: Confidence;
+  /** A callback that the addon may call at any time until it is released: `watch(folder, callback)`. */
+  readonly isOpenCallback?: boolean;
   /** The promise left the function's sight: something else may wait for it. */
   isShared: boolean;
 }

@@ -1,5 +1,6 @@
 import type { TSESLint, TSESTree } from '@typescript-eslint/utils';
 import { annotatedName, bufferOrigin, isArrayBufferName, isCertainlyBuffer, viewTypes } from '../buffer-origins.js';
+import { releaseMethods } from '../declarations.js';
 import type { TypedServices } from '../javascript-visitor.js';
 import type { NativeBindings } from '../native-bindings.js';
 import {
@@ -511,6 +512,10 @@ class Walker {
     const args = node.arguments.map((each) => this.evaluate(each));
     const all = unite(args);
 
+    if (name !== undefined && isRelease(name)) {
+      this.state.settle([...this.state.pending.keys()].filter((each) => each.isOpenCallback === true));
+    }
+    this.openCallback(node);
     const native = asyncNativeCall(this.code, this.bindings, this.types, node);
     if (native !== undefined) {
       const pending: Pending = {
@@ -547,6 +552,27 @@ class Walker {
       promises: new Set([...all.promises, ...receiver.promises]),
       held: this.heldBy(node, all, receiver),
     };
+  }
+
+  /** Registers a function that is given to a native `watch`, `subscribe` or `on…`; an await does not close it. */
+  private openCallback(node: TSESTree.CallExpression): void {
+    if (!node.arguments.some((each) => isFunction(each))) return;
+    const name = this.bindings.originOf(node.callee)?.path.at(-1);
+    if (
+      name === undefined ||
+      !/^(?:on|watch|subscribe|listen|observe|start|register|add\w*listener|set\w*callback)/iu.test(name)
+    )
+      return;
+    const callee = shortText(this.code, node.callee, 40);
+    const opened: Pending = {
+      call: node,
+      callee,
+      storages: new Set(),
+      confidence: 'medium',
+      isShared: false,
+      isOpenCallback: true,
+    };
+    this.state.pending.set(opened, 'running');
   }
 
   /** What an object of the addon keeps from the call that made it, and what the object before it in a chain kept. */
@@ -829,6 +855,10 @@ class Walker {
     const key = `${hit.kind}:${String(hit.node.range[0])}:${String(hit.pending.call.range[0])}`;
     if (!this.hits.has(key)) this.hits.set(key, hit);
   }
+}
+
+function isRelease(name: string): boolean {
+  return releaseMethods.includes(name) || /^(?:un|off|remove|clear)/u.test(name);
 }
 
 /** The expression that makes a constant another name, or a view, of a buffer: `a`, `a.subarray(1)`, `new DataView(a.buffer)`. */

@@ -1,4 +1,7 @@
 import rule from '../../rules/addon-only-in-workers.js';
+import type { TSESTree } from '@typescript-eslint/utils';
+import { nativeBindingsOf } from '../native-bindings.js';
+import { bare, dottedName, parentOf } from '../syntax.js';
 import { defineVisitor, type VisitorContext } from '../javascript-visitor.js';
 import {
   isDevelopmentPath,
@@ -17,7 +20,11 @@ export default defineVisitor(rule, (context) => {
   return {
     NewExpression(node) {
       const target = workerTargetOf(context, node);
-      if (target === undefined || (target.file === context.filename && !target.isText)) return;
+      if (target === undefined) return;
+      if (target.file === context.filename && !target.isText) {
+        reportOwnBranch(target);
+        return;
+      }
       for (const load of workerLoads(context.modules, target)) {
         const { identity } = load.module;
         if (reported.has(identity) || isLoadedOnMainThread(context, target, load)) continue;
@@ -26,7 +33,42 @@ export default defineVisitor(rule, (context) => {
       }
     },
   };
+
+  /** A file that is its own worker: what is loaded below `!isMainThread` only is loaded in workers only. */
+  function reportOwnBranch(target: WorkerTarget): void {
+    const { loads } = nativeBindingsOf(context);
+    for (const { module, node } of loads) {
+      const isElsewhere = loads.some(
+        (each) => each.module.identity === module.identity && !isInWorkerBranch(each.node),
+      );
+      if (isElsewhere || reported.has(module.identity)) continue;
+      reported.add(module.identity);
+      const { start } = node.loc;
+      report(context, target, {
+        module,
+        specifier: module.name,
+        file: context.filename,
+        line: start.line,
+        column: start.column + 1,
+        endColumn: start.column + 2,
+      });
+    }
+  }
 });
+
+function isInWorkerBranch(node: TSESTree.Node): boolean {
+  let at = node;
+  for (let parent = parentOf(at); parent !== undefined; parent = parentOf(at)) {
+    if (parent.type === 'IfStatement' && at !== parent.test) {
+      const test = bare(parent.test);
+      const isNegated = test.type === 'UnaryExpression' && test.operator === '!';
+      const asked = bare(isNegated ? test.argument : test);
+      if (dottedName(asked)?.at(-1) === 'isMainThread' && isNegated === (at === parent.consequent)) return true;
+    }
+    at = parent;
+  }
+  return false;
+}
 
 function report(
   context: VisitorContext<keyof typeof rule.meta.messages & string>,
