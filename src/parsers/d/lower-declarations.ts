@@ -13,11 +13,11 @@ import type {
   TypeDecl,
   TypeRef,
 } from '../../model/ir.js';
-import type { Span } from '../../model/source.js';
+import type { SourceFile, Span } from '../../model/source.js';
 import type { SyntaxNode } from '../syntax.js';
 import { effectiveTrust, flowsIntoAggregate, hasAttribute, inherit, isPublic, readAttributes } from './attributes.js';
-import { findComments } from './comments.js';
 import { moduleScope, solidChildren, spanOf, splitBy, type Scope } from './lowering.js';
+import type { Outline } from './outline.js';
 import { StatementLowering } from './lower-statements.js';
 
 const functionKinds = new Set([
@@ -44,9 +44,15 @@ interface Head {
 
 /** Declarations, and the whole file. */
 export class DeclarationLowering extends StatementLowering {
-  /** Lowers a whole file. `declined` holds the starts of the bodies that the snapshot left out because nobody asked for them. */
-  lowerFile(root: SyntaxNode, declined: ReadonlySet<number>): FileIr {
-    this.declined = declined;
+  constructor(
+    file: SourceFile,
+    private readonly outline: Outline,
+  ) {
+    super(file);
+  }
+
+  /** Lowers a whole file, given the tree of the outline's view. */
+  lowerFile(root: SyntaxNode): FileIr {
     this.collectNames();
     let module: readonly string[] = [];
     let attributes: readonly Attribute[] = [];
@@ -73,14 +79,12 @@ export class DeclarationLowering extends StatementLowering {
       types: this.types,
       impls: [],
       globals: this.globals,
-      functions: this.functions.filter((fn) => fn !== undefined),
+      functions: this.functions.filter((fn) => fn !== undefined).sort((a, b) => a.span.start - b.span.start),
       macros: this.macros,
-      comments: findComments(this.text),
+      comments: this.outline.comments,
       gaps: this.gaps,
     };
   }
-
-  private declined: ReadonlySet<number> = new Set();
 
   /** Names of types and of constants in the file, which decide what `T[Name]` is before either is read. */
   private collectNames(): void {
@@ -753,7 +757,7 @@ export class DeclarationLowering extends StatementLowering {
     const qualifiedName = isEponymous ? scope.prefix : join(scope.prefix, head.name);
     const error = this.functionError(node);
     const hasBody = bodyNode !== undefined && !isBodyless(bodyNode);
-    const skipped = hasBody && this.isDeclined(bodyNode);
+    const skipped = hasBody && this.outline.cutBodies.has(bodyNode.start);
     if (error !== undefined) this.functionGap(error, head.name, node);
     const isSuspect = scope.isSuspect && hasBody;
     let body: Block | undefined;
@@ -801,10 +805,6 @@ export class DeclarationLowering extends StatementLowering {
     return id;
   }
 
-  private isDeclined(body: SyntaxNode): boolean {
-    return body.skipped === true && this.declined.has(body.start);
-  }
-
   /** The syntax error that belongs to this function rather than to one inside it. */
   private functionError(node: SyntaxNode): SyntaxNode | undefined {
     if (!node.hasError) return undefined;
@@ -816,7 +816,7 @@ export class DeclarationLowering extends StatementLowering {
   }
 
   private functionGap(error: SyntaxNode, name: string, node: SyntaxNode): void {
-    // A body that was left out only says that there is an error somewhere in it.
+    // Nested too deep to look into, it only says that there is an error somewhere in it.
     const at = error.skipped === true ? node : error;
     const what = name === '{closure}' ? 'the lambda' : `the function '${name}'`;
     this.gap(

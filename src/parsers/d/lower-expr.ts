@@ -84,7 +84,7 @@ export abstract class ExprLowering extends TypeLowering {
   }
 
   private exprOf(node: SyntaxNode): Expr {
-    if (node.skipped === true && node.kind !== 'array_literal') {
+    if (node.skipped === true) {
       this.reportLimit(node);
       return this.unknown(node, []);
     }
@@ -431,23 +431,23 @@ export abstract class ExprLowering extends TypeLowering {
     let expr: Expr | undefined;
     let isGlobal = false;
     let at = 0;
-    const first = children[0];
+    // `immutable T(x)` constructs a T, and so does `immutable(T)(x)`.
+    while (children[at]?.kind === 'type_ctor' && children[at + 1]?.kind !== '(') at++;
+    const first = children[at];
     if (first === undefined) return this.unknown(node, []);
     if (first.kind === 'type_ctor') {
-      // `immutable(T)(x)` constructs a T.
       const inner = children.find((child) => child.kind === 'type');
       expr = inner === undefined ? this.unknown(first, []) : this.exprFromType(inner);
       at = children.findIndex((child) => child.kind === ')') + 1;
-      if (at === 0) at = children.length;
     } else if (first.kind === 'typeof_expression' || first.kind === 'vector_type') {
       expr = this.unknown(first, []);
-      at = 1;
+      at++;
     } else if (first.kind === 'mixin_expression' || first.kind === 'traits_expression') {
       expr = this.lowerExpr(first);
-      at = 1;
+      at++;
     } else if (isBuiltinType(first.kind)) {
       expr = { kind: 'name', span: spanOf(first), path: [this.source(first)] };
-      at = 1;
+      at++;
     }
     for (; at < children.length; at++) {
       const child = children[at];
@@ -710,8 +710,6 @@ export abstract class ExprLowering extends TypeLowering {
 
   private lowerArray(node: SyntaxNode): Expr {
     const span = spanOf(node);
-    // A long table of plain values is not walked by the snapshot.
-    if (node.skipped === true) return { kind: 'array', span, items: [] };
     const items: Expr[] = [];
     const keys: Expr[] = [];
     for (const part of splitBy(solidChildren(node).slice(1, -1), ',')) {

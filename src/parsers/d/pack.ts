@@ -1,11 +1,11 @@
 import type { FileIr } from '../../model/ir.js';
 import type { SourceFile } from '../../model/source.js';
 import type { LanguagePack } from '../pack.js';
-import { loadGrammar, parseSyntax, type Grammar } from '../tree.js';
+import { loadGrammar, parseSyntax, type Grammar, type ParseOptions } from '../tree.js';
 import { dApis } from './apis.js';
 import { dFacets } from './facets.js';
 import { DeclarationLowering } from './lower-declarations.js';
-import { BodySelection } from './selection.js';
+import { readOutline, type Selection } from './outline.js';
 
 const grammarFile = 'tree-sitter-d.wasm';
 
@@ -25,14 +25,54 @@ export const dPack: LanguagePack = {
   },
   lower(file: SourceFile, wanted?: RegExp): FileIr {
     if (grammar === undefined) throw new Error('The D grammar is not loaded; call load() first.');
-    const selection = new BodySelection(file.text, wanted);
-    const root = parseSyntax(grammar, file.text, {
-      descend: (kind, start, end) => selection.accepts(kind, start, end),
-      maxDepth,
-    });
-    return new DeclarationLowering(file).lowerFile(root, selection.declined);
+    const { text } = file;
+    const outline = readOutline(text, wanted === undefined ? undefined : selection(text, wanted));
+    const { offsets } = outline;
+    const root = parseSyntax(grammar, outline.view, { ...parseOptions, ...(offsets === undefined ? {} : { offsets }) });
+    return new DeclarationLowering(file, outline).lowerFile(root);
   },
 };
 
-/** Joined strings of generated code lean to the left by two levels a term; real nesting stays far below. */
-const maxDepth = 1500;
+/** Kinds whose parts nobody asks for: what they mean is in their text. */
+const parseOptions: ParseOptions = {
+  atoms: new Set([
+    'quoted_string',
+    'raw_string',
+    'hex_string',
+    'token_string',
+    'char_literal',
+    'at_attribute',
+    'linkage_attribute',
+    'align_attribute',
+    'deprecated_attribute',
+    'pragma_expression',
+    'type_ctor',
+    'cast_qualifier',
+    'constraint',
+    'is_expression',
+    'traits_expression',
+    'typeof_expression',
+    'vector_type',
+    'import_expression',
+    'static_assert',
+    'goto_statement',
+    'asm_statement',
+    'version_specification',
+    'debug_specification',
+  ]),
+  // Joined strings of generated code lean to the left by two levels a term; real nesting stays far below.
+  maxDepth: 1500,
+};
+
+/** Asks the pattern about the text of a function and about the attributes that groups (`@trusted:`) give it. */
+function selection(text: string, wanted: RegExp): Selection {
+  // Without the flags that make a pattern remember where it was.
+  const pattern = new RegExp(wanted.source, wanted.flags.replace(/[gy]/g, ''));
+  const groups = new Map<string, boolean>();
+  const matchesGroup = (group: string): boolean => {
+    let known = groups.get(group);
+    if (known === undefined) groups.set(group, (known = pattern.test(group)));
+    return known;
+  };
+  return (start, end, group) => matchesGroup(group) || pattern.test(text.slice(start, end));
+}

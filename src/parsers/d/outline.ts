@@ -1,0 +1,235 @@
+import type { OffsetMap } from '../tree.js';
+import { CutMap, leftOver } from './cut-map.js';
+import { endOfLexeme, type Comment } from './lexemes.js';
+
+/**
+ * What of a file is given to the grammar. Comments, the bodies of functions that nobody asked for and long tables of plain
+ * values are cut out before, because the time of a parse is decided by the length of the text. `offsets` gives the tree the
+ * offsets of the whole text again.
+ */
+export interface Outline {
+  readonly view: string;
+  /** Comments of the whole text, in order. */
+  readonly comments: readonly Comment[];
+  /** Offsets of the `{` of bodies whose inside was cut out. */
+  readonly cutBodies: ReadonlySet<number>;
+  /** Absent when nothing was cut out. */
+  readonly offsets?: OffsetMap;
+}
+
+/** A table of plain values longer than this is cut out. */
+const longTable = 2000;
+
+/** What a brace opens: members that are declarations, the body of a function, anything else. */
+type Brace = 'members' | 'body' | 'other';
+
+interface Open {
+  readonly code: number;
+  readonly at: number;
+  readonly brace: Brace;
+  /** Start of the declaration whose body this is. */
+  readonly head: number;
+  /** How many cuts there were before it. */
+  readonly cuts: number;
+  readonly bodies: number;
+  /** The attributes of groups that apply around it. */
+  readonly group: string;
+}
+
+/** What is known about the declaration that the words since the last `;` or brace belong to. */
+interface Head {
+  start: number;
+  /** Has `struct`, `class`, `template` …: its braces hold declarations. */
+  isAggregate: boolean;
+  /** Has a name with parentheses behind it: its braces are a function's body. */
+  isCallable: boolean;
+  /** Has `=`, `=>` or a contract: its braces are left alone. */
+  isOther: boolean;
+  /** Has nothing but attributes: it is a group when a colon or a brace follows. */
+  isAttributes: boolean;
+}
+
+const attributeWords = new Set(
+  (
+    'private public protected package export static extern abstract final override synchronized auto scope __gshared ' +
+    'nothrow pure ref return align deprecated const immutable inout shared'
+  ).split(' '),
+);
+
+const aggregates = new Set(['struct', 'class', 'union', 'interface', 'enum', 'template']);
+const bodies = new Set(['unittest', 'invariant']);
+const contracts = new Set(['in', 'out']);
+/** Words with parentheses behind them that are no function's name. */
+const prefixes = new Set(
+  (
+    'version debug if foreach foreach_reverse pragma extern align deprecated package scope mixin typeof const immutable ' +
+    'shared inout __vector __traits synchronized delegate function is assert'
+  ).split(' '),
+);
+
+const closers: Readonly<Record<number, number>> = { 41: 40, 93: 91, 125: 123 };
+
+function isWordCode(code: number): boolean {
+  return (
+    (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57) || code === 95 || code > 127
+  );
+}
+
+function isBlank(code: number): boolean {
+  return code === 32 || (code >= 9 && code <= 13) || Number.isNaN(code);
+}
+
+/** Asked about a function outside functions: its extent with head and attributes, and the attributes of groups around it. */
+export type Selection = (start: number, end: number, group: string) => boolean;
+
+/**
+ * Finds what can be left out, in one pass over the characters. Without `isWanted` every body stays. Where the brackets of the text do not match, nothing
+ * is cut out, so that the parser sees the error.
+ */
+export function readOutline(text: string, isWanted: Selection | undefined): Outline {
+  const comments: Comment[] = [];
+  const starts: number[] = [];
+  const ends: number[] = [];
+  const cutBodies: number[] = [];
+  const open: Open[] = [];
+  let head: Head = { start: -1, isAggregate: false, isCallable: false, isOther: false, isAttributes: true };
+  let isBalanced = true;
+  const cut = (start: number, end: number): void => {
+    if (end <= start) return;
+    starts.push(start);
+    ends.push(end);
+  };
+  const restart = (): void => {
+    head = { start: -1, isAggregate: false, isCallable: false, isOther: false, isAttributes: true };
+  };
+  /** Whether the words here belong to a declaration: outside functions and outside parentheses. */
+  let isDeclaring = true;
+  let group = '';
+
+  let i = 0;
+  while (i < text.length) {
+    const code = text.charCodeAt(i);
+    if (code <= 32) {
+      i++;
+      continue;
+    }
+    if (isWordCode(code)) {
+      const lexeme = code === 113 || code === 114 || code === 120 ? endOfLexeme(text, i) : i;
+      if (lexeme > i) {
+        i = lexeme;
+        continue;
+      }
+      let end = i + 1;
+      while (isWordCode(text.charCodeAt(end))) end++;
+      if (isDeclaring) readWord(text, i, end, head);
+      i = end;
+      continue;
+    }
+    switch (code) {
+      case 34:
+      case 39:
+      case 96:
+        i = endOfLexeme(text, i);
+        continue;
+      case 47: {
+        const end = endOfLexeme(text, i);
+        if (end === i) break;
+        comments.push({ text: text.slice(i, end), span: { start: i, end } });
+        // A block comment may be all that keeps two words apart.
+        const isApart = isBlank(text.charCodeAt(i - 1)) || isBlank(text.charCodeAt(end));
+        if (isApart || text.charCodeAt(i + 1) === 47) cut(i, end);
+        i = end;
+        continue;
+      }
+      case 61: // =
+        if (isDeclaring && head.start >= 0) head.isOther = true;
+        break;
+      case 58: // :
+        if (isDeclaring && head.isAttributes && head.start >= 0) {
+          group += ` ${text.slice(head.start, i)}`;
+          restart();
+        }
+        break;
+      case 59: // ;
+        if (isDeclaring) restart();
+        break;
+      case 40:
+      case 91:
+      case 123: {
+        const brace: Brace = code !== 123 || !isDeclaring ? 'other' : braceOf(head);
+        open.push({ code, at: i, brace, head: head.start, cuts: starts.length, bodies: cutBodies.length, group });
+        isDeclaring = brace === 'members';
+        if (isDeclaring && head.isAttributes && head.start >= 0) group += ` ${text.slice(head.start, i)}`;
+        if (brace === 'members') restart();
+        break;
+      }
+      case 41:
+      case 93:
+      case 125: {
+        const bracket = open.pop();
+        if (bracket === undefined || bracket.code !== closers[code]) {
+          isBalanced = false;
+          break;
+        }
+        const isTable = code === 93 && i - bracket.at > longTable && isPlainTable(text, bracket.at, i);
+        const isLeftOut =
+          bracket.brace === 'body' && bracket.head >= 0 && isWanted?.(bracket.head, i + 1, bracket.group) === false;
+        if (isTable || isLeftOut) {
+          starts.length = bracket.cuts;
+          ends.length = bracket.cuts;
+          cutBodies.length = bracket.bodies;
+          if (isLeftOut) cutBodies.push(bracket.at);
+          cut(bracket.at + 1, i);
+        }
+        if (bracket.brace === 'members') group = bracket.group;
+        const around = open.at(-1);
+        isDeclaring = around === undefined || around.brace === 'members';
+        if (code === 125 && isDeclaring && !(bracket.brace === 'other' && goesOn(text, i + 1))) restart();
+        break;
+      }
+      default:
+    }
+    i++;
+  }
+  if (!isBalanced || open.length > 0 || starts.length === 0) return { view: text, comments, cutBodies: new Set() };
+  return {
+    view: leftOver(text, starts, ends),
+    comments,
+    cutBodies: new Set(cutBodies),
+    offsets: new CutMap(starts, ends),
+  };
+}
+
+function readWord(text: string, start: number, end: number, head: Head): void {
+  const word = text.slice(start, end);
+  const isAttribute = text.charCodeAt(start - 1) === 64;
+  if (head.start < 0) head.start = isAttribute ? start - 1 : start;
+  if (isAttribute) return;
+  if (!attributeWords.has(word)) head.isAttributes = false;
+  if (aggregates.has(word)) head.isAggregate = true;
+  else if (bodies.has(word)) head.isCallable = true;
+  else if (contracts.has(word)) head.isOther = true;
+  else if (!head.isCallable && !prefixes.has(word)) {
+    let next = end;
+    while (isBlank(text.charCodeAt(next)) && next < text.length) next++;
+    if (text.charCodeAt(next) === 40) head.isCallable = true;
+  }
+}
+
+/** Whether a declaration goes on behind its brace: an initialiser does, and so does a contract. */
+function goesOn(text: string, from: number): boolean {
+  const next = /\s*(?:[^\s\w@}~/]|(?:do|body|in|out)\b)/y;
+  next.lastIndex = from;
+  return next.test(text);
+}
+
+function braceOf(head: Head): Brace {
+  if (head.isOther) return 'other';
+  if (head.isAggregate) return 'members';
+  return head.isCallable ? 'body' : 'members';
+}
+
+/** Nothing but literals, names and operators on them: there is nothing to follow in it. */
+function isPlainTable(text: string, start: number, end: number): boolean {
+  return !/[{&]|=>|\bnew\b/.test(text.slice(start, end));
+}
