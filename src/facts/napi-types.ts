@@ -19,7 +19,7 @@ export interface NapiType {
   readonly fixes?: readonly { readonly version: string; readonly what: string }[];
 }
 
-export interface NapiTraits {
+interface NapiTraits {
   /** What the library declares; `bounded` when it depends on the type argument. */
   readonly send: boolean | 'bounded';
   readonly sync: boolean | 'bounded';

@@ -25,7 +25,7 @@ export interface Scope {
 }
 
 /** Thrown where a tree is deeper than a recursive reader may go; the function around it loses its body and gets a gap. */
-export class TooDeep extends Error {
+class TooDeep extends Error {
   constructor(readonly offset: number) {
     super('nested too deeply');
   }

@@ -97,7 +97,7 @@ function reportOutside(cx: Lowering, node: SyntaxNode, scope: Scope): void {
 }
 
 /** One item with the attributes before it. Nodes that are no items (a stray `;`) are passed over. */
-export function lowerItem(cx: Lowering, node: SyntaxNode, scope: Scope, attributes: Attribute[]): number | undefined {
+function lowerItem(cx: Lowering, node: SyntaxNode, scope: Scope, attributes: Attribute[]): number | undefined {
   switch (node.kind) {
     case 'function_item':
     case 'function_signature_item':
