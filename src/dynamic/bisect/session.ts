@@ -289,7 +289,10 @@ export async function bisect(
         prepare: (at) =>
           tester.isPrepared(testable[at] ?? -1) ? 0 : mean((seen) => seen.kind === 'prepared', tester.estimate.prepare),
         // A clock that stands still must not make runs free, or nothing would tell queries apart.
-        run: Math.max(0.001, mean((seen) => seen.kind === 'hit' || seen.kind === 'clean', tester.estimate.run)),
+        run: Math.max(
+          0.001,
+          mean((seen) => seen.kind === 'hit' || seen.kind === 'clean', tester.estimate.run),
+        ),
       },
     );
     if (query === undefined) return finish('budget', 'No further run of any version would tell more.');
