@@ -1,5 +1,16 @@
 import type { Attribute, FileIr, GlobalDecl, TypeRef } from '../model/ir.js';
-import type { AddonReach, CargoBuild, CargoDependency, CargoPackage, Fact, FeatureStates, Link, Place, ProjectModel, Tri } from '../model/project.js';
+import type {
+  AddonReach,
+  CargoBuild,
+  CargoDependency,
+  CargoPackage,
+  Fact,
+  FeatureStates,
+  Link,
+  Place,
+  ProjectModel,
+  Tri,
+} from '../model/project.js';
 import { conjoin, findFeatures, readCfg, targetApplies } from '../project/cfg.js';
 import type { UnitFacts } from './unit.js';
 
@@ -46,7 +57,11 @@ export interface AddonAllocator {
   /** Triples on which a static is, or may be, the allocator of some build. */
   readonly states: readonly AllocatorState[];
   /** Triples on which it would be if features were passed that no build of the repository passes, and those features. */
-  readonly dormant?: { readonly triples: readonly string[]; readonly features: readonly string[]; readonly of: AllocatorStatic };
+  readonly dormant?: {
+    readonly triples: readonly string[];
+    readonly features: readonly string[];
+    readonly of: AllocatorStatic;
+  };
 }
 
 /** Every `#[global_allocator]` of a library of the unit, by crate. Those of binaries, tests, benches and examples are left out. */
@@ -59,7 +74,12 @@ export function findAllocatorCrates(unit: UnitFacts): readonly AllocatorCrate[] 
       const crate = unit.project.cargoPackageOf(file.path);
       if (crate === undefined || !unit.project.targetKindsOf(file.path).includes('lib')) continue;
       const own = global.attributes.flatMap((one) => (one.name === 'cfg' && one.args !== undefined ? [one.args] : []));
-      const conditions = [...unit.project.conditionsOf(file.path), ...global.conditions, ...own, ...(attribute.condition === undefined ? [] : [attribute.condition])];
+      const conditions = [
+        ...unit.project.conditionsOf(file.path),
+        ...global.conditions,
+        ...own,
+        ...(attribute.condition === undefined ? [] : [attribute.condition]),
+      ];
       const entry = crates.get(crate.dir) ?? { crate, statics: [] };
       crates.set(crate.dir, entry);
       let identity: AllocatorIdentity | undefined;
@@ -90,7 +110,8 @@ export function findAddonAllocators(unit: UnitFacts, { crate, statics }: Allocat
         if (build.triples.length > 0 && !build.triples.includes(triple)) continue;
         for (const of of statics) {
           const state = stateOf(project, reach, crate, of, build, triple);
-          if (state === 'yes' ? best?.state !== 'yes' : state === 'unknown' && best === undefined) best = { triple, state, build, of };
+          if (state === 'yes' ? best?.state !== 'yes' : state === 'unknown' && best === undefined)
+            best = { triple, state, build, of };
         }
       }
       if (best !== undefined) states.push(best);
@@ -102,10 +123,18 @@ export function findAddonAllocators(unit: UnitFacts, { crate, statics }: Allocat
 }
 
 /** Conjunction of everything that decides whether the static is compiled into the addon on a triple. */
-function stateOf(project: ProjectModel, reach: AddonReach, crate: CargoPackage, of: AllocatorStatic, build: CargoBuild, triple: string): Tri {
+function stateOf(
+  project: ProjectModel,
+  reach: AddonReach,
+  crate: CargoPackage,
+  of: AllocatorStatic,
+  build: CargoBuild,
+  triple: string,
+): Tri {
   const inside = project.contentsOf(build, triple);
   const states: Tri[] = [availableOn(of.identity, triple)];
-  if (crate.dir !== reach.addon.dir) states.push(inside.isLinked(crate), ...reach.links.map((link) => linkState(project, link, build, triple)));
+  if (crate.dir !== reach.addon.dir)
+    states.push(inside.isLinked(crate), ...reach.links.map((link) => linkState(project, link, build, triple)));
   const features = inside.featuresOf(crate);
   for (const condition of of.conditions) states.push(project.evaluateCfg(condition, triple, features, build.release));
   return conjoin(states);
@@ -117,24 +146,36 @@ function linkState(project: ProjectModel, link: Link, build: CargoBuild, triple:
   if (from === undefined || link.conditions.length === 0) return 'yes';
   // A `use` under a cfg is one mention among others that were not looked at, so its cfg can't exclude the crate.
   const features = project.contentsOf(build, triple).featuresOf(from);
-  const state = conjoin(link.conditions.map((condition) => project.evaluateCfg(condition, triple, features, build.release)));
+  const state = conjoin(
+    link.conditions.map((condition) => project.evaluateCfg(condition, triple, features, build.release)),
+  );
   return link.how === 'use' && state === 'no' ? 'unknown' : state;
 }
 
 /** `no` where every dependency line of the allocator's crate belongs to other targets: the static can't compile there. */
 function availableOn(identity: AllocatorIdentity, triple: string): Tri {
   if (identity.dependencies.length === 0) return 'yes';
-  const states = identity.dependencies.map(({ target }) => (target === undefined ? 'yes' : targetApplies(target, triple)));
+  const states = identity.dependencies.map(({ target }) =>
+    target === undefined ? 'yes' : targetApplies(target, triple),
+  );
   return states.every((state) => state === 'no') ? 'no' : 'yes';
 }
 
-function findDormant(project: ProjectModel, reach: AddonReach, statics: readonly AllocatorStatic[]): AddonAllocator['dormant'] {
+function findDormant(
+  project: ProjectModel,
+  reach: AddonReach,
+  statics: readonly AllocatorStatic[],
+): AddonAllocator['dormant'] {
   for (const of of statics) {
     const named = new Set(of.conditions.flatMap((condition) => featuresIn(condition)));
     const open: FeatureStates = new Map([...named].map((name) => [name, 'unknown']));
     const triples = project
       .triplesFor(reach.addon)
-      .filter((triple) => availableOn(of.identity, triple) !== 'no' && !of.conditions.some((condition) => project.evaluateCfg(condition, triple, open, 'yes') === 'no'));
+      .filter(
+        (triple) =>
+          availableOn(of.identity, triple) !== 'no' &&
+          !of.conditions.some((condition) => project.evaluateCfg(condition, triple, open, 'yes') === 'no'),
+      );
     if (triples.length > 0) return { triples, features: [...named], of };
   }
   return undefined;
@@ -151,15 +192,24 @@ export interface FeatureInfluence {
 }
 
 /** The features that decide whether the allocator is there. */
-export function findInfluences(project: ProjectModel, crate: CargoPackage, { of, build, triple }: AllocatorState): readonly FeatureInfluence[] {
+export function findInfluences(
+  project: ProjectModel,
+  crate: CargoPackage,
+  { of, build, triple }: AllocatorState,
+): readonly FeatureInfluence[] {
   const inside = project.contentsOf(build, triple);
   const states = inside.featuresOf(crate);
   const value = (feature: string, forced: Tri): Tri =>
-    conjoin(of.conditions.map((condition) => project.evaluateCfg(condition, triple, new Map([...states, [feature, forced]]), build.release)));
+    conjoin(
+      of.conditions.map((condition) =>
+        project.evaluateCfg(condition, triple, new Map([...states, [feature, forced]]), build.release),
+      ),
+    );
   const found: FeatureInfluence[] = [];
   for (const feature of new Set(of.conditions.flatMap(featuresIn))) {
     const state = states.get(feature) ?? 'no';
-    if (value(feature, 'no') === 'no') found.push({ feature, role: 'needed', state, trail: inside.trailOf(crate, feature) });
+    if (value(feature, 'no') === 'no')
+      found.push({ feature, role: 'needed', state, trail: inside.trailOf(crate, feature) });
     else if (value(feature, 'yes') === 'no') found.push({ feature, role: 'opposed', state, trail: [] });
   }
   return found;
@@ -172,7 +222,9 @@ function featuresIn(condition: string): readonly string[] {
 
 /** Features that the unit turns on for the allocator's crate in its dependency lines. */
 export function allocatorFeatures(identity: AllocatorIdentity, triple: string): ReadonlySet<string> {
-  const lines = identity.dependencies.filter(({ target }) => target === undefined || targetApplies(target, triple) !== 'no');
+  const lines = identity.dependencies.filter(
+    ({ target }) => target === undefined || targetApplies(target, triple) !== 'no',
+  );
   return new Set(lines.flatMap((line) => line.features));
 }
 
@@ -212,7 +264,12 @@ function isSystem(path: readonly string[]): boolean {
   return path[path.length - 1] === 'System' && (path.length === 1 || ['std', 'alloc', 'core'].includes(path[0] ?? ''));
 }
 
-function fromCrate(unit: UnitFacts, crate: CargoPackage, path: readonly string[], type: string): AllocatorIdentity | undefined {
+function fromCrate(
+  unit: UnitFacts,
+  crate: CargoPackage,
+  path: readonly string[],
+  type: string,
+): AllocatorIdentity | undefined {
   const head = path.find((part) => part !== '') ?? '';
   const dependencies = crate.dependencies.filter((one) => one.name === head && one.kind === 'normal');
   const first = dependencies[0];
@@ -223,10 +280,16 @@ function fromCrate(unit: UnitFacts, crate: CargoPackage, path: readonly string[]
   return { type, crate: first.package, kind: 'crate', dependencies, ...(version === undefined ? {} : { version }) };
 }
 
-function versionOf(project: ProjectModel, dependency: CargoDependency, crate: CargoPackage): (Fact<string> & { readonly locked: boolean }) | undefined {
+function versionOf(
+  project: ProjectModel,
+  dependency: CargoDependency,
+  crate: CargoPackage,
+): (Fact<string> & { readonly locked: boolean }) | undefined {
   const locked = project.lockedVersions(dependency.package, crate)[0];
   if (locked !== undefined) return { ...locked, locked: true };
-  return dependency.requirement === undefined ? undefined : { value: dependency.requirement, ...dependency.place, locked: false };
+  return dependency.requirement === undefined
+    ? undefined
+    : { value: dependency.requirement, ...dependency.place, locked: false };
 }
 
 /** What the `GlobalAlloc` of an own type calls, by the names in its text. */
@@ -235,7 +298,9 @@ function throughImplementation(unit: UnitFacts, name: string, type: string): All
     if (item.trait?.name !== 'GlobalAlloc') continue;
     const text = unit.textOf(file.path)?.slice(item.span.start, item.span.end) ?? '';
     const inner = unit.project.cargoPackageOf(file.path);
-    const uses = [...text.matchAll(/\b((?:[a-z_][\w]*::)*[A-Z]\w*)\b/g)].map((match) => resolvePath(file, (match[1] ?? '').split('::')));
+    const uses = [...text.matchAll(/\b((?:[a-z_][\w]*::)*[A-Z]\w*)\b/g)].map((match) =>
+      resolvePath(file, (match[1] ?? '').split('::')),
+    );
     for (const path of uses) {
       const found = inner === undefined ? undefined : registryCrate(unit.project, inner, path, type);
       if (found !== undefined) return found;
@@ -246,10 +311,18 @@ function throughImplementation(unit: UnitFacts, name: string, type: string): All
   return undefined;
 }
 
-function registryCrate(project: ProjectModel, crate: CargoPackage, path: readonly string[], type: string): AllocatorIdentity | undefined {
-  const dependencies = crate.dependencies.filter((one) => one.name === path[0] && one.kind === 'normal' && one.dir === undefined);
+function registryCrate(
+  project: ProjectModel,
+  crate: CargoPackage,
+  path: readonly string[],
+  type: string,
+): AllocatorIdentity | undefined {
+  const dependencies = crate.dependencies.filter(
+    (one) => one.name === path[0] && one.kind === 'normal' && one.dir === undefined,
+  );
   const first = dependencies[0];
-  if (first === undefined || path.length < 2 || !/alloc|malloc/i.test(`${first.package} ${path.join('::')}`)) return undefined;
+  if (first === undefined || path.length < 2 || !/alloc|malloc/i.test(`${first.package} ${path.join('::')}`))
+    return undefined;
   const version = versionOf(project, first, crate);
   // The lines belong to another manifest, so their targets say nothing about the crate that installs the wrapper.
   return { type, crate: first.package, kind: 'crate', dependencies: [], ...(version === undefined ? {} : { version }) };

@@ -85,20 +85,28 @@ class Unit implements UnitFacts {
   }
 
   typesNamed(name: string, language: Language): readonly Located<TypeDecl>[] {
-    return this.declaring(language, name).flatMap((file) => file.types.filter((t) => t.name === name).map((item) => ({ file, item })));
+    return this.declaring(language, name).flatMap((file) =>
+      file.types.filter((t) => t.name === name).map((item) => ({ file, item })),
+    );
   }
 
   implsOf(typeName: string): readonly Located<ImplDecl>[] {
     const files = new Set([...this.declaring('rust', typeName), ...this.filesOf('rust')]);
-    return [...files].flatMap((file) => file.impls.filter((i) => i.target.name === typeName).map((item) => ({ file, item })));
+    return [...files].flatMap((file) =>
+      file.impls.filter((i) => i.target.name === typeName).map((item) => ({ file, item })),
+    );
   }
 
   globalsNamed(name: string, language: Language): readonly Located<GlobalDecl>[] {
-    return this.known(language).flatMap((file) => file.globals.filter((g) => g.name === name).map((item) => ({ file, item })));
+    return this.known(language).flatMap((file) =>
+      file.globals.filter((g) => g.name === name).map((item) => ({ file, item })),
+    );
   }
 
   functionsNamed(name: string, language: Language): readonly Located<FunctionIr>[] {
-    return this.known(language).flatMap((file) => file.functions.filter((f) => f.name === name).map((item) => ({ file, item })));
+    return this.known(language).flatMap((file) =>
+      file.functions.filter((f) => f.name === name).map((item) => ({ file, item })),
+    );
   }
 
   oracle(language: Language): TypeOracle {
@@ -125,7 +133,9 @@ class Unit implements UnitFacts {
     const memo = `${language}|${scope}|${key}`;
     const known = this.growths.get(memo);
     if (known) return known;
-    const name = key.startsWith('global:') ? key.slice('global:'.length) : (key.split('.').findLast((s) => s !== '[]' && s !== '*') ?? key);
+    const name = key.startsWith('global:')
+      ? key.slice('global:'.length)
+      : (key.split('.').findLast((s) => s !== '[]' && s !== '*') ?? key);
     const bare = name.replace(/[^\w].*$/u, '');
     const word = new RegExp(`\\b${bare}\\b`, 'u');
     const near = growthNear(bare, language);
@@ -137,11 +147,21 @@ class Unit implements UnitFacts {
       const file = this.parseDeep(path, language, text);
       if (!file) continue;
       for (const fn of file.functions) {
-        if (!fn.body || fn.parent !== undefined && fn.kind !== 'function') continue;
+        if (!fn.body || (fn.parent !== undefined && fn.kind !== 'function')) continue;
         if (!word.test(text.slice(fn.span.start, fn.span.end))) continue;
         for (const growth of this.flow(file, fn, 1).growths) {
           if (growth.key !== key || growth.through !== undefined || isFresh(growth.place)) continue;
-          sites.push({ file, fn, growth, inConstructor: fn.kind === 'constructor' || fn.kind === 'static-constructor' || fn.kind === 'destructor' || (language === 'rust' && fn.self === undefined && /^(new|from|with_|default|build)/.test(fn.name)) || (fn.trait === 'Drop') });
+          sites.push({
+            file,
+            fn,
+            growth,
+            inConstructor:
+              fn.kind === 'constructor' ||
+              fn.kind === 'static-constructor' ||
+              fn.kind === 'destructor' ||
+              (language === 'rust' && fn.self === undefined && /^(new|from|with_|default|build)/.test(fn.name)) ||
+              fn.trait === 'Drop',
+          });
         }
       }
     }
@@ -159,7 +179,8 @@ class Unit implements UnitFacts {
     if (this.parsed.has(path)) return this.parsed.get(path);
     const pack = this.input.packs[language];
     const text = pack ? this.textOf(path) : undefined;
-    const file = pack && text !== undefined ? pack.lower({ path, text }, this.input.wantedIn(language, text)) : undefined;
+    const file =
+      pack && text !== undefined ? pack.lower({ path, text }, this.input.wantedIn(language, text)) : undefined;
     this.parsed.set(path, file);
     if (file) {
       for (const gap of file.gaps) this.input.onGap(gap);
@@ -172,7 +193,8 @@ class Unit implements UnitFacts {
   private parseDeep(path: string, language: Language, text: string): FileIr | undefined {
     const mayGrow = MAY_GROW[language];
     const plain = this.parsed.get(path);
-    if (plain && !plain.functions.some((f) => f.skipped === true && mayGrow.test(text.slice(f.span.start, f.span.end)))) return plain;
+    if (plain && !plain.functions.some((f) => f.skipped === true && mayGrow.test(text.slice(f.span.start, f.span.end))))
+      return plain;
     if (this.deep.has(path)) return this.deep.get(path);
     const file = this.input.packs[language]?.lower({ path, text }, mayGrow);
     this.deep.set(path, file);
@@ -181,12 +203,19 @@ class Unit implements UnitFacts {
   }
 
   private known(language: Language): readonly FileIr[] {
-    return [...new Set([...this.filesOf(language), ...[...this.parsed.values()].flatMap((f) => (f && f.language === language ? [f] : []))])];
+    return [
+      ...new Set([
+        ...this.filesOf(language),
+        ...[...this.parsed.values()].flatMap((f) => (f && f.language === language ? [f] : [])),
+      ]),
+    ];
   }
 
   /** Files that declare a type of this name: parsed ones first, the rest of the unit by its declaration index. */
   private declaring(language: Language, name: string): readonly FileIr[] {
-    return this.declarationIndex(language).filesOf(name).flatMap((path) => this.parse(path, language) ?? []);
+    return this.declarationIndex(language)
+      .filesOf(name)
+      .flatMap((path) => this.parse(path, language) ?? []);
   }
 
   private declarationIndex(language: Language): DeclarationIndex {
@@ -242,24 +271,41 @@ class Unit implements UnitFacts {
         return decl ? { decl, path: fromPath } : undefined;
       },
       method: (owner, name, fromPath) => {
-        const here = fileAt(fromPath)?.functions.filter((f) => f.owner === owner && f.name === name && f.parent === undefined) ?? [];
+        const here =
+          fileAt(fromPath)?.functions.filter((f) => f.owner === owner && f.name === name && f.parent === undefined) ??
+          [];
         if (here.length === 1 && here[0]) return { path: fromPath, fn: here[0] };
         if (here.length > 1) return undefined;
         const scope = this.scopeOf(fromPath, language);
-        const paths = index().filesOf(owner).filter((p) => p !== fromPath && (scope === '' || p.startsWith(scope)));
+        const paths = index()
+          .filesOf(owner)
+          .filter((p) => p !== fromPath && (scope === '' || p.startsWith(scope)));
         if (paths.length !== 1 || paths[0] === undefined) return undefined;
-        const found = this.parse(paths[0], language)?.functions.filter((f) => f.owner === owner && f.name === name && f.parent === undefined) ?? [];
+        const found =
+          this.parse(paths[0], language)?.functions.filter(
+            (f) => f.owner === owner && f.name === name && f.parent === undefined,
+          ) ?? [];
         return found.length === 1 && found[0] ? { path: paths[0], fn: found[0] } : undefined;
       },
       freeFunction: (name, fromPath) => {
-        const here = fileAt(fromPath)?.functions.filter((f) => f.owner === undefined && f.name === name && (f.kind === 'function')) ?? [];
+        const here =
+          fileAt(fromPath)?.functions.filter(
+            (f) => f.owner === undefined && f.name === name && f.kind === 'function',
+          ) ?? [];
         return here.length === 1 && here[0] ? { path: fromPath, fn: here[0] } : undefined;
       },
       functionById: (path, id) => fileAt(path)?.functions.find((f) => f.id === id),
       summaryOf: (path, fn, depth) => {
         const known = this.flows.get(fn);
         if (known) return known;
-        if (depth <= 0 || this.running.has(fn) || !fn.body) return undefined;
+        if (depth <= 0 || this.running.has(fn)) return undefined;
+        if (!fn.body) {
+          // No rule asked for the helper's body, but whether it grows or releases something matters to its callers.
+          const text = fn.skipped === true ? this.textOf(path) : undefined;
+          const deep = text === undefined ? undefined : this.parseDeep(path, language, text);
+          const twin = deep?.functions.find((f) => f.nameSpan.start === fn.nameSpan.start);
+          return deep && twin?.body && !this.running.has(twin) ? this.flow(deep, twin, depth - 1) : undefined;
+        }
         const file = [this.parsed.get(path), ...this.deepFiles(path)].find((f) => f?.functions.includes(fn));
         return file ? this.flow(file, fn, depth - 1) : undefined;
       },
@@ -278,7 +324,13 @@ class Unit implements UnitFacts {
 
 /** A variable that holds an object made in the same function: nobody else can point into it yet. */
 function isFresh({ root }: Place): boolean {
-  return root.kind === 'local' && root.byValue && root.origin === undefined && root.type?.kind !== 'pointer' && root.type?.kind !== 'reference';
+  return (
+    root.kind === 'local' &&
+    root.byValue &&
+    root.origin === undefined &&
+    root.type?.kind !== 'pointer' &&
+    root.type?.kind !== 'reference'
+  );
 }
 
 /** Text that a growth of the variable or field `name` looks like, aliases by address included. */

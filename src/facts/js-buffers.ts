@@ -4,7 +4,15 @@ import { describePlace, originOf, placeKey, type Place } from '../flow/place.js'
 import type { Access, Pointer, Value } from '../flow/result.js';
 import type { FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
-import { BYTE_METHODS, COPY_METHODS, foreignBufferNames, isExported, jsMemoryOf, usesNapi, type JsMemory } from './js-memory.js';
+import {
+  BYTE_METHODS,
+  COPY_METHODS,
+  foreignBufferNames,
+  isExported,
+  jsMemoryOf,
+  usesNapi,
+  type JsMemory,
+} from './js-memory.js';
 import type { UnitFacts } from './unit.js';
 
 /** A use of JavaScript's bytes. `thread` says why it is not on the JavaScript thread; undefined when it is. */
@@ -39,7 +47,11 @@ export function jsBuffersOf(unit: UnitFacts, file: FileIr): readonly JsBuffer[] 
   if (!perFile) memo.set(unit, (perFile = new WeakMap()));
   const known = perFile.get(file);
   if (known) return known;
-  const found = usesNapi(file) ? file.functions.flatMap((fn) => (fn.body && (fn.parent === undefined || fn.kind === 'function') ? buffersOf(unit, file, fn) : [])) : [];
+  const found = usesNapi(file)
+    ? file.functions.flatMap((fn) =>
+        fn.body && (fn.parent === undefined || fn.kind === 'function') ? buffersOf(unit, file, fn) : [],
+      )
+    : [];
   perFile.set(file, found);
   return found;
 }
@@ -54,47 +66,75 @@ function buffersOf(unit: UnitFacts, file: FileIr, fn: FunctionIr): JsBuffer[] {
 
   for (const access of flow.accesses) {
     const place = originOf(access.place);
-    const held = bufferWithin(place, (p) => jsMemoryOf(typeOfPlace(p, oracle, file.path), exported && p.root.kind === 'param'));
+    const held = bufferWithin(place, (p) =>
+      jsMemoryOf(typeOfPlace(p, oracle, file.path), exported && p.root.kind === 'param'),
+    );
     if (!held || foreign.has(held.memory.name)) continue;
     const what = isWrapper(typeOfPlace(place, oracle, file.path)) ? undefined : byteUse(access, held.memory);
     if (!what) continue;
     const key = placeKey(held.place);
     let buffer = buffers.get(key);
-    if (!buffer) buffers.set(key, (buffer = { name: describePlace(held.place), memory: held.memory, place: held.place, reads: [] }));
+    if (!buffer)
+      buffers.set(
+        key,
+        (buffer = { name: describePlace(held.place), memory: held.memory, place: held.place, reads: [] }),
+      );
     if (buffer.reads.some((r) => r.span.start === access.span.start)) continue;
     const frame = access.context.frames.find((f) => f.run === 'spawned' || f.run === 'async');
     const thread = frame ? (frame.run === 'async' ? 'an async block' : (frame.on ?? 'another thread')) : wholeBody;
     const helper = helperOf(unit, file, flow, access);
     const awaited = held.memory.kind === 'owned' ? undefined : access.suspended.at(-1);
     buffer.reads.push({
-      span: access.span, what, copies: COPY_METHODS.has(what),
+      span: access.span,
+      what,
+      copies: COPY_METHODS.has(what),
       ...(thread ? { thread, ...(frame ? { threadSpan: frame.span } : {}) } : {}),
-      ...(awaited ? { awaited } : {}), ...(helper ? { helper } : {}),
+      ...(awaited ? { awaited } : {}),
+      ...(helper ? { helper } : {}),
     });
   }
   // What helpers of the unit do with `self`, a field or an argument that holds a buffer.
   for (const call of flow.calls) {
     if (!call.resolved) continue;
     const callee = oracle.functionById(call.resolved.path, call.resolved.functionId);
-    const calleeFile = call.resolved.path === file.path ? file : unit.filesOf('rust').find((f) => f.path === call.resolved?.path);
+    const calleeFile =
+      call.resolved.path === file.path ? file : unit.filesOf('rust').find((f) => f.path === call.resolved?.path);
     if (!callee?.body || !calleeFile || callee === fn) continue;
     const frame = call.context.frames.find((f) => f.run === 'spawned' || f.run === 'async');
     const thread = frame ? (frame.run === 'async' ? 'an async block' : (frame.on ?? 'another thread')) : wholeBody;
     if (!thread) continue;
     for (const access of unit.flowOf(calleeFile, callee).accesses) {
       const inner = originOf(access.place);
-      const base = inner.root.kind === 'self' ? call.receiver : inner.root.kind === 'param' && inner.root.index !== undefined ? call.args[inner.root.index] : undefined;
+      const base =
+        inner.root.kind === 'self'
+          ? call.receiver
+          : inner.root.kind === 'param' && inner.root.index !== undefined
+            ? call.args[inner.root.index]
+            : undefined;
       for (const place of placesOf(base)) {
         const full = originOf({ root: place.root, path: [...place.path, ...inner.path] });
-        const held = bufferWithin(full, (p) => jsMemoryOf(typeOfPlace(p, oracle, file.path), exported && p.root.kind === 'param'));
+        const held = bufferWithin(full, (p) =>
+          jsMemoryOf(typeOfPlace(p, oracle, file.path), exported && p.root.kind === 'param'),
+        );
         if (!held || foreign.has(held.memory.name)) continue;
         const what = isWrapper(typeOfPlace(full, oracle, file.path)) ? undefined : byteUse(access, held.memory);
         if (!what) continue;
         const key = placeKey(held.place);
         let buffer = buffers.get(key);
-        if (!buffer) buffers.set(key, (buffer = { name: describePlace(held.place), memory: held.memory, place: held.place, reads: [] }));
+        if (!buffer)
+          buffers.set(
+            key,
+            (buffer = { name: describePlace(held.place), memory: held.memory, place: held.place, reads: [] }),
+          );
         if (buffer.reads.some((r) => r.span.start === call.span.start)) continue;
-        buffer.reads.push({ span: call.span, what: `${callee.name}()`, copies: COPY_METHODS.has(what), thread, ...(frame ? { threadSpan: frame.span } : {}), helper: { file: calleeFile, span: access.span, name: callee.name } });
+        buffer.reads.push({
+          span: call.span,
+          what: `${callee.name}()`,
+          copies: COPY_METHODS.has(what),
+          thread,
+          ...(frame ? { threadSpan: frame.span } : {}),
+          helper: { file: calleeFile, span: access.span, name: callee.name },
+        });
       }
     }
   }
@@ -102,16 +142,40 @@ function buffersOf(unit: UnitFacts, file: FileIr, fn: FunctionIr): JsBuffer[] {
   for (const stale of flow.staleUses) {
     if (stale.invalidation.kind !== 'suspend') continue;
     const target = originOf(stale.pointer.target);
-    const held = bufferWithin(target, (p) => jsMemoryOf(typeOfPlace(p, oracle, file.path), exported && p.root.kind === 'param'));
+    const held = bufferWithin(target, (p) =>
+      jsMemoryOf(typeOfPlace(p, oracle, file.path), exported && p.root.kind === 'param'),
+    );
     if (!held || foreign.has(held.memory.name)) continue;
     // A reference to the wrapper itself is not a view of its bytes.
-    if (stale.pointer.how === '&' && stale.use.kind === 'method' && !BYTE_METHODS.has(stale.use.what.replace(/^\.|\(\)$/gu, ''))) continue;
+    if (
+      stale.pointer.how === '&' &&
+      stale.use.kind === 'method' &&
+      !BYTE_METHODS.has(stale.use.what.replace(/^\.|\(\)$/gu, ''))
+    )
+      continue;
     const key = placeKey(held.place);
     let buffer = buffers.get(key);
-    if (!buffer) buffers.set(key, (buffer = { name: describePlace(held.place), memory: held.memory, place: held.place, reads: [] }));
-    buffer.reads.push({ span: stale.use.span, what: stale.use.what, copies: false, awaited: stale.invalidation.span, view: stale.pointer, ...(wholeBody ? { thread: wholeBody } : {}) });
+    if (!buffer)
+      buffers.set(
+        key,
+        (buffer = { name: describePlace(held.place), memory: held.memory, place: held.place, reads: [] }),
+      );
+    buffer.reads.push({
+      span: stale.use.span,
+      what: stale.use.what,
+      copies: false,
+      awaited: stale.invalidation.span,
+      view: stale.pointer,
+      ...(wholeBody ? { thread: wholeBody } : {}),
+    });
   }
-  return [...buffers.values()].map((b) => ({ name: b.name, memory: b.memory, fn, declared: declarationOf(unit, file, b.place), reads: b.reads.sort((x, y) => x.span.start - y.span.start) }));
+  return [...buffers.values()].map((b) => ({
+    name: b.name,
+    memory: b.memory,
+    fn,
+    declared: declarationOf(unit, file, b.place),
+    reads: b.reads.sort((x, y) => x.span.start - y.span.start),
+  }));
 }
 
 /** Containers of buffers: looking into them touches no bytes. */
@@ -128,12 +192,16 @@ function placesOf(value: Value | undefined): readonly Place[] {
 
 /** Why the whole body of a function runs off the JavaScript thread; undefined when it doesn't. */
 function threadOfBody(fn: FunctionIr, exported: boolean): string | undefined {
-  if ((fn.trait === 'Task' || fn.trait === 'ScopedTask') && fn.name === 'compute') return "the libuv thread pool ('Task::compute')";
+  if ((fn.trait === 'Task' || fn.trait === 'ScopedTask') && fn.name === 'compute')
+    return "the libuv thread pool ('Task::compute')";
   if (fn.isAsync && exported) return "a tokio thread (the body of an exported 'async fn')";
   return undefined;
 }
 
-function bufferWithin(place: Place, memoryOf: (p: Place) => JsMemory | undefined): { place: Place; memory: JsMemory } | undefined {
+function bufferWithin(
+  place: Place,
+  memoryOf: (p: Place) => JsMemory | undefined,
+): { place: Place; memory: JsMemory } | undefined {
   for (let length = 0; length <= place.path.length; length++) {
     const prefix: Place = { root: place.root, path: place.path.slice(0, length) };
     const memory = memoryOf(prefix);
@@ -159,12 +227,20 @@ function byteUse(access: Access, memory: JsMemory): string | undefined {
   }
 }
 
-function helperOf(unit: UnitFacts, file: FileIr, flow: ReturnType<UnitFacts['flowOf']>, access: Access): ByteRead['helper'] {
-  const call = flow.calls.find((c) => c.resolved && c.argSpans.some((s) => s.start <= access.span.start && access.span.end <= s.end));
+function helperOf(
+  unit: UnitFacts,
+  file: FileIr,
+  flow: ReturnType<UnitFacts['flowOf']>,
+  access: Access,
+): ByteRead['helper'] {
+  const call = flow.calls.find(
+    (c) => c.resolved && c.argSpans.some((s) => s.start <= access.span.start && access.span.end <= s.end),
+  );
   if (!call?.resolved) return undefined;
   const index = call.argSpans.findIndex((s) => s.start <= access.span.start && access.span.end <= s.end);
   const callee = unit.oracle('rust').functionById(call.resolved.path, call.resolved.functionId);
-  const calleeFile = call.resolved.path === file.path ? file : unit.filesOf('rust').find((f) => f.path === call.resolved?.path);
+  const calleeFile =
+    call.resolved.path === file.path ? file : unit.filesOf('rust').find((f) => f.path === call.resolved?.path);
   if (!callee || !calleeFile) return undefined;
   const read = unit.flowOf(calleeFile, callee).summary.reads.find((r) => r.param === index);
   return read ? { file: calleeFile, span: read.span, name: callee.name } : undefined;

@@ -5,10 +5,40 @@ import type { FileIr, FunctionIr, TypeRef } from '../model/ir.js';
  * and may move between threads; `view`s are bound to the call. Neither stops JavaScript from writing to or detaching the bytes.
  */
 const OWNED = new Set([
-  'Buffer', 'Uint8Array', 'Int8Array', 'Uint8ClampedArray', 'Uint16Array', 'Int16Array', 'Uint32Array', 'Int32Array', 'Float32Array', 'Float64Array', 'BigInt64Array', 'BigUint64Array', 'JsBufferValue', 'JsArrayBufferValue', 'JsTypedArrayValue',
+  'Buffer',
+  'Uint8Array',
+  'Int8Array',
+  'Uint8ClampedArray',
+  'Uint16Array',
+  'Int16Array',
+  'Uint32Array',
+  'Int32Array',
+  'Float32Array',
+  'Float64Array',
+  'BigInt64Array',
+  'BigUint64Array',
+  'JsBufferValue',
+  'JsArrayBufferValue',
+  'JsTypedArrayValue',
 ]);
 const VIEWS = new Set([
-  'BufferSlice', 'Uint8ArraySlice', 'Int8ArraySlice', 'Uint8ClampedSlice', 'Uint16ArraySlice', 'Int16ArraySlice', 'Uint32ArraySlice', 'Int32ArraySlice', 'Float32ArraySlice', 'Float64ArraySlice', 'BigInt64ArraySlice', 'BigUint64ArraySlice', 'ArrayBuffer', 'JsBuffer', 'JsArrayBuffer', 'JsTypedArray', 'TypedArray',
+  'BufferSlice',
+  'Uint8ArraySlice',
+  'Int8ArraySlice',
+  'Uint8ClampedSlice',
+  'Uint16ArraySlice',
+  'Int16ArraySlice',
+  'Uint32ArraySlice',
+  'Int32ArraySlice',
+  'Float32ArraySlice',
+  'Float64ArraySlice',
+  'BigInt64ArraySlice',
+  'BigUint64ArraySlice',
+  'ArrayBuffer',
+  'JsBuffer',
+  'JsArrayBuffer',
+  'JsTypedArray',
+  'TypedArray',
 ]);
 
 export interface JsMemory {
@@ -20,7 +50,9 @@ export interface JsMemory {
 /** Whether the file uses napi-rs: an import of it, or an attribute `#[napi]`. */
 export function usesNapi(file: FileIr): boolean {
   return (
-    file.imports.some((i) => i.path[0] === 'napi' || i.path[0] === 'napi_derive' || i.path[0] === 'napi_ohos' || i.name === 'napi') ||
+    file.imports.some(
+      (i) => i.path[0] === 'napi' || i.path[0] === 'napi_derive' || i.path[0] === 'napi_ohos' || i.name === 'napi',
+    ) ||
     file.functions.some((f) => f.attributes.some((a) => a.name === 'napi' || a.name === 'js_function')) ||
     file.types.some((t) => t.attributes.some((a) => a.name === 'napi'))
   );
@@ -44,7 +76,8 @@ export function jsMemoryOf(type: TypeRef | undefined, parameterOfExport = false)
   if (type.kind !== 'path') return undefined;
   if (OWNED.has(type.name) && !isForeignPath(type)) return { kind: 'owned', name: type.name };
   if (VIEWS.has(type.name) && !isForeignPath(type)) return { kind: 'view', name: type.name };
-  if (/^(Option|Either\w*|Vec|Ref|Box|Arc|Rc|Result|Mutex)$/.test(type.name)) return firstOf(type.args, parameterOfExport);
+  if (/^(Option|Either\w*|Vec|Ref|Box|Arc|Rc|Result|Mutex)$/.test(type.name))
+    return firstOf(type.args, parameterOfExport);
   return undefined;
 }
 
@@ -59,7 +92,11 @@ function firstOf(types: readonly TypeRef[], parameterOfExport: boolean): JsMemor
 /** `js_sys::Uint8Array`, `wgpu::Buffer`: same name, other library. */
 function isForeignPath(type: TypeRef): boolean {
   const head = type.path[0];
-  return type.path.length > 1 && head !== undefined && !/^(napi|bindgen_prelude|bindgen_runtime|crate|self|super|napi_ohos)$/.test(head);
+  return (
+    type.path.length > 1 &&
+    head !== undefined &&
+    !/^(napi|bindgen_prelude|bindgen_runtime|crate|self|super|napi_ohos)$/.test(head)
+  );
 }
 
 /** Names of buffer types that the file imports from another library than napi-rs. */
@@ -67,14 +104,50 @@ export function foreignBufferNames(file: FileIr): ReadonlySet<string> {
   const names = new Set<string>();
   for (const i of file.imports) {
     const head = i.path[0];
-    if ((OWNED.has(i.name) || VIEWS.has(i.name)) && head !== undefined && !/^(napi|crate|self|super|napi_ohos)$/.test(head)) names.add(i.name);
+    if (
+      (OWNED.has(i.name) || VIEWS.has(i.name)) &&
+      head !== undefined &&
+      !/^(napi|crate|self|super|napi_ohos)$/.test(head)
+    )
+      names.add(i.name);
   }
   return names;
 }
 
 /** Methods that read or write the bytes; `len`, `is_empty`, `clone` and the like look at the wrapper only. */
 export const BYTE_METHODS: ReadonlySet<string> = new Set([
-  'as_ref', 'as_mut', 'as_slice', 'as_mut_slice', 'to_vec', 'to_owned', 'iter', 'iter_mut', 'deref', 'deref_mut', 'as_ptr', 'as_mut_ptr', 'get', 'get_mut', 'first', 'last', 'chunks', 'chunks_exact', 'windows', 'split_at', 'copy_from_slice', 'clone_from_slice', 'starts_with', 'ends_with', 'contains', 'into_iter', 'fill', 'as_bytes', 'to_str', 'borrow', 'into_value', 'read',
+  'as_ref',
+  'as_mut',
+  'as_slice',
+  'as_mut_slice',
+  'to_vec',
+  'to_owned',
+  'iter',
+  'iter_mut',
+  'deref',
+  'deref_mut',
+  'as_ptr',
+  'as_mut_ptr',
+  'get',
+  'get_mut',
+  'first',
+  'last',
+  'chunks',
+  'chunks_exact',
+  'windows',
+  'split_at',
+  'copy_from_slice',
+  'clone_from_slice',
+  'starts_with',
+  'ends_with',
+  'contains',
+  'into_iter',
+  'fill',
+  'as_bytes',
+  'to_str',
+  'borrow',
+  'into_value',
+  'read',
 ]);
 /** Of those, the ones that take a copy: off the JavaScript thread they race as any read does, but only once and briefly. */
 export const COPY_METHODS: ReadonlySet<string> = new Set(['to_vec', 'to_owned']);

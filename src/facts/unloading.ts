@@ -15,13 +15,25 @@ export interface Unloading {
 /** Sums up `keptLoaded` over triples. */
 export function describeUnloading(project: ProjectModel, addon: CargoPackage, triples: readonly string[]): Unloading {
   const states = triples.map((triple) => ({ triple, ...project.keptLoaded(addon, triple) }));
-  const by = new Map(states.flatMap((state) => (state.by === undefined ? [] : [[`${state.by.path}:${state.by.line}:${state.by.note}`, state.by] as const])));
-  const of = (wanted: Tri): readonly string[] => states.filter(({ state }) => state === wanted).map(({ triple }) => triple);
+  const by = new Map(
+    states.flatMap((state) =>
+      state.by === undefined ? [] : [[`${state.by.path}:${state.by.line}:${state.by.note}`, state.by] as const],
+    ),
+  );
+  const of = (wanted: Tri): readonly string[] =>
+    states.filter(({ state }) => state === wanted).map(({ triple }) => triple);
   const unkept = of('no');
   const unsure = of('unknown');
   const places = [...by.values()];
-  if (unkept.length === 0 && unsure.length === 0) return { kept: 'yes', unkept, text: 'the module stays loaded until the process ends', by: places };
-  if (unkept.length === triples.length) return { kept: 'no', unkept, text: 'nothing keeps the module loaded once the last worker that uses it has exited', by: places };
+  if (unkept.length === 0 && unsure.length === 0)
+    return { kept: 'yes', unkept, text: 'the module stays loaded until the process ends', by: places };
+  if (unkept.length === triples.length)
+    return {
+      kept: 'no',
+      unkept,
+      text: 'nothing keeps the module loaded once the last worker that uses it has exited',
+      by: places,
+    };
   const where = (list: readonly string[]): string => summariseTriples(list, triples);
   const text =
     unkept.length === 0

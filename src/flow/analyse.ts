@@ -2,7 +2,20 @@ import type { ApiIndex, Match } from './api-index.js';
 import type { ApiRow, Effect, Operand } from './api.js';
 import { containerOf, describePlace, extend, isElementOf, isWithin, placeKey, type Place, type Root } from './place.js';
 import type {
-  Access, CallSite, Context, Escape, FunctionFlow, Growth, Invalidation, LockScope, Pointer, PointerForm, StaleUse, Summary, UseKind, Value,
+  Access,
+  CallSite,
+  Context,
+  Escape,
+  FunctionFlow,
+  Growth,
+  Invalidation,
+  LockScope,
+  Pointer,
+  PointerForm,
+  StaleUse,
+  Summary,
+  UseKind,
+  Value,
 } from './result.js';
 import { State } from './state.js';
 import { elementType, isGrowable, peel, unwrapped, type TypeOracle } from './types.js';
@@ -22,9 +35,51 @@ const NOTHING: Value = { places: [], pointers: [] };
 const MAX_DEPTH = 300;
 const MAX_STEPS = 60_000;
 /** Methods that look at a pointer's address, not at what it points to. */
-const ADDRESS_ONLY = new Set(['is_null', 'addr', 'is_aligned', 'eq', 'ne', 'cmp', 'hash', 'fmt', 'to_bits', 'cast', 'cast_mut', 'cast_const', 'expose_provenance']);
+const ADDRESS_ONLY = new Set([
+  'is_null',
+  'addr',
+  'is_aligned',
+  'eq',
+  'ne',
+  'cmp',
+  'hash',
+  'fmt',
+  'to_bits',
+  'cast',
+  'cast_mut',
+  'cast_const',
+  'expose_provenance',
+]);
 /** Adapters whose closure gets the receiver's content and whose result is what the closure returned. */
-const CONTENT_ADAPTERS = new Set(['map', 'map_or', 'map_or_else', 'and_then', 'then', 'filter_map', 'flat_map', 'for_each', 'inspect', 'is_some_and', 'is_ok_and', 'try_for_each', 'find_map', 'fold', 'any', 'all', 'filter', 'with', 'unwrap_or_else', 'or_else', 'map_err', 'ok_or_else', 'get_or_insert_with', 'get_or_init', 'call_once', 'each', 'tap']);
+const CONTENT_ADAPTERS = new Set([
+  'map',
+  'map_or',
+  'map_or_else',
+  'and_then',
+  'then',
+  'filter_map',
+  'flat_map',
+  'for_each',
+  'inspect',
+  'is_some_and',
+  'is_ok_and',
+  'try_for_each',
+  'find_map',
+  'fold',
+  'any',
+  'all',
+  'filter',
+  'with',
+  'unwrap_or_else',
+  'or_else',
+  'map_err',
+  'ok_or_else',
+  'get_or_insert_with',
+  'get_or_init',
+  'call_once',
+  'each',
+  'tap',
+]);
 
 /**
  * Walks one function in evaluation order and records what points where, what invalidates it, and where it goes.
@@ -49,7 +104,8 @@ class Analysis {
   private loops = 0;
   private readonly rootsBySite = new Map<string, Root>();
   private readonly pointersBySite = new Map<string, Pointer>();
-  private readonly loopStack: { label: string | undefined; breaks: State[]; continues: State[]; values: Value[] }[] = [];
+  private readonly loopStack: { label: string | undefined; breaks: State[]; continues: State[]; values: Value[] }[] =
+    [];
   private readonly returnStack: { values: Value[]; functionId: number }[] = [];
   private readonly inlined = new Set<number>();
   private readonly functions: Map<number, FunctionIr>;
@@ -81,8 +137,24 @@ class Analysis {
 
   run(): FunctionFlow {
     const { fn } = this;
-    if (fn.self) this.declare('self', { kind: 'self', name: this.rust ? 'self' : 'this', span: fn.self.span, byValue: fn.self.mode === 'value', declared: 'param', ...optionalType(fn.self.type ?? this.ownerType()) });
-    else if (fn.owner && !fn.isStatic && !this.rust) this.declare('self', { kind: 'self', name: 'this', span: fn.nameSpan, byValue: false, declared: 'implicit', ...optionalType(this.ownerType()) });
+    if (fn.self)
+      this.declare('self', {
+        kind: 'self',
+        name: this.rust ? 'self' : 'this',
+        span: fn.self.span,
+        byValue: fn.self.mode === 'value',
+        declared: 'param',
+        ...optionalType(fn.self.type ?? this.ownerType()),
+      });
+    else if (fn.owner && !fn.isStatic && !this.rust)
+      this.declare('self', {
+        kind: 'self',
+        name: 'this',
+        span: fn.nameSpan,
+        byValue: false,
+        declared: 'implicit',
+        ...optionalType(this.ownerType()),
+      });
     this.declareParams(fn);
     if (fn.body) {
       this.returnStack.push({ values: [], functionId: fn.id });
@@ -112,13 +184,22 @@ class Analysis {
 
   private declareParams(fn: FunctionIr): void {
     fn.params.forEach((param, index) => {
-      const byValue = !param.modifiers.some((m) => m === 'ref' || m === 'out' || m === 'lazy') && param.type?.kind !== 'reference';
+      const byValue =
+        !param.modifiers.some((m) => m === 'ref' || m === 'out' || m === 'lazy') && param.type?.kind !== 'reference';
       if (param.pattern && param.pattern.kind !== 'bind') {
         this.bindPattern(param.pattern, { places: [], pointers: [], ...optionalType(param.type) }, 'param');
         return;
       }
       if (!param.name) return;
-      this.declare(param.name, { kind: 'param', name: param.name, span: param.span, byValue, declared: 'param', index, ...optionalType(param.type) });
+      this.declare(param.name, {
+        kind: 'param',
+        name: param.name,
+        span: param.span,
+        byValue,
+        declared: 'param',
+        index,
+        ...optionalType(param.type),
+      });
     });
   }
 
@@ -154,11 +235,29 @@ class Analysis {
 
   // --- pointers --------------------------------------------------------------------------------------------------------
 
-  private borrow(target: Place, form: PointerForm, erased: boolean, site: Span, how: string, row?: ApiRow): Pointer {
+  private borrow(
+    target: Place,
+    form: PointerForm,
+    erased: boolean,
+    site: Span,
+    how: string,
+    row?: ApiRow,
+    guards: readonly LockScope[] = [],
+  ): Pointer {
     const key = `${placeKey(target)}|${site.start}|${site.end}|${form}|${erased ? 1 : 0}`;
     let pointer = this.pointersBySite.get(key);
     if (!pointer) {
-      pointer = { id: this.nextPointer++, target, form, erased, site, how, locks: [...this.state.locks], context: this.context(), ...(row ? { row } : {}) };
+      pointer = {
+        id: this.nextPointer++,
+        target,
+        form,
+        erased,
+        site,
+        how,
+        locks: [...this.state.locks, ...guards],
+        context: this.context(),
+        ...(row ? { row } : {}),
+      };
       this.pointersBySite.set(key, pointer);
       this.pointers.push(pointer);
     }
@@ -173,7 +272,16 @@ class Analysis {
     const key = `implicit|${placeKey(target)}`;
     let pointer = this.pointersBySite.get(key);
     if (!pointer) {
-      pointer = { id: this.nextPointer++, target, form: 'raw', erased: true, site: place.root.span, how: 'declared', locks: [], context: this.context() };
+      pointer = {
+        id: this.nextPointer++,
+        target,
+        form: 'raw',
+        erased: true,
+        site: place.root.span,
+        how: 'declared',
+        locks: [],
+        context: this.context(),
+      };
       this.pointersBySite.set(key, pointer);
       this.pointers.push(pointer);
     }
@@ -181,13 +289,24 @@ class Analysis {
   }
 
   private isPointerType(type: TypeRef | undefined): boolean {
-    return type?.kind === 'pointer' || (type?.kind === 'path' && (type.name === 'NonNull' || type.name === 'AtomicPtr'));
+    return (
+      type?.kind === 'pointer' || (type?.kind === 'path' && (type.name === 'NonNull' || type.name === 'AtomicPtr'))
+    );
   }
 
   private valueOf(place: Place, type: TypeRef | undefined): Value {
     const stored = this.state.read(place);
-    if (stored) return { places: [place], pointers: stored.pointers, ...optionalType(stored.type ?? type), ...(stored.adopts ? { adopts: stored.adopts } : {}), ...(stored.closure !== undefined ? { closure: stored.closure } : {}), ...(stored.literal !== undefined ? { literal: stored.literal } : {}) };
-    if (this.isPointerType(type)) return { places: [place], pointers: [this.implicitPointer(place)], ...optionalType(type) };
+    if (stored)
+      return {
+        places: [place],
+        pointers: stored.pointers,
+        ...optionalType(stored.type ?? type),
+        ...(stored.adopts ? { adopts: stored.adopts } : {}),
+        ...(stored.closure !== undefined ? { closure: stored.closure } : {}),
+        ...(stored.literal !== undefined ? { literal: stored.literal } : {}),
+      };
+    if (this.isPointerType(type))
+      return { places: [place], pointers: [this.implicitPointer(place)], ...optionalType(type) };
     return { places: [place], pointers: [], ...optionalType(type) };
   }
 
@@ -201,7 +320,8 @@ class Analysis {
     for (const pointer of value.pointers) {
       for (const invalidation of this.state.invalid.get(pointer.id) ?? []) {
         const key = `${pointer.id}|${invalidation.kind}|${invalidation.span.start}|${span.start}`;
-        if (!this.stale.has(key)) this.stale.set(key, { pointer, invalidation, use: { span, kind, what }, context: this.context() });
+        if (!this.stale.has(key))
+          this.stale.set(key, { pointer, invalidation, use: { span, kind, what }, context: this.context() });
       }
     }
   }
@@ -209,12 +329,36 @@ class Analysis {
   private access(places: readonly Place[], span: Span, kind: Access['kind'], what: string): void {
     for (const place of places) {
       const key = `${placeKey(place)}|${span.start}|${kind}|${this.state.suspended.length > 0 ? 1 : 0}`;
-      if (!this.accesses.has(key)) this.accesses.set(key, { place, span, kind, what, suspended: [...this.state.suspended], context: this.context() });
+      if (!this.accesses.has(key))
+        this.accesses.set(key, {
+          place,
+          span,
+          kind,
+          what,
+          suspended: [...this.state.suspended],
+          context: this.context(),
+        });
     }
   }
 
-  private invalidate(kind: Invalidation['kind'], place: Place, span: Span, how: string, touches: (target: Place) => boolean, row?: ApiRow, through?: string, except: readonly Pointer[] = []): void {
-    const invalidation: Invalidation = { kind, place, span, how, ...(row ? { row } : {}), ...(through ? { through } : {}) };
+  private invalidate(
+    kind: Invalidation['kind'],
+    place: Place,
+    span: Span,
+    how: string,
+    touches: (target: Place) => boolean,
+    row?: ApiRow,
+    through?: string,
+    except: readonly Pointer[] = [],
+  ): void {
+    const invalidation: Invalidation = {
+      kind,
+      place,
+      span,
+      how,
+      ...(row ? { row } : {}),
+      ...(through ? { through } : {}),
+    };
     const live = this.state.livePointers();
     let hit = false;
     for (const pointer of this.pointers) {
@@ -226,14 +370,42 @@ class Analysis {
     if (hit) this.invalidations.set(`${kind}|${placeKey(place)}|${span.start}`, invalidation);
   }
 
-  private grow(places: readonly Place[], via: readonly Pointer[], span: Span, operation: Growth['operation'], how: string, weak: boolean, row?: ApiRow, through?: string): void {
+  private grow(
+    places: readonly Place[],
+    via: readonly Pointer[],
+    span: Span,
+    operation: Growth['operation'],
+    how: string,
+    weak: boolean,
+    row?: ApiRow,
+    through?: string,
+  ): void {
     for (const place of places) {
       const key = this.keyOf(place);
       const id = `${placeKey(place)}|${span.start}|${operation}`;
       if (!this.growths.has(id)) {
-        this.growths.set(id, { place, span, how, operation, weak, context: this.context(), ...(key ? { key } : {}), ...(row ? { row } : {}), ...(through ? { through } : {}) });
+        this.growths.set(id, {
+          place,
+          span,
+          how,
+          operation,
+          weak,
+          context: this.context(),
+          ...(key ? { key } : {}),
+          ...(row ? { row } : {}),
+          ...(through ? { through } : {}),
+        });
       }
-      this.invalidate(operation === 'replace' ? 'replace' : 'grow', place, span, how, (target) => isElementOf(target, place), row, through, via);
+      this.invalidate(
+        operation === 'replace' ? 'replace' : 'grow',
+        place,
+        span,
+        how,
+        (target) => isElementOf(target, place),
+        row,
+        through,
+        via,
+      );
     }
   }
 
@@ -248,13 +420,18 @@ class Analysis {
     }
     this.use({ ...value, pointers }, span, 'release', how);
     for (const pointer of pointers) {
-      if (pointer.target.root.kind === 'param' || pointer.target.root.kind === 'self' || pointer.target.root.kind === 'global') {
+      if (
+        pointer.target.root.kind === 'param' ||
+        pointer.target.root.kind === 'self' ||
+        pointer.target.root.kind === 'global'
+      ) {
         this.releases.set(`${placeKey(pointer.target)}|${span.start}`, { place: pointer.target, span, how });
       }
       this.invalidate('release', pointer.target, span, how, (target) => isWithin(target, pointer.target), row, through);
       // Releasing storage through the only pointer to a container's elements releases the container too.
       const container = containerOf(pointer.target);
-      if (container && pointer.target.path.at(-1) === '[]') this.grow([container], [], span, 'free', how, false, row, through);
+      if (container && pointer.target.path.at(-1) === '[]')
+        this.grow([container], [], span, 'free', how, false, row, through);
     }
   }
 
@@ -265,10 +442,22 @@ class Analysis {
       this.invalidate('release', pointer.target, span, how, (target) => isWithin(target, pointer.target));
     }
     if (root.type?.kind === 'reference' || root.type?.kind === 'pointer') {
-      this.invalidate('drop', { root, path: [] }, span, how, (target) => target.root.id === root.id && !target.path.includes('*'));
+      this.invalidate(
+        'drop',
+        { root, path: [] },
+        span,
+        how,
+        (target) => target.root.id === root.id && !target.path.includes('*'),
+      );
       return;
     }
-    this.invalidate('drop', { root, path: [] }, span, how, (target) => target.root.id === root.id && !target.path.includes('*'));
+    this.invalidate(
+      'drop',
+      { root, path: [] },
+      span,
+      how,
+      (target) => target.root.id === root.id && !target.path.includes('*'),
+    );
   }
 
   private dropTemps(from: number, span: Span): void {
@@ -279,7 +468,14 @@ class Analysis {
   }
 
   private makeTemp(span: Span, type: TypeRef | undefined): Root {
-    const root = this.makeRoot({ kind: 'temp', name: 'temporary', span, byValue: true, declared: 'implicit', ...optionalType(type) });
+    const root = this.makeRoot({
+      kind: 'temp',
+      name: 'temporary',
+      span,
+      byValue: true,
+      declared: 'implicit',
+      ...optionalType(type),
+    });
     this.state.moved.delete(root.id);
     if (!this.temps.includes(root)) this.temps.push(root);
     return root;
@@ -297,18 +493,38 @@ class Analysis {
     const inner = this.returnStack.at(-1)?.functionId;
     const byRef = given.places.length > 0 && this.functions.get(inner ?? -1)?.returnsRef === true;
     // D: `ref T f() { return a[i]; }` hands out the element's address.
-    const value: Value = byRef ? { places: [], pointers: given.places.map((p) => this.borrow(p, 'reference', false, span, 'ref return')), ...optionalType(given.type) } : given;
+    const value: Value = byRef
+      ? {
+          places: [],
+          pointers: given.places.map((p) => this.borrow(p, 'reference', false, span, 'ref return')),
+          ...optionalType(given.type),
+        }
+      : given;
     this.use(value, span, 'return', 'return');
     this.escape(value, 'return', span);
     this.returnStack.at(-1)?.values.push(value);
     if (value.places.length > 0 && value.pointers.length === 0) this.moveOut(value);
   }
 
-  private escape(value: Value, kind: Escape['kind'], span: Span, extra: { into?: Place; callee?: string; index?: number } = {}): void {
+  private escape(
+    value: Value,
+    kind: Escape['kind'],
+    span: Span,
+    extra: { into?: Place; callee?: string; index?: number } = {},
+  ): void {
     for (const pointer of value.pointers) {
       const key = `${pointer.id}|${kind}|${span.start}|${extra.index ?? ''}`;
       if (this.escapes.has(key)) continue;
-      this.escapes.set(key, { pointer, kind, span, locks: [...this.state.locks], invalidations: [...(this.state.invalid.get(pointer.id) ?? [])], context: this.context(), ...extra });
+      this.escapes.set(key, {
+        pointer,
+        kind,
+        span,
+        locks: [...this.state.locks],
+        invalidations: [...(this.state.invalid.get(pointer.id) ?? [])],
+        ownerMoved: this.state.moved.has(pointer.target.root.id),
+        context: this.context(),
+        ...extra,
+      });
     }
   }
 
@@ -343,15 +559,21 @@ class Analysis {
     const end: Span = { start: Math.max(block.span.start, block.span.end - 1), end: block.span.end };
     const roots = this.blockRoots.pop() ?? [];
     if (this.rust && this.state.alive && !isBody) {
-      const kept = new Set(value.places.filter((p) => p.path.length === 0 && value.pointers.length === 0).map((p) => p.root.id));
-      for (const root of roots.reverse()) if (!kept.has(root.id)) this.drop(root, end, `end of the scope of '${root.name}'`);
+      const kept = new Set(
+        value.places.filter((p) => p.path.length === 0 && value.pointers.length === 0).map((p) => p.root.id),
+      );
+      for (const root of roots.reverse())
+        if (!kept.has(root.id)) this.drop(root, end, `end of the scope of '${root.name}'`);
       // A local returned as the block's value is moved, its place is gone.
-      value = { ...value, places: value.places.filter((p) => !roots.includes(p.root)), ...(value.places.some((p) => roots.includes(p.root)) && value.pointers.length === 0 ? { owned: true } : {}) };
+      value = {
+        ...value,
+        places: value.places.filter((p) => !roots.includes(p.root)),
+        ...(value.places.some((p) => roots.includes(p.root)) && value.pointers.length === 0 ? { owned: true } : {}),
+      };
     }
     this.scopes.pop();
     return value;
   }
-
 
   private statement(statement: Statement, defers: Block[]): void {
     if (++this.steps > MAX_STEPS) {
@@ -376,12 +598,22 @@ class Analysis {
           if (this.rust && statement.init.kind === 'address') this.extendTemps(value, mark);
         }
         const type = statement.type ?? value.type;
-        this.bindPattern(statement.pattern, { ...value, ...optionalType(type) }, statement.isStatic ? 'static' : 'let', statement.modifiers.includes('ref'), statement.type);
+        this.bindPattern(
+          statement.pattern,
+          { ...value, ...optionalType(type) },
+          statement.isStatic ? 'static' : 'let',
+          statement.modifiers.includes('ref'),
+          statement.type,
+        );
         break;
       }
       case 'expression': {
         const value = this.expr(statement.expr);
-        if (value.adopts) for (const pointer of value.adopts) this.invalidate('release', pointer.target, statement.span, 'dropped at once', (t) => isWithin(t, pointer.target));
+        if (value.adopts)
+          for (const pointer of value.adopts)
+            this.invalidate('release', pointer.target, statement.span, 'dropped at once', (t) =>
+              isWithin(t, pointer.target),
+            );
         break;
       }
       case 'defer':
@@ -418,17 +650,54 @@ class Analysis {
     this.blockRoots.at(-1)?.push(...kept);
   }
 
-  private bindPattern(pattern: Pattern, value: Value, declared: Root['declared'], byRef = false, annotated?: TypeRef): void {
+  private bindPattern(
+    pattern: Pattern,
+    value: Value,
+    declared: Root['declared'],
+    byRef = false,
+    annotated?: TypeRef,
+  ): void {
     switch (pattern.kind) {
       case 'bind': {
         const type = annotated ?? pattern.type ?? value.type;
         const references = byRef || pattern.byRef;
-        const root = this.declare(pattern.name, { kind: 'local', name: pattern.name, span: pattern.span, byValue: !references, declared, ...optionalType(references ? value.type : type), ...originFrom(value) });
+        const root = this.declare(pattern.name, {
+          kind: 'local',
+          name: pattern.name,
+          span: pattern.span,
+          byValue: !references,
+          declared,
+          ...optionalType(references ? value.type : type),
+          ...originFrom(value),
+        });
         if (references) {
           const targets = this.subjects(value);
-          this.state.write({ root, path: [] }, { pointers: targets.map((t) => this.borrow(t, 'reference', false, pattern.span, declared === 'foreach' ? 'foreach (ref ..)' : 'ref binding')), ...optionalType(type) });
+          this.state.write(
+            { root, path: [] },
+            {
+              pointers: targets.map((t) =>
+                this.borrow(
+                  t,
+                  'reference',
+                  false,
+                  pattern.span,
+                  declared === 'foreach' ? 'foreach (ref ..)' : 'ref binding',
+                ),
+              ),
+              ...optionalType(type),
+            },
+          );
         } else {
-          this.state.write({ root, path: [] }, { pointers: value.pointers, ...optionalType(type), ...(value.adopts ? { adopts: value.adopts } : {}), ...(value.closure !== undefined ? { closure: value.closure } : {}), ...(value.literal !== undefined ? { literal: value.literal } : {}) });
+          this.state.write(
+            { root, path: [] },
+            {
+              pointers: value.pointers,
+              ...optionalType(type),
+              ...(value.adopts ? { adopts: value.adopts } : {}),
+              ...(value.closure !== undefined ? { closure: value.closure } : {}),
+              ...(value.literal !== undefined ? { literal: value.literal } : {}),
+            },
+          );
           if (value.pointers.length === 0) {
             this.copyFields(value.places, { root, path: [] });
             this.moveOut(value);
@@ -439,22 +708,44 @@ class Analysis {
       }
       case 'parts': {
         for (const part of pattern.parts) {
-          const wrapper = pattern.path.at(-1) === 'Some' || pattern.path.at(-1) === 'Ok' || pattern.path.at(-1) === 'Err';
+          const wrapper =
+            pattern.path.at(-1) === 'Some' || pattern.path.at(-1) === 'Ok' || pattern.path.at(-1) === 'Err';
           if (wrapper) {
-            this.bindPattern(part.pattern, { ...value, ...optionalType(pattern.path.at(-1) === 'Err' ? undefined : unwrapped(peel(value.type) ?? value.type)) }, 'pattern');
+            this.bindPattern(
+              part.pattern,
+              {
+                ...value,
+                ...optionalType(pattern.path.at(-1) === 'Err' ? undefined : unwrapped(peel(value.type) ?? value.type)),
+              },
+              'pattern',
+            );
             continue;
           }
-          const field = this.isEnum(value.type) && pattern.path.length > 0 ? `${pattern.path.at(-1) ?? ''}.${part.field}` : part.field;
+          const field =
+            this.isEnum(value.type) && pattern.path.length > 0
+              ? `${pattern.path.at(-1) ?? ''}.${part.field}`
+              : part.field;
           const places = this.subjects(value).map((p) => extend(p, field));
           const first = places[0];
-          const type = value.type?.kind === 'tuple' ? value.type.args[Number(part.field)] : (eitherArgument(value.type, pattern.path) ?? this.fieldType(value.type, field));
+          const type =
+            value.type?.kind === 'tuple'
+              ? value.type.args[Number(part.field)]
+              : (eitherArgument(value.type, pattern.path) ?? this.fieldType(value.type, field));
           const read = first ? this.valueOf(first, type) : NOTHING;
-          this.bindPattern(part.pattern, { places, pointers: read.pointers.length > 0 ? read.pointers : value.pointers, ...optionalType(type) }, 'pattern');
+          this.bindPattern(
+            part.pattern,
+            { places, pointers: read.pointers.length > 0 ? read.pointers : value.pointers, ...optionalType(type) },
+            'pattern',
+          );
         }
         return;
       }
       case 'reference':
-        this.bindPattern(pattern.pattern, { ...value, ...optionalType(value.type?.kind === 'reference' ? value.type.element : value.type) }, declared);
+        this.bindPattern(
+          pattern.pattern,
+          { ...value, ...optionalType(value.type?.kind === 'reference' ? value.type.element : value.type) },
+          declared,
+        );
         return;
       case 'alternatives':
         for (const alternative of pattern.patterns) this.bindPattern(alternative, value, declared);
@@ -497,7 +788,9 @@ class Analysis {
         this.expr(expr.index);
         this.use(base, expr.span, 'index', '[]');
         this.access(this.subjects(base), expr.span, 'index', '[]');
-        const places = this.subjects(base).map((p) => (p.path.at(-1) === '[]' && this.isView(base) ? p : extend(p, '[]')));
+        const places = this.subjects(base).map((p) =>
+          p.path.at(-1) === '[]' && this.isView(base) ? p : extend(p, '[]'),
+        );
         const type = elementType(base.type);
         const first = places[0];
         const read = first ? this.valueOf(first, type) : NOTHING;
@@ -508,16 +801,32 @@ class Analysis {
         if (expr.from) this.expr(expr.from);
         if (expr.to) this.expr(expr.to);
         this.use(base, expr.span, 'index', '[..]');
-        if (this.rust) return { places: this.subjects(base).map((p) => (p.path.at(-1) === '[]' ? p : extend(p, '[]'))), pointers: [], ...optionalType(base.type) };
-        const targets = base.pointers.length > 0 && this.isView(base) ? base.pointers.map((p) => p.target) : this.materialise(base, expr.base.span).map((p) => (p.path.at(-1) === '[]' ? p : extend(p, '[]')));
-        return { places: [], pointers: targets.map((t) => this.borrow(t, 'slice', false, expr.span, '[..]')), ...optionalType(base.type?.kind === 'static-array' && base.type.element ? { ...base.type, kind: 'slice' } : base.type) };
+        if (this.rust)
+          return {
+            places: this.subjects(base).map((p) => (p.path.at(-1) === '[]' ? p : extend(p, '[]'))),
+            pointers: [],
+            ...optionalType(base.type),
+          };
+        const targets =
+          base.pointers.length > 0 && this.isView(base)
+            ? base.pointers.map((p) => p.target)
+            : this.materialise(base, expr.base.span).map((p) => (p.path.at(-1) === '[]' ? p : extend(p, '[]')));
+        return {
+          places: [],
+          pointers: targets.map((t) => this.borrow(t, 'slice', false, expr.span, '[..]')),
+          ...optionalType(
+            base.type?.kind === 'static-array' && base.type.element ? { ...base.type, kind: 'slice' } : base.type,
+          ),
+        };
       }
       case 'deref': {
         const base = this.expr(expr.base);
         this.use(base, expr.span, 'deref', '*');
         this.access(base.places, expr.span, 'deref', '*');
-        const places = base.pointers.length > 0 ? base.pointers.map((p) => p.target) : base.places.map((p) => extend(p, '*'));
-        const type = base.type?.kind === 'pointer' || base.type?.kind === 'reference' ? base.type.element : peel(base.type);
+        const places =
+          base.pointers.length > 0 ? base.pointers.map((p) => p.target) : base.places.map((p) => extend(p, '*'));
+        const type =
+          base.type?.kind === 'pointer' || base.type?.kind === 'reference' ? base.type.element : peel(base.type);
         const first = places[0];
         const read = first ? this.valueOf(first, type) : NOTHING;
         return { places, pointers: read.pointers, via: [...(base.via ?? []), ...base.pointers], ...optionalType(type) };
@@ -531,13 +840,26 @@ class Analysis {
       case 'macro': {
         const values = expr.args.map((a) => this.expr(a));
         values.forEach((v, i) => this.access(v.places, expr.args[i]?.span ?? expr.span, 'argument', `${expr.name}!`));
-        for (const { row } of this.settings.apis.macro(expr.name)) for (const effect of row.effects) this.applyEffect(effect, row, undefined, values, expr.args, expr.span, expr.name, false);
-        if (expr.name === 'vec' || expr.name === 'format') return { places: [], pointers: values.flatMap((v) => (expr.name === 'vec' ? v.pointers : [])), owned: true, type: syntheticType(expr.name === 'vec' ? 'Vec' : 'String', expr.span) };
+        for (const { row } of this.settings.apis.macro(expr.name))
+          for (const effect of row.effects)
+            this.applyEffect(effect, row, undefined, values, expr.args, expr.span, expr.name, false);
+        if (expr.name === 'vec' || expr.name === 'format')
+          return {
+            places: [],
+            pointers: values.flatMap((v) => (expr.name === 'vec' ? v.pointers : [])),
+            owned: true,
+            type: syntheticType(expr.name === 'vec' ? 'Vec' : 'String', expr.span),
+          };
         if (/^(panic|unreachable|todo|unimplemented|bail)$/.test(expr.name)) this.state.alive = false;
         return merged(values);
       }
       case 'literal':
-        return { places: [], pointers: [], literal: expr.text, ...(expr.type === 'string' ? { type: syntheticType('str', expr.span) } : {}) };
+        return {
+          places: [],
+          pointers: [],
+          literal: expr.text,
+          ...(expr.type === 'string' ? { type: syntheticType('str', expr.span) } : {}),
+        };
       case 'binary': {
         const left = this.expr(expr.left);
         if (expr.operator === '&&' || expr.operator === '||') {
@@ -548,12 +870,21 @@ class Analysis {
         }
         const right = this.expr(expr.right);
         if (/^(==|!=|<|>|<=|>=|is|!is|in|!in)$/.test(expr.operator)) {
-          if (expr.operator === 'in') return { places: [], pointers: this.subjects(right).map((p) => this.borrow(extend(p, '[]'), 'raw', false, expr.span, 'in')), ...optionalType(right.type?.element ? { ...right.type, kind: 'pointer', element: right.type.element } : undefined) };
+          if (expr.operator === 'in')
+            return {
+              places: [],
+              pointers: this.subjects(right).map((p) => this.borrow(extend(p, '[]'), 'raw', false, expr.span, 'in')),
+              ...optionalType(
+                right.type?.element ? { ...right.type, kind: 'pointer', element: right.type.element } : undefined,
+              ),
+            };
           return NOTHING;
         }
         // Pointer arithmetic keeps pointing into the same storage; concatenation makes a new array.
-        if (expr.operator === '+' || expr.operator === '-') return { places: [], pointers: [...left.pointers, ...right.pointers], ...optionalType(left.type) };
-        if (expr.operator === '~') return { places: [], pointers: [], owned: true, ...optionalType(left.type ?? right.type) };
+        if (expr.operator === '+' || expr.operator === '-')
+          return { places: [], pointers: [...left.pointers, ...right.pointers], ...optionalType(left.type) };
+        if (expr.operator === '~')
+          return { places: [], pointers: [], owned: true, ...optionalType(left.type ?? right.type) };
         return NOTHING;
       }
       case 'unary': {
@@ -565,8 +896,15 @@ class Analysis {
       case 'cast': {
         const value = this.expr(expr.value);
         const erases = this.rust && (expr.type.kind === 'pointer' || expr.type.kind === 'reference');
-        const pointers = erases ? value.pointers.map((p) => (p.form === 'raw' ? p : this.borrow(p.target, 'raw', true, p.site, p.how, p.row))) : value.pointers;
-        return { places: pointers.length > 0 ? [] : value.places, pointers, type: expr.type, ...(value.owned ? { owned: true } : {}) };
+        const pointers = erases
+          ? value.pointers.map((p) => (p.form === 'raw' ? p : this.borrow(p.target, 'raw', true, p.site, p.how, p.row)))
+          : value.pointers;
+        return {
+          places: pointers.length > 0 ? [] : value.places,
+          pointers,
+          type: expr.type,
+          ...(value.owned ? { owned: true } : {}),
+        };
       }
       case 'struct': {
         const pointers: Pointer[] = [];
@@ -578,14 +916,23 @@ class Analysis {
           if (value.pointers.length === 0) this.moveOut(value);
         }
         if (expr.base) pointers.push(...this.expr(expr.base).pointers);
-        return { places: [], pointers, type: expr.type, owned: pointers.length === 0, ...(adopts.length > 0 ? { adopts } : {}) };
+        return {
+          places: [],
+          pointers,
+          type: expr.type,
+          owned: pointers.length === 0,
+          ...(adopts.length > 0 ? { adopts } : {}),
+        };
       }
       case 'tuple': {
         const values = expr.items.map((i) => this.expr(i));
+        for (const value of values) if (value.pointers.length === 0) this.moveOut(value);
         return { ...merged(values), places: [] };
       }
       case 'array': {
-        const values = [...expr.items, ...(expr.keys ?? []), ...(expr.repeat ? [expr.repeat] : [])].map((i) => this.expr(i));
+        const values = [...expr.items, ...(expr.keys ?? []), ...(expr.repeat ? [expr.repeat] : [])].map((i) =>
+          this.expr(i),
+        );
         return { ...merged(values), places: [], owned: true };
       }
       case 'range':
@@ -640,7 +987,7 @@ class Analysis {
       }
       case 'new': {
         const values = expr.args.map((a) => this.expr(a.value));
-                return { ...merged(values), places: [], owned: true, type: expr.type };
+        return { ...merged(values), places: [], owned: true, type: expr.type };
       }
       case 'unknown':
         return merged(expr.children.map((c) => this.expr(c)));
@@ -649,7 +996,9 @@ class Analysis {
 
   /** Slices, iterators and raw element pointers already denote elements: indexing them stays in the same storage. */
   private isView(value: Value): boolean {
-    return value.pointers.some((p) => p.target.path.at(-1) === '[]' && (p.form === 'slice' || p.form === 'raw' || p.form === 'iterator'));
+    return value.pointers.some(
+      (p) => p.target.path.at(-1) === '[]' && (p.form === 'slice' || p.form === 'raw' || p.form === 'iterator'),
+    );
   }
 
   private name(expr: ExprOf<'name'>): Value {
@@ -663,7 +1012,12 @@ class Analysis {
         if (this.rust || root.byValue || root.kind !== 'local' || value.pointers.length === 0) return value;
         this.use(value, expr.span, 'deref', root.name);
         const places = value.pointers.map((p) => p.target);
-        return { places, pointers: places.flatMap((p) => this.state.read(p)?.pointers ?? []), via: value.pointers, ...optionalType(root.type) };
+        return {
+          places,
+          pointers: places.flatMap((p) => this.state.read(p)?.pointers ?? []),
+          via: value.pointers,
+          ...optionalType(root.type),
+        };
       }
       if (!this.rust) {
         const self = this.lookup('self');
@@ -675,11 +1029,24 @@ class Analysis {
     const global = this.settings.oracle.global(name, this.file.path);
     if (global) {
       const { decl } = global;
-      const root = this.makeRoot({ kind: 'global', name, span: decl.nameSpan, byValue: true, declared: 'static', ...optionalType(decl.type) });
+      const root = this.makeRoot({
+        kind: 'global',
+        name,
+        span: decl.nameSpan,
+        byValue: true,
+        declared: 'static',
+        ...optionalType(decl.type),
+      });
       return this.valueOf({ root, path: [] }, decl.type);
     }
     if (expr.path.length === 1 && /^[a-z_]/.test(first)) {
-      const root = this.makeRoot({ kind: 'unknown', name: first, span: { start: -1, end: -1 }, byValue: false, declared: 'implicit' });
+      const root = this.makeRoot({
+        kind: 'unknown',
+        name: first,
+        span: { start: -1, end: -1 },
+        byValue: false,
+        declared: 'implicit',
+      });
       return this.valueOf({ root, path: [] }, undefined);
     }
     return NOTHING;
@@ -692,7 +1059,9 @@ class Analysis {
 
   private hasField(type: TypeRef | undefined, name: string): boolean {
     const inner = peel(type);
-    return inner ? (this.settings.oracle.declaration(inner.name, this.file.path)?.fields.some((f) => f.name === name) ?? false) : false;
+    return inner
+      ? (this.settings.oracle.declaration(inner.name, this.file.path)?.fields.some((f) => f.name === name) ?? false)
+      : false;
   }
 
   private fieldType(type: TypeRef | undefined, name: string): TypeRef | undefined {
@@ -704,7 +1073,8 @@ class Analysis {
     if (!this.rust) {
       const matches = this.settings.apis.method(expr.name, base.type);
       const known = this.hasField(base.type, expr.name);
-      if (matches.length > 0 && !known) return this.applyMatches(matches, base, [], [], expr, expr.name, true, undefined);
+      if (matches.length > 0 && !known)
+        return this.applyMatches(matches, base, [], [], expr, expr.name, true, undefined);
     }
     this.use(base, expr.span, 'field', `.${expr.name}`);
     const through = this.subjects(base);
@@ -712,7 +1082,13 @@ class Analysis {
     const type = this.fieldType(base.type, expr.name);
     const first = places[0];
     const read = first ? this.valueOf(first, type) : NOTHING;
-    return { places, pointers: read.pointers, via: [...(base.via ?? []), ...base.pointers], ...optionalType(read.type ?? type), ...(read.closure !== undefined ? { closure: read.closure } : {}) };
+    return {
+      places,
+      pointers: read.pointers,
+      via: [...(base.via ?? []), ...base.pointers],
+      ...optionalType(read.type ?? type),
+      ...(read.closure !== undefined ? { closure: read.closure } : {}),
+    };
   }
 
   private address(expr: ExprOf<'address'>): Value {
@@ -723,11 +1099,23 @@ class Analysis {
       this.use(base, expr.span, 'deref', '&*');
       const targets = base.pointers.length > 0 ? base.pointers : [];
       if (targets.length > 0) {
-        const pointers = targets.map((p) => this.borrow(p.target, expr.raw ? 'raw' : 'reference', p.form === 'raw' || p.erased, p.site, p.how, p.row));
-        return { places: [], pointers, ...optionalType(base.type?.element ? { ...base.type, kind: expr.raw ? 'pointer' : 'reference' } : base.type) };
+        const pointers = targets.map((p) =>
+          this.borrow(p.target, expr.raw ? 'raw' : 'reference', p.form === 'raw' || p.erased, p.site, p.how, p.row),
+        );
+        return {
+          places: [],
+          pointers,
+          ...optionalType(base.type?.element ? { ...base.type, kind: expr.raw ? 'pointer' : 'reference' } : base.type),
+        };
       }
       const erased = base.type?.kind === 'pointer';
-      return { places: [], pointers: base.places.map((p) => this.borrow(extend(p, '*'), expr.raw ? 'raw' : 'reference', erased, expr.span, '&*')), ...optionalType(base.type) };
+      return {
+        places: [],
+        pointers: base.places.map((p) =>
+          this.borrow(extend(p, '*'), expr.raw ? 'raw' : 'reference', erased, expr.span, '&*'),
+        ),
+        ...optionalType(base.type),
+      };
     }
     const value = this.expr(inner);
     if (value.closure !== undefined && value.places.length === 0) return value;
@@ -741,14 +1129,31 @@ class Analysis {
     if (places.length === 0 && value.owned) places = [{ root: this.makeTemp(inner.span, value.type), path: [] }];
     this.access(places, expr.span, 'borrow', '&');
     const how = !this.rust ? '&' : expr.raw ? 'addr_of!' : expr.mutable ? '&mut' : '&';
-    const type: TypeRef | undefined = value.type ? { kind: form === 'raw' ? 'pointer' : 'reference', text: `&${value.type.text}`, span: expr.span, name: '', path: [], args: [], element: value.type } : undefined;
-    return { places: [], pointers: places.map((p) => this.borrow(p, form, false, expr.span, how)), ...optionalType(type) };
+    const type: TypeRef | undefined = value.type
+      ? {
+          kind: form === 'raw' ? 'pointer' : 'reference',
+          text: `&${value.type.text}`,
+          span: expr.span,
+          name: '',
+          path: [],
+          args: [],
+          element: value.type,
+        }
+      : undefined;
+    return {
+      places: [],
+      pointers: places.map((p) => this.borrow(p, form, false, expr.span, how)),
+      ...optionalType(type),
+    };
   }
 
   private suspend(span: Span): void {
     this.suspensions.set(span.start, span);
     this.state.suspended.push(span);
-    const place: Place = { root: this.makeRoot({ kind: 'unknown', name: 'await', span, byValue: false, declared: 'implicit' }), path: [] };
+    const place: Place = {
+      root: this.makeRoot({ kind: 'unknown', name: 'await', span, byValue: false, declared: 'implicit' }),
+      path: [],
+    };
     this.invalidate('suspend', place, span, 'await', () => true);
   }
 
@@ -760,7 +1165,9 @@ class Analysis {
       const operator = `.${expr.target.name}=`;
       const matches = this.hasField(base.type, expr.target.name) ? [] : this.settings.apis.assign(operator, base.type);
       if (matches.length > 0) {
-        for (const { row, weak } of matches) for (const effect of row.effects) this.applyEffect(effect, row, base, [value], [expr.value], expr.span, operator, weak);
+        for (const { row, weak } of matches)
+          for (const effect of row.effects)
+            this.applyEffect(effect, row, base, [value], [expr.value], expr.span, operator, weak);
         return NOTHING;
       }
     }
@@ -769,7 +1176,8 @@ class Analysis {
       const matches = this.settings.apis.assign(expr.operator, target.type);
       this.access(this.subjects(target), expr.span, 'write', expr.operator);
       for (const { row, weak } of matches) {
-        for (const effect of row.effects) this.applyEffect(effect, row, target, [value], [expr.value], expr.span, expr.operator, weak);
+        for (const effect of row.effects)
+          this.applyEffect(effect, row, target, [value], [expr.value], expr.span, expr.operator, weak);
       }
       if (matches.length > 0 && value.pointers.length > 0) {
         const into = target.places[0];
@@ -789,9 +1197,21 @@ class Analysis {
         this.escape(value, 'store', expr.span, { into: place });
         this.noteStores(value, place, expr.span);
       }
-      if (previous?.adopts) for (const p of previous.adopts) this.invalidate('release', p.target, expr.span, 'overwritten', (t) => isWithin(t, p.target));
+      if (previous?.adopts)
+        for (const p of previous.adopts)
+          this.invalidate('release', p.target, expr.span, 'overwritten', (t) => isWithin(t, p.target));
       const single = target.places.length === 1 && !place.path.includes('[]');
-      this.state.write(place, { pointers: value.pointers, ...optionalType(value.type ?? previous?.type), ...(value.adopts ? { adopts: value.adopts } : {}), ...(value.closure !== undefined ? { closure: value.closure } : {}), ...(value.literal !== undefined ? { literal: value.literal } : {}) }, !single);
+      this.state.write(
+        place,
+        {
+          pointers: value.pointers,
+          ...optionalType(value.type ?? previous?.type),
+          ...(value.adopts ? { adopts: value.adopts } : {}),
+          ...(value.closure !== undefined ? { closure: value.closure } : {}),
+          ...(value.literal !== undefined ? { literal: value.literal } : {}),
+        },
+        !single,
+      );
       if (place.path.length === 0) this.state.moved.delete(place.root.id);
     }
     if (value.pointers.length === 0) {
@@ -814,7 +1234,12 @@ class Analysis {
     const { root } = place;
     if (root.kind === 'global' || root.declared === 'static') return true;
     if (root.kind === 'self') return place.path.length > 0;
-    if (root.kind === 'param') return !root.byValue || place.path.includes('*') || (!this.rust && place.path.length > 0 && this.isReferenceType(root.type));
+    if (root.kind === 'param')
+      return (
+        !root.byValue ||
+        place.path.includes('*') ||
+        (!this.rust && place.path.length > 0 && this.isReferenceType(root.type))
+      );
     if (root.kind === 'unknown' || root.kind === 'captured') return place.path.length > 0 || !this.rust;
     return place.path.includes('*');
   }
@@ -829,10 +1254,12 @@ class Analysis {
   private noteStores(value: Value, into: Place, span: Span): void {
     for (const pointer of value.pointers) {
       const { root } = pointer.target;
-      if (root.kind === 'param' && root.index !== undefined) this.stores.set(`${root.index}|${placeKey(into)}`, { param: root.index, into, span });
+      if (root.kind === 'param' && root.index !== undefined)
+        this.stores.set(`${root.index}|${placeKey(into)}`, { param: root.index, into, span });
     }
     for (const place of value.places) {
-      if (place.root.kind === 'param' && place.root.index !== undefined) this.stores.set(`${place.root.index}|${placeKey(into)}`, { param: place.root.index, into, span });
+      if (place.root.kind === 'param' && place.root.index !== undefined)
+        this.stores.set(`${place.root.index}|${placeKey(into)}`, { param: place.root.index, into, span });
     }
   }
 
@@ -845,7 +1272,9 @@ class Analysis {
       const what = subject?.places[0] ? describePlace(subject.places[0]) : 'this';
       this.state.locks.push({ span: expr.span, what });
     }
-    const loop = expr.label ? { label: expr.label, breaks: [] as State[], continues: [] as State[], values: [] as Value[] } : undefined;
+    const loop = expr.label
+      ? { label: expr.label, breaks: [] as State[], continues: [] as State[], values: [] as Value[] }
+      : undefined;
     if (loop) this.loopStack.push(loop);
     let value = this.block(expr.block);
     if (loop) {
@@ -865,7 +1294,12 @@ class Analysis {
     const end: Span = { start: Math.max(span.start, span.end - 1), end: span.end };
     for (const pointer of this.pointers) {
       if (!pointer.locks.some((l) => gone.includes(l) || gone.some((g) => g.span.start === l.span.start))) continue;
-      const invalidation: Invalidation = { kind: 'unlock', place: pointer.target, span: end, how: `unlock of '${gone[0]?.what ?? ''}'` };
+      const invalidation: Invalidation = {
+        kind: 'unlock',
+        place: pointer.target,
+        span: end,
+        how: `unlock of '${gone[0]?.what ?? ''}'`,
+      };
       this.state.addInvalid(pointer.id, invalidation);
     }
   }
@@ -988,13 +1422,29 @@ class Analysis {
       const type = binding.type ?? elementType(source.type);
       if (this.rust) {
         const borrowed = source.pointers.length > 0;
-        const pointers = borrowed ? source.pointers.map((p) => this.borrow(p.target.path.at(-1) === '[]' ? p.target : extend(p.target, '[]'), 'reference', p.erased, expr.iterable?.span ?? expr.span, 'for')) : [];
+        const pointers = borrowed
+          ? source.pointers.map((p) =>
+              this.borrow(
+                p.target.path.at(-1) === '[]' ? p.target : extend(p.target, '[]'),
+                'reference',
+                p.erased,
+                expr.iterable?.span ?? expr.span,
+                'for',
+              ),
+            )
+          : [];
         this.bindPattern(binding.pattern, { places: [], pointers, ...optionalType(type) }, 'foreach');
         return;
       }
       const elements = this.subjects(source).map((p) => (this.isView(source) ? p : extend(p, '[]')));
-      if (binding.byRef) this.bindPattern(binding.pattern, { places: elements, pointers: [], ...optionalType(type) }, 'foreach', true);
-      else this.bindPattern(binding.pattern, { places: [], pointers: elements.flatMap((p) => this.state.read(p)?.pointers ?? []), ...optionalType(type) }, 'foreach');
+      if (binding.byRef)
+        this.bindPattern(binding.pattern, { places: elements, pointers: [], ...optionalType(type) }, 'foreach', true);
+      else
+        this.bindPattern(
+          binding.pattern,
+          { places: [], pointers: elements.flatMap((p) => this.state.read(p)?.pointers ?? []), ...optionalType(type) },
+          'foreach',
+        );
     });
   }
 
@@ -1013,7 +1463,8 @@ class Analysis {
         const place: Place = { root, path: [] };
         pointers.push(...(this.state.read(place)?.pointers ?? []));
         if (!this.rust) pointers.push(this.borrow(place, 'closure', false, expr.span, `capture of '${name}'`));
-        else if (!fn.isMove && fn.kind === 'closure') pointers.push(this.borrow(place, 'closure', false, expr.span, `capture of '${name}'`));
+        else if (!fn.isMove && fn.kind === 'closure')
+          pointers.push(this.borrow(place, 'closure', false, expr.span, `capture of '${name}'`));
       }
     }
     if (fn?.kind === 'async-block') {
@@ -1024,7 +1475,13 @@ class Analysis {
   }
 
   /** Walks a closure's body here and now, with its parameters bound to `args`; returns what it returns. */
-  private runClosure(fn: FunctionIr, args: readonly Value[], run: Context['frames'][number]['run'], span: Span, on?: string): Value {
+  private runClosure(
+    fn: FunctionIr,
+    args: readonly Value[],
+    run: Context['frames'][number]['run'],
+    span: Span,
+    on?: string,
+  ): Value {
     if (!fn.body || this.inlined.has(fn.id) || this.inlined.size > 6) return NOTHING;
     this.inlined.add(fn.id);
     const frames = this.frames;
@@ -1040,11 +1497,26 @@ class Analysis {
     fn.params.forEach((param, i) => {
       const given = args[i] ?? NOTHING;
       const type = param.type ?? given.type;
-      if (param.pattern && param.pattern.kind !== 'bind') this.bindPattern(param.pattern, { ...given, ...optionalType(type) }, 'param');
+      if (param.pattern && param.pattern.kind !== 'bind')
+        this.bindPattern(param.pattern, { ...given, ...optionalType(type) }, 'param');
       else if (param.name) {
-        const byValue = !param.modifiers.includes('ref') && type !== undefined && type.kind !== 'reference' && given.pointers.length === 0 && (given.owned === true || param.type !== undefined);
-        const root = this.declare(param.name, { kind: 'param', name: param.name, span: param.span, byValue, declared: 'param', ...optionalType(type), ...originFrom(given) });
-        if (given.pointers.length > 0) this.state.write({ root, path: [] }, { pointers: given.pointers, ...optionalType(type) });
+        const byValue =
+          !param.modifiers.includes('ref') &&
+          type !== undefined &&
+          type.kind !== 'reference' &&
+          given.pointers.length === 0 &&
+          (given.owned === true || param.type !== undefined);
+        const root = this.declare(param.name, {
+          kind: 'param',
+          name: param.name,
+          span: param.span,
+          byValue,
+          declared: 'param',
+          ...optionalType(type),
+          ...originFrom(given),
+        });
+        if (given.pointers.length > 0)
+          this.state.write({ root, path: [] }, { pointers: given.pointers, ...optionalType(type) });
       }
     });
     this.returnStack.push({ values: [], functionId: fn.id });
@@ -1101,14 +1573,43 @@ class Analysis {
     const matches = this.settings.apis.path(path);
     const last = path.at(-1) ?? '';
     const resolved = matches.length > 0 ? undefined : this.resolveCall(path);
-    this.recordCall(expr, name || describeCallee(callee), false, calleeValue.pointers.length > 0 ? calleeValue : undefined, values, exprs, matches, resolved);
+    this.recordCall(
+      expr,
+      name || describeCallee(callee),
+      false,
+      calleeValue.pointers.length > 0 ? calleeValue : undefined,
+      values,
+      exprs,
+      matches,
+      resolved,
+    );
     this.passArguments(values, exprs, name || describeCallee(callee), expr.span, matches, resolved);
-    if (matches.length > 0) return this.applyMatches(matches, undefined, values, exprs, expr, name, false, callee.kind === 'name' ? callee.typeArgs : undefined);
-    if (resolved) return this.applySummary(resolved, undefined, values, expr.span, last, path.length > 1 ? path.at(-2) : undefined);
+    if (matches.length > 0)
+      return this.applyMatches(
+        matches,
+        undefined,
+        values,
+        exprs,
+        expr,
+        name,
+        false,
+        callee.kind === 'name' ? callee.typeArgs : undefined,
+      );
+    if (resolved)
+      return this.applySummary(resolved, undefined, values, expr.span, last, path.length > 1 ? path.at(-2) : undefined);
     // `Some(x)`, `Wrapper(x)`, `Kind::Variant(x)`: a constructor holds what it is given.
     if (/^[A-Z]/.test(last) && (this.rust || this.settings.oracle.declaration(last, this.file.path) !== undefined)) {
       for (const value of values) if (value.pointers.length === 0) this.moveOut(value);
-      return { ...merged(values), places: [], owned: merged(values).pointers.length === 0, ...optionalType(last === 'Some' || last === 'Ok' ? values[0]?.type : syntheticType(path.length > 1 ? (path.at(-2) ?? last) : last, expr.span)) };
+      return {
+        ...merged(values),
+        places: [],
+        owned: merged(values).pointers.length === 0,
+        ...optionalType(
+          last === 'Some' || last === 'Ok'
+            ? values[0]?.type
+            : syntheticType(path.length > 1 ? (path.at(-2) ?? last) : last, expr.span),
+        ),
+      };
     }
     for (const value of values) if (value.pointers.length === 0) this.moveOut(value);
     const type = builtinCallType(path, expr.span);
@@ -1119,7 +1620,13 @@ class Analysis {
     const dotted = dottedPath(expr.receiver);
     const root = dotted?.[0];
     // D: `GC.addRoot(p)`, `core.memory.GC.free(p)`, `Mallocator.instance.deallocate(b)` are calls by path.
-    if (!this.rust && dotted && root !== undefined && !this.lookup(root) && !this.hasField(this.lookup('self')?.type, root)) {
+    if (
+      !this.rust &&
+      dotted &&
+      root !== undefined &&
+      !this.lookup(root) &&
+      !this.hasField(this.lookup('self')?.type, root)
+    ) {
       const path = [...dotted, expr.method];
       const matches = this.settings.apis.path(path).filter((m) => !('suffix' in m.row.match));
       if (matches.length > 0) {
@@ -1136,30 +1643,60 @@ class Analysis {
     // A method that the unit declares on a known type says more than a name in a table.
     const effective = resolved && matches.every((m) => m.weak || !m.row.receiver?.length) ? [] : matches;
     if (!ADDRESS_ONLY.has(expr.method)) {
-      const passes = effective.some((m) => m.row.effects.some((e) => e.kind === 'pass' || e.kind === 'borrow' || e.kind === 'erase'));
+      const passes = effective.some((m) =>
+        m.row.effects.some((e) => e.kind === 'pass' || e.kind === 'borrow' || e.kind === 'erase'),
+      );
       if (!passes || this.rust) this.use(receiver, expr.span, passes ? 'field' : 'method', `.${expr.method}()`);
-      this.access([...receiver.places, ...receiver.pointers.filter((p) => p.form !== 'closure').map((p) => p.target)], expr.span, 'method', expr.method);
+      this.access(
+        [...receiver.places, ...receiver.pointers.filter((p) => p.form !== 'closure').map((p) => p.target)],
+        expr.span,
+        'method',
+        expr.method,
+      );
     }
     this.recordCall(expr, expr.method, true, receiver, values, exprs, effective, resolved);
     this.passArguments(values, exprs, expr.method, expr.span, effective, resolved);
     // UFCS: `p.free()` is `free(p)`.
     if (effective.length === 0 && !resolved && !this.rust) {
       const ufcs = this.settings.apis.path([expr.method]);
-      if (ufcs.length > 0) return this.applyMatches(ufcs, undefined, [receiver, ...values], [expr.receiver, ...exprs], expr, expr.method, false, expr.typeArgs);
+      if (ufcs.length > 0)
+        return this.applyMatches(
+          ufcs,
+          undefined,
+          [receiver, ...values],
+          [expr.receiver, ...exprs],
+          expr,
+          expr.method,
+          false,
+          expr.typeArgs,
+        );
     }
-    if (effective.length > 0) return this.applyMatches(effective, receiver, values, exprs, expr, expr.method, true, expr.typeArgs);
-    if (resolved) return this.applySummary(resolved, receiver, values, expr.span, expr.method, peel(receiver.type)?.name);
+    if (effective.length > 0)
+      return this.applyMatches(effective, receiver, values, exprs, expr, expr.method, true, expr.typeArgs);
+    if (resolved)
+      return this.applySummary(resolved, receiver, values, expr.span, expr.method, peel(receiver.type)?.name);
     return this.unknownMethod(expr, receiver, values, exprs);
   }
 
   /** A method that no table and no declaration explains: closures may run, pointers inside wrappers stay reachable. */
-  private unknownMethod(expr: ExprOf<'method'>, receiver: Value, values: readonly Value[], exprs: readonly Expr[]): Value {
+  private unknownMethod(
+    expr: ExprOf<'method'>,
+    receiver: Value,
+    values: readonly Value[],
+    exprs: readonly Expr[],
+  ): Value {
     const results = this.runClosureArguments(values, exprs, receiver, expr.method, 'unknown');
     const type = builtinMethodType(expr.method, receiver.type, expr.span);
     return { places: [], pointers: results.flatMap((r) => r.pointers), ...optionalType(type) };
   }
 
-  private runClosureArguments(values: readonly Value[], exprs: readonly Expr[], receiver: Value | undefined, method: string, run: 'called' | 'unknown'): Value[] {
+  private runClosureArguments(
+    values: readonly Value[],
+    exprs: readonly Expr[],
+    receiver: Value | undefined,
+    method: string,
+    run: 'called' | 'unknown',
+  ): Value[] {
     const results: Value[] = [];
     values.forEach((value, i) => {
       if (value.closure === undefined) return;
@@ -1167,8 +1704,18 @@ class Analysis {
       const span = exprs[i]?.span;
       if (!fn || fn.kind === 'async-block' || !span) return;
       const adapter = receiver !== undefined && CONTENT_ADAPTERS.has(method);
-      const content: Value | undefined = adapter && receiver ? { places: receiver.pointers.length > 0 ? [] : receiver.places.map((p) => extend(p, '[]')), pointers: receiver.pointers, ...optionalType(contentType(receiver.type)), ...(this.isOwnedContent(receiver) ? { owned: true } : {}) } : undefined;
-      const args = content ? fn.params.map((_, k) => (k === fn.params.length - 1 || method !== 'fold' ? content : NOTHING)) : [];
+      const content: Value | undefined =
+        adapter && receiver
+          ? {
+              places: receiver.pointers.length > 0 ? [] : receiver.places.map((p) => extend(p, '[]')),
+              pointers: receiver.pointers,
+              ...optionalType(contentType(receiver.type)),
+              ...(this.isOwnedContent(receiver) ? { owned: true } : {}),
+            }
+          : undefined;
+      const args = content
+        ? fn.params.map((_, k) => (k === fn.params.length - 1 || method !== 'fold' ? content : NOTHING))
+        : [];
       results.push(this.runClosure(fn, args, adapter ? 'called' : run, span));
     });
     return results;
@@ -1177,39 +1724,85 @@ class Analysis {
   /** Whether an adapter's closure gets the content by value: the Option is consumed, not borrowed. */
   private isOwnedContent(receiver: Value): boolean {
     if (receiver.pointers.length > 0 || !receiver.type) return false;
-    if (receiver.type.kind !== 'path' || (receiver.type.name !== 'Option' && receiver.type.name !== 'Result')) return false;
+    if (receiver.type.kind !== 'path' || (receiver.type.name !== 'Option' && receiver.type.name !== 'Result'))
+      return false;
     const inner = receiver.type.args[0];
-    return inner !== undefined && inner.kind === 'path' && inner.lifetimes === undefined && /^(CString|String|Vec|OsString|PathBuf|Box)$/.test(inner.name);
+    return (
+      inner !== undefined &&
+      inner.kind === 'path' &&
+      inner.lifetimes === undefined &&
+      /^(CString|String|Vec|OsString|PathBuf|Box)$/.test(inner.name)
+    );
   }
 
-  private recordCall(expr: Expr, callee: string, method: boolean, receiver: Value | undefined, args: readonly Value[], exprs: readonly Expr[], matches: readonly Match[], resolved: Resolved | undefined): void {
+  private recordCall(
+    expr: Expr,
+    callee: string,
+    method: boolean,
+    receiver: Value | undefined,
+    args: readonly Value[],
+    exprs: readonly Expr[],
+    matches: readonly Match[],
+    resolved: Resolved | undefined,
+  ): void {
     const key = `${expr.span.start}|${expr.span.end}`;
     const previous = this.calls.get(key);
     // The second walk of a loop body knows more than the first.
     if (previous && this.loops === 0) return;
     this.calls.set(key, {
-      span: expr.span, expr, callee, method, args, argSpans: exprs.map((e) => e.span), rows: matches.map((m) => m.row), context: this.context(), locks: [...this.state.locks],
-      ...(receiver ? { receiver } : {}), ...(resolved ? { resolved: { path: resolved.path, functionId: resolved.fn.id } } : {}),
+      span: expr.span,
+      expr,
+      callee,
+      method,
+      args,
+      argSpans: exprs.map((e) => e.span),
+      rows: matches.map((m) => m.row),
+      context: this.context(),
+      locks: [...this.state.locks],
+      ...(receiver ? { receiver } : {}),
+      ...(resolved ? { resolved: { path: resolved.path, functionId: resolved.fn.id } } : {}),
     });
   }
 
-  private passArguments(values: readonly Value[], exprs: readonly Expr[], callee: string, span: Span, matches: readonly Match[], resolved: Resolved | undefined): void {
+  private passArguments(
+    values: readonly Value[],
+    exprs: readonly Expr[],
+    callee: string,
+    span: Span,
+    matches: readonly Match[],
+    resolved: Resolved | undefined,
+  ): void {
     const handled = new Set<number>();
     for (const { row } of matches) for (const e of row.effects) for (const n of operandsOf(e)) handled.add(n);
     values.forEach((value, index) => {
       const at = exprs[index]?.span ?? span;
-      if (!handled.has(index) || matches.some((m) => m.row.effects.some((e) => e.kind === 'store' || e.kind === 'retain'))) this.use(value, at, 'argument', callee);
+      if (
+        !handled.has(index) ||
+        matches.some((m) => m.row.effects.some((e) => e.kind === 'store' || e.kind === 'retain'))
+      )
+        this.use(value, at, 'argument', callee);
       this.access(value.places, at, 'argument', callee);
       if (value.pointers.length > 0 && !resolved) this.escape(value, 'argument', span, { callee, index });
     });
   }
 
-  private applyMatches(matches: readonly Match[], receiver: Value | undefined, values: readonly Value[], exprs: readonly Expr[], expr: Expr, name: string, method: boolean, typeArgs: readonly TypeRef[] | undefined): Value {
+  private applyMatches(
+    matches: readonly Match[],
+    receiver: Value | undefined,
+    values: readonly Value[],
+    exprs: readonly Expr[],
+    expr: Expr,
+    name: string,
+    method: boolean,
+    typeArgs: readonly TypeRef[] | undefined,
+  ): Value {
     let pointers: Pointer[] = [];
     let adopts: Pointer[] = [];
     let owned = false;
     let places: readonly Place[] = [];
-    let type = method ? builtinMethodType(name, receiver?.type, expr.span) : builtinCallType(name.split(/::|\./), expr.span, typeArgs);
+    let type = method
+      ? builtinMethodType(name, receiver?.type, expr.span)
+      : builtinCallType(name.split(/::|\./), expr.span, typeArgs);
     let ranClosures = false;
     for (const { row, weak } of matches) {
       for (const effect of row.effects) {
@@ -1225,14 +1818,32 @@ class Analysis {
     }
     if (!ranClosures) {
       const spawned = matches.some((m) => m.row.effects.some((e) => e.kind === 'spawn'));
-      if (!spawned) for (const r of this.runClosureArguments(values, exprs, receiver, name, 'unknown')) pointers = [...pointers, ...r.pointers];
+      if (!spawned)
+        for (const r of this.runClosureArguments(values, exprs, receiver, name, 'unknown'))
+          pointers = [...pointers, ...r.pointers];
     }
-    return { places, pointers: uniquePointers(pointers), ...optionalType(type), ...(owned ? { owned } : {}), ...(adopts.length > 0 ? { adopts } : {}) };
+    return {
+      places,
+      pointers: uniquePointers(pointers),
+      ...optionalType(type),
+      ...(owned ? { owned } : {}),
+      ...(adopts.length > 0 ? { adopts } : {}),
+    };
   }
 
   /** Applies one effect of a row; returns what it contributes to the call's result. */
-  private applyEffect(effect: Effect, row: ApiRow, receiver: Value | undefined, values: readonly Value[], exprs: readonly Expr[], span: Span, name: string, weak: boolean): Value | undefined {
-    const operand = (o: Operand): Value => (o === 'receiver' ? (receiver ?? values[0] ?? NOTHING) : o === 'result' ? NOTHING : (values[o] ?? NOTHING));
+  private applyEffect(
+    effect: Effect,
+    row: ApiRow,
+    receiver: Value | undefined,
+    values: readonly Value[],
+    exprs: readonly Expr[],
+    span: Span,
+    name: string,
+    weak: boolean,
+  ): Value | undefined {
+    const operand = (o: Operand): Value =>
+      o === 'receiver' ? (receiver ?? values[0] ?? NOTHING) : o === 'result' ? NOTHING : (values[o] ?? NOTHING);
     const operandSpan = (o: Operand): Span => (typeof o === 'number' ? (exprs[o]?.span ?? span) : span);
     switch (effect.kind) {
       case 'grow': {
@@ -1245,12 +1856,22 @@ class Analysis {
         const view = this.isView(value);
         if (value.pointers.length > 0 && (view || value.pointers.every((p) => p.form === 'raw'))) {
           // A pointer taken from a pointer still points where that one did.
-          const pointers = effect.as === 'raw-pointer' ? value.pointers.map((p) => (p.form === 'raw' ? p : this.borrow(p.target, 'raw', p.erased, p.site, p.how, row))) : value.pointers;
+          const pointers =
+            effect.as === 'raw-pointer'
+              ? value.pointers.map((p) =>
+                  p.form === 'raw' ? p : this.borrow(p.target, 'raw', p.erased, p.site, p.how, row),
+                )
+              : value.pointers;
           return { places: [], pointers };
         }
         const form: PointerForm = effect.as === 'raw-pointer' ? 'raw' : effect.as;
-        const targets = this.materialise(value, operandSpan(effect.from)).map((p) => (effect.as === 'guard' || p.path.at(-1) === '[]' ? p : extend(p, '[]')));
-        return { places: [], pointers: targets.map((t) => this.borrow(t, form, false, span, name, row)) };
+        const targets = this.materialise(value, operandSpan(effect.from)).map((p) =>
+          effect.as === 'guard' || p.path.at(-1) === '[]' ? p : extend(p, '[]'),
+        );
+        const guards = value.pointers
+          .filter((p) => p.form === 'guard')
+          .map((p): LockScope => ({ span: p.site, what: describePlace(p.target) }));
+        return { places: [], pointers: targets.map((t) => this.borrow(t, form, false, span, name, row, guards)) };
       }
       case 'pass': {
         const value = operand(effect.from);
@@ -1258,8 +1879,16 @@ class Analysis {
       }
       case 'erase': {
         const value = operand(effect.from);
-        const pointers = value.pointers.map((p) => this.borrow(p.target, p.form === 'raw' ? 'slice' : p.form, true, p.site, p.how, p.row ?? row));
-        const made = pointers.length > 0 ? pointers : (value.type === undefined || value.type.kind === 'reference' || value.type.kind === 'pointer' ? value.places : []).map((p) => this.borrow(extend(p, '*'), 'reference', true, span, name, row));
+        const pointers = value.pointers.map((p) =>
+          this.borrow(p.target, p.form === 'raw' ? 'slice' : p.form, true, p.site, p.how, p.row ?? row),
+        );
+        const made =
+          pointers.length > 0
+            ? pointers
+            : (value.type === undefined || value.type.kind === 'reference' || value.type.kind === 'pointer'
+                ? value.places
+                : []
+              ).map((p) => this.borrow(extend(p, '*'), 'reference', true, span, name, row));
         return { places: [], pointers: made, ...optionalType(value.type) };
       }
       case 'copy': {
@@ -1267,12 +1896,18 @@ class Analysis {
         this.use(value, span, 'argument', name);
         return { places: [], pointers: [], owned: true, ...optionalType(value.type) };
       }
-      case 'release':
-        this.release(operand(effect.target), span, name, row);
+      case 'release': {
+        const value = operand(effect.target);
+        // A name that merely ends like a release must at least be given a pointer.
+        if ('suffix' in row.match && !this.isPointerType(value.type) && !value.pointers.some((p) => p.form === 'raw'))
+          return undefined;
+        this.release(value, span, name, row);
         return undefined;
+      }
       case 'drop': {
         const value = operand(effect.target);
-        for (const p of value.adopts ?? []) this.invalidate('release', p.target, span, name, (t) => isWithin(t, p.target), row);
+        for (const p of value.adopts ?? [])
+          this.invalidate('release', p.target, span, name, (t) => isWithin(t, p.target), row);
         for (const place of value.places) {
           if (value.pointers.some((p) => p.form === 'raw')) continue;
           this.invalidate('drop', place, span, name, (t) => isWithin(t, place) && !t.path.includes('*'), row);
@@ -1284,7 +1919,15 @@ class Analysis {
         const value = operand(effect.target);
         for (const place of value.places) if (place.path.length === 0) this.state.moved.add(place.root.id);
         if (value.pointers.length > 0) return { places: [], pointers: value.pointers };
-        const root = this.makeRoot({ kind: 'allocation', name, span, byValue: true, declared: 'call', storage: 'heap', ...optionalType(value.type) });
+        const root = this.makeRoot({
+          kind: 'allocation',
+          name,
+          span,
+          byValue: true,
+          declared: 'call',
+          storage: 'heap',
+          ...optionalType(value.type),
+        });
         return { places: [], pointers: [this.borrow({ root, path: [] }, 'raw', true, span, name, row)] };
       }
       case 'adopt': {
@@ -1293,19 +1936,30 @@ class Analysis {
         const pointers = value.pointers.filter((p) => p.form !== 'closure');
         const place = value.places[0];
         const made = pointers.length > 0 ? pointers : place ? [this.implicitPointer(place)] : [];
-        if (pointers.length === 0 && place && made.length > 0) this.state.write(place, { pointers: made, ...optionalType(value.type) });
+        if (pointers.length === 0 && place && made.length > 0)
+          this.state.write(place, { pointers: made, ...optionalType(value.type) });
         return { places: [], pointers: [], adopts: made, owned: true };
       }
       case 'acquire': {
-        const root = this.makeRoot({ kind: 'allocation', name, span, byValue: true, declared: 'call', storage: effect.as });
-        return effect.as === 'heap' || effect.as === 'gc' ? { places: [], pointers: [], owned: true } : { places: [], pointers: [this.borrow({ root, path: [] }, 'raw', true, span, name, row)] };
+        const root = this.makeRoot({
+          kind: 'allocation',
+          name,
+          span,
+          byValue: true,
+          declared: 'call',
+          storage: effect.as,
+        });
+        return effect.as === 'heap' || effect.as === 'gc'
+          ? { places: [], pointers: [], owned: true }
+          : { places: [], pointers: [this.borrow({ root, path: [] }, 'raw', true, span, name, row)] };
       }
       case 'spawn': {
         const value = operand(effect.what);
         this.escape(value, effect.scoped ? 'argument' : 'spawn', span, { callee: name });
         if (value.closure !== undefined) {
           const fn = this.functions.get(value.closure);
-          if (fn && fn.kind !== 'async-block') this.runClosure(fn, [], effect.scoped ? 'called' : 'spawned', span, effect.on);
+          if (fn && fn.kind !== 'async-block')
+            this.runClosure(fn, [], effect.scoped ? 'called' : 'spawned', span, effect.on);
         }
         return undefined;
       }
@@ -1313,8 +1967,21 @@ class Analysis {
         const value = operand(effect.what);
         const fn = value.closure === undefined ? undefined : this.functions.get(value.closure);
         if (!fn || fn.kind === 'async-block') return undefined;
-        const content = receiver && CONTENT_ADAPTERS.has(name) ? { places: receiver.pointers.length > 0 ? [] : receiver.places.map((p) => extend(p, '[]')), pointers: receiver.pointers, ...optionalType(contentType(receiver.type)), ...(this.isOwnedContent(receiver) ? { owned: true } : {}) } : undefined;
-        const result = this.runClosure(fn, content ? fn.params.map(() => content) : [], 'called', operandSpan(effect.what));
+        const content =
+          receiver && CONTENT_ADAPTERS.has(name)
+            ? {
+                places: receiver.pointers.length > 0 ? [] : receiver.places.map((p) => extend(p, '[]')),
+                pointers: receiver.pointers,
+                ...optionalType(contentType(receiver.type)),
+                ...(this.isOwnedContent(receiver) ? { owned: true } : {}),
+              }
+            : undefined;
+        const result = this.runClosure(
+          fn,
+          content ? fn.params.map(() => content) : [],
+          'called',
+          operandSpan(effect.what),
+        );
         return { places: [], pointers: result.pointers };
       }
       case 'store': {
@@ -1337,7 +2004,11 @@ class Analysis {
           this.state.locks.push({ span, what });
           return undefined;
         }
-        return { places: value.places, pointers: this.subjects(value).map((p) => this.borrow(p, 'guard', false, span, name, row)), ...optionalType(value.type) };
+        return {
+          places: value.places,
+          pointers: this.subjects(value).map((p) => this.borrow(p, 'guard', false, span, name, row)),
+          ...optionalType(value.type),
+        };
       }
       case 'unlock': {
         const value = operand(effect.target);
@@ -1371,17 +2042,32 @@ class Analysis {
 
   private resolveMethod(receiver: Value, name: string): Resolved | undefined {
     const type = peel(receiver.type);
-    return type?.kind === 'path' && type.name ? this.settings.oracle.method(type.name, name, this.file.path) : undefined;
+    return type?.kind === 'path' && type.name
+      ? this.settings.oracle.method(type.name, name, this.file.path)
+      : undefined;
   }
 
-  private applySummary(resolved: Resolved, receiver: Value | undefined, values: readonly Value[], span: Span, name: string, owner: string | undefined): Value {
+  private applySummary(
+    resolved: Resolved,
+    receiver: Value | undefined,
+    values: readonly Value[],
+    span: Span,
+    name: string,
+    owner: string | undefined,
+  ): Value {
     const { fn } = resolved;
     const returnType = replaceSelf(fn.returns, fn.owner ?? owner);
     const flow = this.settings.oracle.summaryOf(resolved.path, fn, this.settings.depth);
     const isMethod = fn.self !== undefined || (fn.owner !== undefined && !fn.isStatic && !this.rust);
     // A method without a receiver in D is called on `this`.
     const self = isMethod ? (receiver ?? this.selfValue()) : undefined;
-    if (!flow) return { places: [], pointers: [], ...optionalType(returnType), ...(isOwnedType(returnType) ? { owned: true } : {}) };
+    if (!flow)
+      return {
+        places: [],
+        pointers: [],
+        ...optionalType(returnType),
+        ...(isOwnedType(returnType) ? { owned: true } : {}),
+      };
     const place = (p: Place): readonly Place[] => {
       if (p.root.kind === 'self') return self ? this.subjects(self).map((s) => extend(s, ...p.path)) : [];
       if (p.root.kind === 'param' && p.root.index !== undefined) {
@@ -1389,24 +2075,62 @@ class Analysis {
         const path = p.path[0] === '*' ? p.path.slice(1) : p.path;
         return value ? this.subjects(value).map((s) => extend(s, ...path)) : [];
       }
-      if (p.root.kind === 'global') return [{ root: this.makeRoot({ kind: 'global', name: p.root.name, span: p.root.span, byValue: true, declared: 'static', ...optionalType(p.root.type) }), path: p.path }];
+      if (p.root.kind === 'global')
+        return [
+          {
+            root: this.makeRoot({
+              kind: 'global',
+              name: p.root.name,
+              span: p.root.span,
+              byValue: true,
+              declared: 'static',
+              ...optionalType(p.root.type),
+            }),
+            path: p.path,
+          },
+        ];
       return [];
     };
-    for (const g of flow.summary.grows) this.grow(place(g.place), [...(self?.via ?? []), ...(self?.pointers ?? [])], span, g.operation, g.how, g.weak, g.row, name);
+    for (const g of flow.summary.grows)
+      this.grow(
+        place(g.place),
+        [...(self?.via ?? []), ...(self?.pointers ?? [])],
+        span,
+        g.operation,
+        g.how,
+        g.weak,
+        g.row,
+        name,
+      );
     for (const r of flow.summary.releases) {
-      for (const target of place(r.place)) this.invalidate('release', target, span, r.how, (t) => isWithin(t, target), undefined, name);
+      for (const target of place(r.place))
+        this.invalidate('release', target, span, r.how, (t) => isWithin(t, target), undefined, name);
     }
     for (const s of flow.summary.stores) {
       const value = values[s.param];
       const into = place(s.into)[0];
-      if (value && into && this.outlives(into)) this.escape(value, 'store', span, { into, callee: name, index: s.param });
+      if (value && into && this.outlives(into))
+        this.escape(value, 'store', span, { into, callee: name, index: s.param });
       else if (value && into) for (const p of value.pointers) this.state.write(into, { pointers: [p] }, true);
     }
     for (const value of values) if (value.pointers.length === 0) this.moveOut(value);
-    const pointers = flow.summary.returns.flatMap((r) => place(r.target).map((t) => this.borrow(t, r.form, r.erased, span, `${name}()`)));
-    this.runClosureArguments(values, values.map(() => ({ kind: 'unknown', span, syntax: 'argument', children: [] })), receiver, name, 'unknown');
+    const pointers = flow.summary.returns.flatMap((r) =>
+      place(r.target).map((t) => this.borrow(t, r.form, r.erased, span, `${name}()`)),
+    );
+    this.runClosureArguments(
+      values,
+      values.map(() => ({ kind: 'unknown', span, syntax: 'argument', children: [] })),
+      receiver,
+      name,
+      'unknown',
+    );
     const resultPlaces = fn.returnsRef ? pointers.map((p) => p.target) : [];
-    return { places: resultPlaces, pointers: fn.returnsRef ? [] : pointers, ...optionalType(returnType), ...(isOwnedType(returnType) ? { owned: true } : {}) };
+    return {
+      places: resultPlaces,
+      pointers: fn.returnsRef ? [] : pointers,
+      ...optionalType(returnType),
+      ...(isOwnedType(returnType) ? { owned: true } : {}),
+    };
   }
 
   private selfValue(): Value | undefined {
@@ -1415,10 +2139,17 @@ class Analysis {
   }
 
   private summary(): Summary {
-    const visible = (p: Place): boolean => p.root.kind === 'self' || p.root.kind === 'global' || (p.root.kind === 'param' && p.root.index !== undefined);
+    const visible = (p: Place): boolean =>
+      p.root.kind === 'self' || p.root.kind === 'global' || (p.root.kind === 'param' && p.root.index !== undefined);
     const returns = new Map<string, Summary['returns'][number]>();
     for (const e of this.escapes.values()) {
-      if (e.kind !== 'return' || e.context.frames.length > 0 || !visible(e.pointer.target) || e.pointer.form === 'closure') continue;
+      if (
+        e.kind !== 'return' ||
+        e.context.frames.length > 0 ||
+        !visible(e.pointer.target) ||
+        e.pointer.form === 'closure'
+      )
+        continue;
       const { target, form, erased, site, how } = e.pointer;
       returns.set(`${placeKey(target)}|${form}`, { target, form, erased, site, how });
     }
@@ -1426,11 +2157,14 @@ class Analysis {
     for (const a of this.accesses.values()) {
       const { root } = a.place;
       if (root.kind !== 'param' || root.index === undefined || reads.has(root.index)) continue;
-      if (a.kind === 'deref' || a.kind === 'index' || a.kind === 'method') reads.set(root.index, { param: root.index, span: a.span });
+      if (a.kind === 'deref' || a.kind === 'index' || a.kind === 'method')
+        reads.set(root.index, { param: root.index, span: a.span });
     }
     return {
       returns: [...returns.values()],
-      grows: [...this.growths.values()].filter((g) => visible(g.place) && !g.context.frames.some((f) => f.run === 'spawned' || f.run === 'stored')),
+      grows: [...this.growths.values()].filter(
+        (g) => visible(g.place) && !g.context.frames.some((f) => f.run === 'spawned' || f.run === 'stored'),
+      ),
       releases: [...this.releases.values()],
       stores: [...this.stores.values()],
       reads: [...reads.values()],
@@ -1453,12 +2187,23 @@ function functionTable(file: FileIr): Map<number, FunctionIr> {
 /** What an adapter's closure is given: the content of an Option or Result, an element of anything else. */
 function contentType(type: TypeRef | undefined): TypeRef | undefined {
   const bare = unwrapped(type);
-  return bare === type && type?.kind !== 'path' ? (elementType(type) ?? type) : bare === type && type !== undefined && /^(Vec|VecDeque|HashSet|BTreeSet|HashMap|BTreeMap|SmallVec|Box)$/.test(type.name) ? elementType(type) : bare;
+  return bare === type && type?.kind !== 'path'
+    ? (elementType(type) ?? type)
+    : bare === type &&
+        type !== undefined &&
+        /^(Vec|VecDeque|HashSet|BTreeSet|HashMap|BTreeMap|SmallVec|Box)$/.test(type.name)
+      ? elementType(type)
+      : bare;
 }
 
 /** Where a variable's content was before, when it was one known place. */
 function originFrom(value: Value): { origin?: Place } {
-  const place = value.places.length === 1 ? value.places[0] : value.places.length === 0 && value.pointers.length === 1 ? value.pointers[0]?.target : undefined;
+  const place =
+    value.places.length === 1
+      ? value.places[0]
+      : value.places.length === 0 && value.pointers.length === 1
+        ? value.pointers[0]?.target
+        : undefined;
   return place ? { origin: place } : {};
 }
 
@@ -1521,11 +2266,25 @@ function nullTests(condition: Expr): { readonly whenTrue: readonly string[]; rea
   const local = (e: Expr): string | undefined => (e.kind === 'name' && e.path.length === 1 ? e.path[0] : undefined);
   if (condition.kind === 'binary') {
     const isNull = (e: Expr): boolean => e.kind === 'literal' && e.type === 'null';
-    const name = isNull(condition.right) ? local(condition.left) : isNull(condition.left) ? local(condition.right) : undefined;
-    if (name !== undefined && (condition.operator === 'is' || condition.operator === '==')) return { whenTrue: [name], whenFalse: [] };
-    if (name !== undefined && (condition.operator === '!is' || condition.operator === '!=')) return { whenTrue: [], whenFalse: [name] };
-    if (condition.operator === '||') return { whenTrue: [], whenFalse: [...nullTests(condition.left).whenFalse, ...nullTests(condition.right).whenFalse] };
-    if (condition.operator === '&&') return { whenTrue: [...nullTests(condition.left).whenTrue, ...nullTests(condition.right).whenTrue], whenFalse: [] };
+    const name = isNull(condition.right)
+      ? local(condition.left)
+      : isNull(condition.left)
+        ? local(condition.right)
+        : undefined;
+    if (name !== undefined && (condition.operator === 'is' || condition.operator === '=='))
+      return { whenTrue: [name], whenFalse: [] };
+    if (name !== undefined && (condition.operator === '!is' || condition.operator === '!='))
+      return { whenTrue: [], whenFalse: [name] };
+    if (condition.operator === '||')
+      return {
+        whenTrue: [],
+        whenFalse: [...nullTests(condition.left).whenFalse, ...nullTests(condition.right).whenFalse],
+      };
+    if (condition.operator === '&&')
+      return {
+        whenTrue: [...nullTests(condition.left).whenTrue, ...nullTests(condition.right).whenTrue],
+        whenFalse: [],
+      };
     return nothing;
   }
   if (condition.kind === 'unary' && condition.operator === '!') {
@@ -1545,17 +2304,22 @@ function containsLet(expr: Expr): boolean {
   return expr.kind === 'binary' && (containsLet(expr.left) || containsLet(expr.right));
 }
 
-
 function isOwnedType(type: TypeRef | undefined): boolean {
   if (!type) return false;
   const bare = unwrapped(type);
-  return bare?.kind === 'path' && (bare.lifetimes === undefined || bare.lifetimes.length === 0) && bare.name !== 'Self' && bare.name !== 'NonNull';
+  return (
+    bare?.kind === 'path' &&
+    (bare.lifetimes === undefined || bare.lifetimes.length === 0) &&
+    bare.name !== 'Self' &&
+    bare.name !== 'NonNull'
+  );
 }
 
 function replaceSelf(type: TypeRef | undefined, owner: string | undefined): TypeRef | undefined {
   if (!type || !owner) return type;
   if (type.kind === 'path' && type.name === 'Self') return { ...type, name: owner, path: [owner], text: owner };
-  if (type.kind === 'path' && type.args.some((a) => a.name === 'Self')) return { ...type, args: type.args.map((a) => replaceSelf(a, owner) ?? a) };
+  if (type.kind === 'path' && type.args.some((a) => a.name === 'Self'))
+    return { ...type, args: type.args.map((a) => replaceSelf(a, owner) ?? a) };
   return type;
 }
 
@@ -1569,20 +2333,27 @@ function freeNames(block: Block, functions: ReadonlyMap<number, FunctionIr>): st
     }
     if (typeof node !== 'object' || node === null) return;
     if ('kind' in node) {
-      if (node.kind === 'name' && 'path' in node && Array.isArray(node.path) && node.path.length === 1) names.push(String(node.path[0]));
+      if (node.kind === 'name' && 'path' in node && Array.isArray(node.path) && node.path.length === 1)
+        names.push(String(node.path[0]));
       if (node.kind === 'closure' && 'functionId' in node && typeof node.functionId === 'number') {
         const body = functions.get(node.functionId)?.body;
         if (body) visit(body);
       }
     }
-    for (const [key, value] of Object.entries(node)) if (key !== 'span' && key !== 'type' && typeof value === 'object') visit(value);
+    for (const [key, value] of Object.entries(node))
+      if (key !== 'span' && key !== 'type' && typeof value === 'object') visit(value);
   };
   visit(block);
   return names;
 }
 
 /** The type of a field of the type behind `type`, base classes included. */
-export function fieldTypeOf(type: TypeRef | undefined, name: string, oracle: TypeOracle, fromPath: string): TypeRef | undefined {
+export function fieldTypeOf(
+  type: TypeRef | undefined,
+  name: string,
+  oracle: TypeOracle,
+  fromPath: string,
+): TypeRef | undefined {
   if (type?.kind === 'tuple') return type.args[Number(name)];
   let inner = peel(type);
   for (let i = 0; inner && i < 6; i++) {
@@ -1618,7 +2389,8 @@ export function typeOfPlace(place: Place, oracle: TypeOracle, fromPath: string):
 /** The name under which every function of the unit knows a place: `Pool.jobs` or `global:queue`; undefined for locals. */
 export function growthKey(place: Place, oracle: TypeOracle, fromPath: string): string | undefined {
   const lastField = place.path.findLastIndex((s) => s !== '[]' && s !== '*');
-  if (lastField < 0) return place.root.kind === 'global' ? `global:${place.root.name}${place.path.join('')}` : undefined;
+  if (lastField < 0)
+    return place.root.kind === 'global' ? `global:${place.root.name}${place.path.join('')}` : undefined;
   const holder = peel(typeOfPlace({ root: place.root, path: place.path.slice(0, lastField) }, oracle, fromPath));
   if (!holder || holder.kind !== 'path' || !holder.name) return undefined;
   return `${holder.name}.${place.path.slice(lastField).join('.')}`;

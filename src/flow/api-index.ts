@@ -55,7 +55,8 @@ export class ApiIndex {
       if (segments.length === longest) found.push({ row, weak: false });
     }
     if (found.length === 0) {
-      for (const { row, suffix } of this.suffixes) if (last.length > suffix.length && last.endsWith(suffix)) found.push({ row, weak: true });
+      for (const { row, suffix } of this.suffixes)
+        if (last.length > suffix.length && last.endsWith(suffix)) found.push({ row, weak: true });
     }
     return found;
   }

@@ -6,9 +6,19 @@ export type Operand = 'receiver' | 'result' | number;
 
 export type Effect =
   /** The storage of the operand may move or be freed. `clear` empties without necessarily moving; `replace` swaps another value in. */
-  | { readonly kind: 'grow'; readonly target: Operand; readonly how: 'append' | 'resize' | 'reserve' | 'insert' | 'shrink' | 'clear' | 'remove' | 'replace' | 'rehash' | 'free' }
+  | {
+      readonly kind: 'grow';
+      readonly target: Operand;
+      readonly how:
+        'append' | 'resize' | 'reserve' | 'insert' | 'shrink' | 'clear' | 'remove' | 'replace' | 'rehash' | 'free';
+    }
   /** The result points into the operand. */
-  | { readonly kind: 'borrow'; readonly from: Operand; readonly as: 'raw-pointer' | 'reference' | 'slice' | 'iterator' | 'guard'; readonly element?: boolean }
+  | {
+      readonly kind: 'borrow';
+      readonly from: Operand;
+      readonly as: 'raw-pointer' | 'reference' | 'slice' | 'iterator' | 'guard';
+      readonly element?: boolean;
+    }
   /** The result is the operand, or points where the operand points (casts, as_ref, map, unwrap). */
   | { readonly kind: 'pass'; readonly from: Operand }
   /** As `borrow`/`pass`, but the compiler no longer checks the lifetime (transmute, from_raw_parts, slice::from_raw_parts). */
@@ -24,7 +34,12 @@ export type Effect =
   /** Fresh storage, owned by the result. `foreign`: malloc family and C libraries. */
   | { readonly kind: 'acquire'; readonly as: 'heap' | 'gc' | 'malloc' | 'foreign' | 'js'; readonly scanned?: boolean }
   /** The closure or value runs on or moves to another thread. `scoped` threads are joined before the call returns. */
-  | { readonly kind: 'spawn'; readonly what: Operand; readonly on: 'thread' | 'pool' | 'task' | 'blocking-pool'; readonly scoped?: boolean }
+  | {
+      readonly kind: 'spawn';
+      readonly what: Operand;
+      readonly on: 'thread' | 'pool' | 'task' | 'blocking-pool';
+      readonly scoped?: boolean;
+    }
   /** The operand is called during the call only (map, for_each, with): a closure given to it does not escape. */
   | { readonly kind: 'call-now'; readonly what: Operand }
   /** The callee keeps the operand beyond the call (push into a collection is `store`; C registration is `retain`). */

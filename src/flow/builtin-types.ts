@@ -8,10 +8,29 @@ export function syntheticType(name: string, span: Span, args: readonly TypeRef[]
 }
 
 /** Types whose constructors (`new`, `from`, `with_capacity`, `default`) give the type itself. */
-const CONSTRUCTORS = new Set(['new', 'from', 'with_capacity', 'default', 'from_iter', 'from_utf8_lossy', 'from_raw', 'from_raw_parts', 'create', 'pin', 'from_vec_unchecked', 'new_in', 'copy_from_slice', 'builder']);
+const CONSTRUCTORS = new Set([
+  'new',
+  'from',
+  'with_capacity',
+  'default',
+  'from_iter',
+  'from_utf8_lossy',
+  'from_raw',
+  'from_raw_parts',
+  'create',
+  'pin',
+  'from_vec_unchecked',
+  'new_in',
+  'copy_from_slice',
+  'builder',
+]);
 
 /** The type of a call by path of the standard library or of a constructor by convention; undefined when it can't be told. */
-export function builtinCallType(path: readonly string[], span: Span, typeArgs?: readonly TypeRef[]): TypeRef | undefined {
+export function builtinCallType(
+  path: readonly string[],
+  span: Span,
+  typeArgs?: readonly TypeRef[],
+): TypeRef | undefined {
   const last = path.at(-1) ?? '';
   const owner = path.at(-2);
   if (owner && /^[A-Z]\w+$/.test(owner) && CONSTRUCTORS.has(last)) {
@@ -21,8 +40,55 @@ export function builtinCallType(path: readonly string[], span: Span, typeArgs?: 
   return undefined;
 }
 
-const KEEPS = new Set(['clone', 'as_ref', 'as_mut', 'as_deref', 'as_deref_mut', 'borrow', 'borrow_mut', 'by_ref', 'take', 'replace', 'dup', 'idup', 'to_owned', 'iter', 'iter_mut', 'into_iter', 'lock', 'read', 'write', 'get_mut', 'as_slice', 'as_mut_slice', 'cloned', 'copied', 'save', 'filter', 'cast', 'add', 'sub', 'offset', 'wrapping_add', 'cast_mut', 'cast_const']);
-const UNWRAPS = new Set(['unwrap', 'expect', 'unwrap_or', 'unwrap_or_default', 'unwrap_or_else', 'unwrap_unchecked', 'ok', 'ok_or', 'map_err', 'context', 'with_context', 'ok_or_else']);
+const KEEPS = new Set([
+  'clone',
+  'as_ref',
+  'as_mut',
+  'as_deref',
+  'as_deref_mut',
+  'borrow',
+  'borrow_mut',
+  'by_ref',
+  'take',
+  'replace',
+  'dup',
+  'idup',
+  'to_owned',
+  'iter',
+  'iter_mut',
+  'into_iter',
+  'lock',
+  'read',
+  'write',
+  'get_mut',
+  'as_slice',
+  'as_mut_slice',
+  'cloned',
+  'copied',
+  'save',
+  'filter',
+  'cast',
+  'add',
+  'sub',
+  'offset',
+  'wrapping_add',
+  'cast_mut',
+  'cast_const',
+]);
+const UNWRAPS = new Set([
+  'unwrap',
+  'expect',
+  'unwrap_or',
+  'unwrap_or_default',
+  'unwrap_or_else',
+  'unwrap_unchecked',
+  'ok',
+  'ok_or',
+  'map_err',
+  'context',
+  'with_context',
+  'ok_or_else',
+]);
 const STRINGS = new Set(['to_string', 'to_uppercase', 'to_lowercase', 'repeat', 'replace']);
 
 /** The result type of a well-known method; undefined when the name says nothing. */
@@ -30,8 +96,20 @@ export function builtinMethodType(name: string, receiver: TypeRef | undefined, s
   if (UNWRAPS.has(name)) return unwrapped(receiver);
   if (KEEPS.has(name)) {
     const inner = peel(receiver);
-    if ((name === 'lock' || name === 'read' || name === 'write') && inner?.kind === 'path' && (inner.name === 'Mutex' || inner.name === 'RwLock' || inner.name === 'ReentrantMutex') && inner.args[0]) return inner.args[0];
-    if ((name === 'borrow' || name === 'borrow_mut') && inner?.kind === 'path' && inner.name === 'RefCell' && inner.args[0]) return inner.args[0];
+    if (
+      (name === 'lock' || name === 'read' || name === 'write') &&
+      inner?.kind === 'path' &&
+      (inner.name === 'Mutex' || inner.name === 'RwLock' || inner.name === 'ReentrantMutex') &&
+      inner.args[0]
+    )
+      return inner.args[0];
+    if (
+      (name === 'borrow' || name === 'borrow_mut') &&
+      inner?.kind === 'path' &&
+      inner.name === 'RefCell' &&
+      inner.args[0]
+    )
+      return inner.args[0];
     return receiver;
   }
   if (STRINGS.has(name)) return syntheticType('String', span);

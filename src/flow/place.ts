@@ -75,6 +75,7 @@ export function containerOf(place: Place): Place | undefined {
 /** Follows variables back to the place that their content came from: a parameter, a field, a global. */
 export function originOf(place: Place): Place {
   let current = place;
-  for (let i = 0; i < 8 && current.root.origin; i++) current = { root: current.root.origin.root, path: [...current.root.origin.path, ...current.path] };
+  for (let i = 0; i < 8 && current.root.origin; i++)
+    current = { root: current.root.origin.root, path: [...current.root.origin.path, ...current.path] };
   return current;
 }

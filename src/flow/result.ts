@@ -31,7 +31,12 @@ export interface LockScope {
 /** On which thread or task the code runs, as far as the function shows. */
 export interface Context {
   /** The closure or async block around the code, innermost first, with how it is run. */
-  readonly frames: readonly { readonly functionId: number; readonly run: 'spawned' | 'called' | 'stored' | 'async' | 'unknown'; readonly span: Span; readonly on?: string }[];
+  readonly frames: readonly {
+    readonly functionId: number;
+    readonly run: 'spawned' | 'called' | 'stored' | 'async' | 'unknown';
+    readonly span: Span;
+    readonly on?: string;
+  }[];
   readonly inLoop: boolean;
 }
 
@@ -68,6 +73,8 @@ export interface Escape {
   readonly index?: number;
   readonly locks: readonly LockScope[];
   readonly invalidations: readonly Invalidation[];
+  /** The owner's variable was moved away before: what it owns lives on elsewhere. */
+  readonly ownerMoved: boolean;
   readonly context: Context;
 }
 
@@ -77,7 +84,8 @@ export interface Growth {
   readonly key?: string;
   readonly span: Span;
   readonly how: string;
-  readonly operation: 'append' | 'resize' | 'reserve' | 'insert' | 'shrink' | 'clear' | 'remove' | 'replace' | 'rehash' | 'free';
+  readonly operation:
+    'append' | 'resize' | 'reserve' | 'insert' | 'shrink' | 'clear' | 'remove' | 'replace' | 'rehash' | 'free';
   readonly row?: ApiRow;
   readonly weak: boolean;
   readonly through?: string;
@@ -131,7 +139,13 @@ export interface Access {
 
 /** What a caller needs to know; places are rooted at parameters, `self` or globals only. */
 export interface Summary {
-  readonly returns: readonly { readonly target: Place; readonly form: PointerForm; readonly erased: boolean; readonly site: Span; readonly how: string }[];
+  readonly returns: readonly {
+    readonly target: Place;
+    readonly form: PointerForm;
+    readonly erased: boolean;
+    readonly site: Span;
+    readonly how: string;
+  }[];
   readonly grows: readonly Growth[];
   readonly releases: readonly { readonly place: Place; readonly span: Span; readonly how: string }[];
   readonly stores: readonly { readonly param: number; readonly into: Place; readonly span: Span }[];

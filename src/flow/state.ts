@@ -53,7 +53,9 @@ export class State {
   write(place: Place, stored: Stored, weak = false): void {
     const key = placeKey(place);
     const old = weak ? this.values.get(key)?.stored : undefined;
-    if (!weak) for (const [k, v] of this.values) if (k !== key && k.startsWith(`${key}.`) && isWithin(v.place, place)) this.values.delete(k);
+    if (!weak)
+      for (const [k, v] of this.values)
+        if (k !== key && k.startsWith(`${key}.`) && isWithin(v.place, place)) this.values.delete(k);
     this.values.set(key, { place, stored: old ? joinStored(old, stored) : stored });
   }
 
@@ -61,7 +63,8 @@ export class State {
   below(place: Place): [readonly string[], Stored][] {
     const found: [readonly string[], Stored][] = [];
     for (const v of this.values.values()) {
-      if (v.place.path.length > place.path.length && isWithin(v.place, place)) found.push([v.place.path.slice(place.path.length), v.stored]);
+      if (v.place.path.length > place.path.length && isWithin(v.place, place))
+        found.push([v.place.path.slice(place.path.length), v.stored]);
     }
     return found;
   }
@@ -96,7 +99,12 @@ export class State {
       result.alive ||= other.alive;
       for (const [key, entry] of other.values) {
         const mine = result.values.get(key);
-        result.values.set(key, mine && mine.stored !== entry.stored ? { place: mine.place, stored: joinStored(mine.stored, entry.stored) } : entry);
+        result.values.set(
+          key,
+          mine && mine.stored !== entry.stored
+            ? { place: mine.place, stored: joinStored(mine.stored, entry.stored) }
+            : entry,
+        );
       }
       for (const [id, list] of other.invalid) for (const i of list) result.addInvalid(id, i);
       for (const id of other.moved) result.moved.add(id);

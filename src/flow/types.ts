@@ -16,14 +16,29 @@ export interface TypeOracle {
 }
 
 /** Heads that hand their first type argument through a dereference. */
-const TRANSPARENT = new Set(['Box', 'Rc', 'Arc', 'Pin', 'ManuallyDrop', 'MutexGuard', 'RwLockReadGuard', 'RwLockWriteGuard', 'Ref', 'RefMut', 'Cow', 'NonNull', 'AssertUnwindSafe']);
+const TRANSPARENT = new Set([
+  'Box',
+  'Rc',
+  'Arc',
+  'Pin',
+  'ManuallyDrop',
+  'MutexGuard',
+  'RwLockReadGuard',
+  'RwLockWriteGuard',
+  'Ref',
+  'RefMut',
+  'Cow',
+  'NonNull',
+  'AssertUnwindSafe',
+]);
 
 /** The type behind references, boxes and guards: what a method call's auto-dereference reaches. */
 export function peel(type: TypeRef | undefined): TypeRef | undefined {
   let current = type;
   for (let i = 0; current && i < 8; i++) {
     if (current.kind === 'reference' || current.kind === 'pointer') current = current.element;
-    else if (current.kind === 'path' && TRANSPARENT.has(current.name) && current.args.length > 0) current = current.args.at(-1);
+    else if (current.kind === 'path' && TRANSPARENT.has(current.name) && current.args.length > 0)
+      current = current.args.at(-1);
     else return current;
   }
   return current;
@@ -31,11 +46,39 @@ export function peel(type: TypeRef | undefined): TypeRef | undefined {
 
 /** Strips one Option or Result layer. */
 export function unwrapped(type: TypeRef | undefined): TypeRef | undefined {
-  return type?.kind === 'path' && (type.name === 'Option' || type.name === 'Result') && type.args.length > 0 ? type.args[0] : type;
+  return type?.kind === 'path' && (type.name === 'Option' || type.name === 'Result') && type.args.length > 0
+    ? type.args[0]
+    : type;
 }
 
-const RUST_GROWABLE = new Set(['Vec', 'String', 'VecDeque', 'SmallVec', 'BytesMut', 'OsString', 'PathBuf', 'BinaryHeap', 'HashMap', 'HashSet', 'IndexMap', 'FxHashMap', 'FxHashSet', 'AHashMap', 'IndexVec', 'ThinVec', 'ArrayVec']);
-const D_GROWABLE = new Set(['Array', 'Appender', 'RefAppender', 'OutBuffer', 'Vector', 'DynamicArray', 'FixedAppender']);
+const RUST_GROWABLE = new Set([
+  'Vec',
+  'String',
+  'VecDeque',
+  'SmallVec',
+  'BytesMut',
+  'OsString',
+  'PathBuf',
+  'BinaryHeap',
+  'HashMap',
+  'HashSet',
+  'IndexMap',
+  'FxHashMap',
+  'FxHashSet',
+  'AHashMap',
+  'IndexVec',
+  'ThinVec',
+  'ArrayVec',
+]);
+const D_GROWABLE = new Set([
+  'Array',
+  'Appender',
+  'RefAppender',
+  'OutBuffer',
+  'Vector',
+  'DynamicArray',
+  'FixedAppender',
+]);
 
 /** Whether storage behind the type moves when it grows: 'yes', 'no' for what is known not to, undefined when the type is unknown. */
 export function isGrowable(type: TypeRef | undefined, language: Language): boolean | undefined {
@@ -58,7 +101,13 @@ export function isGrowable(type: TypeRef | undefined, language: Language): boole
 export function elementType(type: TypeRef | undefined): TypeRef | undefined {
   const inner = peel(type);
   if (!inner) return undefined;
-  if (inner.kind === 'slice' || inner.kind === 'static-array' || inner.kind === 'assoc-array' || inner.kind === 'pointer') return inner.element;
+  if (
+    inner.kind === 'slice' ||
+    inner.kind === 'static-array' ||
+    inner.kind === 'assoc-array' ||
+    inner.kind === 'pointer'
+  )
+    return inner.element;
   if (inner.kind === 'path' && inner.args.length > 0) return /Map$/.test(inner.name) ? inner.args[1] : inner.args[0];
   return undefined;
 }

@@ -15,7 +15,8 @@ export default defineRule({
     since: '0.1.0',
     cwe: ['CWE-416', 'CWE-362'],
     messages: {
-      across: "A view of '{buffer}' ({type}) is used at line {use} after the await at line {await}: JavaScript ran meanwhile and may have changed, transferred or detached the bytes.",
+      across:
+        "A view of '{buffer}' ({type}) is used at line {use} after the await at line {await}: JavaScript ran meanwhile and may have changed, transferred or detached the bytes.",
     },
     checklist: 'Is every JavaScript buffer copied before the first await?',
     scenarios: ['mutate', 'transfer', 'detach'],
@@ -28,14 +29,32 @@ export default defineRule({
         const use = buffer.reads.find((r) => r.awaited !== undefined);
         if (!use?.awaited) continue;
         const steps: ReportStep[] = [
-          { ...buffer.declared, role: 'declare', note: `'${buffer.name}' is memory of JavaScript (${buffer.memory.name}).` },
-          ...(use.view ? [{ file, span: use.view.site, role: 'borrow' as const, note: `'${use.view.how}' makes a view of it here.` }] : []),
+          {
+            ...buffer.declared,
+            role: 'declare',
+            note: `'${buffer.name}' is memory of JavaScript (${buffer.memory.name}).`,
+          },
+          ...(use.view
+            ? [
+                {
+                  file,
+                  span: use.view.site,
+                  role: 'borrow' as const,
+                  note: `'${use.view.how}' makes a view of it here.`,
+                },
+              ]
+            : []),
           { file, span: use.awaited, role: 'suspend', note: 'The future gives up its thread here; JavaScript runs.' },
           { file, span: use.span, role: 'use', note: `The view is used here ('${use.what}').` },
         ];
         report({
           messageId: 'across',
-          data: { buffer: buffer.name, type: buffer.memory.name, use: lineOf(unit, file, use.span.start), await: lineOf(unit, file, use.awaited.start) },
+          data: {
+            buffer: buffer.name,
+            type: buffer.memory.name,
+            use: lineOf(unit, file, use.span.start),
+            await: lineOf(unit, file, use.awaited.start),
+          },
           at: { file, span: use.span },
           steps,
           key: `${buffer.fn.qualifiedName}|${buffer.name}`,

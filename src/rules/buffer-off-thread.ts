@@ -7,7 +7,8 @@ export default defineRule({
   meta: {
     id: 'buffer-off-thread',
     title: 'Buffer read off the JavaScript thread',
-    summary: "The bytes of a JavaScript buffer are used on another thread, while JavaScript can still write, transfer or detach them.",
+    summary:
+      'The bytes of a JavaScript buffer are used on another thread, while JavaScript can still write, transfer or detach them.',
     languages: ['rust'],
     severity: 'warning',
     confidence: 'high',
@@ -17,7 +18,8 @@ export default defineRule({
     cwe: ['CWE-362', 'CWE-416'],
     messages: {
       read: "The bytes of '{buffer}' ({type}) are used on {thread} at line {lines}, while JavaScript can still write to them, transfer them or detach them.",
-      copied: "The bytes of '{buffer}' ({type}) are copied on {thread} at line {lines}: the copy itself races with JavaScript, which can still write to or detach them.",
+      copied:
+        "The bytes of '{buffer}' ({type}) are copied on {thread} at line {lines}: the copy itself races with JavaScript, which can still write to or detach them.",
     },
     checklist: 'Are the bytes copied on the JavaScript thread before other threads see them?',
     scenarios: ['mutate', 'transfer', 'detach'],
@@ -43,17 +45,55 @@ export default defineRule({
       if (!first?.read.thread) continue;
       const copiesOnly = reads.every((r) => r.read.copies);
       const steps: ReportStep[] = [
-        { ...buffer.declared, role: 'declare', note: `'${buffer.name}' holds memory of JavaScript (${buffer.memory.name}).` },
-        ...(first.read.threadSpan ? [{ file: first.file, span: first.read.threadSpan, role: 'escape' as const, note: `It moves to ${first.read.thread} here.` }] : []),
-        ...reads.slice(0, 12).flatMap(({ file, read }): ReportStep[] => [
-          { file, span: read.span, role: 'use', note: `Its bytes are ${read.copies ? 'copied' : 'used'} here ('${read.what}').` },
-          ...(read.helper ? [{ file: read.helper.file, span: read.helper.span, role: 'use' as const, note: `'${read.helper.name}' reads them here.` }] : []),
-        ]),
+        {
+          ...buffer.declared,
+          role: 'declare',
+          note: `'${buffer.name}' holds memory of JavaScript (${buffer.memory.name}).`,
+        },
+        ...(first.read.threadSpan
+          ? [
+              {
+                file: first.file,
+                span: first.read.threadSpan,
+                role: 'escape' as const,
+                note: `It moves to ${first.read.thread} here.`,
+              },
+            ]
+          : []),
+        ...reads
+          .slice(0, 12)
+          .flatMap(({ file, read }): ReportStep[] => [
+            {
+              file,
+              span: read.span,
+              role: 'use',
+              note: `Its bytes are ${read.copies ? 'copied' : 'used'} here ('${read.what}').`,
+            },
+            ...(read.helper
+              ? [
+                  {
+                    file: read.helper.file,
+                    span: read.helper.span,
+                    role: 'use' as const,
+                    note: `'${read.helper.name}' reads them here.`,
+                  },
+                ]
+              : []),
+          ]),
       ];
-      const lines = reads.map((r) => (r.file === buffer.declared.file ? String(lineOf(unit, r.file, r.read.span.start)) : `${r.file.path}:${lineOf(unit, r.file, r.read.span.start)}`));
+      const lines = reads.map((r) =>
+        r.file === buffer.declared.file
+          ? String(lineOf(unit, r.file, r.read.span.start))
+          : `${r.file.path}:${lineOf(unit, r.file, r.read.span.start)}`,
+      );
       report({
         messageId: copiesOnly ? 'copied' : 'read',
-        data: { buffer: buffer.name, type: buffer.memory.name, thread: first.read.thread, lines: [...new Set(lines)].slice(0, 6).join(', ') },
+        data: {
+          buffer: buffer.name,
+          type: buffer.memory.name,
+          thread: first.read.thread,
+          lines: [...new Set(lines)].slice(0, 6).join(', '),
+        },
         at: buffer.declared,
         steps,
         key: buffer.name,

@@ -10,7 +10,22 @@ import { defineRule } from './rule.js';
 
 /** How a pointer that the compiler does not check can come about. */
 const TOKENS = {
-  rust: ['as_ptr', 'as_mut_ptr', 'as_ptr_range', 'transmute', 'from_raw_parts', 'addr_of', '&raw ', 'NonNull::', 'ptr::from_', '*const ', '*mut ', '&*', '&mut *', '_unchecked('],
+  rust: [
+    'as_ptr',
+    'as_mut_ptr',
+    'as_ptr_range',
+    'transmute',
+    'from_raw_parts',
+    'addr_of',
+    '&raw ',
+    'NonNull::',
+    'ptr::from_',
+    '*const ',
+    '*mut ',
+    '&*',
+    '&mut *',
+    '_unchecked(',
+  ],
   d: ['&', '.ptr', 'ref '],
 };
 
@@ -27,8 +42,10 @@ export default defineRule({
     since: '0.1.0',
     cwe: ['CWE-416', 'CWE-825'],
     messages: {
-      freed: "'{pointer}' points into '{owner}' (line {borrow}), '{owner}' changes by '{growth}' (line {grown}), and the pointer is used afterwards: its storage may be freed by then.",
-      stale: "'{pointer}' points into '{owner}' (line {borrow}), '{owner}' grows by '{growth}' (line {grown}), and the pointer is used afterwards: it may still mean the old block, so writes through it are lost.",
+      freed:
+        "'{pointer}' points into '{owner}' (line {borrow}), '{owner}' changes by '{growth}' (line {grown}), and the pointer is used afterwards: its storage may be freed by then.",
+      stale:
+        "'{pointer}' points into '{owner}' (line {borrow}), '{owner}' grows by '{growth}' (line {grown}), and the pointer is used afterwards: it may still mean the old block, so writes through it are lost.",
     },
     checklist: 'Is every pointer taken again after the container grew?',
     scenarios: ['command', 'sequential'],
@@ -53,7 +70,13 @@ export default defineRule({
             const how = invalidation.through ? `${invalidation.through}()` : invalidation.how;
             report({
               messageId: containerStorage(type, language) === 'gc' ? 'stale' : 'freed',
-              data: { pointer: pointer.how, owner, borrow: lineOf(unit, file, pointer.site.start), growth: how, grown: lineOf(unit, file, invalidation.span.start) },
+              data: {
+                pointer: pointer.how,
+                owner,
+                borrow: lineOf(unit, file, pointer.site.start),
+                growth: how,
+                grown: lineOf(unit, file, invalidation.span.start),
+              },
               at: { file, span: use.span },
               steps: [
                 { file, span: pointer.site, role: 'borrow', note: `'${pointer.how}' points into '${owner}' here.` },
@@ -69,26 +92,37 @@ export default defineRule({
   },
 });
 
-function isHazard(unit: UnitFacts, file: FileIr, flow: FunctionFlow, { pointer, invalidation, use }: StaleUse): boolean {
+function isHazard(
+  unit: UnitFacts,
+  file: FileIr,
+  flow: FunctionFlow,
+  { pointer, invalidation, use }: StaleUse,
+): boolean {
   if (invalidation.kind !== 'grow' && invalidation.kind !== 'replace') return false;
-  if (use.kind === 'release' || pointer.form === 'closure' || pointer.form === 'guard' || pointer.form === 'iterator') return false;
+  if (use.kind === 'release' || pointer.form === 'closure' || pointer.form === 'guard' || pointer.form === 'iterator')
+    return false;
   const rust = file.language === 'rust';
   if (rust && pointer.form !== 'raw' && !pointer.erased) return false;
   const type = typeOfPlace(invalidation.place, unit.oracle(file.language), file.path);
   const growable = isGrowable(type, file.language);
   if (growable === false) return false;
-  const growth = flow.growths.find((g) => g.span.start === invalidation.span.start && placeKey(g.place) === placeKey(invalidation.place));
+  const growth = flow.growths.find(
+    (g) => g.span.start === invalidation.span.start && placeKey(g.place) === placeKey(invalidation.place),
+  );
   if (growable !== true && (growth === undefined || growth.weak)) return false;
   // Freed at the end of the pointer's life is another rule's business.
   if (growth?.operation === 'free') return false;
   if (!rust) {
     // A GC slice keeps its own block alive; only a pointer or reference that is meant to be *the* element goes stale.
     if (pointer.form === 'slice' && containerStorage(type, 'd') === 'gc') return false;
-    if (growth && (growth.operation === 'clear' || growth.operation === 'remove' || growth.operation === 'shrink')) return false;
+    if (growth && (growth.operation === 'clear' || growth.operation === 'remove' || growth.operation === 'shrink'))
+      return false;
     if (growth?.operation === 'replace' && growth.how === '=') return false;
     if (pointer.form === 'slice' && use.kind === 'return') return false;
   }
   // Room was made before the pointer was taken.
-  const reserved = flow.growths.some((g) => g.operation === 'reserve' && g.span.start < pointer.site.start && isElementOf(pointer.target, g.place));
+  const reserved = flow.growths.some(
+    (g) => g.operation === 'reserve' && g.span.start < pointer.site.start && isElementOf(pointer.target, g.place),
+  );
   return !reserved;
 }

@@ -2,6 +2,7 @@
 import addonNotContextAware from './addon-not-context-aware.js';
 import addonOnlyInWorkers from './addon-only-in-workers.js';
 import allocatorInAddon from './allocator-in-addon.js';
+import borrowOutlivesOwner from './borrow-outlives-owner.js';
 import bufferAcrossAwait from './buffer-across-await.js';
 import bufferMutatedInFlight from './buffer-mutated-in-flight.js';
 import bufferOffThread from './buffer-off-thread.js';
@@ -10,9 +11,11 @@ import crashMaskingConfig from './crash-masking-config.js';
 import growthWhileBorrowed from './growth-while-borrowed.js';
 import loaderProcessReport from './loader-process-report.js';
 import nativeHandleUndisposed from './native-handle-undisposed.js';
+import pointerEscapesLock from './pointer-escapes-lock.js';
 import pointerIntoGrowable from './pointer-into-growable.js';
 import pooledBufferTransfer from './pooled-buffer-transfer.js';
 import terminateDuringNativeWork from './terminate-during-native-work.js';
+import useAfterRelease from './use-after-release.js';
 import wholeBackingStore from './whole-backing-store.js';
 import type { Rule } from './rule.js';
 
@@ -21,6 +24,7 @@ export const rules: readonly Rule[] = [
   addonNotContextAware,
   addonOnlyInWorkers,
   allocatorInAddon,
+  borrowOutlivesOwner,
   bufferAcrossAwait,
   bufferMutatedInFlight,
   bufferOffThread,
@@ -29,8 +33,10 @@ export const rules: readonly Rule[] = [
   growthWhileBorrowed,
   loaderProcessReport,
   nativeHandleUndisposed,
+  pointerEscapesLock,
   pointerIntoGrowable,
   pooledBufferTransfer,
   terminateDuringNativeWork,
+  useAfterRelease,
   wholeBackingStore,
 ];

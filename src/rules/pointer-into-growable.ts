@@ -10,13 +10,52 @@ import { defineRule, type ReportStep } from './rule.js';
 
 /** Accessors by which a container type shows its own storage; the hazard is the caller's that keeps the view. */
 const DOCUMENTED_VIEWS = new Set([
-  'opIndex', 'opSlice', 'opUnary', 'front', 'back', 'peek', 'data', 'ptr', 'moveFront',
-  'as_ptr', 'as_mut_ptr', 'as_slice', 'as_mut_slice', 'get_unchecked', 'get_unchecked_mut', 'get', 'get_mut', 'deref', 'deref_mut', 'as_ref', 'as_mut', 'as_non_null', 'as_bytes', 'data_ptr', 'end_ptr', 'buffer_ptr',
+  'opIndex',
+  'opSlice',
+  'opUnary',
+  'front',
+  'back',
+  'peek',
+  'data',
+  'ptr',
+  'moveFront',
+  'as_ptr',
+  'as_mut_ptr',
+  'as_slice',
+  'as_mut_slice',
+  'get_unchecked',
+  'get_unchecked_mut',
+  'get',
+  'get_mut',
+  'deref',
+  'deref_mut',
+  'as_ref',
+  'as_mut',
+  'as_non_null',
+  'as_bytes',
+  'data_ptr',
+  'end_ptr',
+  'buffer_ptr',
 ]);
 
 /** How a pointer that the compiler does not check can come about. */
 const TOKENS = {
-  rust: ['as_ptr', 'as_mut_ptr', 'as_ptr_range', 'transmute', 'from_raw_parts', 'addr_of', '&raw ', 'NonNull::', 'ptr::from_', '*const ', '*mut ', '&*', '&mut *', '_unchecked('],
+  rust: [
+    'as_ptr',
+    'as_mut_ptr',
+    'as_ptr_range',
+    'transmute',
+    'from_raw_parts',
+    'addr_of',
+    '&raw ',
+    'NonNull::',
+    'ptr::from_',
+    '*const ',
+    '*mut ',
+    '&*',
+    '&mut *',
+    '_unchecked(',
+  ],
   d: ['&', '.ptr', 'ref '],
 };
 
@@ -59,22 +98,53 @@ export default defineRule({
             if (!first) continue;
             const borrowLine = lineOf(unit, file, escape.pointer.site.start);
             const steps: ReportStep[] = [
-              { file, span: escape.pointer.site, role: 'borrow', note: `'${escape.pointer.how}' points into '${hazard.owner}' here.` },
+              {
+                file,
+                span: escape.pointer.site,
+                role: 'borrow',
+                note: `'${escape.pointer.how}' points into '${hazard.owner}' here.`,
+              },
               { file, span: escape.span, role: 'escape', note: `The pointer is ${describeEscape(escape)} here.` },
-              ...hazard.growths.slice(0, 6).map((g): ReportStep => ({ file: g.file, span: g.growth.span, role: 'grow', note: `'${hazard.owner}' grows here by '${g.growth.how}' in '${g.fn.qualifiedName}'.` })),
-              ...callers.slice(0, 3).map((c): ReportStep => ({ file, span: c, role: 'use', note: `'${fn.name}' is called here.` })),
+              ...hazard.growths
+                .slice(0, 6)
+                .map((g): ReportStep => ({
+                  file: g.file,
+                  span: g.growth.span,
+                  role: 'grow',
+                  note: `'${hazard.owner}' grows here by '${g.growth.how}' in '${g.fn.qualifiedName}'.`,
+                })),
+              ...callers
+                .slice(0, 3)
+                .map((c): ReportStep => ({ file, span: c, role: 'use', note: `'${fn.name}' is called here.` })),
             ];
-            const where = first.file.path === file.path ? `line ${lineOf(unit, first.file, first.growth.span.start)}` : `${first.file.path}:${lineOf(unit, first.file, first.growth.span.start)}`;
+            const where =
+              first.file.path === file.path
+                ? `line ${lineOf(unit, first.file, first.growth.span.start)}`
+                : `${first.file.path}:${lineOf(unit, first.file, first.growth.span.start)}`;
             report({
               messageId: hazard.storage === 'gc' ? 'escapesStale' : 'escapesFreed',
               data: {
-                owner: hazard.owner, borrow: borrowLine, how: describeEscape(escape), grower: first.fn.qualifiedName, growth: where,
-                callers: callers.length > 0 ? ` Called at line ${callers.slice(0, 3).map((c) => lineOf(unit, file, c.start)).join(', ')}.` : '',
+                owner: hazard.owner,
+                borrow: borrowLine,
+                how: describeEscape(escape),
+                grower: first.fn.qualifiedName,
+                growth: where,
+                callers:
+                  callers.length > 0
+                    ? ` Called at line ${callers
+                        .slice(0, 3)
+                        .map((c) => lineOf(unit, file, c.start))
+                        .join(', ')}.`
+                    : '',
               },
               at: { file, span: escape.span },
               steps,
               key: `${hazard.owner}|${fn.name}`,
-              ...(hazard.isView ? { severity: 'note' as const } : hazard.storage !== 'gc' && escape.locks.length > 0 ? { severity: 'error' as const } : {}),
+              ...(hazard.isView
+                ? { severity: 'note' as const }
+                : hazard.storage !== 'gc' && escape.locks.length > 0
+                  ? { severity: 'error' as const }
+                  : {}),
               ...(hazard.weak ? { confidence: 'medium' as const } : {}),
             });
           }
@@ -94,7 +164,8 @@ interface Hazard {
 
 function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): Hazard | undefined {
   const { pointer } = escape;
-  if (escape.kind !== 'return' && escape.kind !== 'store' && escape.kind !== 'collect' && escape.kind !== 'spawn') return undefined;
+  if (escape.kind !== 'return' && escape.kind !== 'store' && escape.kind !== 'collect' && escape.kind !== 'spawn')
+    return undefined;
   if (pointer.form === 'closure' || pointer.form === 'guard' || pointer.form === 'iterator') return undefined;
   // What a closure returns inside the function has not left it.
   if (escape.kind === 'return' && escape.context.frames.length > 0) return undefined;
@@ -117,20 +188,31 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
   const key = growthKey(owner, oracle, file.path);
   if (key === undefined) return undefined;
   const growths = unit.growthsOf(key, file.language, file.path).filter((g) => {
-    if (g.inConstructor || g.growth.operation === 'free' || g.fn.isTest !== fn.isTest && g.fn.isTest) return false;
-    if (!rust && (g.growth.operation === 'clear' || g.growth.operation === 'remove' || g.growth.operation === 'shrink')) return false;
+    if (g.inConstructor || g.growth.operation === 'free' || (g.fn.isTest !== fn.isTest && g.fn.isTest)) return false;
+    if (!rust && (g.growth.operation === 'clear' || g.growth.operation === 'remove' || g.growth.operation === 'shrink'))
+      return false;
     if (!rust && g.growth.operation === 'replace' && g.growth.how === '=') return false;
     if (rust && (g.growth.operation === 'clear' || g.growth.operation === 'remove')) return false;
     return growable === true || !g.growth.weak;
   });
   if (growths.length === 0) return undefined;
   const storage = containerStorage(type, file.language);
-  return { owner: describePlace(owner), storage, growths, isView: DOCUMENTED_VIEWS.has(fn.name) && escape.kind === 'return', weak: growths.every((g) => g.growth.weak) };
+  return {
+    owner: describePlace(owner),
+    storage,
+    growths,
+    isView: DOCUMENTED_VIEWS.has(fn.name) && escape.kind === 'return',
+    weak: growths.every((g) => g.growth.weak),
+  };
 }
 
 /** `self.items.push(self.items.as_ptr())`-like stores are judged where the collection's pointers are used. */
 function storesIntoOwner(escape: Escape, owner: Place): boolean {
-  return escape.into !== undefined && escape.into.root.id === owner.root.id && escape.into.path.join('.') === owner.path.join('.');
+  return (
+    escape.into !== undefined &&
+    escape.into.root.id === owner.root.id &&
+    escape.into.path.join('.') === owner.path.join('.')
+  );
 }
 
 function isImmutable(type: Parameters<typeof elementType>[0]): boolean {
@@ -145,7 +227,11 @@ function describeEscape(escape: Escape): string {
     case 'return':
       return escape.pointer.how === 'ref return' ? "returned by 'ref'" : 'returned';
     case 'store':
-      return escape.into ? `stored in '${describePlace(escape.into)}'` : escape.callee ? `kept by '${escape.callee}'` : 'stored';
+      return escape.into
+        ? `stored in '${describePlace(escape.into)}'`
+        : escape.callee
+          ? `kept by '${escape.callee}'`
+          : 'stored';
     case 'collect':
       return escape.into ? `added to '${describePlace(escape.into)}'` : 'added to a collection';
     default:

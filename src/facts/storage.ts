@@ -1,0 +1,56 @@
+import { typeOfPlace } from '../flow/analyse.js';
+import type { Place } from '../flow/place.js';
+import type { TypeOracle } from '../flow/types.js';
+import type { Language } from '../model/ir.js';
+
+const RUST_OWNERS: ReadonlySet<string> = new Set([
+  'Vec',
+  'String',
+  'CString',
+  'OsString',
+  'PathBuf',
+  'Box',
+  'VecDeque',
+  'SmallVec',
+  'BytesMut',
+  'ArrayVec',
+  'NulError',
+]);
+
+/**
+ * Whether the memory of a place ends with the scope of its root variable: the variable itself, its fields and the elements
+ * of a static array in it, and in Rust what its boxes and vectors own. False as soon as a step leads to memory that somebody
+ * else owns or that is not known.
+ */
+export function endsWithItsRoot(place: Place, language: Language, oracle: TypeOracle, fromPath: string): boolean {
+  const { root } = place;
+  if (root.kind !== 'local' && root.kind !== 'param' && root.kind !== 'temp') return false;
+  if (!root.byValue || root.declared === 'static') return false;
+  for (let i = 0; i < place.path.length; i++) {
+    const segment = place.path[i];
+    if (segment === '*') return false;
+    const type = typeOfPlace({ root, path: place.path.slice(0, i) }, oracle, fromPath);
+    if (!type || type.kind === 'unknown') return false;
+    if (type.kind === 'reference' || type.kind === 'pointer' || type.kind === 'trait-object') return false;
+    if (language === 'rust') {
+      // Shared owners, handles and views may outlive the variable; only what is known to own its memory counts.
+      if (
+        segment === '[]'
+          ? type.kind !== 'static-array' && !(type.kind === 'path' && RUST_OWNERS.has(type.name))
+          : type.kind !== 'tuple' && !(type.kind === 'path' && oracle.declaration(type.name, fromPath) !== undefined)
+      )
+        return false;
+      if (type.kind === 'path' && (type.lifetimes?.length ?? 0) > 0) return false;
+      continue;
+    }
+    if (segment === '[]') {
+      if (type.kind !== 'static-array') return false;
+      continue;
+    }
+    const kind = type.kind === 'path' ? oracle.declaration(type.name, fromPath)?.kind : undefined;
+    if (kind !== 'struct' && kind !== 'union') return false;
+  }
+  if (language === 'd' && place.path.length === 0)
+    return root.type?.kind !== 'unknown' || root.declared === 'foreach' || root.declared === 'let';
+  return true;
+}

@@ -1,0 +1,178 @@
+import { lineOf } from '../facts/lines.js';
+import { endsWithItsRoot } from '../facts/storage.js';
+import type { UnitFacts } from '../facts/unit.js';
+import { describePlace, type Root } from '../flow/place.js';
+import type { Escape, FunctionFlow, StaleUse } from '../flow/result.js';
+import type { FileIr, FunctionIr } from '../model/ir.js';
+import { defineRule } from './rule.js';
+
+const TOKENS = {
+  rust: [
+    'as_ptr',
+    'as_mut_ptr',
+    'transmute',
+    'from_raw_parts',
+    'addr_of',
+    '&raw ',
+    'NonNull::',
+    'ptr::from_',
+    '*const ',
+    '*mut ',
+    'unchecked',
+  ],
+  d: ['&', '[]', '..', '.ptr', '...'],
+};
+
+export default defineRule({
+  meta: {
+    id: 'borrow-outlives-owner',
+    title: 'Borrow outlives its owner',
+    summary: 'A pointer to a local, a temporary or a dropped value is returned, stored or used later.',
+    languages: ['rust', 'd'],
+    severity: 'error',
+    confidence: 'high',
+    audience: 'everyone',
+    maturity: 'stable',
+    since: '0.1.0',
+    cwe: ['CWE-416', 'CWE-562', 'CWE-825'],
+    messages: {
+      used: "'{how}' points into {owner} (line {borrow}), which is gone after line {gone} ({end}), and the pointer is used afterwards (line {use}).",
+      leaves:
+        'A pointer into {owner} (line {borrow}) is {where} at line {escape}, but {owner} ends with its scope: the pointer outlives it.',
+    },
+    checklist: 'Does the pointee live as long as every copy of the pointer?',
+    scenarios: ['command', 'sequential'],
+  },
+  tokens: TOKENS,
+  bodyTokens: TOKENS,
+  check({ unit, report }) {
+    for (const language of ['rust', 'd'] as const) {
+      for (const file of unit.filesOf(language)) {
+        for (const fn of unit.functionsWith(file, TOKENS[language])) {
+          const flow = unit.flowOf(file, fn);
+          const causes = new Set<number>();
+          for (const stale of flow.staleUses) {
+            if (causes.has(stale.pointer.site.start) || !isUseOfDropped(unit, file, stale)) continue;
+            causes.add(stale.pointer.site.start);
+            const { pointer, invalidation, use } = stale;
+            const owner = nameOf(pointer.target.root);
+            report({
+              messageId: 'used',
+              data: {
+                how: pointer.how,
+                owner,
+                borrow: lineOf(unit, file, pointer.site.start),
+                gone: lineOf(unit, file, invalidation.span.start),
+                end: invalidation.how,
+                use: lineOf(unit, file, use.span.start),
+              },
+              at: { file, span: pointer.site },
+              steps: [
+                ...declareStep(file, pointer.target.root),
+                { file, span: pointer.site, role: 'borrow', note: `'${pointer.how}' points into ${owner} here.` },
+                {
+                  file,
+                  span: invalidation.span,
+                  role: 'release',
+                  note: `${capital(owner)} is gone here (${invalidation.how}).`,
+                },
+                { file, span: use.span, role: 'use', note: 'The pointer is used here.' },
+              ],
+              key: pointer.target.root.name,
+            });
+          }
+          for (const escape of flow.escapes) {
+            const { pointer } = escape;
+            if (causes.has(pointer.site.start) || !leavesItsOwner(unit, file, fn, flow, escape)) continue;
+            causes.add(pointer.site.start);
+            const owner = nameOf(pointer.target.root);
+            report({
+              messageId: 'leaves',
+              data: {
+                owner,
+                borrow: lineOf(unit, file, pointer.site.start),
+                where: whereTo(escape),
+                escape: lineOf(unit, file, escape.span.start),
+              },
+              at: { file, span: pointer.site },
+              steps: [
+                ...declareStep(file, pointer.target.root),
+                { file, span: pointer.site, role: 'borrow', note: `'${pointer.how}' points into ${owner} here.` },
+                { file, span: escape.span, role: 'escape', note: `The pointer is ${whereTo(escape)} here.` },
+              ],
+              key: pointer.target.root.name,
+              ...(pointer.target.root.kind === 'param' ? { confidence: 'medium' as const } : {}),
+            });
+          }
+        }
+      }
+    }
+  },
+});
+
+function isUseOfDropped(unit: UnitFacts, file: FileIr, { pointer, invalidation, use }: StaleUse): boolean {
+  if (invalidation.kind !== 'drop' || file.language !== 'rust') return false;
+  if (pointer.form !== 'raw' && !pointer.erased) return false;
+  if (use.kind === 'release' || use.kind === 'write') return false;
+  return endsWithItsRoot(pointer.target, 'rust', unit.oracle('rust'), file.path);
+}
+
+function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow, escape: Escape): boolean {
+  const { pointer } = escape;
+  const { root } = pointer.target;
+  if (escape.ownerMoved || pointer.form === 'closure' || pointer.form === 'guard' || pointer.form === 'iterator')
+    return false;
+  const rust = file.language === 'rust';
+  if (rust && pointer.form !== 'raw' && !pointer.erased) return false;
+  const oracle = unit.oracle(file.language);
+  if (!endsWithItsRoot(pointer.target, file.language, oracle, file.path)) return false;
+  if (escape.kind === 'return') {
+    const frame = escape.context.frames[0];
+    if (frame) {
+      // Only what the closure itself owns ends with the closure.
+      const closure = file.functions.find((f) => f.id === frame.functionId);
+      if (!closure || root.span.start < closure.span.start || root.span.end > closure.span.end) return false;
+      if (root.kind === 'param' && root.type === undefined) return false;
+    }
+    // The compiler itself refuses the direct form.
+    if (
+      !rust &&
+      escape.span.start <= pointer.site.start &&
+      pointer.site.end <= escape.span.end &&
+      pointer.form !== 'slice'
+    )
+      return false;
+    if (!rust && pointer.form === 'slice' && escape.span.start <= pointer.site.start && fn.trust === 'safe')
+      return false;
+    return true;
+  }
+  if (escape.kind === 'store')
+    return escape.into !== undefined && !rust && !capturedOnHeap(flow, root) ? fn.trust !== 'safe' : false;
+  if (rust && escape.kind === 'collect') return false;
+  return false;
+}
+
+/** D: a local that an escaping delegate captures lives in a heap frame. */
+function capturedOnHeap(flow: FunctionFlow, root: Root): boolean {
+  return flow.pointers.some((p) => p.form === 'closure' && p.target.root.id === root.id);
+}
+
+function nameOf(root: Root): string {
+  if (root.kind === 'temp') return 'a temporary';
+  return root.kind === 'param' ? `the by-value parameter '${root.name}'` : `'${root.name}'`;
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+function declareStep(file: FileIr, root: Root): { file: FileIr; span: Root['span']; role: 'declare'; note: string }[] {
+  return root.kind === 'temp'
+    ? []
+    : [{ file, span: root.span, role: 'declare', note: `'${root.name}' is declared here.` }];
+}
+
+function whereTo(escape: Escape): string {
+  if (escape.kind === 'return') return escape.context.frames.length > 0 ? 'returned from the closure' : 'returned';
+  return escape.into ? `stored in '${describePlace(escape.into)}'` : 'stored';
+}

@@ -1,0 +1,89 @@
+import { lineOf } from '../facts/lines.js';
+import { describePlace } from '../flow/place.js';
+import type { Escape } from '../flow/result.js';
+import type { FileIr } from '../model/ir.js';
+import { defineRule } from './rule.js';
+
+const TOKENS = {
+  rust: ['lock(', 'read()', 'write()', 'borrow_mut('],
+  d: ['synchronized', 'lock'],
+};
+
+export default defineRule({
+  meta: {
+    id: 'pointer-escapes-lock',
+    title: 'Pointer leaves the lock that guards it',
+    summary: 'A pointer to storage that a lock guards leaves the critical section.',
+    languages: ['rust', 'd'],
+    severity: 'warning',
+    confidence: 'high',
+    audience: 'everyone',
+    maturity: 'stable',
+    since: '0.1.0',
+    cwe: ['CWE-362', 'CWE-416'],
+    messages: {
+      leaves:
+        "A pointer to '{owner}' is made under the lock on '{lock}' (line {locked}) and {where} at line {escape}: it is used without the lock from then on.",
+    },
+    checklist: 'Does nothing that points to guarded storage leave the critical section?',
+    scenarios: ['workers-call', 'command'],
+  },
+  tokens: TOKENS,
+  bodyTokens: TOKENS,
+  check({ unit, report }) {
+    for (const language of ['rust', 'd'] as const) {
+      for (const file of unit.filesOf(language)) {
+        for (const fn of unit.functionsWith(file, TOKENS[language])) {
+          const causes = new Set<number>();
+          for (const escape of unit.flowOf(file, fn).escapes) {
+            const lock = lockLeft(file, escape);
+            if (!lock || causes.has(escape.span.start)) continue;
+            causes.add(escape.span.start);
+            const { pointer } = escape;
+            const owner = describePlace(pointer.target);
+            report({
+              messageId: 'leaves',
+              data: {
+                owner,
+                lock: lock.what,
+                locked: lineOf(unit, file, lock.span.start),
+                where:
+                  escape.kind === 'return'
+                    ? 'returned'
+                    : `stored in '${escape.into ? describePlace(escape.into) : '?'}'`,
+                escape: lineOf(unit, file, escape.span.start),
+              },
+              at: { file, span: escape.span },
+              steps: [
+                {
+                  file,
+                  span: { start: lock.span.start, end: Math.min(lock.span.end, lock.span.start + 12) },
+                  role: 'acquire',
+                  note: `The lock on '${lock.what}' is taken here.`,
+                },
+                { file, span: pointer.site, role: 'borrow', note: `'${pointer.how}' points to '${owner}' here.` },
+                { file, span: escape.span, role: 'escape', note: 'The pointer leaves the critical section here.' },
+              ],
+              key: owner,
+            });
+          }
+        }
+      }
+    }
+  },
+});
+
+function lockLeft(file: FileIr, escape: Escape): Escape['locks'][number] | undefined {
+  const { pointer } = escape;
+  if (escape.kind !== 'return' && !(escape.kind === 'store' && escape.into?.root.kind === 'param')) return undefined;
+  if (escape.kind === 'return' && escape.context.frames.length > 0) return undefined;
+  if (pointer.form === 'closure' || pointer.form === 'guard' || pointer.form === 'iterator') return undefined;
+  if (file.language === 'rust' && pointer.form !== 'raw' && !pointer.erased) return undefined;
+  const { root } = pointer.target;
+  // Guarded is what the object or the module owns, not a local or what the caller passed.
+  if (root.kind !== 'self' && root.kind !== 'global') return undefined;
+  if (pointer.target.path.length === 0 && root.kind === 'self') return undefined;
+  // What a stored pointer leads to (a slab, a node) is handed out on purpose: the lock guards the list, not the item.
+  if (pointer.target.path.includes('*')) return undefined;
+  return pointer.locks[0];
+}
