@@ -90,14 +90,12 @@ function describeRule({ meta, page, url }: CatalogEntry, cwes: readonly string[]
   ];
   return {
     id: meta.id,
-    name: pascalCase(meta.id),
+    // An id of one word would differ from its name in case only.
+    name: pascalCase(meta.id.includes('-') ? meta.id : meta.title.toLowerCase().replaceAll(' ', '-')),
     shortDescription: { text: limit(sentence(meta.title)) },
     fullDescription: { text: limit(meta.summary) },
     help: { text: plainMarkdown(markdown), markdown },
     helpUri: url,
-    messageStrings: Object.fromEntries(
-      Object.entries(meta.messages).map(([id, text]) => [id, { text: numberHoles(text) }]),
-    ),
     defaultConfiguration: { level: meta.severity, enabled: true },
     relationships: meta.cwe.map((cwe) => ({
       target: { id: cwe, index: cwes.indexOf(cwe), toolComponent: { name: 'CWE', index: 0 } },
@@ -327,15 +325,6 @@ function sentence(text: string): string {
 
 function limit(text: string): string {
   return text.length <= descriptionLimit ? text : `${text.slice(0, descriptionLimit - 1)}…`;
-}
-
-/** `{owner}` to `{0}`: SARIF messages number their placeholders. */
-function numberHoles(template: string): string {
-  const names: string[] = [];
-  return template.replace(/\{(\w+)\}/gu, (_hole, name: string) => {
-    if (!names.includes(name)) names.push(name);
-    return `{${names.indexOf(name)}}`;
-  });
 }
 
 function compareCwe(a: string, b: string): number {

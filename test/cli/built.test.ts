@@ -1,0 +1,76 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { prepareValidator, validateSarif } from '../report/sarif-validator.js';
+import { builtCli } from '../support/built-cli.js';
+import { harmless, hazard, makeFolder } from './call-cli.js';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+let cli = '';
+
+beforeAll(() => {
+  cli = builtCli();
+}, 300_000);
+
+/** Runs the built command with next to nothing in its environment. */
+function call(cwd: string, args: readonly string[]) {
+  const env = { PATH: process.env['PATH'] };
+  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], {
+    cwd,
+    env,
+    encoding: 'utf8',
+    maxBuffer: 2 ** 28,
+  });
+  return { status, stdout, stderr };
+}
+
+describe('the built command', () => {
+  const folder = makeFolder({ 'pool.d': hazard, 'harmless.d': harmless });
+
+  it('scans, explains and fails as its sources do', () => {
+    expect(call(folder, ['--format', 'concise'])).toMatchObject({ status: 1, stderr: '' });
+    expect(call(folder, ['harmless.d']).status).toBe(0);
+    expect(call(folder, ['explain', 'suppression']).stdout).toContain('What it catches');
+    expect(call(folder, ['nowhere'])).toEqual({
+      status: 2,
+      stdout: '',
+      stderr: "lifetime-lint: The path 'nowhere' does not exist; name a file or folder that does.\n",
+    });
+  });
+
+  it('does not mind a reader that closes early', () => {
+    const shell = `"${process.execPath}" "${cli}" --format json | head -c 10`;
+    const { stderr, stdout } = spawnSync('bash', ['-c', shell], { cwd: folder, encoding: 'utf8' });
+    expect([stdout, stderr]).toEqual(['{\n  "schem', '']);
+  });
+
+  it('loads no ESLint, TypeScript, YAML or validator for a lone source file', () => {
+    const hook = `data:text/javascript,${encodeURIComponent(
+      "export async function load(url, context, next) { if (/node_modules/.test(url)) process.stderr.write(url + '\\n'); return next(url, context); }",
+    )}`;
+    const register = `data:text/javascript,${encodeURIComponent(`import { register } from 'node:module'; register(${JSON.stringify(hook)});`)}`;
+    const { stderr } = spawnSync(process.execPath, ['--import', register, cli, 'pool.d', '--format', 'concise'], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    const packages = [
+      ...new Set([...stderr.matchAll(/node_modules\/((?:@[^/]+\/)?[^/]+)/gu)].map((match) => match[1])),
+    ];
+    expect(packages.sort()).toEqual(
+      ['commander', 'ignore', 'picocolors', 'web-tree-sitter'].filter((name) => packages.includes(name)),
+    );
+  });
+});
+
+const validator = prepareValidator();
+if ('reason' in validator) console.warn(`SARIF is not validated: ${validator.reason}.`);
+
+describe.skipIf('reason' in validator)('SARIF of real runs has no error and no warning', () => {
+  it.each(['fixtures/projects/demo', 'fixtures/rules', 'README.md', 'src'])('%s', (path) => {
+    if ('reason' in validator) throw new Error(validator.reason);
+    const { stdout, stderr } = call(root, [path, '--format', 'sarif', '--audience', 'audit', '--report-suppressed']);
+    expect(stderr).toBe('');
+    const found = validateSarif(validator.path, stdout);
+    expect(found.filter(({ level }) => level === 'error' || level === 'warning')).toEqual([]);
+  });
+});
