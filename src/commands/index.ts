@@ -12,6 +12,7 @@ export const commands: Readonly<Record<string, () => Promise<CommandModule>>> = 
   explain: () => import('./explain.js'),
   rules: () => import('./rules.js'),
   init: () => import('./init.js'),
+  repro: () => import('./repro.js'),
 };
 
 /** The command that is meant when none is named. */

@@ -17,7 +17,7 @@ export interface BoundedCommand {
   /** Opens a pipe at descriptor 3 and hands its complete lines on as they come. */
   readonly onMarker?: (line: string) => void;
   /** Runs while the process still lives but its time is up, so that a debugger can look at it. */
-  readonly beforeTimeoutKill?: (pid: number) => Promise<void>;
+  readonly beforeTimeoutKill?: (pid: number) => Promise<unknown>;
   /** A variable that marks the children of this run, to find those that left the group: NAME and value. */
   readonly mark?: readonly [string, string];
 }

@@ -7,6 +7,7 @@ import type { AmplifierName } from './amplifier.js';
 import type { CallPlan } from './call-plan.js';
 import type { ChildPlan } from './child/child-plan.js';
 import { classify, isLoadErrorMessage, type Classification, type CrashClass } from './crash-class.js';
+import { traceHang } from './debugger.js';
 import { childEnvironment } from './environment.js';
 import { locateHarness } from './harness.js';
 import { readMarkers, type MarkerSummary } from './markers.js';
@@ -47,7 +48,7 @@ export interface RunPlan {
   readonly hangIsHit: boolean;
   /** What a good twin returned for the same calls (its `value`); a different value is a hit. */
   readonly expected?: string;
-  /** A command runs in this folder, which stays, instead of one of the run's own; for core files. */
+  /** Leave a core file (where the system writes one), Node's diagnostic report and the output in this folder. */
   readonly keepFolder?: string;
 }
 
@@ -148,7 +149,7 @@ export const controlTarget: PreparedTarget = { kind: 'driver', label: 'nothing (
 function launchCommand(plan: RunPlan, folder: string, amplification: Amplification): Launch {
   const command = plan.target.command ?? '';
   const env = childEnvironment(process.env, folder, { ...commandEnvironment, ...amplification.env, ...plan.env });
-  const cwd = plan.keepFolder ?? plan.target.root;
+  const cwd = plan.target.root;
   const [wrapper, ...wrapped] = amplification.wrapper;
   if (process.platform === 'win32') {
     return { file: process.env['ComSpec'] ?? 'cmd.exe', args: ['/d', '/s', '/c', command], cwd, env };
@@ -185,6 +186,18 @@ async function launchChild(plan: RunPlan, folder: string, amplification: Amplifi
   const command = [...amplification.wrapper, plan.node ?? process.execPath, ...flags, await locateHarness(), planFile];
   const [file = '', ...args] = command;
   return { file, args, cwd: folder, env: childEnvironment(process.env, folder, { ...amplification.env, ...plan.env }) };
+}
+
+/** The same with core files allowed, in a folder that stays; a core lands in the working folder of its process. */
+function withCores(launch: Launch, plan: RunPlan): Launch {
+  if (plan.keepFolder === undefined || process.platform === 'win32') return launch;
+  const cwd = plan.scenario === 'command' ? launch.cwd : plan.keepFolder;
+  return {
+    ...launch,
+    cwd,
+    file: '/bin/sh',
+    args: ['-c', 'ulimit -c unlimited; exec "$@"', 'sh', launch.file, ...launch.args],
+  };
 }
 
 /** Limits that the runner enforces, as classes; none is a hit, and none counts as clean. */
@@ -321,13 +334,15 @@ export async function runOnce(plan: RunPlan, signal?: AbortSignal): Promise<RunO
     return { ...empty, kind: 'untestable', class: 'spawn-error', detail: amplification.error, notes: [] };
   if (signal?.aborted === true)
     return { ...empty, kind: 'killed', class: 'interrupted', detail: 'the run was interrupted', notes: [] };
-  if (plan.keepFolder !== undefined) mkdirSync(plan.keepFolder, { recursive: true });
+  const { keepFolder } = plan;
+  if (keepFolder !== undefined) mkdirSync(keepFolder, { recursive: true });
   const folder = mkdtempSync(join(tmpdir(), 'lifetime-lint-run-'));
   try {
     const isCommand = plan.scenario === 'command';
-    const launch = isCommand
-      ? launchCommand(plan, folder, amplification)
-      : await launchChild(plan, folder, amplification);
+    const launch = withCores(
+      isCommand ? launchCommand(plan, folder, amplification) : await launchChild(plan, folder, amplification),
+      plan,
+    );
     const lines: string[] = [];
     const record = await runBounded({
       ...launch,
@@ -336,8 +351,10 @@ export async function runOnce(plan: RunPlan, signal?: AbortSignal): Promise<RunO
       maxMemoryBytes: plan.maxMemoryBytes * (amplification.slowdown > 1 ? 2 : 1),
       mark: ['LIFETIME_LINT_RUN', randomUUID()],
       ...(signal === undefined ? {} : { signal }),
+      ...(keepFolder === undefined ? {} : { beforeTimeoutKill: (pid: number) => traceHang(pid, keepFolder) }),
       ...(isCommand ? {} : { onMarker: (line: string) => void lines.push(line) }),
     });
+    if (keepFolder !== undefined) writeFileSync(join(keepFolder, 'output.txt'), record.stdout + record.stderr);
     const markers = readMarkers(lines);
     const notes = [...markers.notes];
     if (record.leftovers > 0) notes.push(`${record.leftovers} processes that it had left behind were killed.`);

@@ -1,0 +1,57 @@
+import type { ReproProgress } from '../dynamic/reproduce.js';
+import type { Io } from './io.js';
+
+/** Milliseconds between two writes of the line. */
+const interval = 100;
+
+/** What is being run, on the standard error: a line that is renewed on a terminal, one line a step elsewhere. */
+export function createRunProgress({ stderr, env }: Io): {
+  readonly update: (progress: ReproProgress) => void;
+  readonly say: (text: string) => void;
+  readonly clear: () => void;
+} {
+  const isWanted = stderr.isTTY && env['TERM'] !== 'dumb' && (env['CI'] ?? '') === '';
+  let shownAt: number | undefined;
+  const clear = (): void => {
+    if (shownAt !== undefined) stderr.write('\r\u001b[K');
+    shownAt = undefined;
+  };
+  return {
+    update({ scenario, amplifier, done, of, hits, leftMs }) {
+      const now = performance.now();
+      if (!isWanted || (shownAt !== undefined && now - shownAt < interval)) return;
+      shownAt = now;
+      const how = amplifier === 'none' ? '' : `, ${amplifier}`;
+      stderr.write(
+        `\r\u001b[K${scenario}${how}: ${done} of ${of} runs, ${hits} ${hits === 1 ? 'hit' : 'hits'}, ${Math.ceil(leftMs / 1000)} s left at most`,
+      );
+    },
+    say(text) {
+      clear();
+      stderr.write(`${text}\n`);
+    },
+    clear,
+  };
+}
+
+/**
+ * A signal that aborts at the first interrupt, so that the runs end and what is known is reported; a second interrupt ends the
+ * process at once, its children with it.
+ */
+export function untilInterrupted(io: Io): { readonly signal: AbortSignal; readonly dispose: () => void } {
+  const controller = new AbortController();
+  const onInterrupt = (): void => {
+    if (controller.signal.aborted) process.exit(130);
+    io.stderr.write('\nInterrupted; once more ends it without a report.\n');
+    controller.abort();
+  };
+  process.on('SIGINT', onInterrupt);
+  process.on('SIGTERM', onInterrupt);
+  return {
+    signal: controller.signal,
+    dispose: () => {
+      process.off('SIGINT', onInterrupt);
+      process.off('SIGTERM', onInterrupt);
+    },
+  };
+}

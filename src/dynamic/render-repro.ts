@@ -1,0 +1,124 @@
+import type { CallPlan, ArgumentSpec } from './call-plan.js';
+import type { Frame } from './backtrace.js';
+import type { Attempt, ReproReport, ScenarioReport } from './reproduce.js';
+import { formatPercent } from './statistics.js';
+
+/** `3 of 3 runs (44 % to 100 %)`. */
+function describeCounts({ runs, hits, rate }: Pick<Attempt, 'runs' | 'hits' | 'rate'>): string {
+  return `${hits} of ${runs} ${runs === 1 ? 'run' : 'runs'} (${formatPercent(rate[0])} to ${formatPercent(rate[1])})`;
+}
+
+function describeAmplifier(name: string): string {
+  return name === 'none' ? 'without an amplifier' : `with the amplifier '${name}'`;
+}
+
+/** `memory-fault 3, changed-value 1`, clean runs left out. */
+function describeClasses(classes: ScenarioReport['classes']): string {
+  return Object.entries(classes)
+    .filter(([name]) => name !== 'clean')
+    .map(([name, count]) => `${name} ${count}`)
+    .join(', ');
+}
+
+function describeFrame({ name, file, line }: Frame): string {
+  return file === undefined ? name : `${name} (${file}:${line ?? 0})`;
+}
+
+function renderScenario(report: ScenarioReport): string[] {
+  const { name, verdict, hit } = report;
+  const lines: string[] = [];
+  if (verdict === 'untestable') {
+    lines.push(`${name}: not run. ${sentence(report.reason ?? 'Nothing could be tested')}`);
+  } else if (verdict === 'reproduced' && hit !== undefined) {
+    lines.push(
+      `${name}: reproduced in ${describeCounts(report)} ${describeAmplifier(report.amplifier)}, ${report.workers} workers.`,
+    );
+    lines.push(`  ${describeClasses(report.classes)}; ${hit.detail}; last seen: ${hit.stage}.`);
+    for (const line of hit.lines.slice(0, 8)) lines.push(`    ${line}`);
+    for (const frame of (report.frames ?? []).slice(0, 12)) lines.push(`    at ${describeFrame(frame)}`);
+  } else {
+    const excluded =
+      report.excluded === undefined
+        ? ''
+        : ` with ${report.runs} clean runs a crash rate above ${formatPercent(report.excluded)} is excluded at 95 %.`;
+    lines.push(`${name}: not reproduced;${excluded}`);
+    for (const attempt of report.attempts.filter(({ amplifier }) => amplifier !== 'none')) {
+      lines.push(`  ${describeCounts(attempt)} ${describeAmplifier(attempt.amplifier)}.`);
+    }
+  }
+  const { minimum } = report;
+  if (minimum?.calls !== undefined)
+    lines.push(`  The smallest number of calls that still crashes is ${minimum.calls.first}.`);
+  if (minimum?.workers !== undefined)
+    lines.push(`  The smallest number of workers that still crashes is ${minimum.workers.smallest}.`);
+  for (const note of report.notes) lines.push(`  ${note}`);
+  for (const artifact of report.artifacts) lines.push(`  kept: ${artifact}`);
+  return lines;
+}
+
+function sentence(text: string): string {
+  const trimmed = text.trim();
+  return `${trimmed.charAt(0).toUpperCase()}${trimmed.slice(1)}${/[.!?]$/.test(trimmed) ? '' : '.'}`;
+}
+
+const verdicts = {
+  reproduced: 'Reproduced',
+  'not-reproduced': 'Not reproduced',
+  untestable: 'Nothing could be tested',
+} as const;
+
+/** The report for people, with a line break at its end. */
+export function renderRepro(report: ReproReport): string {
+  const head = `${report.target} on ${report.platform}, Node ${report.node}`;
+  const lines = [head, '', ...report.scenarios.flatMap(renderScenario), ''];
+  if (report.interrupted) lines.push('It was interrupted; the counts are what was seen until then.');
+  for (const note of report.notes) lines.push(note);
+  lines.push(`${verdicts[report.verdict]}.`);
+  return `${lines.join('\n')}\n`;
+}
+
+function describeArgument(spec: ArgumentSpec): string {
+  switch (spec.kind) {
+    case 'json':
+      return JSON.stringify(spec.value);
+    case 'text':
+      return spec.role === 'source' ? '<text>' : JSON.stringify(spec.value);
+    case 'bigint':
+      return `${spec.value}n`;
+    case 'buffer':
+      return `<${spec.type} of ${spec.bytes} bytes>`;
+    case 'array':
+      return `[${spec.items.map(describeArgument).join(', ')}]`;
+    case 'object':
+      return `{ ${Object.entries(spec.fields)
+        .map(([name, field]) => `${name}: ${describeArgument(field)}`)
+        .join(', ')} }`;
+    case 'instance':
+      return `<${spec.class}>`;
+    case 'undefined':
+    case 'function':
+    case 'promise':
+    case 'date':
+    case 'abort-signal':
+      return `<${spec.kind}>`;
+  }
+}
+
+/** The calls that will be made, for the standard error, before any is. */
+export function renderCallPlan(plan: CallPlan): string {
+  const lines = [`Planned from ${plan.source}: ${plan.calls.length} ${plan.calls.length === 1 ? 'call' : 'calls'}.`];
+  for (const call of plan.calls.slice(0, 40)) {
+    const marks = [...(call.async ? ['async'] : []), ...(call.buffers.length > 0 ? ['buffer'] : [])];
+    lines.push(
+      `  ${call.name}(${call.parameters.map(describeArgument).join(', ')})${marks.length === 0 ? '' : `  ${marks.join(', ')}`}`,
+    );
+  }
+  if (plan.calls.length > 40) lines.push(`  and ${plan.calls.length - 40} more.`);
+  for (const { name, reason } of plan.skipped.slice(0, 10)) lines.push(`  '${name}' is left out: ${reason}.`);
+  return `${lines.join('\n')}\n`;
+}
+
+/** One JSON document, version 1 (docs/dynamic.md). */
+export function renderReproJson(report: ReproReport): string {
+  return `${JSON.stringify(report, null, 2)}\n`;
+}
