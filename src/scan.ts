@@ -1,6 +1,7 @@
 import { defaultConfig, type Config } from './config/config.js';
 import type { Discovered, DiscoveredUnit } from './discover/inputs.js';
 import { compareFindings, finishFindings, withSeverity, type Draft } from './engine/collect-findings.js';
+import { expectSource } from './parsers/tree.js';
 import { compareConfidence, compareSeverity, configuredSeverity } from './engine/levels.js';
 import { matchPatterns } from './engine/path-filter.js';
 import { scanUnit } from './engine/scan-unit.js';
@@ -44,6 +45,8 @@ export async function scan(request: ScanRequest): Promise<Scan> {
   let parsed = 0;
   let done = 0;
   const total = units.reduce((sum, { files }) => sum + files.length, 0);
+  const sources = units.flatMap(({ files }) => files.filter(({ language }) => language === 'rust' || language === 'd'));
+  expectSource(sources.reduce((sum, { size }) => sum + size, 0));
   for (const unit of units) {
     const onFile = (): void => request.onProgress?.(++done, total);
     const { base, listing } = inputs;

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 import { Language, Parser, type Tree } from 'web-tree-sitter';
 import { Cursor, type CursorCalls } from './cursor.js';
 import type { SyntaxNode } from './syntax.js';
@@ -60,6 +61,17 @@ async function startRuntime(): Promise<CursorCalls> {
   await Parser.init(module);
   // The object handed to `init` has become the WASM module.
   return module as CursorCalls;
+}
+
+/** Below this many characters of source, code that starts at once beats code that runs fast (docs/decisions.md). */
+const quickStartBelow = 2_000_000;
+
+/**
+ * Tells how much source (characters or bytes) is about to be parsed, before the first grammar is loaded: for little of
+ * it, the grammars are compiled without optimisation, which saves half of the time of a scan of one file.
+ */
+export function expectSource(size: number): void {
+  if (runtime === undefined && size < quickStartBelow) setFlagsFromString('--liftoff-only');
 }
 
 /**
