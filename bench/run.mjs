@@ -110,8 +110,10 @@ async function main(args) {
       ['one file, Rust', 'pool.rs', 'rust'],
       ['one file, D', 'pool.d', 'd'],
     ]) {
-      writeFileSync(join(scratch, file), makeFile(language));
-      trees.unshift({ name, path: join(scratch, file) });
+      // Each alone in its folder, since neighbours would be read too.
+      const folder = mkdtempSync(join(scratch, 'alone-'));
+      writeFileSync(join(folder, file), makeFile(language));
+      trees.unshift({ name, path: join(folder, file) });
     }
     process.stdout.write(`Node ${process.versions.node}, ${cpus().length} processors (${cpus()[0]?.model ?? 'unknown'}), median of ${runs}\n\n`);
     process.stdout.write('| tree | Rust | D | CPU | wall | memory | ast-grep CPU | memory | CPU ratio |\n|---|---|---|---|---|---|---|---|---|\n');
