@@ -208,7 +208,10 @@ function openedModule(node: TSESTree.CallExpression): NativeModule {
 
 /** `native.hash` in `promisify(native.hash)`. */
 function promisifiedArgument(node: TSESTree.CallExpression): TSESTree.Node | undefined {
-  return dottedName(node.callee)?.at(-1) === 'promisify' ? node.arguments[0] : undefined;
+  const callee = bare(node.callee);
+  const name =
+    callee.type === 'MemberExpression' ? memberName(callee) : callee.type === 'Identifier' ? callee.name : undefined;
+  return name === 'promisify' ? node.arguments[0] : undefined;
 }
 
 /** The module of `import x = require('y')`. */

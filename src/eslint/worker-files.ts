@@ -5,14 +5,15 @@ import type { VisitorContext } from './javascript-visitor.js';
 import type { NativeModule, NativeModules } from './native-modules.js';
 import {
   bare,
+  type Code,
   dottedName,
   isExportOf,
   keyName,
+  memberName,
   soleInit,
   stringValue,
   variableOf,
   workerThreads,
-  type Code,
 } from './syntax.js';
 
 /** A place that starts workers, and the code that they run. */
@@ -149,7 +150,8 @@ function filePathOf(code: Code, node: TSESTree.Node, from: string, depth = 0): s
     }
     case 'CallExpression': {
       const callee = dottedName(plain.callee);
-      const name = callee?.at(-1);
+      const called = bare(plain.callee);
+      const name = callee?.at(-1) ?? (called.type === 'MemberExpression' ? memberName(called) : undefined);
       const args = plain.arguments.map((argument) => filePathOf(code, argument, from, depth + 1));
       if (name === 'fileURLToPath' || name === 'pathToFileURL' || name === 'String' || name === 'toString')
         return args[0];

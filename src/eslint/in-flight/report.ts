@@ -57,7 +57,10 @@ function confidenceOf({ pending, phase }: InFlightHit): Confidence {
   return phase === 'partial' && pending.confidence === 'high' ? 'medium' : pending.confidence;
 }
 
-function suggestionsFor(context: VisitorContext, { pending, storage }: InFlightHit): readonly JavaScriptSuggestion[] {
+function suggestionsFor(
+  context: VisitorContext,
+  { pending, storage, name }: InFlightHit,
+): readonly JavaScriptSuggestion[] {
   const code = context.sourceCode;
   const suggestions: JavaScriptSuggestion[] = [];
   const data = { callee: pending.callee };
@@ -73,7 +76,7 @@ function suggestionsFor(context: VisitorContext, { pending, storage }: InFlightH
     });
   }
   const kind = storage === undefined ? 'unknown' : bufferOrigin(code, storage.witness).kind;
-  const argument = pending.call.arguments.find((each) => storage !== undefined && code.getText(each) === storage.name);
+  const argument = pending.call.arguments.find((each) => [storage?.name, name].includes(code.getText(each)));
   if (argument !== undefined && (kind === 'buffer' || kind === 'view')) {
     const text = code.getText(argument);
     // A Buffer's own slice shares the bytes.

@@ -4,8 +4,8 @@ import type { Confidence } from '../../model/finding.js';
 /** One backing store, as far as the function can tell stores apart. */
 export interface Storage {
   readonly id: number;
-  /** As the source first names it. */
-  readonly name: string;
+  /** As the source first names it: the variable that it is made for, else the expression that makes it. */
+  name: string;
   /** Where it was made or came in. */
   readonly node: TSESTree.Node;
   /** An expression to ask for the kind of buffer that it is. */

@@ -786,6 +786,8 @@ class Walker {
       if (typeof key === 'string' && prefix !== undefined && key.startsWith(prefix)) this.state.env.delete(key);
     }
     const isEmpty = isNothing(value);
+    const [made] = value.storages;
+    if (made !== undefined && source !== undefined && made.node === bare(source)) made.name = node.name;
     // A new value is a new store, whatever made it.
     this.state.env.set(
       variable,

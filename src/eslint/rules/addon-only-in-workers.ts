@@ -5,6 +5,7 @@ import { bare, dottedName, parentOf } from '../syntax.js';
 import { defineVisitor, type VisitorContext } from '../javascript-visitor.js';
 import {
   isDevelopmentPath,
+  isWorkerText,
   nativeLoadsIn,
   packageFiles,
   reachableFiles,
@@ -133,6 +134,7 @@ function isLoadedOnMainThread(context: VisitorContext, target: WorkerTarget, loa
     if (file === filename || file === target.file) continue;
     if (!isDevelopment && isDevelopmentPath(file.slice(manifest.folder.length))) continue;
     const text = modules.reader.readText(file) ?? '';
+    if (isWorkerText(text)) continue;
     if (!workerFiles.has(file)) {
       if (loadsIt(file, text)) return true;
       // A shared file of the worker that main-thread code imports as well.
