@@ -66,6 +66,8 @@ export class DeclarationLowering extends StatementLowering {
       } else declarations.push(child);
     }
     if (root.isError) this.errorGap(root);
+    const { tooDeep } = this.outline;
+    if (tooDeep !== undefined) this.reportLimit({ start: tooDeep, end: tooDeep });
     const scope: Scope = root.isError ? { ...moduleScope, isSuspect: true } : moduleScope;
     this.within(scope, () => {
       this.lowerMembers(declarations);

@@ -104,7 +104,7 @@ export abstract class Lowering {
     }
   }
 
-  protected reportLimit(node: SyntaxNode): void {
+  protected reportLimit(node: Span): void {
     if (this.limitReported) return;
     this.limitReported = true;
     this.gap(

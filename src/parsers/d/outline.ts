@@ -13,12 +13,17 @@ export interface Outline {
   readonly comments: readonly Comment[];
   /** Offsets of the `{` of bodies whose inside was cut out. */
   readonly cutBodies: ReadonlySet<number>;
+  /** Where brackets nested too deep to be parsed in reasonable time; what is inside was cut out. */
+  readonly tooDeep?: number;
   /** Absent when nothing was cut out. */
   readonly offsets?: OffsetMap;
 }
 
 /** A table of plain values longer than this is cut out. */
 const longTable = 2000;
+
+/** The grammar's time grows with the square of the nesting; programs stay far below this many brackets. */
+const maxBrackets = 250;
 
 /** What a brace opens: members that are declarations, the body of a function, anything else. */
 type Brace = 'members' | 'body' | 'other';
@@ -105,6 +110,7 @@ export function readOutline(text: string, isWanted: Selection | undefined): Outl
   /** Whether the words here belong to a declaration: outside functions and outside parentheses. */
   let isDeclaring = true;
   let group = '';
+  let tooDeep: number | undefined;
 
   let i = 0;
   while (i < text.length) {
@@ -174,7 +180,9 @@ export function readOutline(text: string, isWanted: Selection | undefined): Outl
         const isTable = code === 93 && i - bracket.at > longTable && isPlainTable(text, bracket.at, i);
         const isLeftOut =
           bracket.brace === 'body' && bracket.head >= 0 && isWanted?.(bracket.head, i + 1, bracket.group) === false;
-        if (isTable || isLeftOut) {
+        const isTooDeep = open.length === maxBrackets && i > bracket.at + 1;
+        if (isTooDeep) tooDeep ??= bracket.at;
+        if (isTable || isLeftOut || isTooDeep) {
           starts.length = bracket.cuts;
           ends.length = bracket.cuts;
           cutBodies.length = bracket.bodies;
@@ -196,6 +204,7 @@ export function readOutline(text: string, isWanted: Selection | undefined): Outl
     view: leftOver(text, starts, ends),
     comments,
     cutBodies: new Set(cutBodies),
+    ...(tooDeep === undefined ? {} : { tooDeep }),
     offsets: new CutMap(starts, ends),
   };
 }
