@@ -13,6 +13,7 @@ export const commands: Readonly<Record<string, () => Promise<CommandModule>>> = 
   rules: () => import('./rules.js'),
   init: () => import('./init.js'),
   repro: () => import('./repro.js'),
+  verify: () => import('./verify.js'),
 };
 
 /** The command that is meant when none is named. */

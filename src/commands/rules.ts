@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander';
 import picocolors from 'picocolors';
-import { languageNames } from '../catalog/page-header.js';
 import { readCatalog } from '../catalog/read-catalog.js';
+import type { RuleLanguage } from '../model/rule.js';
 import { wantsColor, type Io } from './io.js';
 
 interface RulesFlags {
@@ -40,7 +40,7 @@ export function register(program: Command, io: Io): void {
     });
 }
 
-function languagesOf(languages: readonly (keyof typeof languageNames)[]): string {
-  const short: Readonly<Record<keyof typeof languageNames, string>> = { rust: 'Rust', d: 'D', javascript: 'JS' };
+function languagesOf(languages: readonly RuleLanguage[]): string {
+  const short: Readonly<Record<RuleLanguage, string>> = { rust: 'Rust', d: 'D', javascript: 'JS' };
   return languages.map((language) => short[language]).join(', ');
 }

@@ -1,4 +1,7 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { Command, CommanderError } from 'commander';
+import { nearestName } from '../catalog/nearest-name.js';
 import { UsageError } from '../model/usage-error.js';
 import { commands, defaultCommand } from './index.js';
 import type { Io } from './io.js';
@@ -30,6 +33,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     const [first] = args;
     const called = first !== undefined && Object.hasOwn(commands, first) ? [first] : [];
     const isOverview = first === 'help' || first === '--help' || first === '-h';
+    if (first !== undefined) checkWord(first, io);
     const wanted = isOverview ? Object.keys(commands) : called.length > 0 ? called : [defaultCommand];
     for (const word of wanted) {
       const module = await commands[word]?.();
@@ -54,6 +58,15 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
       io.stderr.write(`${error.stack ?? ''}\n`);
     return 2;
   }
+}
+
+/** A word that is neither a command nor a path, and close to a command, is a mistyped one. */
+function checkWord(word: string, io: Io): void {
+  if (!/^[a-z]+$/u.test(word) || word === 'help' || Object.hasOwn(commands, word) || existsSync(resolve(io.cwd, word)))
+    return;
+  const nearest = nearestName(word, Object.keys(commands));
+  if (nearest === undefined) return;
+  throw new UsageError(`There is no path and no command '${word}'; the nearest command is '${nearest}'.`);
 }
 
 /** Commander's `error: unknown option '--x'` as a sentence. */

@@ -15,7 +15,6 @@ import { formatNames, formats, isFormatName, type FormatName } from '../report/f
 import type { ReportInput } from '../report/report.js';
 import { rules } from '../rules/index.js';
 import { scan } from '../scan.js';
-import { commands } from './index.js';
 import { wantsColor, widthOf, type Io } from './io.js';
 import { createProgress } from './progress.js';
 import { readToolInfo } from './tool-info.js';
@@ -87,7 +86,7 @@ async function runScan(
   outputs: readonly Destination[],
   io: Io,
 ): Promise<number> {
-  const inputs = findInputs(paths, io);
+  const inputs = resolveInputs(paths, io.cwd);
   const catalog = readCatalog();
   const config = await readScanConfig(inputs, paths, flags, catalog.ids, io);
   if (flags.printConfig === true) {
@@ -120,17 +119,6 @@ async function runScan(
   if (outputs.every(({ file }) => file !== undefined) && flags.quiet !== true)
     io.stderr.write(`${summaryLine(result)}\n`);
   return exitCodeOf(result, config, flags);
-}
-
-function findInputs(paths: readonly string[], io: Io): Discovered {
-  try {
-    return resolveInputs(paths, io.cwd);
-  } catch (error) {
-    const [word = ''] = paths;
-    const nearest = /^[a-z]+$/u.test(word) ? nearestName(word, Object.keys(commands)) : undefined;
-    if (!(error instanceof UsageError) || nearest === undefined) throw error;
-    throw new UsageError(`There is no path and no command '${word}'; the nearest command is '${nearest}'.`);
-  }
 }
 
 async function readScanConfig(

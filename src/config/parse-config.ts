@@ -38,10 +38,10 @@ export function parseConfig(file: ConfigText, ruleIds: readonly string[]): Confi
     : parsed.issues.map((issue) => describeIssue(issue, place));
   if (!parsed.success || problems.length > 0) throw new UsageError([...new Set(problems)].join('\n'));
 
-  const { $schema: _schema, suppress = [], ...written } = parsed.output;
+  const { suppress = [], ...written } = parsed.output;
   return {
     ...defaultConfig,
-    ...dropUndefined(written),
+    ...dropUndefined({ ...written, $schema: undefined }),
     suppress: suppress.map((entry, index) => ({
       ...entry,
       line: markOf(document, [...prefix, 'suppress', index]).line,

@@ -38,7 +38,7 @@ describe('README', () => {
     }
   });
 
-  it('has a configuration that is accepted', async () => {
+  it('has a configuration that is accepted', () => {
     for (const [, json = ''] of read('README.md').matchAll(/```json\n([^]*?)```/gu)) {
       const value: unknown = JSON.parse(json);
       if (typeof value === 'object' && value !== null && 'rules' in value)

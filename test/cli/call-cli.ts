@@ -1,7 +1,10 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import type { Log } from 'sarif';
 import { dirname, join } from 'node:path';
+import * as v from 'valibot';
 import { run } from '../../src/commands/run.js';
+import { outputSchema } from '../../src/report/output-schema.js';
 
 export interface CliResult {
   readonly code: number;
@@ -26,6 +29,17 @@ export async function callCli(cwd: string, args: readonly string[], options: Cli
     stderr: { write: (text) => void (stderr += text), isTTY, columns: isTTY ? 100 : undefined },
   });
   return { code, stdout, stderr };
+}
+
+/** The output of `--format json`, which must fit its schema. */
+export function parseOutput(text: string): v.InferOutput<typeof outputSchema> {
+  return v.parse(outputSchema, JSON.parse(text));
+}
+
+/** The output of `--format sarif`. */
+export function parseSarif(text: string): Log {
+  const value: Log = JSON.parse(text);
+  return value;
 }
 
 const folders: string[] = [];

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { callCli, harmless, hazard, makeFolder } from './call-cli.js';
+import { callCli, harmless, hazard, makeFolder, parseOutput, parseSarif } from './call-cli.js';
 
 const bad = makeFolder({ 'source/pool.d': hazard, 'source/harmless.d': harmless });
 const good = makeFolder({ 'harmless.d': harmless });
@@ -70,8 +70,9 @@ describe('outputs', () => {
     ]);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(/^1 warning in 2 files, \d+\.\d s\n$/u);
-    const log = JSON.parse(readFileSync(join(folder, 'out/x.sarif'), 'utf8'));
-    expect(log.runs[0].results[0].locations[0].physicalLocation.artifactLocation.uri).toBe('a/pool.d');
+    const log = parseSarif(readFileSync(join(folder, 'out/x.sarif'), 'utf8'));
+    const [location] = log.runs[0]?.results?.[0]?.locations ?? [];
+    expect(location?.physicalLocation?.artifactLocation?.uri).toBe('a/pool.d');
   });
 
   it('each --output-file belongs to the format before it, the rest goes to the standard output', async () => {
@@ -90,8 +91,8 @@ describe('outputs', () => {
     ];
     const { stdout } = await callCli(folder, args);
     expect(stdout).toMatch(/^pool\.d:7:\d+: warning\[pointer-into-growable\] /u);
-    expect(JSON.parse(readFileSync(join(folder, 'x.json'), 'utf8')).schema).toBe(1);
-    expect(JSON.parse(readFileSync(join(folder, 'x.sarif'), 'utf8')).version).toBe('2.1.0');
+    expect(parseOutput(readFileSync(join(folder, 'x.json'), 'utf8')).schema).toBe(1);
+    expect(parseSarif(readFileSync(join(folder, 'x.sarif'), 'utf8')).version).toBe('2.1.0');
   });
 
   it('an --output-file alone takes the default format', async () => {
@@ -156,8 +157,8 @@ describe('configuration', () => {
         'a/pool.d': hazard,
         'b/pool.d': hazard,
       });
-      return JSON.parse((await callCli(folder, ['--format', 'json', ...args])).stdout).findings.map(
-        ({ location }: { location: { path: string } }) => location.path,
+      return parseOutput((await callCli(folder, ['--format', 'json', ...args])).stdout).findings.map(
+        ({ location }) => location.path,
       );
     };
     expect(await scan({})).toEqual(['a/pool.d', 'b/pool.d']);
@@ -171,20 +172,20 @@ describe('configuration', () => {
   it('suppresses by path with a reason, and by baseline', async () => {
     const files = { 'a/pool.d': hazard, 'b/pool.d': hazard };
     const first = makeFolder(files);
-    const report = JSON.parse((await callCli(first, ['--format', 'json'])).stdout);
+    const report = parseOutput((await callCli(first, ['--format', 'json'])).stdout);
     const [one] = report.findings;
     const folder = makeFolder({
       ...files,
-      'ok.json': JSON.stringify({ schema: 1, findings: [{ fingerprint: one.fingerprint }] }),
+      'ok.json': JSON.stringify({ schema: 1, findings: [{ fingerprint: one?.fingerprint }] }),
       'lifetime-lint.config.json': JSON.stringify({
         baseline: 'ok.json',
         suppress: [{ id: 'pointer-into-growable', path: 'b/', reason: 'copied' }],
       }),
     });
     const { code, stdout } = await callCli(folder, ['--format', 'json']);
-    const { findings, suppressed } = JSON.parse(stdout);
+    const { findings, suppressed } = parseOutput(stdout);
     expect([code, findings]).toEqual([0, []]);
-    expect(suppressed.map(({ by, reason }: { by: string; reason: string }) => [by, reason])).toEqual([
+    expect(suppressed.map(({ by, reason }) => [by, reason])).toEqual([
       ['baseline', "It is in 'ok.json'."],
       ['configuration', 'copied'],
     ]);
@@ -229,15 +230,12 @@ describe('named files', () => {
   });
 
   it('are the only ones reported, with the facts of their unit', async () => {
-    const named = JSON.parse((await callCli(folder, ['source/pool.d', '--format', 'json'])).stdout);
-    expect(
-      named.findings.map(({ ruleId, location }: { ruleId: string; location: { path: string } }) => [
-        ruleId,
-        location.path,
-      ]),
-    ).toEqual([['pointer-into-growable', 'source/pool.d']]);
-    expect(named.findings[0].steps.map(({ path }: { path: string }) => path)).toContain('source/grow.d');
-    expect(JSON.parse((await callCli(folder, ['source/grow.d', '--format', 'json'])).stdout).findings).toEqual([]);
+    const named = parseOutput((await callCli(folder, ['source/pool.d', '--format', 'json'])).stdout);
+    expect(named.findings.map(({ ruleId, location }) => [ruleId, location.path])).toEqual([
+      ['pointer-into-growable', 'source/pool.d'],
+    ]);
+    expect(named.findings[0]?.steps.map(({ path }) => path)).toContain('source/grow.d');
+    expect(parseOutput((await callCli(folder, ['source/grow.d', '--format', 'json'])).stdout).findings).toEqual([]);
   });
 
   it('have paths relative to the repository', async () => {

@@ -2,25 +2,28 @@ import type { UnitFacts } from '../../src/facts/unit.js';
 import type { FileIr, FunctionIr, Language } from '../../src/model/ir.js';
 import type { ProjectModel } from '../../src/model/project.js';
 
+/** An object that has some of its members; asking for another is a mistake of the test. */
+function partial<T extends object>(members: Partial<T>): T {
+  // The proxy answers for every member: with the given one, or by throwing.
+  return new Proxy(members, {
+    get: (target, name) => {
+      if (!(name in target)) throw new Error(`the fake has no '${String(name)}'`);
+      const value: unknown = Reflect.get(target, name);
+      return value;
+    },
+  }) as T;
+}
+
 /** A project model without manifests, for tests that are not about projects. */
-export function emptyProject(overrides: Partial<ProjectModel> = {}): ProjectModel {
-  return {
+export function emptyProject(): ProjectModel {
+  return partial<ProjectModel>({
     root: '',
     cargo: [],
     npm: [],
     dub: [],
     cargoPackageOf: () => undefined,
-    targetKindsOf: () => [],
     isDevelopmentOnly: () => false,
-    addonsReaching: () => [],
-    activationOf: () => ({ state: 'unknown', by: [] }),
-    evaluateCfg: () => 'unknown',
-    triplesFor: () => [],
-    lockedVersions: () => [],
-    npmVersion: () => undefined,
-    keptLoaded: () => ({ state: 'unknown' }),
-    ...overrides,
-  };
+  });
 }
 
 /** A file in which every line that reads `fn NAME {` up to the next `}` is a function; `!` after the name marks a syntax error. */
@@ -69,24 +72,15 @@ export function fakeFile(path: string, text: string): FileIr {
 }
 
 /** A unit over in-memory files. */
-export function fakeUnit(texts: Readonly<Record<string, string>>, overrides: Partial<UnitFacts> = {}): UnitFacts {
+export function fakeUnit(texts: Readonly<Record<string, string>>): UnitFacts {
   const files = Object.entries(texts)
     .filter(([path]) => /\.(?:rs|di?)$/u.test(path))
     .map(([path, text]) => fakeFile(path, text));
-  return {
+  return partial<UnitFacts>({
     root: '',
     project: emptyProject(),
     filesOf: (language: Language) => files.filter((file) => file.language === language),
-    filesMatching: () => [],
     textOf: (path) => texts[path],
-    typesNamed: () => [],
-    implsOf: () => [],
-    globalsNamed: () => [],
-    functionsNamed: () => [],
-    flowOf: () => {
-      throw new Error('no flow in a fake unit');
-    },
     isDevelopmentOnly: (_file, fn) => fn?.isTest === true,
-    ...overrides,
-  };
+  });
 }

@@ -201,7 +201,6 @@ No findings, 7 gaps in 214 files, 0.4 s
     const texts = { 'source/pool.d': pool };
     const colored = reportTerminal(inputOf([poolFinding], texts, { options: { color: true } }));
     expect(colored).toContain('\u001b[');
-    // eslint-disable-next-line no-control-regex -- the escape sequences themselves are looked for
     expect(colored.replace(/\u001b\[\d+m/gu, '')).toBe(reportTerminal(inputOf([poolFinding], texts)));
   });
 });
