@@ -1,4 +1,7 @@
-/** The scenarios of the runner, in the order in which they are tried. `command` runs a program instead of a Node child. */
+/**
+ * The scenarios of the runner, in the order in which they are tried. `command` runs a program instead of a Node child. Which
+ * rules a scenario can confirm is said by the rules (`meta.scenarios`).
+ */
 export const scenarioNames = [
   'import',
   'reload',
@@ -31,8 +34,6 @@ export interface Scenario {
   readonly needsGc: boolean;
   /** Whether a run that never ends is a hit although no good twin was given: the harness itself ends without the addon. */
   readonly hangIsHit: boolean;
-  /** Rules that the scenario can confirm. */
-  readonly rules: readonly string[];
 }
 
 const table: Readonly<Record<ScenarioName, Omit<Scenario, 'name'>>> = {
@@ -42,14 +43,6 @@ const table: Readonly<Record<ScenarioName, Omit<Scenario, 'name'>>> = {
     needsBuffer: false,
     needsGc: false,
     hangIsHit: true,
-    rules: [
-      'unpinned-addon',
-      'threads-outlive-addon',
-      'allocator-in-addon',
-      'loader-process-report',
-      'addon-only-in-workers',
-      'addon-not-context-aware',
-    ],
   },
   reload: {
     summary: 'Workers load the target and exit, three times over.',
@@ -57,7 +50,6 @@ const table: Readonly<Record<ScenarioName, Omit<Scenario, 'name'>>> = {
     needsBuffer: false,
     needsGc: false,
     hangIsHit: true,
-    rules: ['allocator-in-addon', 'handle-in-process-static', 'unpinned-addon', 'addon-only-in-workers'],
   },
   terminate: {
     summary: 'Workers are terminated while they load the target and while a call is pending.',
@@ -65,7 +57,6 @@ const table: Readonly<Record<ScenarioName, Omit<Scenario, 'name'>>> = {
     needsBuffer: false,
     needsGc: false,
     hangIsHit: true,
-    rules: ['callback-without-teardown', 'terminate-during-native-work', 'threads-outlive-addon'],
   },
   'exit-with-work': {
     summary: 'Workers, then the process, exit while calls are pending.',
@@ -73,12 +64,6 @@ const table: Readonly<Record<ScenarioName, Omit<Scenario, 'name'>>> = {
     needsBuffer: false,
     needsGc: false,
     hangIsHit: true,
-    rules: [
-      'callback-without-teardown',
-      'terminate-during-native-work',
-      'threads-outlive-addon',
-      'native-handle-undisposed',
-    ],
   },
   'main-and-worker': {
     summary: 'A worker loads and calls, exits, then the main thread loads and calls; then the reverse.',
@@ -86,7 +71,6 @@ const table: Readonly<Record<ScenarioName, Omit<Scenario, 'name'>>> = {
     needsBuffer: false,
     needsGc: false,
     hangIsHit: true,
-    rules: ['handle-in-process-static', 'callback-without-teardown', 'addon-not-context-aware'],
   },
   sequential: {
     summary: 'Calls follow one another on the main thread.',
@@ -94,17 +78,6 @@ const table: Readonly<Record<ScenarioName, Omit<Scenario, 'name'>>> = {
     needsBuffer: false,
     needsGc: false,
     hangIsHit: false,
-    rules: [
-      'use-after-release',
-      'length-as-capacity',
-      'foreign-allocator-free',
-      'raw-round-trip-mismatch',
-      'pointer-into-growable',
-      'growth-while-borrowed',
-      'borrow-outlives-owner',
-      'forged-static-lifetime',
-      'unbounded-lifetime',
-    ],
   },
   concurrent: {
     summary: 'All calls are started before the first is awaited, on the main thread.',
@@ -112,7 +85,6 @@ const table: Readonly<Record<ScenarioName, Omit<Scenario, 'name'>>> = {
     needsBuffer: false,
     needsGc: false,
     hangIsHit: false,
-    rules: ['use-after-release', 'handle-sent-across-threads', 'handle-dropped-off-thread', 'pointer-escapes-lock'],
   },
   'workers-call': {
     summary: 'Workers load the target and call it at the same time.',
@@ -120,7 +92,6 @@ const table: Readonly<Record<ScenarioName, Omit<Scenario, 'name'>>> = {
     needsBuffer: false,
     needsGc: false,
     hangIsHit: false,
-    rules: ['handle-sent-across-threads', 'handle-in-process-static', 'use-after-release', 'pointer-escapes-lock'],
   },
   mutate: {
     summary: 'The buffer of a pending call is overwritten.',
@@ -128,7 +99,6 @@ const table: Readonly<Record<ScenarioName, Omit<Scenario, 'name'>>> = {
     needsBuffer: true,
     needsGc: true,
     hangIsHit: false,
-    rules: ['buffer-across-await', 'buffer-off-thread', 'buffer-mutated-in-flight'],
   },
   transfer: {
     summary: 'The buffer of a pending call is transferred to a worker, which writes to it.',
@@ -136,7 +106,6 @@ const table: Readonly<Record<ScenarioName, Omit<Scenario, 'name'>>> = {
     needsBuffer: true,
     needsGc: true,
     hangIsHit: false,
-    rules: ['buffer-across-await', 'buffer-off-thread', 'buffer-transferred-in-flight', 'pooled-buffer-transfer'],
   },
   detach: {
     summary: 'The buffer of a pending call is detached and its memory collected.',
@@ -144,7 +113,6 @@ const table: Readonly<Record<ScenarioName, Omit<Scenario, 'name'>>> = {
     needsBuffer: true,
     needsGc: true,
     hangIsHit: false,
-    rules: ['buffer-across-await', 'buffer-off-thread', 'buffer-transferred-in-flight', 'whole-backing-store'],
   },
   overlap: {
     summary: 'Two calls run on one instance before the first is awaited.',
@@ -152,7 +120,6 @@ const table: Readonly<Record<ScenarioName, Omit<Scenario, 'name'>>> = {
     needsBuffer: false,
     needsGc: false,
     hangIsHit: false,
-    rules: ['exclusive-self-across-await'],
   },
   'gc-churn': {
     summary: 'Owners are dropped and collected, then what they handed out is used.',
@@ -160,7 +127,6 @@ const table: Readonly<Record<ScenarioName, Omit<Scenario, 'name'>>> = {
     needsBuffer: false,
     needsGc: true,
     hangIsHit: false,
-    rules: ['raw-pointer-in-class', 'foreign-retention', 'handle-dropped-off-thread', 'forged-static-lifetime'],
   },
   'thenable-twice': {
     summary: 'Callbacks and thenables are settled twice, methods are called on a wrong receiver.',
@@ -168,7 +134,6 @@ const table: Readonly<Record<ScenarioName, Omit<Scenario, 'name'>>> = {
     needsBuffer: false,
     needsGc: false,
     hangIsHit: false,
-    rules: ['use-after-release', 'unwrap-without-type-tag'],
   },
   command: {
     summary: 'A program is run as it is, with sanitizer options set.',
@@ -176,7 +141,6 @@ const table: Readonly<Record<ScenarioName, Omit<Scenario, 'name'>>> = {
     needsBuffer: false,
     needsGc: false,
     hangIsHit: false,
-    rules: [],
   },
 };
 

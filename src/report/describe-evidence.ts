@@ -6,11 +6,17 @@ export function describeEvidence(evidence: Evidence): string {
   const scenario = evidence.scenario === undefined ? '' : ` with scenario '${evidence.scenario}'`;
   const platform = evidence.platform === undefined ? '' : ` on ${evidence.platform}`;
   const crash = evidence.crashClass === undefined ? '' : ` (${evidence.crashClass})`;
-  if (evidence.verdict === 'confirmed') return `Confirmed${runs}${scenario}${platform}${crash}.`;
+  const attributed = evidence.attributed === true ? '; the run points at this path' : '';
+  if (evidence.verdict === 'confirmed') return `Confirmed${runs}${scenario}${platform}${crash}${attributed}.`;
   if (evidence.verdict === 'not-run') return `Not run${evidence.reason === undefined ? '' : `: ${evidence.reason}`}.`;
+  const refutes = evidence.refutes === undefined ? '' : ` ${evidence.refutes}`;
+  if ((evidence.hits ?? 0) > 0) {
+    const reason = evidence.reason === undefined ? '' : `: ${evidence.reason}`;
+    return `Not reproduced: it failed${runs}${scenario}${platform}${crash}, but not by this bug${reason}.${refutes}`;
+  }
   const excluded =
     evidence.excludedRate === undefined
       ? ''
       : `; a rate above ${(evidence.excludedRate * 100).toFixed(1)} % is excluded at 95 %`;
-  return `Not reproduced${runs}${scenario}${platform}${excluded}.`;
+  return `Not reproduced${runs}${scenario}${platform}${excluded}.${refutes}`;
 }

@@ -30,7 +30,12 @@ export async function runGit(
   });
   if (record.reason === 'spawn-error') return { error: 'git could not be started; install it.' };
   if (record.reason === 'exit' && record.exitCode === 0) return { stdout: record.stdout };
-  const line = record.stderr.trim().split('\n').at(-1)?.replace(/^fatal: /u, '').replace(/\.$/u, '');
+  const line = record.stderr
+    .trim()
+    .split('\n')
+    .at(-1)
+    ?.replace(/^fatal: /u, '')
+    .replace(/\.$/u, '');
   return { error: `'git ${args[0] ?? ''}' failed: ${line === undefined || line === '' ? record.reason : line}.` };
 }
 
@@ -46,7 +51,8 @@ export async function findCommits(range: string, cwd: string): Promise<readonly 
   const ends: string[] = [];
   for (const end of [good, bad]) {
     const resolved = await runGit(['rev-parse', '--verify', '--quiet', '--end-of-options', `${end}^{commit}`], cwd);
-    if ('error' in resolved) return { error: `'${end}' is not a commit of this repository; fetch it or name another one.` };
+    if ('error' in resolved)
+      return { error: `'${end}' is not a commit of this repository; fetch it or name another one.` };
     ends.push(resolved.stdout.trim());
   }
   const [from = '', to = ''] = ends;
