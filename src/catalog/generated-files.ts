@@ -37,7 +37,11 @@ export function generatedFiles(
   ];
 }
 
-/** Replaces what stands between `<!-- generated: name -->` and the next `<!-- /generated -->`; throws when there is no such block. */
+/**
+ * Replaces what stands between `<!-- generated: name -->` and the next `<!-- /generated -->`; throws when there is no such
+ * block.
+ * @public scripts/gen-docs.mjs uses it.
+ */
 export function replaceBlock(text: string, name: string, content: string): string {
   const block = new RegExp(`(<!-- generated: ${name} -->\\n)[^]*?(<!-- /generated -->)`, 'u');
   if (!block.test(text)) throw new Error(`there is no block 'generated: ${name}'`);

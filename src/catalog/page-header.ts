@@ -7,7 +7,7 @@ export const languageNames: Readonly<Record<RuleLanguage, string>> = {
 };
 
 /** The generated lines under the title of a rule's page, markers included. */
-export function renderPageHeader(meta: RuleMeta): string {
+function renderPageHeader(meta: RuleMeta): string {
   const facts = [
     meta.languages.map((language) => languageNames[language]).join(', '),
     `default level **${meta.severity}**`,

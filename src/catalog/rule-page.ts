@@ -8,7 +8,7 @@ export const pageHeadings = [
   'References',
 ] as const;
 
-export type PageHeading = (typeof pageHeadings)[number];
+type PageHeading = (typeof pageHeadings)[number];
 
 /** A rule's page in parts. */
 export interface RulePage {

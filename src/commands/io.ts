@@ -6,7 +6,7 @@ export interface Io {
   readonly stderr: Output;
 }
 
-export interface Output {
+interface Output {
   write(text: string): void;
   readonly isTTY: boolean;
   /** Width of the terminal, when it is one. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /** The package's own folder; the same from src/ and from dist/. */
-export const packageFolder = fileURLToPath(new URL('../../', import.meta.url));
+const packageFolder = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Name and version as in package.json. */
 export function readToolInfo(): { readonly name: string; readonly version: string } {

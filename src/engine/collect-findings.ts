@@ -226,7 +226,7 @@ function compareText(a: string, b: string): number {
 }
 
 /** The first line of an error's message, for a sentence. */
-export function describeError(error: unknown): string {
+function describeError(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return (text.split('\n')[0] ?? '').trim().replace(/\.$/u, '');
 }

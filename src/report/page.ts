@@ -82,7 +82,7 @@ function styleInline(line: string, colors: Colors): string {
 }
 
 /** Breaks text between words so that lines fit, as far as words do. */
-export function wrap(text: string, width: number): readonly string[] {
+function wrap(text: string, width: number): readonly string[] {
   const lines: string[] = [];
   let line = '';
   for (const word of text.split(/\s+/u)) {

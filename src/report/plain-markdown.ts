@@ -15,7 +15,7 @@ export function plainMarkdown(markdown: string): string {
 }
 
 /** One line of Markdown without its marks. */
-export function plainInline(line: string): string {
+function plainInline(line: string): string {
   return line
     .replace(/\[([^\]]*)\]\(([^)]*)\)/gu, '$1 ($2)')
     .replace(/(\*\*|__)(.+?)\1/gu, '$2')

@@ -9,7 +9,7 @@ export interface CommentedFile {
 }
 
 /** 1-based; the end is exclusive. */
-export interface CommentPlace {
+interface CommentPlace {
   readonly line: number;
   readonly column: number;
   readonly endColumn: number;
