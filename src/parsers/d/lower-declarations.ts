@@ -104,6 +104,18 @@ export class DeclarationLowering extends StatementLowering {
     return name.children.filter((child) => child.kind === 'identifier').map((child) => this.source(child));
   }
 
+  /** Attributes among the children, and the constraint of a template as an attribute `if`. */
+  private ownAttributes(children: readonly SyntaxNode[]): Attribute[] {
+    const attributes = readAttributes(this.text, children);
+    const constraint = children.find((child) => child.kind === 'constraint');
+    if (constraint !== undefined) {
+      const written = this.source(constraint);
+      const args = written.slice(written.indexOf('(') + 1, -1).trim();
+      attributes.push({ name: 'if', args, span: spanOf(constraint) });
+    }
+    return attributes;
+  }
+
   protected errorGap(node: SyntaxNode): void {
     this.gap(
       'parse-error',
@@ -115,13 +127,9 @@ export class DeclarationLowering extends StatementLowering {
 
   private lowerMembers(nodes: readonly SyntaxNode[]): void {
     this.walkList(nodes, (node) => {
-      this.deeper(
-        node,
-        () => {
-          this.lowerDeclaration(node);
-        },
-        () => undefined,
-      );
+      if (!this.enter(node)) return;
+      this.lowerDeclaration(node);
+      this.leave();
     });
   }
 
@@ -357,7 +365,7 @@ export class DeclarationLowering extends StatementLowering {
     const body = children.find((child) => child.kind === 'aggregate_body');
     const name = children.find((child) => child.kind === 'identifier');
     const members = body === undefined ? [] : bodyMembers(body);
-    const own = readAttributes(this.text, children);
+    const own = this.ownAttributes(children);
     for (const child of children) {
       const error = child.kind === 'aggregate_body' ? undefined : child.hasError ? ownError(child) : undefined;
       if (error !== undefined) this.errorGap(error);
@@ -519,7 +527,7 @@ export class DeclarationLowering extends StatementLowering {
     if (nameNode === undefined || open < 0) return undefined;
     const name = this.source(nameNode);
     const generics = this.lowerGenerics(children.find((child) => child.kind === 'template_parameters'));
-    const own = [...outerAttributes, ...readAttributes(this.text, children.slice(0, open))];
+    const own = [...outerAttributes, ...this.ownAttributes(children.slice(0, open))];
     const fields: Field[] = [];
     const attributes: Attribute[] = [...this.scope.inherited, ...own];
     if (isMixin) attributes.push({ name: 'mixin', span: spanOf(nameNode) });
@@ -555,7 +563,7 @@ export class DeclarationLowering extends StatementLowering {
       ...rest,
       outer: [...this.scope.outer, name],
       prefix: join(this.scope.prefix, name),
-      inherited: inherit(attributes.filter((attribute) => attribute.name !== 'mixin')),
+      inherited: inherit(attributes.filter(({ name: word }) => word !== 'mixin' && word !== 'if')),
       isTemplate: true,
       ...(isMixin
         ? { owner: { name, kind: 'template' as const }, members: fields, typeAttributes: attributes }
@@ -596,7 +604,7 @@ export class DeclarationLowering extends StatementLowering {
     const ownGenerics = this.lowerGenerics(children.find((child) => child.kind === 'template_parameters'));
     const isEponymous = scope.template?.name === this.source(name);
     const generics = isEponymous ? [...(scope.template?.generics ?? []), ...ownGenerics] : ownGenerics;
-    const attributes = [...scope.inherited, ...readAttributes(this.text, children)];
+    const attributes = [...scope.inherited, ...this.ownAttributes(children)];
     let returns = typeNode === undefined ? undefined : this.lowerType(typeNode);
     const returnsAuto = typeNode === undefined;
     if (typeNode !== undefined && returns !== undefined && scope.owner !== undefined) {
@@ -641,7 +649,7 @@ export class DeclarationLowering extends StatementLowering {
     const at = children.findIndex((child) => child.kind === 'this');
     const keyword = children[at] ?? node;
     const tilde = children[at - 1]?.kind === '~' ? children[at - 1] : undefined;
-    const own = readAttributes(this.text, children);
+    const own = this.ownAttributes(children);
     const attributes = [...this.scope.inherited, ...own];
     const generics = this.lowerGenerics(children.find((child) => child.kind === 'template_parameters'));
     const isStatic = hasAttribute(own, 'static');

@@ -24,6 +24,9 @@ const binaryKinds = new Set([
 
 const prefixKinds = new Set(['throw_expression', 'cast_expression', 'unary_expression', 'delete_expression']);
 
+/** What prefix expressions begin with: operators, and the first letters of `cast`, `delete` and `throw`. */
+const prefixCodes = new Set(Array.from('!&*+-~cdt', (character) => character.charCodeAt(0)));
+
 /** `a ~ b ~ c …` beyond this many terms becomes one flat node, so that nobody has to recurse into it. */
 const chainLimit = 200;
 
@@ -41,11 +44,10 @@ export abstract class ExprLowering extends TypeLowering {
   protected abstract lowerAnonymousClass(node: SyntaxNode): { type: TypeRef; args: readonly Argument[] };
 
   protected lowerExpr(node: SyntaxNode): Expr {
-    return this.deeper(
-      node,
-      () => this.exprOf(node),
-      () => this.unknown(node, []),
-    );
+    if (!this.enter(node)) return this.unknown(node, []);
+    const expr = this.exprOf(node);
+    this.leave();
+    return expr;
   }
 
   protected unknown(node: SyntaxNode, children: readonly Expr[], syntax = node.kind): Expr {
@@ -92,11 +94,10 @@ export abstract class ExprLowering extends TypeLowering {
     if (regrouped !== undefined) return this.exprOf(regrouped);
     const { kind } = node;
     if (binaryKinds.has(kind)) return this.lowerBinary(node);
-    const children = solidChildren(node);
     const span = spanOf(node);
+    const children = node.children.length === 0 ? node.children : solidChildren(node);
     switch (kind) {
       case 'expression':
-        return this.lowerOperand(children, node);
       case 'binary_expression':
         return this.lowerOperand(children, node);
       case 'expression_list':
@@ -212,9 +213,7 @@ export abstract class ExprLowering extends TypeLowering {
 
   /** A cheap test on the text, so that the walk to the left is made only where it can matter. */
   private looksRegrouped(node: SyntaxNode, isPostfix: boolean): boolean {
-    if (isPostfix) {
-      if (/[!&*+~t\-cd]/.test(this.text[node.start] ?? '')) return true;
-    }
+    if (isPostfix && prefixCodes.has(this.text.charCodeAt(node.start))) return true;
     const arrows = (this.arrowOffsets ??= findArrows(this.text));
     let low = 0;
     let high = arrows.length;

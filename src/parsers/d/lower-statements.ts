@@ -62,13 +62,9 @@ export abstract class StatementLowering extends ExprLowering {
   protected lowerStatements(nodes: readonly SyntaxNode[]): Statement[] {
     const statements: Statement[] = [];
     this.walkList(nodes, (node) => {
-      this.deeper(
-        node,
-        () => {
-          this.lowerStatement(node, statements);
-        },
-        () => undefined,
-      );
+      if (!this.enter(node)) return;
+      this.lowerStatement(node, statements);
+      this.leave();
     });
     return statements;
   }

@@ -37,11 +37,10 @@ interface TypeParts {
 export abstract class TypeLowering extends Lowering {
   /** A `type` node; also a `base_class`, which has the same children without suffixes. */
   protected lowerType(node: SyntaxNode): TypeRef {
-    return this.deeper(
-      node,
-      () => this.typeOf(node),
-      () => this.makeType('unknown', node.start, node.end),
-    );
+    if (!this.enter(node)) return this.makeType('unknown', node.start, node.end);
+    const type = this.typeOf(node);
+    this.leave();
+    return type;
   }
 
   protected makeType(kind: TypeRef['kind'], start: number, end: number, parts: TypeParts = {}): TypeRef {

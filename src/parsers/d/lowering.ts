@@ -90,18 +90,18 @@ export abstract class Lowering {
     }
   }
 
-  /** Runs one level deeper; beyond the limit the gap is recorded once per file and `otherwise` is the result. */
-  protected deeper<T>(node: SyntaxNode, run: () => T, otherwise: () => T): T {
+  /** Goes one level deeper; false at the limit, where the gap is recorded once per file. `leave` must follow when true. */
+  protected enter(node: Span): boolean {
     if (this.depth >= depthLimit) {
       this.reportLimit(node);
-      return otherwise();
+      return false;
     }
     this.depth++;
-    try {
-      return run();
-    } finally {
-      this.depth--;
-    }
+    return true;
+  }
+
+  protected leave(): void {
+    this.depth--;
   }
 
   protected reportLimit(node: Span): void {
