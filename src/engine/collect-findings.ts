@@ -123,11 +123,11 @@ function draftOf(
   };
 }
 
-/** Fills the `{holes}` of a template; a value's line breaks and runs of blanks become one blank. */
+/** Fills the `{holes}` of a template; in a value every run of blanks and line breaks becomes one blank. */
 export function fillMessage(template: string, data: Readonly<Record<string, string | number>>): string {
   return template.replace(/\{(\w+)\}/gu, (hole, name: string) => {
     const value = data[name];
-    return value === undefined ? hole : String(value).replace(/\s+/gu, ' ').trim();
+    return value === undefined ? hole : String(value).replace(/\s+/gu, ' ');
   });
 }
 

@@ -18,14 +18,25 @@ export function planTokens(rules: readonly Rule[], language: Language): TokenPla
     return tokens === undefined || tokens.length === 0 ? [] : [{ tokens, requires: rule.requires?.[language] ?? [], bodies: rule.bodyTokens?.[language] }];
   });
   const fileTokens = [...new Set(readers.flatMap((r) => r.tokens))];
-  const wants = (text: string, reader: (typeof readers)[number]): boolean =>
-    reader.tokens.some((t) => text.includes(t)) && (reader.requires.length === 0 || reader.requires.some((t) => text.includes(t)));
+  const wanted = [...new Set(readers.flatMap((r) => [...r.tokens, ...r.requires]))];
+  let last: { readonly text: string; readonly present: ReadonlySet<string> } | undefined;
+  // Both questions are asked about the same text in a row; the search is the dear part.
+  const presentIn = (text: string): ReadonlySet<string> => {
+    if (last?.text !== text) last = { text, present: new Set(wanted.filter((t) => text.includes(t))) };
+    return last.present;
+  };
+  const wants = (text: string, reader: (typeof readers)[number]): boolean => {
+    const present = presentIn(text);
+    return reader.tokens.some((t) => present.has(t)) && (reader.requires.length === 0 || reader.requires.some((t) => present.has(t)));
+  };
   const patterns = new Map<string, RegExp>();
   return {
     fileTokens,
     isCandidate: (text) => readers.some((r) => wants(text, r)),
     wantedIn(text) {
       const active = readers.filter((r) => wants(text, r));
+      // Read for its declarations only.
+      if (active.length === 0) return NOTHING;
       if (active.some((r) => r.bodies === undefined)) return undefined;
       const strings = [...new Set(active.flatMap((r) => r.bodies ?? []))].sort();
       const key = strings.join('\0');
@@ -35,6 +46,8 @@ export function planTokens(rules: readonly Rule[], language: Language): TokenPla
     },
   };
 }
+
+const NOTHING = /(?!)/u;
 
 function escapeForPattern(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\/-]/gu, '\\$&');

@@ -30,7 +30,7 @@ export interface UnitInput {
 
 /** What may change the size of a container, for choosing the bodies that are read when an owner's growth is looked up. */
 const MAY_GROW: Readonly<Record<Language, RegExp>> = {
-  rust: /\.\s*(?:push|extend|reserve|insert|resize|shrink|append|split_off|drain|truncate|set_len|retain|remove|swap_remove|dedup|take|replace|clear|clone_from)|mem::|&mut\s/u,
+  rust: /\.\s*(?:push|extend|reserve|insert|resize|shrink|append|split_off|drain|truncate|set_len|retain|remove|swap_remove|dedup|take|replace|clear|clone_from)|mem::/u,
   d: /~=|\.\s*(?:length|reserve|insert|put|assumeSafeAppend|remove|clear)|realloc|assumeSafeAppend|reserve\s*\(| ~ /u,
 };
 
@@ -295,13 +295,13 @@ class Unit implements UnitFacts {
         return here.length === 1 && here[0] ? { path: fromPath, fn: here[0] } : undefined;
       },
       functionById: (path, id) => fileAt(path)?.functions.find((f) => f.id === id),
-      summaryOf: (path, fn, depth) => {
+      summaryOf: (path, fn, depth, matters) => {
         const known = this.flows.get(fn);
         if (known) return known;
         if (depth <= 0 || this.running.has(fn)) return undefined;
         if (!fn.body) {
           // No rule asked for the helper's body, but whether it grows or releases something matters to its callers.
-          const text = fn.skipped === true ? this.textOf(path) : undefined;
+          const text = fn.skipped === true && matters ? this.textOf(path) : undefined;
           const deep = text === undefined ? undefined : this.parseDeep(path, language, text);
           const twin = deep?.functions.find((f) => f.nameSpan.start === fn.nameSpan.start);
           return deep && twin?.body && !this.running.has(twin) ? this.flow(deep, twin, depth - 1) : undefined;

@@ -2057,7 +2057,7 @@ class Analysis {
   ): Value {
     const { fn } = resolved;
     const returnType = replaceSelf(fn.returns, fn.owner ?? owner);
-    const flow = this.settings.oracle.summaryOf(resolved.path, fn, this.settings.depth);
+    const flow = this.settings.oracle.summaryOf(resolved.path, fn, this.settings.depth, this.pointers.some((p) => p.form === 'raw' || p.erased || !this.rust));
     const isMethod = fn.self !== undefined || (fn.owner !== undefined && !fn.isStatic && !this.rust);
     // A method without a receiver in D is called on `this`.
     const self = isMethod ? (receiver ?? this.selfValue()) : undefined;

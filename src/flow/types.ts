@@ -11,8 +11,11 @@ export interface TypeOracle {
   /** The free function `name` visible from the file; undefined when none or ambiguous. */
   freeFunction(name: string, fromPath: string): { readonly path: string; readonly fn: FunctionIr } | undefined;
   functionById(path: string, id: number): FunctionIr | undefined;
-  /** Flow of another function of the unit, for its summary; undefined on recursion or beyond the depth limit. */
-  summaryOf(path: string, fn: FunctionIr, depth: number): FunctionFlow | undefined;
+  /**
+   * Flow of another function of the unit, for its summary; undefined on recursion or beyond the depth limit. `matters` says that the caller
+   * holds pointers, so that what the helper grows or releases is worth reading a body that no rule asked for.
+   */
+  summaryOf(path: string, fn: FunctionIr, depth: number, matters: boolean): FunctionFlow | undefined;
 }
 
 /** Heads that hand their first type argument through a dereference. */

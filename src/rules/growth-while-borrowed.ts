@@ -10,24 +10,11 @@ import { defineRule } from './rule.js';
 
 /** How a pointer that the compiler does not check can come about. */
 const TOKENS = {
-  rust: [
-    'as_ptr',
-    'as_mut_ptr',
-    'as_ptr_range',
-    'transmute',
-    'from_raw_parts',
-    'addr_of',
-    '&raw ',
-    'NonNull::',
-    'ptr::from_',
-    '*const ',
-    '*mut ',
-    '&*',
-    '&mut *',
-    '_unchecked(',
-  ],
+  rust: ['as_ptr', 'as_mut_ptr', 'transmute', 'from_raw_parts', 'addr_of', '&raw ', 'NonNull::', 'ptr::from_', '*const ', '*mut '],
   d: ['&', '.ptr', 'ref '],
 };
+/** In such a file, also what turns a stored pointer into a reference. */
+const BODY_TOKENS = { rust: [...TOKENS.rust, '&*', '&mut *'], d: TOKENS.d };
 
 export default defineRule({
   meta: {
@@ -51,11 +38,11 @@ export default defineRule({
     scenarios: ['command', 'sequential'],
   },
   tokens: TOKENS,
-  bodyTokens: TOKENS,
+  bodyTokens: BODY_TOKENS,
   check({ unit, report }) {
     for (const language of ['rust', 'd'] as const) {
       for (const file of unit.filesOf(language)) {
-        for (const fn of unit.functionsWith(file, TOKENS[language])) {
+        for (const fn of unit.functionsWith(file, BODY_TOKENS[language])) {
           const flow = unit.flowOf(file, fn);
           const causes = new Set<string>();
           for (const stale of flow.staleUses) {
