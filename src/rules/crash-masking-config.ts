@@ -12,7 +12,7 @@ export default defineJavaScriptRule({
     audience: 'everyone',
     maturity: 'stable',
     since: '0.1.0',
-    cwe: ['CWE-1119'],
+    cwe: ['CWE-390'],
     messages: {
       serial:
         "'{setting}' runs the tests of {addon} one after the other on one thread or process: a crash that needs several threads stays unseen.",
