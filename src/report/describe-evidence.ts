@@ -6,7 +6,8 @@ export function describeEvidence(evidence: Evidence): string {
   const scenario = evidence.scenario === undefined ? '' : ` with scenario '${evidence.scenario}'`;
   const platform = evidence.platform === undefined ? '' : ` on ${evidence.platform}`;
   const crash = evidence.crashClass === undefined ? '' : ` (${evidence.crashClass})`;
-  const attributed = evidence.attributed === true ? '; the run points at this path' : '';
+  const unclear = evidence.reason === undefined ? '' : `; ${evidence.reason}`;
+  const attributed = evidence.attributed === true ? '; the run points at this path' : unclear;
   if (evidence.verdict === 'confirmed') return `Confirmed${runs}${scenario}${platform}${crash}${attributed}.`;
   if (evidence.verdict === 'not-run') return `Not run${evidence.reason === undefined ? '' : `: ${evidence.reason}`}.`;
   const refutes = evidence.refutes === undefined ? '' : ` ${evidence.refutes}`;

@@ -6,6 +6,10 @@ export const formats = {
   concise: async () => (await import('./concise.js')).reportConcise,
   json: async () => (await import('./json.js')).reportJson,
   sarif: async () => (await import('./sarif.js')).reportSarif,
+  github: async () => (await import('./github.js')).reportGithub,
+  gitlab: async () => (await import('./gitlab.js')).reportGitlab,
+  rdjson: async () => (await import('./rdjson.js')).reportRdjson,
+  junit: async () => (await import('./junit.js')).reportJunit,
   checklist: async () => (await import('./checklist.js')).reportChecklist,
 } satisfies Readonly<Record<string, () => Promise<Reporter>>>;
 

@@ -38,7 +38,7 @@ describe('usage errors are one sentence with the mend', () => {
     [['--formt', 'json'], "lifetime-lint: Unknown option '--formt' (Did you mean --format?)\n"],
     [
       ['--format', 'jsn'],
-      "lifetime-lint: Option '--format <name>' argument 'jsn' is invalid. The formats are terminal, concise, json, sarif, checklist; the nearest is 'json'.\n",
+      "lifetime-lint: Option '--format <name>' argument 'jsn' is invalid. The formats are terminal, concise, json, sarif, github, gitlab, rdjson, junit, checklist; the nearest is 'json'.\n",
     ],
     [
       ['--format', 'json', '--format', 'sarif'],

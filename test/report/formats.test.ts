@@ -5,9 +5,13 @@ import type { Finding, ScanResult } from '../../src/model/finding.js';
 import { reportChecklist } from '../../src/report/checklist.js';
 import { reportConcise } from '../../src/report/concise.js';
 import { formatNames, formats, isFormatName } from '../../src/report/formats.js';
+import { reportGithub } from '../../src/report/github.js';
+import { reportGitlab } from '../../src/report/gitlab.js';
 import { reportJson } from '../../src/report/json.js';
+import { reportJunit } from '../../src/report/junit.js';
 import { outputSchema } from '../../src/report/output-schema.js';
-import { inputOf, pool, poolFinding } from './sample.js';
+import { reportRdjson } from '../../src/report/rdjson.js';
+import { findingOf, inputOf, pool, poolFinding, stepAt } from './sample.js';
 
 const texts = { 'source/pool.d': pool };
 const gaps = [{ kind: 'manifest' as const, path: 'dub.json', line: 2, message: 'It is broken.' }];
@@ -67,6 +71,77 @@ describe('json', () => {
     type Written = v.InferOutput<typeof outputSchema>;
     expectTypeOf<keyof Written['findings'][number]>().toEqualTypeOf<keyof Finding>();
     expectTypeOf<Exclude<keyof Written, 'schema' | 'tool'>>().toEqualTypeOf<keyof ScanResult>();
+  });
+});
+
+describe('github', () => {
+  it('writes workflow commands, the worst first', () => {
+    const error = { ...poolFinding, severity: 'error' as const, message: '100 %\nsure: a, b.' };
+    const spread = {
+      ...poolFinding,
+      severity: 'note' as const,
+      location: { ...poolFinding.location, path: 'a,b:c.d', endLine: 7 },
+    };
+    expect(reportGithub(inputOf([spread, poolFinding, error], texts, { gaps }))).toBe(
+      [
+        '::error file=source/pool.d,line=5,endLine=5,col=16,endColumn=27,title=pointer-into-growable::100 %25%0Asure: a, b.',
+        `::warning file=source/pool.d,line=5,endLine=5,col=16,endColumn=27,title=pointer-into-growable::${poolFinding.message}`,
+        `::notice file=a%2Cb%3Ac.d,line=5,endLine=7,title=pointer-into-growable::${poolFinding.message}`,
+        '::notice title=Not seen::dub.json:2: It is broken.',
+        '',
+      ].join('\n'),
+    );
+  });
+});
+
+it('gitlab has the keys of a code quality report', () => {
+  expect(JSON.parse(reportGitlab(inputOf([poolFinding], texts)))).toEqual([
+    {
+      description: poolFinding.message,
+      check_name: 'pointer-into-growable',
+      fingerprint: poolFinding.fingerprint,
+      severity: 'major',
+      location: { path: 'source/pool.d', lines: { begin: 5, end: 5 } },
+    },
+  ]);
+});
+
+it('rdjson counts bytes', () => {
+  const text = 'let 名 = "é"; p.use();\n';
+  const finding = findingOf([stepAt('a.rs', text, 'p.use()', 'use', 'Used.')], 0);
+  expect(finding.location.startColumn).toBe(14);
+  const { diagnostics }: { diagnostics: unknown[] } = JSON.parse(reportRdjson(inputOf([finding], { 'a.rs': text })));
+  const range = { start: { line: 1, column: 17 }, end: { line: 1, column: 24 } };
+  expect(diagnostics).toEqual([
+    {
+      message: finding.message,
+      location: { path: 'a.rs', range },
+      severity: 'WARNING',
+      code: { value: finding.ruleId, url: 'https://unpkg.com/lifetime-lint/docs/rules/pointer-into-growable.md' },
+      related_locations: [{ message: 'use: Used.', location: { path: 'a.rs', range } }],
+    },
+  ]);
+});
+
+describe('junit', () => {
+  it('fails for findings, passes for notes, skips for gaps', () => {
+    const note = { ...poolFinding, severity: 'note' as const, steps: [] };
+    const odd = { ...poolFinding, steps: [], message: 'a < b & "c" \u001b.' };
+    expect(reportJunit(inputOf([odd, note], texts, { gaps }))).toBe(`<?xml version="1.0" encoding="UTF-8"?>
+<testsuites name="lifetime-lint">
+<testsuite name="source/pool.d" tests="2" failures="1" errors="0" skipped="0">
+<testcase classname="source/pool.d" name="pointer-into-growable at line 5"><failure type="warning" message="a &lt; b &amp; &quot;c&quot; \ufffd.">a &lt; b &amp; &quot;c&quot; \ufffd.</failure></testcase>
+<testcase classname="source/pool.d" name="pointer-into-growable at line 5"><system-out>${poolFinding.message}</system-out></testcase>
+</testsuite>
+<testsuite name="What was not seen" tests="1" failures="0" errors="0" skipped="1">
+<testcase classname="dub.json" name="gap manifest at line 2"><skipped message="It is broken."/></testcase>
+</testsuite>
+</testsuites>
+`);
+  });
+
+  it('has one passing case when there is nothing to say', () => {
+    expect(reportJunit(inputOf([], {}))).toContain('<testcase classname="lifetime-lint" name="No findings"/>');
   });
 });
 
