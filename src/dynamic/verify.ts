@@ -121,8 +121,11 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
       }
       interrupted ||= report.interrupted;
       const [scenario] = report.scenarios;
-      if (scenario !== undefined)
-        for (const finding of waiting) conclude(finding, judgeStep(finding, scenario, report));
+      if (scenario !== undefined) {
+        const items = waiting.map((finding) => ({ finding, item: judgeStep(finding, scenario, report) }));
+        const all = items.map(({ item }) => item);
+        for (const { finding, item } of items) conclude(finding, tellApart(item, all));
+      }
       if (interrupted) break;
     }
   }
@@ -139,6 +142,25 @@ function judgeStep(finding: Finding, scenario: ScenarioReport, report: ReproRepo
   const item = judge(finding, { report: scenario, platform: report.platform });
   const refutes = item.refutes ?? describeCleanRefutation(finding.ruleId, item);
   return refutes === undefined ? item : { ...item, refutes };
+}
+
+/**
+ * One crash cannot confirm several findings by itself: when the run points at one of them, the others stay open, and when it
+ * points at none, each says so.
+ */
+function tellApart(item: Evidence, all: readonly Evidence[]): Evidence {
+  const confirmed = all.filter(({ verdict }) => verdict === 'confirmed');
+  if (item.verdict !== 'confirmed' || item.attributed === true || confirmed.length < 2) return item;
+  if (!confirmed.some(({ attributed }) => attributed === true)) {
+    return { ...item, reason: `the run does not tell which of ${confirmed.length} findings it was` };
+  }
+  const { scenario, platform } = item;
+  return {
+    verdict: 'not-run',
+    reason: 'the run points at another finding, which hides this one',
+    ...(scenario === undefined ? {} : { scenario }),
+    ...(platform === undefined ? {} : { platform }),
+  };
 }
 
 /** The best evidence first: reporters that show one line show that one. */

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { cacheFolder } from '../cache.js';
 import { toolEnvironment } from '../environment.js';
 import { runBounded } from '../process-group.js';
-import { defaultPlan, runOnce } from '../run.js';
-import { parseTarget, prepareTarget, type PreparedTarget } from '../target.js';
-import type { RunSettings } from './package-tester.js';
+import { runOnce, type RunPlan } from '../run.js';
+import { planSingle, type RunSettings } from '../single-plan.js';
+import { parseTarget, prepareTarget } from '../target.js';
 import { resultOf } from './run-result.js';
 import type { Tester } from './tester.js';
 
@@ -69,7 +69,8 @@ export async function findCommits(range: string, cwd: string): Promise<readonly 
   return { error: `No commit leads from '${good}' to '${bad}'; the good one must be an ancestor of the bad one.` };
 }
 
-export interface CommitTesterOptions extends RunSettings {
+export interface CommitTesterOptions {
+  readonly settings: RunSettings;
   readonly repository: string;
   readonly commits: readonly string[];
   /** Shell command that builds a commit, in its root; absent when there is nothing to build. */
@@ -94,7 +95,8 @@ export async function createCommitTester(
   );
   if ('error' in added) return { error: `The work tree for the bisection could not be made. ${added.error}` };
 
-  let current: { readonly index: number; readonly target: PreparedTarget } | undefined;
+  let current: { readonly index: number; readonly plan: RunPlan } | undefined;
+  let seed = options.settings.options.seed ?? 1;
   return {
     estimate: { prepare: options.build === undefined ? 1 : 60, run: 2 },
     isPrepared: (index) => current?.index === index,
@@ -127,12 +129,14 @@ export async function createCommitTester(
           : parseTarget(options.run.path, folder);
       const target = 'error' in spec ? spec : await prepareTarget(spec);
       if ('error' in target) return { skip: target.error.replace(/\.$/u, '') };
-      current = { index, target };
+      const plan = await planSingle(target, options.settings);
+      if ('error' in plan) return { skip: plan.error.replace(/\.$/u, '') };
+      current = { index, plan };
       return 'ready';
     },
     async run(index) {
       if (current?.index !== index) return { kind: 'untestable', reason: 'it is not built', transient: false };
-      return resultOf(await runOnce(defaultPlan(current.target, options.scenario, options.plan), options.signal));
+      return resultOf(await runOnce({ ...current.plan, seed: seed++ }, options.signal));
     },
     async close() {
       await runGit(['worktree', 'remove', '--force', folder], options.repository);

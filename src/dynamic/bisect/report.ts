@@ -1,0 +1,336 @@
+import picocolors from 'picocolors';
+import { wilsonInterval } from '../statistics.js';
+import type { BoundaryChange } from './boundary-change.js';
+import type { BisectResult, BisectStatus } from './session.js';
+
+/** What was asked, beside what the session found. */
+export interface BisectQuestion {
+  /** `rollup`, or a range of commits. */
+  readonly target: string;
+  /** How each version was run, for people: `import, 16 workers`. */
+  readonly scenario: string;
+  /** Versions as the session saw them: the good end first. */
+  readonly history: readonly string[];
+  /** Where it was fixed, instead of where it broke: `history` then runs from the newest version to the oldest. */
+  readonly firstGood: boolean;
+  readonly confidence: number;
+  readonly platform: string;
+  /** Versions of the range that were never asked, with the reason. */
+  readonly left: readonly { readonly version: string; readonly reason: string }[];
+}
+
+/** One version of the report, in the order of the history (oldest first). */
+export interface HistoryRow {
+  readonly version: string;
+  readonly runs: number;
+  readonly hits: number;
+  /** Probability that this version is the one that was looked for; 0..1. */
+  readonly posterior: number;
+  readonly classes: Readonly<Record<string, number>>;
+}
+
+/** The JSON document of a bisection, and all that the other formats show. */
+export interface BisectReport {
+  readonly schema: 1;
+  readonly target: string;
+  readonly scenario: string;
+  readonly platform: string;
+  readonly status: BisectStatus;
+  readonly reason?: string;
+  readonly firstBad?: string;
+  readonly lastGood?: string;
+  readonly firstGood?: string;
+  readonly lastBad?: string;
+  /** Probability of the answer, 0..1. */
+  readonly confidence: number;
+  readonly runs: number;
+  /** Crash rates on the two sides of the answer with 95 % intervals. */
+  readonly rates?: { readonly bad: RateReport; readonly good: RateReport };
+  readonly history: readonly HistoryRow[];
+  /** What is left: the likeliest answers that together reach the wanted confidence. */
+  readonly remaining: readonly { readonly version: string; readonly probability: number }[];
+  readonly skipped: readonly { readonly version: string; readonly reason: string }[];
+  readonly monotone: boolean;
+  /** Where it is not: the versions that were run, by what they did. */
+  readonly windows?: { readonly bad: readonly string[]; readonly goodAgain: readonly string[]; readonly badAgain: readonly string[] };
+  /** What changed at the boundary. */
+  readonly boundary: readonly BoundaryChange[];
+  readonly notes: readonly string[];
+}
+
+interface RateReport {
+  readonly runs: number;
+  readonly hits: number;
+  readonly interval: readonly [number, number];
+}
+
+const NON_MONOTONE = 0.5;
+
+/** Turns the end of a session into the report. */
+export function createBisectReport(
+  question: BisectQuestion,
+  result: BisectResult,
+  boundary: readonly BoundaryChange[] = [],
+): BisectReport {
+  const { history, firstGood } = question;
+  const { posterior, testable, tallies, skipped } = result;
+  const last = testable.length;
+  const nameAt = (at: number): string => history[testable[at] ?? -1] ?? '';
+  const isAnswer = posterior.best > 0 && posterior.best < last;
+  const classes = new Map<string, Record<string, number>>();
+  for (const seen of result.observations) {
+    if (seen.kind !== 'hit') continue;
+    const counts = classes.get(seen.version) ?? {};
+    counts[seen.class] = (counts[seen.class] ?? 0) + 1;
+    classes.set(seen.version, counts);
+  }
+  const rows = testable.map((_, at): HistoryRow => {
+    const tally = tallies.get(at) ?? { hits: 0, clean: 0 };
+    return {
+      version: nameAt(at),
+      runs: tally.hits + tally.clean,
+      hits: tally.hits,
+      posterior: posterior.probability(at),
+      classes: classes.get(nameAt(at)) ?? {},
+    };
+  });
+  const side = (from: number, to: number): RateReport => {
+    let hits = 0;
+    let runs = 0;
+    for (const row of rows.slice(from, to)) {
+      hits += row.hits;
+      runs += row.runs;
+    }
+    return { runs, hits, interval: wilsonInterval(hits, runs) };
+  };
+  const monotone = result.secondChange.probability < NON_MONOTONE;
+  const answers = result.status === 'found' || result.status === 'budget' || result.status === 'interrupted';
+  const hasAnswer = answers && isAnswer && monotone;
+  const rates = hasAnswer ? { bad: side(posterior.best, last), good: side(0, posterior.best) } : undefined;
+  const remaining: { version: string; probability: number }[] = [];
+  let covered = 0;
+  const ranked = [...Array.from({ length: last + 1 }, (_, at) => at)].sort(
+    (a, b) => posterior.probability(b) - posterior.probability(a),
+  );
+  for (const at of ranked) {
+    if (covered >= question.confidence || remaining.length >= 20) break;
+    const probability = posterior.probability(at);
+    covered += probability;
+    remaining.push({ version: at === last ? 'none of them' : nameAt(at), probability });
+  }
+  const names = hasAnswer
+    ? firstGood
+      ? { lastBad: nameAt(posterior.best), firstGood: nameAt(posterior.best - 1) }
+      : { firstBad: nameAt(posterior.best), lastGood: nameAt(posterior.best - 1) }
+    : {};
+  const skippedRows = [...skipped].map(([index, reason]) => ({ version: history[index] ?? '', reason }));
+  return {
+    schema: 1,
+    target: question.target,
+    scenario: question.scenario,
+    platform: question.platform,
+    status: result.status,
+    ...(result.reason === undefined ? {} : { reason: result.reason }),
+    ...names,
+    confidence: posterior.probability(posterior.best),
+    runs: result.runs,
+    ...(rates === undefined ? {} : { rates }),
+    history: firstGood ? rows.toReversed() : rows,
+    remaining,
+    skipped: [...(firstGood ? skippedRows.toReversed() : skippedRows), ...question.left],
+    monotone,
+    ...(monotone
+      ? {}
+      : {
+          windows: {
+            bad: result.secondChange.bad.map(nameAt),
+            goodAgain: result.secondChange.goodAgain.map(nameAt),
+            badAgain: result.secondChange.badAgain.map(nameAt),
+          },
+        }),
+    boundary,
+    notes: hasAnswer ? notesOf(question, result, rates) : [],
+  };
+}
+
+function notesOf(question: BisectQuestion, result: BisectResult, rates: BisectReport['rates']): string[] {
+  const notes: string[] = [];
+  const { posterior, testable, skipped } = result;
+  const from = testable[posterior.best - 1] ?? 0;
+  const to = testable[posterior.best] ?? 0;
+  const between = [...skipped.keys()].filter((index) => index > from && index < to);
+  if (between.length > 0) {
+    const names = between.map((index) => `'${question.history[index] ?? ''}'`).join(', ');
+    notes.push(
+      `${names} between the two could not be tested, so the change may have come with ${between.length === 1 ? 'it' : 'one of them'}.`,
+    );
+  }
+  if (rates !== undefined && rates.good.hits > 0) {
+    notes.push(
+      `The good side is not clean: it crashed in ${rates.good.hits} of ${rates.good.runs} runs, the bad side in ${rates.bad.hits} of ${rates.bad.runs}. The rate jumps here; a rarer crash was there before.`,
+    );
+  }
+  return notes;
+}
+
+const percent = (share: number): string => `${(100 * share).toFixed(share >= 0.995 && share < 1 ? 1 : 0)} %`;
+const interval = ([low, high]: readonly [number, number]): string => `${percent(low)} to ${percent(high)}`;
+const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`;
+
+function headline(report: BisectReport): string {
+  const sure = `(${percent(report.confidence)} sure, ${plural(report.runs, 'run')})`;
+  const soFar = report.status === 'found' ? '' : 'So far: ';
+  if (report.firstBad !== undefined) {
+    return `${soFar}'${report.firstBad}' is the first bad version of ${report.target}; '${report.lastGood ?? ''}' is the last good one ${sure}.`;
+  }
+  if (report.firstGood !== undefined) {
+    return `${soFar}'${report.firstGood}' is the first good version of ${report.target}; '${report.lastBad ?? ''}' is the last bad one ${sure}.`;
+  }
+  if (report.windows !== undefined) {
+    const { bad, goodAgain, badAgain } = report.windows;
+    const span = (list: readonly string[]): string =>
+      list.length > 1 ? `'${list[0] ?? ''}' to '${list.at(-1) ?? ''}'` : `'${list[0] ?? ''}'`;
+    return `The history of ${report.target} is not monotone: ${span(bad)} bad, ${span(goodAgain)} good again, ${span(badAgain)} bad again (${plural(report.runs, 'run')}); bisect each stretch by itself.`;
+  }
+  return `There is no answer for ${report.target}. ${report.reason ?? ''}`.trim();
+}
+
+/** A version's share of the posterior as a bar of eighths of a block. */
+function bar(share: number, width: number): string {
+  const eighths = Math.round(share * width * 8);
+  const blocks = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
+  return '█'.repeat(Math.floor(eighths / 8)) + (blocks[eighths % 8] ?? '');
+}
+
+/** The crash rate along the history as one line: a column for each version that was run. */
+function plot(rows: readonly HistoryRow[]): string {
+  const levels = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+  return rows
+    .map((row) => (row.runs === 0 ? '·' : (levels[Math.min(7, Math.floor((row.hits / row.runs) * 8))] ?? '·')))
+    .join('');
+}
+
+/** The rows that are worth a line: those that were run and those that may be the answer. */
+function shownRows(rows: readonly HistoryRow[]): readonly HistoryRow[] {
+  return rows.filter((row) => row.runs > 0 || row.posterior >= 0.01);
+}
+
+const PLOT_WIDTH = 100;
+
+export function renderBisect(report: BisectReport, color: boolean): string {
+  const colors = picocolors.createColors(color);
+  const answer = report.firstBad ?? report.lastBad;
+  const lines = [colors.bold(headline(report))];
+  if (report.reason !== undefined && (answer !== undefined || report.windows !== undefined) && report.status !== 'non-monotone') {
+    lines.push(report.reason);
+  }
+  lines.push(`Each run: ${report.scenario}, on ${report.platform}.`, '');
+  const rows = shownRows(report.history);
+  if (rows.length > 0) {
+    const width = Math.max(7, ...rows.map((row) => row.version.length));
+    lines.push(colors.dim(`  ${'version'.padEnd(width)}  ${'runs'.padStart(5)}  ${'hits'.padStart(5)}  probability`));
+    for (const row of rows) {
+      const mark = row.version === answer ? '>' : ' ';
+      const share = row.posterior >= 0.0005 ? `${(100 * row.posterior).toFixed(1).padStart(5)} %` : '      –';
+      const seen = Object.entries(row.classes)
+        .map(([name, count]) => `${name} ${count}`)
+        .join(', ');
+      const line = `${mark} ${row.version.padEnd(width)}  ${String(row.runs).padStart(5)}  ${String(row.hits).padStart(5)}  ${share}  ${bar(row.posterior, 20)}`;
+      const whole = seen === '' ? line.trimEnd() : `${line.padEnd(width + 46)} ${seen}`;
+      lines.push(row.version === answer ? colors.red(whole) : row.hits > 0 ? colors.yellow(whole) : whole);
+    }
+    lines.push('');
+    if (report.history.length <= PLOT_WIDTH) {
+      lines.push(`  ${plot(report.history)}  crash rate from ${report.history[0]?.version ?? ''} to ${report.history.at(-1)?.version ?? ''}, · not run`, '');
+    }
+  }
+  if (report.rates !== undefined) {
+    const { bad, good } = report.rates;
+    lines.push(
+      `Bad side: ${bad.hits} of ${plural(bad.runs, 'run')} crashed (${interval(bad.interval)} at 95 %). Good side: ${good.hits} of ${good.runs} (${interval(good.interval)}).`,
+    );
+  }
+  if (report.status !== 'found' && report.remaining.length > 0 && answer !== undefined) {
+    lines.push(
+      `Left: ${report.remaining.map(({ version, probability }) => `${version} ${percent(probability)}`).join(', ')}.`,
+    );
+  }
+  lines.push(...report.notes);
+  if (report.skipped.length > 0) {
+    lines.push('', 'Not tested:', ...groupSkipped(report.skipped).map((line) => `  ${line}`));
+  }
+  if (report.boundary.length > 0) {
+    const [from, to] = boundaryNames(report);
+    lines.push('', `What changed from ${from} to ${to}:`);
+    lines.push(...boundaryLines(report.boundary).map((line) => `  ${line}`));
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function boundaryNames(report: BisectReport): readonly [string, string] {
+  return report.firstGood === undefined
+    ? [report.lastGood ?? '', report.firstBad ?? '']
+    : [report.lastBad ?? '', report.firstGood];
+}
+
+/** Versions with the same reason share a line. */
+function groupSkipped(skipped: BisectReport['skipped']): readonly string[] {
+  const groups = new Map<string, string[]>();
+  for (const { version, reason } of skipped) groups.set(reason, [...(groups.get(reason) ?? []), version]);
+  return [...groups].map(
+    ([reason, versions]) =>
+      `${versions.length > 6 ? `${versions.slice(0, 5).join(', ')} and ${versions.length - 5} more` : versions.join(', ')}: ${reason}`,
+  );
+}
+
+/** Changes that nothing is known about, after those that something is. */
+const OTHERS_SHOWN = 8;
+
+function boundaryLines(changes: readonly BoundaryChange[]): readonly string[] {
+  const lines: string[] = [];
+  const known = changes.filter((change) => change.why !== undefined);
+  const others = changes.filter((change) => change.why === undefined);
+  for (const change of known) {
+    const rules = change.rules.length === 0 ? '' : ` See ${change.rules.join(', ')}.`;
+    lines.push(`${describeChange(change)} (${change.where}). ${change.why ?? ''}${rules}`);
+  }
+  for (const change of others.slice(0, OTHERS_SHOWN)) lines.push(`${describeChange(change)} (${change.where}).`);
+  if (others.length > OTHERS_SHOWN) lines.push(`and ${plural(others.length - OTHERS_SHOWN, 'other change')}, all in the JSON.`);
+  return lines;
+}
+
+function describeChange({ name, before, after }: BoundaryChange): string {
+  if (before === name) return `removed '${name}'`;
+  if (after === name) return `added '${name}'`;
+  if (before === undefined) return `${name} ${after ?? ''} added`;
+  if (after === undefined) return `${name} ${before} removed`;
+  return `${name} ${before} -> ${after}`;
+}
+
+export function renderBisectMarkdown(report: BisectReport): string {
+  const answer = report.firstBad ?? report.lastBad;
+  const lines = [`**${headline(report)}**`, '', `Each run: ${report.scenario}, on ${report.platform}.`, ''];
+  const rows = shownRows(report.history);
+  if (rows.length > 0) {
+    lines.push('| version | runs | hits | probability | seen |', '| --- | ---: | ---: | ---: | --- |');
+    for (const row of rows) {
+      const name = row.version === answer ? `**${row.version}**` : row.version;
+      const seen = Object.entries(row.classes)
+        .map(([kind, count]) => `${kind} ${count}`)
+        .join(', ');
+      lines.push(`| ${name} | ${row.runs} | ${row.hits} | ${(100 * row.posterior).toFixed(1)} % | ${seen} |`);
+    }
+    lines.push('');
+  }
+  lines.push(...report.notes);
+  if (report.skipped.length > 0) lines.push('', 'Not tested:', '', ...groupSkipped(report.skipped).map((line) => `- ${line}`));
+  if (report.boundary.length > 0) {
+    const [from, to] = boundaryNames(report);
+    lines.push('', `What changed from ${from} to ${to}:`, '', ...boundaryLines(report.boundary).map((line) => `- ${line}`));
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+export function renderBisectJson(report: BisectReport): string {
+  return `${JSON.stringify(report, null, 2)}\n`;
+}
