@@ -89,6 +89,18 @@ describe('the repository', () => {
     expect(shipped.filter(([, entry]) => entry.hasInstallScript === true)).toEqual([]);
   });
 
+  it('has a lockfile without holes, which npm ci would refuse', () => {
+    const { packages } = JSON.parse(read('package-lock.json')) as {
+      packages: Readonly<Record<string, { optionalDependencies?: Readonly<Record<string, string>> }>>;
+    };
+    const holes = Object.entries(packages).flatMap(([path, entry]) =>
+      Object.keys(entry.optionalDependencies ?? {}).filter(
+        (name) => packages[`${path}/node_modules/${name}`] === undefined && packages[`node_modules/${name}`] === undefined,
+      ),
+    );
+    expect(holes).toEqual([]);
+  });
+
   it.runIf(process.platform !== 'win32')('has an executable .ci/run that calls the test command of the README', () => {
     expect(statSync(`${root}.ci/run`).mode & 0o111).toBe(0o111);
     expect(read('.ci/run')).toMatch(/^step 'npm test' npm test$/m);
