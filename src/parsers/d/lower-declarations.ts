@@ -408,9 +408,8 @@ export class DeclarationLowering extends StatementLowering {
       outer,
     };
     this.types.push(decl);
-    const { functionName: _local, template: _template, ...rest } = scope;
     const inner: Scope = {
-      ...rest,
+      ...surroundings(scope),
       owner: { name, kind },
       outer: [...outer, name],
       prefix: isEponymous ? scope.prefix : join(scope.prefix, name),
@@ -558,9 +557,8 @@ export class DeclarationLowering extends StatementLowering {
         }),
       );
     }
-    const { functionName: _local, members: _members, owner: _owner, ...rest } = this.scope;
     const inner: Scope = {
-      ...rest,
+      ...surroundings(this.scope),
       outer: [...this.scope.outer, name],
       prefix: join(this.scope.prefix, name),
       inherited: inherit(attributes.filter(({ name: word }) => word !== 'mixin' && word !== 'if')),
@@ -772,9 +770,8 @@ export class DeclarationLowering extends StatementLowering {
     const isSuspect = scope.isSuspect && hasBody;
     let body: Block | undefined;
     if (hasBody && !skipped && error === undefined && !isSuspect) {
-      const { owner: _owner, members: _members, typeAttributes: _attributes, template: _template, ...rest } = scope;
       const inner: Scope = {
-        ...rest,
+        ...surroundings(scope),
         prefix: qualifiedName,
         inherited: [],
         functionId: id,
@@ -980,6 +977,13 @@ const parameterModifiers = new Map<string, Modifier>([
   ['immutable', 'immutable'],
   ['shared', 'shared'],
 ]);
+
+/** What holds for everything inside a scope, whatever it is inside of. */
+function surroundings(scope: Scope): Scope {
+  const { outer, prefix, inherited, conditions, isTest, isTemplate, isSuspect, functionId } = scope;
+  const kept = { outer, prefix, inherited, conditions, isTest, isTemplate, isSuspect };
+  return functionId === undefined ? kept : { ...kept, functionId };
+}
 
 function join(prefix: string, name: string): string {
   return prefix === '' ? name : `${prefix}.${name}`;

@@ -79,14 +79,10 @@ int arrow() => 3;
   it.each(programs)('of $name leave every head as it is', ({ text: program }) => {
     const whole = lower(program);
     const filtered = lower(program, /a^/);
-    const head = ({
-      body: _body,
-      skipped: _skipped,
-      id: _id,
-      parent: _parent,
-      hasError: _error,
-      ...rest
-    }: FunctionIr): unknown => rest;
+    const head = (fn: FunctionIr): unknown => {
+      const changing = new Set(['body', 'skipped', 'id', 'parent', 'hasError']);
+      return Object.fromEntries(Object.entries(fn).filter(([key]) => !changing.has(key)));
+    };
     const outside = (list: readonly FunctionIr[]): unknown[] =>
       list.filter((fn) => fn.parent === undefined && fn.kind !== 'closure').map(head);
     expect(outside(filtered.functions)).toEqual(outside(whole.functions));
