@@ -13,6 +13,7 @@ export const commands: Readonly<Record<string, () => Promise<CommandModule>>> = 
   rules: () => import('./rules.js'),
   init: () => import('./init.js'),
   repro: () => import('./repro.js'),
+  bisect: () => import('./bisect.js'),
   verify: () => import('./verify.js'),
 };
 

@@ -9,7 +9,8 @@ export interface BinaryFacts {
   readonly nodelete?: boolean;
 }
 
-const cratePath = /registry[/\\]src[/\\][^/\\\0]{1,80}[/\\]([A-Za-z0-9_-]{1,64}?)-(\d+\.\d+\.\d+[A-Za-z0-9.+-]{0,40})[/\\]/g;
+const cratePath =
+  /registry[/\\]src[/\\][^/\\\0]{1,80}[/\\]([A-Za-z0-9_-]{1,64}?)-(\d+\.\d+\.\d+[A-Za-z0-9.+-]{0,40})[/\\]/g;
 const rustcVersion = /rustc version (\d+\.\d+\.\d+[^\0\n]{0,40})/;
 
 export function readBinaryFacts(file: string): BinaryFacts {

@@ -57,7 +57,11 @@ const relevances: readonly Relevance[] = [
     rules: ['allocator-in-addon'],
     why: 'It puts an allocator into everything that links the crate.',
   },
-  { pattern: /^rustc$|rust-toolchain/, rules: [], why: 'Another compiler lays out thread-locals and the standard library anew.' },
+  {
+    pattern: /^rustc$|rust-toolchain/,
+    rules: [],
+    why: 'Another compiler lays out thread-locals and the standard library anew.',
+  },
   {
     pattern: /(^|\/)(\.cargo\/config(\.toml)?|build\.rs)$|lto|panic|crate-type|codegen-units/,
     rules: ['unpinned-addon'],
@@ -95,5 +99,8 @@ export function diffVersions(
 
 /** Changes that a rule or a reason speaks for come first; the order within is kept. */
 export function byRelevance(changes: readonly BoundaryChange[]): readonly BoundaryChange[] {
-  return [...changes.filter((change) => change.why !== undefined), ...changes.filter((change) => change.why === undefined)];
+  return [
+    ...changes.filter((change) => change.why !== undefined),
+    ...changes.filter((change) => change.why === undefined),
+  ];
 }

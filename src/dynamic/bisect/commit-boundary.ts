@@ -31,8 +31,10 @@ function readRequirements(text: string): ReadonlyMap<string, string> {
   return result;
 }
 
-const telling = /global_allocator|nodelete|process\.report|crate-type|mimalloc|jemalloc|\blto\b|\bpanic\s*=|codegen-units/;
-const watched = /(^|\/)(Cargo\.toml|build\.rs|config\.toml|rust-toolchain(\.toml)?|binding\.gyp|dub\.(json|sdl))$|\.(rs|[cm]?js)$/;
+const telling =
+  /global_allocator|nodelete|process\.report|crate-type|mimalloc|jemalloc|\blto\b|\bpanic\s*=|codegen-units/;
+const watched =
+  /(^|\/)(Cargo\.toml|build\.rs|config\.toml|rust-toolchain(\.toml)?|binding\.gyp|dub\.(json|sdl))$|\.(rs|[cm]?js)$/;
 
 /** What changed between two commits in manifests, lockfiles, build files and the lines that decide about loading and allocating. */
 export async function compareCommits(
@@ -50,7 +52,9 @@ export async function compareCommits(
   };
   for (const path of paths) {
     if (path.endsWith('Cargo.lock')) {
-      changes.push(...diffVersions(path, readCargoLock(await show(before, path)), readCargoLock(await show(after, path))));
+      changes.push(
+        ...diffVersions(path, readCargoLock(await show(before, path)), readCargoLock(await show(after, path))),
+      );
     } else if (/(^|\/)package\.json$/.test(path)) {
       changes.push(
         ...diffVersions(path, readRequirements(await show(before, path)), readRequirements(await show(after, path))),

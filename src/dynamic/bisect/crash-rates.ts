@@ -78,8 +78,8 @@ const GOOD_RATES = [0.0002, 0.005, 0.01, 0.02, 0.035, 0.055, 0.08, 0.12, 0.17, 0
 /** For each bad rate, how many good rates lie far enough below it. */
 const ALLOWED = BAD_RATES.map((bad) => GOOD_RATES.filter((good) => good * SEPARATION <= bad).length);
 
-/** Most bugs leave the good versions wholly clean; a background is rare, and low where there is one. */
-const GOOD = gridOf(GOOD_RATES, [{ weight: 0.04, a: 1, b: 12 }], new Map([[0.0002, 0.96]]));
+/** Most bugs leave the good versions wholly clean; one history in five has a background, and a low one. */
+const GOOD = gridOf(GOOD_RATES, [{ weight: 0.2, a: 1, b: 20 }], new Map([[0.0002, 0.8]]));
 
 /** Nothing is known: any rate may be, many crash always. */
 const UNKNOWN: readonly BetaTerm[] = [

@@ -37,6 +37,8 @@ export interface History {
   /** The good end first, whichever is older. */
   readonly versions: readonly string[];
   readonly left: readonly { readonly version: string; readonly reason: string }[];
+  /** Longer names for people. */
+  readonly labels?: Readonly<Record<string, string>>;
   readonly tester: Tester;
   /** What changed between two versions, by position: the older first. */
   boundary(older: number, newer: number): Promise<readonly BoundaryChange[]>;
@@ -72,7 +74,11 @@ async function openPackage(
   const [from, to] = request.firstGood ? [request.bad, request.good] : [request.good, request.bad];
   const found =
     request.list === undefined
-      ? await findVersions({ package: request.package, from, to, prereleases: request.prereleases }, context.cwd, context.signal)
+      ? await findVersions(
+          { package: request.package, from, to, prereleases: request.prereleases },
+          context.cwd,
+          context.signal,
+        )
       : { versions: request.list, left: [] };
   if ('error' in found) return found;
   if (found.versions.length < 2) {
@@ -116,10 +122,13 @@ async function openCommits(
   context: HistoryContext,
 ): Promise<History | Failure> {
   const top = await runGit(['rev-parse', '--show-toplevel'], context.cwd);
-  if ('error' in top) return { error: 'There is no git repository here; run it inside the one whose commits are meant.' };
+  if ('error' in top)
+    return { error: 'There is no git repository here; run it inside the one whose commits are meant.' };
   const repository = resolve(top.stdout.trim());
   const commits =
-    request.range === undefined ? await resolveCommits(request.list ?? [], repository) : await findCommits(request.range, repository);
+    request.range === undefined
+      ? await resolveCommits(request.list ?? [], repository)
+      : await findCommits(request.range, repository);
   if ('error' in commits) return commits;
   if (commits.length < 2) return { error: 'There is only one commit to test; name two that differ.' };
   const versions = goodFirst(commits, request.firstGood);
@@ -135,12 +144,20 @@ async function openCommits(
     ...(context.onStep === undefined ? {} : { onStep: context.onStep }),
   });
   if ('error' in tester) return tester;
+  const subjects = await runGit(['log', '--no-walk=unsorted', '--format=%H%x09%s', ...commits], repository);
+  const labels = Object.fromEntries(
+    ('error' in subjects ? '' : subjects.stdout)
+      .split('\n')
+      .filter((line) => line.includes('\t'))
+      .map((line) => [line.slice(0, line.indexOf('\t')), line.slice(line.indexOf('\t') + 1, line.indexOf('\t') + 61)]),
+  );
   const what = 'command' in request.run ? request.run.command : request.run.path;
   return {
     target: request.range ?? `${commits.length} commits`,
     scenario: `${describeSettings(settings)}, '${what}'${request.build === undefined ? '' : ` built with '${request.build}'`}`,
     versions,
     left: [],
+    labels,
     tester,
     async boundary(older, newer) {
       const changes = await compareCommits(repository, versions[older] ?? '', versions[newer] ?? '');
@@ -153,8 +170,12 @@ async function openCommits(
 async function resolveCommits(names: readonly string[], repository: string): Promise<readonly string[] | Failure> {
   const commits: string[] = [];
   for (const name of names) {
-    const resolved = await runGit(['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`], repository);
-    if ('error' in resolved) return { error: `'${name}' is not a commit of this repository; fetch it or name another one.` };
+    const resolved = await runGit(
+      ['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`],
+      repository,
+    );
+    if ('error' in resolved)
+      return { error: `'${name}' is not a commit of this repository; fetch it or name another one.` };
     commits.push(resolved.stdout.trim());
   }
   return commits;

@@ -66,7 +66,8 @@ export function comparePackages(
   const old = findAddons(join(before.root, 'node_modules'));
   const now = findAddons(join(after.root, 'node_modules'));
   for (const path of now) {
-    const twin = old.find((candidate) => candidate === path) ?? old.find((candidate) => basename(candidate) === basename(path));
+    const twin =
+      old.find((candidate) => candidate === path) ?? old.find((candidate) => basename(candidate) === basename(path));
     if (twin === undefined) continue;
     const left = readBinaryFacts(join(before.root, 'node_modules', twin));
     const right = readBinaryFacts(join(after.root, 'node_modules', path));

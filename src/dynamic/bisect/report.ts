@@ -15,6 +15,8 @@ export interface BisectQuestion {
   readonly firstGood: boolean;
   readonly confidence: number;
   readonly platform: string;
+  /** Longer names for people: the subject of a commit. */
+  readonly labels?: Readonly<Record<string, string>>;
   /** Versions of the range that were never asked, with the reason. */
   readonly left: readonly { readonly version: string; readonly reason: string }[];
 }
@@ -52,10 +54,15 @@ export interface BisectReport {
   readonly skipped: readonly { readonly version: string; readonly reason: string }[];
   readonly monotone: boolean;
   /** Where it is not: the versions that were run, by what they did. */
-  readonly windows?: { readonly bad: readonly string[]; readonly goodAgain: readonly string[]; readonly badAgain: readonly string[] };
+  readonly windows?: {
+    readonly bad: readonly string[];
+    readonly goodAgain: readonly string[];
+    readonly badAgain: readonly string[];
+  };
   /** What changed at the boundary. */
   readonly boundary: readonly BoundaryChange[];
   readonly notes: readonly string[];
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 interface RateReport {
@@ -150,6 +157,7 @@ export function createBisectReport(
         }),
     boundary,
     notes: hasAnswer ? notesOf(question, result, rates) : [],
+    ...(question.labels === undefined ? {} : { labels: question.labels }),
   };
 }
 
@@ -177,7 +185,11 @@ const percent = (share: number): string => `${(100 * share).toFixed(share >= 0.9
 const interval = ([low, high]: readonly [number, number]): string => `${percent(low)} to ${percent(high)}`;
 const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`;
 
-function headline(report: BisectReport): string {
+/** Commits are shown by their first twelve digits, versions as they are. */
+const short = (version: string): string => (/^[0-9a-f]{40}$/.test(version) ? version.slice(0, 12) : version);
+
+function headline(full: BisectReport): string {
+  const report = shortened(full);
   const sure = `(${percent(report.confidence)} sure, ${plural(report.runs, 'run')})`;
   const soFar = report.status === 'found' ? '' : 'So far: ';
   if (report.firstBad !== undefined) {
@@ -193,6 +205,25 @@ function headline(report: BisectReport): string {
     return `The history of ${report.target} is not monotone: ${span(bad)} bad, ${span(goodAgain)} good again, ${span(badAgain)} bad again (${plural(report.runs, 'run')}); bisect each stretch by itself.`;
   }
   return `There is no answer for ${report.target}. ${report.reason ?? ''}`.trim();
+}
+
+function shortened(report: BisectReport): BisectReport {
+  const { firstBad, lastGood, firstGood, lastBad } = report;
+  return {
+    ...report,
+    ...(firstBad === undefined ? {} : { firstBad: short(firstBad) }),
+    ...(lastGood === undefined ? {} : { lastGood: short(lastGood) }),
+    ...(firstGood === undefined ? {} : { firstGood: short(firstGood) }),
+    ...(lastBad === undefined ? {} : { lastBad: short(lastBad) }),
+    history: report.history.map((row) => ({ ...row, version: short(row.version) })),
+    remaining: report.remaining.map((row) => ({ ...row, version: short(row.version) })),
+    skipped: report.skipped.map((row) => ({ ...row, version: short(row.version) })),
+    ...(report.labels === undefined
+      ? {}
+      : {
+          labels: Object.fromEntries(Object.entries(report.labels).map(([version, label]) => [short(version), label])),
+        }),
+  };
 }
 
 /** A version's share of the posterior as a bar of eighths of a block. */
@@ -217,11 +248,16 @@ function shownRows(rows: readonly HistoryRow[]): readonly HistoryRow[] {
 
 const PLOT_WIDTH = 100;
 
-export function renderBisect(report: BisectReport, color: boolean): string {
+export function renderBisect(full: BisectReport, color: boolean): string {
+  const report = shortened(full);
   const colors = picocolors.createColors(color);
   const answer = report.firstBad ?? report.lastBad;
   const lines = [colors.bold(headline(report))];
-  if (report.reason !== undefined && (answer !== undefined || report.windows !== undefined) && report.status !== 'non-monotone') {
+  if (
+    report.reason !== undefined &&
+    (answer !== undefined || report.windows !== undefined) &&
+    report.status !== 'non-monotone'
+  ) {
     lines.push(report.reason);
   }
   lines.push(`Each run: ${report.scenario}, on ${report.platform}.`, '');
@@ -236,12 +272,17 @@ export function renderBisect(report: BisectReport, color: boolean): string {
         .map(([name, count]) => `${name} ${count}`)
         .join(', ');
       const line = `${mark} ${row.version.padEnd(width)}  ${String(row.runs).padStart(5)}  ${String(row.hits).padStart(5)}  ${share}  ${bar(row.posterior, 20)}`;
-      const whole = seen === '' ? line.trimEnd() : `${line.padEnd(width + 46)} ${seen}`;
+      const label = report.labels?.[row.version] ?? '';
+      const remark = [seen, label].filter((text) => text !== '').join('  ');
+      const whole = remark === '' ? line.trimEnd() : `${line.padEnd(width + 48)} ${remark}`;
       lines.push(row.version === answer ? colors.red(whole) : row.hits > 0 ? colors.yellow(whole) : whole);
     }
     lines.push('');
     if (report.history.length <= PLOT_WIDTH) {
-      lines.push(`  ${plot(report.history)}  crash rate from ${report.history[0]?.version ?? ''} to ${report.history.at(-1)?.version ?? ''}, · not run`, '');
+      lines.push(
+        `  ${plot(report.history)}  crash rate from ${report.history[0]?.version ?? ''} to ${report.history.at(-1)?.version ?? ''}, · not run`,
+        '',
+      );
     }
   }
   if (report.rates !== undefined) {
@@ -295,7 +336,8 @@ function boundaryLines(changes: readonly BoundaryChange[]): readonly string[] {
     lines.push(`${describeChange(change)} (${change.where}). ${change.why ?? ''}${rules}`);
   }
   for (const change of others.slice(0, OTHERS_SHOWN)) lines.push(`${describeChange(change)} (${change.where}).`);
-  if (others.length > OTHERS_SHOWN) lines.push(`and ${plural(others.length - OTHERS_SHOWN, 'other change')}, all in the JSON.`);
+  if (others.length > OTHERS_SHOWN)
+    lines.push(`and ${plural(others.length - OTHERS_SHOWN, 'other change')}, all in the JSON.`);
   return lines;
 }
 
@@ -307,7 +349,8 @@ function describeChange({ name, before, after }: BoundaryChange): string {
   return `${name} ${before} -> ${after}`;
 }
 
-export function renderBisectMarkdown(report: BisectReport): string {
+export function renderBisectMarkdown(full: BisectReport): string {
+  const report = shortened(full);
   const answer = report.firstBad ?? report.lastBad;
   const lines = [`**${headline(report)}**`, '', `Each run: ${report.scenario}, on ${report.platform}.`, ''];
   const rows = shownRows(report.history);
@@ -323,10 +366,16 @@ export function renderBisectMarkdown(report: BisectReport): string {
     lines.push('');
   }
   lines.push(...report.notes);
-  if (report.skipped.length > 0) lines.push('', 'Not tested:', '', ...groupSkipped(report.skipped).map((line) => `- ${line}`));
+  if (report.skipped.length > 0)
+    lines.push('', 'Not tested:', '', ...groupSkipped(report.skipped).map((line) => `- ${line}`));
   if (report.boundary.length > 0) {
     const [from, to] = boundaryNames(report);
-    lines.push('', `What changed from ${from} to ${to}:`, '', ...boundaryLines(report.boundary).map((line) => `- ${line}`));
+    lines.push(
+      '',
+      `What changed from ${from} to ${to}:`,
+      '',
+      ...boundaryLines(report.boundary).map((line) => `- ${line}`),
+    );
   }
   return `${lines.join('\n')}\n`;
 }
