@@ -73,7 +73,8 @@ export function readUnitSources(input: UnitSourcesInput): UnitSources {
     const abs = byPath.get(path)?.abs ?? (around.has(path) ? join(input.around?.base ?? '', path) : undefined);
     const bytes = abs === undefined ? undefined : readBytes(reader, { abs, path }, input.onGap);
     const text = bytes === undefined ? undefined : decode(bytes, path, input.onGap);
-    texts.set(path, text);
+    // Scripts are looked at once, and there may be thousands that nobody asks for again.
+    if (text === undefined || file?.language !== 'javascript') texts.set(path, text);
     return text;
   };
   for (const { path, language } of input.files) {
