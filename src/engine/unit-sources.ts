@@ -74,7 +74,7 @@ export function readUnitSources(input: UnitSourcesInput): UnitSources {
     const bytes = abs === undefined ? undefined : readBytes(reader, { abs, path }, input.onGap);
     const text = bytes === undefined ? undefined : decode(bytes, path, input.onGap);
     // Scripts are looked at once, and there may be thousands that nobody asks for again.
-    if (text === undefined || file?.language !== 'javascript') texts.set(path, text);
+    if (text === undefined || byPath.get(path)?.language !== 'javascript') texts.set(path, text);
     return text;
   };
   for (const { path, language } of input.files) {

@@ -176,7 +176,7 @@ describe('a broken manifest', () => {
     ['dub.sdl', 'name "x\n', "'dub.sdl' could not be read at line 1: "],
     ['package.json', '{"name": "x"\n"napi": {}}', "'package.json' could not be read at line 2: "],
     ['package.json', '['.repeat(10_000), "'package.json' could not be read at line 1: "],
-  ])('%s: %j', async (path, text, message) => {
+  ])('%s', async (path, text, message) => {
     const { code, findings, gaps } = await scanFolder(makeFolder({ 'pool.d': hazard, [path]: text }));
     expect({ code, findings }).toEqual(rest);
     expect(gaps.map(([kind, at]) => [kind, at])).toEqual([['manifest', path]]);
