@@ -18,7 +18,7 @@ export type Cause =
 const gdbFrame = /^#\d+\s+(?:0x[0-9a-f]+ in )?(?<name>.+?) \((?<rest>.*)$/;
 const sanitizerFrame = /^\s*#\d+ 0x[0-9a-f]+ in (?<name>.+?) (?<place>\S+)$/;
 const guardFrame = /^lifetime-lint guard:\s+#\d+ (?<name>\S+)(?: \((?<image>.*)\))?$/;
-const place = /(?: at |^)(?<file>[^\s:][^:]*):(?<line>\d+)(?::\d+)?\)?$/;
+const place = /(?: at |^)(?<file>[^\s:()][^\s:]*):(?<line>\d+)(?::\d+)?$/;
 
 /** Reads the frames of one backtrace text; lines that are none are left out. */
 export function readFrames(text: string): Frame[] {

@@ -62,7 +62,7 @@ export interface Classification {
   readonly hit: boolean;
   /** The signal, status or report line that decided it. */
   readonly detail: string;
-  /** The first lines of evidence, at most twelve. */
+  /** The first lines of evidence, at most 24. */
   readonly lines: readonly string[];
 }
 
@@ -279,7 +279,7 @@ export function readNtStatus(
   return unsigned >>> 16 === 0xc000 ? { hex, name: 'unlisted NTSTATUS error', class: 'abort' } : undefined;
 }
 
-const maximumLines = 12;
+const maximumLines = 24;
 
 /** The lines from the one that decided on, without blanks; frames of a report are worth more than the text before it. */
 function evidenceFrom(text: string, index: number): string[] {

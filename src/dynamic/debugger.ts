@@ -48,8 +48,11 @@ export function runGdb(args: readonly string[], cwd: string): string | undefined
 
 /** Without addresses of this one run, warnings and the list of threads that came and went. */
 export function trimBacktrace(text: string): string {
-  const first = text.search(/^#0 /m);
-  return (first === -1 ? text : text.slice(first))
+  // gdb shows the innermost frame of a core once before it is asked for the backtrace.
+  const loaded = text.search(/^\[Current thread is/m);
+  const body = loaded === -1 ? text : text.slice(loaded);
+  const first = body.search(/^#0 /m);
+  return (first === -1 ? body : body.slice(first))
     .split('\n')
     .filter((line) => !/^(?:\[New|\[Thread|\[Switching|warning:|Download|Using host|\[Inferior)/.test(line))
     .map((line) => line.replace(/^(#\d+\s+)0x[0-9a-f]+ in /, '$1').slice(0, 240))

@@ -1,6 +1,7 @@
 import type { CallPlan, ArgumentSpec } from './call-plan.js';
 import type { Frame } from './backtrace.js';
 import type { Attempt, ReproReport, ScenarioReport } from './reproduce.js';
+import type { ScenarioName } from './scenario.js';
 import { formatPercent } from './statistics.js';
 
 /** `3 of 3 runs (44 % to 100 %)`. */
@@ -31,7 +32,7 @@ function renderScenario(report: ScenarioReport): string[] {
     lines.push(`${name}: not run. ${sentence(report.reason ?? 'Nothing could be tested')}`);
   } else if (verdict === 'reproduced' && hit !== undefined) {
     lines.push(
-      `${name}: reproduced in ${describeCounts(report)} ${describeAmplifier(report.amplifier)}, ${report.workers} workers.`,
+      `${name}: reproduced in ${describeCounts(report)} ${describeAmplifier(report.amplifier)}${usesWorkers.has(name) ? `, ${report.workers} workers` : ''}.`,
     );
     lines.push(`  ${describeClasses(report.classes)}; ${hit.detail}; last seen: ${hit.stage}.`);
     for (const line of hit.lines.slice(0, 8)) lines.push(`    ${line}`);
@@ -60,6 +61,14 @@ function sentence(text: string): string {
   const trimmed = text.trim();
   return `${trimmed.charAt(0).toUpperCase()}${trimmed.slice(1)}${/[.!?]$/.test(trimmed) ? '' : '.'}`;
 }
+
+const usesWorkers: ReadonlySet<ScenarioName> = new Set([
+  'import',
+  'reload',
+  'terminate',
+  'exit-with-work',
+  'workers-call',
+]);
 
 const verdicts = {
   reproduced: 'Reproduced',

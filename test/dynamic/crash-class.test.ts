@@ -366,7 +366,7 @@ describe('crash classes', () => {
       ended({ signal: 'SIGABRT', stderr: `noise\nfree(): invalid pointer\n${'frame\n'.repeat(40)}` }),
     );
     expect(lines[0]).toBe('free(): invalid pointer');
-    expect(lines).toHaveLength(12);
+    expect(lines).toHaveLength(24);
   });
 
   it('reads signal numbers by platform and never on Windows', () => {
