@@ -22,14 +22,16 @@ export default {
     },
     {
       name: 'flow-imports-model',
-      comment: 'One flow core serves every language, so it may know the neutral tree and nothing of languages, files or rules.',
+      comment:
+        'One flow core serves every language, so it may know the neutral tree and nothing of languages, files or rules.',
       severity: 'error',
       from: { path: '^src/flow/' },
       to: { pathNot: '^src/(flow|model)/' },
     },
     {
       name: 'packs-stand-alone',
-      comment: 'A third language must touch one folder of src: a pack knows the pack contract, the parser, flow and the model, and no other pack.',
+      comment:
+        'A third language must touch one folder of src: a pack knows the pack contract, the parser, flow and the model, and no other pack.',
       severity: 'error',
       from: { path: '^src/parsers/([^/]+)/' },
       to: { pathNot: '^src/(parsers/(pack|tree|syntax)\\.ts$|parsers/$1/|flow/|model/)' },
@@ -39,7 +41,13 @@ export default {
       comment: 'Rules read typed facts; a rule that touches a syntax node would have to be written once per language.',
       severity: 'error',
       from: { path: '^src/rules/' },
-      to: { path: ['^src/(parsers|discover|commands|report|dynamic|config|engine)/', 'web-tree-sitter', '^(node:)?(fs|child_process)'] },
+      to: {
+        path: [
+          '^src/(parsers|discover|commands|report|dynamic|config|engine)/',
+          'web-tree-sitter',
+          '^(node:)?(fs|child_process)',
+        ],
+      },
     },
     {
       name: 'reporters-see-results-only',
@@ -59,12 +67,17 @@ export default {
       name: 'disk-at-the-edges',
       comment: 'What decides is a function of what was read: only the edges touch the file system.',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(discover/|parsers/tree\\.ts$|project/|dynamic/|commands/|catalog/read-|config/read-|eslint/|cli\\.ts$|scan\\.ts$)' },
+      from: {
+        path: '^src/',
+        pathNot:
+          '^src/(discover/|parsers/tree\\.ts$|project/|dynamic/|commands/|catalog/read-|config/read-|eslint/|cli\\.ts$|scan\\.ts$)',
+      },
       to: { path: '^(node:)?fs(/promises)?$' },
     },
     {
       name: 'scanning-runs-nothing',
-      comment: 'A scan must be safe on code that nobody has read yet: only git (for the listing) and what was asked for by name starts a program.',
+      comment:
+        'A scan must be safe on code that nobody has read yet: only git (for the listing) and what was asked for by name starts a program.',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/(discover/list-files\\.ts$|dynamic/|commands/)' },
       to: { path: '^(node:)?child_process$' },
@@ -82,7 +95,11 @@ export default {
       severity: 'error',
       // The harness compiles itself only where the sources run without a build.
       from: { path: '^src/', pathNot: '^src/dynamic/harness\\.ts$' },
-      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'], pathNot: ['node_modules/@types/', 'node_modules/(@typescript-eslint|eslint)/'] },
+      to: {
+        dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'],
+        dependencyTypesNot: ['type-only'],
+        pathNot: ['node_modules/@types/', 'node_modules/(@typescript-eslint|eslint)/'],
+      },
     },
   ],
   options: {

@@ -6,7 +6,10 @@ export default defineConfig({
     // Tests that build and run native code have a command of their own: npm run test:slow.
     exclude: process.env['LIFETIME_LINT_SLOW'] === undefined ? ['**/*.slow.test.ts'] : [],
     globalSetup: ['test/support/global-setup.ts'],
-    reporters: process.env['LIFETIME_LINT_SUMMARY'] === undefined ? ['default'] : ['default', './test/support/summary-reporter.ts'],
+    reporters:
+      process.env['LIFETIME_LINT_SUMMARY'] === undefined
+        ? ['default']
+        : ['default', './test/support/summary-reporter.ts'],
     testTimeout: 30_000,
     // A hook may build dist/.
     hookTimeout: 180_000,

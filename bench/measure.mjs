@@ -7,10 +7,14 @@ import { readFileSync } from 'node:fs';
  */
 export async function measure(program, args, options = {}) {
   // bash's `time` knows the CPU time of a child to its end, which Node does not tell.
-  const child = spawn('bash', ['-c', 'TIMEFORMAT="%U %S %R"; time "$@" > /dev/null 2> /dev/null', 'bash', program, ...args], {
-    ...options,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  const child = spawn(
+    'bash',
+    ['-c', 'TIMEFORMAT="%U %S %R"; time "$@" > /dev/null 2> /dev/null', 'bash', program, ...args],
+    {
+      ...options,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  );
   let output = '';
   child.stderr.on('data', (data) => (output += data));
   let peak = 0;

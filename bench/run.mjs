@@ -96,12 +96,14 @@ async function main(args) {
   const runs = at === -1 ? 3 : Number(args.splice(at, 2)[1]);
   if (!Number.isInteger(runs) || runs < 1) throw new Error('--runs takes a whole number above 0.');
   const isBuilt = !args.includes('--no-build');
-  const trees = args.filter((arg) => arg !== '--no-build').map((arg) => {
-    const equals = arg.indexOf('=');
-    const folder = resolve(arg.slice(equals + 1));
-    if (!existsSync(folder)) throw new Error(`The tree '${folder}' does not exist.`);
-    return { name: equals === -1 ? basename(folder) : arg.slice(0, equals), path: folder };
-  });
+  const trees = args
+    .filter((arg) => arg !== '--no-build')
+    .map((arg) => {
+      const equals = arg.indexOf('=');
+      const folder = resolve(arg.slice(equals + 1));
+      if (!existsSync(folder)) throw new Error(`The tree '${folder}' does not exist.`);
+      return { name: equals === -1 ? basename(folder) : arg.slice(0, equals), path: folder };
+    });
   if (isBuilt) await build({ ifStale: true });
 
   const scratch = mkdtempSync(join(tmpdir(), 'lifetime-lint-bench-'));
@@ -115,14 +117,20 @@ async function main(args) {
       writeFileSync(join(folder, file), makeFile(language));
       trees.unshift({ name, path: join(folder, file) });
     }
-    process.stdout.write(`Node ${process.versions.node}, ${cpus().length} processors (${cpus()[0]?.model ?? 'unknown'}), median of ${runs}\n\n`);
-    process.stdout.write('| tree | Rust | D | CPU | wall | memory | ast-grep CPU | memory | CPU ratio |\n|---|---|---|---|---|---|---|---|---|\n');
+    process.stdout.write(
+      `Node ${process.versions.node}, ${cpus().length} processors (${cpus()[0]?.model ?? 'unknown'}), median of ${runs}\n\n`,
+    );
+    process.stdout.write(
+      '| tree | Rust | D | CPU | wall | memory | ast-grep CPU | memory | CPU ratio |\n|---|---|---|---|---|---|---|---|---|\n',
+    );
     const missed = [];
     for (const { name, path } of trees) {
       const isFile = statSync(path).isFile();
       const rust = isFile ? undefined : describeTree(path, '.rs');
       const d = isFile ? undefined : describeTree(path, '.d');
-      const own = await measureMedian(runs, process.execPath, [cli, path, '--format', 'json', '--exit-zero'], { cwd: scratch });
+      const own = await measureMedian(runs, process.execPath, [cli, path, '--format', 'json', '--exit-zero'], {
+        cwd: scratch,
+      });
       if (own.status !== 0) throw new Error(`The scan of '${path}' ended with ${own.status}.`);
       let theirs;
       if (path.endsWith('.rs') || (rust?.files ?? 0) > 0) {

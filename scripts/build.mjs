@@ -8,7 +8,16 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -74,10 +83,14 @@ export async function build({ ifStale = false } = {}) {
     const stamp = makeStamp();
     // What tsc remembers lies in dist/, so that it goes when dist/ goes.
     const incremental = ['--incremental', '--tsBuildInfoFile', join(dist, '.tsbuildinfo')];
-    const result = spawnSync(process.execPath, [join(compiler, 'bin', 'tsc'), '-p', join(root, 'tsconfig.json'), '--pretty', 'false', ...incremental], {
-      cwd: root,
-      encoding: 'utf8',
-    });
+    const result = spawnSync(
+      process.execPath,
+      [join(compiler, 'bin', 'tsc'), '-p', join(root, 'tsconfig.json'), '--pretty', 'false', ...incremental],
+      {
+        cwd: root,
+        encoding: 'utf8',
+      },
+    );
     process.stderr.write(result.stdout + result.stderr);
     // The rest is done even when types are wrong, so that what was emitted can run; the build fails all the same.
     removeOrphans();

@@ -14,7 +14,8 @@ function findProblem() {
     if (path === '') continue;
     const found = installed[path]?.version;
     // Optional packages are those of other platforms.
-    if (found === undefined ? optional !== true : found !== version) return `'${path}' is ${found ?? 'missing'}, not ${version}`;
+    if (found === undefined ? optional !== true : found !== version)
+      return `'${path}' is ${found ?? 'missing'}, not ${version}`;
   }
   return undefined;
 }

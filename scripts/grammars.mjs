@@ -64,7 +64,9 @@ function existingHeaders(folder, headers) {
 
 /** Hash of all that decides the bytes of a compiled grammar. */
 function keyOf(grammar, folder, compilerVersion) {
-  const hash = createHash('sha256').update(JSON.stringify([grammar.name, grammar.symbol, compileFlags, linkFlags, compilerVersion]));
+  const hash = createHash('sha256').update(
+    JSON.stringify([grammar.name, grammar.symbol, compileFlags, linkFlags, compilerVersion]),
+  );
   for (const file of [...grammar.sources, ...existingHeaders(folder, grammar.headers)]) {
     hash.update(`\0${file}\0`).update(readFileSync(join(folder, file)));
   }
@@ -74,7 +76,9 @@ function keyOf(grammar, folder, compilerVersion) {
 /** Compiles and links in separate calls, because a program that runs as WASM cannot start another one. */
 async function compile(grammar, folder) {
   const { runLLVM, Exit } = await import('@yowasp/clang').catch((error) => {
-    throw new Error(`The compiler package '@yowasp/clang' cannot be loaded (${error.message}); run 'npm ci --ignore-scripts'.`);
+    throw new Error(
+      `The compiler package '@yowasp/clang' cannot be loaded (${error.message}); run 'npm ci --ignore-scripts'.`,
+    );
   });
   const output = [];
   const collect = (bytes) => {
@@ -124,7 +128,12 @@ async function makeGrammar(grammar) {
     const wasm = readFileSync(join(folder, grammar.wasm));
     const stable = join(cacheFolder, `${grammar.name}.wasm`);
     if (existsSync(stable) && sha256(readFileSync(stable)) === sha256(wasm)) return;
-    place(cacheFolder, grammar, wasm, licence, { grammar: grammar.name, version, how: 'copied from the package', wasmSha256: sha256(wasm) });
+    place(cacheFolder, grammar, wasm, licence, {
+      grammar: grammar.name,
+      version,
+      how: 'copied from the package',
+      wasmSha256: sha256(wasm),
+    });
     return;
   }
 
@@ -152,7 +161,9 @@ async function makeGrammar(grammar) {
         compiler: `@yowasp/clang ${compilerVersion}`,
         compile: compileFlags,
         link: [...linkFlags, `--export=${grammar.symbol}`],
-        sourcesSha256: Object.fromEntries(grammar.sources.map((file) => [file, sha256(readFileSync(join(folder, file)))])),
+        sourcesSha256: Object.fromEntries(
+          grammar.sources.map((file) => [file, sha256(readFileSync(join(folder, file)))]),
+        ),
         wasmSha256: sha256(wasm),
         key,
       });
@@ -175,7 +186,8 @@ export async function makeGrammars(to) {
   for (const grammar of grammars) await makeGrammar(grammar);
   if (to === undefined) return;
   mkdirSync(to, { recursive: true });
-  for (const grammar of grammars) for (const file of filesOf(grammar)) copyWhole(join(cacheFolder, file), join(to, file));
+  for (const grammar of grammars)
+    for (const file of filesOf(grammar)) copyWhole(join(cacheFolder, file), join(to, file));
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {

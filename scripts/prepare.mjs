@@ -68,10 +68,18 @@ if (neededToBuild.every(has)) {
     // The settings of the npm that runs this script (--global, --omit, --prefix) are not meant for the build.
     const environment = Object.fromEntries(
       Object.entries(process.env).filter(
-        ([name]) => !/^npm_(config_(global|omit|include|only|production|prefix|local_prefix|location|save|package_lock.*|dry_run|ignore_scripts|allow_git)|package_|lifecycle_|command)/i.test(name) && name !== 'NODE_ENV',
+        ([name]) =>
+          !/^npm_(config_(global|omit|include|only|production|prefix|local_prefix|location|save|package_lock.*|dry_run|ignore_scripts|allow_git)|package_|lifecycle_|command)/i.test(
+            name,
+          ) && name !== 'NODE_ENV',
       ),
     );
-    run('npm', ['install', '--ignore-scripts', '--include=dev', '--no-audit', '--no-fund', '--no-progress'], folder, environment);
+    run(
+      'npm',
+      ['install', '--ignore-scripts', '--include=dev', '--no-audit', '--no-fund', '--no-progress'],
+      folder,
+      environment,
+    );
     run(process.execPath, [join(folder, 'scripts', 'build.mjs')], folder, environment);
     cpSync(join(folder, 'dist'), join(root, 'dist'), { recursive: true });
     markFresh();

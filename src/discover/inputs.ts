@@ -55,7 +55,8 @@ export function resolveInputs(paths: readonly string[], cwd: string): Discovered
 }
 
 const toPosix = (path: string): string => path.split(sep).join('/');
-const isWithin = (path: string, folder: string): boolean => path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+const isWithin = (path: string, folder: string): boolean =>
+  path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
 
 class Discovery {
   private readonly gaps: Gap[] = [];
@@ -101,15 +102,23 @@ class Discovery {
 
     const folders = this.inputs.filter((input) => input.isFolder).map((input) => pathOf(input.abs));
     const single = new Set(this.inputs.filter((input) => !input.isFolder).map((input) => pathOf(input.abs)));
-    const asked = (path: string): boolean => single.has(path) || folders.some((folder) => folder === '' || path === folder || path.startsWith(`${folder}/`));
+    const asked = (path: string): boolean =>
+      single.has(path) || folders.some((folder) => folder === '' || path === folder || path.startsWith(`${folder}/`));
 
     const units: DiscoveredUnit[] = [];
-    for (const [root, files] of byRoot) if (files.some((file) => asked(file.path))) units.push({ root: pathOf(root), files, asked });
+    for (const [root, files] of byRoot)
+      if (files.some((file) => asked(file.path))) units.push({ root: pathOf(root), files, asked });
     units.sort((a, b) => (a.root < b.root ? -1 : 1));
 
     for (const { abs, gap } of this.troubles) this.gaps.push(gap(pathOf(abs)));
     this.reportNothing(pathOf, new Set(listing));
-    return { base, units, listing: listing.sort(), named: [...single].filter((path) => listing.includes(path)).sort(), gaps: this.gaps };
+    return {
+      base,
+      units,
+      listing: listing.sort(),
+      named: [...single].filter((path) => listing.includes(path)).sort(),
+      gaps: this.gaps,
+    };
   }
 
   /** Follows a named path to what it is. */
@@ -135,8 +144,14 @@ class Discovery {
   /** A named path that cannot be followed: a broken link, a file that git knows but that was deleted, or a mistake. */
   private resolveMissing(path: string, lexical: string, error: unknown): void {
     if (isLink(lexical)) {
-      const why = existsSync(dirname(lexical)) && reasonOf(error) === 'it does not exist' ? 'it is a symbolic link to nothing' : reasonOf(error);
-      this.troubles.push({ abs: lexical, gap: (shown) => ({ kind: 'unreadable', path: shown, message: `'${shown}' was not read: ${why}.` }) });
+      const why =
+        existsSync(dirname(lexical)) && reasonOf(error) === 'it does not exist'
+          ? 'it is a symbolic link to nothing'
+          : reasonOf(error);
+      this.troubles.push({
+        abs: lexical,
+        gap: (shown) => ({ kind: 'unreadable', path: shown, message: `'${shown}' was not read: ${why}.` }),
+      });
       return;
     }
     if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) {
@@ -149,7 +164,10 @@ class Discovery {
       const index = runGit(repository, ['ls-files', '-z', '--', `:(literal)${known}`]);
       const head = runGit(repository, ['ls-tree', '-z', '--name-only', 'HEAD', '--', `:(literal)${known}`]);
       if (('output' in index && index.output !== '') || ('output' in head && head.output !== '')) {
-        this.troubles.push({ abs: lexical, gap: (shown) => ({ kind: 'vanished', path: shown, message: `'${shown}' is deleted; it was not scanned.` }) });
+        this.troubles.push({
+          abs: lexical,
+          gap: (shown) => ({ kind: 'vanished', path: shown, message: `'${shown}' is deleted; it was not scanned.` }),
+        });
         return;
       }
     }
@@ -196,8 +214,12 @@ class Discovery {
       byRepository.set(repository, folders);
     }
     for (const [repository, folders] of byRepository) {
-      const outermost = [...folders].filter((folder) => ![...folders].some((other) => other !== folder && isWithin(folder, other)));
-      const around = outermost.includes(repository) ? [] : [join(repository, '.github'), join(repository, '.cargo')].filter((folder) => existsSync(folder));
+      const outermost = [...folders].filter(
+        (folder) => ![...folders].some((other) => other !== folder && isWithin(folder, other)),
+      );
+      const around = outermost.includes(repository)
+        ? []
+        : [join(repository, '.github'), join(repository, '.cargo')].filter((folder) => existsSync(folder));
       const files = listWithGit(repository, [...outermost, ...around], onTrouble);
       add(files ?? outermost.flatMap((folder) => walk(folder, onTrouble)));
       for (const folder of outermost) add(manifestsAbove(folder, repository, onTrouble));
@@ -212,7 +234,11 @@ class Discovery {
       if (stats.isSymbolicLink()) {
         stats = statSync(abs);
         // What a link leads to is scanned where it lies, if it lies inside.
-        if (stats.isDirectory() || this.inputs.some((input) => isWithin(realpathSync.native(abs), input.repository ?? input.abs))) return undefined;
+        if (
+          stats.isDirectory() ||
+          this.inputs.some((input) => isWithin(realpathSync.native(abs), input.repository ?? input.abs))
+        )
+          return undefined;
       } else if (stats.isDirectory()) {
         // A submodule, or a folder with a name like `conf.d`: git lists its files by themselves, if they are its own.
         return undefined;
@@ -235,7 +261,9 @@ class Discovery {
 
   private unitOf(abs: string, base: string): string {
     const folder = dirname(abs);
-    const repository = this.inputs.find((input) => input.repository !== undefined && isWithin(abs, input.repository))?.repository;
+    const repository = this.inputs.find(
+      (input) => input.repository !== undefined && isWithin(abs, input.repository),
+    )?.repository;
     return this.rootsIn(repository).rootOf(folder) ?? repository ?? base;
   }
 
@@ -250,8 +278,13 @@ class Discovery {
         const message = `'${shown}' holds no Rust, D, JavaScript or manifest file, or all of them are ignored; nothing was scanned there.`;
         this.gaps.push({ kind: 'nothing-to-scan', path: shown, message });
       } else if (!listed.has(path) && !mentioned.has(path)) {
-        const why = findKind(path) === undefined ? 'it is neither Rust, D or JavaScript source nor a manifest' : 'it is ignored';
-        this.gaps.push({ kind: 'nothing-to-scan', path: shown, message: `'${shown}' was not scanned, because ${why}.` });
+        const why =
+          findKind(path) === undefined ? 'it is neither Rust, D or JavaScript source nor a manifest' : 'it is ignored';
+        this.gaps.push({
+          kind: 'nothing-to-scan',
+          path: shown,
+          message: `'${shown}' was not scanned, because ${why}.`,
+        });
       }
     }
   }
@@ -277,7 +310,7 @@ function commonFolder(a: string, b: string): string {
 /** Manifests in the folders above a unit, up to the repository's root: npm and Cargo look upward for some settings. */
 function manifestsAbove(folder: string, repository: string, onTrouble: OnTrouble): string[] {
   const found: string[] = [];
-  for (let at = folder; at !== repository && isWithin(at, repository); ) {
+  for (let at = folder; at !== repository && isWithin(at, repository);) {
     at = dirname(at);
     found.push(...walk(at, onTrouble, 0).filter((file) => findKind(toPosix(relative(at, file))) === 'manifest'));
   }

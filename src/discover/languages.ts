@@ -5,7 +5,9 @@ const kindsByExtension: ReadonlyMap<string, FileKind> = new Map([
   ['.rs', 'rust'],
   ['.d', 'd'],
   ['.di', 'd'],
-  ...['.js', '.cjs', '.mjs', '.jsx', '.ts', '.cts', '.mts', '.tsx'].map((extension) => [extension, 'javascript'] as const),
+  ...['.js', '.cjs', '.mjs', '.jsx', '.ts', '.cts', '.mts', '.tsx'].map(
+    (extension) => [extension, 'javascript'] as const,
+  ),
 ]);
 
 const manifestNames: ReadonlySet<string> = new Set([

@@ -46,7 +46,9 @@ export function runGit(root: string, args: readonly string[]): { readonly output
 export function listWithGit(root: string, folders: readonly string[], onTrouble: OnTrouble): string[] | undefined {
   // -x concerns untracked files only: a tracked folder called `target` is source.
   const skipped = [...skippedFolders].flatMap((name) => ['-x', `${name}/`]);
-  const paths = folders.map((folder) => (folder === root ? '.' : `:(literal)${relative(root, folder).split(sep).join('/')}`));
+  const paths = folders.map((folder) =>
+    folder === root ? '.' : `:(literal)${relative(root, folder).split(sep).join('/')}`,
+  );
   const result = runGit(root, ['ls-files', '-z', '-co', '--exclude-standard', ...skipped, '--', ...paths]);
   if ('why' in result) {
     onTrouble(root, result.why);
@@ -76,7 +78,9 @@ interface Rules {
  */
 export function walk(folder: string, onTrouble: OnTrouble, depth = Infinity): string[] {
   const files: string[] = [];
-  const open: { readonly folder: string; readonly depth: number; readonly rules: readonly Rules[] }[] = [{ folder, depth: 0, rules: [] }];
+  const open: { readonly folder: string; readonly depth: number; readonly rules: readonly Rules[] }[] = [
+    { folder, depth: 0, rules: [] },
+  ];
   for (let at = open.pop(); at !== undefined; at = open.pop()) {
     let entries: Dirent[];
     try {
@@ -111,7 +115,9 @@ function readRules(folder: string, entries: readonly Dirent[], onTrouble: OnTrou
 /** The nearest .gitignore that says something about a path decides. */
 function isIgnored(path: string, isFolder: boolean, rules: readonly Rules[]): boolean {
   for (const { folder, matcher } of rules.toReversed()) {
-    const { ignored, unignored } = matcher.test(path.slice(folder.length + (folder.endsWith(sep) ? 0 : 1)).replaceAll(sep, '/') + (isFolder ? '/' : ''));
+    const { ignored, unignored } = matcher.test(
+      path.slice(folder.length + (folder.endsWith(sep) ? 0 : 1)).replaceAll(sep, '/') + (isFolder ? '/' : ''),
+    );
     if (ignored || unignored) return ignored;
   }
   return false;

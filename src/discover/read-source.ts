@@ -3,13 +3,14 @@ import type { Gap } from '../model/finding.js';
 import { reasonOf } from './list-files.js';
 
 /** Sources and manifests above this size (bytes) are not read: nobody wrote them. */
-export const maxFileSize = 10 * 1024 * 1024;
+const maxFileSize = 10 * 1024 * 1024;
 
 /** How many bytes at the start of a file decide whether it is text, as git does it. */
 const sniffedBytes = 8000;
 
 /** Either the bytes of a file or the gap that says why there are none. */
-export type ReadResult = { readonly bytes: Buffer; readonly gap?: undefined } | { readonly bytes?: undefined; readonly gap: Gap };
+export type ReadResult =
+  { readonly bytes: Buffer; readonly gap?: undefined } | { readonly bytes?: undefined; readonly gap: Gap };
 
 /** Reads files one after the other; the bytes of a file are valid until the next call. */
 export interface FileReader {
@@ -49,14 +50,20 @@ export function createFileReader(): FileReader {
 
 /** The gap for something that is not a readable file of sensible size, by its `stat`. */
 export function refuse(stats: Stats, path: string): Gap | undefined {
-  if (stats.isDirectory()) return { kind: 'unreadable', path, message: `'${path}' was not read, because it is a folder.` };
-  if (!stats.isFile()) return { kind: 'unreadable', path, message: `'${path}' was not read, because it is not a regular file.` };
+  if (stats.isDirectory())
+    return { kind: 'unreadable', path, message: `'${path}' was not read, because it is a folder.` };
+  if (!stats.isFile())
+    return { kind: 'unreadable', path, message: `'${path}' was not read, because it is not a regular file.` };
   return stats.size > maxFileSize ? tooLarge(path, stats.size) : undefined;
 }
 
 function tooLarge(path: string, size: number): Gap {
   const megabytes = (size / (1024 * 1024)).toFixed(1);
-  return { kind: 'too-large', path, message: `'${path}' was not read, because it has ${megabytes} MB and the limit is 10 MB; exclude it or split it.` };
+  return {
+    kind: 'too-large',
+    path,
+    message: `'${path}' was not read, because it has ${megabytes} MB and the limit is 10 MB; exclude it or split it.`,
+  };
 }
 
 /** The gap for an error of the file system. */
@@ -80,7 +87,12 @@ const lossy = new TextDecoder('utf-8');
  * otherwise UTF-8, in which invalid bytes become U+FFFD and a gap. Bytes with a NUL near the start are binary.
  */
 export function decodeText(bytes: Uint8Array, path: string): DecodedText {
-  const utf16 = bytes[0] === 0xff && bytes[1] === 0xfe ? 'utf-16le' : bytes[0] === 0xfe && bytes[1] === 0xff ? 'utf-16be' : undefined;
+  const utf16 =
+    bytes[0] === 0xff && bytes[1] === 0xfe
+      ? 'utf-16le'
+      : bytes[0] === 0xfe && bytes[1] === 0xff
+        ? 'utf-16be'
+        : undefined;
   if (utf16 !== undefined) return { text: new TextDecoder(utf16).decode(bytes) };
   if (bytes.subarray(0, sniffedBytes).includes(0)) {
     return { gap: { kind: 'binary', path, message: `'${path}' was not read, because it holds binary data.` } };

@@ -32,7 +32,7 @@ function makePairSearch(needles: readonly Buffer[]): TokenFilter {
   }
   return (bytes) => {
     const end = bytes.length;
-    for (let i = window - 2; i + 1 < end; ) {
+    for (let i = window - 2; i + 1 < end;) {
       const pair = (bytes[i] ?? 0) | ((bytes[i + 1] ?? 0) << 8);
       const step = steps[pair] ?? 1;
       if (step > 0) {

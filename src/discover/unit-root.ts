@@ -29,7 +29,8 @@ export function createUnitRoots(top?: string): UnitRoots {
 
 /** A Cargo, dub or npm workspace, or a package that builds an addon. A plain package.json ties nothing together. */
 function isUnit(folder: string): boolean {
-  if (['Cargo.toml', 'dub.json', 'dub.sdl', 'pnpm-workspace.yaml'].some((name) => existsSync(join(folder, name)))) return true;
+  if (['Cargo.toml', 'dub.json', 'dub.sdl', 'pnpm-workspace.yaml'].some((name) => existsSync(join(folder, name))))
+    return true;
   let text: string;
   try {
     text = readFileSync(join(folder, 'package.json'), 'utf8');
@@ -56,5 +57,7 @@ function isNativePackage(text: string): boolean {
     return typeof table === 'object' && table !== null ? Object.entries(table).flat() : [];
   };
   if (named('dependencies').concat(named('devDependencies')).includes('@napi-rs/cli')) return true;
-  return named('scripts').some((command) => typeof command === 'string' && /(^|[\s;&|])(napi|cargo|cargo-cp-artifact|dub)\s/.test(command));
+  return named('scripts').some(
+    (command) => typeof command === 'string' && /(^|[\s;&|])(napi|cargo|cargo-cp-artifact|dub)\s/.test(command),
+  );
 }

@@ -1,5 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, realpathSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -66,7 +77,16 @@ describe.each(['with git', 'without git'])('%s', (mode) => {
     const found = resolveInputs([], folder);
     expect(found.base).toBe(folder);
     expect(filesOf(found)).toEqual({
-      '': ['.cargo/config.toml', '.github/workflows/ci.yml', 'Cargo.toml', 'index.js', 'src/keep.tmp.rs', 'src/lib.rs', 'src/pool.d', 'src/pool.di'].sort(),
+      '': [
+        '.cargo/config.toml',
+        '.github/workflows/ci.yml',
+        'Cargo.toml',
+        'index.js',
+        'src/keep.tmp.rs',
+        'src/lib.rs',
+        'src/pool.d',
+        'src/pool.di',
+      ].sort(),
     });
     expect(found.gaps).toEqual([]);
     expect(found.units[0]?.files.find((file) => file.path === 'src/pool.di')).toEqual({
@@ -116,7 +136,9 @@ describe.each(['with git', 'without git'])('%s', (mode) => {
     const prefix = mode === 'with git' ? 'native/' : '';
     expect(found.base).toBe(mode === 'with git' ? folder : join(folder, 'native'));
     expect(filesOf(found)).toEqual({
-      [prefix.slice(0, -1)]: ['Cargo.toml', 'a/Cargo.toml', 'a/src/grow.rs', 'a/src/lib.rs'].map((path) => prefix + path),
+      [prefix.slice(0, -1)]: ['Cargo.toml', 'a/Cargo.toml', 'a/src/grow.rs', 'a/src/lib.rs'].map(
+        (path) => prefix + path,
+      ),
     });
     expect(askedOf(found)).toEqual([`${prefix}a/src/lib.rs`]);
     expect(found.named).toEqual([`${prefix}a/src/lib.rs`]);
@@ -124,7 +146,13 @@ describe.each(['with git', 'without git'])('%s', (mode) => {
   });
 
   it('asks for what lies in a named folder', () => {
-    write({ 'Cargo.toml': '[workspace]\n', 'a/src/lib.rs': '', 'a/Cargo.toml': crate, 'ab/src/lib.rs': '', 'ab/Cargo.toml': crate });
+    write({
+      'Cargo.toml': '[workspace]\n',
+      'a/src/lib.rs': '',
+      'a/Cargo.toml': crate,
+      'ab/src/lib.rs': '',
+      'ab/Cargo.toml': crate,
+    });
     commit();
     expect(askedOf(resolveInputs(['a'], folder))).toEqual(['a/Cargo.toml', 'a/src/lib.rs']);
   });
@@ -176,8 +204,16 @@ describe.each(['with git', 'without git'])('%s', (mode) => {
     const found = resolveInputs([], folder);
     expect(filesOf(found)).toEqual({ '': ['Cargo.toml', 'src/lib.rs'] });
     expect(found.gaps).toEqual([
-      { kind: 'unreadable', path: 'src/broken.rs', message: "'src/broken.rs' was not read: it is a symbolic link to nothing." },
-      { kind: 'unreadable', path: 'src/loop.rs', message: "'src/loop.rs' was not read: its symbolic links lead in a circle." },
+      {
+        kind: 'unreadable',
+        path: 'src/broken.rs',
+        message: "'src/broken.rs' was not read: it is a symbolic link to nothing.",
+      },
+      {
+        kind: 'unreadable',
+        path: 'src/loop.rs',
+        message: "'src/loop.rs' was not read: its symbolic links lead in a circle.",
+      },
     ]);
     const named = resolveInputs(['src/broken.rs', 'src/loop.rs', 'src/same.rs'], folder);
     expect(askedOf(named)).toEqual(['src/lib.rs']);
@@ -229,7 +265,13 @@ describe('in a repository', () => {
     write({ 'src/target/mod.rs': '' });
     git('add', '-f', 'src/target/mod.rs');
     write({ 'src/target/untracked.rs': '', 'src/fresh.rs': '', 'dist/x.js': '' });
-    expect(askedOf(resolveInputs(['src'], folder))).toEqual(['src/fresh.rs', 'src/gone.rs', 'src/lib.rs', 'src/old.rs', 'src/target/mod.rs']);
+    expect(askedOf(resolveInputs(['src'], folder))).toEqual([
+      'src/fresh.rs',
+      'src/gone.rs',
+      'src/lib.rs',
+      'src/old.rs',
+      'src/target/mod.rs',
+    ]);
   });
 
   it('ignores the variables that git gives to hooks, and programs that the repository configures', () => {
@@ -261,9 +303,16 @@ describe('in a repository', () => {
   });
 
   it('takes names with quotes, spaces, brackets and line breaks', () => {
-    const names = ['src/a b.rs', 'src/[x].rs', "src/it's \"so\".rs", 'src/ü\n.rs', '-n.rs'];
+    const names = ['src/a b.rs', 'src/[x].rs', 'src/it\'s "so".rs', 'src/ü\n.rs', '-n.rs'];
     write(Object.fromEntries(names.map((name) => [name, ''])));
-    expect(askedOf(resolveInputs(names.map((name) => `./${name}`), folder))).toEqual([...names].sort());
+    expect(
+      askedOf(
+        resolveInputs(
+          names.map((name) => `./${name}`),
+          folder,
+        ),
+      ),
+    ).toEqual([...names].sort());
   });
 });
 

@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, openSync, ftruncateSync, closeSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  ftruncateSync,
+  closeSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -53,7 +63,9 @@ describe('createFileReader', () => {
     mkdirSync(join(folder, 'folder.rs'));
     symlinkSync('loop.rs', join(folder, 'loop.rs'));
     const reader = createFileReader();
-    expect(reader.read(join(folder, 'folder.rs'), 'folder.rs').gap?.message).toBe("'folder.rs' was not read, because it is a folder.");
+    expect(reader.read(join(folder, 'folder.rs'), 'folder.rs').gap?.message).toBe(
+      "'folder.rs' was not read, because it is a folder.",
+    );
     expect(reader.read(join(folder, 'loop.rs'), 'loop.rs').gap?.message).toBe(
       "'loop.rs' could not be read: its symbolic links lead in a circle.",
     );
@@ -71,9 +83,7 @@ describe('createFileReader', () => {
     chmodSync(folder, 0o755);
     chmodSync(join(folder, 'secret.rs'), 0);
     const { gap } = asOrdinaryUser(() => createFileReader().read(join(folder, 'secret.rs'), 'secret.rs'));
-    expect(gap?.message).toBe(
-      "'secret.rs' could not be read: permission is denied.",
-    );
+    expect(gap?.message).toBe("'secret.rs' could not be read: permission is denied.");
   });
 });
 
@@ -89,7 +99,11 @@ describe('decodeText', () => {
   it('keeps what it can of invalid UTF-8 and says so', () => {
     expect(decodeText(bytes(0x61, 0xff, 0x62), 'src/a.d')).toEqual({
       text: 'a\u{fffd}b',
-      gap: { kind: 'unreadable', path: 'src/a.d', message: "'src/a.d' is not valid UTF-8; bytes that are not were read as '\u{fffd}'." },
+      gap: {
+        kind: 'unreadable',
+        path: 'src/a.d',
+        message: "'src/a.d' is not valid UTF-8; bytes that are not were read as '\u{fffd}'.",
+      },
     });
   });
 

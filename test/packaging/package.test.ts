@@ -25,7 +25,10 @@ describe('the package', () => {
 
   beforeAll(() => {
     builtCli();
-    const { stdout } = run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: root, shell: process.platform === 'win32' });
+    const { stdout } = run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+      cwd: root,
+      shell: process.platform === 'win32',
+    });
     // The format of npm pack --json.
     const [packed] = JSON.parse(stdout) as { files: typeof files }[];
     files = packed?.files ?? [];
@@ -36,13 +39,17 @@ describe('the package', () => {
     const grammars = ['tree-sitter-d', 'tree-sitter-rust'].flatMap((name) =>
       ['LICENSE.txt', 'provenance.json', 'wasm'].map((ending) => `dist/grammars/${name}.${ending}`),
     );
-    expect(paths).toEqual(expect.arrayContaining(['dist/cli.js', 'dist/index.d.ts', 'LICENSE', 'README.md', ...grammars]));
+    expect(paths).toEqual(
+      expect.arrayContaining(['dist/cli.js', 'dist/index.d.ts', 'LICENSE', 'README.md', ...grammars]),
+    );
     const pages = run('git', ['ls-files', 'docs/rules/*.md'], { cwd: root }).stdout.trim().split('\n');
     expect(paths).toEqual(expect.arrayContaining(pages));
   });
 
   it('holds nothing that is of use to this repository only, and stays small', () => {
-    expect(files.filter((file) => !/^(dist\/|docs\/rules\/|schema\/|package\.json$|LICENSE$|README\.md$)/.test(file.path))).toEqual([]);
+    expect(
+      files.filter((file) => !/^(dist\/|docs\/rules\/|schema\/|package\.json$|LICENSE$|README\.md$)/.test(file.path)),
+    ).toEqual([]);
     expect(files.filter((file) => /(^|\/)\.|\.tsbuildinfo$|\.test\./.test(file.path))).toEqual([]);
     expect(files.reduce((sum, file) => sum + file.size, 0)).toBeLessThan(12 * 1024 * 1024);
   });
@@ -76,7 +83,9 @@ describe('the repository', () => {
   });
 
   it('pins its development dependencies', () => {
-    expect(Object.entries(manifest.devDependencies).filter(([, range]) => !/^\d+\.\d+\.\d+(-[\w.-]+)?$/.test(range))).toEqual([]);
+    expect(
+      Object.entries(manifest.devDependencies).filter(([, range]) => !/^\d+\.\d+\.\d+(-[\w.-]+)?$/.test(range)),
+    ).toEqual([]);
   });
 
   it('depends on nothing that npm would have to compile or run at install time', () => {
@@ -84,7 +93,9 @@ describe('the repository', () => {
     const lock = JSON.parse(read('package-lock.json')) as {
       packages: Readonly<Record<string, { dev?: boolean; devOptional?: boolean; hasInstallScript?: boolean }>>;
     };
-    const shipped = Object.entries(lock.packages).filter(([path, entry]) => path !== '' && entry.dev !== true && entry.devOptional !== true);
+    const shipped = Object.entries(lock.packages).filter(
+      ([path, entry]) => path !== '' && entry.dev !== true && entry.devOptional !== true,
+    );
     expect(shipped.length).toBeGreaterThan(0);
     expect(shipped.filter(([, entry]) => entry.hasInstallScript === true)).toEqual([]);
   });
@@ -111,7 +122,11 @@ describe('the repository', () => {
 
   it('is set up by two commands, as the README says', () => {
     expect(read('README.md')).toMatch(/^npm ci --ignore-scripts && npm run demo(\s+#.*)?$/m);
-    expect(manifest.scripts).toMatchObject({ demo: expect.any(String), test: expect.any(String), pretest: expect.any(String) });
+    expect(manifest.scripts).toMatchObject({
+      demo: expect.any(String),
+      test: expect.any(String),
+      pretest: expect.any(String),
+    });
   });
 });
 
@@ -120,15 +135,27 @@ describe('the pre-commit hook', () => {
   const [hook] = parse(read('.pre-commit-hooks.yaml')) as [Readonly<Record<string, unknown>>];
 
   it('runs the command once for all files', () => {
-    expect(hook).toMatchObject({ id: 'lifetime-lint', entry: 'lifetime-lint', language: 'node', require_serial: true, types: ['text'] });
+    expect(hook).toMatchObject({
+      id: 'lifetime-lint',
+      entry: 'lifetime-lint',
+      language: 'node',
+      require_serial: true,
+      types: ['text'],
+    });
   });
 
-  it.each(['a.rs', 'a/b.d', 'b.di', 'x.js', 'x.mts', 'x.tsx', 'Cargo.toml', 'a/package.json', 'dub.sdl', 'dub.json'])('is given %s', (path) => {
-    expect(path).toMatch(new RegExp(String(hook['files'])));
-    expect(findKind(path)).toBeDefined();
-  });
+  it.each(['a.rs', 'a/b.d', 'b.di', 'x.js', 'x.mts', 'x.tsx', 'Cargo.toml', 'a/package.json', 'dub.sdl', 'dub.json'])(
+    'is given %s',
+    (path) => {
+      expect(path).toMatch(new RegExp(String(hook['files'])));
+      expect(findKind(path)).toBeDefined();
+    },
+  );
 
-  it.each(['README.md', 'a.rsx', 'a.dd', 'xCargo.toml', 'Cargo.toml.bak', 'd', 'conf.d/x'])('is not given %s', (path) => {
-    expect(path).not.toMatch(new RegExp(String(hook['files'])));
-  });
+  it.each(['README.md', 'a.rsx', 'a.dd', 'xCargo.toml', 'Cargo.toml.bak', 'd', 'conf.d/x'])(
+    'is not given %s',
+    (path) => {
+      expect(path).not.toMatch(new RegExp(String(hook['files'])));
+    },
+  );
 });

@@ -19,12 +19,15 @@ interface Step {
 
 interface Workflow {
   readonly permissions: unknown;
-  readonly jobs: Readonly<Record<string, { readonly permissions: Readonly<Record<string, string>>; readonly steps: readonly Step[] }>>;
+  readonly jobs: Readonly<
+    Record<string, { readonly permissions: Readonly<Record<string, string>>; readonly steps: readonly Step[] }>
+  >;
 }
 
 it('finds what is wrong in a broken workflow', async () => {
   const lint = await createLinter();
-  const broken = 'on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n      - run: echo ${{ github.event.head_commit.message }}\n';
+  const broken =
+    'on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n      - run: echo ${{ github.event.head_commit.message }}\n';
   expect(lint(broken, 'broken.yml')).toHaveLength(1);
 });
 
@@ -42,7 +45,9 @@ describe.each(recipes)('%s', (name) => {
   it('asks for few permissions and puts nothing into a shell that is not quoted by it', () => {
     expect(workflow.permissions).toEqual({});
     for (const job of Object.values(workflow.jobs)) {
-      expect(Object.entries(job.permissions).filter(([, level]) => level === 'write')).toEqual([['security-events', 'write']]);
+      expect(Object.entries(job.permissions).filter(([, level]) => level === 'write')).toEqual([
+        ['security-events', 'write'],
+      ]);
     }
     for (const step of steps) expect(step.run ?? '').not.toContain('${{');
     expect(text).not.toMatch(/^\s*pull_request_target:/m);
@@ -76,7 +81,9 @@ describe.each(recipes)('%s', (name) => {
         env: { ...process.env, ...step?.env, SCAN_PATHS: 'a b.d', CLI: cli, GITHUB_STEP_SUMMARY: summary },
       });
       expect(result).toMatchObject({ status, stderr: '' });
-      expect(JSON.parse(readFileSync(join(project, 'lifetime-lint.sarif'), 'utf8'))).toMatchObject({ version: '2.1.0' });
+      expect(JSON.parse(readFileSync(join(project, 'lifetime-lint.sarif'), 'utf8'))).toMatchObject({
+        version: '2.1.0',
+      });
       expect(readFileSync(summary, 'utf8')).toMatch(/^## lifetime-lint\n```\n[^]*```\n$/);
     });
   });

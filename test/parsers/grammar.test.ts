@@ -77,7 +77,9 @@ describe.each(grammars)('$name', ({ name, pack, extension, sample }) => {
     const language = parser.language;
     if (language === null) throw new Error('no language');
     const described = types.filter((type) => type.named && type.subtypes === undefined).map((type) => type.type);
-    const known = new Set(language.types.filter((_, id) => language.nodeTypeIsNamed(id) && language.nodeTypeIsVisible(id)));
+    const known = new Set(
+      language.types.filter((_, id) => language.nodeTypeIsNamed(id) && language.nodeTypeIsVisible(id)),
+    );
     expect([...new Set(described)].filter((type) => !known.has(type))).toEqual([]);
     const fields = new Set(types.flatMap((type) => Object.keys(type.fields ?? {})));
     expect([...fields].filter((field) => !language.fields.includes(field))).toEqual([]);
@@ -99,7 +101,11 @@ describe.each(grammars)('$name', ({ name, pack, extension, sample }) => {
     expect(errorsOf(root, sample)).toEqual([]);
     expect(root.hasError).toBe(false);
     const seen = new Set([...walk(root)].filter((node) => node.named).map((node) => node.kind));
-    const described = new Set(readNodeTypes(name).filter((type) => type.named && type.subtypes === undefined).map((type) => type.type));
+    const described = new Set(
+      readNodeTypes(name)
+        .filter((type) => type.named && type.subtypes === undefined)
+        .map((type) => type.type),
+    );
     expect([...seen].filter((kind) => !described.has(kind))).toEqual([]);
     expect(seen.size / described.size).toBeGreaterThan(0.6);
   });
@@ -127,7 +133,8 @@ describe.each(grammars)('$name', ({ name, pack, extension, sample }) => {
       if ('type' in value && value.type === 'ALIAS' && 'named' in value && value.named === false) aliases.push(value);
       return value;
     });
-    for (const alias of aliases) expect(alias).toMatchObject({ content: { type: expect.stringMatching(/^(PATTERN|STRING|TOKEN)$/) } });
+    for (const alias of aliases)
+      expect(alias).toMatchObject({ content: { type: expect.stringMatching(/^(PATTERN|STRING|TOKEN)$/) } });
   });
 
   it.each([
