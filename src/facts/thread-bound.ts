@@ -1,0 +1,325 @@
+import type { FileIr, Generic, ImplDecl, TypeDecl, TypeRef } from '../model/ir.js';
+import type { Span } from '../model/source.js';
+import { findNapiType } from './napi-types.js';
+import type { UnitFacts } from './unit.js';
+
+/** Something in a type that ties it to one thread, whatever an `unsafe impl` says. */
+export interface ThreadBound {
+  /**
+   * `handle`: a JavaScript value or the environment; `count`: `Rc`; `cell`: unguarded interior mutability (only for `Sync`);
+   * `guard`: a lock guard; `generic`: a type parameter without a bound; `pointer`: a raw pointer.
+   */
+  readonly kind: 'handle' | 'count' | 'cell' | 'guard' | 'generic' | 'pointer';
+  /** The type or type parameter, as written. */
+  readonly what: string;
+  /** The field of the outermost type. */
+  readonly field: string;
+  readonly file: FileIr;
+  readonly span: Span;
+  /** Pointers: whether it may be written through, and what it points to. */
+  readonly mutable?: boolean;
+  readonly pointee?: string;
+}
+
+type Trait = 'Send' | 'Sync';
+
+/** What a type parameter stands for where a declaration is read: a type seen from a file, or a parameter of the impl block. */
+type Binding = { readonly type: TypeRef; readonly scope: Scope } | { readonly parameter: string };
+
+interface Scope {
+  readonly file: FileIr;
+  readonly bindings: ReadonlyMap<string, Binding>;
+}
+
+interface Walk {
+  readonly unit: UnitFacts;
+  readonly impl: ImplDecl;
+  readonly implFile: FileIr;
+  readonly field: string;
+  /** Where the field of the outermost type stands. */
+  readonly file: FileIr;
+  readonly span: Span;
+  readonly found: ThreadBound[];
+  readonly seen: Set<TypeDecl>;
+}
+
+/** What makes a type movable or shareable whatever is in it, or holds nothing of its arguments. */
+const OPAQUE = new Set(
+  'PhantomData AtomicPtr ThreadsafeFunction SendWrapper Fragile ThreadBound ThreadBound ThreadLocal CachePadded Sender SyncSender UnboundedSender JoinHandle NonZero'.split(
+    ' ',
+  ),
+);
+const LOCKS = new Set(['Mutex', 'RwLock', 'ReentrantMutex', 'FairMutex', 'OnceLock', 'LazyLock']);
+const CELLS = new Set(['Cell', 'RefCell', 'OnceCell', 'LazyCell']);
+const GUARDS = new Set([
+  'MutexGuard',
+  'RwLockReadGuard',
+  'RwLockWriteGuard',
+  'MappedMutexGuard',
+  'MappedRwLockReadGuard',
+  'MappedRwLockWriteGuard',
+]);
+/** Traits of the standard library that say nothing about threads. */
+const SILENT_TRAITS = new Set(
+  'Sized Clone Copy Debug Display Default Eq PartialEq Ord PartialOrd Hash Iterator IntoIterator ExactSizeIterator DoubleEndedIterator Fn FnMut FnOnce AsRef AsMut Borrow BorrowMut Deref DerefMut From Into TryFrom TryInto Unpin Any Future Read Write Seek Drop ToString Error'.split(
+    ' ',
+  ),
+);
+const WASM = new Set(['js_sys', 'web_sys', 'wasm_bindgen']);
+const V8_TYPES = new Set(['Local', 'Global', 'Isolate', 'OwnedIsolate', 'HandleScope', 'Weak', 'Eternal']);
+
+/**
+ * What ties the target of an `unsafe impl Send` or `unsafe impl Sync` to a thread, by the fields of its declaration and of the types
+ * in them that the unit declares. Empty when the declaration is not in the unit, or the fields justify the impl.
+ */
+export function findThreadBounds(unit: UnitFacts, file: FileIr, impl: ImplDecl): readonly ThreadBound[] {
+  const trait: Trait = impl.trait?.name === 'Sync' ? 'Sync' : 'Send';
+  const located = locate(unit, impl.target, file);
+  if (!located || located.decl.kind === 'alias' || located.decl.kind === 'trait') return [];
+  const { decl, file: declFile } = located;
+  const scope: Scope = { file: declFile, bindings: bind(decl, impl.target, { file, bindings: own(impl) }) };
+  const found: ThreadBound[] = [];
+  if (allowsNonSend(decl.attributes)) return [];
+  for (const field of decl.fields) {
+    if (!field.type || field.isStatic || allowsNonSend(field.attributes)) continue;
+    const walk: Walk = {
+      unit,
+      impl,
+      implFile: file,
+      field: field.name,
+      file: declFile,
+      span: field.span,
+      found,
+      seen: new Set([decl]),
+    };
+    visit(walk, field.type, scope, trait, { locked: false, shared: false, depth: 0 });
+  }
+  return found;
+}
+
+interface Position {
+  /** Inside a lock: nobody else can reach it at the same time. */
+  readonly locked: boolean;
+  /** Behind a counted or raw pointer, whose owner decides who may use it. */
+  readonly shared: boolean;
+  /** In a field of a field: who changes it is the inner type's affair. */
+  readonly nested?: boolean;
+  readonly depth: number;
+}
+
+function visit(walk: Walk, type: TypeRef, scope: Scope, trait: Trait, at: Position): void {
+  if (at.depth > 6) return;
+  const deeper: Position = { ...at, depth: at.depth + 1 };
+  const add = (kind: ThreadBound['kind'], what: string, extra: Partial<ThreadBound> = {}): void => {
+    walk.found.push({ kind, what, field: walk.field, file: walk.file, span: walk.span, ...extra });
+  };
+  switch (type.kind) {
+    case 'tuple':
+      for (const arg of type.args) visit(walk, arg, scope, trait, deeper);
+      return;
+    case 'slice':
+    case 'static-array':
+      if (type.element) visit(walk, type.element, scope, trait, deeper);
+      return;
+    case 'reference':
+      // What a reference shares is changed by the owner's methods, and whether those take `&self` is not known here.
+      if (type.element)
+        visit(walk, type.element, scope, type.mutable === true ? trait : 'Sync', { ...deeper, shared: true });
+      return;
+    case 'pointer':
+      visitPointer(walk, type.element, type, scope, at, type.mutable === true);
+      return;
+    case 'path':
+      break;
+    default:
+      return;
+  }
+  const binding = type.path.length === 1 ? scope.bindings.get(type.name) : undefined;
+  if (binding) {
+    if ('type' in binding) visit(walk, binding.type, binding.scope, trait, deeper);
+    else if (isUnbounded(walk, binding.parameter)) add('generic', binding.parameter);
+    return;
+  }
+  if (type.name === 'NonNull' || type.name === 'Unique') {
+    visitPointer(walk, type.args[0], type, scope, at, true);
+    return;
+  }
+  if (OPAQUE.has(type.name)) return;
+  if (isHandle(walk.unit, scope.file, type)) {
+    add('handle', type.text);
+    return;
+  }
+  if (isRc(scope.file, type)) {
+    add('count', type.text);
+    return;
+  }
+  if (GUARDS.has(type.name) && trait === 'Send') {
+    add('guard', type.text);
+    return;
+  }
+  const located = locate(walk.unit, type, scope.file);
+  if (CELLS.has(type.name) && !located && trait === 'Sync' && !at.locked) {
+    if (!at.shared && at.nested !== true) add('cell', type.text);
+    for (const arg of type.args) visit(walk, arg, scope, 'Send', deeper);
+    return;
+  }
+  if (LOCKS.has(type.name) && !located) {
+    for (const arg of type.args) visit(walk, arg, scope, 'Send', { ...deeper, locked: true });
+    return;
+  }
+  if (!located) {
+    const shared = at.shared || type.name === 'Arc';
+    for (const arg of type.args) visit(walk, arg, scope, trait, { ...deeper, shared });
+    return;
+  }
+  if (walk.seen.has(located.decl)) return;
+  walk.seen.add(located.decl);
+  const inner: Scope = { file: located.file, bindings: bind(located.decl, type, scope) };
+  if (located.decl.kind === 'alias') {
+    if (located.decl.alias) visit(walk, located.decl.alias, inner, trait, deeper);
+    return;
+  }
+  if (located.decl.kind === 'trait') return;
+  // The type's own impl is judged where it stands; here only what it asks of its arguments counts.
+  const promised = located.file.impls.find((i) => i.trait?.name === trait && i.target.name === located.decl.name);
+  if (promised) {
+    if (promised.isNegative) return;
+    for (const generic of promised.generics) {
+      const index = promised.target.args.findIndex((a) => a.name === generic.name);
+      const arg = type.args[index];
+      if (arg && generic.bounds.some((b) => /\b(?:Send|Sync)\b/u.test(b))) visit(walk, arg, scope, trait, deeper);
+    }
+    return;
+  }
+  for (const field of located.decl.fields)
+    if (field.type && !field.isStatic) visit(walk, field.type, inner, trait, { ...deeper, nested: true });
+}
+
+function visitPointer(
+  walk: Walk,
+  element: TypeRef | undefined,
+  whole: TypeRef,
+  scope: Scope,
+  at: Position,
+  mutable: boolean,
+): void {
+  // A pointer to a type parameter owns or reads one as a field would.
+  const binding = element?.kind === 'path' && element.path.length === 1 ? scope.bindings.get(element.name) : undefined;
+  if (binding && 'parameter' in binding) {
+    if (isUnbounded(walk, binding.parameter))
+      walk.found.push({
+        kind: 'generic',
+        what: binding.parameter,
+        field: walk.field,
+        file: walk.file,
+        span: walk.span,
+      });
+    // With a bound, the impl states what the pointer's users rely on.
+    return;
+  }
+  if (at.locked || at.shared) return;
+  walk.found.push({
+    kind: 'pointer',
+    what: whole.text,
+    field: walk.field,
+    file: walk.file,
+    span: walk.span,
+    mutable,
+    pointee: element?.name ?? '',
+  });
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+function locate(unit: UnitFacts, type: TypeRef, file: FileIr): { decl: TypeDecl; file: FileIr } | undefined {
+  if (type.kind !== 'path' || type.name === '') return undefined;
+  const decl = unit.oracle('rust').declaration(type.name, file.path);
+  if (!decl) return undefined;
+  // `std::vec::Vec` is not the package's own `Vec`; an import decides, too.
+  if (type.path.length > 1 && /^(?:std|core|alloc)$/u.test(type.path[0] ?? '')) return undefined;
+  const imported = file.imports.find((i) => i.name === type.name && i.kind === 'use');
+  if (type.path.length === 1 && imported && /^(?:std|core|alloc)$/u.test(imported.path[0] ?? '')) return undefined;
+  if (file.types.includes(decl)) return { decl, file };
+  const found = unit.typesNamed(type.name, 'rust').find((t) => t.item === decl);
+  return found ? { decl, file: found.file } : undefined;
+}
+
+/** The parameters of the impl block itself. */
+function own(impl: ImplDecl): ReadonlyMap<string, Binding> {
+  return new Map(
+    impl.generics.filter((g) => !g.name.startsWith("'")).map((g): [string, Binding] => [g.name, { parameter: g.name }]),
+  );
+}
+
+function bind(decl: TypeDecl, type: TypeRef, scope: Scope): ReadonlyMap<string, Binding> {
+  const names = decl.generics.filter((g) => !g.name.startsWith("'"));
+  const bindings = new Map<string, Binding>();
+  names.forEach((generic, i) => {
+    const arg = type.args[i];
+    if (!arg) return;
+    const outer = arg.kind === 'path' && arg.path.length === 1 ? scope.bindings.get(arg.name) : undefined;
+    bindings.set(generic.name, outer ?? { type: arg, scope });
+  });
+  return bindings;
+}
+
+function isUnbounded(walk: Walk, parameter: string): boolean {
+  const generic = walk.impl.generics.find((g) => g.name === parameter);
+  if (!generic) return false;
+  const text = walk.unit.textOf(walk.implFile.path)?.slice(walk.impl.span.start, walk.impl.span.end) ?? '';
+  const where = /\bwhere\b([\s\S]*?)\{/u.exec(text)?.[1] ?? '';
+  // `where Inner<T>: Send` bounds T by what contains it.
+  if (new RegExp(`\\b${parameter}\\b[^,:]*:[^,]*\\b(?:Send|Sync)\\b`, 'u').test(where)) return false;
+  return !generic.bounds.some((bound) => mayPromise(walk.unit, walk.implFile, bound, generic, 0));
+}
+
+/** Whether a bound implies `Send` or `Sync`, or comes from elsewhere so that it may. */
+function mayPromise(unit: UnitFacts, file: FileIr, bound: string, generic: Generic, depth: number): boolean {
+  if (/\b(?:Send|Sync)\b/u.test(bound)) return true;
+  if (bound.startsWith("'") || bound.startsWith('?') || bound.startsWith('~')) return false;
+  const name = /([A-Za-z_]\w*)\s*(?:<[\s\S]*|\([\s\S]*)?$/u.exec(bound.replace(/^for\s*<[^>]*>\s*/u, ''))?.[1] ?? bound;
+  if (SILENT_TRAITS.has(name)) return false;
+  const decl = depth < 4 ? unit.oracle('rust').declaration(name, file.path) : undefined;
+  if (decl?.kind !== 'trait') return true;
+  return decl.bases.some((base) => mayPromise(unit, file, base, generic, depth + 1));
+}
+
+function allowsNonSend(attributes: TypeDecl['attributes']): boolean {
+  return attributes.some(
+    (a) => /^(?:allow|expect)$/u.test(a.name) && (a.args ?? '').includes('non_send_fields_in_send_ty'),
+  );
+}
+
+function isRc(file: FileIr, type: TypeRef): boolean {
+  if (type.name !== 'Rc' && type.name !== 'Weak') return false;
+  if (type.path.length > 1) return type.path.includes('rc');
+  const imported = file.imports.find((i) => i.name === type.name);
+  if (imported) return imported.path.includes('rc');
+  return type.name === 'Rc';
+}
+
+/** Values that only the JavaScript thread may touch: of napi-rs, Node-API, neon, wasm-bindgen and V8. */
+function isHandle(unit: UnitFacts, file: FileIr, type: TypeRef): boolean {
+  const head = type.path.length > 1 ? type.path[0] : undefined;
+  const imported = head === undefined ? file.imports.find((i) => i.name === type.name && !i.isGlob) : undefined;
+  const origin = head ?? imported?.path[0];
+  if (origin !== undefined && WASM.has(origin)) return true;
+  if (origin === 'v8') return V8_TYPES.has(type.name);
+  if (type.name === 'JsValue' && origin === undefined) return hasGlob(file, /^wasm_bindgen$/u);
+  const known = findNapiType(type.name);
+  if (known) {
+    if (known.library === 'napi-sys') return known.kind === 'handle';
+    if (known.kind !== 'env' && known.kind !== 'handle' && known.kind !== 'view' && known.kind !== 'reference')
+      return false;
+    if ((known.v3 ?? known.v2)?.send === true) return false;
+    if (origin !== undefined) return /^napi(?:_ohos)?$/u.test(origin) || (head !== undefined && /^(?:bindgen_prelude|bindgen_runtime)$/u.test(head));
+    return hasGlob(file, /^napi(?:_ohos)?$/u) && unit.oracle('rust').declaration(type.name, file.path) === undefined;
+  }
+  if (/^(?:Handle|Js[A-Z]\w*)$/u.test(type.name))
+    return origin === 'neon' || (origin === undefined && hasGlob(file, /^neon$/u));
+  return false;
+}
+
+function hasGlob(file: FileIr, crate: RegExp): boolean {
+  return file.imports.some((i) => i.isGlob === true && crate.test(i.path[0] ?? ''));
+}

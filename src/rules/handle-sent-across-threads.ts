@@ -1,0 +1,119 @@
+import { findThreadBounds, type ThreadBound } from '../facts/thread-bound.js';
+import type { UnitFacts } from '../facts/unit.js';
+import type { FileIr, ImplDecl } from '../model/ir.js';
+import { defineRule, type ReportStep } from './rule.js';
+
+/** No body is needed: declarations say it all. */
+const NO_BODY = ['unsafe impl of a body'];
+
+/** What decides first when a type has several reasons. */
+const ORDER: readonly ThreadBound['kind'][] = ['handle', 'count', 'guard', 'generic', 'cell', 'pointer'];
+
+const SCALARS = /^(?:[iu](?:8|16|32|64|128|size)|f32|f64|bool|char|str|c_char|c_uchar)$/u;
+
+export default defineRule({
+  meta: {
+    id: 'handle-sent-across-threads',
+    title: 'Thread-bound value declared Send or Sync',
+    summary: "An 'unsafe impl Send' or 'Sync' lets a value cross threads that is tied to one by what it holds.",
+    languages: ['rust'],
+    severity: 'warning',
+    confidence: 'high',
+    audience: 'everyone',
+    maturity: 'stable',
+    since: '0.1.0',
+    cwe: ['CWE-362', 'CWE-416'],
+    messages: {
+      handle:
+        "'{type}' is declared {traits}, but '{field}' holds '{what}', which only the JavaScript thread may touch or drop.",
+      count: "'{type}' is declared {traits}, but '{field}' holds '{what}', whose count is not atomic.",
+      guard: "'{type}' is declared {traits}, but '{field}' holds '{what}', which must be dropped on the thread that locked.",
+      generic:
+        "'{type}' is declared {traits} for every '{what}', also for types that are not, and '{field}' holds or reaches one.",
+      cell: "'{type}' is declared {traits}, but '{field}' ('{what}') changes through a shared reference without a lock.",
+      pointer:
+        "'{type}' is declared {traits} and can be cloned, so that two threads can reach what the raw pointer '{field}' ('{what}') points to at once.",
+      sole: "'{type}' is declared {traits} by hand over the raw pointer '{field}' ('{what}'): it holds only while nothing else uses what the pointer points to.",
+    },
+    checklist: 'Can every field be moved to, used and dropped on any thread?',
+    scenarios: [],
+  },
+  tokens: { rust: ['unsafe impl'] },
+  bodyTokens: { rust: NO_BODY },
+  check({ unit, report }) {
+    for (const file of unit.filesOf('rust')) {
+      for (const impls of groupByTarget(file)) {
+        const judged = impls.flatMap((impl) => {
+          const reason = judge(unit, file, impl);
+          return reason ? [{ impl, ...reason }] : [];
+        });
+        const first =
+          judged.toSorted((a, b) => Number(a.isNote) - Number(b.isNote)).find((j) => j.isNote === judged.every((x) => x.isNote)) ??
+          judged[0];
+        if (!first) continue;
+        const same = judged.filter((j) => j.isNote === first.isNote);
+        const traits = [...new Set(same.map((j) => `'${j.impl.trait?.name ?? ''}'`))].join(' and ');
+        const { bound, impl } = first;
+        const steps: ReportStep[] = [
+          { file: bound.file, span: bound.span, role: 'declare', note: `'${bound.field}' holds '${bound.what}'.` },
+          ...same.map((j): ReportStep => ({
+            file,
+            span: j.impl.headSpan,
+            role: 'escape',
+            note: `'${impl.target.name}' is declared '${j.impl.trait?.name ?? ''}' here.`,
+          })),
+        ];
+        report({
+          messageId: first.isNote ? 'sole' : bound.kind,
+          data: { type: impl.target.name, traits, field: bound.field, what: bound.what },
+          at: { file, span: impl.headSpan },
+          steps,
+          key: impl.target.name,
+          ...(first.isNote ? { severity: 'note' as const } : {}),
+          ...(bound.kind === 'pointer' || bound.kind === 'cell' ? { confidence: 'medium' as const } : {}),
+        });
+      }
+    }
+  },
+});
+
+/** The `unsafe impl Send` and `Sync` of a file, by the type they are for. */
+function groupByTarget(file: FileIr): readonly (readonly ImplDecl[])[] {
+  const groups = new Map<string, ImplDecl[]>();
+  for (const impl of file.impls) {
+    const trait = impl.trait?.name;
+    if (!impl.isUnsafe || impl.isNegative || (trait !== 'Send' && trait !== 'Sync')) continue;
+    const group = groups.get(impl.target.name);
+    if (group) group.push(impl);
+    else groups.set(impl.target.name, [impl]);
+  }
+  return [...groups.values()];
+}
+
+function judge(unit: UnitFacts, file: FileIr, impl: ImplDecl): { bound: ThreadBound; isNote: boolean } | undefined {
+  const bounds = findThreadBounds(unit, file, impl);
+  const bound = bounds.toSorted((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind))[0];
+  if (!bound) return undefined;
+  if (bound.kind !== 'pointer') return { bound, isNote: false };
+  const shared = bounds.find((b) => b.mutable === true && !SCALARS.test(b.pointee ?? ''));
+  return shared && isDuplicable(unit, file, impl)
+    ? { bound: shared, isNote: false }
+    : { bound, isNote: true };
+}
+
+/** Whether a second value with the same pointer can be made by `Clone` or `Copy`, and no atomic count watches over them. */
+function isDuplicable(unit: UnitFacts, file: FileIr, impl: ImplDecl): boolean {
+  const { name } = impl.target;
+  const decl = unit.oracle('rust').declaration(name, file.path);
+  const declFile = decl && file.types.includes(decl) ? file : unit.typesNamed(name, 'rust').find((t) => t.item === decl)?.file;
+  if (!decl || !declFile) return false;
+  if (decl.generics.some((g) => g.name.startsWith("'"))) return false;
+  if (decl.attributes.some((a) => a.name === 'derive' && /\b(?:Clone|Copy)\b/u.test(a.args ?? ''))) return true;
+  const clones = [...new Set([declFile, file])].flatMap((f) =>
+    f.impls.filter((i) => i.trait?.name === 'Clone' && i.target.name === name).map((i) => ({ f, i })),
+  );
+  return clones.some(({ f, i }) => {
+    const text = unit.textOf(f.path)?.slice(i.span.start, i.span.end) ?? '';
+    return !/fetch_add|Arc::|increment_strong|retain|Self::new|to_vec|alloc|_dup\b|_copy\b|_clone\b/u.test(text);
+  });
+}
