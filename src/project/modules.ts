@@ -40,9 +40,11 @@ export class ModuleTree {
     }
     if (kinds.size > 0) return [...kinds];
     const relative = pkg.dir === '' ? path : path.slice(pkg.dir.length + 1);
-    const [first = '', second = ''] = relative.split('/');
+    const [first = '', second = '', third] = relative.split('/');
     if (first === 'benches') return ['bench'];
-    if (first === 'tests') return ['test'];
+    // Cargo looks for tests in `tests/*.rs` and `tests/*/main.rs`; what lies deeper and is in no module tree is input of some
+    // other tool, and stands for code as people write it.
+    if (first === 'tests') return third === undefined ? ['test'] : [];
     if (first === 'examples') return ['example'];
     if (first === 'src' && second === 'bin') return ['bin'];
     if (first === 'build') return ['build-script'];
