@@ -3,10 +3,12 @@ import type { Discovered, DiscoveredUnit } from './discover/inputs.js';
 import { compareFindings, finishFindings, withSeverity, type Draft } from './engine/collect-findings.js';
 import { expectSource } from './parsers/tree.js';
 import { compareConfidence, compareSeverity, configuredSeverity } from './engine/levels.js';
+import { linkPackageFindings } from './engine/link-findings.js';
 import { matchPatterns } from './engine/path-filter.js';
 import { scanUnit } from './engine/scan-unit.js';
 import { suppressionDraft } from './engine/suppression-drafts.js';
 import type { Finding, Gap, ScanResult } from './model/finding.js';
+import type { ProjectModel } from './model/project.js';
 import type { Rule } from './rules/rule.js';
 import { applySuppressions } from './suppress/apply-suppressions.js';
 import type { CommentedFile } from './suppress/read-suppressions.js';
@@ -41,6 +43,7 @@ export async function scan(request: ScanRequest): Promise<Scan> {
   const gaps: Gap[] = [...inputs.gaps];
   const commented: CommentedFile[] = [];
   const texts: ((path: string) => string | undefined)[] = [];
+  const projects = new Map<string, ProjectModel>();
   const perRule: Record<string, number> = {};
   let parsed = 0;
   let done = 0;
@@ -61,6 +64,7 @@ export async function scan(request: ScanRequest): Promise<Scan> {
       isFiltered: request.isFiltered ?? true,
       onFile,
     });
+    projects.set(unit.root, found.project);
     drafts.push(...found.drafts);
     gaps.push(...found.gaps);
     commented.push(...found.commented);
@@ -99,10 +103,11 @@ export async function scan(request: ScanRequest): Promise<Scan> {
       configuredSeverity(finding.severity, byDefault, configured === 'off' ? undefined : configured),
     );
   };
-  const findings = [...outcome.kept, ...problems]
+  const shown = [...outcome.kept, ...problems]
     .map(level)
     .filter((finding) => isShown(finding, config))
     .sort(compareFindings);
+  const findings = linkPackageFindings(shown, projects);
   const result: ScanResult = {
     base: inputs.base,
     findings,

@@ -33,6 +33,6 @@ export function buildCatalog(metas: readonly RuleMeta[], pageText: (id: string) 
 export const homeUrl = 'https://www.npmjs.com/package/lifetime-lint';
 
 /** The published page of a rule. */
-function ruleUrl(id: string): string {
+export function ruleUrl(id: string): string {
   return `https://unpkg.com/lifetime-lint/docs/rules/${id}.md`;
 }

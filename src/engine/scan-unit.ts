@@ -29,6 +29,7 @@ export interface UnitScanInput {
 }
 
 export interface UnitScan extends CollectedFindings {
+  readonly project: ProjectModel;
   readonly parsed: number;
   /** Asked files with suppressions in them. */
   readonly commented: readonly CommentedFile[];
@@ -85,6 +86,7 @@ export async function scanUnit(input: UnitScanInput): Promise<UnitScan> {
   const found = collectFindings(javascript.rules, facts, unit.asked);
   const files = filesByPath(facts, sources.candidates);
   return {
+    project,
     drafts: found.drafts,
     gaps: [...gaps, ...found.gaps],
     perRule: found.perRule,

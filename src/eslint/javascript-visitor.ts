@@ -1,10 +1,12 @@
 import { resolve } from 'node:path';
 import type { ESLint, Rule as EslintRule } from 'eslint';
 import type { ParserServices, TSESLint, TSESTree } from '@typescript-eslint/utils';
+import { ruleUrl } from '../catalog/catalog.js';
 import type { Confidence, Role, Severity } from '../model/finding.js';
 import { createPackageReader } from '../project/package-reader.js';
 import type { JavaScriptRule } from '../rules/javascript-rule.js';
 import { mayLoadAddon } from './load-filter.js';
+import { readSuppressions, suppressionMark, type Suppression } from '../suppress/read-suppressions.js';
 import { createNativeModules, type NativeModules } from './native-modules.js';
 import { isRecord } from './manifest.js';
 
@@ -67,11 +69,10 @@ export interface JavaScriptVisitor {
   toEslintRule(environment: VisitorEnvironment): PluginRule;
 }
 
-const pageOf = (id: string): string => `https://github.com/lifetime-lint/lifetime-lint/blob/main/docs/rules/${id}.md`;
-
 /**
  * Ties a visitor to the metadata of its rule. The visitor runs only over files whose text holds one of the rule's tokens.
- * In ESLint, findings that a rule lowers to a note are shown when `settings['lifetime-lint'].notes` is true.
+ * In ESLint, findings that a rule lowers to a note are shown when `settings['lifetime-lint'].notes` is true, and the comments
+ * that suppress a finding for the command line suppress it there too.
  */
 export function defineVisitor<const M extends Messages>(
   rule: JavaScriptRule<M>,
@@ -95,7 +96,7 @@ function eslintRuleOf<MessageId extends string>(
     defaultOptions: [],
     meta: {
       type: 'problem',
-      docs: { description: rule.meta.summary.replace(/\.$/u, ''), url: pageOf(rule.meta.id) },
+      docs: { description: rule.meta.summary.replace(/\.$/u, ''), url: ruleUrl(rule.meta.id) },
       hasSuggestions: true,
       messages: Object.fromEntries(messages),
       schema: [],
@@ -108,6 +109,11 @@ function eslintRuleOf<MessageId extends string>(
       const modules = environment.modulesFor(settings.native);
       if (rule.onlyWithAddon && !mayLoadAddon(sourceCode.text, (name) => modules.resolve(name, filename) !== undefined))
         return {};
+      const isAllowed = (line: number): boolean =>
+        suppressionsOf(sourceCode).some(
+          ({ ids, lines }) =>
+            ids.includes(rule.meta.id) && (lines === undefined || (lines.first <= line && line <= lines.last)),
+        );
       const listener = create({
         filename,
         sourceCode,
@@ -116,7 +122,11 @@ function eslintRuleOf<MessageId extends string>(
         report(report) {
           environment.sink?.(rule, filename, report);
           const severity = report.severity ?? rule.meta.severity;
-          if (environment.sink === undefined && severity === 'note' && !settings.notes) return;
+          if (
+            environment.sink === undefined &&
+            (isAllowed(report.node.loc.start.line) || (severity === 'note' && !settings.notes))
+          )
+            return;
           context.report({
             node: report.node,
             messageId: report.messageId,
@@ -185,4 +195,16 @@ export function createSourceMemo<T>(): (sourceCode: Readonly<TSESLint.SourceCode
     store.set(sourceCode, { value });
     return value;
   };
+}
+
+const suppressionMemo = createSourceMemo<readonly Suppression[]>();
+
+/** The well-formed `lifetime-lint: allow(…) -- reason` comments of a file; the command line reports the others. */
+function suppressionsOf(sourceCode: Readonly<TSESLint.SourceCode>): readonly Suppression[] {
+  const { text } = sourceCode;
+  if (!text.includes(suppressionMark)) return [];
+  return suppressionMemo(sourceCode, () => {
+    const comments = sourceCode.getAllComments().map(({ range: [start, end] }) => ({ span: { start, end } }));
+    return readSuppressions({ path: '', text, comments }).suppressions;
+  });
 }

@@ -25,6 +25,7 @@ import type {
 import { describeEvidence } from './describe-evidence.js';
 import { findLineHashes } from './line-hash.js';
 import { plainMarkdown } from './plain-markdown.js';
+import { relatedFindings } from './related-findings.js';
 import type { Reporter, ReportInput } from './report.js';
 
 /** GitHub code scanning keeps this many results of a run (25,000 are refused). */
@@ -164,25 +165,31 @@ function describeGap({ kind, path, line, message }: Gap): Notification {
 
 function describeResult(
   item: Finding | SuppressedFinding,
-  { catalog, textOf }: ReportInput,
+  { catalog, textOf, result }: ReportInput,
   hashes: ReadonlyMap<string, ReadonlyMap<number, string>>,
 ): Result {
   const finding = findingIn(item);
   const { location } = finding;
   const others = finding.steps.filter((step) => !startsAt(step, location));
+  const related = relatedFindings(finding, result);
   const hash = hashes.get(location.path)?.get(location.startLine);
   return {
     ruleId: finding.ruleId,
     ruleIndex: catalog.ids.indexOf(finding.ruleId),
     level: finding.severity,
-    message: { text: messageWithLinks(finding, others) },
+    message: { text: messageWithLinks(finding, others, related) },
     locations: [{ physicalLocation: withSnippet(location, textOf(location.path)) }],
     ...(finding.steps.length < 2
       ? {}
       : { codeFlows: [{ threadFlows: [{ locations: finding.steps.map(describeStep) }] }] }),
-    ...(others.length === 0
+    ...(others.length + related.length === 0
       ? {}
-      : { relatedLocations: others.map((step, index) => ({ id: index + 1, ...stepLocation(step) })) }),
+      : {
+          relatedLocations: [...others.map(stepLocation), ...related.map(findingLocation)].map((place, index) => ({
+            id: index + 1,
+            ...place,
+          })),
+        }),
     partialFingerprints: {
       ...(hash === undefined ? {} : { primaryLocationLineHash: hash }),
       'lifetimeLint/v1': finding.fingerprint,
@@ -215,10 +222,12 @@ function propertiesOf(finding: Finding): Record<string, unknown> {
 }
 
 /** The message, its evidence, and one link per related location; brackets in the text itself are escaped. */
-function messageWithLinks(finding: Finding, others: readonly Step[]): string {
+function messageWithLinks(finding: Finding, others: readonly Step[], related: readonly Finding[]): string {
   const evidence = (finding.evidence ?? []).map((item) => ` ${describeEvidence(item)}`).join('');
   const links = others.map(({ role }, index) => `[${role}](${index + 1})`).join(', ');
-  return escapeLinks(finding.message + evidence) + (links === '' ? '' : ` Path: ${links}.`);
+  const also = related.map(({ ruleId }, index) => `[${ruleId}](${others.length + index + 1})`).join(', ');
+  const path = links === '' ? '' : ` Path: ${links}.`;
+  return escapeLinks(finding.message + evidence) + path + (also === '' ? '' : ` See also: ${also}.`);
 }
 
 function escapeLinks(text: string): string {
@@ -233,6 +242,10 @@ function stepLocation(step: Step): SarifLocation {
   const { path, line, column, endColumn = column + 1 } = step;
   const location = { path, startLine: line, startColumn: column, endLine: line, endColumn };
   return { physicalLocation: physicalLocation(location), message: { text: escapeLinks(`${step.role}: ${step.note}`) } };
+}
+
+function findingLocation({ ruleId, message, location }: Finding): SarifLocation {
+  return { physicalLocation: physicalLocation(location), message: { text: escapeLinks(`${ruleId}: ${message}`) } };
 }
 
 function physicalLocation({ path, ...region }: Location): PhysicalLocation {

@@ -4,6 +4,7 @@ import { gapKinds } from '../catalog/gap-kinds.js';
 import { count, summaryLine } from './counts.js';
 import { describeEvidence } from './describe-evidence.js';
 import { drawFrame, type FrameStyle, type Label } from './frame.js';
+import { relatedFindings } from './related-findings.js';
 import type { Reporter, ReportInput } from './report.js';
 import { visible } from './source-line.js';
 
@@ -96,6 +97,10 @@ function renderFinding(finding: Finding, input: ReportInput, colors: Colors, rem
     ...(finding.reachableFrom ?? []).map(({ rust, js }) => ['reachable', `'${rust}' is '${js}' in JavaScript.`]),
     ...(finding.fixedIn === undefined ? [] : [['fixed in', finding.fixedIn]]),
     ...(finding.evidence ?? []).map((evidence) => ['evidence', describeEvidence(evidence)]),
+    ...relatedFindings(finding, input.result).map(({ ruleId, location: { path, startLine } }) => [
+      'see also',
+      `${ruleId} at ${path}:${startLine}`,
+    ]),
     ...(remark === undefined ? [] : [['note', remark]]),
     ['help', `lifetime-lint explain ${finding.ruleId}  ${input.catalog.find(finding.ruleId)?.url ?? ''}`.trimEnd()],
   ];

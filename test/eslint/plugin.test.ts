@@ -88,6 +88,15 @@ describe('in a flat configuration', () => {
     expect(await run([plugin.configs.recommended])).toEqual(['a.mjs:3 lifetime-lint/buffer-mutated-in-flight']);
   });
 
+  it('heeds the comments of the command line', async () => {
+    const head = "import { hashAsync } from './hash.node';\nconst b = Buffer.alloc(1); const p = hashAsync(b);\n";
+    write({
+      'a.mjs': `${head}// lifetime-lint: allow(buffer-mutated-in-flight) -- the addon copies\nb.fill(1); await p;\n`,
+      'b.mjs': `${head}b.fill(1); // lifetime-lint: allow(whole-backing-store) -- another rule\nawait p;\n`,
+    });
+    expect(await run([plugin.configs.recommended])).toEqual(['b.mjs:3 lifetime-lint/buffer-mutated-in-flight']);
+  });
+
   it('shows notes in an audit only', async () => {
     write({
       'package.json': '{ "name": "p", "napi": {}, "scripts": { "test": "vitest run --maxWorkers=1" } }',
