@@ -20,7 +20,7 @@ export interface ProjectOptions {
   readonly targets?: readonly string[];
 }
 
-const developmentFolders = /(?:^|\/)(?:tests?|benches|benchmarks?|examples?|unittests?)\//;
+const developmentFolders = /(?:^|\/)(?:tests?|__tests__|bench|benches|benchmarks?|examples?|fixtures?|unittests?)\//;
 
 /**
  * Builds the model of the unit at `input.root`. Manifests of Cargo and dub are read at once, so that a broken one is reported
@@ -81,7 +81,8 @@ export function loadProject(input: ProjectInput, options: ProjectOptions = {}): 
     },
     isDevelopmentOnly(path) {
       const pkg = path.endsWith('.rs') ? cargo.packageOf(path) : undefined;
-      if (pkg === undefined) return developmentFolders.test(relative(path, input.root));
+      // A package of its own below `examples/` or `bench/` is example code, whatever its targets are called.
+      if (pkg === undefined || developmentFolders.test(`${relative(pkg.dir, input.root)}/`)) return developmentFolders.test(relative(path, input.root));
       const kinds = modules.kindsOf(path, pkg);
       if (kinds.length > 0 && kinds.every((kind) => kind === 'test' || kind === 'bench' || kind === 'example')) return true;
       const roots = modules.rootsOf(path, pkg);

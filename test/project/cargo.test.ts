@@ -99,7 +99,9 @@ describe('source files', () => {
     'src/group/leaf.rs': '',
     'src/only_bin.rs': '',
     'benches/b.rs': '',
+    'tests/it.rs': 'mod common;\n',
     'tests/common/mod.rs': '',
+    'tests/ui/case.rs': '',
     'examples/e.rs': '',
     'src/orphan.rs': '',
   });
@@ -113,12 +115,21 @@ describe('source files', () => {
     ['src/checks.rs', ['lib'], true],
     ['src/either.rs', ['lib'], false],
     ['benches/b.rs', ['bench'], true],
+    ['tests/it.rs', ['test'], true],
     ['tests/common/mod.rs', ['test'], true],
+    ['tests/ui/case.rs', [], false],
     ['examples/e.rs', ['example'], true],
     ['src/orphan.rs', ['lib', 'bin'], false],
   ])('%s belongs to %j', (path, kinds, development) => {
     expect([...model.targetKindsOf(path)].sort()).toEqual([...kinds].sort());
     expect(model.isDevelopmentOnly(path)).toBe(development);
+  });
+
+  it('of a package below a folder of examples are examples', () => {
+    const { model: other } = memoryProject({ 'examples/addon/Cargo.toml': '[package]\nname = "e"\nversion = "1.0.0"\n', 'examples/addon/src/lib.rs': '', 'x/examples.rs': '' });
+    expect(other.targetKindsOf('examples/addon/src/lib.rs')).toEqual(['lib']);
+    expect(other.isDevelopmentOnly('examples/addon/src/lib.rs')).toBe(true);
+    expect(memoryProject({ 'examples/addon/Cargo.toml': '[package]\nname = "e"\nversion = "1.0.0"\n', 'examples/addon/src/lib.rs': '' }, 'examples/addon').model.isDevelopmentOnly('examples/addon/src/lib.rs')).toBe(false);
   });
 
   it('inherit the cfgs of the modules around them', () => {

@@ -1,0 +1,154 @@
+import { filesInside, findAddonScopes, reachOf, triplesWith, unkeptTriples } from '../facts/addon-scope.js';
+import { describeUnloading } from '../facts/unloading.js';
+import type { UnitFacts } from '../facts/unit.js';
+import { calleeOf, walkBody, type Walked } from '../facts/walk-body.js';
+import type { Expr, FileIr } from '../model/ir.js';
+import type { AddonReach, CargoPackage, Place } from '../model/project.js';
+import type { Span } from '../model/source.js';
+import { summariseTriples } from '../project/triples.js';
+import { defineRule, type Anchor, type ReportStep } from './rule.js';
+
+export default defineRule({
+  meta: {
+    id: 'threads-outlive-addon',
+    title: 'Threads that outlive the addon',
+    summary: 'An addon starts threads that nobody waits for, and the module can be unloaded while they run its code.',
+    languages: ['rust'],
+    severity: 'warning',
+    confidence: 'medium',
+    audience: 'everyone',
+    maturity: 'stable',
+    since: '0.1.0',
+    cwe: ['CWE-416', 'CWE-672'],
+    messages: {
+      outlives: "{what} of '{crate}' may still run when the last worker that loaded the addon '{addon}' exits, and nothing keeps its code loaded on {targets}.",
+      pool: "The global pool of 'rayon' in the addon '{addon}' keeps its threads until the process ends, and nothing keeps their code loaded on {targets} once the last worker that loaded the addon has exited.",
+    },
+    checklist: 'Who waits for the threads of this addon when its last environment ends?',
+    scenarios: ['import', 'terminate', 'exit-with-work'],
+  },
+  tokens: { rust: ['thread::spawn', 'thread::Builder', 'spawn(', 'Runtime', 'build_global', 'ThreadPool'] },
+  requires: { rust: ['thread', 'Runtime', 'runtime', 'rayon'] },
+  bodyTokens: { rust: ['thread::spawn', 'Builder', 'rayon::spawn', 'build_global', 'spawn('] },
+  check({ unit, report }) {
+    const { project } = unit;
+    for (const scope of findAddonScopes(unit)) {
+      // Threads are one cause per crate; the pool of rayon is one per addon, whoever starts it.
+      const causes = new Map<string, Dangerous[]>();
+      for (const [file, crate] of filesInside(unit, scope)) {
+        for (const starter of findStarters(file, crate)) {
+          const triples = unkeptTriples(project, scope, triplesWith(project, scope, crate, file.path, starter.conditions));
+          const reach = triples.length === 0 ? undefined : reachOf(project, scope, crate);
+          if (reach === undefined) continue;
+          const key = starter.isPool ? 'rayon' : crate.dir;
+          causes.set(key, [...(causes.get(key) ?? []), { ...starter, triples, reach }]);
+        }
+      }
+      for (const found of causes.values()) {
+        const first = found.find((one) => one.reach.links.length === 0) ?? found[0];
+        if (first === undefined || waitsOnCleanup(unit, scope.addon, first.crate)) continue;
+        const universe = project.triplesFor(scope.addon);
+        const triples = universe.filter((triple) => found.some((one) => one.triples.includes(triple)));
+        const [link] = first.reach.links;
+        const at: Anchor = link === undefined ? { file: first.file, span: first.span } : placeStep(link);
+        const shared = {
+          at,
+          steps: [
+            ...found.slice(0, mostSteps).map((one): ReportStep => ({ file: one.file, span: one.span, role: 'acquire', note: `${one.what} starts here, and nobody waits for its end.` })),
+            ...first.reach.links.map((one): ReportStep => ({ ...placeStep(one), role: 'load', note: `'${one.from}' links '${one.to}' here.` })),
+            { ...placeStep(scope.crateType), role: 'load' as const, note: `'${scope.addon.name}' is built as a cdylib that Node.js loads.` },
+            ...describeUnloading(project, scope.addon, universe).by.map((one): ReportStep => ({ ...placeStep(one), role: 'load', note: `On other targets it stays loaded: ${one.note}.` })),
+          ],
+          targets: triples,
+          ...(scope.npm?.name === undefined ? {} : { reachableFrom: [{ rust: first.crate.name, js: scope.npm.name }] }),
+        };
+        const data = { addon: scope.addon.name, targets: summariseTriples(triples, universe) };
+        if (first.isPool) report({ ...shared, messageId: 'pool', data, severity: 'note', confidence: 'low', key: scope.addon.name });
+        else report({ ...shared, messageId: 'outlives', data: { ...data, what: first.what, crate: first.crate.name }, key: `${scope.addon.name}|${first.crate.name}` });
+      }
+    }
+  },
+});
+
+type Dangerous = Starter & { readonly triples: readonly string[]; readonly reach: AddonReach };
+
+function placeStep(place: Place): Place {
+  return { path: place.path, line: place.line, ...(place.column === undefined ? {} : { column: place.column }) };
+}
+
+const mostSteps = 12;
+
+interface Starter {
+  readonly crate: CargoPackage;
+  readonly file: FileIr;
+  readonly span: Span;
+  readonly conditions: readonly string[];
+  /** A noun phrase that begins a sentence. */
+  readonly what: string;
+  /** The pool that rayon shares among all code of one module. */
+  readonly isPool: boolean;
+}
+
+function findStarters(file: FileIr, crate: CargoPackage): readonly Starter[] {
+  const found: Starter[] = [];
+  for (const global of file.globals) {
+    const type = global.type?.text ?? '';
+    if (global.isTest || global.kind === 'thread-local' || !/\bRuntime\b/.test(type) || !/\b(?:Lazy|LazyLock|OnceLock|OnceCell|Mutex|RwLock|Option)\b/.test(type)) continue;
+    const isTokio = /\btokio\b/.test(type) || file.imports.some((one) => one.name === 'Runtime' && one.path[0] === 'tokio');
+    if (isTokio) found.push({ crate, file, span: global.nameSpan, conditions: global.conditions, what: `The runtime in the static '${global.name}'`, isPool: false });
+  }
+  for (const fn of file.functions) {
+    if (fn.isTest || fn.hasError === true || fn.body === undefined) continue;
+    walkBody(fn.body, (walked) => {
+      const what = describeStart(walked.expr, file);
+      if (what === undefined) return;
+      const { isHandle, text } = what;
+      if (isHandle && !isDiscarded(walked)) return;
+      found.push({ crate, file, span: walked.expr.span, conditions: fn.conditions, what: text, isPool: !isHandle });
+    });
+  }
+  return found;
+}
+
+/** Calls that start threads; `isHandle` for those whose result can be waited for. */
+function describeStart(expr: Expr, file: FileIr): { readonly text: string; readonly isHandle: boolean } | undefined {
+  const callee = calleeOf(expr);
+  if (callee === undefined) return undefined;
+  if (callee === 'thread::spawn' || (callee === 'spawn' && file.imports.some((one) => one.name === 'spawn' && one.path.join('::') === 'std::thread::spawn'))) {
+    return { text: 'A detached thread', isHandle: true };
+  }
+  if (expr.kind === 'method' && expr.method === 'spawn' && startsWithBuilder(expr.receiver)) return { text: 'A detached thread', isHandle: true };
+  if (callee === '.build_global' || callee === 'rayon::spawn' || callee === 'rayon::spawn_fifo') return { text: "The global pool of 'rayon'", isHandle: false };
+  return undefined;
+}
+
+/** `thread::Builder::new().name(..)`: the start of a chain of methods. */
+function startsWithBuilder(expr: Expr): boolean {
+  if (expr.kind === 'method') return startsWithBuilder(expr.receiver);
+  return expr.kind === 'call' && expr.callee.kind === 'name' && /(?:^|::)thread::Builder::new$|^Builder::new$/.test(expr.callee.path.slice(-3).join('::')) && !expr.callee.path.includes('runtime');
+}
+
+/** Methods that hand the handle on unchanged. */
+const passing = new Set(['unwrap', 'expect', 'ok', 'map_err', 'unwrap_or_else', 'inspect_err']);
+
+/** True when nobody can wait for the result: `spawn(..);`, `let _ = spawn(..);`, `drop(spawn(..))`, also through `unwrap` and `?`. */
+function isDiscarded({ expr, around, statement }: Walked): boolean {
+  let inner = expr;
+  for (const outer of [...around].reverse()) {
+    if (outer.kind === 'call' && outer.args.some(({ value }) => value === inner)) return /(?:^|::)drop$/.test(calleeOf(outer) ?? '');
+    const isPassed = (outer.kind === 'method' && outer.receiver === inner && passing.has(outer.method)) || (outer.kind === 'try' && outer.value === inner);
+    if (!isPassed) break;
+    inner = outer;
+  }
+  if (statement?.kind === 'expression') return statement.expr === inner;
+  const isIgnored = statement?.kind === 'let' && (statement.pattern.kind === 'wildcard' || (statement.pattern.kind === 'bind' && statement.pattern.name === '_'));
+  return isIgnored && statement.init === inner;
+}
+
+/** A cleanup hook of the addon or of the crate that shuts something down or waits for it. */
+function waitsOnCleanup(unit: UnitFacts, addon: CargoPackage, crate: CargoPackage): boolean {
+  return unit.filesMatching('rust', /cleanup_hook/).some((file) => {
+    const owner = unit.project.cargoPackageOf(file.path)?.dir;
+    return (owner === addon.dir || owner === crate.dir) && /\.join\s*\(|shutdown/.test(unit.textOf(file.path) ?? '');
+  });
+}
