@@ -34,7 +34,9 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     const called = first !== undefined && Object.hasOwn(commands, first) ? [first] : [];
     const isOverview = first === 'help' || first === '--help' || first === '-h';
     if (first !== undefined) checkWord(first, io);
-    const wanted = isOverview ? Object.keys(commands) : called.length > 0 ? called : [defaultCommand];
+    const isVersion = first === '--version' || first === '-V';
+    const named = called.length > 0 ? called : [defaultCommand];
+    const wanted = isVersion ? [] : isOverview ? Object.keys(commands) : named;
     for (const word of wanted) {
       const module = await commands[word]?.();
       module?.register(program, io, (value) => {
