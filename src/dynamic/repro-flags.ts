@@ -26,6 +26,7 @@ export interface ReproFlags {
   readonly minCalls?: boolean;
   readonly mainLoads?: boolean;
   readonly allowScripts?: boolean;
+  readonly differential?: boolean;
   readonly evidence?: string;
 }
 
@@ -124,6 +125,7 @@ function read(target: string | undefined, flags: ReproFlags, cwd: string): Repro
     untilCrash: flags.untilCrash === true,
     minCalls: flags.minCalls === true,
     mainLoads: flags.mainLoads === true,
+    differential: flags.differential !== false,
     ...(scenarios === undefined ? {} : { scenarios }),
     ...(twin === undefined ? {} : { twin }),
     ...(driver === undefined ? {} : { driver }),

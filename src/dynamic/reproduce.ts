@@ -45,6 +45,8 @@ export interface ReproOptions {
   readonly untilCrash: boolean;
   readonly minCalls: boolean;
   readonly mainLoads: boolean;
+  /** False leaves out the runs that tell whether a crash comes from unloading. */
+  readonly differential?: boolean;
   /** Folder for backtraces, reports and output of the first crash of each scenario. */
   readonly evidence?: string;
   readonly seed?: number;
@@ -539,7 +541,8 @@ class Reproduction {
     attempt: Attempt,
     notes: string[],
   ): Promise<ScenarioReport['differential']> {
-    if (!unloads.has(plan.scenario) || plan.mainLoads || this.options.untilCrash) return undefined;
+    const { differential = true, untilCrash } = this.options;
+    if (!unloads.has(plan.scenario) || plan.mainLoads || untilCrash || !differential) return undefined;
     // Enough clean runs to be unlikely at the rate that was seen, within reason.
     const runs = Math.min(20, runsToExclude(Math.max(0.14, attempt.rate[0])));
     const mainLoads = await repeat({ ...plan, amplifier: 'none', mainLoads: true }, this.repeatOptions(runs, 1));
