@@ -1,6 +1,6 @@
 import { typeOfPlace } from '../flow/analyse.js';
 import type { Place } from '../flow/place.js';
-import type { TypeOracle } from '../flow/types.js';
+import { peel, type TypeOracle } from '../flow/types.js';
 import type { Language } from '../model/ir.js';
 
 const RUST_OWNERS: ReadonlySet<string> = new Set([
@@ -20,15 +20,18 @@ const RUST_OWNERS: ReadonlySet<string> = new Set([
 /**
  * Whether the memory of a place ends with the scope of its root variable: the variable itself, its fields and the elements
  * of a static array in it, and in Rust what its boxes and vectors own. False as soon as a step leads to memory that somebody
- * else owns or that is not known.
+ * else owns or that is not known. `hasDrop` tells whether the unit implements `Drop` for a type.
  */
-export function endsWithItsRoot(place: Place, language: Language, oracle: TypeOracle, fromPath: string): boolean {
+export function endsWithItsRoot(place: Place, language: Language, oracle: TypeOracle, fromPath: string, hasDrop: (typeName: string) => boolean = () => false): boolean {
   const { root } = place;
   if (root.kind !== 'local' && root.kind !== 'param' && root.kind !== 'temp') return false;
   if (!root.byValue || root.declared === 'static') return false;
   for (let i = 0; i < place.path.length; i++) {
     const segment = place.path[i];
-    if (segment === '*') return false;
+    if (segment === '*') {
+      // A type that releases in `Drop` takes what its pointer fields lead to with it.
+      return language === 'rust' && i > 0 && hasDrop(peel(typeOfPlace({ root, path: place.path.slice(0, i - 1) }, oracle, fromPath))?.name ?? '');
+    }
     const type = typeOfPlace({ root, path: place.path.slice(0, i) }, oracle, fromPath);
     if (!type || type.kind === 'unknown') return false;
     if (type.kind === 'reference' || type.kind === 'pointer' || type.kind === 'trait-object') return false;
@@ -36,11 +39,11 @@ export function endsWithItsRoot(place: Place, language: Language, oracle: TypeOr
       // Shared owners, handles and views may outlive the variable; only what is known to own its memory counts.
       if (
         segment === '[]'
-          ? type.kind !== 'static-array' && !(type.kind === 'path' && RUST_OWNERS.has(type.name))
+          ? type.kind !== 'static-array' && !(type.kind === 'path' && (RUST_OWNERS.has(type.name) || hasDrop(type.name)))
           : type.kind !== 'tuple' && !(type.kind === 'path' && oracle.declaration(type.name, fromPath) !== undefined)
       )
         return false;
-      if (type.kind === 'path' && (type.lifetimes?.length ?? 0) > 0) return false;
+      if (type.kind === 'path' && (type.lifetimes?.length ?? 0) > 0 && !hasDrop(type.name)) return false;
       continue;
     }
     if (segment === '[]') {

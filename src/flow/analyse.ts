@@ -1686,8 +1686,8 @@ class Analysis {
     exprs: readonly Expr[],
   ): Value {
     const results = this.runClosureArguments(values, exprs, receiver, expr.method, 'unknown');
-    const type = builtinMethodType(expr.method, receiver.type, expr.span);
-    return { places: [], pointers: results.flatMap((r) => r.pointers), ...optionalType(type) };
+    const type = adaptedType(expr.method, results, expr.span) ?? builtinMethodType(expr.method, receiver.type, expr.span);
+    return { places: [], pointers: results.flatMap((r) => r.pointers), ...optionalType(type), ...(results.some((r) => r.owned) ? { owned: true } : {}) };
   }
 
   private runClosureArguments(
@@ -1804,10 +1804,14 @@ class Analysis {
       ? builtinMethodType(name, receiver?.type, expr.span)
       : builtinCallType(name.split(/::|\./), expr.span, typeArgs);
     let ranClosures = false;
+    const adapted: Value[] = [];
     for (const { row, weak } of matches) {
       for (const effect of row.effects) {
         const result = this.applyEffect(effect, row, receiver, values, exprs, expr.span, name, weak);
-        if (effect.kind === 'call-now') ranClosures = true;
+        if (effect.kind === 'call-now') {
+          ranClosures = true;
+          if (result) adapted.push(result);
+        }
         if (!result) continue;
         pointers = [...pointers, ...result.pointers];
         adopts = [...adopts, ...(result.adopts ?? [])];
@@ -1819,9 +1823,12 @@ class Analysis {
     if (!ranClosures) {
       const spawned = matches.some((m) => m.row.effects.some((e) => e.kind === 'spawn'));
       if (!spawned)
-        for (const r of this.runClosureArguments(values, exprs, receiver, name, 'unknown'))
+        for (const r of this.runClosureArguments(values, exprs, receiver, name, 'unknown')) {
           pointers = [...pointers, ...r.pointers];
+          adapted.push(r);
+        }
     }
+    if (method) type = adaptedType(name, adapted, expr.span) ?? type;
     return {
       places,
       pointers: uniquePointers(pointers),
@@ -1982,7 +1989,7 @@ class Analysis {
           'called',
           operandSpan(effect.what),
         );
-        return { places: [], pointers: result.pointers };
+        return { places: [], pointers: result.pointers, ...optionalType(result.type) };
       }
       case 'store': {
         const value = operand(effect.what);
@@ -2069,7 +2076,7 @@ class Analysis {
         ...(isOwnedType(returnType) ? { owned: true } : {}),
       };
     const place = (p: Place): readonly Place[] => {
-      if (p.root.kind === 'self') return self ? this.subjects(self).map((s) => extend(s, ...p.path)) : [];
+      if (p.root.kind === 'self') return self ? this.materialise(self, span).map((s) => extend(s, ...p.path)) : [];
       if (p.root.kind === 'param' && p.root.index !== undefined) {
         const value = values[p.root.index];
         const path = p.path[0] === '*' ? p.path.slice(1) : p.path;
@@ -2196,6 +2203,14 @@ function contentType(type: TypeRef | undefined): TypeRef | undefined {
       : bare;
 }
 
+/** The type of what an adapter makes of its closure's result: `map` wraps it, `and_then` hands it on. */
+function adaptedType(method: string, results: readonly Value[], span: Span): TypeRef | undefined {
+  const type = results.find((r) => r.type)?.type;
+  if (!type) return undefined;
+  if (method === 'map') return syntheticType('Option', span, [type]);
+  return method === 'and_then' || method === 'map_or' || method === 'unwrap_or_else' || method === 'or_else' ? type : undefined;
+}
+
 /** Where a variable's content was before, when it was one known place. */
 function originFrom(value: Value): { origin?: Place } {
   const place =
@@ -2309,7 +2324,6 @@ function isOwnedType(type: TypeRef | undefined): boolean {
   const bare = unwrapped(type);
   return (
     bare?.kind === 'path' &&
-    (bare.lifetimes === undefined || bare.lifetimes.length === 0) &&
     bare.name !== 'Self' &&
     bare.name !== 'NonNull'
   );

@@ -41,6 +41,12 @@ export function builtinCallType(
 }
 
 const KEEPS = new Set([
+  'ok',
+  'ok_or',
+  'map_err',
+  'context',
+  'with_context',
+  'ok_or_else',
   'clone',
   'as_ref',
   'as_mut',
@@ -75,25 +81,17 @@ const KEEPS = new Set([
   'cast_mut',
   'cast_const',
 ]);
-const UNWRAPS = new Set([
-  'unwrap',
-  'expect',
-  'unwrap_or',
-  'unwrap_or_default',
-  'unwrap_or_else',
-  'unwrap_unchecked',
-  'ok',
-  'ok_or',
-  'map_err',
-  'context',
-  'with_context',
-  'ok_or_else',
-]);
+const UNWRAPS = new Set(['unwrap', 'expect', 'unwrap_or', 'unwrap_or_default', 'unwrap_or_else', 'unwrap_unchecked']);
 const STRINGS = new Set(['to_string', 'to_uppercase', 'to_lowercase', 'repeat', 'replace']);
 
 /** The result type of a well-known method; undefined when the name says nothing. */
 export function builtinMethodType(name: string, receiver: TypeRef | undefined, span: Span): TypeRef | undefined {
   if (UNWRAPS.has(name)) return unwrapped(receiver);
+  // `opt.as_ref()` lends the content; an adapter after it does not consume it.
+  if (/^as_(?:ref|mut|deref|deref_mut)$/u.test(name) && receiver?.kind === 'path' && (receiver.name === 'Option' || receiver.name === 'Result')) {
+    const [content, ...rest] = receiver.args;
+    return content ? { ...receiver, args: [{ kind: 'reference', text: `&${content.text}`, span, name: '', path: [], args: [], element: content }, ...rest] } : receiver;
+  }
   if (KEEPS.has(name)) {
     const inner = peel(receiver);
     if (

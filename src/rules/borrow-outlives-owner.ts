@@ -114,7 +114,7 @@ function isUseOfDropped(unit: UnitFacts, file: FileIr, { pointer, invalidation, 
   if (invalidation.kind !== 'drop' || file.language !== 'rust') return false;
   if (pointer.form !== 'raw' && !pointer.erased) return false;
   if (use.kind === 'release' || use.kind === 'write') return false;
-  return endsWithItsRoot(pointer.target, 'rust', unit.oracle('rust'), file.path);
+  return endsWithItsRoot(pointer.target, 'rust', unit.oracle('rust'), file.path, dropsIn(unit));
 }
 
 function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow, escape: Escape): boolean {
@@ -125,7 +125,7 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
   const rust = file.language === 'rust';
   if (rust && pointer.form !== 'raw' && !pointer.erased) return false;
   const oracle = unit.oracle(file.language);
-  if (!endsWithItsRoot(pointer.target, file.language, oracle, file.path)) return false;
+  if (!endsWithItsRoot(pointer.target, file.language, oracle, file.path, dropsIn(unit))) return false;
   if (escape.kind === 'return') {
     const frame = escape.context.frames[0];
     if (frame) {
@@ -150,6 +150,11 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
     return escape.into !== undefined && !rust && !capturedOnHeap(flow, root) ? fn.trust !== 'safe' : false;
   if (rust && escape.kind === 'collect') return false;
   return false;
+}
+
+/** Whether the unit implements `Drop` for a type. */
+function dropsIn(unit: UnitFacts): (typeName: string) => boolean {
+  return (typeName) => typeName !== '' && unit.implsOf(typeName).some(({ item }) => item.trait?.name === 'Drop');
 }
 
 /** D: a local that an escaping delegate captures lives in a heap frame. */
