@@ -1641,7 +1641,7 @@ class Analysis {
     const matches = this.settings.apis.method(expr.method, receiver.type);
     const resolved = this.resolveMethod(receiver, expr.method);
     // A method that the unit declares on a known type says more than a name in a table.
-    const effective = resolved && matches.every((m) => m.weak || !m.row.receiver?.length) ? [] : matches;
+    const effective = resolved?.fn.body && matches.every((m) => m.weak || !m.row.receiver?.length) ? [] : matches;
     if (!ADDRESS_ONLY.has(expr.method)) {
       const passes = effective.some((m) =>
         m.row.effects.some((e) => e.kind === 'pass' || e.kind === 'borrow' || e.kind === 'erase'),
