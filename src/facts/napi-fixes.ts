@@ -114,6 +114,13 @@ function asyncExclusive(file: FileIr): Span | undefined {
   return exported(file).find((fn) => fn.isAsync && fn.self?.mode === 'mutable')?.nameSpan;
 }
 
+/** A callback given to a promise of JavaScript from Rust, or an abort signal taken as an argument. */
+function promiseCallback(file: FileIr): Span | undefined {
+  const signal = named('AbortSignal')(file);
+  if (signal !== undefined) return signal;
+  return named('PromiseRaw')(file) === undefined && !file.imports.some((one) => one.name === 'PromiseRaw') ? undefined : calls(/^\.(?:then|catch|finally)$/)(file);
+}
+
 /** An exported function that returns a typed array whose bytes are a Vec of this crate. */
 function returnsTypedArray(file: FileIr): Span | undefined {
   for (const fn of exported(file)) {
@@ -141,6 +148,6 @@ export const napiFixes: Readonly<Record<number, readonly NapiFix[]>> = {
     { version: '3.10.5', what: "deletes the reference of a 'FunctionRef' on the thread that drops it", use: named('FunctionRef') },
     { version: '3.11.0', what: 'settles a deferred promise after its environment is gone', use: calls(/(?:^|\.|::)create_deferred$/) },
     { version: '3.12.1', what: "lets two calls borrow the same object mutably across an await", use: asyncExclusive },
-    { version: '3.12.2', what: 'runs a promise callback on memory that it has already given back', use: named('PromiseRaw', 'AbortSignal') },
+    { version: '3.12.2', what: 'runs a promise callback on memory that it has already given back', use: promiseCallback },
   ],
 };

@@ -28,7 +28,7 @@ export default defineRule({
     scenarios: ['gc-churn', 'reload', 'thenable-twice'],
   },
   tokens: { rust: ['napi'] },
-  bodyTokens: { rust: ['call_async', 'create_deferred'] },
+  bodyTokens: { rust: ['call_async', 'create_deferred', '.then(', '.catch(', '.finally('] },
   check({ unit, report }) {
     for (const scope of findAddonScopes(unit)) {
       const library = judgeLibrary(unit, scope);
