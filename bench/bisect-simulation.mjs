@@ -66,9 +66,11 @@ const sureEnough = (p) => (p < 0.3 ? 0.98 : 0.999);
 /**
  * Runs one cell: `count` histories of `size` versions with crash rate `p` after a first bad version drawn evenly, and `q` before.
  *
+ * With `traced` the session goes on until it is nearly certain, and what it would have answered at each threshold is kept.
+ *
  * @param bisect the session under test
  */
-export async function simulateCell(bisect, { p, q = 0, size, count, seed, hint, upTo = sureEnough(p) }) {
+export async function simulateCell(bisect, { p, q = 0, size, count, seed, hint, traced = false }) {
   const random = generator(seed);
   const history = Array.from({ length: size }, (_, index) => `v${index}`);
   const cell = {
@@ -85,37 +87,26 @@ export async function simulateCell(bisect, { p, q = 0, size, count, seed, hint, 
   for (let made = 0; made < count; made++) {
     const first = 1 + Math.floor(random() * (size - 1));
     const isHit = (index) => random() < (index >= first ? p : q);
+    const expected = hint === undefined ? {} : { expectedRate: hint(p, random) };
     let reached = 0;
-    let answered = false;
-    await bisect(
+    const watch = (_, { posterior, runs }) => {
+      const probability = posterior.probability(posterior.best);
+      const right = posterior.best === first ? 1 : 0;
+      for (; reached < thresholds.length && probability >= thresholds[reached]; reached++) {
+        cell.curve[reached].runs += runs;
+        cell.curve[reached].right += right;
+      }
+    };
+    const result = await bisect(
       history,
       simulatedTester(isHit),
-      {
-        confidence: upTo,
-        maxRuns: 5000,
-        maxSeconds: Infinity,
-        ...(hint === undefined ? {} : { expectedRate: hint(p, random) }),
-      },
-      {
-        clock: () => 0,
-        onObservation: (_, { posterior, runs, secondChange, tallies }) => {
-          const probability = posterior.probability(posterior.best);
-          const right = posterior.best === first ? 1 : 0;
-          for (; reached < thresholds.length && probability >= thresholds[reached]; reached++) {
-            cell.curve[reached].runs += runs;
-            cell.curve[reached].right += right;
-          }
-          const premise = (tallies.get(size - 1)?.hits ?? 0) >= 2 && tallies.has(0);
-          if (!answered && premise && probability >= confidence && secondChange.probability < 0.1) {
-            answered = true;
-            cell.runs += runs;
-            cell.right += right;
-            cell.claimed += probability;
-            cell.most = Math.max(cell.most, runs);
-          }
-        },
-      },
+      { confidence: traced ? sureEnough(p) : confidence, maxRuns: 5000, maxSeconds: Infinity, ...expected },
+      { clock: () => 0, ...(traced ? { onObservation: watch } : {}) },
     );
+    cell.runs += result.runs;
+    cell.most = Math.max(cell.most, result.runs);
+    cell.claimed += result.posterior.probability(result.posterior.best);
+    if (result.status === 'found' && result.posterior.best === first) cell.right++;
     repeats.forEach((most, at) => {
       const plain = plainBisection(size, isHit, most);
       cell.plain[at].runs += plain.runs;
@@ -140,7 +131,7 @@ export function runsAtAccuracy(cell, accuracy) {
   return Infinity;
 }
 
-export async function simulate(bisect, { histories, seed = 1, hint, q = 0, upTo, lowest = 0, onCell }) {
+export async function simulate(bisect, { histories, seed = 1, hint, q = 0, traced = false, lowest = 0, onCell }) {
   const cells = [];
   const count = Math.max(1, Math.round(histories / (rates.length * sizes.length)));
   for (const p of rates.filter((rate) => rate >= lowest)) {
@@ -152,7 +143,7 @@ export async function simulate(bisect, { histories, seed = 1, hint, q = 0, upTo,
         count,
         seed: seed + cells.length,
         ...(hint === undefined ? {} : { hint }),
-        ...(upTo === undefined ? {} : { upTo }),
+        traced,
       });
       cells.push(cell);
       onCell?.(cell);
@@ -164,39 +155,53 @@ export async function simulate(bisect, { histories, seed = 1, hint, q = 0, upTo,
 const percent = (share) => `${(100 * share).toFixed(share > 0.9995 || share < 0.0005 ? 0 : 1)} %`;
 const number = (value) => (Number.isFinite(value) ? value.toFixed(1) : '–');
 
-function row(cell, hinted) {
-  const columns = [
+/** The table of docs/bisect.md. */
+function mainTable(cells, hinted) {
+  const head = ['crash rate', 'versions', 'runs', 'right', 'claimed', 'runs with `--rate`', 'right'];
+  for (const most of repeats) head.push(`plain × ${most}`, 'right');
+  const rows = cells.map((cell, at) => [
     percent(cell.p).replace('.0', ''),
     cell.size,
     number(cell.runs / cell.count),
     percent(cell.right / cell.count),
     percent(cell.claimed / cell.count),
-    hinted === undefined ? '' : `${number(hinted.runs / hinted.count)} · ${percent(hinted.right / hinted.count)}`,
-  ];
-  for (const plain of cell.plain) {
-    const accuracy = plain.right / cell.count;
-    const equal = runsAtAccuracy(cell, accuracy);
-    const known = hinted === undefined ? NaN : runsAtAccuracy(hinted, accuracy);
-    columns.push(`${number(plain.runs / cell.count)} · ${percent(accuracy)}`, `${number(equal)} / ${number(known)}`);
-  }
-  return `| ${columns.join(' | ')} |`;
+    number(hinted[at].runs / hinted[at].count),
+    percent(hinted[at].right / hinted[at].count),
+    ...cell.plain.flatMap((plain) => [number(plain.runs / cell.count), percent(plain.right / cell.count)]),
+  ]);
+  return format(head, rows);
 }
 
-/** The table of docs/bisect.md. */
-export function table(cells, hinted) {
-  const head = [
-    'crash rate',
-    'versions',
-    'runs at 0.95',
-    'right',
-    'claimed',
-    'with `--rate`',
-    ...repeats.flatMap((most) => [`plain × ${most}`, 'ours, equal']),
-  ];
+/** Runs that plain bisection takes and runs after which the session is right as often, by how often that is. */
+function equalTable(traced, tracedHinted) {
+  const head = ['crash rate', 'versions'];
+  for (const most of repeats) head.push(`plain × ${most}`, 'right', 'bisect', 'with `--rate`');
+  const rows = traced
+    .filter((cell) => cell.p <= 0.5)
+    .map((cell) => {
+      const at = traced.indexOf(cell);
+      return [
+        percent(cell.p).replace('.0', ''),
+        cell.size,
+        ...cell.plain.flatMap((plain) => {
+          const accuracy = plain.right / cell.count;
+          return [
+            number(plain.runs / cell.count),
+            percent(accuracy),
+            number(runsAtAccuracy(cell, accuracy)),
+            number(runsAtAccuracy(tracedHinted[at], accuracy)),
+          ];
+        }),
+      ];
+    });
+  return format(head, rows);
+}
+
+function format(head, rows) {
   return [
     `| ${head.join(' | ')} |`,
     `|${head.map(() => ' ---: ').join('|')}|`,
-    ...cells.map((cell, at) => row(cell, hinted[at])),
+    ...rows.map((row) => `| ${row.join(' | ')} |`),
   ].join('\n');
 }
 
@@ -213,22 +218,25 @@ async function main() {
   const cells = await simulate(bisect, { histories, onCell });
   // The user has seen the crash a few times and is wrong about its rate by up to a factor of two either way.
   const hint = (p, random) => Math.min(0.98, p * 2 ** (2 * random() - 1));
-  const hinted = await simulate(bisect, { histories: histories / 4, seed: 1000, hint });
-  const noisy = await simulate(bisect, {
-    histories: histories / 10,
-    seed: 2000,
-    q: 0.02,
-    upTo: confidence,
-    lowest: 0.2,
-  });
+  const few = histories / 4;
+  const hinted = await simulate(bisect, { histories: few, seed: 1000, hint });
+  const traced = await simulate(bisect, { histories: few, seed: 3000, traced: true });
+  const tracedHinted = await simulate(bisect, { histories: few, seed: 3000, hint, traced: true });
+  const noisy = await simulate(bisect, { histories: histories / 10, seed: 2000, q: 0.02, lowest: 0.2 });
   const all = (list, key) => list.reduce((sum, cell) => sum + cell[key], 0);
+  const share = (list, key) => percent(all(list, key) / all(list, 'count'));
   const sure = cells.filter((cell) => cell.p === 1);
+  const count = (list) => all(list, 'count').toLocaleString('en-GB');
   const text = [
-    `${all(cells, 'count').toLocaleString('en-GB')} histories. Right at confidence 0.95: ${percent(all(cells, 'right') / all(cells, 'count'))}; the answers claimed ${percent(all(cells, 'claimed') / all(cells, 'count'))} on average.`,
-    `At a crash rate of 100 %, the most runs that any history took: ${sure.map((cell) => `${cell.most} of ${cell.size} versions (log₂ n + 10 = ${number(Math.log2(cell.size) + 10)})`).join(', ')}.`,
-    `With a background of 2 % on the good side and a crash rate of at least 20 %: ${percent(all(noisy, 'right') / all(noisy, 'count'))} right.`,
+    `${count(cells)} histories, confidence 0.95: ${share(cells, 'right')} of the answers are right, and they claim ${share(cells, 'claimed')} on average.`,
+    `At a crash rate of 100 % the most runs that any history took were ${sure.map((cell) => `${cell.most} for ${cell.size} versions (log₂ n + 10 is ${number(Math.log2(cell.size) + 10)})`).join(', ')}.`,
+    `With a background of 2 % on the good side and crash rates of at least 20 %, ${share(noisy, 'right')} of ${count(noisy)} are right.`,
     '',
-    table(cells, hinted),
+    mainTable(cells, hinted),
+    '',
+    `Equal accuracy (${count(traced)} other histories): the runs that each kind of plain bisection takes, how often it is right, and after how many runs \`bisect\` is right as often.`,
+    '',
+    equalTable(traced, tracedHinted),
   ].join('\n');
   process.stderr.write(`${((performance.now() - started) / 1000).toFixed(0)} s\n`);
   process.stdout.write(`${text}\n`);

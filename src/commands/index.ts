@@ -14,6 +14,7 @@ export const commands: Readonly<Record<string, () => Promise<CommandModule>>> = 
   init: () => import('./init.js'),
   repro: () => import('./repro.js'),
   bisect: () => import('./bisect.js'),
+  experiment: () => import('./experiment.js'),
   verify: () => import('./verify.js'),
 };
 

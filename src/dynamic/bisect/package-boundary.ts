@@ -20,10 +20,10 @@ function findAddons(folder: string): readonly string[] {
   return found.sort();
 }
 
-const sections = ['dependencies', 'optionalDependencies', 'peerDependencies', 'devDependencies', 'engines'] as const;
+const published = ['dependencies', 'optionalDependencies', 'peerDependencies', 'engines'] as const;
 
-/** Requirements of a manifest as `section name` -> requirement; what only repeats the package's own version is left out. */
-function readRequirements(folder: string): ReadonlyMap<string, string> {
+/** Requirements of a manifest by name; what only repeats the package's own version is left out. */
+function readRequirements(folder: string, sections: readonly string[] = published): ReadonlyMap<string, string> {
   const path = join(folder, 'package.json');
   const result = new Map<string, string>();
   if (!existsSync(path)) return result;
@@ -62,6 +62,12 @@ export function comparePackages(
 ): readonly BoundaryChange[] {
   const changes: BoundaryChange[] = [
     ...diffVersions('package.json', readRequirements(before.packageFolder), readRequirements(after.packageFolder)),
+    // Of the tools that a package was made with, only those that a rule knows can have got into the addon.
+    ...diffVersions(
+      'package.json, for development',
+      readRequirements(before.packageFolder, ['devDependencies']),
+      readRequirements(after.packageFolder, ['devDependencies']),
+    ).filter(({ why }) => why !== undefined),
   ];
   const old = findAddons(join(before.root, 'node_modules'));
   const now = findAddons(join(after.root, 'node_modules'));

@@ -65,9 +65,11 @@ const HITS_AT_BAD_END = 2;
 /** Tries of a version that says nothing before it is skipped: a killed run deserves another one, a load error does not. */
 const TRANSIENT_TRIES = 3;
 /** Above this probability of three changes the planner asks what separates the two readings. */
-const SUSPICION = 0.3;
+const SUSPICION = 0.05;
+/** A stretch of good versions that was never run is worth one look when it is this share of the history. */
+const LONG_STRETCH = 1 / 3;
 /** Below this probability of three changes an answer that assumes one may be given. */
-const DOUBT = 0.1;
+const DOUBT = 0.05;
 
 /**
  * Bisects `history`, whose first version is taken to be good and whose last is taken to be bad.
@@ -272,7 +274,11 @@ export async function bisect(
       secondChange.probability < DOUBT &&
       posterior.probability(posterior.best) >= options.confidence
     ) {
-      return finish('found');
+      const gap = unseenStretch(posterior.best, tallies, testable.length);
+      if (gap === undefined) return finish('found');
+      const looked = stopReason() ?? (await ask(testable[gap] ?? -1, 1));
+      if (looked !== undefined) return looked;
+      continue;
     }
     const stop = stopReason();
     if (stop !== undefined) return stop;
@@ -299,6 +305,24 @@ export async function bisect(
     const stopped = await ask(testable[query.version] ?? -1, query.runs);
     if (stopped !== undefined) return stopped;
   }
+}
+
+/**
+ * The middle of the longest stretch of the good side that was never run, when it is long. A search that assumes one change need not
+ * look there; one look costs little and may show that an earlier stretch is bad too.
+ */
+function unseenStretch(best: number, tallies: ReadonlyMap<number, Tally>, size: number): number | undefined {
+  let from = 0;
+  let longest = size * LONG_STRETCH;
+  let middle: number | undefined;
+  for (const at of [...tallies.keys()].filter((version) => version < best).sort((a, b) => a - b)) {
+    if (at - from - 1 > longest) {
+      longest = at - from - 1;
+      middle = (at + from) >> 1;
+    }
+    from = at;
+  }
+  return middle;
 }
 
 /** The least-run version on which one change and three changes disagree. */

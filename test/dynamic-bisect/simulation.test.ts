@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+// @ts-expect-error -- the benchmark is plain JavaScript
+import { simulateCell } from '../../bench/bisect-simulation.mjs';
+import { bisect } from '../../src/dynamic/bisect/session.js';
+
+interface Cell {
+  readonly runs: number;
+  readonly right: number;
+  readonly claimed: number;
+  readonly most: number;
+  readonly count: number;
+  readonly plain: readonly { readonly runs: number; readonly right: number }[];
+}
+
+async function cell(options: { p: number; q?: number; size: number; count: number }): Promise<Cell> {
+  // The function is untyped; its shape is the one above.
+  return (await simulateCell(bisect, { seed: 11, ...options })) as Cell;
+}
+
+describe('bisection by simulation', () => {
+  it('costs little more than plain bisection when it always crashes', async () => {
+    for (const size of [20, 200, 500]) {
+      const result = await cell({ p: 1, size, count: 40 });
+      expect(result.right).toBe(40);
+      expect(result.most).toBeLessThanOrEqual(Math.log2(size) + 10);
+    }
+  });
+
+  it('is right about as often as it says', async () => {
+    let right = 0;
+    let claimed = 0;
+    let count = 0;
+    for (const p of [0.2, 0.3, 0.5, 0.7, 0.9]) {
+      const result = await cell({ p, size: 60, count: 40 });
+      right += result.right;
+      claimed += result.claimed;
+      count += result.count;
+    }
+    // 200 histories: two standard errors are three percent.
+    expect(right / count).toBeGreaterThan(0.92);
+    expect(Math.abs(right - claimed) / count).toBeLessThan(0.045);
+  });
+
+  it('is right where plain bisection is not', async () => {
+    const result = await cell({ p: 0.3, size: 60, count: 40 });
+    const [once, five] = result.plain;
+    expect(result.right).toBeGreaterThan(35);
+    expect(once?.right).toBeLessThan(15);
+    expect(five?.right).toBeLessThan(36);
+  });
+
+  it('holds against a background of two percent', async () => {
+    const result = await cell({ p: 0.7, q: 0.02, size: 60, count: 40 });
+    expect(result.right).toBeGreaterThanOrEqual(34);
+  });
+});

@@ -1,0 +1,42 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readState, writeState } from '../../src/dynamic/bisect/state.js';
+
+let folder = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'bisect-state-'));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe('saved state', () => {
+  it('comes back as it was written and leaves nothing beside it', () => {
+    const path = join(folder, 'deep', 'state.json');
+    const state = {
+      question: 'q',
+      history: ['1', '2'],
+      observations: [
+        { kind: 'prepared' as const, version: '2', seconds: 4 },
+        { kind: 'hit' as const, version: '2', seconds: 1, class: 'trap', detail: 'SIGILL', lines: ['a'] },
+        { kind: 'clean' as const, version: '1', seconds: 1 },
+        { kind: 'skip' as const, version: '1', reason: 'r' },
+        { kind: 'untestable' as const, version: '1', reason: 'r' },
+      ],
+    };
+    writeState(path, state);
+    expect(readState(path)).toMatchObject(state);
+    expect(readdirSync(join(folder, 'deep'))).toEqual(['state.json']);
+  });
+
+  it('is absent where there is none, and an error where it is something else', () => {
+    expect(readState(join(folder, 'none.json'))).toBeUndefined();
+    const path = join(folder, 'bad.json');
+    for (const text of ['', '{', '{"schema":2}', '[]']) {
+      writeFileSync(path, text);
+      expect(readState(path)).toEqual({ error: expect.stringContaining('is not a saved bisection') as string });
+    }
+  });
+});
