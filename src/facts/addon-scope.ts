@@ -35,7 +35,8 @@ function build(project: ProjectModel): readonly AddonScope[] {
       if (crates.has(next.dir)) continue;
       crates.set(next.dir, next);
       for (const dependency of next.dependencies) {
-        const inner = dependency.kind === 'normal' && dependency.dir !== undefined ? byDir.get(dependency.dir) : undefined;
+        const inner =
+          dependency.kind === 'normal' && dependency.dir !== undefined ? byDir.get(dependency.dir) : undefined;
         if (inner !== undefined) queue.push(inner);
       }
     }
@@ -54,7 +55,13 @@ export function filesInside(unit: UnitFacts, scope: AddonScope): readonly (reado
 }
 
 /** The triples on which code under these cfgs is compiled into the addon by some build, or may be. */
-export function triplesWith(project: ProjectModel, scope: AddonScope, crate: CargoPackage, path: string, conditions: readonly string[]): readonly string[] {
+export function triplesWith(
+  project: ProjectModel,
+  scope: AddonScope,
+  crate: CargoPackage,
+  path: string,
+  conditions: readonly string[],
+): readonly string[] {
   const all = [...project.conditionsOf(path), ...conditions];
   const builds = project.buildsOf(scope.addon);
   return project.triplesFor(scope.addon).filter((triple) =>
@@ -88,6 +95,9 @@ export function unkeptTriples(project: ProjectModel, scope: AddonScope, triples:
 /** The manifest lines that bring a crate from the registry into a package, on any of the triples. */
 export function dependencyOn(pkg: CargoPackage, crate: string, triples: readonly string[]): Place | undefined {
   return pkg.dependencies.find(
-    (one) => one.package === crate && one.kind === 'normal' && (one.target === undefined || triples.some((triple) => targetApplies(one.target ?? '', triple) !== 'no')),
+    (one) =>
+      one.package === crate &&
+      one.kind === 'normal' &&
+      (one.target === undefined || triples.some((triple) => targetApplies(one.target ?? '', triple) !== 'no')),
   )?.place;
 }

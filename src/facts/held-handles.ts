@@ -19,20 +19,37 @@ const held: ReadonlySet<NapiType['kind']> = new Set(['env', 'handle', 'reference
  * Looks through containers, type aliases, structs and enums of the unit, and the implementations of traits behind `dyn`.
  * `isInside` limits those implementations to crates that end up in the same module.
  */
-export function findHeldHandle(unit: UnitFacts, file: FileIr, type: TypeRef, isInside: (path: string) => boolean): HeldHandle | undefined {
+export function findHeldHandle(
+  unit: UnitFacts,
+  file: FileIr,
+  type: TypeRef,
+  isInside: (path: string) => boolean,
+): HeldHandle | undefined {
   return search(unit, file, type, isInside, new Set(), 0);
 }
 
-function search(unit: UnitFacts, file: FileIr, type: TypeRef, isInside: (path: string) => boolean, seen: Set<string>, depth: number): HeldHandle | undefined {
+function search(
+  unit: UnitFacts,
+  file: FileIr,
+  type: TypeRef,
+  isInside: (path: string) => boolean,
+  seen: Set<string>,
+  depth: number,
+): HeldHandle | undefined {
   if (depth > deepest) return undefined;
-  if (type.kind === 'trait-object' || type.kind === 'impl-trait') return throughTrait(unit, type, isInside, seen, depth);
+  if (type.kind === 'trait-object' || type.kind === 'impl-trait')
+    return throughTrait(unit, type, isInside, seen, depth);
   // What a closure takes or a function returns is not kept in it.
   if (type.kind === 'delegate' || type.kind === 'function') return undefined;
   if (type.kind === 'path') {
     const own = handleNamed(unit, file, type);
     if (own !== undefined) return { type: own, path: [], isThroughTrait: false };
   }
-  for (const inner of [...type.args, ...(type.element === undefined ? [] : [type.element]), ...(type.key === undefined ? [] : [type.key])]) {
+  for (const inner of [
+    ...type.args,
+    ...(type.element === undefined ? [] : [type.element]),
+    ...(type.key === undefined ? [] : [type.key]),
+  ]) {
     const found = search(unit, file, inner, isInside, seen, depth + 1);
     if (found !== undefined) return found;
   }
@@ -41,36 +58,66 @@ function search(unit: UnitFacts, file: FileIr, type: TypeRef, isInside: (path: s
   return declaration === undefined ? undefined : throughFields(unit, declaration, isInside, seen, depth);
 }
 
-function throughFields(unit: UnitFacts, { file, item }: Located<TypeDecl>, isInside: (path: string) => boolean, seen: Set<string>, depth: number): HeldHandle | undefined {
+function throughFields(
+  unit: UnitFacts,
+  { file, item }: Located<TypeDecl>,
+  isInside: (path: string) => boolean,
+  seen: Set<string>,
+  depth: number,
+): HeldHandle | undefined {
   const id = `${file.path}:${item.span.start}`;
   if (seen.has(id)) return undefined;
   seen.add(id);
   if (item.alias !== undefined) return search(unit, file, item.alias, isInside, seen, depth + 1);
   for (const field of item.fields) {
-    const found = field.type === undefined || field.isStatic ? undefined : search(unit, file, field.type, isInside, seen, depth + 1);
+    const found =
+      field.type === undefined || field.isStatic
+        ? undefined
+        : search(unit, file, field.type, isInside, seen, depth + 1);
     // A field for a `napi_value` is part of a description that is filled in for one call.
     if (found === undefined || found.type.name === 'napi_value') continue;
-    const step = { file, span: field.span, note: `'${item.name}' holds '${field.type?.text ?? field.name}' in '${field.name}'.` };
+    const step = {
+      file,
+      span: field.span,
+      note: `'${item.name}' holds '${field.type?.text ?? field.name}' in '${field.name}'.`,
+    };
     return { ...found, path: [step, ...found.path] };
   }
   return undefined;
 }
 
-function throughTrait(unit: UnitFacts, type: TypeRef, isInside: (path: string) => boolean, seen: Set<string>, depth: number): HeldHandle | undefined {
+function throughTrait(
+  unit: UnitFacts,
+  type: TypeRef,
+  isInside: (path: string) => boolean,
+  seen: Set<string>,
+  depth: number,
+): HeldHandle | undefined {
   const name = /\b(?:dyn|impl)\s+(?:[\w]+\s*::\s*)*([A-Z]\w*)/.exec(type.text)?.[1] ?? type.name;
   // Traits of the standard library say nothing about who implements them here.
-  if (!/^[A-Z]\w*$/.test(name) || /^(?:Fn|FnMut|FnOnce|Any|Send|Sync|Error|Debug|Display|Iterator|Future|Write|Read)$/.test(name)) return undefined;
+  if (
+    !/^[A-Z]\w*$/.test(name) ||
+    /^(?:Fn|FnMut|FnOnce|Any|Send|Sync|Error|Debug|Display|Iterator|Future|Write|Read)$/.test(name)
+  )
+    return undefined;
   if (seen.has(`dyn ${name}`)) return undefined;
   seen.add(`dyn ${name}`);
   for (const file of unit.filesMatching('rust', new RegExp(`\\b${name}\\b[^;{}]*\\bfor\\s|\\b${name}\\s+as\\s+\\w`))) {
     if (!isInside(file.path)) continue;
-    const names = new Set([name, ...file.imports.filter((one) => one.path[one.path.length - 1] === name).map((one) => one.name)]);
+    const names = new Set([
+      name,
+      ...file.imports.filter((one) => one.path[one.path.length - 1] === name).map((one) => one.name),
+    ]);
     for (const impl of file.impls) {
       if (impl.trait === undefined || !names.has(impl.trait.name) || impl.isTest) continue;
       const target = findDeclaration(unit, file, impl.target);
       const found = target === undefined ? undefined : throughFields(unit, target, isInside, seen, depth + 1);
       if (found === undefined) continue;
-      const step = { file, span: impl.headSpan, note: `'${impl.target.text}' is one of the values behind 'dyn ${name}'.` };
+      const step = {
+        file,
+        span: impl.headSpan,
+        note: `'${impl.target.text}' is one of the values behind 'dyn ${name}'.`,
+      };
       return { type: found.type, path: [step, ...found.path], isThroughTrait: true };
     }
   }
@@ -89,7 +136,9 @@ function findDeclaration(unit: UnitFacts, file: FileIr, type: TypeRef): Located<
 }
 
 const standard = new Set(
-  'Arc Rc Box Vec VecDeque HashMap HashSet BTreeMap BTreeSet Option Result Mutex RwLock RefCell Cell OnceLock OnceCell LazyLock LazyCell Lazy Once String PathBuf Weak Pin Sender Receiver DashMap DashSet FxHashMap FxHashSet AHashMap AHashSet IndexMap Regex AtomicPtr AtomicBool AtomicUsize AtomicU64 AtomicU32'.split(' '),
+  'Arc Rc Box Vec VecDeque HashMap HashSet BTreeMap BTreeSet Option Result Mutex RwLock RefCell Cell OnceLock OnceCell LazyLock LazyCell Lazy Once String PathBuf Weak Pin Sender Receiver DashMap DashSet FxHashMap FxHashSet AHashMap AHashSet IndexMap Regex AtomicPtr AtomicBool AtomicUsize AtomicU64 AtomicU32'.split(
+    ' ',
+  ),
 );
 
 /** The napi type that a name means here: by its path, an import, or a glob import where the crate has no type of the name. */
@@ -101,7 +150,10 @@ function handleNamed(unit: UnitFacts, file: FileIr, type: TypeRef): NapiType | u
   const head = type.path[0] ?? '';
   if (type.path.length > 1 && /^(?:napi|napi_ohos|bindgen_prelude|threadsafe_function)$/.test(head)) return found;
   const entry = file.imports.find((one) => one.kind === 'use' && one.name === head && one.isGlob !== true);
-  if (entry !== undefined) return entry.path.some((part) => part === 'napi' || part === 'napi_ohos') ? found : undefined;
-  const isGlob = file.imports.some((one) => one.isGlob === true && one.path.some((part) => part === 'napi' || part === 'napi_ohos'));
+  if (entry !== undefined)
+    return entry.path.some((part) => part === 'napi' || part === 'napi_ohos') ? found : undefined;
+  const isGlob = file.imports.some(
+    (one) => one.isGlob === true && one.path.some((part) => part === 'napi' || part === 'napi_ohos'),
+  );
   return isGlob && findDeclaration(unit, file, type) === undefined ? found : undefined;
 }

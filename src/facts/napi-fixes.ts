@@ -19,7 +19,10 @@ function isNapi(file: FileIr, type: TypeRef): boolean {
   if (type.path.length > 1 && /^(?:napi|bindgen_prelude|threadsafe_function)$/.test(head)) return true;
   const entry = file.imports.find((one) => one.name === head && one.isGlob !== true);
   if (entry !== undefined) return entry.path[0] === 'napi';
-  return !file.types.some((one) => one.name === type.name) && file.imports.some((one) => one.isGlob === true && one.path[0] === 'napi');
+  return (
+    !file.types.some((one) => one.name === type.name) &&
+    file.imports.some((one) => one.isGlob === true && one.path[0] === 'napi')
+  );
 }
 
 function findType(file: FileIr, type: TypeRef | undefined, wanted: (type: TypeRef) => boolean): TypeRef | undefined {
@@ -38,7 +41,9 @@ function named(...names: readonly string[]): NapiFix['use'] {
   return (file) => {
     const types = [
       ...file.types.filter((one) => !one.isTest).flatMap((one) => one.fields.map((field) => field.type)),
-      ...file.functions.filter((one) => !one.isTest).flatMap((one) => [...one.params.map((param) => param.type), one.returns]),
+      ...file.functions
+        .filter((one) => !one.isTest)
+        .flatMap((one) => [...one.params.map((param) => param.type), one.returns]),
     ];
     for (const type of types) {
       const found = findType(file, type, wanted);
@@ -55,12 +60,20 @@ function isOwnedBytes(type: TypeRef): boolean {
 /** Bytes of JavaScript that another thread drops: parameters of an exported `async fn`, fields of a type with `compute`. */
 function bytesOffThread(file: FileIr): Span | undefined {
   for (const fn of exported(file)) {
-    const found = fn.isAsync ? fn.params.map((param) => findType(file, param.type, isOwnedBytes)).find((type) => type !== undefined) : undefined;
+    const found = fn.isAsync
+      ? fn.params.map((param) => findType(file, param.type, isOwnedBytes)).find((type) => type !== undefined)
+      : undefined;
     if (found !== undefined) return found.span;
   }
-  const tasks = new Set(file.impls.filter((one) => one.trait?.name === 'Task' || one.trait?.name === 'ScopedTask').map((one) => one.target.name));
+  const tasks = new Set(
+    file.impls
+      .filter((one) => one.trait?.name === 'Task' || one.trait?.name === 'ScopedTask')
+      .map((one) => one.target.name),
+  );
   for (const type of file.types) {
-    const found = tasks.has(type.name) ? type.fields.map((field) => findType(file, field.type, isOwnedBytes)).find((one) => one !== undefined) : undefined;
+    const found = tasks.has(type.name)
+      ? type.fields.map((field) => findType(file, field.type, isOwnedBytes)).find((one) => one !== undefined)
+      : undefined;
     if (found !== undefined) return found.span;
   }
   return undefined;
@@ -73,7 +86,11 @@ function exported(file: FileIr): readonly FunctionIr[] {
 /** An error that came from JavaScript in code that napi runs on its runtime: a promise or a callback that is awaited. */
 function foreignErrorOffThread(file: FileIr): Span | undefined {
   for (const fn of exported(file)) {
-    const promise = fn.isAsync ? fn.params.map((param) => findType(file, param.type, (type) => type.name === 'Promise')).find((type) => type !== undefined) : undefined;
+    const promise = fn.isAsync
+      ? fn.params
+          .map((param) => findType(file, param.type, (type) => type.name === 'Promise'))
+          .find((type) => type !== undefined)
+      : undefined;
     if (promise !== undefined) return promise.span;
   }
   return calls(/^\.call_async(?:_catch)?$/)(file);
@@ -95,7 +112,11 @@ function calls(pattern: RegExp): NapiFix['use'] {
 }
 
 function asyncGenerator(file: FileIr): Span | undefined {
-  const type = file.types.find((one) => one.attributes.some((attribute) => attribute.name.endsWith('napi') && /\basync_iterator\b/.test(attribute.args ?? '')));
+  const type = file.types.find((one) =>
+    one.attributes.some(
+      (attribute) => attribute.name.endsWith('napi') && /\basync_iterator\b/.test(attribute.args ?? ''),
+    ),
+  );
   return type?.nameSpan ?? file.impls.find((one) => one.trait?.name === 'AsyncGenerator')?.headSpan;
 }
 
@@ -118,7 +139,9 @@ function asyncExclusive(file: FileIr): Span | undefined {
 function promiseCallback(file: FileIr): Span | undefined {
   const signal = named('AbortSignal')(file);
   if (signal !== undefined) return signal;
-  return named('PromiseRaw')(file) === undefined && !file.imports.some((one) => one.name === 'PromiseRaw') ? undefined : calls(/^\.(?:then|catch|finally)$/)(file);
+  return named('PromiseRaw')(file) === undefined && !file.imports.some((one) => one.name === 'PromiseRaw')
+    ? undefined
+    : calls(/^\.(?:then|catch|finally)$/)(file);
 }
 
 /** An exported function that returns a typed array whose bytes are a Vec of this crate. */
@@ -140,14 +163,42 @@ export const napiFixes: Readonly<Record<number, readonly NapiFix[]>> = {
     { version: '2.10.2', what: 'lets objects be collected that an async function still borrows', use: asyncReferences },
   ],
   3: [
-    { version: '3.4.0', what: 'gives the memory of a returned typed array back with the wrong capacity', use: returnsTypedArray },
+    {
+      version: '3.4.0',
+      what: 'gives the memory of a returned typed array back with the wrong capacity',
+      use: returnsTypedArray,
+    },
     { version: '3.8.3', what: 'lets an async iterator be collected while it runs', use: asyncGenerator },
-    { version: '3.9.1', what: "gives back one kind of count behind a 'Reference' as another", use: named('Reference', 'SharedReference', 'WeakReference') },
-    { version: '3.10.0', what: 'gives back buffers that another thread drops through the wrong environment when there are workers', use: bytesOffThread },
-    { version: '3.10.1', what: 'deletes the reference of a JavaScript error on the thread that drops it', use: foreignErrorOffThread },
-    { version: '3.10.5', what: "deletes the reference of a 'FunctionRef' on the thread that drops it", use: named('FunctionRef') },
-    { version: '3.11.0', what: 'settles a deferred promise after its environment is gone', use: calls(/(?:^|\.|::)create_deferred$/) },
-    { version: '3.12.1', what: "lets two calls borrow the same object mutably across an await", use: asyncExclusive },
-    { version: '3.12.2', what: 'runs a promise callback on memory that it has already given back', use: promiseCallback },
+    {
+      version: '3.9.1',
+      what: "gives back one kind of count behind a 'Reference' as another",
+      use: named('Reference', 'SharedReference', 'WeakReference'),
+    },
+    {
+      version: '3.10.0',
+      what: 'gives back buffers that another thread drops through the wrong environment when there are workers',
+      use: bytesOffThread,
+    },
+    {
+      version: '3.10.1',
+      what: 'deletes the reference of a JavaScript error on the thread that drops it',
+      use: foreignErrorOffThread,
+    },
+    {
+      version: '3.10.5',
+      what: "deletes the reference of a 'FunctionRef' on the thread that drops it",
+      use: named('FunctionRef'),
+    },
+    {
+      version: '3.11.0',
+      what: 'settles a deferred promise after its environment is gone',
+      use: calls(/(?:^|\.|::)create_deferred$/),
+    },
+    { version: '3.12.1', what: 'lets two calls borrow the same object mutably across an await', use: asyncExclusive },
+    {
+      version: '3.12.2',
+      what: 'runs a promise callback on memory that it has already given back',
+      use: promiseCallback,
+    },
   ],
 };

@@ -41,14 +41,25 @@ function walkBlock(block: Block, around: readonly Expr[], visit: (walked: Walked
   if (block.result !== undefined) walkExpr(block.result, around, visit, undefined);
 }
 
-function walkExpr(expr: Expr, around: readonly Expr[], visit: (walked: Walked) => void, statement: Statement | undefined): void {
+function walkExpr(
+  expr: Expr,
+  around: readonly Expr[],
+  visit: (walked: Walked) => void,
+  statement: Statement | undefined,
+): void {
   visit({ expr, around, ...(statement === undefined ? {} : { statement }) });
   const inner = [...around, expr];
   // Every child of an expression is an expression, a block, or a plain object or list that holds some.
-  for (const [key, value] of Object.entries(expr)) if (key !== 'span' && key !== 'type') walkValue(value, inner, visit, statement);
+  for (const [key, value] of Object.entries(expr))
+    if (key !== 'span' && key !== 'type') walkValue(value, inner, visit, statement);
 }
 
-function walkValue(value: unknown, around: readonly Expr[], visit: (walked: Walked) => void, statement: Statement | undefined): void {
+function walkValue(
+  value: unknown,
+  around: readonly Expr[],
+  visit: (walked: Walked) => void,
+  statement: Statement | undefined,
+): void {
   if (Array.isArray(value)) {
     for (const item of value) walkValue(item, around, visit, statement);
     return;
@@ -57,7 +68,9 @@ function walkValue(value: unknown, around: readonly Expr[], visit: (walked: Walk
   if (isBlock(value)) walkBlock(value, around, visit);
   else if (isExpr(value)) walkExpr(value, around, visit, statement);
   // Arms, arguments, struct fields and bindings.
-  else if (!isPattern(value)) for (const [key, child] of Object.entries(value)) if (key !== 'span' && key !== 'type' && key !== 'pattern') walkValue(child, around, visit, statement);
+  else if (!isPattern(value))
+    for (const [key, child] of Object.entries(value))
+      if (key !== 'span' && key !== 'type' && key !== 'pattern') walkValue(child, around, visit, statement);
 }
 
 const patternKinds = new Set(['bind', 'wildcard', 'parts', 'reference', 'alternatives']);

@@ -188,5 +188,8 @@ export interface ProjectModel {
   /** Versions of an npm package pinned by package-lock/pnpm-lock/yarn.lock, or the requirement when unlocked. */
   npmVersion(name: string, from?: NpmPackage): (Fact<string> & { readonly locked: boolean }) | undefined;
   /** Linker argument (`-z nodelete`) or pinning that keeps the addon loaded on a triple, with its place. */
-  keptLoaded(addon: CargoPackage, triple: string): { readonly state: Tri; readonly by?: Place & { readonly note: string } };
+  keptLoaded(
+    addon: CargoPackage,
+    triple: string,
+  ): { readonly state: Tri; readonly by?: Place & { readonly note: string } };
 }

@@ -49,11 +49,24 @@ export class BuildFinder {
     }
     const found = this.builds.get(addon.dir);
     if (found !== undefined && found.length > 0) return found;
-    const crateType = addon.targets.find((target) => target.kind === 'lib')?.crateTypes.find((type) => type.value === 'cdylib');
+    const crateType = addon.targets
+      .find((target) => target.kind === 'lib')
+      ?.crateTypes.find((type) => type.value === 'cdylib');
     const at = crateType ?? addon.nameFact;
     const assumed: CargoBuild = {
-      package: addon, path: at.path, line: at.line, note: `a build outside of the repository`, features: [], maybeFeatures: [], allFeatures: false,
-      defaultFeatures: 'yes', release: 'unknown', triples: [], open: true, assumed: true, via: [],
+      package: addon,
+      path: at.path,
+      line: at.line,
+      note: `a build outside of the repository`,
+      features: [],
+      maybeFeatures: [],
+      allFeatures: false,
+      defaultFeatures: 'yes',
+      release: 'unknown',
+      triples: [],
+      open: true,
+      assumed: true,
+      via: [],
     };
     this.builds.set(addon.dir, [assumed]);
     return [assumed];
@@ -61,7 +74,8 @@ export class BuildFinder {
 
   private followScripts(): void {
     for (const pkg of this.npm.nativePackages()) {
-      for (const script of pkg.scripts) this.runScript(pkg, script, { folder: pkg.dir, npm: pkg, via: [], args: [], running: new Set() });
+      for (const script of pkg.scripts)
+        this.runScript(pkg, script, { folder: pkg.dir, npm: pkg, via: [], args: [], running: new Set() });
     }
   }
 
@@ -82,13 +96,22 @@ export class BuildFinder {
 
   private foldersMatching(folder: string): readonly string[] {
     const glob = globPattern(folder);
-    return this.npm.nativePackages().map((pkg) => pkg.dir).filter((dir) => glob.test(dir));
+    return this.npm
+      .nativePackages()
+      .map((pkg) => pkg.dir)
+      .filter((dir) => glob.test(dir));
   }
 
   private runScript(pkg: NpmPackage, script: NpmScript, context: Context): void {
     const id = `${pkg.dir}\n${script.name}`;
     if (context.running.has(id) || context.via.length > deepest) return;
-    const via = { path: script.path, line: script.line, ...(script.column === undefined ? {} : { column: script.column }), note: `script '${script.name}' of '${pkg.name ?? pkg.dir}'`, text: script.command };
+    const via = {
+      path: script.path,
+      line: script.line,
+      ...(script.column === undefined ? {} : { column: script.column }),
+      note: `script '${script.name}' of '${pkg.name ?? pkg.dir}'`,
+      text: script.command,
+    };
     this.run(script.command, {
       folder: pkg.dir,
       npm: pkg,
@@ -116,7 +139,8 @@ export class BuildFinder {
     for (const action of readAction(words)) {
       switch (action.kind) {
         case 'folder':
-          folder = action.dynamic || folder === undefined ? undefined : joinPath(folder, action.path.replace(/^\//, ''));
+          folder =
+            action.dynamic || folder === undefined ? undefined : joinPath(folder, action.path.replace(/^\//, ''));
           break;
         case 'build':
           this.record(action.flags, { ...context, folder });
@@ -131,7 +155,8 @@ export class BuildFinder {
           const scripts = this.findScripts(action.name, action.pattern, action.where, { ...context, folder });
           for (const [pkg, script] of scripts) this.runScript(pkg, script, { ...context, args: action.args });
           // `pnpm napi build` runs a binary when there is no script of the name.
-          if (scripts.length === 0 && action.orElse !== undefined && action.orElse.length > 0) this.act(action.orElse, { ...context, folder });
+          if (scripts.length === 0 && action.orElse !== undefined && action.orElse.length > 0)
+            this.act(action.orElse, { ...context, folder });
           break;
         }
       }
@@ -139,11 +164,18 @@ export class BuildFinder {
     return folder;
   }
 
-  private findScripts(name: string, isPattern: boolean, where: ScriptScope, context: Context): readonly (readonly [NpmPackage, NpmScript])[] {
+  private findScripts(
+    name: string,
+    isPattern: boolean,
+    where: ScriptScope,
+    context: Context,
+  ): readonly (readonly [NpmPackage, NpmScript])[] {
     const matches = isPattern ? scriptPattern(name) : undefined;
     const packages = this.packagesIn(where, context);
     return packages.flatMap((pkg) =>
-      pkg.scripts.filter((script) => (matches === undefined ? script.name === name : matches.test(script.name))).map((script) => [pkg, script] as const),
+      pkg.scripts
+        .filter((script) => (matches === undefined ? script.name === name : matches.test(script.name)))
+        .map((script) => [pkg, script] as const),
     );
   }
 
@@ -154,7 +186,9 @@ export class BuildFinder {
       case 'filter':
         return this.npm.packagesMatching(where.patterns, this.npm.packageAbove(context.folder ?? '')?.dir ?? '');
       case 'folder': {
-        const found = this.npm.packageAt(where.path === '/' ? this.files.input.root : joinPath(context.folder ?? '', where.path));
+        const found = this.npm.packageAt(
+          where.path === '/' ? this.files.input.root : joinPath(context.folder ?? '', where.path),
+        );
         return found === undefined ? [] : [found];
       }
       case 'here': {
@@ -169,7 +203,12 @@ export class BuildFinder {
     const text = this.files.text(path);
     if (text === undefined || text.length > 400_000 || context.running.has(path)) return;
     const via = { path, line: 1, note: `'${nameOf(path)}'`, text };
-    const inner: Context = { ...context, via: [...context.via, via], args, running: new Set([...context.running, path]) };
+    const inner: Context = {
+      ...context,
+      via: [...context.via, via],
+      args,
+      running: new Set([...context.running, path]),
+    };
     if (path.endsWith('.sh')) this.run(text, { ...inner, args: [] });
     else this.readBuildFile(text, path, inner);
   }
@@ -189,7 +228,10 @@ export class BuildFinder {
       const joined = index < 0 ? undefined : /^--[\w-]+[= ](.+)$/.exec(values[index] ?? '')?.[1];
       return joined ?? (index < 0 ? undefined : values[index + 1]);
     };
-    const option = (key: string): string | undefined => new RegExp(`\\b${key}['"]?\\s*[:=]\\s*(?:(?:path\\.)?(?:join|resolve)\\([^'"\`]*)?['"\`]([^'"\`]+)`).exec(text)?.[1];
+    const option = (key: string): string | undefined =>
+      new RegExp(`\\b${key}['"]?\\s*[:=]\\s*(?:(?:path\\.)?(?:join|resolve)\\([^'"\`]*)?['"\`]([^'"\`]+)`).exec(
+        text,
+      )?.[1];
     const certain = after(/^--features\b/) ?? '';
     const manifestPath = handed.flags.manifestPath ?? after(/^--manifest-path\b/) ?? option('manifestPath');
     const cwd = handed.flags.cwd ?? after(/^--cargo-cwd\b/) ?? after(/^--cwd\b/) ?? option('cargoCwd');
@@ -197,7 +239,10 @@ export class BuildFinder {
     const target = this.cargo.packages().find((pkg) => pkg.name === named);
     const flags: BuildFlags = {
       ...handed.flags,
-      features: [...handed.flags.features, ...(/^[\w\-/, ]+$/.test(certain) ? certain.split(/[\s,]+/).filter(Boolean) : [])],
+      features: [
+        ...handed.flags.features,
+        ...(/^[\w\-/, ]+$/.test(certain) ? certain.split(/[\s,]+/).filter(Boolean) : []),
+      ],
       release: handed.flags.release === 'no' ? 'unknown' : handed.flags.release,
       packages: target === undefined ? handed.flags.packages : [target.name],
       ...(manifestPath === undefined ? {} : { manifestPath: manifestPath.replace(/\$\{[^}]*\}\/?/g, '') }),
@@ -206,7 +251,13 @@ export class BuildFinder {
     const mentionsFeatures = /features/i.test(text);
     this.record(flags, context, {
       maybe: (pkg) =>
-        !mentionsFeatures ? [] : literals.flatMap((match) => (pkg.features.has(match[2] ?? '') && match[2] !== 'default' ? [{ value: match[2] ?? '', path, line: lineAt(text, match.index) }] : [])),
+        !mentionsFeatures
+          ? []
+          : literals.flatMap((match) =>
+              pkg.features.has(match[2] ?? '') && match[2] !== 'default'
+                ? [{ value: match[2] ?? '', path, line: lineAt(text, match.index) }]
+                : [],
+            ),
       withoutDefaults: values.includes('--no-default-features') || /noDefaultFeatures/.test(text),
     });
   }
@@ -217,9 +268,19 @@ export class BuildFinder {
     script?: { readonly maybe: (pkg: CargoPackage) => readonly Fact<string>[]; readonly withoutDefaults: boolean },
   ): void {
     for (const pkg of this.packagesFor(flags, context)) {
-      if (!pkg.targets.some((target) => target.kind === 'lib' && target.crateTypes.some((type) => type.value === 'cdylib'))) continue;
+      if (
+        !pkg.targets.some(
+          (target) => target.kind === 'lib' && target.crateTypes.some((type) => type.value === 'cdylib'),
+        )
+      )
+        continue;
       const outer = context.via[0];
-      const via = context.via.map(({ path, line, column, note }) => ({ path, line, ...(column === undefined ? {} : { column }), note }));
+      const via = context.via.map(({ path, line, column, note }) => ({
+        path,
+        line,
+        ...(column === undefined ? {} : { column }),
+        note,
+      }));
       if (outer === undefined) continue;
       const defaults: Tri = flags.noDefaultFeatures ? 'no' : script?.withoutDefaults === true ? 'unknown' : 'yes';
       const features = flags.features.map((value) => ({ value, ...placeOfWord(value, context.via) }));
@@ -279,12 +340,22 @@ export class BuildFinder {
       list.push(build);
       return;
     }
-    const triples = known.triples.length === 0 || build.triples.length === 0 ? [] : [...new Set([...known.triples, ...build.triples])];
+    const triples =
+      known.triples.length === 0 || build.triples.length === 0
+        ? []
+        : [...new Set([...known.triples, ...build.triples])];
     // What is published is the optimised one, if there is one.
-    const release: Tri = known.release === build.release ? known.release : known.release === 'yes' || build.release === 'yes' ? 'yes' : 'unknown';
+    const release: Tri =
+      known.release === build.release
+        ? known.release
+        : known.release === 'yes' || build.release === 'yes'
+          ? 'yes'
+          : 'unknown';
     // The shortest way to the command is the one that people know it by; a package script says more than a step or recipe.
     const rank = (one: CargoBuild): number =>
-      one.via.length + (one.path.endsWith('package.json') ? 0 : 20) + (one.triples.length > 0 && one.triples.every((triple) => triple.startsWith('wasm')) ? 10 : 0);
+      one.via.length +
+      (one.path.endsWith('package.json') ? 0 : 20) +
+      (one.triples.length > 0 && one.triples.every((triple) => triple.startsWith('wasm')) ? 10 : 0);
     const named = rank(build) < rank(known) ? build : known;
     const npm = named.npm ?? known.npm ?? build.npm;
     list[index] = { ...named, triples, release, ...(npm === undefined ? {} : { npm }) };
@@ -293,7 +364,9 @@ export class BuildFinder {
 
 function selectionOf(build: CargoBuild): string {
   const names = (facts: readonly Fact<string>[]): string => [...new Set(facts.map((fact) => fact.value))].sort().join();
-  return [names(build.features), names(build.maybeFeatures), build.allFeatures, build.defaultFeatures, build.open].join('|');
+  return [names(build.features), names(build.maybeFeatures), build.allFeatures, build.defaultFeatures, build.open].join(
+    '|',
+  );
 }
 
 /** The innermost text on the way that spells the word, which is where somebody would change it. */
@@ -302,7 +375,11 @@ function placeOfWord(value: string, via: readonly Via[]): Place {
     const at = step.text.search(new RegExp(`(?<![\\w-])${value.replace(/[.*+?^$(){}|[\]\\]/g, '\\$&')}(?![\\w-])`));
     if (at >= 0) {
       const breaks = lineAt(step.text, at) - 1;
-      return { path: step.path, line: step.line + breaks, ...(breaks === 0 && step.column !== undefined ? { column: step.column } : {}) };
+      return {
+        path: step.path,
+        line: step.line + breaks,
+        ...(breaks === 0 && step.column !== undefined ? { column: step.column } : {}),
+      };
     }
   }
   const first = via[0];
@@ -314,7 +391,10 @@ function shiftLast(via: readonly Via[], lines: number): readonly Via[] {
   const last = via[via.length - 1];
   if (last === undefined || lines === 0) return via;
   const { path, note } = last;
-  return [...via.slice(0, -1), { path, note, line: last.line + lines, text: last.text.split('\n').slice(lines).join('\n') }];
+  return [
+    ...via.slice(0, -1),
+    { path, note, line: last.line + lines, text: last.text.split('\n').slice(lines).join('\n') },
+  ];
 }
 
 function scriptPattern(name: string): RegExp {
@@ -325,7 +405,13 @@ function scriptPattern(name: string): RegExp {
     // A pattern of another dialect matches nothing here.
     return /$^/;
   }
-  return new RegExp(`^${name.split('*').map((part) => part.replace(/[.+?^$(){}|[\]\\]/g, '\\$&')).join('[^:]*').replace(/\[\^:\]\*\[\^:\]\*/g, '.*')}$`);
+  return new RegExp(
+    `^${name
+      .split('*')
+      .map((part) => part.replace(/[.+?^$(){}|[\]\\]/g, '\\$&'))
+      .join('[^:]*')
+      .replace(/\[\^:\]\*\[\^:\]\*/g, '.*')}$`,
+  );
 }
 
 function lineAt(text: string, offset: number): number {

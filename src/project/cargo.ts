@@ -1,6 +1,16 @@
 /** Cargo manifests as packages: inheritance, targets, dependencies and features resolved, every fact with its line. */
 import type { CargoDependency, CargoPackage, CargoTarget, Fact, Place, TargetKind } from '../model/project.js';
-import { booleanOf, findEntries, findEntry, findNode, findStrings, placeOf, textOf, type DocumentNode, type TableEntry } from './document.js';
+import {
+  booleanOf,
+  findEntries,
+  findEntry,
+  findNode,
+  findStrings,
+  placeOf,
+  textOf,
+  type DocumentNode,
+  type TableEntry,
+} from './document.js';
 import { findAncestors, folderOf, globPattern, isWithin, joinPath, nameOf, type ProjectFiles } from './input.js';
 
 const ignoredFolders = /(?:^|\/)(?:target|node_modules|\.git)\//;
@@ -24,7 +34,12 @@ export class CargoModel {
   constructor(private readonly files: ProjectFiles) {
     const dirs: string[] = [];
     for (const path of files.input.listing) {
-      if (path.endsWith('Cargo.toml') && nameOf(path) === 'Cargo.toml' && isWithin(path, files.input.root) && !ignoredFolders.test(path)) {
+      if (
+        path.endsWith('Cargo.toml') &&
+        nameOf(path) === 'Cargo.toml' &&
+        isWithin(path, files.input.root) &&
+        !ignoredFolders.test(path)
+      ) {
         dirs.push(folderOf(path));
       }
     }
@@ -65,12 +80,16 @@ export class CargoModel {
   membersOf(dir: string, onlyDefault: boolean): readonly CargoPackage[] {
     const workspace = findNode(this.manifestAt(dir)?.document, 'workspace');
     const chosen = onlyDefault ? findStrings(findNode(workspace, 'default-members')) : [];
-    const globs = (chosen.length > 0 ? chosen : findStrings(findNode(workspace, 'members'))).map((item) => globPattern(joinPath(dir, item.value)));
+    const globs = (chosen.length > 0 ? chosen : findStrings(findNode(workspace, 'members'))).map((item) =>
+      globPattern(joinPath(dir, item.value)),
+    );
     const excluded = findStrings(findNode(workspace, 'exclude')).map((item) => joinPath(dir, item.value));
     const members = this.dirs.filter(
       (at) => globs.some((glob) => glob.test(at)) && !excluded.some((out) => isWithin(at, out)),
     );
-    return [...new Set([...(this.packageAt(dir) === undefined ? [] : [dir]), ...members])].flatMap((at) => this.packageAt(at) ?? []);
+    return [...new Set([...(this.packageAt(dir) === undefined ? [] : [dir]), ...members])].flatMap(
+      (at) => this.packageAt(at) ?? [],
+    );
   }
 
   hasManifest(dir: string): boolean {
@@ -104,8 +123,12 @@ export class CargoModel {
       const manifest = this.manifestAt(at);
       const workspace = findNode(manifest?.document, 'workspace');
       if (manifest === undefined || workspace === undefined) continue;
-      const excluded = findStrings(findNode(workspace, 'exclude')).some((item) => isWithin(dir, joinPath(at, item.value)));
-      const listed = findStrings(findNode(workspace, 'members')).some((item) => globPattern(joinPath(at, item.value)).test(dir));
+      const excluded = findStrings(findNode(workspace, 'exclude')).some((item) =>
+        isWithin(dir, joinPath(at, item.value)),
+      );
+      const listed = findStrings(findNode(workspace, 'members')).some((item) =>
+        globPattern(joinPath(at, item.value)).test(dir),
+      );
       if (!excluded || listed) return manifest;
     }
     return undefined;
@@ -155,14 +178,27 @@ export class CargoModel {
     const libName = textOf(findNode(lib, 'name')) ?? name.replace(/-/g, '_');
     if (lib !== undefined || (this.files.has(libPath) && booleanOf(findNode(table, 'autolib')) !== false)) {
       const at = placeOf(path, lib ?? table ?? { line: 1, column: 1 });
-      targets.push({ kind: 'lib', name: libName, path: libPath, crateTypes: readCrateTypes(path, lib, at), requiredFeatures: [] });
+      targets.push({
+        kind: 'lib',
+        name: libName,
+        path: libPath,
+        crateTypes: readCrateTypes(path, lib, at),
+        requiredFeatures: [],
+      });
     }
     const build = findNode(table, 'build');
     if (booleanOf(build) !== false) {
       const scripts = build === undefined || booleanOf(build) === true ? [{ value: 'build.rs' }] : findStrings(build);
       for (const script of scripts) {
         const at = joinPath(dir, script.value);
-        if (build !== undefined || this.files.has(at)) targets.push({ kind: 'build-script', name: 'build-script-build', path: at, crateTypes: [], requiredFeatures: [] });
+        if (build !== undefined || this.files.has(at))
+          targets.push({
+            kind: 'build-script',
+            name: 'build-script-build',
+            path: at,
+            crateTypes: [],
+            requiredFeatures: [],
+          });
       }
     }
     for (const { kind, section, folder, auto } of declared) {
@@ -177,13 +213,20 @@ export class CargoModel {
         const given = textOf(findNode(item, 'path'));
         const required = findStrings(findNode(item, 'required-features')).map((feature) => feature.value);
         const at = given === undefined ? this.guessTarget(dir, kind, folder, own, name) : joinPath(dir, given);
-        add({ kind, name: own, path: at, crateTypes: readCrateTypes(path, item, placeOf(path, item), []), requiredFeatures: required });
+        add({
+          kind,
+          name: own,
+          path: at,
+          crateTypes: readCrateTypes(path, item, placeOf(path, item), []),
+          requiredFeatures: required,
+        });
       }
       if (booleanOf(findNode(table, auto)) === false) continue;
       if (kind === 'bin' && this.files.has(joinPath(dir, 'src/main.rs'))) {
         add({ kind, name, path: joinPath(dir, 'src/main.rs'), crateTypes: [], requiredFeatures: [] });
       }
-      for (const [own, at] of this.discover(joinPath(dir, folder))) add({ kind, name: own, path: at, crateTypes: [], requiredFeatures: [] });
+      for (const [own, at] of this.discover(joinPath(dir, folder)))
+        add({ kind, name: own, path: at, crateTypes: [], requiredFeatures: [] });
     }
     return targets;
   }
@@ -224,7 +267,13 @@ export class CargoModel {
     return found;
   }
 
-  private readDependency(manifest: Manifest, key: string, entry: TableEntry, kind: CargoDependency['kind'], target: string | undefined): CargoDependency {
+  private readDependency(
+    manifest: Manifest,
+    key: string,
+    entry: TableEntry,
+    kind: CargoDependency['kind'],
+    target: string | undefined,
+  ): CargoDependency {
     const own = entry.value;
     const root = booleanOf(findNode(own, 'workspace')) === true ? this.workspaceOf(manifest.dir) : undefined;
     const shared = root === undefined ? undefined : findNode(root.document, 'workspace', 'dependencies', key);
@@ -234,7 +283,9 @@ export class CargoModel {
     const requirement = textOf(source) ?? textOf(findNode(source, 'version'));
     const path = textOf(findNode(source, 'path'));
     const dir = path === undefined ? this.patchedDir(manifest.dir, packageName) : joinPath(sourceDir, path);
-    const features = [...findStrings(findNode(shared, 'features')), ...findStrings(findNode(own, 'features'))].map((item) => item.value);
+    const features = [...findStrings(findNode(shared, 'features')), ...findStrings(findNode(own, 'features'))].map(
+      (item) => item.value,
+    );
     const ownDefault = defaultFeaturesOf(own);
     const sharedDefault = defaultFeaturesOf(shared);
     return {
@@ -275,7 +326,12 @@ const dependencySections: readonly (readonly [string, CargoDependency['kind']])[
   ['build_dependencies', 'build'],
 ];
 
-const declared: readonly { readonly kind: TargetKind; readonly section: string; readonly folder: string; readonly auto: string }[] = [
+const declared: readonly {
+  readonly kind: TargetKind;
+  readonly section: string;
+  readonly folder: string;
+  readonly auto: string;
+}[] = [
   { kind: 'bin', section: 'bin', folder: 'src/bin', auto: 'autobins' },
   { kind: 'example', section: 'example', folder: 'examples', auto: 'autoexamples' },
   { kind: 'test', section: 'test', folder: 'tests', auto: 'autotests' },
@@ -286,7 +342,12 @@ function defaultFeaturesOf(node: DocumentNode | undefined): boolean | undefined 
   return booleanOf(findNode(node, 'default-features')) ?? booleanOf(findNode(node, 'default_features'));
 }
 
-function readCrateTypes(path: string, table: DocumentNode | undefined, at: Place, otherwise = ['lib']): readonly Fact<string>[] {
+function readCrateTypes(
+  path: string,
+  table: DocumentNode | undefined,
+  at: Place,
+  otherwise = ['lib'],
+): readonly Fact<string>[] {
   const entry = findEntry(table, 'crate-type') ?? findEntry(table, 'crate_type');
   if (entry !== undefined) {
     return findStrings(entry.value).map((item) => ({ value: item.value, ...placeOf(path, entry.key) }));
@@ -296,7 +357,11 @@ function readCrateTypes(path: string, table: DocumentNode | undefined, at: Place
 }
 
 /** Declared features, and the ones that an optional dependency implies when nothing says `dep:NAME` about it. */
-function readFeatures(path: string, document: DocumentNode, dependencies: readonly CargoDependency[]): ReadonlyMap<string, Fact<readonly string[]>> {
+function readFeatures(
+  path: string,
+  document: DocumentNode,
+  dependencies: readonly CargoDependency[],
+): ReadonlyMap<string, Fact<readonly string[]>> {
   const features = new Map<string, Fact<readonly string[]>>();
   const named = new Set<string>();
   for (const [name, entry] of findEntries(findNode(document, 'features'))) {

@@ -28,7 +28,10 @@ export function readCfg(text: string): CfgExpression | undefined {
   if (parsed.has(text)) return parsed.get(text);
   const tokens: string[] = [];
   token.lastIndex = 0;
-  const source = text.trim().replace(/^#!?\[\s*/, '').replace(/\s*\]$/, '');
+  const source = text
+    .trim()
+    .replace(/^#!?\[\s*/, '')
+    .replace(/\s*\]$/, '');
   let end = 0;
   for (let found = token.exec(source); found !== null; found = token.exec(source)) {
     end = token.lastIndex;
@@ -92,7 +95,11 @@ const noFeatures: FeatureStates = new Map();
 
 /** Whether a `[target.'..'.dependencies]` key (`cfg(..)` or a triple) holds on a triple. */
 export function targetApplies(target: string, triple: string): Tri {
-  return target.startsWith('cfg(') ? evaluateCfgText(target, { triple, features: noFeatures }) : target === triple ? 'yes' : 'no';
+  return target.startsWith('cfg(')
+    ? evaluateCfgText(target, { triple, features: noFeatures })
+    : target === triple
+      ? 'yes'
+      : 'no';
 }
 
 function evaluate(node: CfgExpression, context: CfgContext, triple: TripleFacts): Tri {
@@ -111,7 +118,21 @@ function evaluate(node: CfgExpression, context: CfgContext, triple: TripleFacts)
 }
 
 /** Cfgs that are never set in what a package publishes: they belong to test runs, documentation and checkers. */
-const neverPublished = new Set(['test', 'doc', 'doctest', 'miri', 'loom', 'fuzzing', 'proc_macro', 'clippy', 'rust_analyzer', 'coverage', 'coverage_nightly', 'docsrs', 'kani']);
+const neverPublished = new Set([
+  'test',
+  'doc',
+  'doctest',
+  'miri',
+  'loom',
+  'fuzzing',
+  'proc_macro',
+  'clippy',
+  'rust_analyzer',
+  'coverage',
+  'coverage_nightly',
+  'docsrs',
+  'kani',
+]);
 
 function evaluateName(name: string, value: string | undefined, context: CfgContext, triple: TripleFacts): Tri {
   const custom = context.custom?.get(value === undefined ? name : `${name}="${value}"`);

@@ -22,7 +22,14 @@ export interface BuildFlags {
 export type Action =
   | { readonly kind: 'build'; readonly flags: BuildFlags }
   /** A package script by name; `where` says in which packages it is looked for. */
-  | { readonly kind: 'script'; readonly name: string; readonly pattern: boolean; readonly args: readonly Word[]; readonly where: ScriptScope; readonly orElse?: readonly Word[] }
+  | {
+      readonly kind: 'script';
+      readonly name: string;
+      readonly pattern: boolean;
+      readonly args: readonly Word[];
+      readonly where: ScriptScope;
+      readonly orElse?: readonly Word[];
+    }
   /** A JavaScript, TypeScript or shell file that is run. */
   | { readonly kind: 'file'; readonly path: string; readonly args: readonly Word[] }
   | { readonly kind: 'folder'; readonly path: string; readonly dynamic: boolean }
@@ -36,11 +43,88 @@ export type ScriptScope =
   | { readonly in: 'filter'; readonly patterns: readonly string[] }
   | { readonly in: 'folder'; readonly path: string };
 
-const wrappers = new Set(['cross-env', 'cross-env-shell', 'env', 'sudo', 'exec', 'npx', 'bunx', 'pnpx', 'nice', 'retry', 'dotenv', 'xvfb-run', 'command', 'arch', 'rustup-run', 'cargo-cp-artifact', 'call', 'start', 'corepack']);
+const wrappers = new Set([
+  'cross-env',
+  'cross-env-shell',
+  'env',
+  'sudo',
+  'exec',
+  'npx',
+  'bunx',
+  'pnpx',
+  'nice',
+  'retry',
+  'dotenv',
+  'xvfb-run',
+  'command',
+  'arch',
+  'rustup-run',
+  'cargo-cp-artifact',
+  'call',
+  'start',
+  'corepack',
+]);
 const assignment = /^[A-Za-z_][A-Za-z0-9_]*=/;
-const jsRunners = new Set(['node', 'bun', 'deno', 'tsx', 'ts-node', 'oxnode', 'swc-node', 'jiti', 'esno', 'zx', 'esbuild-register']);
+const jsRunners = new Set([
+  'node',
+  'bun',
+  'deno',
+  'tsx',
+  'ts-node',
+  'oxnode',
+  'swc-node',
+  'jiti',
+  'esno',
+  'zx',
+  'esbuild-register',
+]);
 const shells = new Set(['sh', 'bash', 'zsh', 'dash', 'ksh', 'pwsh', 'powershell']);
-const pnpmOwn = new Set(['install', 'i', 'add', 'remove', 'update', 'up', 'publish', 'pack', 'store', 'config', 'audit', 'why', 'list', 'ls', 'link', 'login', 'setup', 'import', 'rebuild', 'prune', 'patch', 'deploy', 'outdated', 'version', 'fetch', 'approve-builds', 'init', 'create', 'dedupe', 'help', 'cache', 'set', 'get', 'up', 'ci', 'whoami', 'dist-tag', 'view', 'info', 'npm', 'plugin', 'self-update', 'env', 'patch-commit']);
+const pnpmOwn = new Set([
+  'install',
+  'i',
+  'add',
+  'remove',
+  'update',
+  'up',
+  'publish',
+  'pack',
+  'store',
+  'config',
+  'audit',
+  'why',
+  'list',
+  'ls',
+  'link',
+  'login',
+  'setup',
+  'import',
+  'rebuild',
+  'prune',
+  'patch',
+  'deploy',
+  'outdated',
+  'version',
+  'fetch',
+  'approve-builds',
+  'init',
+  'create',
+  'dedupe',
+  'help',
+  'cache',
+  'set',
+  'get',
+  'up',
+  'ci',
+  'whoami',
+  'dist-tag',
+  'view',
+  'info',
+  'npm',
+  'plugin',
+  'self-update',
+  'env',
+  'patch-commit',
+]);
 
 /** Reads one command. Several actions come back for runners of several scripts. */
 export function readAction(words: readonly Word[]): readonly Action[] {
@@ -77,7 +161,9 @@ export function readAction(words: readonly Word[]): readonly Action[] {
     case 'ultra': {
       const run = args.findIndex((word) => word.text === 'run' || word.text === 'run-many' || word.text === 'exec');
       const script = args.slice(run + 1).find((word) => !word.text.startsWith('-'));
-      return script === undefined ? [] : [{ kind: 'script', name: script.text, pattern: false, args: afterDashes(args) ?? [], where: { in: 'all' } }];
+      return script === undefined
+        ? []
+        : [{ kind: 'script', name: script.text, pattern: false, args: afterDashes(args) ?? [], where: { in: 'all' } }];
     }
     case 'run-s':
     case 'run-p':
@@ -88,28 +174,48 @@ export function readAction(words: readonly Word[]): readonly Action[] {
         .map((word) => {
           // One word may hold a script with its arguments: `run-s "build -- --release"`.
           const [script = '', ...more] = word.text.split(/\s+/).filter((part) => part !== '--');
-          return { kind: 'script', name: script, pattern: script.includes('*'), args: more.map(plainWord), where: { in: 'here' } } as const;
+          return {
+            kind: 'script',
+            name: script,
+            pattern: script.includes('*'),
+            args: more.map(plainWord),
+            where: { in: 'here' },
+          } as const;
         });
     case 'make':
     case 'just':
       return [];
   }
   if (jsRunners.has(name) || shells.has(name)) {
-    const inline = args.findIndex((word) => word.text === '-c' || word.text === '-e' || word.text === '--eval' || word.text === '-lc' || word.text === '-ec');
+    const inline = args.findIndex(
+      (word) =>
+        word.text === '-c' ||
+        word.text === '-e' ||
+        word.text === '--eval' ||
+        word.text === '-lc' ||
+        word.text === '-ec',
+    );
     const code = inline >= 0 && shells.has(name) ? args[inline + 1] : undefined;
     if (code !== undefined) return [{ kind: 'nested', text: code.text }];
-    const file = args.findIndex((word) => /\.(?:[cm]?[jt]sx?|sh)$/.test(word.text) && !word.text.startsWith('-') && word.text !== '-');
+    const file = args.findIndex(
+      (word) => /\.(?:[cm]?[jt]sx?|sh)$/.test(word.text) && !word.text.startsWith('-') && word.text !== '-',
+    );
     const found = args[file];
-    return found === undefined || found.dynamic ? nested(args) : [{ kind: 'file', path: found.text, args: args.slice(file + 1) }];
+    return found === undefined || found.dynamic
+      ? nested(args)
+      : [{ kind: 'file', path: found.text, args: args.slice(file + 1) }];
   }
-  if (/\.(?:sh|[cm]?[jt]s)$/.test(first.text) && first.text.includes('/') && !first.dynamic) return [{ kind: 'file', path: first.text, args }];
+  if (/\.(?:sh|[cm]?[jt]s)$/.test(first.text) && first.text.includes('/') && !first.dynamic)
+    return [{ kind: 'file', path: first.text, args }];
   return nested(args);
 }
 
 /** Quoted arguments that are command lines themselves: `concurrently "pnpm build" "…"`, `docker run … "cargo build"`. */
 function nested(args: readonly Word[]): readonly Action[] {
   return args
-    .filter((word) => word.quoted && /\s/.test(word.text) && /\b(?:napi|cargo|cross|npm|pnpm|yarn|bun)\b/.test(word.text))
+    .filter(
+      (word) => word.quoted && /\s/.test(word.text) && /\b(?:napi|cargo|cross|npm|pnpm|yarn|bun)\b/.test(word.text),
+    )
     .map((word) => ({ kind: 'nested', text: word.text }));
 }
 
@@ -149,22 +255,63 @@ function readCargo(args: readonly Word[]): readonly Action[] {
     else if (!text.startsWith('-') && !text.startsWith('+')) break;
   }
   let sub = args[at]?.text ?? '';
-  if (sub === 'xwin' || sub === 'ndk' || sub === 'hack' || sub === 'auditable' || sub === 'component' || sub === 'zigbuild-all' || sub === 'ohos') {
+  if (
+    sub === 'xwin' ||
+    sub === 'ndk' ||
+    sub === 'hack' ||
+    sub === 'auditable' ||
+    sub === 'component' ||
+    sub === 'zigbuild-all' ||
+    sub === 'ohos'
+  ) {
     const build = args.findIndex((word, index) => index > at && (word.text === 'build' || word.text === 'rustc'));
     sub = build > 0 ? 'build' : '';
     at = build > 0 ? build : at;
   }
   if (!['build', 'b', 'rustc', 'zigbuild', 'cbuild'].includes(sub)) return [];
   const rest = args.slice(at + 1);
-  const has = (...flags: readonly string[]): boolean => rest.some((word) => flags.includes(word.text.replace(/=.*$/, '')));
-  const onlyOthers = has('--bin', '--bins', '--example', '--examples', '--test', '--tests', '--bench', '--benches') && !has('--lib', '--all-targets');
+  const has = (...flags: readonly string[]): boolean =>
+    rest.some((word) => flags.includes(word.text.replace(/=.*$/, '')));
+  const onlyOthers =
+    has('--bin', '--bins', '--example', '--examples', '--test', '--tests', '--bench', '--benches') &&
+    !has('--lib', '--all-targets');
   if (onlyOthers) return [];
   const flags = readFlags('cargo', rest);
   return [{ kind: 'build', flags: folder === undefined ? flags : { ...flags, cwd: folder } }];
 }
 
 /** Flags that take a value; a word after one of them is never a positional argument. */
-const valued = new Set(['--target-dir', '--output-dir', '-o', '--js', '--dts', '--js-package-name', '--dts-header', '--config-path', '-c', '--package-json-path', '--bin', '--config', '-Z', '--jobs', '-j', '--message-format', '--color', '--pipe', '--zig-abi-suffix', '--const-enum', '--exclude', '--cargo-name', '--dts-cache', '--crate-type', '--out-dir', '--artifact-dir', '--timings', '--bin-name', '--profile-name']);
+const valued = new Set([
+  '--target-dir',
+  '--output-dir',
+  '-o',
+  '--js',
+  '--dts',
+  '--js-package-name',
+  '--dts-header',
+  '--config-path',
+  '-c',
+  '--package-json-path',
+  '--bin',
+  '--config',
+  '-Z',
+  '--jobs',
+  '-j',
+  '--message-format',
+  '--color',
+  '--pipe',
+  '--zig-abi-suffix',
+  '--const-enum',
+  '--exclude',
+  '--cargo-name',
+  '--dts-cache',
+  '--crate-type',
+  '--out-dir',
+  '--artifact-dir',
+  '--timings',
+  '--bin-name',
+  '--profile-name',
+]);
 
 function readFlags(tool: BuildFlags['tool'], args: readonly Word[]): BuildFlags {
   const features: string[] = [];
@@ -188,14 +335,26 @@ function readFlags(tool: BuildFlags['tool'], args: readonly Word[]): BuildFlags 
     if (flag === '--features' || flag === '-F') {
       const value = take();
       open ||= value.dynamic;
-      features.push(...value.text.replace(/\$\{\{.*?\}\}|\$\{[^}]*\}|\$\w+/gs, ' ').split(/[\s,]+/).filter(Boolean));
-    } else if (/^-F./.test(flag)) features.push(...flag.slice(2).split(/[\s,]+/).filter(Boolean));
+      features.push(
+        ...value.text
+          .replace(/\$\{\{.*?\}\}|\$\{[^}]*\}|\$\w+/gs, ' ')
+          .split(/[\s,]+/)
+          .filter(Boolean),
+      );
+    } else if (/^-F./.test(flag))
+      features.push(
+        ...flag
+          .slice(2)
+          .split(/[\s,]+/)
+          .filter(Boolean),
+      );
     else if (flag === '--all-features') allFeatures = true;
     else if (flag === '--no-default-features') noDefaultFeatures = true;
     else if (flag === '--release' || flag === '-r') release = 'yes';
     else if (flag === '--profile') {
       const profile = take();
-      release = profile.text === 'release' ? 'yes' : profile.text === 'dev' || profile.text === 'test' ? 'no' : 'unknown';
+      release =
+        profile.text === 'release' ? 'yes' : profile.text === 'dev' || profile.text === 'test' ? 'no' : 'unknown';
     } else if (flag === '--target' || (flag === '-t' && tool === 'napi')) {
       const value = take();
       if (!value.dynamic && value.text.includes('-')) triples.push(value.text);
@@ -218,7 +377,15 @@ function readFlags(tool: BuildFlags['tool'], args: readonly Word[]): BuildFlags 
     else if (word.dynamic && !flag.startsWith('-')) open = true;
   }
   return {
-    tool, features, allFeatures, noDefaultFeatures, release, triples, packages, workspace, open,
+    tool,
+    features,
+    allFeatures,
+    noDefaultFeatures,
+    release,
+    triples,
+    packages,
+    workspace,
+    open,
     ...(manifestPath === undefined ? {} : { manifestPath }),
     ...(cwd === undefined ? {} : { cwd }),
   };
@@ -233,9 +400,17 @@ function readPackageManager(manager: string, args: readonly Word[]): readonly Ac
     const equals = /^(--?[a-zA-Z-]+)=(.*)$/s.exec(text);
     const flag = equals?.[1] ?? text;
     const take = (): string => equals?.[2] ?? args[++at]?.text ?? '';
-    if (flag === '--filter' || (flag === '-F' && manager === 'pnpm') || flag === '--workspace' || (flag === '-w' && manager === 'npm')) patterns.push(take());
-    else if (flag === '-C' || flag === '--dir' || flag === '--prefix' || flag === '--cwd') where = { in: 'folder', path: take() };
-    else if (flag === '-r' || flag === '--recursive' || flag === '--workspaces' || flag === '-ws') where = { in: 'all' };
+    if (
+      flag === '--filter' ||
+      (flag === '-F' && manager === 'pnpm') ||
+      flag === '--workspace' ||
+      (flag === '-w' && manager === 'npm')
+    )
+      patterns.push(take());
+    else if (flag === '-C' || flag === '--dir' || flag === '--prefix' || flag === '--cwd')
+      where = { in: 'folder', path: take() };
+    else if (flag === '-r' || flag === '--recursive' || flag === '--workspaces' || flag === '-ws')
+      where = { in: 'all' };
     else if (flag === '-w' || flag === '--workspace-root') where = { in: 'folder', path: '/' };
     else if (!text.startsWith('-')) break;
   }
@@ -258,11 +433,14 @@ function readPackageManager(manager: string, args: readonly Word[]): readonly Ac
   if (sub === undefined) return [];
   if (sub.text === 'exec' || sub.text === 'dlx' || sub.text === 'x') {
     const command = rest.filter((word, index) => !(index === 0 && word.text === '--'));
-    return where.in === 'folder' ? [{ kind: 'folder', path: where.path, dynamic: false }, ...readAction(command)] : readAction(command);
+    return where.in === 'folder'
+      ? [{ kind: 'folder', path: where.path, dynamic: false }, ...readAction(command)]
+      : readAction(command);
   }
   const shorthand = sub.text === 'test' || sub.text === 'start';
   const run = sub.text === 'run' || sub.text === 'run-script' || sub.text === 'rum';
-  if (!run && !shorthand && (manager === 'npm' || (manager === 'bun' && sub.text === 'build') || pnpmOwn.has(sub.text))) return [];
+  if (!run && !shorthand && (manager === 'npm' || (manager === 'bun' && sub.text === 'build') || pnpmOwn.has(sub.text)))
+    return [];
   if (run) {
     while (rest[0]?.text.startsWith('-') === true && rest[0].text !== '--') {
       const flag = rest[0].text;
@@ -279,7 +457,11 @@ function readPackageManager(manager: string, args: readonly Word[]): readonly Ac
   let given: readonly Word[] = run ? rest.slice(1) : rest;
   if (manager === 'npm') {
     // `npm run build -w pkg -- --flag`: npm keeps its own options and hands on what follows the dashes.
-    const workspaces = given.flatMap((word, index) => (word.text === '-w' || word.text === '--workspace' ? [given[index + 1]?.text ?? ''] : (/^--workspace=(.*)$/.exec(word.text)?.slice(1) ?? [])));
+    const workspaces = given.flatMap((word, index) =>
+      word.text === '-w' || word.text === '--workspace'
+        ? [given[index + 1]?.text ?? '']
+        : (/^--workspace=(.*)$/.exec(word.text)?.slice(1) ?? []),
+    );
     if (workspaces.length > 0) where = { in: 'filter', patterns: workspaces };
     if (given.some((word) => word.text === '--workspaces' || word.text === '-ws')) where = { in: 'all' };
     const prefix = given.findIndex((word) => word.text === '--prefix');
@@ -288,7 +470,9 @@ function readPackageManager(manager: string, args: readonly Word[]): readonly Ac
   } else if (given[0]?.text === '--') given = given.slice(1);
   // `pnpm run '/^build-(a|b)$/'` runs every script whose name matches.
   const pattern = /^\/.*\/$/s.test(name.text) || name.text.includes('*');
-  return [{ kind: 'script', name: name.text, pattern, args: given, where, ...(run ? {} : { orElse: [name, ...given] }) }];
+  return [
+    { kind: 'script', name: name.text, pattern, args: given, where, ...(run ? {} : { orElse: [name, ...given] }) },
+  ];
 }
 
 function afterDashes(args: readonly Word[]): readonly Word[] | undefined {

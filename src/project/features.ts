@@ -24,14 +24,20 @@ export function resolveBuild(cargo: CargoModel, build: CargoBuild, triple: strin
       const states = new Map<string, Tri>();
       const surely = certain.features.get(pkg.dir);
       const maybe = possible.features.get(pkg.dir);
-      for (const name of pkg.features.keys()) states.set(name, stateOf(surely?.has(name) === true, maybe?.has(name) === true));
+      for (const name of pkg.features.keys())
+        states.set(name, stateOf(surely?.has(name) === true, maybe?.has(name) === true));
       return states;
     },
     trailOf(pkg, feature) {
       const trail: (Place & { readonly note: string })[] = [];
       const cause = certain.features.get(pkg.dir)?.get(feature) ?? possible.features.get(pkg.dir)?.get(feature);
       for (let at = cause; at !== undefined; at = at.from) {
-        trail.unshift({ path: at.path, line: at.line, ...(at.column === undefined ? {} : { column: at.column }), note: at.note });
+        trail.unshift({
+          path: at.path,
+          line: at.line,
+          ...(at.column === undefined ? {} : { column: at.column }),
+          note: at.note,
+        });
       }
       return trail;
     },
@@ -70,9 +76,15 @@ function resolve(cargo: CargoModel, build: CargoBuild, triple: string, onlyCerta
     if (target === undefined) return;
     const here: Cause = { ...dependency.place, note: `'${pkg.name}' depends on '${target.name}'`, from: cause };
     link(target, here);
-    if (dependency.defaultFeatures) enable(target, 'default', { ...here, note: `'${pkg.name}' depends on '${target.name}' with its default features` });
-    for (const feature of dependency.features) enable(target, feature, { ...here, note: `'${pkg.name}' turns on '${feature}' of '${target.name}'` });
-    for (const wait of waiting.filter((item) => item.pkg === pkg && item.dependency === dependency.name)) enable(target, wait.feature, wait.cause);
+    if (dependency.defaultFeatures)
+      enable(target, 'default', {
+        ...here,
+        note: `'${pkg.name}' depends on '${target.name}' with its default features`,
+      });
+    for (const feature of dependency.features)
+      enable(target, feature, { ...here, note: `'${pkg.name}' turns on '${feature}' of '${target.name}'` });
+    for (const wait of waiting.filter((item) => item.pkg === pkg && item.dependency === dependency.name))
+      enable(target, wait.feature, wait.cause);
   };
   const findDependencies = (pkg: CargoPackage, key: string): readonly CargoDependency[] => {
     const name = key.replace(/-/g, '_');
@@ -88,7 +100,8 @@ function resolve(cargo: CargoModel, build: CargoBuild, triple: string, onlyCerta
         const target = dependency.dir === undefined ? undefined : cargo.packageAt(dependency.dir);
         if (weak !== undefined) {
           waiting.push({ pkg, dependency: dependency.name, feature: wanted, cause });
-          if (activeDependencies.get(pkg.dir)?.has(dependency.name) === true && target !== undefined) enable(target, wanted, cause);
+          if (activeDependencies.get(pkg.dir)?.has(dependency.name) === true && target !== undefined)
+            enable(target, wanted, cause);
           continue;
         }
         if (dependency.optional) {
@@ -110,25 +123,51 @@ function resolve(cargo: CargoModel, build: CargoBuild, triple: string, onlyCerta
     if (known.has(feature) || (fact === undefined && feature !== 'default')) return;
     known.set(feature, cause);
     for (const item of fact?.value ?? []) {
-      const at = { path: fact?.path ?? pkg.manifest, line: fact?.line ?? 1, ...(fact?.column === undefined ? {} : { column: fact.column }) };
+      const at = {
+        path: fact?.path ?? pkg.manifest,
+        line: fact?.line ?? 1,
+        ...(fact?.column === undefined ? {} : { column: fact.column }),
+      };
       enable(pkg, item, { ...at, note: `'${feature}' of '${pkg.name}' turns on '${item}'`, from: cause });
     }
   };
 
   const root = build.package;
-  const command: Cause = { path: build.path, line: build.line, ...(build.column === undefined ? {} : { column: build.column }), note: sentence(build.note) };
+  const command: Cause = {
+    path: build.path,
+    line: build.line,
+    ...(build.column === undefined ? {} : { column: build.column }),
+    note: sentence(build.note),
+  };
   link(root, command);
   if (build.defaultFeatures === 'yes' || (!onlyCertain && build.defaultFeatures === 'unknown')) {
     const declared = root.features.get('default');
-    if (declared !== undefined) enable(root, 'default', build.assumed ? { ...command, note: `'${root.name}' is built with its default features` } : { ...command, note: `${sentence(build.note)} keeps the default features` });
+    if (declared !== undefined)
+      enable(
+        root,
+        'default',
+        build.assumed
+          ? { ...command, note: `'${root.name}' is built with its default features` }
+          : { ...command, note: `${sentence(build.note)} keeps the default features` },
+      );
   }
-  for (const feature of build.features) enable(root, feature.value, { ...placeOf(feature), note: `${sentence(build.note)} passes the feature '${feature.value}'` });
+  for (const feature of build.features)
+    enable(root, feature.value, {
+      ...placeOf(feature),
+      note: `${sentence(build.note)} passes the feature '${feature.value}'`,
+    });
   const all = build.allFeatures || (!onlyCertain && build.open);
   if (!onlyCertain) {
-    for (const feature of build.maybeFeatures) enable(root, feature.value, { ...placeOf(feature), note: `${sentence(build.note)} may pass the feature '${feature.value}'` });
+    for (const feature of build.maybeFeatures)
+      enable(root, feature.value, {
+        ...placeOf(feature),
+        note: `${sentence(build.note)} may pass the feature '${feature.value}'`,
+      });
   }
   if (all) {
-    const note = build.allFeatures ? `${sentence(build.note)} passes '--all-features'` : `${sentence(build.note)} may pass further features`;
+    const note = build.allFeatures
+      ? `${sentence(build.note)} passes '--all-features'`
+      : `${sentence(build.note)} may pass further features`;
     for (const feature of root.features.keys()) enable(root, feature, { ...command, note });
   }
   return { packages, features };

@@ -1,5 +1,15 @@
 /** The project model of one unit: manifests, lockfiles, scripts and workflows, read when a question needs them. */
-import type { BuildContents, CargoBuild, CargoPackage, FeatureActivation, FeatureStates, NpmPackage, ProjectModel, TargetKind, Tri } from '../model/project.js';
+import type {
+  BuildContents,
+  CargoBuild,
+  CargoPackage,
+  FeatureActivation,
+  FeatureStates,
+  NpmPackage,
+  ProjectModel,
+  TargetKind,
+  Tri,
+} from '../model/project.js';
 import { BuildFinder } from './builds.js';
 import { CargoModel } from './cargo.js';
 import { disjoin, evaluateCfgText, targetApplies, findFeatures, readCfg } from './cfg.js';
@@ -47,11 +57,21 @@ export function loadProject(input: ProjectInput, options: ProjectOptions = {}): 
     if (beside?.shipsAddon !== undefined) return beside;
     const building = builds.buildsOf(addon).find((build) => build.npm?.shipsAddon !== undefined)?.npm;
     if (building !== undefined) return building;
-    return findAncestors(folderOf(addon.dir)).map((dir) => npm.packageAt(dir)).find((pkg) => pkg?.shipsAddon !== undefined);
+    return findAncestors(folderOf(addon.dir))
+      .map((dir) => npm.packageAt(dir))
+      .find((pkg) => pkg?.shipsAddon !== undefined);
   };
   let linkTargets: readonly string[] | undefined;
   const signatureOf = (triple: string): string => {
-    linkTargets ??= [...new Set(cargo.packages().flatMap((pkg) => pkg.dependencies.flatMap(({ dir, target }) => (dir === undefined || target === undefined ? [] : [target]))))];
+    linkTargets ??= [
+      ...new Set(
+        cargo
+          .packages()
+          .flatMap((pkg) =>
+            pkg.dependencies.flatMap(({ dir, target }) => (dir === undefined || target === undefined ? [] : [target])),
+          ),
+      ),
+    ];
     return linkTargets.map((target) => targetApplies(target, triple)).join();
   };
   const links = new LinkFinder(files, cargo, npm, npmOf);
@@ -74,17 +94,22 @@ export function loadProject(input: ProjectInput, options: ProjectOptions = {}): 
         const pkg = cargo.packageOf(path);
         return pkg === undefined ? [] : modules.kindsOf(path, pkg);
       }
-      const pkg = dub.filter((item) => item.dir === '' || path.startsWith(`${item.dir}/`)).sort((a, b) => b.dir.length - a.dir.length)[0];
+      const pkg = dub
+        .filter((item) => item.dir === '' || path.startsWith(`${item.dir}/`))
+        .sort((a, b) => b.dir.length - a.dir.length)[0];
       if (pkg === undefined) return [];
-      if (developmentFolders.test(path.slice(pkg.dir.length))) return /examples?\//.test(path.slice(pkg.dir.length)) ? ['example'] : ['test'];
+      if (developmentFolders.test(path.slice(pkg.dir.length)))
+        return /examples?\//.test(path.slice(pkg.dir.length)) ? ['example'] : ['test'];
       return [pkg.targetType?.value === 'executable' ? 'bin' : 'lib'];
     },
     isDevelopmentOnly(path) {
       const pkg = path.endsWith('.rs') ? cargo.packageOf(path) : undefined;
       // A package of its own below `examples/` or `bench/` is example code, whatever its targets are called.
-      if (pkg === undefined || developmentFolders.test(`${relative(pkg.dir, input.root)}/`)) return developmentFolders.test(relative(path, input.root));
+      if (pkg === undefined || developmentFolders.test(`${relative(pkg.dir, input.root)}/`))
+        return developmentFolders.test(relative(path, input.root));
       const kinds = modules.kindsOf(path, pkg);
-      if (kinds.length > 0 && kinds.every((kind) => kind === 'test' || kind === 'bench' || kind === 'example')) return true;
+      if (kinds.length > 0 && kinds.every((kind) => kind === 'test' || kind === 'bench' || kind === 'example'))
+        return true;
       const roots = modules.rootsOf(path, pkg);
       return roots.length > 0 && roots.every(({ conditions }) => conditions.some(needsTest));
     },
@@ -123,9 +148,16 @@ export function loadProject(input: ProjectInput, options: ProjectOptions = {}): 
         }
       }
       const seen = new Set<string>();
-      return { state: disjoin(states), by: by.filter((step) => !seen.has(`${step.path}:${step.line}:${step.note}`) && seen.add(`${step.path}:${step.line}:${step.note}`)) };
+      return {
+        state: disjoin(states),
+        by: by.filter(
+          (step) =>
+            !seen.has(`${step.path}:${step.line}:${step.note}`) && seen.add(`${step.path}:${step.line}:${step.note}`),
+        ),
+      };
     },
-    evaluateCfg: (expression, triple, features, release) => evaluateCfgText(expression, { triple, features, ...(release === undefined ? {} : { release }) }),
+    evaluateCfg: (expression, triple, features, release) =>
+      evaluateCfgText(expression, { triple, features, ...(release === undefined ? {} : { release }) }),
     triplesFor(addon) {
       if (options.targets !== undefined && options.targets.length > 0) return options.targets;
       const own = addon === undefined ? [] : (npmOf(addon)?.targets ?? []);

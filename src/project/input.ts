@@ -94,7 +94,11 @@ export class ProjectFiles {
   /** Records, once per file, that a manifest could not be read, so that what it says is missing from the model. */
   broken(path: string, line: number, why: string): void {
     // Tools that read package.json keep broken ones among their test data, and nothing of ours hangs on those.
-    if (this.reported.has(path) || (path.endsWith('package.json') && /(?:^|\/)(?:fixtures?|__fixtures__|tests?|__tests__)\//.test(path))) return;
+    if (
+      this.reported.has(path) ||
+      (path.endsWith('package.json') && /(?:^|\/)(?:fixtures?|__fixtures__|tests?|__tests__)\//.test(path))
+    )
+      return;
     this.reported.add(path);
     const message = `'${path}' could not be read at line ${line}: ${why}; mend it, because what it declares is missing from this scan.`;
     this.input.gap({ kind: 'manifest', path, line, message });
@@ -131,7 +135,7 @@ export function isWithin(path: string, folder: string): boolean {
 /** The folder and its parents up to the base, nearest first. */
 export function findAncestors(folder: string): readonly string[] {
   const found = [folder];
-  for (let at = folder; at !== ''; ) {
+  for (let at = folder; at !== '';) {
     at = folderOf(at);
     found.push(at);
   }
@@ -152,11 +156,18 @@ export function globPattern(glob: string): RegExp {
     else if (char === '?') source += '[^/]';
     else if (char === '[' && text.indexOf(']', i) > 0) {
       const end = text.indexOf(']', i);
-      source += `[${text.slice(i + 1, end).replace(/^!/, '^').replace(/\\/g, '\\\\')}]`;
+      source += `[${text
+        .slice(i + 1, end)
+        .replace(/^!/, '^')
+        .replace(/\\/g, '\\\\')}]`;
       i = end;
     } else if (char === '{' && text.indexOf('}', i) > 0) {
       const end = text.indexOf('}', i);
-      source += `(?:${text.slice(i + 1, end).split(',').map((word) => word.replace(/[.+^$()|\\]/g, '\\$&')).join('|')})`;
+      source += `(?:${text
+        .slice(i + 1, end)
+        .split(',')
+        .map((word) => word.replace(/[.+^$()|\\]/g, '\\$&'))
+        .join('|')})`;
       i = end;
     } else source += char.replace(/[.+^$()|\\{}[\]]/g, '\\$&');
   }

@@ -42,7 +42,11 @@ class JsonReader {
     const found = word.exec(this.text)?.[0];
     if (found === undefined) throw this.error(`a value was expected, but ${this.seen()} stands here`);
     this.at = word.lastIndex;
-    return { kind: 'scalar', ...mark, value: found === 'true' ? true : found === 'false' ? false : found === 'null' ? null : Number(found) };
+    return {
+      kind: 'scalar',
+      ...mark,
+      value: found === 'true' ? true : found === 'false' ? false : found === 'null' ? null : Number(found),
+    };
   }
 
   private readTable(mark: Mark): DocumentNode {
@@ -51,7 +55,8 @@ class JsonReader {
     this.skipGap();
     while (this.text[this.at] !== '}') {
       const key = this.mark();
-      if (this.text[this.at] !== '"') throw this.error(`a key in double quotes was expected, but ${this.seen()} stands here`);
+      if (this.text[this.at] !== '"')
+        throw this.error(`a key in double quotes was expected, but ${this.seen()} stands here`);
       const name = this.readString();
       this.skipGap();
       if (this.text[this.at] !== ':') throw this.error(`':' was expected, but ${this.seen()} stands here`);
@@ -117,7 +122,11 @@ class JsonReader {
 
   private seen(): string {
     const char = this.text[this.at];
-    return char === undefined ? 'the end of the file' : char === '\n' || char === '\r' ? 'the end of the line' : `'${char}'`;
+    return char === undefined
+      ? 'the end of the file'
+      : char === '\n' || char === '\r'
+        ? 'the end of the line'
+        : `'${char}'`;
   }
 
   private mark(): Mark {

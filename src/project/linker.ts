@@ -32,13 +32,31 @@ export class LinkerFacts {
     if (flag !== undefined) return { state: 'yes', by: { ...flag, note: "passes '-z nodelete' to the linker" } };
     const build = this.findBuildScript(addon);
     let weak: KeptLoaded | undefined;
-    if (build?.kind === 'argument' && facts.os !== 'windows') weak = { state: 'unknown', by: { ...build.place, note: "passes '-z nodelete' to the linker under a condition" } };
-    if (build?.kind === 'setup' && ((facts.env === 'gnu' && facts.os !== 'windows') || facts.os === 'freebsd' || facts.os === 'openbsd')) {
+    if (build?.kind === 'argument' && facts.os !== 'windows')
+      weak = { state: 'unknown', by: { ...build.place, note: "passes '-z nodelete' to the linker under a condition" } };
+    if (
+      build?.kind === 'setup' &&
+      ((facts.env === 'gnu' && facts.os !== 'windows') || facts.os === 'freebsd' || facts.os === 'openbsd')
+    ) {
       const version = this.versionOf('napi-build', addon);
       if (version.locked !== undefined && compareVersions(version.locked.value, nodeleteSince) >= 0) {
-        return { state: 'yes', by: { path: version.locked.path, line: version.locked.line, note: `napi-build ${version.locked.value} passes '-z nodelete' to the linker` } };
+        return {
+          state: 'yes',
+          by: {
+            path: version.locked.path,
+            line: version.locked.line,
+            note: `napi-build ${version.locked.value} passes '-z nodelete' to the linker`,
+          },
+        };
       }
-      if (version.locked === undefined) weak = { state: 'unknown', by: { ...build.place, note: `napi-build passes '-z nodelete' to the linker from ${nodeleteSince} on, and no lockfile says which version is used` } };
+      if (version.locked === undefined)
+        weak = {
+          state: 'unknown',
+          by: {
+            ...build.place,
+            note: `napi-build passes '-z nodelete' to the linker from ${nodeleteSince} on, and no lockfile says which version is used`,
+          },
+        };
     }
     return this.pinnedByNapi(addon) ?? weak ?? { state: 'no' };
   }
@@ -47,10 +65,20 @@ export class LinkerFacts {
     const version = this.versionOf('napi', addon);
     if (version.locked === undefined || compareVersions(version.locked.value, pinnedSince) < 0) return undefined;
     const by = { path: version.locked.path, line: version.locked.line };
-    const hasRuntime = addon.dependencies.some((dependency) => dependency.package === 'napi' && dependency.features.some((feature) => /^(?:async|tokio_rt|full|async-runtime)$/.test(feature)));
+    const hasRuntime = addon.dependencies.some(
+      (dependency) =>
+        dependency.package === 'napi' &&
+        dependency.features.some((feature) => /^(?:async|tokio_rt|full|async-runtime)$/.test(feature)),
+    );
     return hasRuntime
       ? { state: 'yes', by: { ...by, note: `napi ${version.locked.value} pins the module when it starts its runtime` } }
-      : { state: 'unknown', by: { ...by, note: `napi ${version.locked.value} pins the module once it makes a runtime, a threadsafe function, a deferred promise or an error` } };
+      : {
+          state: 'unknown',
+          by: {
+            ...by,
+            note: `napi ${version.locked.value} pins the module once it makes a runtime, a threadsafe function, a deferred promise or an error`,
+          },
+        };
   }
 
   private versionOf(crate: string, addon: CargoPackage): { readonly locked?: Fact<string> } {
@@ -77,7 +105,9 @@ export class LinkerFacts {
   }
 
   /** What build.rs prints or calls: an own linker argument, or napi_build's setup, directly or through a crate of the unit. */
-  private findBuildScript(addon: CargoPackage): { readonly kind: 'argument' | 'setup'; readonly place: Place } | undefined {
+  private findBuildScript(
+    addon: CargoPackage,
+  ): { readonly kind: 'argument' | 'setup'; readonly place: Place } | undefined {
     const script = addon.targets.find((target) => target.kind === 'build-script')?.path;
     const text = script === undefined ? undefined : this.files.text(script);
     if (script === undefined || text === undefined) return undefined;
@@ -86,7 +116,8 @@ export class LinkerFacts {
     const setup = findSetup(text);
     if (setup !== undefined) return { kind: 'setup', place: { path: script, line: countLines(text, setup) } };
     for (const dependency of addon.dependencies) {
-      const helper = dependency.kind === 'build' && dependency.dir !== undefined ? this.cargo.packageAt(dependency.dir) : undefined;
+      const helper =
+        dependency.kind === 'build' && dependency.dir !== undefined ? this.cargo.packageAt(dependency.dir) : undefined;
       const root = helper?.targets.find((target) => target.kind === 'lib')?.path;
       if (root === undefined || !text.includes(`${dependency.name}::`)) continue;
       const inner = this.files.text(root) ?? '';

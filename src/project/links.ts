@@ -5,12 +5,48 @@ import { folderOf, isWithin, type ProjectFiles } from './input.js';
 import { conditionsBefore } from './modules.js';
 import type { NpmModel } from './npm.js';
 
-const nodeBindings = new Set(['napi', 'napi-derive', 'napi-sys', 'napi-ohos', 'napi-derive-ohos', 'napi-sys-ohos', 'napi-derive-backend', 'neon', 'neon-runtime', 'node-bindgen', 'nodejs-sys', 'nj-sys', 'node-api', 'node-api-sys']);
-const otherBindings = new Set(['pyo3', 'cpython', 'magnus', 'rb-sys', 'rb_sys', 'rutie', 'ext-php-rs', 'jni', 'rustler', 'wasm-bindgen', 'uniffi', 'godot', 'extendr-api', 'mlua', 'flutter_rust_bridge', 'cxx', 'zed_extension_api', 'pgrx', 'swift-bridge']);
+const nodeBindings = new Set([
+  'napi',
+  'napi-derive',
+  'napi-sys',
+  'napi-ohos',
+  'napi-derive-ohos',
+  'napi-sys-ohos',
+  'napi-derive-backend',
+  'neon',
+  'neon-runtime',
+  'node-bindgen',
+  'nodejs-sys',
+  'nj-sys',
+  'node-api',
+  'node-api-sys',
+]);
+const otherBindings = new Set([
+  'pyo3',
+  'cpython',
+  'magnus',
+  'rb-sys',
+  'rb_sys',
+  'rutie',
+  'ext-php-rs',
+  'jni',
+  'rustler',
+  'wasm-bindgen',
+  'uniffi',
+  'godot',
+  'extendr-api',
+  'mlua',
+  'flutter_rust_bridge',
+  'cxx',
+  'zed_extension_api',
+  'pgrx',
+  'swift-bridge',
+]);
 
 export class LinkFinder {
   private readonly addons = new Map<string, boolean>();
-  private dependents: Map<string, readonly { readonly pkg: CargoPackage; readonly dependency: CargoDependency }[]> | undefined;
+  private dependents:
+    Map<string, readonly { readonly pkg: CargoPackage; readonly dependency: CargoDependency }[]> | undefined;
 
   constructor(
     private readonly files: ProjectFiles,
@@ -30,23 +66,32 @@ export class LinkFinder {
     const normal = pkg.dependencies.filter((dependency) => dependency.kind === 'normal');
     if (normal.some((dependency) => nodeBindings.has(dependency.package))) return true;
     if (normal.some((dependency) => otherBindings.has(dependency.package) && !dependency.optional)) return false;
-    if (pkg.dependencies.some((dependency) => dependency.kind === 'build' && dependency.package === 'napi-build')) return true;
+    if (pkg.dependencies.some((dependency) => dependency.kind === 'build' && dependency.package === 'napi-build'))
+      return true;
     if (this.npm.packageAt(pkg.dir)?.shipsAddon !== undefined) return true;
     // A thin cdylib around a library that has the exports.
     const around = normal.some((dependency) => {
-      const inner = dependency.dir === undefined || dependency.optional ? undefined : this.cargo.packageAt(dependency.dir);
-      return inner?.dependencies.some((own) => own.kind === 'normal' && !own.optional && nodeBindings.has(own.package)) === true;
+      const inner =
+        dependency.dir === undefined || dependency.optional ? undefined : this.cargo.packageAt(dependency.dir);
+      return (
+        inner?.dependencies.some((own) => own.kind === 'normal' && !own.optional && nodeBindings.has(own.package)) ===
+        true
+      );
     });
     if (around) return true;
     const root = pkg.targets.find((target) => target.kind === 'lib')?.path;
-    return root !== undefined && /\bnapi_register_module_v1\b|\bnapi_module_register\b/.test(this.files.text(root) ?? '');
+    return (
+      root !== undefined && /\bnapi_register_module_v1\b|\bnapi_module_register\b/.test(this.files.text(root) ?? '')
+    );
   }
 
   /** Addons that contain `pkg`, each by its best chain: one that code names before one that only manifests know. */
   addonsReaching(pkg: CargoPackage): readonly AddonReach[] {
     const best = new Map<string, { readonly addon: CargoPackage; readonly links: readonly Link[] }>();
     const seen = new Map<string, number>();
-    const queue: { readonly at: CargoPackage; readonly links: readonly Link[]; readonly unnamed: number }[] = [{ at: pkg, links: [], unnamed: 0 }];
+    const queue: { readonly at: CargoPackage; readonly links: readonly Link[]; readonly unnamed: number }[] = [
+      { at: pkg, links: [], unnamed: 0 },
+    ];
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const { at, links, unnamed } = next;
       if ((seen.get(at.dir) ?? Infinity) <= unnamed) continue;
@@ -74,7 +119,9 @@ export class LinkFinder {
     return this.dependentsOf(pkg).length > 0;
   }
 
-  private dependentsOf(pkg: CargoPackage): readonly { readonly pkg: CargoPackage; readonly dependency: CargoDependency }[] {
+  private dependentsOf(
+    pkg: CargoPackage,
+  ): readonly { readonly pkg: CargoPackage; readonly dependency: CargoDependency }[] {
     if (this.dependents === undefined) {
       const found = new Map<string, { pkg: CargoPackage; dependency: CargoDependency }[]>();
       for (const dependent of this.cargo.packages()) {
@@ -101,12 +148,26 @@ export class LinkFinder {
     const library = to.targets.find((target) => target.kind === 'lib')?.name;
     // A renamed dependency is used by its key; otherwise `[lib] name` decides what code calls it.
     const renamed = dependency.name !== to.name.replace(/-/g, '_');
-    return this.findMention(from, renamed ? dependency.name : (library ?? dependency.name), shared) ?? { ...shared, ...dependency.place, how: 'dependency', conditions: [] };
+    return (
+      this.findMention(from, renamed ? dependency.name : (library ?? dependency.name), shared) ?? {
+        ...shared,
+        ...dependency.place,
+        how: 'dependency',
+        conditions: [],
+      }
+    );
   }
 
   /** The first place in the library of `from` that names a crate; without one, rustc doesn't link the crate at all. */
-  private findMention(from: CargoPackage, name: string, shared: Omit<Link, 'path' | 'line' | 'column' | 'how' | 'conditions'>): Link | undefined {
-    const pattern = new RegExp(`\\bextern\\s+crate\\s+(?:r#)?${name}\\b|\\buse\\s+(?:::)?(?:r#)?${name}\\b|(?<![\\w:]|[\\w]::)(?:::)?${name}::`, 'g');
+  private findMention(
+    from: CargoPackage,
+    name: string,
+    shared: Omit<Link, 'path' | 'line' | 'column' | 'how' | 'conditions'>,
+  ): Link | undefined {
+    const pattern = new RegExp(
+      `\\bextern\\s+crate\\s+(?:r#)?${name}\\b|\\buse\\s+(?:::)?(?:r#)?${name}\\b|(?<![\\w:]|[\\w]::)(?:::)?${name}::`,
+      'g',
+    );
     let weaker: Link | undefined;
     for (const path of this.libraryFiles(from)) {
       const text = this.files.text(path);
@@ -135,7 +196,13 @@ export class LinkFinder {
     const others = new Set(pkg.targets.filter((target) => target.kind !== 'lib').map((target) => target.path));
     const nested = this.cargo.dirs.filter((dir) => dir !== pkg.dir && isWithin(dir, folder));
     const found = this.files.input.listing.filter(
-      (path) => path.endsWith('.rs') && path !== root && isWithin(path, folder) && !others.has(path) && !path.includes('/bin/') && !nested.some((dir) => isWithin(path, dir)),
+      (path) =>
+        path.endsWith('.rs') &&
+        path !== root &&
+        isWithin(path, folder) &&
+        !others.has(path) &&
+        !path.includes('/bin/') &&
+        !nested.some((dir) => isWithin(path, dir)),
     );
     return [root, ...found];
   }
@@ -147,7 +214,11 @@ export function cdylibOf(pkg: CargoPackage): Fact<string> | undefined {
 }
 
 function isLinkable(pkg: CargoPackage): boolean {
-  return pkg.targets.some((target) => target.kind === 'lib' && target.crateTypes.some((type) => type.value === 'lib' || type.value === 'rlib' || type.value === 'dylib'));
+  return pkg.targets.some(
+    (target) =>
+      target.kind === 'lib' &&
+      target.crateTypes.some((type) => type.value === 'lib' || type.value === 'rlib' || type.value === 'dylib'),
+  );
 }
 
 function countLines(text: string, offset: number): number {

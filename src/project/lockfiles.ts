@@ -5,7 +5,10 @@ import { findAncestors, folderOf, isWithin, joinPath, nameOf, type ProjectFiles 
 /** `a` against `b` by numbers, a pre-release before its release: negative, 0 or positive. Build metadata is ignored. */
 export function compareVersions(a: string, b: string): number {
   const split = (version: string): readonly [readonly number[], string] => {
-    const [core = '', ...pre] = version.replace(/^[v=\s]+/, '').replace(/\+.*$/, '').split('-');
+    const [core = '', ...pre] = version
+      .replace(/^[v=\s]+/, '')
+      .replace(/\+.*$/, '')
+      .split('-');
     return [core.split('.').map((part) => Number.parseInt(part, 10) || 0), pre.join('-')];
   };
   const [left, leftPre] = split(a);
@@ -22,7 +25,9 @@ export class Lockfiles {
   private readonly cargoLocks: readonly string[];
 
   constructor(private readonly files: ProjectFiles) {
-    this.cargoLocks = files.input.listing.filter((path) => path.endsWith('Cargo.lock') && nameOf(path) === 'Cargo.lock' && isWithin(path, files.input.root));
+    this.cargoLocks = files.input.listing.filter(
+      (path) => path.endsWith('Cargo.lock') && nameOf(path) === 'Cargo.lock' && isWithin(path, files.input.root),
+    );
   }
 
   /**
@@ -32,7 +37,9 @@ export class Lockfiles {
   lockedVersions(crate: string, from?: CargoPackage): readonly Fact<string>[] {
     const path = this.lockFor(from);
     if (path !== undefined) return this.versionsIn(path, crate, from);
-    return from === undefined ? this.cargoLocks.flatMap((lock) => this.versionsIn(lock, crate, undefined)).sort(newestFirst) : [];
+    return from === undefined
+      ? this.cargoLocks.flatMap((lock) => this.versionsIn(lock, crate, undefined)).sort(newestFirst)
+      : [];
   }
 
   private lockFor(from: CargoPackage | undefined): string | undefined {
@@ -54,7 +61,10 @@ export class Lockfiles {
     found.sort(newestFirst);
     if (found.length < 2 || from === undefined) return found;
     const own = text.indexOf(`name = "${from.name}"\n`);
-    const block = own < 0 ? '' : text.slice(own, text.indexOf('[[package]]', own) < 0 ? undefined : text.indexOf('[[package]]', own));
+    const block =
+      own < 0
+        ? ''
+        : text.slice(own, text.indexOf('[[package]]', own) < 0 ? undefined : text.indexOf('[[package]]', own));
     const exact = new RegExp(`"${crate} ([^" ]+)`).exec(block)?.[1];
     const used = found.filter((fact) => fact.value === exact);
     return used.length > 0 ? used : found;
@@ -83,8 +93,10 @@ export class Lockfiles {
     for (const dir of findAncestors(folder)) {
       const path = joinPath(dir, 'pnpm-workspace.yaml');
       const text = this.files.text(path);
-      const match = text === undefined ? null : new RegExp(`^\\s+["']?${escape(name)}["']?:\\s*["']?([^"'\\s#]+)`, 'm').exec(text);
-      if (text !== undefined && match?.[1] !== undefined) return { value: match[1], path, line: lineAt(text, match.index + (/^\s*\n/.exec(match[0])?.[0].length ?? 0)) };
+      const match =
+        text === undefined ? null : new RegExp(`^\\s+["']?${escape(name)}["']?:\\s*["']?([^"'\\s#]+)`, 'm').exec(text);
+      if (text !== undefined && match?.[1] !== undefined)
+        return { value: match[1], path, line: lineAt(text, match.index + (/^\s*\n/.exec(match[0])?.[0].length ?? 0)) };
     }
     return undefined;
   }
@@ -112,7 +124,10 @@ function findInPnpm(text: string, name: string, folder: string): readonly Hit[] 
     const start = importer.index + importer[0].length;
     const end = text.slice(start).search(/^ {0,2}\S/m);
     const block = text.slice(start, end < 0 ? undefined : start + end);
-    const own = new RegExp(`^      ["']?${escape(name)}["']?:\\r?\\n(?:\\s+specifier:.*\\r?\\n)?\\s+version: ["']?([\\w.+-]+)`, 'm').exec(block);
+    const own = new RegExp(
+      `^      ["']?${escape(name)}["']?:\\r?\\n(?:\\s+specifier:.*\\r?\\n)?\\s+version: ["']?([\\w.+-]+)`,
+      'm',
+    ).exec(block);
     if (own?.[1] !== undefined) return [{ value: own[1], at: start + own.index + own[0].length }];
   }
   return findAll(text, new RegExp(`^  ["']?/?${escape(name)}[@/](\\d[\\w.+-]*)`, 'gm'));
@@ -120,7 +135,9 @@ function findInPnpm(text: string, name: string, folder: string): readonly Hit[] 
 
 function findInNpm(text: string, name: string): readonly Hit[] {
   const modern = findAll(text, new RegExp(`"node_modules/${escape(name)}": \\{\\s*"version": "([^"]+)"`, 'g'));
-  return modern.length > 0 ? modern : findAll(text, new RegExp(`^    "${escape(name)}": \\{\\s*"version": "([^"]+)"`, 'gm'));
+  return modern.length > 0
+    ? modern
+    : findAll(text, new RegExp(`^    "${escape(name)}": \\{\\s*"version": "([^"]+)"`, 'gm'));
 }
 
 function findInYarn(text: string, name: string): readonly Hit[] {

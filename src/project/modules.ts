@@ -17,7 +17,10 @@ export class ModuleTree {
   constructor(private readonly files: ProjectFiles) {}
 
   /** Roots of targets of `pkg` that reach the file, each with the cfgs on the way, outermost first. */
-  rootsOf(path: string, pkg: CargoPackage): readonly { readonly root: string; readonly conditions: readonly string[] }[] {
+  rootsOf(
+    path: string,
+    pkg: CargoPackage,
+  ): readonly { readonly root: string; readonly conditions: readonly string[] }[] {
     const roots = new Set(pkg.targets.map((target) => target.path));
     const found = new Map<string, readonly string[]>();
     const visit = (file: string, inner: readonly string[], seen: ReadonlySet<string>): void => {
@@ -49,7 +52,9 @@ export class ModuleTree {
     if (first === 'src' && second === 'bin') return ['bin'];
     if (first === 'build') return ['build-script'];
     // Included by a macro or a `#[path]` that was not found: any target that shares the folder may hold it.
-    const around = pkg.targets.filter((target) => (target.kind === 'lib' || target.kind === 'bin') && path.startsWith(`${folderOf(target.path)}/`));
+    const around = pkg.targets.filter(
+      (target) => (target.kind === 'lib' || target.kind === 'bin') && path.startsWith(`${folderOf(target.path)}/`),
+    );
     return [...new Set(around.map((target) => target.kind))];
   }
 
@@ -63,8 +68,14 @@ export class ModuleTree {
     const found: Declaration[] = [];
     // Inline modules add folders without files, so every folder above may hold the declaration: `mod a { mod b; }` is a/b.rs.
     let inline: readonly string[] = [];
-    for (let at = isMod ? folderOf(folder) : folder; ; ) {
-      const candidates = [joinPath(at, 'mod.rs'), `${at}.rs`, ...this.files.filesIn(at).filter((file) => roots.has(file) || file.endsWith('/lib.rs') || file.endsWith('/main.rs'))];
+    for (let at = isMod ? folderOf(folder) : folder; ;) {
+      const candidates = [
+        joinPath(at, 'mod.rs'),
+        `${at}.rs`,
+        ...this.files
+          .filesIn(at)
+          .filter((file) => roots.has(file) || file.endsWith('/lib.rs') || file.endsWith('/main.rs')),
+      ];
       for (const parent of new Set(candidates)) {
         if (parent === path || !this.files.has(parent)) continue;
         const conditions = findModule(this.files.text(parent) ?? '', name, inline);
@@ -129,7 +140,10 @@ function findModule(text: string, name: string, inline: readonly string[]): read
 /** The arguments of the `cfg` attributes that stand directly before an item. */
 export function conditionsBefore(text: string, item: number): readonly string[] {
   const found: string[] = [];
-  let before = text.slice(Math.max(0, item - 4000), item).replace(/\b(?:pub(?:\s*\([^)]*\))?|mod|unsafe)\s*$/, '').replace(/\b(?:pub(?:\s*\([^)]*\))?)\s*$/, '');
+  let before = text
+    .slice(Math.max(0, item - 4000), item)
+    .replace(/\b(?:pub(?:\s*\([^)]*\))?|mod|unsafe)\s*$/, '')
+    .replace(/\b(?:pub(?:\s*\([^)]*\))?)\s*$/, '');
   for (;;) {
     before = before.replace(/\s+$/, '');
     const line = before.slice(before.lastIndexOf('\n') + 1);

@@ -1,6 +1,15 @@
 /** npm packages: who ships an addon, with which scripts, for which triples. */
 import type { Fact, NpmPackage, NpmScript } from '../model/project.js';
-import { booleanOf, findEntries, findEntry, findNode, findStrings, placeOf, textOf, type DocumentNode } from './document.js';
+import {
+  booleanOf,
+  findEntries,
+  findEntry,
+  findNode,
+  findStrings,
+  placeOf,
+  textOf,
+  type DocumentNode,
+} from './document.js';
 import { findAncestors, folderOf, globPattern, isWithin, joinPath, nameOf, type ProjectFiles } from './input.js';
 
 /** Triples that @napi-rs/cli 2 builds for when `triples.defaults` is not false. */
@@ -14,7 +23,12 @@ export class NpmModel {
   constructor(private readonly files: ProjectFiles) {
     const dirs: string[] = [];
     for (const path of files.input.listing) {
-      if (path.endsWith('package.json') && nameOf(path) === 'package.json' && isWithin(path, files.input.root) && !/(?:^|\/)node_modules\//.test(path)) {
+      if (
+        path.endsWith('package.json') &&
+        nameOf(path) === 'package.json' &&
+        isWithin(path, files.input.root) &&
+        !/(?:^|\/)node_modules\//.test(path)
+      ) {
         dirs.push(folderOf(path));
       }
     }
@@ -65,7 +79,12 @@ export class NpmModel {
           return glob.test(pkg.dir) || glob.test(joinPath(pkg.dir));
         }
         const name = pkg.name ?? '';
-        return name === pattern || pkg.dir === joinPath(from, pattern) || (pattern.includes('*') && globPattern(pattern).test(name)) || (!pattern.includes('/') && name.endsWith(`/${pattern}`));
+        return (
+          name === pattern ||
+          pkg.dir === joinPath(from, pattern) ||
+          (pattern.includes('*') && globPattern(pattern).test(name)) ||
+          (!pattern.includes('/') && name.endsWith(`/${pattern}`))
+        );
       }),
     );
   }
@@ -125,13 +144,22 @@ class LazyNpmPackage implements NpmPackage {
       [this.manifest, findNode(this.document, 'napi')],
       [beside, this.files.has(beside) ? this.files.document(beside) : undefined],
     ] as const) {
-      const targets = findStrings(findNode(napi, 'targets')).map((item) => ({ value: item.value, ...placeOf(path, item) }));
+      const targets = findStrings(findNode(napi, 'targets')).map((item) => ({
+        value: item.value,
+        ...placeOf(path, item),
+      }));
       if (targets.length > 0) return targets.flatMap(expandUniversal);
       const triples = findEntry(napi, 'triples');
       if (triples === undefined) continue;
       const at = placeOf(path, triples.key);
-      const defaults = booleanOf(findNode(triples.value, 'defaults')) === false ? [] : defaultTriples.map((value) => ({ value, ...at }));
-      const additional = findStrings(findNode(triples.value, 'additional')).map((item) => ({ value: item.value, ...placeOf(path, item) }));
+      const defaults =
+        booleanOf(findNode(triples.value, 'defaults')) === false
+          ? []
+          : defaultTriples.map((value) => ({ value, ...at }));
+      const additional = findStrings(findNode(triples.value, 'additional')).map((item) => ({
+        value: item.value,
+        ...placeOf(path, item),
+      }));
       return [...defaults, ...additional].flatMap(expandUniversal);
     }
     return [];
@@ -153,13 +181,23 @@ class LazyNpmPackage implements NpmPackage {
       const found = entry === undefined ? undefined : findNodeFile(entry.value);
       if (entry !== undefined && found !== undefined) return { value: found, ...placeOf(this.manifest, entry.key) };
     }
-    const builds = this.scripts.find((script) => /\bnapi build\b|\bneon build\b|cargo-cp-artifact/.test(script.command));
-    return builds === undefined ? undefined : { value: builds.name, path: builds.path, line: builds.line, ...(builds.column === undefined ? {} : { column: builds.column }) };
+    const builds = this.scripts.find((script) =>
+      /\bnapi build\b|\bneon build\b|cargo-cp-artifact/.test(script.command),
+    );
+    return builds === undefined
+      ? undefined
+      : {
+          value: builds.name,
+          path: builds.path,
+          line: builds.line,
+          ...(builds.column === undefined ? {} : { column: builds.column }),
+        };
   }
 }
 
 function findNodeFile(node: DocumentNode): string | undefined {
-  if (node.kind === 'scalar') return typeof node.value === 'string' && node.value.endsWith('.node') ? node.value : undefined;
+  if (node.kind === 'scalar')
+    return typeof node.value === 'string' && node.value.endsWith('.node') ? node.value : undefined;
   const children = node.kind === 'list' ? node.items : [...node.entries.values()].map((entry) => entry.value);
   for (const child of children) {
     const found = findNodeFile(child);

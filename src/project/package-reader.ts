@@ -8,7 +8,7 @@ export interface DirectoryEntry {
 
 /** Reads files and folders by absolute path; what can't be read is undefined or empty, never an error. */
 export interface PackageReader {
-  /** The text of a file of at most 2 MB. */
+  /** The text of a file of at most 8 MB: lockfiles are large. */
   readText(path: string): string | undefined;
   /** The entries of a folder, sorted by name; symbolic links are reported as what they point to. */
   list(folder: string): readonly DirectoryEntry[];
@@ -17,7 +17,7 @@ export interface PackageReader {
   realPath(path: string): string;
 }
 
-const largestText = 2_000_000;
+const largestText = 8_000_000;
 
 /**
  * A reader that remembers answers for `maximumAge` milliseconds: an editor's lint server lives for days, one run of the

@@ -41,7 +41,10 @@ export function readSdl(text: string): readonly SdlTag[] {
   };
   const value = (): string | undefined => {
     const string = match(quoted);
-    if (string !== null) return (string[1] ?? '').replace(/\\\r?\n\s*/g, '').replace(/\\(.)/g, (_, char: string) => ({ n: '\n', t: '\t', r: '\r' })[char] ?? char);
+    if (string !== null)
+      return (string[1] ?? '')
+        .replace(/\\\r?\n\s*/g, '')
+        .replace(/\\(.)/g, (_, char: string) => ({ n: '\n', t: '\t', r: '\r' })[char] ?? char);
     const plain = match(raw);
     if (plain !== null) return plain[1] ?? '';
     if (text[at] === '"' || text[at] === '`') throw fail('a string is not closed');

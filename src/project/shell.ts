@@ -98,7 +98,8 @@ export function readShell(text: string): readonly ShellCommand[] {
       grow(text.slice(i, end + 1), true);
       i = end;
     } else if (char === '$') grow(char, true);
-    else if (char === ';' || char === '|' || char === '(' || char === ')' || (char === '&' && text[i - 1] !== '>')) endCommand();
+    else if (char === ';' || char === '|' || char === '(' || char === ')' || (char === '&' && text[i - 1] !== '>'))
+      endCommand();
     else if (char === '<' || char === '>') {
       // A redirection, its number and its file are no arguments.
       if (word !== undefined && /^\d$/.test(word.text)) word = undefined;
@@ -108,5 +109,8 @@ export function readShell(text: string): readonly ShellCommand[] {
     } else grow(char);
   }
   endCommand();
-  return commands.map((command, index) => ({ ...command, last: index === commands.length - 1 || commands[index + 1]?.line !== command.line }));
+  return commands.map((command, index) => ({
+    ...command,
+    last: index === commands.length - 1 || commands[index + 1]?.line !== command.line,
+  }));
 }

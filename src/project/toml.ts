@@ -30,7 +30,14 @@ const gapRun = /(?:[ \t\r\n]|#[^\n]*)*/y;
 const scalarRun = /[A-Za-z0-9_+.:-]+(?: [0-9]{2}:[0-9:.]+(?:Z|[+-][0-9:]+)?)?/y;
 const plainString = /"([^"\\\n]*)"(?!")/y;
 const escapes: Readonly<Record<string, string>> = {
-  b: '\b', t: '\t', n: '\n', f: '\f', r: '\r', e: '\u001b', '"': '"', '\\': '\\',
+  b: '\b',
+  t: '\t',
+  n: '\n',
+  f: '\f',
+  r: '\r',
+  e: '\u001b',
+  '"': '"',
+  '\\': '\\',
 };
 
 /** Reads a TOML document; throws `DocumentError` with the first thing that is not TOML. */
@@ -155,8 +162,18 @@ class TomlReader {
   private readValue(): DocumentNode {
     const mark = this.mark();
     const code = this.text.charCodeAt(this.at);
-    if (code === 34) return { kind: 'scalar', ...mark, value: this.text.startsWith('"""', this.at) ? this.readLong('"""') : this.readBasic() };
-    if (code === 39) return { kind: 'scalar', ...mark, value: this.text.startsWith("'''", this.at) ? this.readLong("'''") : this.readLiteral() };
+    if (code === 34)
+      return {
+        kind: 'scalar',
+        ...mark,
+        value: this.text.startsWith('"""', this.at) ? this.readLong('"""') : this.readBasic(),
+      };
+    if (code === 39)
+      return {
+        kind: 'scalar',
+        ...mark,
+        value: this.text.startsWith("'''", this.at) ? this.readLong("'''") : this.readLiteral(),
+      };
     if (code === 91 || code === 123) {
       if (++this.depth > deepest) throw this.error(`it is nested more than ${deepest} levels deep`);
       const node = code === 91 ? this.readList(mark) : this.readInline(mark);
@@ -171,7 +188,8 @@ class TomlReader {
   private readWord(word: string, mark: Mark): string | number | boolean {
     if (word === 'true') return true;
     if (word === 'false') return false;
-    if (/^[+-]?(?:inf|nan)$/.test(word)) return word.endsWith('nan') ? NaN : word.startsWith('-') ? -Infinity : Infinity;
+    if (/^[+-]?(?:inf|nan)$/.test(word))
+      return word.endsWith('nan') ? NaN : word.startsWith('-') ? -Infinity : Infinity;
     const digits = word.replace(/_/g, '');
     if (/^[+-]?(?:\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|0x[0-9a-fA-F]+|0o[0-7]+|0b[01]+)$/.test(digits)) return Number(digits);
     // Dates and times carry no fact of ours; they stay text.
@@ -331,13 +349,18 @@ class TomlReader {
 
   private expect(what: string): void {
     this.skipBlank();
-    if (!this.text.startsWith(what, this.at)) throw this.error(`'${what}' was expected, but ${this.seen()} stands here`);
+    if (!this.text.startsWith(what, this.at))
+      throw this.error(`'${what}' was expected, but ${this.seen()} stands here`);
     this.at += what.length;
   }
 
   private seen(): string {
     const char = this.text[this.at];
-    return char === undefined ? 'the end of the file' : char === '\n' || char === '\r' ? 'the end of the line' : `'${char}'`;
+    return char === undefined
+      ? 'the end of the file'
+      : char === '\n' || char === '\r'
+        ? 'the end of the line'
+        : `'${char}'`;
   }
 
   private mark(): Mark {

@@ -34,12 +34,49 @@ export interface TripleFacts {
 }
 
 const arches: Readonly<Record<string, string>> = {
-  i386: 'x86', i586: 'x86', i686: 'x86', armv5te: 'arm', armv6: 'arm', armv7: 'arm', armv7a: 'arm', armv7neon: 'arm', thumbv7neon: 'arm', arm: 'arm',
-  riscv64gc: 'riscv64', riscv32gc: 'riscv32', powerpc64le: 'powerpc64', arm64ec: 'arm64ec', aarch64_be: 'aarch64',
+  i386: 'x86',
+  i586: 'x86',
+  i686: 'x86',
+  armv5te: 'arm',
+  armv6: 'arm',
+  armv7: 'arm',
+  armv7a: 'arm',
+  armv7neon: 'arm',
+  thumbv7neon: 'arm',
+  arm: 'arm',
+  riscv64gc: 'riscv64',
+  riscv32gc: 'riscv32',
+  powerpc64le: 'powerpc64',
+  arm64ec: 'arm64ec',
+  aarch64_be: 'aarch64',
 };
-const wide = new Set(['x86_64', 'aarch64', 'arm64ec', 'riscv64', 'powerpc64', 's390x', 'loongarch64', 'mips64', 'sparc64', 'wasm64']);
+const wide = new Set([
+  'x86_64',
+  'aarch64',
+  'arm64ec',
+  'riscv64',
+  'powerpc64',
+  's390x',
+  'loongarch64',
+  'mips64',
+  'sparc64',
+  'wasm64',
+]);
 const big = new Set(['s390x', 'powerpc', 'sparc64', 'sparc', 'mips', 'mips64', 'm68k']);
-const unixes = new Set(['linux', 'android', 'macos', 'ios', 'freebsd', 'openbsd', 'netbsd', 'dragonfly', 'solaris', 'illumos', 'aix', 'haiku']);
+const unixes = new Set([
+  'linux',
+  'android',
+  'macos',
+  'ios',
+  'freebsd',
+  'openbsd',
+  'netbsd',
+  'dragonfly',
+  'solaris',
+  'illumos',
+  'aix',
+  'haiku',
+]);
 
 /**
  * What `rustc --print cfg --target TRIPLE` would say, read from the parts of the triple. Good for every triple that has a
@@ -59,13 +96,27 @@ function readParts(triple: string): TripleFacts {
   const parts = triple.split('-');
   const first = parts[0] ?? '';
   const arch = arches[first] ?? first;
-  const base = { arch, pointerWidth: wide.has(arch) ? ('64' as const) : ('32' as const), endian: (big.has(arch) && first !== 'powerpc64le') || (first === 'powerpc64') ? ('big' as const) : ('little' as const) };
+  const base = {
+    arch,
+    pointerWidth: wide.has(arch) ? ('64' as const) : ('32' as const),
+    endian:
+      (big.has(arch) && first !== 'powerpc64le') || first === 'powerpc64' ? ('big' as const) : ('little' as const),
+  };
   if (arch.startsWith('wasm')) {
     const wasi = triple.includes('wasi') || triple.includes('wasip');
     const emscripten = triple.includes('emscripten');
-    const env = triple.includes('wasip1') || triple.endsWith('-wasi') || triple.includes('preview1') ? 'p1' : triple.includes('wasip2') ? 'p2' : '';
+    const env =
+      triple.includes('wasip1') || triple.endsWith('-wasi') || triple.includes('preview1')
+        ? 'p1'
+        : triple.includes('wasip2')
+          ? 'p2'
+          : '';
     return {
-      ...base, os: wasi ? 'wasi' : emscripten ? 'emscripten' : 'unknown', env: wasi ? env : '', abi: '', vendor: 'unknown',
+      ...base,
+      os: wasi ? 'wasi' : emscripten ? 'emscripten' : 'unknown',
+      env: wasi ? env : '',
+      abi: '',
+      vendor: 'unknown',
       families: emscripten ? ['unix', 'wasm'] : ['wasm'],
     };
   }
@@ -76,20 +127,44 @@ function readParts(triple: string): TripleFacts {
   }
   if (triple.includes('-windows-')) {
     const env = tail.startsWith('gnu') ? 'gnu' : 'msvc';
-    return { ...base, os: 'windows', env, abi: tail === 'gnullvm' ? 'llvm' : '', vendor: parts[1] ?? 'pc', families: ['windows'] };
+    return {
+      ...base,
+      os: 'windows',
+      env,
+      abi: tail === 'gnullvm' ? 'llvm' : '',
+      vendor: parts[1] ?? 'pc',
+      families: ['windows'],
+    };
   }
   if (tail.startsWith('android')) {
-    return { ...base, os: 'android', env: '', abi: tail === 'androideabi' ? 'eabi' : '', vendor: 'unknown', families: ['unix'] };
+    return {
+      ...base,
+      os: 'android',
+      env: '',
+      abi: tail === 'androideabi' ? 'eabi' : '',
+      vendor: 'unknown',
+      families: ['unix'],
+    };
   }
   const os = parts.find((part) => unixes.has(part)) ?? parts[2] ?? tail;
   const env = os === 'linux' ? (/^(gnu|musl|ohos|uclibc)/.exec(tail)?.[1] ?? '') : '';
   const abi = os === 'linux' ? tail.slice(env.length) : '';
-  return { ...base, os, env, abi, vendor: parts.length >= 3 && parts[1] !== os ? (parts[1] ?? 'unknown') : 'unknown', families: unixes.has(os) ? ['unix'] : [] };
+  return {
+    ...base,
+    os,
+    env,
+    abi,
+    vendor: parts.length >= 3 && parts[1] !== os ? (parts[1] ?? 'unknown') : 'unknown',
+    families: unixes.has(os) ? ['unix'] : [],
+  };
 }
 
 const nodeNames: Readonly<Record<string, string>> = {
-  'x86_64-pc-windows-msvc': 'Windows x64', 'i686-pc-windows-msvc': 'Windows ia32', 'aarch64-pc-windows-msvc': 'Windows arm64',
-  'x86_64-apple-darwin': 'macOS x64', 'aarch64-apple-darwin': 'macOS arm64',
+  'x86_64-pc-windows-msvc': 'Windows x64',
+  'i686-pc-windows-msvc': 'Windows ia32',
+  'aarch64-pc-windows-msvc': 'Windows arm64',
+  'x86_64-apple-darwin': 'macOS x64',
+  'aarch64-apple-darwin': 'macOS arm64',
 };
 
 /** A short name for people: `Windows x64`, `Linux arm64 musl`, or the triple itself. */
@@ -124,7 +199,8 @@ export function summariseTriples(triples: readonly string[], universe: readonly 
   for (const [group, { chosen, missing }] of [...groups].sort(([a], [b]) => rank(a) - rank(b))) {
     if (chosen.length === 0) continue;
     if (missing.length === 0) words.push(group);
-    else if (chosen.length > missing.length) words.push(`${group} except ${joinWords(missing.map((triple) => shortArch(readTriple(triple).arch)))}`);
+    else if (chosen.length > missing.length)
+      words.push(`${group} except ${joinWords(missing.map((triple) => shortArch(readTriple(triple).arch)))}`);
     else words.push(...chosen.map(describeTriple));
   }
   return words.length === 0 ? 'no target' : joinWords(words);
@@ -143,7 +219,8 @@ function groupOf(triple: string): string {
   const facts = readTriple(triple);
   if (facts.os === 'windows') return 'Windows';
   if (facts.os === 'macos') return 'macOS';
-  if (facts.os === 'linux') return facts.env === 'musl' ? 'Linux (musl)' : facts.env === 'ohos' ? 'OpenHarmony' : 'Linux (gnu)';
+  if (facts.os === 'linux')
+    return facts.env === 'musl' ? 'Linux (musl)' : facts.env === 'ohos' ? 'OpenHarmony' : 'Linux (gnu)';
   if (facts.os === 'android') return 'Android';
   if (facts.os === 'freebsd') return 'FreeBSD';
   return facts.families.includes('wasm') ? 'WASI' : triple;

@@ -15,17 +15,21 @@ export interface ShellPlace {
 }
 
 const flag = /--features|--all-features|--no-default-features|(?:^|\s)-F[ =]/m;
-const build = /\bnapi build\b|\bneon build\b|\b(?:cargo|cross)\b[^\n]*\b(?:build|rustc|zigbuild)\b|^\s*command:\s*build\b/m;
+const build =
+  /\bnapi build\b|\bneon build\b|\b(?:cargo|cross)\b[^\n]*\b(?:build|rustc|zigbuild)\b|^\s*command:\s*build\b/m;
 const handedOn = /\b(?:npm|pnpm|yarn|bun)\b[^\n]*(?:--features|--all-features|--no-default-features|\s-F[ =])/;
 
 /** `flags`: texts that pass features somewhere, the only ones that add to what package scripts say; `any`: every build. */
 export type ShellSearch = 'flags' | 'any';
 
 function isWanted(text: string, search: ShellSearch): boolean {
-  return search === 'any' ? build.test(text) || handedOn.test(text) : flag.test(text) && (build.test(text) || handedOn.test(text));
+  return search === 'any'
+    ? build.test(text) || handedOn.test(text)
+    : flag.test(text) && (build.test(text) || handedOn.test(text));
 }
 
-const workflowPath = /(?:^|\/)\.(?:github|gitea|forgejo)\/(?:workflows|actions)\/.+\.ya?ml$|(?:^|\/)(?:\.gitlab-ci|azure-pipelines)\.ya?ml$/;
+const workflowPath =
+  /(?:^|\/)\.(?:github|gitea|forgejo)\/(?:workflows|actions)\/.+\.ya?ml$|(?:^|\/)(?:\.gitlab-ci|azure-pipelines)\.ya?ml$/;
 const recipePath = /(?:^|\/)(?:\.?justfile|GNUmakefile|makefile)$|\.just$|\.mk$/i;
 const commandStart = /(?:^|[\s;&|(])(?:napi|cargo|cross|npm|npx|pnpm|yarn|bun|just|make|node|neon)\s/;
 /** Texts of one step after its matrix was put in; a matrix can multiply without bound. */
@@ -48,7 +52,11 @@ export function findShellPlaces(files: ProjectFiles, search: ShellSearch): reado
     const isScript = !isWorkflow && !isRecipe && path.endsWith('.sh');
     if (!isWorkflow && !isRecipe && !isScript) continue;
     // Workflows stand at the root of the repository, above the unit when that is a part of it.
-    if (!isWithin(path, files.input.root) && !(isWorkflow && isWithin(files.input.root, folderOf(path).replace(/(?:^|\/)\.\w+\/.*$/, '')))) continue;
+    if (
+      !isWithin(path, files.input.root) &&
+      !(isWorkflow && isWithin(files.input.root, folderOf(path).replace(/(?:^|\/)\.\w+\/.*$/, '')))
+    )
+      continue;
     const text = files.text(path);
     if (text === undefined || text.length > 400_000 || !isWanted(text, search)) continue;
     if (isWorkflow) found.push(...readWorkflow(path, text, search, files));
@@ -85,7 +93,8 @@ function findJobs(text: string, search: ShellSearch): readonly Job[] | undefined
   let from = first;
   for (let i = first + 1; i <= lines.length; i++) {
     const line = lines[i];
-    const ends = line === undefined || (line.trim() !== '' && !line.trimStart().startsWith('#') && line.search(/\S/) <= indent);
+    const ends =
+      line === undefined || (line.trim() !== '' && !line.trimStart().startsWith('#') && line.search(/\S/) <= indent);
     if (!ends) continue;
     const job = lines.slice(from, i).join('\n');
     if (isWanted(job, search)) jobs.push({ text: job, above: from });
@@ -96,13 +105,22 @@ function findJobs(text: string, search: ShellSearch): readonly Job[] | undefined
 }
 
 function readWorkflow(path: string, text: string, search: ShellSearch, files: ProjectFiles): readonly ShellPlace[] {
-  const defaults = /^defaults:\s*\n\s+run:\s*\n(?:\s+shell:.*\n)?\s+working-directory:\s*['"]?([^'"\s#]+)/m.exec(text)?.[1];
+  const defaults = /^defaults:\s*\n\s+run:\s*\n(?:\s+shell:.*\n)?\s+working-directory:\s*['"]?([^'"\s#]+)/m.exec(
+    text,
+  )?.[1];
   const jobs = findJobs(text, search);
   if (jobs === undefined) return readDocument(path, text, 0, defaults, false, files);
   return jobs.flatMap((job) => readDocument(path, job.text, job.above, defaults, true, files));
 }
 
-function readDocument(path: string, text: string, above: number, defaults: string | undefined, isJobs: boolean, files: ProjectFiles): readonly ShellPlace[] {
+function readDocument(
+  path: string,
+  text: string,
+  above: number,
+  defaults: string | undefined,
+  isJobs: boolean,
+  files: ProjectFiles,
+): readonly ShellPlace[] {
   const { parseDocument, LineCounter, isMap, isSeq, isScalar, isPair } = loadYaml();
   const counter = new LineCounter();
   const document = parseDocument(text, { lineCounter: counter, prettyErrors: false, logLevel: 'silent' });
@@ -148,7 +166,12 @@ function readDocument(path: string, text: string, above: number, defaults: strin
   const put = (value: string, variables: Variables): string =>
     value.replace(/\$\{\{\s*([\w.-]+)\s*\}\}/g, (whole, name: string) => variables.get(name) ?? whole);
   const folderIn = (value: string | undefined, variables: Variables): string => {
-    const relative = value === undefined ? '' : put(value, variables).replace(/\$\{\{\s*github\.workspace\s*\}\}\/?/g, '').replace(/\$\{\{.*?\}\}|\$\w+|\$\{\w+\}/gs, '*');
+    const relative =
+      value === undefined
+        ? ''
+        : put(value, variables)
+            .replace(/\$\{\{\s*github\.workspace\s*\}\}\/?/g, '')
+            .replace(/\$\{\{.*?\}\}|\$\w+|\$\{\w+\}/gs, '*');
     return [root, ...relative.split('/')].filter((part) => part !== '' && part !== '.').join('/');
   };
   const lineOf = (node: Yaml.Scalar): number => {

@@ -22,7 +22,8 @@ export default defineRule({
   meta: {
     id: 'allocator-in-addon',
     title: 'Global allocator in an addon',
-    summary: 'A global allocator is linked into a Node.js addon, where its thread state can outlive the module that owns it.',
+    summary:
+      'A global allocator is linked into a Node.js addon, where its thread state can outlive the module that owns it.',
     languages: ['rust'],
     severity: 'warning',
     confidence: 'high',
@@ -33,14 +34,19 @@ export default defineRule({
     messages: {
       windows:
         "'{allocator}' ({version}) is the global allocator of the addon '{addon}' on {targets}: on Windows the process can end with an access violation when a worker that loaded the addon exits{failure}; {activation}, and {unloading}.",
-      knownFailure: "'{allocator}' ({version}) is the global allocator of the addon '{addon}' on {targets}, and this version is known to fail: {failure}; {activation}, and {unloading}.",
+      knownFailure:
+        "'{allocator}' ({version}) is the global allocator of the addon '{addon}' on {targets}, and this version is known to fail: {failure}; {activation}, and {unloading}.",
       reachable:
         "'{allocator}' ({version}) is the global allocator of the addon '{addon}' on {targets}; Windows is excluded and no failure of it is known on the rest; {activation}, and {unloading}.",
-      forwards: "'{allocator}' is the global allocator of the addon '{addon}' on {targets} and hands every request on to the system allocator; {activation}.",
-      dormant: "'{allocator}' ({version}) becomes the global allocator of the addon '{addon}' on {targets} when {features} turned on, which no manifest, script or workflow here does.",
-      library: "'{allocator}' ({version}) becomes the global allocator of every program and addon that links '{crate}', and nothing in this scan depends on it.",
+      forwards:
+        "'{allocator}' is the global allocator of the addon '{addon}' on {targets} and hands every request on to the system allocator; {activation}.",
+      dormant:
+        "'{allocator}' ({version}) becomes the global allocator of the addon '{addon}' on {targets} when {features} turned on, which no manifest, script or workflow here does.",
+      library:
+        "'{allocator}' ({version}) becomes the global allocator of every program and addon that links '{crate}', and nothing in this scan depends on it.",
     },
-    checklist: 'Which targets does the allocator of this addon run on, and what happens there when the last worker that loaded it exits?',
+    checklist:
+      'Which targets does the allocator of this addon run on, and what happens there when the last worker that loaded it exits?',
     scenarios: ['import', 'reload'],
   },
   tokens: { rust: ['global_allocator'] },
@@ -71,7 +77,9 @@ type Messages = 'windows' | 'knownFailure' | 'reachable' | 'forwards' | 'dormant
 
 interface Judgement {
   readonly messageId: Messages;
-  readonly data: Readonly<Record<'allocator' | 'version' | 'addon' | 'targets' | 'failure' | 'activation' | 'unloading' | 'features', string>>;
+  readonly data: Readonly<
+    Record<'allocator' | 'version' | 'addon' | 'targets' | 'failure' | 'activation' | 'unloading' | 'features', string>
+  >;
   readonly at: Anchor;
   readonly steps: readonly ReportStep[];
   readonly severity: 'note' | 'warning';
@@ -98,30 +106,56 @@ function judge(unit: UnitFacts, { crate, statics }: AllocatorCrate, found: Addon
       at: primaryPlace(reach.links[0], dormant.of),
       messageId: 'dormant',
       data: {
-        ...blank, allocator: nameOf(identity), version: versionOf(identity), addon: reach.addon.name,
-        targets: summariseTriples(dormant.triples, universe), features: `${quoted} ${dormant.features.length === 1 ? 'is' : 'are'}`,
+        ...blank,
+        allocator: nameOf(identity),
+        version: versionOf(identity),
+        addon: reach.addon.name,
+        targets: summariseTriples(dormant.triples, universe),
+        features: `${quoted} ${dormant.features.length === 1 ? 'is' : 'are'}`,
       },
       steps: [...linkSteps(found), ...declareSteps(statics), ...versionSteps(identity)],
-      severity: 'note', confidence: 'medium', targets: dormant.triples,
+      severity: 'note',
+      confidence: 'medium',
+      targets: dormant.triples,
     };
   }
-  const strongest = found.states.find((one) => isWindows(one) && one.state === 'yes') ?? found.states.find((one) => one.state === 'yes') ?? found.states[0];
+  const strongest =
+    found.states.find((one) => isWindows(one) && one.state === 'yes') ??
+    found.states.find((one) => one.state === 'yes') ??
+    found.states[0];
   if (strongest === undefined) return undefined;
   const { identity } = strongest.of;
   const triples = found.states.map(({ triple }) => triple);
   const windows = found.states.filter((one) => isWindows(one) && one.of.identity.kind !== 'system');
   const failures = failuresOf(found.states);
-  const dangerous = windows.length > 0 ? windows : found.states.filter(({ triple }) => failures.some((failure) => failure.triples.includes(triple)));
-  const unloading = describeUnloading(project, reach.addon, (dangerous.length > 0 ? dangerous : found.states).map(({ triple }) => triple));
+  const dangerous =
+    windows.length > 0
+      ? windows
+      : found.states.filter(({ triple }) => failures.some((failure) => failure.triples.includes(triple)));
+  const unloading = describeUnloading(
+    project,
+    reach.addon,
+    (dangerous.length > 0 ? dangerous : found.states).map(({ triple }) => triple),
+  );
   const influences = findInfluences(project, crate, strongest);
-  const fixedIn = failures.every((failure) => failure.fixedIn !== undefined) ? failures.map((failure) => failure.fixedIn ?? '').sort().pop() : undefined;
+  const fixedIn = failures.every((failure) => failure.fixedIn !== undefined)
+    ? failures
+        .map((failure) => failure.fixedIn ?? '')
+        .sort()
+        .pop()
+    : undefined;
   const npm = reach.npm?.name;
   const described = {
     key,
     at: primaryPlace(reach.links[0], strongest.of),
     data: {
-      ...blank, allocator: nameOf(identity), version: versionOf(identity), addon: reach.addon.name, targets: describeTargets(strongest, found.states, universe),
-      activation: describeActivation(strongest, influences), unloading: unloading.text,
+      ...blank,
+      allocator: nameOf(identity),
+      version: versionOf(identity),
+      addon: reach.addon.name,
+      targets: describeTargets(strongest, found.states, universe),
+      activation: describeActivation(strongest, influences),
+      unloading: unloading.text,
     },
     steps: [
       ...linkSteps(found),
@@ -135,15 +169,35 @@ function judge(unit: UnitFacts, { crate, statics }: AllocatorCrate, found: Addon
     ...(fixedIn === undefined || windows.length > 0 ? {} : { fixedIn: `${identity.crate ?? ''} ${fixedIn}` }),
   };
   const unsure = dangerous.length > 0 && dangerous.every(({ state }) => state !== 'yes');
-  let doubts = (unsure ? 1 : 0) + (strongest.build.assumed && unsure ? 1 : 0) + (unloading.kept === 'yes' ? 1 : 0) + (identity.kind === 'own' ? 1 : 0);
+  let doubts =
+    (unsure ? 1 : 0) +
+    (strongest.build.assumed && unsure ? 1 : 0) +
+    (unloading.kept === 'yes' ? 1 : 0) +
+    (identity.kind === 'own' ? 1 : 0);
   if (windows.length > 0) {
-    const also = failures.map((failure) => `; on ${summariseTriples(failure.triples, universe)} ${failure.text}`).join('');
-    return { ...described, messageId: 'windows', data: { ...described.data, failure: also }, severity: 'warning', confidence: lowered(doubts) };
+    const also = failures
+      .map((failure) => `; on ${summariseTriples(failure.triples, universe)} ${failure.text}`)
+      .join('');
+    return {
+      ...described,
+      messageId: 'windows',
+      data: { ...described.data, failure: also },
+      severity: 'warning',
+      confidence: lowered(doubts),
+    };
   }
   if (failures.length > 0) {
     if (failures.every((failure) => !failure.certain)) doubts += 2;
-    const text = failures.map((failure) => `on ${summariseTriples(failure.triples, universe)} ${failure.text}`).join('; ');
-    return { ...described, messageId: 'knownFailure', data: { ...described.data, failure: text }, severity: 'warning', confidence: lowered(doubts) };
+    const text = failures
+      .map((failure) => `on ${summariseTriples(failure.triples, universe)} ${failure.text}`)
+      .join('; ');
+    return {
+      ...described,
+      messageId: 'knownFailure',
+      data: { ...described.data, failure: text },
+      severity: 'warning',
+      confidence: lowered(doubts),
+    };
   }
   const messageId = found.states.every((one) => one.of.identity.kind === 'system') ? 'forwards' : 'reachable';
   return { ...described, messageId, severity: 'note', confidence: lowered(doubts) };
@@ -161,7 +215,9 @@ function describeTargets(main: AllocatorState, states: readonly AllocatorState[]
   }
   const [first, ...others] = [...byName];
   const text = summariseTriples(first?.[1] ?? [], universe);
-  return [text, ...others.map(([name, triples]) => `and '${name}' on ${summariseTriples(triples, universe)}`)].join(', ');
+  return [text, ...others.map(([name, triples]) => `and '${name}' on ${summariseTriples(triples, universe)}`)].join(
+    ', ',
+  );
 }
 
 function isWindows({ triple }: AllocatorState): boolean {
@@ -178,9 +234,16 @@ function failuresOf(states: readonly AllocatorState[]): readonly KnownFailure[] 
   for (const { triple, of } of states) {
     const { crate, version } = of.identity;
     if (crate === undefined || version?.locked !== true) continue;
-    for (const failure of findAllocatorFailures(crate, version.value, allocatorFeatures(of.identity, triple), [triple])) {
+    for (const failure of findAllocatorFailures(crate, version.value, allocatorFeatures(of.identity, triple), [
+      triple,
+    ])) {
       const known = found.get(failure.text);
-      found.set(failure.text, known === undefined ? failure : { ...known, triples: [...known.triples, triple], certain: known.certain || failure.certain });
+      found.set(
+        failure.text,
+        known === undefined
+          ? failure
+          : { ...known, triples: [...known.triples, triple], certain: known.certain || failure.certain },
+      );
     }
   }
   return [...found.values()];
@@ -192,7 +255,8 @@ function describeActivation({ build, state }: AllocatorState, influences: readon
     return needed
       .map(({ feature, state: on, trail }) => {
         const first = trail[0];
-        if (on === 'yes' && first !== undefined) return `the feature '${feature}' is turned on by ${describeStart(first)}`;
+        if (on === 'yes' && first !== undefined)
+          return `the feature '${feature}' is turned on by ${describeStart(first)}`;
         return build.assumed
           ? `nothing here builds the addon, so whether the feature '${feature}' is on can't be told`
           : `whether the feature '${feature}' is on can't be told from ${placeText(build)}`;
@@ -201,7 +265,9 @@ function describeActivation({ build, state }: AllocatorState, influences: readon
   }
   const opposed = influences.filter((one) => one.role === 'opposed').map((one) => `'${one.feature}'`);
   if (opposed.length > 0) return `it is there unless the feature ${opposed.join(' or ')} is passed`;
-  return state === 'yes' ? 'no feature is needed for it' : 'a cfg that only the build knows decides whether it is there';
+  return state === 'yes'
+    ? 'no feature is needed for it'
+    : 'a cfg that only the build knows decides whether it is there';
 }
 
 function describeStart(first: Place & { readonly note: string }): string {
@@ -217,7 +283,8 @@ function nameOf(identity: AllocatorIdentity): string {
 }
 
 function versionOf(identity: AllocatorIdentity): string {
-  if (identity.version === undefined) return identity.crate === undefined ? 'no version: a type of this code' : 'version unknown';
+  if (identity.version === undefined)
+    return identity.crate === undefined ? 'no version: a type of this code' : 'version unknown';
   return identity.version.locked ? `locked at ${identity.version.value}` : `${identity.version.value}, unlocked`;
 }
 
@@ -234,7 +301,13 @@ function primaryPlace(link: Place | undefined, own: AllocatorStatic): Anchor {
 }
 
 function step(place: Place, role: ReportStep['role'], note: string): ReportStep {
-  return { path: place.path, line: place.line, ...(place.column === undefined ? {} : { column: place.column }), role, note };
+  return {
+    path: place.path,
+    line: place.line,
+    ...(place.column === undefined ? {} : { column: place.column }),
+    role,
+    note,
+  };
 }
 
 function linkSteps({ reach }: AddonAllocator): readonly ReportStep[] {
@@ -251,13 +324,24 @@ function declareSteps(statics: readonly AllocatorStatic[]): readonly ReportStep[
     file: one.file,
     span: one.attribute.span,
     role: 'declare' as const,
-    note: one.conditions.length === 0 ? `'${one.identity.type}' is installed on every target.` : `'${one.identity.type}' is installed where its cfg holds.`,
+    note:
+      one.conditions.length === 0
+        ? `'${one.identity.type}' is installed on every target.`
+        : `'${one.identity.type}' is installed where its cfg holds.`,
   }));
 }
 
 function versionSteps({ crate, version }: AllocatorIdentity): readonly ReportStep[] {
   if (crate === undefined || version === undefined) return [];
-  return [step(version, 'declare', version.locked ? `The lockfile pins '${crate}' at ${version.value}.` : `'${crate}' is required as '${version.value}', and no lockfile pins it.`)];
+  return [
+    step(
+      version,
+      'declare',
+      version.locked
+        ? `The lockfile pins '${crate}' at ${version.value}.`
+        : `'${crate}' is required as '${version.value}', and no lockfile pins it.`,
+    ),
+  ];
 }
 
 function enableSteps(influences: readonly FeatureInfluence[]): readonly ReportStep[] {
@@ -271,6 +355,10 @@ function capital(text: string): string {
 /** A published library without dependents, binaries or benches in sight: what it does to addons is seen elsewhere. */
 function standsAlone(unit: UnitFacts, crate: CargoPackage): boolean {
   const { project } = unit;
-  const onlyLibrary = crate.targets.every((target) => target.kind === 'build-script' || (target.kind === 'lib' && target.crateTypes.every((type) => type.value === 'lib' || type.value === 'rlib')));
+  const onlyLibrary = crate.targets.every(
+    (target) =>
+      target.kind === 'build-script' ||
+      (target.kind === 'lib' && target.crateTypes.every((type) => type.value === 'lib' || type.value === 'rlib')),
+  );
   return onlyLibrary && !project.hasDependents(crate) && !project.cargo.some((pkg) => project.isAddon(pkg));
 }

@@ -10,7 +10,8 @@ export default defineRule({
   meta: {
     id: 'handle-in-process-static',
     title: 'JavaScript handle in a process-wide static',
-    summary: 'State that belongs to one JavaScript environment is kept in a static that all environments of the process share.',
+    summary:
+      'State that belongs to one JavaScript environment is kept in a static that all environments of the process share.',
     languages: ['rust'],
     severity: 'warning',
     confidence: 'high',
@@ -21,7 +22,8 @@ export default defineRule({
     messages: {
       holds:
         "'{name}' is one for the whole process and holds '{handle}', which belongs to one environment: workers and reloaded windows share it, and find it after that environment is gone.",
-      oneShot: "'{hook}' runs for the first environment only, because '{flag}' is one for the whole process: every later environment ends without its cleanup.",
+      oneShot:
+        "'{hook}' runs for the first environment only, because '{flag}' is one for the whole process: every later environment ends without its cleanup.",
     },
     checklist: 'What happens to this static when a second environment loads the addon, and when the first one ends?',
     scenarios: ['reload', 'main-and-worker'],
@@ -41,13 +43,18 @@ export default defineRule({
           const id = `${file.path}:${global.span.start}`;
           if (done.has(id) || !isShared(global) || global.isTest || global.type === undefined) continue;
           const handle = findHeldHandle(unit, file, global.type, isInside);
-          if (handle === undefined || isGivenBack(unit, file, global) || !isPresent(unit, scope, crate, file, global)) continue;
+          if (handle === undefined || isGivenBack(unit, file, global) || !isPresent(unit, scope, crate, file, global))
+            continue;
           done.add(id);
           report({
             messageId: 'holds',
             data: { name: global.name, handle: handle.type.name },
             at: { file, span: global.nameSpan },
-            steps: [{ file, span: global.nameSpan, role: 'declare', note: `'${global.name}' is '${global.type.text}'.` }, ...pathSteps(handle), loadStep(scope)],
+            steps: [
+              { file, span: global.nameSpan, role: 'declare', note: `'${global.name}' is '${global.type.text}'.` },
+              ...pathSteps(handle),
+              loadStep(scope),
+            ],
             confidence: handle.isThroughTrait ? 'medium' : 'high',
             key: global.name,
           });
@@ -61,9 +68,19 @@ export default defineRule({
             data: { hook: found.hook, flag: found.global.name },
             at: { file, span: found.call.span },
             steps: [
-              { file, span: found.global.nameSpan, role: 'declare', note: `'${found.global.name}' is set once per process and never reset.` },
+              {
+                file,
+                span: found.global.nameSpan,
+                role: 'declare',
+                note: `'${found.global.name}' is set once per process and never reset.`,
+              },
               { file, span: found.guard, role: 'use', note: 'Only the first environment gets past this.' },
-              { file, span: found.call.span, role: 'release', note: `'${found.hook}' is registered for one environment.` },
+              {
+                file,
+                span: found.call.span,
+                role: 'release',
+                note: `'${found.hook}' is registered for one environment.`,
+              },
               loadStep(scope),
             ],
             confidence: 'medium',
@@ -88,7 +105,13 @@ function pathSteps(handle: HeldHandle): readonly ReportStep[] {
 }
 
 function loadStep({ addon, crateType }: AddonScope): ReportStep {
-  return { path: crateType.path, line: crateType.line, ...(crateType.column === undefined ? {} : { column: crateType.column }), role: 'load', note: `'${addon.name}' is loaded once per environment.` };
+  return {
+    path: crateType.path,
+    line: crateType.line,
+    ...(crateType.column === undefined ? {} : { column: crateType.column }),
+    role: 'load',
+    note: `'${addon.name}' is loaded once per environment.`,
+  };
 }
 
 /** A map whose entries are taken out again where something ends is state per environment, kept in a shared place. */
@@ -96,7 +119,13 @@ function isGivenBack(unit: UnitFacts, file: FileIr, global: GlobalDecl): boolean
   if (!/Map\b|Slab\b/.test(global.type?.text ?? '')) return false;
   const pattern = new RegExp(`\\b${global.name}\\b[^;]{0,200}\\.\\s*(?:remove|retain|shift_remove|swap_remove)\\s*\\(`);
   const crate = unit.project.cargoPackageOf(file.path)?.dir ?? '';
-  return unit.filesOf('rust').some((one) => (one.path === file.path || unit.project.cargoPackageOf(one.path)?.dir === crate) && pattern.test(unit.textOf(one.path) ?? ''));
+  return unit
+    .filesOf('rust')
+    .some(
+      (one) =>
+        (one.path === file.path || unit.project.cargoPackageOf(one.path)?.dir === crate) &&
+        pattern.test(unit.textOf(one.path) ?? ''),
+    );
 }
 
 interface OneShotHook {
@@ -124,7 +153,9 @@ function findOneShotHooks(file: FileIr): readonly OneShotHook[] {
       }
       const callee = calleeOf(expr);
       if (callee === undefined || !hooks.test(callee)) return;
-      const guard = [...around].reverse().find((one) => one.kind === 'if' && mentioned(one.condition, flags, locals) !== undefined);
+      const guard = [...around]
+        .reverse()
+        .find((one) => one.kind === 'if' && mentioned(one.condition, flags, locals) !== undefined);
       const flag = guard?.kind === 'if' ? mentioned(guard.condition, flags, locals) : undefined;
       if (guard?.kind === 'if' && flag !== undefined) {
         found.push({ global: flag, guard: guard.condition.span, call: expr, hook: callee.replace(/^.*::|^\./, '') });
@@ -136,13 +167,18 @@ function findOneShotHooks(file: FileIr): readonly OneShotHook[] {
     if (once === undefined) continue;
     walkBody(fn.body, ({ expr }) => {
       const callee = calleeOf(expr);
-      if (callee !== undefined && hooks.test(callee)) found.push({ global: once.flag, guard: once.span, call: expr, hook: callee.replace(/^.*::|^\./, '') });
+      if (callee !== undefined && hooks.test(callee))
+        found.push({ global: once.flag, guard: once.span, call: expr, hook: callee.replace(/^.*::|^\./, '') });
     });
   }
   return found;
 }
 
-function findOnceCaller(file: FileIr, closure: number, flags: ReadonlyMap<string, GlobalDecl>): { readonly flag: GlobalDecl; readonly span: Expr['span'] } | undefined {
+function findOnceCaller(
+  file: FileIr,
+  closure: number,
+  flags: ReadonlyMap<string, GlobalDecl>,
+): { readonly flag: GlobalDecl; readonly span: Expr['span'] } | undefined {
   let found: { flag: GlobalDecl; span: Expr['span'] } | undefined;
   for (const fn of file.functions) {
     if (fn.body === undefined || found !== undefined) continue;
@@ -157,11 +193,17 @@ function findOnceCaller(file: FileIr, closure: number, flags: ReadonlyMap<string
 }
 
 function isFlag(global: GlobalDecl): boolean {
-  return /^(?:(?:[\w]+::)*(?:AtomicBool|Once|bool)|.*\b(?:OnceLock|OnceCell|Mutex|RwLock)<\s*(?:\(\)|bool)\s*>)$/.test(global.type?.text ?? '');
+  return /^(?:(?:[\w]+::)*(?:AtomicBool|Once|bool)|.*\b(?:OnceLock|OnceCell|Mutex|RwLock)<\s*(?:\(\)|bool)\s*>)$/.test(
+    global.type?.text ?? '',
+  );
 }
 
 /** The flag that an expression reads, directly or through a local. */
-function mentioned(expr: Expr, flags: ReadonlyMap<string, GlobalDecl>, locals: ReadonlyMap<string, GlobalDecl>): GlobalDecl | undefined {
+function mentioned(
+  expr: Expr,
+  flags: ReadonlyMap<string, GlobalDecl>,
+  locals: ReadonlyMap<string, GlobalDecl>,
+): GlobalDecl | undefined {
   let found: GlobalDecl | undefined;
   walkBody({ span: expr.span, statements: [], result: expr }, ({ expr: inner }) => {
     if (inner.kind !== 'name') return;

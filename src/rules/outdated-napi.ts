@@ -22,7 +22,8 @@ export default defineRule({
     cwe: ['CWE-1395', 'CWE-416'],
     messages: {
       library: "'{addon}' is locked to napi {version}, which {what}; napi {fixed} does not{more}.",
-      loader: "'{name}' is locked to @napi-rs/cli {version}, whose generated loader asks for a process report in every worker: on Windows concurrent reports corrupt the heap; 3.4.0 does not ask.",
+      loader:
+        "'{name}' is locked to @napi-rs/cli {version}, whose generated loader asks for a process report in every worker: on Windows concurrent reports corrupt the heap; 3.4.0 does not ask.",
     },
     checklist: 'Does the lockfile have every fix of napi that this code depends on?',
     scenarios: ['gc-churn', 'reload', 'thenable-twice'],
@@ -71,12 +72,20 @@ function judgeLibrary(unit: UnitFacts, scope: AddonScope) {
       version: locked.value,
       what: first.fix.what,
       fixed: first.fix.version,
-      more: needed.length === 1 ? '' : `, and ${needed.length - 1} more of its fixes, up to ${last.fix.version}, concern${needed.length === 2 ? 's' : ''} this code`,
+      more:
+        needed.length === 1
+          ? ''
+          : `, and ${needed.length - 1} more of its fixes, up to ${last.fix.version}, concern${needed.length === 2 ? 's' : ''} this code`,
     },
     at: { path: at.path, line: at.line, ...(at.column === undefined ? {} : { column: at.column }) },
     steps: [
       lockStep(locked, 'napi'),
-      ...needed.map(({ fix, file, span }): ReportStep => ({ file, span, role: 'use', note: `Before ${fix.version}, napi ${fix.what}.` })),
+      ...needed.map(({ fix, file, span }): ReportStep => ({
+        file,
+        span,
+        role: 'use',
+        note: `Before ${fix.version}, napi ${fix.what}.`,
+      })),
     ],
     fixedIn: `napi ${last.fix.version}`,
     key: `${scope.addon.name}|napi`,
@@ -93,7 +102,11 @@ function judgeLoader(unit: UnitFacts, { addon, npm }: AddonScope) {
   return {
     messageId: 'loader' as const,
     data: { name: npm.name ?? npm.dir, version: version.value },
-    at: { path: required.path, line: required.line, ...(required.column === undefined ? {} : { column: required.column }) },
+    at: {
+      path: required.path,
+      line: required.line,
+      ...(required.column === undefined ? {} : { column: required.column }),
+    },
     steps: [lockStep(version, '@napi-rs/cli')],
     fixedIn: '@napi-rs/cli 3.4.0',
     targets: unit.project.triplesFor(addon).filter((triple) => readTriple(triple).os === 'windows'),
@@ -102,5 +115,10 @@ function judgeLoader(unit: UnitFacts, { addon, npm }: AddonScope) {
 }
 
 function lockStep(locked: Fact<string>, name: string): ReportStep {
-  return { path: locked.path, line: locked.line, role: 'declare', note: `The lockfile pins '${name}' at ${locked.value}.` };
+  return {
+    path: locked.path,
+    line: locked.line,
+    role: 'declare',
+    note: `The lockfile pins '${name}' at ${locked.value}.`,
+  };
 }

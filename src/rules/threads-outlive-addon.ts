@@ -21,7 +21,8 @@ export default defineRule({
     since: '0.1.0',
     cwe: ['CWE-416', 'CWE-672'],
     messages: {
-      outlives: "{what} of '{crate}' may still run when the last worker that loaded the addon '{addon}' exits, and nothing keeps its code loaded on {targets}.",
+      outlives:
+        "{what} of '{crate}' may still run when the last worker that loaded the addon '{addon}' exits, and nothing keeps its code loaded on {targets}.",
       pool: "The global pool of 'rayon' in the addon '{addon}' keeps its threads until the process ends, and nothing keeps their code loaded on {targets} once the last worker that loaded the addon has exited.",
     },
     checklist: 'Who waits for the threads of this addon when its last environment ends?',
@@ -37,7 +38,11 @@ export default defineRule({
       const causes = new Map<string, Dangerous[]>();
       for (const [file, crate] of filesInside(unit, scope)) {
         for (const starter of findStarters(file, crate)) {
-          const triples = unkeptTriples(project, scope, triplesWith(project, scope, crate, file.path, starter.conditions));
+          const triples = unkeptTriples(
+            project,
+            scope,
+            triplesWith(project, scope, crate, file.path, starter.conditions),
+          );
           const reach = triples.length === 0 ? undefined : reachOf(project, scope, crate);
           if (reach === undefined) continue;
           const key = starter.isPool ? 'rayon' : crate.dir;
@@ -54,17 +59,41 @@ export default defineRule({
         const shared = {
           at,
           steps: [
-            ...found.slice(0, mostSteps).map((one): ReportStep => ({ file: one.file, span: one.span, role: 'acquire', note: `${one.what} starts here, and nobody waits for its end.` })),
-            ...first.reach.links.map((one): ReportStep => ({ ...placeStep(one), role: 'load', note: `'${one.from}' links '${one.to}' here.` })),
-            { ...placeStep(scope.crateType), role: 'load' as const, note: `'${scope.addon.name}' is built as a cdylib that Node.js loads.` },
-            ...describeUnloading(project, scope.addon, universe).by.map((one): ReportStep => ({ ...placeStep(one), role: 'load', note: `On other targets it stays loaded: ${one.note}.` })),
+            ...found.slice(0, mostSteps).map((one): ReportStep => ({
+              file: one.file,
+              span: one.span,
+              role: 'acquire',
+              note: `${one.what} starts here, and nobody waits for its end.`,
+            })),
+            ...first.reach.links.map((one): ReportStep => ({
+              ...placeStep(one),
+              role: 'load',
+              note: `'${one.from}' links '${one.to}' here.`,
+            })),
+            {
+              ...placeStep(scope.crateType),
+              role: 'load' as const,
+              note: `'${scope.addon.name}' is built as a cdylib that Node.js loads.`,
+            },
+            ...describeUnloading(project, scope.addon, universe).by.map((one): ReportStep => ({
+              ...placeStep(one),
+              role: 'load',
+              note: `On other targets it stays loaded: ${one.note}.`,
+            })),
           ],
           targets: triples,
           ...(scope.npm?.name === undefined ? {} : { reachableFrom: [{ rust: first.crate.name, js: scope.npm.name }] }),
         };
         const data = { addon: scope.addon.name, targets: summariseTriples(triples, universe) };
-        if (first.isPool) report({ ...shared, messageId: 'pool', data, severity: 'note', confidence: 'low', key: scope.addon.name });
-        else report({ ...shared, messageId: 'outlives', data: { ...data, what: first.what, crate: first.crate.name }, key: `${scope.addon.name}|${first.crate.name}` });
+        if (first.isPool)
+          report({ ...shared, messageId: 'pool', data, severity: 'note', confidence: 'low', key: scope.addon.name });
+        else
+          report({
+            ...shared,
+            messageId: 'outlives',
+            data: { ...data, what: first.what, crate: first.crate.name },
+            key: `${scope.addon.name}|${first.crate.name}`,
+          });
       }
     }
   },
@@ -93,9 +122,24 @@ function findStarters(file: FileIr, crate: CargoPackage): readonly Starter[] {
   const found: Starter[] = [];
   for (const global of file.globals) {
     const type = global.type?.text ?? '';
-    if (global.isTest || global.kind === 'thread-local' || !/\bRuntime\b/.test(type) || !/\b(?:Lazy|LazyLock|OnceLock|OnceCell|Mutex|RwLock|Option)\b/.test(type)) continue;
-    const isTokio = /\btokio\b/.test(type) || file.imports.some((one) => one.name === 'Runtime' && one.path[0] === 'tokio');
-    if (isTokio) found.push({ crate, file, span: global.nameSpan, conditions: global.conditions, what: `The runtime in the static '${global.name}'`, isPool: false });
+    if (
+      global.isTest ||
+      global.kind === 'thread-local' ||
+      !/\bRuntime\b/.test(type) ||
+      !/\b(?:Lazy|LazyLock|OnceLock|OnceCell|Mutex|RwLock|Option)\b/.test(type)
+    )
+      continue;
+    const isTokio =
+      /\btokio\b/.test(type) || file.imports.some((one) => one.name === 'Runtime' && one.path[0] === 'tokio');
+    if (isTokio)
+      found.push({
+        crate,
+        file,
+        span: global.nameSpan,
+        conditions: global.conditions,
+        what: `The runtime in the static '${global.name}'`,
+        isPool: false,
+      });
   }
   for (const fn of file.functions) {
     if (fn.isTest || fn.hasError === true || fn.body === undefined) continue;
@@ -114,18 +158,29 @@ function findStarters(file: FileIr, crate: CargoPackage): readonly Starter[] {
 function describeStart(expr: Expr, file: FileIr): { readonly text: string; readonly isHandle: boolean } | undefined {
   const callee = calleeOf(expr);
   if (callee === undefined) return undefined;
-  if (callee === 'thread::spawn' || (callee === 'spawn' && file.imports.some((one) => one.name === 'spawn' && one.path.join('::') === 'std::thread::spawn'))) {
+  if (
+    callee === 'thread::spawn' ||
+    (callee === 'spawn' &&
+      file.imports.some((one) => one.name === 'spawn' && one.path.join('::') === 'std::thread::spawn'))
+  ) {
     return { text: 'A detached thread', isHandle: true };
   }
-  if (expr.kind === 'method' && expr.method === 'spawn' && startsWithBuilder(expr.receiver)) return { text: 'A detached thread', isHandle: true };
-  if (callee === '.build_global' || callee === 'rayon::spawn' || callee === 'rayon::spawn_fifo') return { text: "The global pool of 'rayon'", isHandle: false };
+  if (expr.kind === 'method' && expr.method === 'spawn' && startsWithBuilder(expr.receiver))
+    return { text: 'A detached thread', isHandle: true };
+  if (callee === '.build_global' || callee === 'rayon::spawn' || callee === 'rayon::spawn_fifo')
+    return { text: "The global pool of 'rayon'", isHandle: false };
   return undefined;
 }
 
 /** `thread::Builder::new().name(..)`: the start of a chain of methods. */
 function startsWithBuilder(expr: Expr): boolean {
   if (expr.kind === 'method') return startsWithBuilder(expr.receiver);
-  return expr.kind === 'call' && expr.callee.kind === 'name' && /(?:^|::)thread::Builder::new$|^Builder::new$/.test(expr.callee.path.slice(-3).join('::')) && !expr.callee.path.includes('runtime');
+  return (
+    expr.kind === 'call' &&
+    expr.callee.kind === 'name' &&
+    /(?:^|::)thread::Builder::new$|^Builder::new$/.test(expr.callee.path.slice(-3).join('::')) &&
+    !expr.callee.path.includes('runtime')
+  );
 }
 
 /** Methods that hand the handle on unchanged. */
@@ -135,13 +190,18 @@ const passing = new Set(['unwrap', 'expect', 'ok', 'map_err', 'unwrap_or_else', 
 function isDiscarded({ expr, around, statement }: Walked): boolean {
   let inner = expr;
   for (const outer of [...around].reverse()) {
-    if (outer.kind === 'call' && outer.args.some(({ value }) => value === inner)) return /(?:^|::)drop$/.test(calleeOf(outer) ?? '');
-    const isPassed = (outer.kind === 'method' && outer.receiver === inner && passing.has(outer.method)) || (outer.kind === 'try' && outer.value === inner);
+    if (outer.kind === 'call' && outer.args.some(({ value }) => value === inner))
+      return /(?:^|::)drop$/.test(calleeOf(outer) ?? '');
+    const isPassed =
+      (outer.kind === 'method' && outer.receiver === inner && passing.has(outer.method)) ||
+      (outer.kind === 'try' && outer.value === inner);
     if (!isPassed) break;
     inner = outer;
   }
   if (statement?.kind === 'expression') return statement.expr === inner;
-  const isIgnored = statement?.kind === 'let' && (statement.pattern.kind === 'wildcard' || (statement.pattern.kind === 'bind' && statement.pattern.name === '_'));
+  const isIgnored =
+    statement?.kind === 'let' &&
+    (statement.pattern.kind === 'wildcard' || (statement.pattern.kind === 'bind' && statement.pattern.name === '_'));
   return isIgnored && statement.init === inner;
 }
 

@@ -1,4 +1,11 @@
-import { filesInside, findAddonScopes, reachOf, triplesWith, unkeptTriples, type AddonScope } from '../facts/addon-scope.js';
+import {
+  filesInside,
+  findAddonScopes,
+  reachOf,
+  triplesWith,
+  unkeptTriples,
+  type AddonScope,
+} from '../facts/addon-scope.js';
 import { needsDrop } from '../facts/needs-drop.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { calleeOf, walkBody } from '../facts/walk-body.js';
@@ -12,7 +19,8 @@ export default defineRule({
   meta: {
     id: 'unpinned-addon',
     title: 'Addon that can be unloaded under its destructors',
-    summary: 'An addon leaves destructors that run when a thread or the process ends, and nothing keeps it loaded until then.',
+    summary:
+      'An addon leaves destructors that run when a thread or the process ends, and nothing keeps it loaded until then.',
     languages: ['rust'],
     severity: 'warning',
     confidence: 'medium',
@@ -21,7 +29,8 @@ export default defineRule({
     since: '0.1.0',
     cwe: ['CWE-416', 'CWE-825'],
     messages: {
-      unpinned: "The addon '{addon}' can be unmapped on {targets} before {what} has run there: no linker argument and no version of napi keeps it loaded.",
+      unpinned:
+        "The addon '{addon}' can be unmapped on {targets} before {what} has run there: no linker argument and no version of napi keeps it loaded.",
     },
     checklist: 'Which destructors of this addon run after the last environment that loaded it has ended?',
     scenarios: ['import', 'reload'],
@@ -32,7 +41,9 @@ export default defineRule({
     for (const scope of findAddonScopes(unit)) {
       const found = filesInside(unit, scope).flatMap(([file, crate]) => findDestructors(unit, file, crate));
       const dangerous = found.flatMap((one) => {
-        const present = triplesWith(unit.project, scope, one.crate, one.file.path, one.conditions).filter((triple) => one.os.includes(readTriple(triple).os));
+        const present = triplesWith(unit.project, scope, one.crate, one.file.path, one.conditions).filter((triple) =>
+          one.os.includes(readTriple(triple).os),
+        );
         const triples = unkeptTriples(unit.project, scope, present);
         return triples.length > 0 && reachOf(unit.project, scope, one.crate) !== undefined ? [{ ...one, triples }] : [];
       });
@@ -43,8 +54,17 @@ export default defineRule({
       report({
         messageId: 'unpinned',
         data: { addon: scope.addon.name, targets: summariseTriples(triples, universe), what: first.what },
-        at: { path: scope.crateType.path, line: scope.crateType.line, ...(scope.crateType.column === undefined ? {} : { column: scope.crateType.column }) },
-        steps: dangerous.slice(0, mostSteps).map((one): ReportStep => ({ file: one.file, span: one.span, role: 'declare', note: `${one.what.charAt(0).toUpperCase()}${one.what.slice(1)} is left here.` })),
+        at: {
+          path: scope.crateType.path,
+          line: scope.crateType.line,
+          ...(scope.crateType.column === undefined ? {} : { column: scope.crateType.column }),
+        },
+        steps: dangerous.slice(0, mostSteps).map((one): ReportStep => ({
+          file: one.file,
+          span: one.span,
+          role: 'declare',
+          note: `${one.what.charAt(0).toUpperCase()}${one.what.slice(1)} is left here.`,
+        })),
         targets: triples,
         ...napiOf(scope),
         key: scope.addon.name,
@@ -56,7 +76,9 @@ export default defineRule({
 /** A path of a hundred steps explains nothing. */
 const mostSteps = 12;
 
-function napiOf({ addon, npm }: AddonScope): { readonly reachableFrom?: readonly { readonly rust: string; readonly js: string }[] } {
+function napiOf({ addon, npm }: AddonScope): {
+  readonly reachableFrom?: readonly { readonly rust: string; readonly js: string }[];
+} {
   return npm?.name === undefined ? {} : { reachableFrom: [{ rust: addon.name, js: npm.name }] };
 }
 
@@ -78,8 +100,21 @@ interface Destructor {
 function findDestructors(unit: UnitFacts, file: FileIr, crate: CargoPackage): readonly Destructor[] {
   const found: Destructor[] = [];
   for (const global of file.globals) {
-    if (global.kind !== 'thread-local' || global.isTest || global.type === undefined || !needsDrop(unit, file, global.type)) continue;
-    found.push({ crate, file, span: global.nameSpan, conditions: global.conditions, what: `the destructor of the thread-local '${global.name}'`, os: ['linux', 'freebsd'] });
+    if (
+      global.kind !== 'thread-local' ||
+      global.isTest ||
+      global.type === undefined ||
+      !needsDrop(unit, file, global.type)
+    )
+      continue;
+    found.push({
+      crate,
+      file,
+      span: global.nameSpan,
+      conditions: global.conditions,
+      what: `the destructor of the thread-local '${global.name}'`,
+      os: ['linux', 'freebsd'],
+    });
   }
   for (const fn of file.functions) {
     if (fn.isTest || fn.hasError === true) continue;
@@ -90,18 +125,34 @@ function findDestructors(unit: UnitFacts, file: FileIr, crate: CargoPackage): re
         const callee = calleeOf(expr) ?? '';
         joins ||= callee === '.join';
         const kind = callBacks.find(({ pattern }) => pattern.test(callee));
-        if (kind !== undefined) found.push({ crate, file, span: expr.span, conditions: fn.conditions, what: kind.what, os: kind.os });
+        if (kind !== undefined)
+          found.push({ crate, file, span: expr.span, conditions: fn.conditions, what: kind.what, os: kind.os });
       });
     }
     if (isDestructor && joins) {
-      found.push({ crate, file, span: fn.nameSpan, conditions: fn.conditions, what: `the library destructor '${fn.name}', which waits for a thread,`, os: ['windows', 'linux', 'freebsd', 'macos'] });
+      found.push({
+        crate,
+        file,
+        span: fn.nameSpan,
+        conditions: fn.conditions,
+        what: `the library destructor '${fn.name}', which waits for a thread,`,
+        os: ['windows', 'linux', 'freebsd', 'macos'],
+      });
     }
   }
   return found;
 }
 
 const callBacks: readonly { readonly pattern: RegExp; readonly what: string; readonly os: readonly string[] }[] = [
-  { pattern: /(?:^|::)pthread_key_create$/, what: "the destructor of a 'pthread_key_create' key", os: ['linux', 'freebsd', 'macos', 'android'] },
+  {
+    pattern: /(?:^|::)pthread_key_create$/,
+    what: "the destructor of a 'pthread_key_create' key",
+    os: ['linux', 'freebsd', 'macos', 'android'],
+  },
   { pattern: /(?:^|::)FlsAlloc$/, what: "the callback of an 'FlsAlloc' index", os: ['windows'] },
-  { pattern: /^libc::atexit$|^atexit$/, what: "a function given to 'atexit'", os: ['windows', 'linux', 'freebsd', 'macos', 'android'] },
+  {
+    pattern: /^libc::atexit$|^atexit$/,
+    what: "a function given to 'atexit'",
+    os: ['windows', 'linux', 'freebsd', 'macos', 'android'],
+  },
 ];

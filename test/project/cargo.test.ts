@@ -31,7 +31,12 @@ describe('Cargo packages', () => {
   const addon = project.cargo('addon');
 
   it('inherit from their workspace', () => {
-    expect(core).toMatchObject({ version: '2.1.0', edition: '2024', dir: 'crates/core', manifest: 'crates/core/Cargo.toml' });
+    expect(core).toMatchObject({
+      version: '2.1.0',
+      edition: '2024',
+      dir: 'crates/core',
+      manifest: 'crates/core/Cargo.toml',
+    });
     expect(core.nameFact).toEqual({ path: 'crates/core/Cargo.toml', line: 2, column: 1 });
     expect(core.dependencies.find((one) => one.name === 'serde')).toMatchObject({
       requirement: '1',
@@ -42,14 +47,24 @@ describe('Cargo packages', () => {
   });
 
   it('know dependencies by kind, target, path, rename and patch', () => {
-    expect(core.dependencies.find((one) => one.name === 'windows_sys')).toMatchObject({ package: 'windows-sys', target: 'cfg(windows)', optional: true, kind: 'normal' });
+    expect(core.dependencies.find((one) => one.name === 'windows_sys')).toMatchObject({
+      package: 'windows-sys',
+      target: 'cfg(windows)',
+      optional: true,
+      kind: 'normal',
+    });
     expect(core.dependencies.find((one) => one.name === 'proptest')?.kind).toBe('dev');
     expect(core.dependencies.find((one) => one.name === 'patched')?.dir).toBe('vendor/patched');
-    expect(addon.dependencies.find((one) => one.name === 'core')).toMatchObject({ package: 'my-core', dir: 'crates/core' });
+    expect(addon.dependencies.find((one) => one.name === 'core')).toMatchObject({
+      package: 'my-core',
+      dir: 'crates/core',
+    });
   });
 
   it('find targets that are declared and those that Cargo discovers', () => {
-    const shown = core.targets.map(({ kind, name, path }) => `${kind} ${name} ${path.slice('crates/core/'.length)}`).sort();
+    const shown = core.targets
+      .map(({ kind, name, path }) => `${kind} ${name} ${path.slice('crates/core/'.length)}`)
+      .sort();
     expect(shown).toEqual([
       'bench speed benches/speed.rs',
       'bin big src/bin/big/main.rs',
@@ -87,7 +102,8 @@ describe('Cargo packages', () => {
 describe('source files', () => {
   const { model } = memoryProject({
     'Cargo.toml': '[package]\nname = "p"\nversion = "1.0.0"\n[[bin]]\nname = "p"\npath = "src/main.rs"\n',
-    'src/lib.rs': 'pub mod shared;\n#[cfg(all(feature = "x", not(target_os = "windows")))]\nmod inner;\n#[cfg(test)]\nmod checks;\n#[path = "other/place.rs"]\nmod moved;\nmod group {\n    // a folder without a file of its own\n    pub mod leaf;\n}\n#[cfg(any(test, windows))]\nmod either;\n',
+    'src/lib.rs':
+      'pub mod shared;\n#[cfg(all(feature = "x", not(target_os = "windows")))]\nmod inner;\n#[cfg(test)]\nmod checks;\n#[path = "other/place.rs"]\nmod moved;\nmod group {\n    // a folder without a file of its own\n    pub mod leaf;\n}\n#[cfg(any(test, windows))]\nmod either;\n',
     'src/main.rs': 'mod shared;\nmod only_bin;\n',
     'src/shared.rs': 'mod deep;\n',
     'src/shared/deep.rs': '',
@@ -126,10 +142,19 @@ describe('source files', () => {
   });
 
   it('of a package below a folder of examples are examples', () => {
-    const { model: other } = memoryProject({ 'examples/addon/Cargo.toml': '[package]\nname = "e"\nversion = "1.0.0"\n', 'examples/addon/src/lib.rs': '', 'x/examples.rs': '' });
+    const { model: other } = memoryProject({
+      'examples/addon/Cargo.toml': '[package]\nname = "e"\nversion = "1.0.0"\n',
+      'examples/addon/src/lib.rs': '',
+      'x/examples.rs': '',
+    });
     expect(other.targetKindsOf('examples/addon/src/lib.rs')).toEqual(['lib']);
     expect(other.isDevelopmentOnly('examples/addon/src/lib.rs')).toBe(true);
-    expect(memoryProject({ 'examples/addon/Cargo.toml': '[package]\nname = "e"\nversion = "1.0.0"\n', 'examples/addon/src/lib.rs': '' }, 'examples/addon').model.isDevelopmentOnly('examples/addon/src/lib.rs')).toBe(false);
+    expect(
+      memoryProject(
+        { 'examples/addon/Cargo.toml': '[package]\nname = "e"\nversion = "1.0.0"\n', 'examples/addon/src/lib.rs': '' },
+        'examples/addon',
+      ).model.isDevelopmentOnly('examples/addon/src/lib.rs'),
+    ).toBe(false);
   });
 
   it('inherit the cfgs of the modules around them', () => {
@@ -161,7 +186,11 @@ describe('broken manifests', () => {
   });
 
   it('that point at themselves end', () => {
-    const { model } = memoryProject({ 'Cargo.toml': '[package]\nname = "a"\nworkspace = "."\nversion.workspace = true\n[dependencies]\na = { path = "." }\n', 'src/lib.rs': '' });
+    const { model } = memoryProject({
+      'Cargo.toml':
+        '[package]\nname = "a"\nworkspace = "."\nversion.workspace = true\n[dependencies]\na = { path = "." }\n',
+      'src/lib.rs': '',
+    });
     expect(model.addonsReaching(model.cargo[0] ?? fail())).toEqual([]);
   });
 });

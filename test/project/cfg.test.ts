@@ -14,7 +14,11 @@ const android = 'armv7-linux-androideabi';
 const s390x = 's390x-unknown-linux-gnu';
 
 function value(expression: string, triple: string, features: Readonly<Record<string, Tri>> = {}, release?: Tri): Tri {
-  return evaluateCfgText(expression, { triple, features: new Map(Object.entries(features)), ...(release === undefined ? {} : { release }) });
+  return evaluateCfgText(expression, {
+    triple,
+    features: new Map(Object.entries(features)),
+    ...(release === undefined ? {} : { release }),
+  });
 }
 
 describe('cfg on a triple', () => {
@@ -97,8 +101,15 @@ describe('triples', () => {
   });
 
   it('are told in few words', () => {
-    expect(summariseTriples([windows, 'i686-pc-windows-msvc', 'aarch64-pc-windows-msvc', mac], publishedTriples)).toBe('Windows and macOS arm64');
-    expect(summariseTriples(publishedTriples.filter((triple) => triple !== arm), publishedTriples)).toContain('Linux (gnu) except arm');
+    expect(summariseTriples([windows, 'i686-pc-windows-msvc', 'aarch64-pc-windows-msvc', mac], publishedTriples)).toBe(
+      'Windows and macOS arm64',
+    );
+    expect(
+      summariseTriples(
+        publishedTriples.filter((triple) => triple !== arm),
+        publishedTriples,
+      ),
+    ).toContain('Linux (gnu) except arm');
     expect(summariseTriples([], publishedTriples)).toBe('no target');
     expect(describeTriple(musl)).toBe('Linux arm64 musl');
   });

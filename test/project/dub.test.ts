@@ -52,7 +52,12 @@ describe('dub packages', () => {
   });
 
   it('find the folders that dub compiles by itself, and kinds of files', () => {
-    const { model } = memoryProject({ 'dub.sdl': 'name "a"\ntargetType "executable"\n', 'source/app.d': '', 'tests/t.d': '', 'examples/e/source/app.d': '' });
+    const { model } = memoryProject({
+      'dub.sdl': 'name "a"\ntargetType "executable"\n',
+      'source/app.d': '',
+      'tests/t.d': '',
+      'examples/e/source/app.d': '',
+    });
     expect(model.dub[0]?.sourcePaths).toEqual(['source']);
     expect(model.targetKindsOf('source/app.d')).toEqual(['bin']);
     expect(model.isDevelopmentOnly('source/app.d')).toBe(false);

@@ -13,7 +13,8 @@ function files(scripts: Readonly<Record<string, string>>): Readonly<Record<strin
     ),
     'addon/src/lib.rs': 'use mid::x;\nuse leaf::y;\n',
     'addon/package.json': JSON.stringify({ name: 'js', napi: {}, scripts }, null, 2),
-    'mid/Cargo.toml': '[package]\nname = "mid"\nversion = "1.0.0"\n\n[dependencies]\nleaf = { path = "../leaf", features = ["hard"] , optional = true }\n\n[features]\ndefault = ["never"]\nnever = []\ndeep = ["leaf"]\n',
+    'mid/Cargo.toml':
+      '[package]\nname = "mid"\nversion = "1.0.0"\n\n[dependencies]\nleaf = { path = "../leaf", features = ["hard"] , optional = true }\n\n[features]\ndefault = ["never"]\nnever = []\ndeep = ["leaf"]\n',
     'mid/src/lib.rs': 'pub use leaf::y;\n',
     'leaf/Cargo.toml': '[package]\nname = "leaf"\nversion = "1.0.0"\n\n[features]\nhard = []\nsoft = []\n',
     'leaf/src/lib.rs': '',
@@ -30,7 +31,8 @@ function contents(scripts: Readonly<Record<string, string>>, triple = gnu) {
   return {
     linked: (name: string) => inside.isLinked(project.cargo(name)),
     features: (name: string) => Object.fromEntries(inside.featuresOf(project.cargo(name))),
-    trail: (name: string, feature: string) => inside.trailOf(project.cargo(name), feature).map((step) => `${step.path}:${step.line} ${step.note}`),
+    trail: (name: string, feature: string) =>
+      inside.trailOf(project.cargo(name), feature).map((step) => `${step.path}:${step.line} ${step.note}`),
   };
 }
 
@@ -59,7 +61,10 @@ describe('what a build contains', () => {
   });
 
   it('turns weak features on once something else activates the dependency', () => {
-    expect(contents({ build: 'napi build --features extra,with-leaf' }).features('leaf')).toEqual({ hard: 'yes', soft: 'yes' });
+    expect(contents({ build: 'napi build --features extra,with-leaf' }).features('leaf')).toEqual({
+      hard: 'yes',
+      soft: 'yes',
+    });
     expect(contents({ build: 'napi build --all-features' }).features('leaf')).toEqual({ hard: 'yes', soft: 'yes' });
   });
 
@@ -77,7 +82,13 @@ describe('what a build contains', () => {
 describe('activation', () => {
   it('names who turns a feature on', () => {
     const project = memoryProject(files({ build: 'napi build --features extra' }));
-    expect(project.model.activationOf(project.cargo('mid'), 'deep')).toMatchObject({ state: 'yes', by: [{ path: 'addon/package.json', line: 5 }, { path: 'addon/Cargo.toml', line: 19 }] });
+    expect(project.model.activationOf(project.cargo('mid'), 'deep')).toMatchObject({
+      state: 'yes',
+      by: [
+        { path: 'addon/package.json', line: 5 },
+        { path: 'addon/Cargo.toml', line: 19 },
+      ],
+    });
     expect(project.model.activationOf(project.cargo('mid'), 'never')).toEqual({ state: 'no', by: [] });
   });
 });

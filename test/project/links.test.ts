@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { addon, memoryProject } from './memory-project.js';
 
-const lib = (name: string, dependencies = ''): string => `[package]\nname = "${name}"\nversion = "1.0.0"\n\n[dependencies]\n${dependencies}`;
+const lib = (name: string, dependencies = ''): string =>
+  `[package]\nname = "${name}"\nversion = "1.0.0"\n\n[dependencies]\n${dependencies}`;
 
 describe('addons', () => {
   const { model, cargo } = memoryProject({
@@ -45,7 +46,8 @@ describe('links', () => {
     'alloc/Cargo.toml': lib('shared-alloc'),
     'alloc/src/lib.rs': '',
     'a/Cargo.toml': addon('a', '', 'napi = "3"\nshared-alloc = { path = "../alloc" }'),
-    'a/src/lib.rs': '//! extern crate shared_alloc;\n// use shared_alloc::x;\n#[cfg(not(target_family = "wasm"))]\n#[allow(unused)]\nextern crate shared_alloc;\n',
+    'a/src/lib.rs':
+      '//! extern crate shared_alloc;\n// use shared_alloc::x;\n#[cfg(not(target_family = "wasm"))]\n#[allow(unused)]\nextern crate shared_alloc;\n',
     'b/Cargo.toml': addon('b', '', 'napi = "3"\nmid = { path = "../mid" }'),
     'b/src/lib.rs': 'mod x;\n',
     'b/src/x.rs': 'fn f() { mid::g(); }\n',
@@ -69,13 +71,26 @@ describe('links', () => {
   });
 
   it('stand where code names the crate', () => {
-    expect(reached.get('a')?.links).toMatchObject([{ how: 'extern-crate', path: 'a/src/lib.rs', line: 5, column: 1, conditions: ['not(target_family = "wasm")'], dependency: { path: 'a/Cargo.toml', line: 10 } }]);
-    expect(reached.get('b')?.links.map(({ from, to, how, path, line }) => `${from}>${to} ${how} ${path}:${line}`)).toEqual(['b>mid use b/src/x.rs:1', 'mid>shared-alloc use mid/src/lib.rs:1']);
+    expect(reached.get('a')?.links).toMatchObject([
+      {
+        how: 'extern-crate',
+        path: 'a/src/lib.rs',
+        line: 5,
+        column: 1,
+        conditions: ['not(target_family = "wasm")'],
+        dependency: { path: 'a/Cargo.toml', line: 10 },
+      },
+    ]);
+    expect(
+      reached.get('b')?.links.map(({ from, to, how, path, line }) => `${from}>${to} ${how} ${path}:${line}`),
+    ).toEqual(['b>mid use b/src/x.rs:1', 'mid>shared-alloc use mid/src/lib.rs:1']);
     expect(reached.get('c')?.links).toMatchObject([{ how: 'dependency', path: 'c/Cargo.toml', line: 10 }]);
   });
 
   it('contain the addon itself', () => {
-    expect(model.addonsReaching(cargo('a'))).toMatchObject([{ addon: { name: 'a' }, links: [], crateType: { path: 'a/Cargo.toml', line: 6 } }]);
+    expect(model.addonsReaching(cargo('a'))).toMatchObject([
+      { addon: { name: 'a' }, links: [], crateType: { path: 'a/Cargo.toml', line: 6 } },
+    ]);
     expect(model.hasDependents(cargo('shared-alloc'))).toBe(true);
     expect(model.hasDependents(cargo('tool'))).toBe(false);
   });

@@ -23,7 +23,12 @@ describe('Cargo.lock', () => {
     const { model, cargo } = memoryProject({
       'Cargo.toml': addon('a', '', 'napi = "3"'),
       'src/lib.rs': '',
-      'Cargo.lock': lock(['a', '1.0.0', 'dependencies = [\n "napi 3.1.0",\n]\n'], ['napi', '2.16.0'], ['napi', '3.1.0'], ['napi-derive', '3.0.0']),
+      'Cargo.lock': lock(
+        ['a', '1.0.0', 'dependencies = [\n "napi 3.1.0",\n]\n'],
+        ['napi', '2.16.0'],
+        ['napi', '3.1.0'],
+        ['napi-derive', '3.0.0'],
+      ),
     });
     expect(model.lockedVersions('napi')).toEqual([
       { value: '3.1.0', path: 'Cargo.lock', line: 16 },
@@ -47,8 +52,16 @@ describe('Cargo.lock', () => {
 describe('npm lockfiles', () => {
   const manifest = '{\n  "name": "x",\n  "devDependencies": {\n    "@napi-rs/cli": "^3.0.0"\n  }\n}\n';
   it.each([
-    ['package-lock.json', '{\n  "packages": {\n    "node_modules/@napi-rs/cli": {\n      "version": "3.3.1"\n    }\n  }\n}\n', 4],
-    ['pnpm-lock.yaml', "importers:\n\n  .:\n    devDependencies:\n      '@napi-rs/cli':\n        specifier: ^3.0.0\n        version: 3.3.1(x@1)\n", 7],
+    [
+      'package-lock.json',
+      '{\n  "packages": {\n    "node_modules/@napi-rs/cli": {\n      "version": "3.3.1"\n    }\n  }\n}\n',
+      4,
+    ],
+    [
+      'pnpm-lock.yaml',
+      "importers:\n\n  .:\n    devDependencies:\n      '@napi-rs/cli':\n        specifier: ^3.0.0\n        version: 3.3.1(x@1)\n",
+      7,
+    ],
     ['pnpm-lock.yaml', "packages:\n\n  '@napi-rs/cli@3.3.1':\n    resolution: {}\n", 3],
     ['yarn.lock', '"@napi-rs/cli@npm:^3.0.0":\n  version: 3.3.1\n', 2],
     ['yarn.lock', '"@napi-rs/cli@^3.0.0", "@napi-rs/cli@^3.1.0":\n  version "3.3.1"\n', 2],
@@ -60,9 +73,21 @@ describe('npm lockfiles', () => {
 
   it('fall back to the requirement and to the catalog', () => {
     const plain = memoryProject({ 'package.json': manifest });
-    expect(plain.model.npmVersion('@napi-rs/cli', plain.model.npm[0])).toMatchObject({ value: '^3.0.0', line: 4, locked: false });
-    const catalog = memoryProject({ 'package.json': manifest.replace('^3.0.0', 'catalog:'), 'pnpm-workspace.yaml': 'catalog:\n  a: 1\n  "@napi-rs/cli": 3.4.1\n' });
-    expect(catalog.model.npmVersion('@napi-rs/cli', catalog.model.npm[0])).toMatchObject({ value: '3.4.1', path: 'pnpm-workspace.yaml', line: 3, locked: false });
+    expect(plain.model.npmVersion('@napi-rs/cli', plain.model.npm[0])).toMatchObject({
+      value: '^3.0.0',
+      line: 4,
+      locked: false,
+    });
+    const catalog = memoryProject({
+      'package.json': manifest.replace('^3.0.0', 'catalog:'),
+      'pnpm-workspace.yaml': 'catalog:\n  a: 1\n  "@napi-rs/cli": 3.4.1\n',
+    });
+    expect(catalog.model.npmVersion('@napi-rs/cli', catalog.model.npm[0])).toMatchObject({
+      value: '3.4.1',
+      path: 'pnpm-workspace.yaml',
+      line: 3,
+      locked: false,
+    });
   });
 });
 
@@ -71,7 +96,10 @@ describe('an addon stays loaded', () => {
   const musl = 'x86_64-unknown-linux-musl';
   const windows = 'x86_64-pc-windows-msvc';
   const setup = { 'build.rs': 'fn main() {\n    napi_build::setup();\n}\n' };
-  function states(files: Readonly<Record<string, string>>, dependencies = 'napi = "3"\n\n[build-dependencies]\nnapi-build = "2"'): readonly string[] {
+  function states(
+    files: Readonly<Record<string, string>>,
+    dependencies = 'napi = "3"\n\n[build-dependencies]\nnapi-build = "2"',
+  ): readonly string[] {
     const { model, cargo } = memoryProject({ 'Cargo.toml': addon('a', '', dependencies), 'src/lib.rs': '', ...files });
     return [gnu, musl, windows, 'wasm32-wasip1-threads'].map((triple) => model.keptLoaded(cargo('a'), triple).state);
   }
@@ -79,18 +107,40 @@ describe('an addon stays loaded', () => {
   it.each([
     ['never by itself', {}, ['no', 'no', 'no', 'yes']],
     ['by napi-build on glibc', { ...setup, 'Cargo.lock': lock(['napi-build', '2.3.1']) }, ['yes', 'no', 'no', 'yes']],
-    ['not by an older napi-build', { ...setup, 'Cargo.lock': lock(['napi-build', '2.2.4']) }, ['no', 'no', 'no', 'yes']],
+    [
+      'not by an older napi-build',
+      { ...setup, 'Cargo.lock': lock(['napi-build', '2.2.4']) },
+      ['no', 'no', 'no', 'yes'],
+    ],
     ['perhaps by an unlocked napi-build', setup, ['unknown', 'no', 'no', 'yes']],
-    ['not by a setup in a comment', { 'build.rs': '// napi_build::setup()\nfn main() {}\n', 'Cargo.lock': lock(['napi-build', '2.3.1']) }, ['no', 'no', 'no', 'yes']],
+    [
+      'not by a setup in a comment',
+      { 'build.rs': '// napi_build::setup()\nfn main() {}\n', 'Cargo.lock': lock(['napi-build', '2.3.1']) },
+      ['no', 'no', 'no', 'yes'],
+    ],
     ['perhaps by napi', { 'Cargo.lock': lock(['napi', '3.12.1']) }, ['unknown', 'unknown', 'unknown', 'yes']],
-    ['by rustflags of a target', { '.cargo/config.toml': `[target.${gnu}]\nrustflags = ["-C", "link-args=-Wl,-z,nodelete"]\n` }, ['yes', 'no', 'no', 'yes']],
-    ['by rustflags of a cfg', { '.cargo/config': "[target.'cfg(target_os = \"linux\")']\nrustflags = ['-Clink-arg=-Wl,-z,nodelete']\n" }, ['yes', 'yes', 'no', 'yes']],
-    ['by an own linker argument, perhaps', { 'build.rs': 'fn main() {\n  println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");\n}\n' }, ['unknown', 'unknown', 'no', 'yes']],
+    [
+      'by rustflags of a target',
+      { '.cargo/config.toml': `[target.${gnu}]\nrustflags = ["-C", "link-args=-Wl,-z,nodelete"]\n` },
+      ['yes', 'no', 'no', 'yes'],
+    ],
+    [
+      'by rustflags of a cfg',
+      { '.cargo/config': "[target.'cfg(target_os = \"linux\")']\nrustflags = ['-Clink-arg=-Wl,-z,nodelete']\n" },
+      ['yes', 'yes', 'no', 'yes'],
+    ],
+    [
+      'by an own linker argument, perhaps',
+      { 'build.rs': 'fn main() {\n  println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");\n}\n' },
+      ['unknown', 'unknown', 'no', 'yes'],
+    ],
   ])('%s', (_name, files, expected) => {
     expect(states(files)).toEqual(expected);
   });
 
   it('where napi pins it for its runtime', () => {
-    expect(states({ 'Cargo.lock': lock(['napi', '3.12.2']) }, 'napi = { version = "3", features = ["async"] }')).toEqual(['yes', 'yes', 'yes', 'yes']);
+    expect(
+      states({ 'Cargo.lock': lock(['napi', '3.12.2']) }, 'napi = { version = "3", features = ["async"] }'),
+    ).toEqual(['yes', 'yes', 'yes', 'yes']);
   });
 });

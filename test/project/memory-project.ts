@@ -26,7 +26,11 @@ function inputOf(files: Readonly<Record<string, string>>, root: string, gaps: Ga
 }
 
 /** A project model over files in memory; paths are relative to the base. */
-export function memoryProject(files: Readonly<Record<string, string>>, root = '', targets: readonly string[] = []): MemoryProject {
+export function memoryProject(
+  files: Readonly<Record<string, string>>,
+  root = '',
+  targets: readonly string[] = [],
+): MemoryProject {
   const gaps: Gap[] = [];
   const read = new Set<string>();
   const model = loadProject(inputOf(files, root, gaps, read), { targets });

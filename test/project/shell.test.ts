@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { readAction, type Action, type BuildFlags } from '../../src/project/commands.js';
 import { readShell } from '../../src/project/shell.js';
 
-const words = (text: string): readonly (readonly string[])[] => readShell(text).map((command) => command.words.map((word) => word.text));
+const words = (text: string): readonly (readonly string[])[] =>
+  readShell(text).map((command) => command.words.map((word) => word.text));
 const actions = (text: string): readonly Action[] => readShell(text).flatMap((command) => readAction(command.words));
 
 function flags(text: string): BuildFlags {
@@ -41,10 +42,16 @@ describe('readAction', () => {
     ['npx napi build --features "a b" -F c', { features: ['a', 'b', 'c'] }],
     ['FOO=1 cross-env BAR=2 napi build -- --features x --features=y', { features: ['x', 'y'] }],
     ['pnpm napi build', undefined],
-    ['cargo +nightly build -p addon --no-default-features --all-features', { packages: ['addon'], noDefaultFeatures: true, allFeatures: true }],
+    [
+      'cargo +nightly build -p addon --no-default-features --all-features',
+      { packages: ['addon'], noDefaultFeatures: true, allFeatures: true },
+    ],
     ['cargo build --manifest-path native/Cargo.toml', { manifestPath: 'native/Cargo.toml' }],
     ['cargo xwin build --target x86_64-pc-windows-msvc', { triples: ['x86_64-pc-windows-msvc'] }],
-    ['cross build --release --target=aarch64-unknown-linux-gnu', { triples: ['aarch64-unknown-linux-gnu'], release: 'yes' }],
+    [
+      'cross build --release --target=aarch64-unknown-linux-gnu',
+      { triples: ['aarch64-unknown-linux-gnu'], release: 'yes' },
+    ],
     ['napi build --cargo-cwd ../crate --profile dist', { cwd: '../crate', release: 'unknown' }],
     ['cargo-cp-artifact -nc index.node -- cargo build --release', { release: 'yes', features: [] }],
     ['napi build --features ${{ matrix.features }}', { open: true, features: [] }],
@@ -58,12 +65,18 @@ describe('readAction', () => {
     else expect(flags(text)).toMatchObject(expected);
   });
 
-  it.each(['cargo test --features a', 'cargo bench', 'cargo build --bin tool', 'napi artifacts', 'napi version', 'npm install napi', 'cargo clippy --all-features', 'echo napi build'])(
-    'sees no build in %j',
-    (text) => {
-      expect(actions(text).filter((action) => action.kind === 'build')).toEqual([]);
-    },
-  );
+  it.each([
+    'cargo test --features a',
+    'cargo bench',
+    'cargo build --bin tool',
+    'napi artifacts',
+    'napi version',
+    'npm install napi',
+    'cargo clippy --all-features',
+    'echo napi build',
+  ])('sees no build in %j', (text) => {
+    expect(actions(text).filter((action) => action.kind === 'build')).toEqual([]);
+  });
 
   it.each([
     ['npm run build -- --features a', { name: 'build', where: { in: 'here' } }, ['--features', 'a']],
@@ -89,7 +102,9 @@ describe('readAction', () => {
   });
 
   it('looks into quoted commands, files and folders', () => {
-    expect(actions('docker run -v x image sh -c "cargo build --release"')).toMatchObject([{ kind: 'nested', text: 'cargo build --release' }]);
+    expect(actions('docker run -v x image sh -c "cargo build --release"')).toMatchObject([
+      { kind: 'nested', text: 'cargo build --release' },
+    ]);
     expect(actions('concurrently "pnpm build" "pnpm watch"')).toHaveLength(2);
     expect(actions('node scripts/build.js --release')).toMatchObject([{ kind: 'file', path: 'scripts/build.js' }]);
     expect(actions('cd native && napi build')).toMatchObject([{ kind: 'folder', path: 'native' }, { kind: 'build' }]);

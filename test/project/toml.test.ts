@@ -18,7 +18,7 @@ const documents = [
   'n = [1_000, -3, +7, 0xff, 0o17, 0b101, 1.5, -2e3, 6.6e-2]\n',
   's = """\nfirst\\\n   second\nthird"""\nr = \'\'\'\nraw \\ text\'\'\'\n',
   'u = "\\u00e9\\t\\"\\\\ \\U0001F600"\n',
-  "[target.'cfg(all(unix, target_os = \"linux\"))'.dependencies]\nx = { version = \"1\", features = [\"a\"], optional = true }\n",
+  '[target.\'cfg(all(unix, target_os = "linux"))\'.dependencies]\nx = { version = "1", features = ["a"], optional = true }\n',
   '\ufeffa = 1\r\nb = 2\r\n',
   'empty = {}\nnone = []\n"" = "blank key"\n',
   '[a]\nx = 1\n[a.b]\ny = 2\n[c.d]\nz = 3\n[c]\nw = 4\n',
@@ -32,7 +32,9 @@ describe('readToml', () => {
   });
 
   it('keeps the position of keys and values', () => {
-    const root = readToml('[package]\nname = "a"\n\n[dependencies]\nnapi = { version = "3",\n  features = ["async"] }\n');
+    const root = readToml(
+      '[package]\nname = "a"\n\n[dependencies]\nnapi = { version = "3",\n  features = ["async"] }\n',
+    );
     expect(findEntry(root, 'package', 'name')?.key).toEqual({ line: 2, column: 1 });
     expect(findNode(root, 'package', 'name')).toMatchObject({ line: 2, column: 8 });
     expect(findEntry(root, 'dependencies', 'napi', 'features')?.key).toEqual({ line: 6, column: 3 });
@@ -70,13 +72,18 @@ describe('readToml', () => {
 
   it('never throws anything else', () => {
     fc.assert(
-      fc.property(fc.string({ unit: fc.constantFrom('a', '=', '"', "'", '[', ']', '{', '}', '.', ',', '\n', '#', '1', '\\', ' ') }), (text) => {
-        try {
-          readToml(text);
-        } catch (error) {
-          expect(error).toBeInstanceOf(DocumentError);
-        }
-      }),
+      fc.property(
+        fc.string({
+          unit: fc.constantFrom('a', '=', '"', "'", '[', ']', '{', '}', '.', ',', '\n', '#', '1', '\\', ' '),
+        }),
+        (text) => {
+          try {
+            readToml(text);
+          } catch (error) {
+            expect(error).toBeInstanceOf(DocumentError);
+          }
+        },
+      ),
       { numRuns: 500 },
     );
   });
