@@ -1,10 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
-export default defineConfig({
+export default defineConfig(({ mode }) => ({
   test: {
     include: ['test/**/*.test.ts'],
-    // Tests that build and run native code have a command of their own: npm run test:slow.
-    exclude: process.env['LIFETIME_LINT_SLOW'] === undefined ? ['**/*.slow.test.ts'] : [],
+    // Tests that take minutes have a command of their own: npm run test:install.
+    exclude: mode === 'slow' ? [] : ['**/*.slow.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
     reporters:
       process.env['LIFETIME_LINT_SUMMARY'] === undefined
@@ -15,4 +15,4 @@ export default defineConfig({
     hookTimeout: 180_000,
     coverage: { include: ['src/**'] },
   },
-});
+}));
