@@ -171,7 +171,9 @@ export async function reproduce(options: ReproOptions): Promise<ReproReport | Ta
   const notes: string[] = [];
   let callPlan: CallPlan | undefined;
   let noCalls: string | undefined;
-  if (driver === undefined && names.some((name) => getScenario(name).calls === 'all')) {
+  // Guessed calls are made only in scenarios that were asked for by name.
+  const wantsCalls = options.scenarios?.some((name) => getScenario(name).calls !== 'none') === true;
+  if (driver === undefined && options.spec.kind !== 'command' && wantsCalls) {
     const planned = await planCalls(target, prepareOptions);
     if ('error' in planned) noCalls = planned.error;
     else {
@@ -452,6 +454,9 @@ class Reproduction {
     twin: Counts | undefined,
   ): Promise<ScenarioReport> {
     const { attempts, notes, deciding } = state;
+    if (getScenario(name).calls === 'some' && base.driver === undefined && (base.callPlan?.calls.length ?? 0) === 0) {
+      notes.push('Nothing was called, only loaded; name the scenario for calls from declarations, or give --driver.');
+    }
     const extra = deciding === undefined ? {} : await this.explain(deciding, notes);
     const common = {
       name,

@@ -131,10 +131,7 @@ function prepareFolder(folder: string, options: PrepareOptions): PreparedTarget 
   const digest = createHash('sha256').update(real).digest('hex').slice(0, 12);
   const root = join(options.cacheFolder ?? cacheFolder(), 'links', `${name.replaceAll('/', '+')}-${digest}`);
   const link = join(root, 'node_modules', name);
-  mkdirSync(dirname(link), { recursive: true });
-  rmSync(link, { force: true, recursive: false });
-  // A junction needs no rights on Windows; elsewhere the type is ignored.
-  symlinkSync(real, link, 'junction');
+  linkTo(real, link);
   writeFileSync(join(root, loaderName), loaderText);
   return {
     kind: 'folder',
@@ -144,6 +141,28 @@ function prepareFolder(folder: string, options: PrepareOptions): PreparedTarget 
     packageFolder: real,
     ...(manifest.version === undefined ? {} : { version: manifest.version }),
   };
+}
+
+/** Makes `link` lead to `folder`; several runs may do so at the same time. */
+function linkTo(folder: string, link: string): void {
+  const isThere = (): boolean => {
+    try {
+      return realpathSync(link) === folder;
+    } catch {
+      return false;
+    }
+  };
+  if (isThere()) return;
+  mkdirSync(dirname(link), { recursive: true });
+  const staging = `${link}.${process.pid}`;
+  // A junction needs no rights on Windows; elsewhere the type is ignored.
+  symlinkSync(folder, staging, 'junction');
+  try {
+    renameSync(staging, link);
+  } catch (error) {
+    rmSync(staging, { force: true });
+    if (!isThere()) throw error;
+  }
 }
 
 /** System, processor and C library: a cache shared over a network must not mix binaries. */
