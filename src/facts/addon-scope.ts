@@ -82,7 +82,7 @@ export function reachOf(project: ProjectModel, scope: AddonScope, crate: CargoPa
 }
 
 /** musl's `dlclose` unmaps nothing, and a WASI module has no threads outside of itself that could outlive it. */
-export function canUnmap(triple: string): boolean {
+function canUnmap(triple: string): boolean {
   const { env, families } = readTriple(triple);
   return env !== 'musl' && !families.includes('wasm');
 }

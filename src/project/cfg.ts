@@ -171,7 +171,7 @@ function evaluateName(name: string, value: string | undefined, context: CfgConte
   }
 }
 
-export function negate(value: Tri): Tri {
+function negate(value: Tri): Tri {
   return value === 'yes' ? 'no' : value === 'no' ? 'yes' : 'unknown';
 }
 

@@ -10,12 +10,12 @@ export interface Mark {
   readonly column: number;
 }
 
-export interface ScalarNode extends Mark {
+interface ScalarNode extends Mark {
   readonly kind: 'scalar';
   readonly value: string | number | boolean | null;
 }
 
-export interface ListNode extends Mark {
+interface ListNode extends Mark {
   readonly kind: 'list';
   readonly items: readonly DocumentNode[];
 }

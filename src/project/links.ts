@@ -209,7 +209,7 @@ export class LinkFinder {
 }
 
 /** Where a package says that it builds a cdylib. */
-export function cdylibOf(pkg: CargoPackage): Fact<string> | undefined {
+function cdylibOf(pkg: CargoPackage): Fact<string> | undefined {
   return pkg.targets.find((target) => target.kind === 'lib')?.crateTypes.find((type) => type.value === 'cdylib');
 }
 
