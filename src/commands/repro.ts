@@ -15,6 +15,7 @@ import { readToolInfo } from './tool-info.js';
 interface Flags extends ReproFlags {
   readonly format?: 'terminal' | 'json' | 'sarif';
   readonly outputFile?: string;
+  readonly minimise?: string;
 }
 
 /** Collects a repeatable option. */
@@ -51,16 +52,12 @@ export function register(program: Command, io: Io, exit: (code: number) => void)
       new Option('--format <name>', 'how to report').choices(['terminal', 'json', 'sarif']).default('terminal'),
     )
     .option('--output-file <file>', 'where the report goes, instead of the standard output');
-  command.action(async (target: string | undefined, flags: Flags & { readonly minimise?: string }) => {
+  command.action(async (target: string | undefined, flags: Flags) => {
     exit(await runRepro(target, flags, io));
   });
 }
 
-async function runRepro(
-  target: string | undefined,
-  flags: Flags & { readonly minimise?: string },
-  io: Io,
-): Promise<number> {
+async function runRepro(target: string | undefined, flags: Flags, io: Io): Promise<number> {
   const options = readReproFlags(target, flags, io.cwd);
   if ('error' in options) throw new UsageError(options.error);
   const progress = createRunProgress(io);
@@ -76,12 +73,37 @@ async function runRepro(
     progress.clear();
     if ('error' in report) throw new UsageError(report.error);
     write(render(report, flags, options, io), flags, io);
+    if (flags.minimise !== undefined) {
+      await minimiseInto(
+        resolve(io.cwd, flags.minimise),
+        report,
+        { ...options, signal: interruption.signal },
+        progress.say,
+      );
+    }
     if (report.verdict === 'reproduced') return 1;
     return report.verdict === 'untestable' ? 2 : 0;
   } finally {
     progress.clear();
     interruption.dispose();
   }
+}
+
+/** Writes the stand-alone reproduction; when there is none to write, the report above still stands. */
+async function minimiseInto(
+  folder: string,
+  report: ReproReport,
+  options: ReproOptions,
+  say: (text: string) => void,
+): Promise<void> {
+  const { minimiseReport } = await import('../dynamic/minimise/from-report.js');
+  const result = await minimiseReport(report, { ...options, onStep: say }, folder);
+  if ('error' in result) {
+    say(result.error);
+    return;
+  }
+  say(`Wrote ${result.folder}: '${result.command}' crashes in ${result.hits} of ${result.runs} runs there.`);
+  for (const note of result.notes) say(note);
 }
 
 function render(report: ReproReport, flags: Flags, options: ReproOptions, io: Io): string {
