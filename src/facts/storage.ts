@@ -22,7 +22,13 @@ const RUST_OWNERS: ReadonlySet<string> = new Set([
  * of a static array in it, and in Rust what its boxes and vectors own. False as soon as a step leads to memory that somebody
  * else owns or that is not known. `hasDrop` tells whether the unit implements `Drop` for a type.
  */
-export function endsWithItsRoot(place: Place, language: Language, oracle: TypeOracle, fromPath: string, hasDrop: (typeName: string) => boolean = () => false): boolean {
+export function endsWithItsRoot(
+  place: Place,
+  language: Language,
+  oracle: TypeOracle,
+  fromPath: string,
+  hasDrop: (typeName: string) => boolean = () => false,
+): boolean {
   const { root } = place;
   if (root.kind !== 'local' && root.kind !== 'param' && root.kind !== 'temp') return false;
   if (!root.byValue || root.declared === 'static') return false;
@@ -30,7 +36,11 @@ export function endsWithItsRoot(place: Place, language: Language, oracle: TypeOr
     const segment = place.path[i];
     if (segment === '*') {
       // A type that releases in `Drop` takes what its pointer fields lead to with it.
-      return language === 'rust' && i > 0 && hasDrop(peel(typeOfPlace({ root, path: place.path.slice(0, i - 1) }, oracle, fromPath))?.name ?? '');
+      return (
+        language === 'rust' &&
+        i > 0 &&
+        hasDrop(peel(typeOfPlace({ root, path: place.path.slice(0, i - 1) }, oracle, fromPath))?.name ?? '')
+      );
     }
     const type = typeOfPlace({ root, path: place.path.slice(0, i) }, oracle, fromPath);
     if (!type || type.kind === 'unknown') return false;
@@ -39,7 +49,8 @@ export function endsWithItsRoot(place: Place, language: Language, oracle: TypeOr
       // Shared owners, handles and views may outlive the variable; only what is known to own its memory counts.
       if (
         segment === '[]'
-          ? type.kind !== 'static-array' && !(type.kind === 'path' && (RUST_OWNERS.has(type.name) || hasDrop(type.name)))
+          ? type.kind !== 'static-array' &&
+            !(type.kind === 'path' && (RUST_OWNERS.has(type.name) || hasDrop(type.name)))
           : type.kind !== 'tuple' && !(type.kind === 'path' && oracle.declaration(type.name, fromPath) !== undefined)
       )
         return false;

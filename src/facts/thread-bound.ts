@@ -312,7 +312,10 @@ function isHandle(unit: UnitFacts, file: FileIr, type: TypeRef): boolean {
     if (known.kind !== 'env' && known.kind !== 'handle' && known.kind !== 'view' && known.kind !== 'reference')
       return false;
     if ((known.v3 ?? known.v2)?.send === true) return false;
-    if (origin !== undefined) return /^napi(?:_ohos)?$/u.test(origin) || (head !== undefined && /^(?:bindgen_prelude|bindgen_runtime)$/u.test(head));
+    if (origin !== undefined)
+      return (
+        /^napi(?:_ohos)?$/u.test(origin) || (head !== undefined && /^(?:bindgen_prelude|bindgen_runtime)$/u.test(head))
+      );
     return hasGlob(file, /^napi(?:_ohos)?$/u) && unit.oracle('rust').declaration(type.name, file.path) === undefined;
   }
   if (/^(?:Handle|Js[A-Z]\w*)$/u.test(type.name))

@@ -3,6 +3,7 @@ import type { ApiRow, Effect, Operand } from './api.js';
 import { containerOf, describePlace, extend, isElementOf, isWithin, placeKey, type Place, type Root } from './place.js';
 import type {
   Access,
+  Adoption,
   CallSite,
   Context,
   Escape,
@@ -118,6 +119,7 @@ class Analysis {
   private readonly growths = new Map<string, Growth>();
   private readonly invalidations = new Map<string, Invalidation>();
   private readonly calls = new Map<string, CallSite>();
+  private readonly adoptions = new Map<string, Adoption>();
   private readonly accesses = new Map<string, Access>();
   private readonly suspensions = new Map<number, Span>();
   private readonly stores = new Map<string, { param: number; into: Place; span: Span }>();
@@ -169,6 +171,7 @@ class Analysis {
       growths: [...this.growths.values()],
       invalidations: [...this.invalidations.values()],
       calls: [...this.calls.values()],
+      adoptions: [...this.adoptions.values()],
       accesses: [...this.accesses.values()],
       suspensions: [...this.suspensions.values()],
       summary: this.summary(),
@@ -1572,7 +1575,9 @@ class Analysis {
     const { values, exprs } = this.arguments(expr.args);
     const matches = this.settings.apis.path(path);
     const last = path.at(-1) ?? '';
-    const resolved = matches.length > 0 ? undefined : this.resolveCall(path);
+    const found = matches.length > 0 ? undefined : this.resolveCall(path);
+    // A foreign declaration has nothing to follow.
+    const resolved = found?.fn.abi !== undefined && !found.fn.body && found.fn.skipped !== true ? undefined : found;
     this.recordCall(
       expr,
       name || describeCallee(callee),
@@ -1613,7 +1618,38 @@ class Analysis {
     }
     for (const value of values) if (value.pointers.length === 0) this.moveOut(value);
     const type = builtinCallType(path, expr.span);
+    if (!type && this.rust && this.isForeignCall(callee, path)) {
+      const root = this.makeRoot({
+        kind: 'allocation',
+        name: name || describeCallee(callee),
+        span: expr.span,
+        byValue: true,
+        declared: 'call',
+        storage: 'foreign',
+      });
+      return {
+        places: [],
+        pointers: [this.borrow({ root, path: [] }, 'raw', true, expr.span, name || describeCallee(callee))],
+      };
+    }
     return { places: [], pointers: [], ...(type ? { type, owned: true } : {}) };
+  }
+
+  /** Whether the callee is code of another language: by its path, its declaration, or because it is a function pointer. */
+  private isForeignCall(callee: Expr, path: readonly string[]): boolean {
+    if (path.length > 1) return path.slice(0, -1).some((s) => /^(ffi|sys|libc|c|\w+_sys|\w+_ffi|bindings)$/u.test(s));
+    if (path.length === 1) {
+      const root = this.lookup(path[0] ?? '');
+      if (root)
+        return (
+          root.type?.kind === 'function' ||
+          this.settings.oracle.declaration(root.type?.name ?? '', this.file.path)?.alias?.kind === 'function'
+        );
+      return this.file.functions.some(
+        (f) => f.name === path[0] && f.abi !== undefined && f.body === undefined && f.skipped !== true,
+      );
+    }
+    return callee.kind !== 'closure';
   }
 
   private methodCall(expr: ExprOf<'method'>): Value {
@@ -1686,8 +1722,14 @@ class Analysis {
     exprs: readonly Expr[],
   ): Value {
     const results = this.runClosureArguments(values, exprs, receiver, expr.method, 'unknown');
-    const type = adaptedType(expr.method, results, expr.span) ?? builtinMethodType(expr.method, receiver.type, expr.span);
-    return { places: [], pointers: results.flatMap((r) => r.pointers), ...optionalType(type), ...(results.some((r) => r.owned) ? { owned: true } : {}) };
+    const type =
+      adaptedType(expr.method, results, expr.span) ?? builtinMethodType(expr.method, receiver.type, expr.span);
+    return {
+      places: [],
+      pointers: results.flatMap((r) => r.pointers),
+      ...optionalType(type),
+      ...(results.some((r) => r.owned) ? { owned: true } : {}),
+    };
   }
 
   private runClosureArguments(
@@ -1838,6 +1880,19 @@ class Analysis {
     };
   }
 
+  private adopt(pointers: readonly Pointer[], rawType: string, how: string, span: Span, through?: string): void {
+    for (const pointer of pointers) {
+      this.adoptions.set(`${pointer.id}|${span.start}`, {
+        pointer,
+        rawType,
+        how,
+        span,
+        context: this.context(),
+        ...(through ? { through } : {}),
+      });
+    }
+  }
+
   /** Applies one effect of a row; returns what it contributes to the call's result. */
   private applyEffect(
     effect: Effect,
@@ -1945,6 +2000,7 @@ class Analysis {
         const made = pointers.length > 0 ? pointers : place ? [this.implicitPointer(place)] : [];
         if (pointers.length === 0 && place && made.length > 0)
           this.state.write(place, { pointers: made, ...optionalType(value.type) });
+        this.adopt(made, effect.rawType, name, span);
         return { places: [], pointers: [], adopts: made, owned: true };
       }
       case 'acquire': {
@@ -2064,7 +2120,12 @@ class Analysis {
   ): Value {
     const { fn } = resolved;
     const returnType = replaceSelf(fn.returns, fn.owner ?? owner);
-    const flow = this.settings.oracle.summaryOf(resolved.path, fn, this.settings.depth, this.pointers.some((p) => p.form === 'raw' || p.erased || !this.rust));
+    const flow = this.settings.oracle.summaryOf(
+      resolved.path,
+      fn,
+      this.settings.depth,
+      this.pointers.some((p) => p.form === 'raw' || p.erased || !this.rust),
+    );
     const isMethod = fn.self !== undefined || (fn.owner !== undefined && !fn.isStatic && !this.rust);
     // A method without a receiver in D is called on `this`.
     const self = isMethod ? (receiver ?? this.selfValue()) : undefined;
@@ -2112,6 +2173,11 @@ class Analysis {
     for (const r of flow.summary.releases) {
       for (const target of place(r.place))
         this.invalidate('release', target, span, r.how, (t) => isWithin(t, target), undefined, name);
+    }
+    for (const a of flow.summary.adopts) {
+      const taken =
+        a.place.root.kind === 'param' && a.place.root.index !== undefined ? values[a.place.root.index] : undefined;
+      if (taken) this.adopt(taken.pointers, a.rawType, a.how, span, name);
     }
     for (const s of flow.summary.stores) {
       const value = values[s.param];
@@ -2174,6 +2240,9 @@ class Analysis {
       ),
       releases: [...this.releases.values()],
       stores: [...this.stores.values()],
+      adopts: [...this.adoptions.values()]
+        .filter((a) => visible(a.pointer.target))
+        .map((a) => ({ place: a.pointer.target, rawType: a.rawType, span: a.span, how: a.how })),
       reads: [...reads.values()],
     };
   }
@@ -2208,7 +2277,9 @@ function adaptedType(method: string, results: readonly Value[], span: Span): Typ
   const type = results.find((r) => r.type)?.type;
   if (!type) return undefined;
   if (method === 'map') return syntheticType('Option', span, [type]);
-  return method === 'and_then' || method === 'map_or' || method === 'unwrap_or_else' || method === 'or_else' ? type : undefined;
+  return method === 'and_then' || method === 'map_or' || method === 'unwrap_or_else' || method === 'or_else'
+    ? type
+    : undefined;
 }
 
 /** Where a variable's content was before, when it was one known place. */
@@ -2322,11 +2393,7 @@ function containsLet(expr: Expr): boolean {
 function isOwnedType(type: TypeRef | undefined): boolean {
   if (!type) return false;
   const bare = unwrapped(type);
-  return (
-    bare?.kind === 'path' &&
-    bare.name !== 'Self' &&
-    bare.name !== 'NonNull'
-  );
+  return bare?.kind === 'path' && bare.name !== 'Self' && bare.name !== 'NonNull';
 }
 
 function replaceSelf(type: TypeRef | undefined, owner: string | undefined): TypeRef | undefined {

@@ -88,9 +88,21 @@ const STRINGS = new Set(['to_string', 'to_uppercase', 'to_lowercase', 'repeat', 
 export function builtinMethodType(name: string, receiver: TypeRef | undefined, span: Span): TypeRef | undefined {
   if (UNWRAPS.has(name)) return unwrapped(receiver);
   // `opt.as_ref()` lends the content; an adapter after it does not consume it.
-  if (/^as_(?:ref|mut|deref|deref_mut)$/u.test(name) && receiver?.kind === 'path' && (receiver.name === 'Option' || receiver.name === 'Result')) {
+  if (
+    /^as_(?:ref|mut|deref|deref_mut)$/u.test(name) &&
+    receiver?.kind === 'path' &&
+    (receiver.name === 'Option' || receiver.name === 'Result')
+  ) {
     const [content, ...rest] = receiver.args;
-    return content ? { ...receiver, args: [{ kind: 'reference', text: `&${content.text}`, span, name: '', path: [], args: [], element: content }, ...rest] } : receiver;
+    return content
+      ? {
+          ...receiver,
+          args: [
+            { kind: 'reference', text: `&${content.text}`, span, name: '', path: [], args: [], element: content },
+            ...rest,
+          ],
+        }
+      : receiver;
   }
   if (KEEPS.has(name)) {
     const inner = peel(receiver);

@@ -137,6 +137,18 @@ export interface Access {
   readonly context: Context;
 }
 
+/** Ownership of a pointer's memory taken by a type that will free it (`CString::from_raw`, `Vec::from_raw_parts`). */
+export interface Adoption {
+  readonly pointer: Pointer;
+  /** The type that takes it: `CString`, `Box`, `Vec`. */
+  readonly rawType: string;
+  readonly how: string;
+  readonly span: Span;
+  /** A helper of the unit that does it. */
+  readonly through?: string;
+  readonly context: Context;
+}
+
 /** What a caller needs to know; places are rooted at parameters, `self` or globals only. */
 export interface Summary {
   readonly returns: readonly {
@@ -149,6 +161,13 @@ export interface Summary {
   readonly grows: readonly Growth[];
   readonly releases: readonly { readonly place: Place; readonly span: Span; readonly how: string }[];
   readonly stores: readonly { readonly param: number; readonly into: Place; readonly span: Span }[];
+  /** Memory that the function takes over from its parameters. */
+  readonly adopts: readonly {
+    readonly place: Place;
+    readonly rawType: string;
+    readonly span: Span;
+    readonly how: string;
+  }[];
   /** Parameters whose contents are read, with the first place. */
   readonly reads: readonly { readonly param: number; readonly span: Span }[];
 }
@@ -161,6 +180,7 @@ export interface FunctionFlow {
   readonly growths: readonly Growth[];
   readonly invalidations: readonly Invalidation[];
   readonly calls: readonly CallSite[];
+  readonly adoptions: readonly Adoption[];
   readonly accesses: readonly Access[];
   readonly suspensions: readonly Span[];
   readonly summary: Summary;

@@ -22,6 +22,10 @@ export default defineRule({
     cwe: ['CWE-416', 'CWE-415'],
     messages: {
       used: "'{what}' is released by '{release}' (line {released}) and used afterwards (line {use}).",
+      callback:
+        "'{what}' comes from the data of a JavaScript callback and is taken over by '{taker}' (line {line}): JavaScript may call the function again, and the second call frees it twice.",
+      finalizer:
+        "'{what}' is given to '{keeper}' (line {kept}), which releases it in a finalizer, and is released here by '{taker}' (line {line}) too.",
       again: "'{what}' is released by '{release}' (line {released}) and released again by '{second}' (line {use}).",
     },
     checklist: 'Is every release the last thing that happens to the pointer, on every path?',
@@ -34,6 +38,61 @@ export default defineRule({
       for (const file of unit.filesOf(language)) {
         for (const fn of unit.functionsWith(file, TOKENS[language])) {
           const flow = unit.flowOf(file, fn);
+          for (const adoption of flow.adoptions) {
+            const { root } = adoption.pointer.target;
+            const info = flow.calls.find(
+              (c) =>
+                /(^|::)napi_get_cb_info$/u.test(c.callee) &&
+                c.args[5]?.pointers.some((p) => p.target.root.id === root.id),
+            );
+            const line = lineOf(unit, file, adoption.span.start);
+            const taken = {
+              file,
+              span: adoption.span,
+              role: 'release' as const,
+              note: `'${adoption.how}' takes it over and frees it.`,
+            };
+            if (info) {
+              report({
+                messageId: 'callback',
+                data: { what: root.name, taker: adoption.how, line },
+                at: { file, span: adoption.span },
+                steps: [
+                  { file, span: info.span, role: 'acquire', note: `The callback's data comes from here.` },
+                  taken,
+                ],
+                key: root.name,
+              });
+              continue;
+            }
+            const kept = flow.escapes.find(
+              (e) =>
+                e.pointer.id === adoption.pointer.id &&
+                e.kind === 'store' &&
+                e.callee !== undefined &&
+                e.into === undefined &&
+                e.span.start < adoption.span.start,
+            );
+            if (!kept?.callee || isErrorPath(unit.textOf(file.path)?.slice(kept.span.end, adoption.span.start) ?? ''))
+              continue;
+            report({
+              messageId: 'finalizer',
+              data: {
+                what: root.name,
+                keeper: kept.callee,
+                kept: lineOf(unit, file, kept.span.start),
+                taker: adoption.how,
+                line,
+              },
+              at: { file, span: adoption.span },
+              steps: [
+                { file, span: kept.span, role: 'escape', note: `'${kept.callee}' keeps it and calls the finalizer.` },
+                taken,
+              ],
+              key: root.name,
+              confidence: 'medium',
+            });
+          }
           const causes = new Set<string>();
           for (const stale of flow.staleUses) {
             if (!isHazard(stale)) continue;
@@ -71,6 +130,11 @@ export default defineRule({
     }
   },
 });
+
+/** Whether the code between a registration and a release is the path on which the registration failed. */
+function isErrorPath(between: string): boolean {
+  return /status\s*!=|!=\s*[\w:]*napi_ok|is_err\(\)|Err\s*\(|!\s*status/u.test(between);
+}
 
 function isHazard({ pointer, invalidation, use }: StaleUse): boolean {
   if (invalidation.kind !== 'release') return false;

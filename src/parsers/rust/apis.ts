@@ -466,6 +466,15 @@ const registrations: readonly ApiRow[] = [
   path('napi-add-async-cleanup-hook', 'napi_add_async_cleanup_hook', [retain(2, 'napi_add_async_cleanup_hook')]),
   path('napi-call-threadsafe-function', 'napi_call_threadsafe_function', [retain(1, 'napi_call_threadsafe_function')]),
   path('pthread-create', 'pthread_create', [retain(3, 'pthread_create'), { kind: 'spawn', what: 3, on: 'thread' }]),
+  path('sqlite3-deserialize', 'sqlite3_deserialize', [retain(2, 'sqlite3_deserialize')]),
+  path('node-api-create-external-string-latin1', 'node_api_create_external_string_latin1', [
+    retain(1, 'node_api_create_external_string_latin1'),
+    retain(4, 'node_api_create_external_string_latin1'),
+  ]),
+  path('node-api-create-external-string-utf16', 'node_api_create_external_string_utf16', [
+    retain(1, 'node_api_create_external_string_utf16'),
+    retain(4, 'node_api_create_external_string_utf16'),
+  ]),
   path('pthread-setspecific', 'pthread_setspecific', [retain(1, 'pthread_setspecific')]),
   ...[
     ['_set_user_data', 1],

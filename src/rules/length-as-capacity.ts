@@ -1,0 +1,82 @@
+import { lineOf } from '../facts/lines.js';
+import type { UnitFacts } from '../facts/unit.js';
+import type { CallSite, FunctionFlow } from '../flow/result.js';
+import type { FileIr } from '../model/ir.js';
+import { defineRule } from './rule.js';
+
+const TOKENS = { rust: ['from_raw_parts'] };
+
+export default defineRule({
+  meta: {
+    id: 'length-as-capacity',
+    title: 'Length given as capacity',
+    summary: 'A vector is rebuilt from raw parts with its length as its capacity.',
+    languages: ['rust'],
+    severity: 'warning',
+    confidence: 'medium',
+    audience: 'everyone',
+    maturity: 'stable',
+    since: '0.1.0',
+    cwe: ['CWE-131', 'CWE-762'],
+    messages: {
+      same: "'{callee}' at line {line} is given '{length}' as length and as capacity: unless the allocation has exactly that size, freeing it uses the wrong layout.",
+    },
+    checklist: 'Is the capacity that the memory was allocated with kept next to its pointer?',
+    scenarios: ['sequential', 'command'],
+  },
+  tokens: TOKENS,
+  bodyTokens: TOKENS,
+  check({ unit, report }) {
+    for (const file of unit.filesOf('rust')) {
+      const text = unit.textOf(file.path) ?? '';
+      for (const fn of unit.functionsWith(file, TOKENS.rust)) {
+        const flow = unit.flowOf(file, fn);
+        for (const call of flow.calls) {
+          if (!/(^|::)(Vec|String)::from_raw_parts$/u.test(call.callee)) continue;
+          const [, length, capacity] = call.argSpans;
+          if (!length || !capacity) continue;
+          const spelled = text.slice(length.start, length.end).trim();
+          if (spelled !== text.slice(capacity.start, capacity.end).trim() || /^0\b/u.test(spelled)) continue;
+          if (isNeverFreed(flow, call) || isExact(unit, file, flow, call)) continue;
+          report({
+            messageId: 'same',
+            data: { callee: call.callee, line: lineOf(unit, file, call.span.start), length: spelled },
+            at: { file, span: call.span },
+            steps: [
+              { file, span: length, role: 'use', note: `'${spelled}' is the length.` },
+              { file, span: capacity, role: 'use', note: 'The same value is the capacity.' },
+            ],
+            key: spelled,
+          });
+        }
+      }
+    }
+  },
+});
+
+/** `ManuallyDrop::new(Vec::from_raw_parts(..))` and `mem::forget` of it: a view that is never freed. */
+function isNeverFreed(flow: FunctionFlow, call: CallSite): boolean {
+  return flow.calls.some(
+    (c) =>
+      c !== call &&
+      c.rows.some((r) => r.effects.some((e) => e.kind === 'forget')) &&
+      c.argSpans.some((s) => s.start <= call.span.start && call.span.end <= s.end),
+  );
+}
+
+/** Memory that was made to fit before it was taken apart: a boxed slice, or a vector that was shrunk. */
+function isExact(unit: UnitFacts, file: FileIr, flow: FunctionFlow, call: CallSite): boolean {
+  const text = unit.textOf(file.path) ?? '';
+  const roots = (call.args[0]?.pointers ?? []).map((p) => p.target.root);
+  if (
+    flow.calls.some(
+      (c) => /^(into_boxed_slice|shrink_to_fit|shrink_to)$/u.test(c.callee) && c.span.start < call.span.start,
+    )
+  )
+    return true;
+  // The other half of an exported pair often stands in the same file.
+  return (
+    roots.every((r) => r.kind === 'param' || r.kind === 'self') &&
+    /\.(?:into_boxed_slice|shrink_to_fit)\(\)/u.test(text)
+  );
+}
