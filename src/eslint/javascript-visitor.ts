@@ -4,7 +4,7 @@ import type { ParserServices, TSESLint, TSESTree } from '@typescript-eslint/util
 import { ruleUrl } from '../catalog/catalog.js';
 import type { Confidence, Role, Severity } from '../model/finding.js';
 import { createPackageReader } from '../project/package-reader.js';
-import type { JavaScriptRule } from '../rules/javascript-rule.js';
+import { holdsToken, mayConcern, type JavaScriptRule } from '../rules/javascript-rule.js';
 import { mayLoadAddon } from './load-filter.js';
 import { readSuppressions, suppressionMark, type Suppression } from '../suppress/read-suppressions.js';
 import { createNativeModules, type NativeModules } from './native-modules.js';
@@ -57,6 +57,8 @@ export interface VisitorEnvironment {
   /** The modules to ask, given the names that the settings call native. */
   modulesFor(native: readonly string[]): NativeModules;
   readonly sink?: ReportSink;
+  /** False visits files that the rules' text filters would pass over; the findings are the same. */
+  readonly isFiltered?: boolean;
 }
 
 /** ESLint's own type of a rule, so that the plugin fits `defineConfig` of the eslint package without a cast by users. */
@@ -103,11 +105,19 @@ function eslintRuleOf<MessageId extends string>(
     },
     create(context) {
       const { sourceCode } = context;
-      if (!rule.javascriptTokens.some((token) => sourceCode.text.includes(token))) return {};
+      const types = typedServices(sourceCode);
+      const isFiltered = environment.isFiltered ?? true;
+      // With types a buffer needs no telling word in the text.
+      const isConcerned = types === undefined ? mayConcern : holdsToken;
+      if (isFiltered && !isConcerned(rule, sourceCode.text)) return {};
       const settings = readSettings(context.settings);
       const filename = resolve(context.cwd, context.filename);
       const modules = environment.modulesFor(settings.native);
-      if (rule.onlyWithAddon && !mayLoadAddon(sourceCode.text, (name) => modules.resolve(name, filename) !== undefined))
+      if (
+        isFiltered &&
+        rule.onlyWithAddon &&
+        !mayLoadAddon(sourceCode.text, (name) => modules.resolve(name, filename) !== undefined)
+      )
         return {};
       const isAllowed = (line: number): boolean =>
         suppressionsOf(sourceCode).some(
@@ -118,7 +128,7 @@ function eslintRuleOf<MessageId extends string>(
         filename,
         sourceCode,
         modules,
-        types: typedServices(sourceCode),
+        types,
         report(report) {
           environment.sink?.(rule, filename, report);
           const severity = report.severity ?? rule.meta.severity;

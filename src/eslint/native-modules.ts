@@ -66,6 +66,8 @@ const binaryFinders = [
 /** Those that are called at run time, with a name or a folder. */
 const runtimeFinders: ReadonlySet<string> = new Set(['bindings', 'node-gyp-build', 'pkg-prebuilds']);
 
+const lockfileNames = ['package-lock.json', 'pnpm-lock.yaml', 'yarn.lock', 'npm-shrinkwrap.json', 'bun.lock'];
+
 const sourceExtensions = ['.js', '.mjs', '.cjs', '.ts', '.mts', '.cts', '.tsx', '.jsx'];
 const builtins = new Set(builtinModules);
 
@@ -82,7 +84,7 @@ export function createNativeModules(options: NativeModulesOptions): NativeModule
   const byPackageFolder = new Map<string, NativeModule | undefined>();
   const byFile = new Map<string, NativeModule | undefined>();
   const manifests = new Map<string, Manifest | undefined>();
-  const lockfiles = new Map<string, string>();
+  const lockfiles = new Map<string, ReadonlySet<string>>();
 
   const manifestIn = (folder: string): Manifest | undefined => {
     if (manifests.has(folder)) return manifests.get(folder);
@@ -161,20 +163,25 @@ export function createNativeModules(options: NativeModulesOptions): NativeModule
     return workspace.get(name);
   };
 
-  const lockfileAbove = (file: string): string => {
+  const lockedAbove = (file: string): ReadonlySet<string> => {
+    const passed: string[] = [];
+    let found: ReadonlySet<string> = new Set();
     for (const folder of foldersAbove(file)) {
       const known = lockfiles.get(folder);
-      if (known !== undefined) return known;
-      for (const name of ['package-lock.json', 'pnpm-lock.yaml', 'yarn.lock', 'npm-shrinkwrap.json', 'bun.lock']) {
-        const text = reader.readText(join(folder, name));
-        if (text !== undefined) {
-          lockfiles.set(folder, text);
-          return text;
-        }
+      passed.push(folder);
+      if (known !== undefined) {
+        found = known;
+        break;
+      }
+      const text = lockfileNames.map((name) => reader.readText(join(folder, name))).find((each) => each !== undefined);
+      if (text !== undefined) {
+        found = readPlatformNames(text);
+        break;
       }
       if (reader.list(folder).some((entry) => entry.name === '.git')) break;
     }
-    return '';
+    for (const folder of passed) lockfiles.set(folder, found);
+    return found;
   };
 
   const nativePackage = (manifest: Manifest): NativeModule | undefined => {
@@ -245,7 +252,7 @@ export function createNativeModules(options: NativeModulesOptions): NativeModule
         identity: name,
       };
     }
-    if (isLockedAddon(name, lockfileAbove(fromFile))) {
+    if (isLockedAddon(name, lockedAbove(fromFile))) {
       return {
         name,
         kind: 'package',
@@ -327,12 +334,16 @@ function isPlatformPackage(name: string): boolean {
   return platformPackage.exec(name)?.groups?.['abi'] !== undefined;
 }
 
-/** Lockfiles list optional platform packages even where they are not installed. */
-function isLockedAddon(name: string, lockfile: string): boolean {
-  const bare = name.startsWith('@') ? undefined : name;
-  const stems = [name, ...(bare === undefined ? [] : [`@${bare}/binding`, `@${bare}/${bare}`])];
-  return stems.some(
-    (stem) => /-linux-x64-(?:gnu|musl|glibc)/u.test(lockfile) && lockfile.includes(`${stem}-linux-x64-`),
+/** Names, without the platform, of the platform packages that a lockfile lists, whether they are installed or not. */
+function readPlatformNames(lockfile: string): ReadonlySet<string> {
+  const names = lockfile.matchAll(/((?:@[\w.-]+\/)?[\w.-]+?)-linux-x64-(?:gnu|musl|glibc)\b/gu);
+  return new Set([...names].map(([, name = '']) => name));
+}
+
+/** `hasher` ships in `hasher-linux-x64-gnu`, `@hasher/binding-linux-x64-gnu` or `@hasher/hasher-linux-x64-gnu`. */
+function isLockedAddon(name: string, locked: ReadonlySet<string>): boolean {
+  return (
+    locked.has(name) || (!name.startsWith('@') && (locked.has(`@${name}/binding`) || locked.has(`@${name}/${name}`)))
   );
 }
 

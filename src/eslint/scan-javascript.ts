@@ -4,10 +4,11 @@ import type { TSESTree } from '@typescript-eslint/utils';
 import type { Gap } from '../model/finding.js';
 import type { ProjectModel } from '../model/project.js';
 import { createPackageReader, type PackageReader } from '../project/package-reader.js';
-import { isJavaScriptRule, type JavaScriptRule } from '../rules/javascript-rule.js';
+import { isJavaScriptRule, mayConcern, type JavaScriptRule } from '../rules/javascript-rule.js';
 import type { Anchor, Report, ReportStep, Rule } from '../rules/rule.js';
 import type { JavaScriptPlace, JavaScriptReport, ReportSink } from './javascript-visitor.js';
 import { mayLoadAddon } from './load-filter.js';
+import { runnerOf } from './test-runners.js';
 import { createNativeModules, type NativeModules } from './native-modules.js';
 import { suppressionMark } from '../suppress/read-suppressions.js';
 import { isDevelopmentPath } from './worker-files.js';
@@ -56,122 +57,149 @@ export async function scanJavaScript(input: JavaScriptScanInput): Promise<JavaSc
   const active = input.rules.filter(isJavaScriptRule);
   const modules = modulesOf(input, createPackageReader());
   const candidates = active.length === 0 ? [] : findCandidates(input, active, modules);
-  const [first] = candidates;
-  if (first === undefined) return { rules: input.rules, gaps: [], parsed: [], marked: [], milliseconds: 0 };
+  if (candidates.length === 0) return nothingFound(input);
 
-  const tools = await loadTools();
-  if (tools === undefined) {
-    const message = `${candidates.length === 1 ? 'One JavaScript file was' : `${candidates.length} JavaScript files were`} not checked, because the optional packages 'eslint' and '@typescript-eslint/parser' are not installed; '${command}' adds them.`;
-    return {
-      rules: input.rules,
-      gaps: [{ kind: 'missing-dependency', path: first.path, message }],
-      parsed: [],
-      marked: [],
-      milliseconds: 0,
-    };
-  }
+  const gaps: Gap[] = [];
+  const eslint = await optional(async () => {
+    const [{ Linter }, { createRules }] = await Promise.all([import('eslint'), import('./index.js')]);
+    return { Linter, createRules };
+  });
+  if (eslint === undefined) return { ...nothingFound(input), gaps: [missingGap(candidates, 'eslint')] };
+  const needing = candidates.filter(({ path }) => isTypeScript(path));
+  const parser = needing.length === 0 ? undefined : await optional(() => import('@typescript-eslint/parser'));
+  const [firstNeeding] = needing;
+  if (firstNeeding !== undefined && parser === undefined) gaps.push(missingGap(needing, '@typescript-eslint/parser'));
 
   const found: { readonly rule: JavaScriptRule; readonly report: AnyReport }[] = [];
   const sink: ReportSink = (rule, filename, report) => {
     found.push({ rule, report: toReport(input, filename, report) });
   };
-  const gaps: Gap[] = [];
-  const linter = new tools.Linter({ cwd: input.base });
-  const rules = tools.createRules({ modulesFor: () => modules, sink });
-  const ids = active.map(({ meta }) => meta.id);
-  for (const { path, text } of candidates) {
-    const config: Linter.Config = {
-      // A pattern that matches every name alone doesn't make ESLint take a file.
-      files: ['**/*.{js,cjs,mjs,jsx,ts,cts,mts,tsx,json}'],
-      languageOptions: {
-        parser: tools.parser,
-        sourceType: path.endsWith('.cjs') || path.endsWith('.cts') ? 'commonjs' : 'module',
-        parserOptions: { ecmaFeatures: { jsx: !/\.[cm]?ts$/u.test(path) }, loc: true, range: true },
-      },
-      linterOptions: { noInlineConfig: true, reportUnusedDisableDirectives: 'off' },
-      plugins: { 'lifetime-lint': { rules } },
-      rules: Object.fromEntries(ids.map((id) => [`lifetime-lint/${id}`, 'warn'])),
-    };
-    try {
-      const messages = linter.verify(text, [config], { filename: join(input.base, path) });
-      // A syntax error, or ESLint's word that it left the file out.
-      const unseen = messages.find(
-        (message) => message.fatal === true || /^(?:No matching configuration|File ignored)/u.test(message.message),
-      );
-      // The project model reports a manifest that can't be read.
-      if (unseen !== undefined && !path.endsWith('.json'))
-        gaps.push(parseGap(path, /^\s*(?:\/\*|\/\/)[^]{0,400}?@flow\b/u.test(text), unseen));
-    } catch (error) {
-      gaps.push({
-        kind: 'internal',
-        path,
-        message: `The JavaScript rules failed on '${path}' (${firstLine(error)}); please report this.`,
-      });
+  const linter = new eslint.Linter({ cwd: input.base });
+  const rules = eslint.createRules({ modulesFor: () => modules, sink, isFiltered: input.isFiltered });
+  const parsed: Candidate[] = [];
+  for (const candidate of candidates) {
+    const { path, text } = candidate;
+    const before = found.length;
+    let unseen: Linter.LintMessage | undefined;
+    for (const languageOptions of languagesFor(path, parser)) {
+      found.length = before;
+      const config: Linter.Config = {
+        // A pattern that matches every name alone doesn't make ESLint take a file.
+        files: ['**/*.{js,cjs,mjs,jsx,ts,cts,mts,tsx,json}'],
+        languageOptions,
+        linterOptions: { noInlineConfig: true, reportUnusedDisableDirectives: 'off' },
+        plugins: { 'lifetime-lint': { rules } },
+        rules: Object.fromEntries(candidate.rules.map(({ meta }) => [`lifetime-lint/${meta.id}`, 'warn'])),
+      };
+      try {
+        // JSON is an expression of JavaScript once it is in parentheses.
+        const source = path.endsWith('.json') ? `(${text}\n)` : text;
+        const messages = linter.verify(source, [config], { filename: join(input.base, path) });
+        // A syntax error, or ESLint's word that it left the file out.
+        unseen = messages.find(
+          (message) => message.fatal === true || /^(?:No matching configuration|File ignored)/u.test(message.message),
+        );
+        if (unseen === undefined) {
+          parsed.push(candidate);
+          break;
+        }
+      } catch (error) {
+        gaps.push({
+          kind: 'internal',
+          path,
+          message: `The JavaScript rules failed on '${path}' (${firstLine(error)}); please report this.`,
+        });
+        break;
+      }
+    }
+    // The project model reports a manifest that can't be read.
+    if (unseen !== undefined && !path.endsWith('.json')) {
+      gaps.push(parseGap(path, /^\s*(?:\/\*|\/\/)[^]{0,400}?@flow\b/u.test(text), unseen));
     }
   }
   return {
     rules: input.rules.map((rule) => replaying(rule, found)),
     gaps,
-    parsed: candidates.map(({ path }) => path),
-    marked: candidates
+    parsed: parsed.map(({ path }) => path),
+    marked: parsed
       .filter(({ path, text }) => !path.endsWith('.json') && text.includes(suppressionMark))
       .map(({ path }) => path),
     milliseconds: Math.round(performance.now() - began),
   };
 }
 
+function nothingFound(input: JavaScriptScanInput): JavaScriptScan {
+  return { rules: input.rules, gaps: [], parsed: [], marked: [], milliseconds: 0 };
+}
+
 interface Candidate {
   readonly path: string;
   readonly text: string;
+  /** The rules that the text may concern. */
+  readonly rules: readonly JavaScriptRule[];
 }
 
+/** Files with the rules that may find something in them: by the rules' tokens and patterns, and by what they load. */
 function findCandidates(
   input: JavaScriptScanInput,
   active: readonly JavaScriptRule[],
   modules: NativeModules,
 ): readonly Candidate[] {
-  const everywhere = [
-    ...new Set(active.filter((rule) => !rule.onlyWithAddon).flatMap((rule) => rule.javascriptTokens)),
-  ];
-  const beside = active.filter((rule) => rule.onlyWithAddon);
-  const masking = active.find((rule) => rule.meta.id === 'crash-masking-config');
-  const elsewhere = [
-    ...new Set(
-      active.filter((rule) => !rule.onlyWithAddon && rule !== masking).flatMap((rule) => rule.javascriptTokens),
-    ),
-  ];
   const candidates: Candidate[] = [];
   for (const path of input.files) {
+    // Test configurations are found by their names; their words (`exit`, `serial`) are in far too many other files.
     const isManifest = path.endsWith('package.json');
-    // Configurations are read by name; their words (`exit`, `serial`) are in far too many other files.
-    const isConfiguration = isManifest || configurationName.test(path);
-    const tokens = isManifest ? (masking?.javascriptTokens ?? []) : isConfiguration ? everywhere : elsewhere;
+    const isConfiguration = isManifest || runnerOf(path) !== undefined;
+    const possible = active.filter((rule) => (rule.meta.id === maskingId ? isConfiguration : !isManifest));
+    if (possible.length === 0) continue;
     const text = input.readText(path);
     if (text === undefined) continue;
-    if (
-      !input.isFiltered ||
-      tokens.some((token) => text.includes(token)) ||
-      (!isManifest && isAddonUser(input, path, text, beside, modules))
-    ) {
-      candidates.push({ path, text });
-    }
+    const file = join(input.base, path);
+    let loadsAddon: boolean | undefined;
+    const wanted = input.isFiltered
+      ? possible.filter((rule) => {
+          if (!mayConcern(rule, text)) return false;
+          if (rule.meta.id === maskingId) return isBesideAddon(modules, file);
+          if (!rule.onlyWithAddon) return true;
+          loadsAddon ??= mayLoadAddon(text, (specifier) => modules.resolve(specifier, file) !== undefined);
+          return loadsAddon;
+        })
+      : possible;
+    if (wanted.length > 0) candidates.push({ path, text, rules: wanted });
   }
   return candidates;
 }
 
-const configurationName =
-  /(?:^|\/)(?:(?:vitest|vite|jest|ava)\.(?:[\w-]+\.)*(?:config|workspace|projects)[\w.-]*|\.mocharc\.\w+)$/u;
+const maskingId = 'crash-masking-config';
 
-function isAddonUser(
-  { base }: JavaScriptScanInput,
-  path: string,
-  text: string,
-  rules: readonly JavaScriptRule[],
-  modules: NativeModules,
-): boolean {
-  if (!rules.some((rule) => rule.javascriptTokens.some((token) => text.includes(token)))) return false;
-  const file = join(base, path);
-  return mayLoadAddon(text, (specifier) => modules.resolve(specifier, file) !== undefined);
+function isBesideAddon(modules: NativeModules, file: string): boolean {
+  const manifest = modules.manifestOf(file);
+  return manifest !== undefined && modules.addonOf(manifest) !== undefined;
+}
+
+function isTypeScript(path: string): boolean {
+  return /\.(?:[cm]?ts|tsx)$/u.test(path);
+}
+
+/**
+ * How to read a file, in the order of the attempts. ESLint's own parser is the faster one and reads all of JavaScript; a .js
+ * file may also be CommonJS with a `return` at its top level, or hold what only the TypeScript parser knows.
+ */
+function languagesFor(path: string, parser: unknown): readonly NonNullable<Linter.Config['languageOptions']>[] {
+  const jsx = { ecmaFeatures: { jsx: !/\.[cm]?ts$/u.test(path) } };
+  const typescript =
+    parser === undefined
+      ? []
+      : // The two packages describe the parser's interface with two families of types.
+        [{ parser: parser as Linter.Parser, sourceType: 'module' as const, parserOptions: jsx }];
+  if (isTypeScript(path)) return typescript;
+  const own = (sourceType: 'module' | 'commonjs') => ({
+    sourceType,
+    ecmaVersion: 'latest' as const,
+    parserOptions: jsx,
+  });
+  if (path.endsWith('.cjs')) return [own('commonjs'), ...typescript];
+  return path.endsWith('.mjs') ? [own('module'), ...typescript] : [own('module'), own('commonjs'), ...typescript];
 }
 
 function modulesOf(input: JavaScriptScanInput, reader: PackageReader): NativeModules {
@@ -180,31 +208,25 @@ function modulesOf(input: JavaScriptScanInput, reader: PackageReader): NativeMod
   return createNativeModules({ reader, workspace, native: input.native });
 }
 
-interface Tools {
-  readonly Linter: typeof Linter;
-  readonly parser: Linter.Parser;
-  readonly createRules: typeof import('./index.js').createRules;
-}
-
 /** Undefined when an optional package is missing; any other failure to load one is the caller's to see. */
-async function loadTools(): Promise<Tools | undefined> {
+async function optional<T>(load: () => Promise<T>): Promise<T | undefined> {
   try {
-    const [{ Linter }, parser, { createRules }] = await Promise.all([
-      import('eslint'),
-      import('@typescript-eslint/parser'),
-      import('./index.js'),
-    ]);
-    // The two packages describe the parser's interface with two families of types.
-    return { Linter, parser: parser as unknown as Linter.Parser, createRules };
+    return await load();
   } catch (error) {
-    if (
-      error instanceof Error &&
-      'code' in error &&
-      (error.code === 'ERR_MODULE_NOT_FOUND' || error.code === 'MODULE_NOT_FOUND')
-    )
-      return undefined;
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') return undefined;
     throw error;
   }
+}
+
+function missingGap(files: readonly Candidate[], name: string): Gap {
+  const language = name === 'eslint' ? 'JavaScript' : 'TypeScript';
+  const counted = files.length === 1 ? `One ${language} file was` : `${files.length} ${language} files were`;
+  return {
+    kind: 'missing-dependency',
+    path: files[0]?.path ?? '.',
+    message: `${counted} not checked, because the optional package '${name}' is not installed; '${command}' adds it.`,
+  };
 }
 
 /** A copy of a JavaScript rule whose check hands in what was found; any other rule as it is. */
@@ -245,8 +267,11 @@ function anchorOf(base: string, path: string, place: JavaScriptPlace): Anchor {
     return { path: relativeTo(base, place.path), line, column, ...(endColumn === undefined ? {} : { endColumn }) };
   }
   const { start, end } = (place.node as TSESTree.Node).loc;
+  // The parenthesis that was put before a JSON text is on its first line.
+  const columnOf = ({ line, column }: TSESTree.Position): number =>
+    path.endsWith('.json') && line === 1 ? column : column + 1;
   const isOneLine = start.line === end.line;
-  return { path, line: start.line, column: start.column + 1, ...(isOneLine ? { endColumn: end.column + 1 } : {}) };
+  return { path, line: start.line, column: columnOf(start), ...(isOneLine ? { endColumn: columnOf(end) } : {}) };
 }
 
 function relativeTo(base: string, file: string): string {

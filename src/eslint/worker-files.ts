@@ -2,6 +2,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TSESTree } from '@typescript-eslint/utils';
 import type { VisitorContext } from './javascript-visitor.js';
+import { mayLoadAddon, specifiersIn } from './load-filter.js';
 import type { NativeModule, NativeModules } from './native-modules.js';
 import {
   bare,
@@ -190,21 +191,21 @@ function safeFileUrl(text: string): string | undefined {
   }
 }
 
-/** Text with comments blanked out, so that offsets stay; strings that look like comments are rare in import lines. */
-function withoutComments(text: string): string {
-  return text.replace(/\/\*[^]*?\*\/|^\s*\/\/.*$/gmu, (comment) => comment.replace(/[^\n]/gu, ' '));
-}
+const importsMemo = new WeakMap<NativeModules, Map<string, readonly string[]>>();
 
-const importLine =
-  /(?:\bimport\s+(?!type\b)(?:[\w$*{}\s,]+?\s+from\s+)?|\bexport\s+(?!type\b)[\w$*{}\s,]+?\s+from\s+|\b(?:require|import)\s*\(\s*|\bcreateRequire\([^)\n]*\)\s*\(\s*)(['"])([^'"\n]+)\1/gu;
-
-/** Specifiers of the modules that a text loads at run time, with their offsets. */
-export function specifiersIn(text: string): readonly { readonly specifier: string; readonly offset: number }[] {
-  const clean = withoutComments(text);
-  return [...clean.matchAll(importLine)].map((match) => {
-    const specifier = match[2] ?? '';
-    return { specifier, offset: match.index + match[0].length - specifier.length - 1 };
-  });
+/** The files that a file loads by relative path. */
+export function relativeImports(modules: NativeModules, file: string): readonly string[] {
+  let known = importsMemo.get(modules);
+  if (known === undefined) importsMemo.set(modules, (known = new Map()));
+  let found = known.get(file);
+  if (found === undefined) {
+    found = specifiersIn(modules.reader.readText(file) ?? '').flatMap(({ specifier }) => {
+      const target = specifier.startsWith('.') ? modules.resolveFile(specifier, file) : undefined;
+      return target === undefined ? [] : [target];
+    });
+    known.set(file, found);
+  }
+  return found;
 }
 
 /** Files that a file loads by relative path, itself included, breadth first and at most `limit` of them. */
@@ -212,20 +213,28 @@ export function reachableFiles(modules: NativeModules, start: string, limit = 60
   const found = [start];
   for (let at = 0; at < found.length && found.length < limit; at++) {
     const file = found[at];
-    const text = file === undefined ? undefined : modules.reader.readText(file);
-    if (file === undefined || text === undefined) continue;
-    for (const { specifier } of specifiersIn(text)) {
-      if (!specifier.startsWith('.')) continue;
-      const target = modules.resolveFile(specifier, file);
-      if (target !== undefined && !found.includes(target)) found.push(target);
-    }
+    if (file === undefined) continue;
+    for (const target of relativeImports(modules, file)) if (!found.includes(target)) found.push(target);
   }
   return found;
 }
 
 /** The native modules that a text loads. */
 export function nativeLoadsIn(modules: NativeModules, file: string, text: string): readonly TextLoad[] {
+  let known = loadsMemo.get(modules);
+  if (known === undefined) loadsMemo.set(modules, (known = new Map()));
+  const key = `${file}\0${text.length}`;
+  let loads = known.get(key);
+  if (loads === undefined) known.set(key, (loads = findNativeLoads(modules, file, text)));
+  return loads;
+}
+
+const loadsMemo = new WeakMap<NativeModules, Map<string, readonly TextLoad[]>>();
+
+function findNativeLoads(modules: NativeModules, file: string, text: string): readonly TextLoad[] {
   const loads: TextLoad[] = [];
+  // The cheap question first: most files load nothing native.
+  if (!mayLoadAddon(text, (specifier) => modules.resolve(specifier, file) !== undefined)) return loads;
   for (const { specifier, offset } of specifiersIn(text)) {
     const module = modules.resolve(specifier, file);
     if (module === undefined) continue;

@@ -1,4 +1,5 @@
 import { defineJavaScriptRule } from './javascript-rule.js';
+import { startsWorker } from './javascript-text.js';
 
 export default defineJavaScriptRule({
   meta: {
@@ -24,4 +25,5 @@ export default defineJavaScriptRule({
     scenarios: ['import', 'main-and-worker'],
   },
   tokens: ['dlopen', 'worker_threads'],
+  patterns: [(text) => startsWorker(text) || /\bdlopen\b|\bparentPort\b|\bworkerData\b/u.test(text)],
 });

@@ -1,4 +1,5 @@
 import { defineJavaScriptRule } from './javascript-rule.js';
+import { startsWorker } from './javascript-text.js';
 
 export default defineJavaScriptRule({
   meta: {
@@ -21,4 +22,5 @@ export default defineJavaScriptRule({
     scenarios: ['import'],
   },
   tokens: ['worker_threads', 'piscina', 'tinypool'],
+  patterns: [startsWorker],
 });

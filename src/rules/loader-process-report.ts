@@ -23,4 +23,5 @@ export default defineJavaScriptRule({
     scenarios: ['import'],
   },
   tokens: ['getReport'],
+  patterns: [(text) => /\bgetReport\b/u.test(text)],
 });

@@ -1,5 +1,9 @@
 import { defineJavaScriptRule } from './javascript-rule.js';
 
+/** Something is released, made, or left to the collector. */
+const handleSigns =
+  /\.\s*(?:close|dispose|destroy|unsubscribe|stop|free|release|shutdown|terminate)\s*\(|Symbol\.(?:asyncD|d)ispose|\bnew\b/u;
+
 export default defineJavaScriptRule({
   meta: {
     id: 'native-handle-undisposed',
@@ -25,5 +29,6 @@ export default defineJavaScriptRule({
     scenarios: [],
   },
   tokens: ['require', 'import'],
+  patterns: [(text) => handleSigns.test(text)],
   onlyWithAddon: true,
 });

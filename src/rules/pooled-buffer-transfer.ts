@@ -1,4 +1,5 @@
 import { defineJavaScriptRule } from './javascript-rule.js';
+import { handsStoreOn, mentionsTransfer } from './javascript-text.js';
 
 export default defineJavaScriptRule({
   meta: {
@@ -27,4 +28,5 @@ export default defineJavaScriptRule({
     scenarios: [],
   },
   tokens: ['.buffer'],
+  patterns: [mentionsTransfer, handsStoreOn],
 });

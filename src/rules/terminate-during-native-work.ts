@@ -1,4 +1,5 @@
 import { defineJavaScriptRule } from './javascript-rule.js';
+import { endsThread } from './javascript-text.js';
 
 export default defineJavaScriptRule({
   meta: {
@@ -22,4 +23,5 @@ export default defineJavaScriptRule({
     scenarios: ['terminate', 'exit-with-work'],
   },
   tokens: ['worker_threads'],
+  patterns: [endsThread],
 });

@@ -1,4 +1,5 @@
 import { defineJavaScriptRule } from './javascript-rule.js';
+import { handsStoreOn } from './javascript-text.js';
 
 export default defineJavaScriptRule({
   meta: {
@@ -24,4 +25,5 @@ export default defineJavaScriptRule({
     scenarios: [],
   },
   tokens: ['.buffer'],
+  patterns: [handsStoreOn],
 });

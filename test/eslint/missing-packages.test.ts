@@ -12,6 +12,7 @@ beforeAll(() => {
   folder = realpathSync(mkdtempSync(join(tmpdir(), 'lifetime-lint-missing-')));
   writeFileSync(join(folder, 'a.js'), "process.report.getReport();\nrequire('./a.node');\n");
   writeFileSync(join(folder, 'b.js'), "process.report.getReport();\nrequire('./b.node');\n");
+  writeFileSync(join(folder, 'c.ts'), "process.report.getReport();\nrequire('./c.node');\n");
 });
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
@@ -27,25 +28,29 @@ function without(name: string): string {
   return url(`import { register } from 'node:module'; register(${JSON.stringify(url(hooks))});`);
 }
 
-it.each(['eslint', '@typescript-eslint/parser'])(
-  "without '%s' there is one gap with the command that adds it",
-  (name) => {
-    const { stdout, stderr } = run(process.execPath, ['--import', without(name), cli, folder, '--format', 'json']);
-    expect(stderr).not.toContain('Error');
-    const result: unknown = JSON.parse(stdout);
-    expect(result).toMatchObject({
-      findings: [],
-      gaps: [
-        {
-          kind: 'missing-dependency',
-          path: 'a.js',
-          message:
-            "2 JavaScript files were not checked, because the optional packages 'eslint' and '@typescript-eslint/parser' are not installed; 'npm install --save-dev eslint @typescript-eslint/parser typescript' adds them.",
-        },
-      ],
-    });
-  },
-);
+it.each([
+  ['eslint', "3 JavaScript files were not checked, because the optional package 'eslint'", 'a.js', 0],
+  [
+    '@typescript-eslint/parser',
+    "One TypeScript file was not checked, because the optional package '@typescript-eslint/parser'",
+    'c.ts',
+    2,
+  ],
+])("without '%s' there is one gap with the command that adds it", (name, message, path, findings) => {
+  const { stdout, stderr } = run(process.execPath, ['--import', without(name), cli, folder, '--format', 'json']);
+  expect(stderr).not.toContain('Error');
+  const result: unknown = JSON.parse(stdout);
+  expect(result).toMatchObject({
+    findings: Array.from({ length: findings }, () => ({ ruleId: 'loader-process-report' })),
+    gaps: [
+      {
+        kind: 'missing-dependency',
+        path,
+        message: `${message} is not installed; 'npm install --save-dev eslint @typescript-eslint/parser typescript' adds it.`,
+      },
+    ],
+  });
+});
 
 it('a file without a token needs neither', () => {
   const plain = realpathSync(mkdtempSync(join(tmpdir(), 'lifetime-lint-plain-')));

@@ -1,3 +1,4 @@
+import { basename, extname } from 'node:path';
 import rule from '../../rules/addon-only-in-workers.js';
 import type { TSESTree } from '@typescript-eslint/utils';
 import { nativeBindingsOf } from '../native-bindings.js';
@@ -9,7 +10,7 @@ import {
   nativeLoadsIn,
   packageFiles,
   reachableFiles,
-  specifiersIn,
+  relativeImports,
   workerLoads,
   workerTargetOf,
   type TextLoad,
@@ -138,10 +139,9 @@ function isLoadedOnMainThread(context: VisitorContext, target: WorkerTarget, loa
     if (!workerFiles.has(file)) {
       if (loadsIt(file, text)) return true;
       // A shared file of the worker that main-thread code imports as well.
-      const imported = specifiersIn(text)
-        .filter(({ specifier }) => specifier.startsWith('.'))
-        .map(({ specifier }) => modules.resolveFile(specifier, file));
-      if (imported.some((each) => each !== undefined && each !== target.file && each === load.file)) return true;
+      const name = basename(load.file, extname(load.file));
+      const mayImport = load.file !== target.file && (text.includes(name) || name === 'index');
+      if (mayImport && relativeImports(modules, file).includes(load.file)) return true;
     }
   }
   return false;

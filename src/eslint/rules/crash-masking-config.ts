@@ -1,11 +1,9 @@
-import { basename } from 'node:path';
 import type { TSESTree } from '@typescript-eslint/utils';
 import rule from '../../rules/crash-masking-config.js';
 import { defineVisitor } from '../javascript-visitor.js';
 import { bare, keyName, parentOf, shortText, stringValue } from '../syntax.js';
+import { runnerOf, type Runner } from '../test-runners.js';
 import { judgeScript } from '../test-scripts.js';
-
-export type Runner = 'vitest' | 'jest' | 'mocha' | 'ava';
 
 type Effect = 'serial' | 'forcedExit';
 
@@ -42,21 +40,6 @@ const settings: Readonly<Record<Runner, Readonly<Record<string, Setting>>>> = {
     serial: { effect: 'serial', isMasking: yes },
   },
 };
-
-/** The test runner whose configuration a file is, by its name. */
-export function runnerOf(file: string): Runner | 'manifest' | undefined {
-  const name = basename(file);
-  if (name === 'package.json') return 'manifest';
-  if (
-    /^(?:vitest|vite)\.(?:[\w-]+\.)*(?:config|workspace|projects)(?:\.[\w-]+)*\.[cm]?[jt]s$|^(?:vitest|vite)\.config\b/u.test(
-      name,
-    )
-  )
-    return 'vitest';
-  if (/^jest\.(?:[\w-]+\.)*config(?:\.[\w-]+)*\.(?:[cm]?[jt]s|json)$/u.test(name)) return 'jest';
-  if (/^\.mocharc\.(?:c?js|mjs|json|jsonc)$/u.test(name)) return 'mocha';
-  return /^ava\.config\.[cm]?js$/u.test(name) ? 'ava' : undefined;
-}
 
 export default defineVisitor(rule, (context) => {
   const { sourceCode: code, modules, filename } = context;

@@ -1,0 +1,66 @@
+/** What the text of a file must hold for a rule to find something in it; shared by the pre-filters of several rules. */
+
+const views = '(?:(?:Big)?(?:Int|Uint)|Float)\\d+(?:Clamped)?Array|DataView';
+
+const buffer = new RegExp(
+  `\\bBuffer\\b|ArrayBuffer|${views}|byteLength|byteOffset|subarray|\\bequals\\b|\\bswap(?:16|32|64)\\b|BYTES_PER_ELEMENT|(?:read|write)(?:U?Int|Uint|Float|Double|Big)|set(?:Big)?(?:Uint|Int|Float)\\d|randomFill|getRandomValues|readSync|encodeInto|readFileSync|\\bAtomics\\b|(?:[zZ]ip|flate|rotli\\w*|Raw)Sync\\b`,
+  'u',
+);
+
+const write = new RegExp(
+  '\\.\\s*(?:fill|set|reverse|sort|copyWithin|copy|write\\w*|swap\\d+|set\\w*\\d\\w*)\\s*\\(|randomFill|getRandomValues|readSync|encodeInto|Atomics|\\][!\\s)]*(?:[-+*/%&|^?]{1,3}|<<|>{2,3})?=(?![=>])|\\][!\\s)]*(?:\\+\\+|--)|(?:\\+\\+|--)[\\s(]*[\\w$]',
+  'u',
+);
+
+const store =
+  /([\w$]+|[^\w\s])[!\s]*(?:\?\.|\.)\s*buffer\b\s*(?:[!),;\]}:?]|as\b|$|\.\s*(?:slice|transfer)|\/\/|\/\*)/gmu;
+
+const partial = `Buffer\\s*\\.\\s*(?:from|alloc|allocUnsafe|concat|copyBytesFrom)\\b|readFileSync|subarray|slice|\\w+Sync\\s*\\(|new\\s+(?:${views})`;
+
+/** A buffer or view is made, named as a type, or used in a way that only buffers have. */
+export function mentionsBuffer(text: string): boolean {
+  return buffer.test(text);
+}
+
+/** Something is written that may be the bytes of a buffer. */
+export function mentionsWrite(text: string): boolean {
+  return write.test(text);
+}
+
+/**
+ * The `.buffer` of something is handed on that may be a part of a larger store: a name that is given such a view, a
+ * parameter with a telling type or of a stream's method, or anything that has no plain name.
+ */
+export function handsStoreOn(text: string): boolean {
+  const asked = new Set<string>();
+  for (const [, name = ''] of text.matchAll(store)) {
+    if (asked.has(name)) continue;
+    asked.add(name);
+    if (!/[\w$]/u.test(name)) return true;
+    const plain = name.replaceAll('$', '\\$');
+    const made = new RegExp(`(?<![\\w$.])${plain}\\s*(?::[^=;\\n]*)?=[^=][^;]{0,200}?(?:${partial})`, 'u');
+    const given = new RegExp(`(?<![\\w$.])${plain}\\??\\s*:[^,;=)]*(?:Buffer|${views})`, 'u');
+    const chunk = new RegExp(
+      `\\b(?:_?write|_?transform)\\b[^(]{0,20}\\(\\s*${plain}\\b|(?<![\\w$.])${plain}\\s*=>`,
+      'u',
+    );
+    const alias = new RegExp(`(?<![\\w$.])${plain}\\s*=\\s*[\\w$]+\\s*(?:[;\\n]|as\\b)`, 'u');
+    if (made.test(text) || alias.test(text) || given.test(text) || chunk.test(text)) return true;
+  }
+  return false;
+}
+
+/** Something may be transferred. */
+export function mentionsTransfer(text: string): boolean {
+  return /postMessage|structuredClone|transfer|\brun(?:Task)?\b/u.test(text);
+}
+
+/** A worker is started. */
+export function startsWorker(text: string): boolean {
+  return /\bnew\s+[\w$.]*(?:Worker|Piscina|Tinypool)\b/u.test(text);
+}
+
+/** A thread is ended. */
+export function endsThread(text: string): boolean {
+  return /\bterminate\b|\bprocess\s*\.\s*exit\b/u.test(text);
+}
