@@ -1,0 +1,257 @@
+import { lineOf } from '../facts/lines.js';
+import {
+  bindingsOf,
+  findResults,
+  findRawViews,
+  isRawPointer,
+  sourceOf,
+  typeOfSource,
+  type Bindings,
+  type RawView,
+  type Source,
+} from '../facts/raw-views.js';
+import type { UnitFacts } from '../facts/unit.js';
+import { walkBody } from '../facts/walk-body.js';
+import type { Block, Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
+import { defineRule } from './rule.js';
+
+/** A call that keeps the caller here until the other side is done with what it was given. */
+const WAITS = /\.(?:recv|join|wait|blocking_recv|recv_timeout)\s*\(|block_on\s*\(|\bscope\s*\(/u;
+const SPAWNS = /^(?:spawn|spawn_blocking|spawn_local|spawn_on|execute|queue|submit|block_in_place_spawn|spawn_pinned)$/u;
+
+export default defineRule({
+  meta: {
+    id: 'forged-static-lifetime',
+    title: 'Forged static lifetime',
+    summary: "A reference to memory that is not static is typed ''static', so that the compiler no longer limits its use.",
+    languages: ['rust'],
+    severity: 'warning',
+    confidence: 'high',
+    audience: 'everyone',
+    maturity: 'stable',
+    since: '0.1.0',
+    cwe: ['CWE-416', 'CWE-825'],
+    messages: {
+      returned:
+        "'{function}' returns a reference with the lifetime ''static' into what '{source}' points to (line {line}): it stays usable after the owner is gone.",
+      spawned:
+        "'{how}' makes a reference to '{source}' ''static', and '{callee}' at line {line} takes it to where nothing waits for it: '{source}' may be gone first.",
+      stored:
+        "'{how}' makes a reference from '{source}' ''static' and keeps it in '{field}', while nothing in the value keeps '{source}' alive.",
+    },
+    checklist: 'Does the memory behind this reference really live until the process ends?',
+    scenarios: [],
+  },
+  tokens: { rust: ["'static"] },
+  requires: { rust: ['transmute', 'from_raw_parts', 'from_ptr', '*const ', '*mut ', 'NonNull'] },
+  bodyTokens: { rust: ['transmute', 'from_raw_parts', 'CStr::from_ptr', '&*', '&mut *', 'unsafe { self.'] },
+  check({ unit, report }) {
+    for (const file of unit.filesOf('rust')) {
+      for (const fn of file.functions) {
+        const { body } = fn;
+        if (!body || fn.parent !== undefined) continue;
+        const text = unit.textOf(file.path)?.slice(fn.span.start, fn.span.end) ?? '';
+        if (!/transmute|from_raw_parts|from_ptr|&\s*(?:mut\s*)?\*|\.as_(?:ref|mut)\(/u.test(text)) continue;
+        const forgesResult = isStaticReference(fn.returns);
+        if (!forgesResult && !text.includes("'static") && !mayStore(unit, file, body)) continue;
+        if (/\bleak\s*\(|Box::into_raw|ManuallyDrop/u.test(text)) continue;
+        const bindings = bindingsOf(body);
+        const views = findRawViews(body, (expr) => {
+          const source = sourceOf(expr, bindings, fn);
+          return expr.kind === 'cast' ? isRawPointer(expr.type) : source !== undefined && isRawPointer(typeOfSource(unit, file, fn, source));
+        });
+        if (views.length === 0) continue;
+        const view = forgesResult ? findReturned(unit, file, fn, body, bindings, views) : undefined;
+        if (view) {
+          report({
+            messageId: 'returned',
+            data: { function: fn.name, source: view.text, line: lineOf(unit, file, view.view.span.start) },
+            at: { file, span: fn.nameSpan },
+            steps: [
+              { file, span: view.view.span, role: 'borrow', note: `'${view.view.how}' makes the reference here.` },
+              { file, span: fn.returns?.span ?? fn.nameSpan, role: 'escape', note: "It is returned as ''static' here." },
+            ],
+            key: fn.qualifiedName,
+            ...(fn.isUnsafe ? { severity: 'note' as const } : {}),
+          });
+          continue;
+        }
+        for (const one of views) {
+          const spawned = findSpawned(unit, file, body, one, text, bindings);
+          if (spawned) {
+            report({
+              messageId: 'spawned',
+              data: {
+                how: one.how,
+                source: spawned.source,
+                callee: spawned.callee,
+                line: lineOf(unit, file, spawned.span.start),
+              },
+              at: { file, span: one.span },
+              steps: [
+                { file, span: one.span, role: 'borrow', note: `'${one.how}' makes the reference here.` },
+                { file, span: spawned.span, role: 'escape', note: `'${spawned.callee}' takes it away here.` },
+              ],
+              key: fn.qualifiedName,
+              confidence: 'medium',
+            });
+            continue;
+          }
+          const stored = findStored(unit, file, fn, body, one, bindings);
+          if (stored)
+            report({
+              messageId: 'stored',
+              data: { how: one.how, source: stored.source, field: stored.field },
+              at: { file, span: one.span },
+              steps: [
+                { file, span: one.span, role: 'borrow', note: `'${one.how}' makes the reference here.` },
+                { file, span: stored.span, role: 'escape', note: `It is kept in '${stored.field}' here.` },
+              ],
+              key: `${fn.qualifiedName}|${stored.field}`,
+              confidence: 'medium',
+              ...(fn.isUnsafe ? { severity: 'note' as const } : {}),
+            });
+        }
+      }
+    }
+  },
+});
+
+/** A reference with the lifetime `'static` somewhere in a type, function types and bounds aside. */
+function isStaticReference(type: TypeRef | undefined): boolean {
+  if (!type || type.kind === 'function' || type.kind === 'delegate' || type.kind === 'trait-object' || type.kind === 'impl-trait')
+    return false;
+  if (type.kind === 'reference' && type.lifetime === "'static") return !/vtable/iu.test(type.text);
+  if (type.kind === 'pointer') return false;
+  return type.args.some(isStaticReference) || isStaticReference(type.element);
+}
+
+/** Whether the body builds a value of a type of the package, which may have a static field. */
+function mayStore(unit: UnitFacts, file: FileIr, body: Block): boolean {
+  let found = false;
+  walkBody(body, ({ expr }) => {
+    if (expr.kind !== 'struct' || found) return;
+    const name = expr.type.name;
+    found = unit.oracle('rust').declaration(name, file.path)?.fields.some((f) => isStaticReference(f.type)) ?? false;
+  });
+  return found;
+}
+
+function findReturned(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+  body: Block,
+  bindings: Bindings,
+  views: readonly RawView[],
+): { readonly view: RawView; readonly text: string } | undefined {
+  if (fn.self?.lifetime === "'static") return undefined;
+  const spans = findResults(body, bindings);
+  for (const view of views) {
+    if (!spans.some((s) => s.start <= view.span.start && view.span.end <= s.end)) continue;
+    const source = sourceOf(view.source, bindings, fn) ?? pointerArgument(unit, file, fn, view.source, bindings);
+    if (!source || lives(unit, file, fn, source)) continue;
+    return { view, text: [source.name, ...source.path].join('.') };
+  }
+  return undefined;
+}
+
+/** A foreign call by which a pointer of the object is asked for another: what it returns lives as long as the object. */
+function pointerArgument(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+  expr: Expr,
+  bindings: Bindings,
+): Source | undefined {
+  const call = expr.kind === 'name' && expr.path.length === 1 ? bindings.get(expr.path[0] ?? '') : expr;
+  if (call?.kind !== 'call') return undefined;
+  for (const { value } of call.args) {
+    const source = sourceOf(value, bindings, fn);
+    if (source && isRawPointer(typeOfSource(unit, file, fn, source))) return source;
+  }
+  return undefined;
+}
+
+/** Parameters that are static themselves, and values that the caller lent as static. */
+function lives(unit: UnitFacts, file: FileIr, fn: FunctionIr, source: Source): boolean {
+  const type = typeOfSource(unit, file, fn, source);
+  return type !== undefined && (type.lifetime === "'static" || type.lifetimes?.includes("'static") === true);
+}
+
+function findSpawned(
+  unit: UnitFacts,
+  file: FileIr,
+  body: Block,
+  view: RawView,
+  text: string,
+  bindings: Bindings,
+): { readonly source: string; readonly callee: string; readonly span: Expr['span'] } | undefined {
+  if (WAITS.test(text)) return undefined;
+  if (view.expr.kind !== 'call' || view.how !== 'transmute') return undefined;
+  const target = view.expr.callee.kind === 'name' ? view.expr.callee.typeArgs?.[1] : undefined;
+  const name = [...bindings].find(([, init]) => init.span.start <= view.span.start && view.span.end <= init.span.end)?.[0];
+  if (name === undefined || (target !== undefined && !(target.lifetimes?.includes("'static") ?? false))) return undefined;
+  const source = rootName(view.source);
+  if (source === undefined) return undefined;
+  const all = unit.textOf(file.path) ?? '';
+  let found: { source: string; callee: string; span: Expr['span'] } | undefined;
+  walkBody(body, ({ expr }) => {
+    if (found || (expr.kind !== 'call' && expr.kind !== 'method') || expr.span.start < view.span.end) return;
+    const callee = expr.kind === 'method' ? expr.method : expr.callee.kind === 'name' ? (expr.callee.path.at(-1) ?? '') : '';
+    if (!SPAWNS.test(callee)) return;
+    const taken = all.slice(expr.span.start, expr.span.end);
+    // With its owner moved along, the reference is as good as the owner.
+    if (new RegExp(`\\b${name}\\b`, 'u').test(taken) && !new RegExp(`\\b${source}\\b`, 'u').test(taken))
+      found = { source, callee, span: expr.span };
+  });
+  return found;
+}
+
+/** A struct whose static field is filled from what a parameter points to, with nothing else of that parameter beside it. */
+function findStored(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+  body: Block,
+  view: RawView,
+  bindings: Bindings,
+): { readonly source: string; readonly field: string; readonly span: Expr['span'] } | undefined {
+  const source = sourceOf(view.source, bindings, fn);
+  if (!source || lives(unit, file, fn, source)) return undefined;
+  let found: { source: string; field: string; span: Expr['span'] } | undefined;
+  walkBody(body, ({ expr }) => {
+    if (found || expr.kind !== 'struct') return;
+    const name = expr.type.name === 'Self' ? (fn.owner ?? '') : expr.type.name;
+    const decl = unit.oracle('rust').declaration(name, file.path);
+    for (const field of expr.fields) {
+      if (!isStaticReference(decl?.fields.find((f) => f.name === field.name)?.type)) continue;
+      const bound = field.value.kind === 'name' && field.value.path.length === 1 ? bindings.get(field.value.path[0] ?? '') : undefined;
+      const inside = [field.value, ...(bound ? [bound] : [])].some((e) => e.span.start <= view.span.start && view.span.end <= e.span.end);
+      if (!inside) continue;
+      const keeps = expr.fields.some((f) => f !== field && sourceOf(f.value, bindings, fn)?.name === source.name);
+      if (!keeps) found = { source: source.name, field: field.name, span: field.span };
+    }
+  });
+  return found;
+}
+
+function rootName(expr: Expr): string | undefined {
+  switch (expr.kind) {
+    case 'name':
+      return expr.path.length === 1 ? expr.path[0] : undefined;
+    case 'field':
+    case 'index':
+    case 'slice':
+    case 'deref':
+    case 'address':
+      return rootName(expr.base);
+    case 'method':
+      return rootName(expr.receiver);
+    case 'cast':
+    case 'try':
+      return rootName(expr.value);
+    default:
+      return undefined;
+  }
+}
