@@ -1,0 +1,113 @@
+import { isExported } from '../facts/js-memory.js';
+import type { UnitFacts } from '../facts/unit.js';
+import { walkBody } from '../facts/walk-body.js';
+import type { Block, Expr, FileIr, FunctionIr } from '../model/ir.js';
+import type { Span } from '../model/source.js';
+import { defineRule } from './rule.js';
+
+/** Methods that take `&mut self` in the standard library, futures and tokio, whatever the type. */
+const EXCLUSIVE = new Set(
+  'next try_next read read_exact read_to_end read_to_string read_line write write_all flush poll poll_next send recv push push_back push_front pop pop_front pop_back insert remove clear extend append drain truncate retain resize take replace get_mut iter_mut as_mut entry swap shutdown seek fill_buf consume select_next_some advance next_message next_line'.split(
+    ' ',
+  ),
+);
+
+export default defineRule({
+  meta: {
+    id: 'exclusive-self-across-await',
+    title: 'Exclusive self across an await',
+    summary: "A '&mut self' method that JavaScript may call again is suspended while it changes the object.",
+    languages: ['rust'],
+    severity: 'warning',
+    confidence: 'medium',
+    audience: 'everyone',
+    maturity: 'stable',
+    since: '0.1.0',
+    cwe: ['CWE-362', 'CWE-416'],
+    messages: {
+      overlap:
+        "'{function}' holds '&mut self' across '.await' and changes '{what}': JavaScript may call it again before it is done, and then two exclusive references exist.",
+    },
+    checklist: 'What happens when JavaScript calls the method twice without awaiting?',
+    scenarios: ['overlap', 'concurrent'],
+  },
+  tokens: { rust: ['async unsafe fn'] },
+  requires: { rust: ['#[napi'] },
+  bodyTokens: { rust: ['.await'] },
+  check({ unit, report }) {
+    for (const file of unit.filesOf('rust')) {
+      for (const fn of file.functions) {
+        const { body } = fn;
+        if (!body || !fn.isAsync || fn.self?.mode !== 'mutable' || !isExported(fn)) continue;
+        if (rejectsOverlap(unit, file)) continue;
+        const found = findChange(unit, file, fn, body);
+        if (!found) continue;
+        report({
+          messageId: 'overlap',
+          data: { function: fn.name, what: found.what },
+          at: { file, span: fn.nameSpan },
+          steps: [
+            { file, span: fn.self.span, role: 'borrow', note: "'self' is borrowed exclusively for the whole call." },
+            { file, span: found.suspended, role: 'suspend', note: 'The call is suspended here, and JavaScript runs on.' },
+            { file, span: found.span, role: 'use', note: `'${found.what}' is changed here.` },
+          ],
+          key: fn.qualifiedName,
+        });
+      }
+    }
+  },
+});
+
+/** Since 3.12.1 the library refuses the second call itself. */
+function rejectsOverlap(unit: UnitFacts, file: FileIr): boolean {
+  const locked = unit.project.lockedVersions('napi', unit.project.cargoPackageOf(file.path))[0]?.value;
+  const [major = 0, minor = 0, patch = 0] = (locked ?? '').split(/[.+-]/u).map(Number);
+  return major > 3 || (major === 3 && (minor > 12 || (minor === 12 && patch >= 1)));
+}
+
+function findChange(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+  body: Block,
+): { readonly what: string; readonly span: Span; readonly suspended: Span } | undefined {
+  const awaits: Span[] = [];
+  walkBody(body, ({ expr }) => {
+    if (expr.kind === 'await') awaits.push(expr.span);
+  });
+  if (awaits.length === 0) return undefined;
+  let found: { what: string; span: Span; suspended: Span } | undefined;
+  walkBody(body, ({ expr }) => {
+    if (found) return;
+    const changed = changeOf(unit, file, fn, expr);
+    if (changed === undefined) return;
+    // Held while suspended, or done after having been: either way another call may be in between.
+    const suspended = awaits.find((a) => (a.start <= expr.span.start && expr.span.end <= a.end) || a.end <= expr.span.start);
+    if (suspended) found = { what: changed, span: expr.span, suspended };
+  });
+  return found;
+}
+
+function changeOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, expr: Expr): string | undefined {
+  if (expr.kind === 'assign') return fieldOfSelf(expr.target);
+  if (expr.kind === 'address' && expr.mutable) return fieldOfSelf(expr.base);
+  if (expr.kind !== 'method') return undefined;
+  const field = fieldOfSelf(expr.receiver);
+  if (field === undefined) return undefined;
+  if (EXCLUSIVE.has(expr.method)) return field;
+  if (field === 'self') return undefined;
+  const oracle = unit.oracle('rust');
+  const name = field.split('.')[1] ?? '';
+  const type = fn.owner === undefined ? undefined : oracle.declaration(fn.owner, file.path)?.fields.find((f) => f.name === name)?.type;
+  return type && oracle.method(type.name, expr.method, file.path)?.fn.self?.mode === 'mutable' ? field : undefined;
+}
+
+/** `self.a.b` as written, when the expression is a place inside `self`. */
+function fieldOfSelf(expr: Expr): string | undefined {
+  if (expr.kind === 'name') return expr.path.length === 1 && expr.path[0] === 'self' ? 'self' : undefined;
+  if (expr.kind === 'field') {
+    const base = fieldOfSelf(expr.base);
+    return base === undefined ? undefined : `${base}.${expr.name}`;
+  }
+  return expr.kind === 'index' || expr.kind === 'deref' ? fieldOfSelf(expr.base) : undefined;
+}
