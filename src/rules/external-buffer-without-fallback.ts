@@ -1,0 +1,54 @@
+import { plainText } from '../facts/plain-text.js';
+import { defineRule } from './rule.js';
+
+const RAW = /\bnapi_create_external_(?:arraybuffer|buffer)\s*\(/gu;
+const NEON = /\bJs(?:Buffer|ArrayBuffer)\s*::\s*external\s*\(/gu;
+/** A status that is compared with the refusal, or a second way to make the buffer. */
+const FALLBACK =
+  /no_external_buffers_allowed|napi_create_buffer_copy|\bnapi_create_(?:buffer|arraybuffer)\s*\(|\bJs(?:Buffer|ArrayBuffer)\s*::\s*(?:new|from_slice|unchecked_new|uninitialized)\s*\(/u;
+
+export default defineRule({
+  meta: {
+    id: 'external-buffer-without-fallback',
+    title: 'External buffer without fallback',
+    summary: 'A buffer is made over native memory with no copy for hosts that forbid external buffers.',
+    languages: ['rust'],
+    severity: 'warning',
+    confidence: 'high',
+    audience: 'everyone',
+    maturity: 'stable',
+    since: '0.1.0',
+    cwe: ['CWE-754'],
+    messages: {
+      external:
+        "'{call}' fails where V8 keeps its memory in a cage (Electron, pointer compression), and '{function}' has no copy to fall back to.",
+    },
+    checklist: 'What happens when the host refuses external buffers?',
+    scenarios: [],
+  },
+  tokens: { rust: ['napi_create_external_', '::external('] },
+  bodyTokens: { rust: ['no body is read by its tree'] },
+  check({ unit, report }) {
+    for (const file of unit.filesOf('rust')) {
+      const usesNeon = file.imports.some((i) => i.path[0] === 'neon');
+      for (const fn of file.functions) {
+        if (!fn.bodySpan || fn.kind === 'closure' || fn.kind === 'async-block') continue;
+        const text = plainText(unit, file, fn.bodySpan);
+        if (FALLBACK.test(text)) continue;
+        for (const call of [...text.matchAll(RAW), ...(usesNeon ? text.matchAll(NEON) : [])]) {
+          const name = call[0].replace(/\s*\($/u, '').replace(/\s+/gu, '');
+          const start = fn.bodySpan.start + call.index;
+          const span = { start, end: start + call[0].length - 1 };
+          report({
+            messageId: 'external',
+            data: { call: name, function: fn.name },
+            at: { file, span },
+            steps: [{ file, span, role: 'use', note: 'The buffer is made over native memory here.' }],
+            key: fn.qualifiedName,
+          });
+          break;
+        }
+      }
+    }
+  },
+});
