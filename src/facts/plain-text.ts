@@ -1,0 +1,9 @@
+import type { FileIr } from '../model/ir.js';
+import type { Span } from '../model/source.js';
+import type { UnitFacts } from './unit.js';
+
+/** The source between two offsets with comments and string contents blanked out, so that offsets stay what they are. */
+export function plainText(unit: UnitFacts, file: FileIr, span: Span): string {
+  const text = (unit.textOf(file.path) ?? '').slice(span.start, span.end);
+  return text.replace(/\/\/[^\n]*|\/\*[\s\S]*?\*\/|"(?:[^"\\]|\\[\s\S])*"/gu, (found) => found.replace(/[^\n]/gu, ' '));
+}
