@@ -1,0 +1,92 @@
+import type { UnitFacts } from '../facts/unit.js';
+import type { Field, FileIr, TypeDecl, TypeRef } from '../model/ir.js';
+import { defineRule, type ReportStep } from './rule.js';
+
+/** Types that keep what they hold alive. */
+const KEEPERS = new Set(['Reference', 'SharedReference', 'WeakReference', 'Arc', 'Rc', 'Ref', 'ObjectRef', 'External', 'ExternalRef', 'Root']);
+
+export default defineRule({
+  meta: {
+    id: 'raw-pointer-in-class',
+    title: 'Raw pointer in a class',
+    summary: 'An object that JavaScript keeps points into another one that nothing keeps alive.',
+    languages: ['rust'],
+    severity: 'warning',
+    confidence: 'medium',
+    audience: 'everyone',
+    maturity: 'stable',
+    since: '0.1.0',
+    cwe: ['CWE-416', 'CWE-825'],
+    messages: {
+      field:
+        "'{field}' of {what} '{type}' is '{pointer}', a pointer into an object that '{type}' neither owns nor keeps alive: JavaScript may use '{type}' after it is gone.",
+    },
+    checklist: 'What keeps the pointee alive as long as JavaScript holds this object?',
+    scenarios: ['gc-churn'],
+  },
+  tokens: { rust: ['*const ', '*mut ', 'NonNull<', "&'static mut "] },
+  requires: { rust: ['#[napi', 'Task for '] },
+  bodyTokens: { rust: ['no body is read by its tree'] },
+  check({ unit, report }) {
+    for (const file of unit.filesOf('rust')) {
+      for (const type of file.types) {
+        const what = describeClass(file, type);
+        if (what === undefined || type.generics.some((g) => g.name.startsWith("'"))) continue;
+        const fields = type.fields.filter((f) => isForeignPointer(unit, file, type, f.type));
+        const first = fields[0];
+        if (!first || keeps(unit, file, type)) continue;
+        const steps: ReportStep[] = fields.map((f) => ({
+          file,
+          span: f.span,
+          role: 'declare',
+          note: `'${f.name}' is '${f.type?.text ?? ''}'.`,
+        }));
+        report({
+          messageId: 'field',
+          data: { field: first.name, what, type: type.name, pointer: first.type?.text ?? '' },
+          at: { file, span: first.span },
+          steps,
+          key: `${type.name}|${first.name}`,
+        });
+      }
+    }
+  },
+});
+
+function describeClass(file: FileIr, type: TypeDecl): string | undefined {
+  if (type.kind !== 'struct') return undefined;
+  const attribute = type.attributes.find((a) => a.name === 'napi' || a.name.endsWith('::napi'));
+  if (attribute) return /\bobject\b/u.test(attribute.args ?? '') ? undefined : 'the class';
+  const isTask = file.impls.some(
+    (i) => (i.trait?.name === 'Task' || i.trait?.name === 'ScopedTask') && i.target.name === type.name,
+  );
+  return isTask ? 'the task' : undefined;
+}
+
+/** A pointer to a Rust object: handles of a C library belong to whoever made them, and scalars are buffers. */
+function isForeignPointer(unit: UnitFacts, file: FileIr, owner: TypeDecl, type: TypeRef | undefined): boolean {
+  if (!type) return false;
+  if (type.kind === 'path' && (type.name === 'Option' || type.name === 'Vec')) return isForeignPointer(unit, file, owner, type.args[0]);
+  let pointee: TypeRef | undefined;
+  if (type.kind === 'pointer') pointee = type.element;
+  else if (type.kind === 'path' && type.name === 'NonNull') pointee = type.args[0];
+  else if (type.kind === 'reference' && type.lifetime === "'static" && type.mutable === true) pointee = type.element;
+  if (pointee?.kind === 'trait-object') return true;
+  if (pointee?.kind !== 'path' || !/^[A-Z]/u.test(pointee.name) || pointee.name === owner.name) return false;
+  if (pointee.path.slice(0, -1).some((p) => /^(?:ffi|sys|libc|bindings|raw|\w+_sys)$/u.test(p))) return false;
+  // A description of a C struct without fields is a handle.
+  const decl = unit.oracle('rust').declaration(pointee.name, file.path);
+  return !decl || !(decl.attributes.some((a) => a.name === 'repr' && /\bC\b/u.test(a.args ?? '')) && decl.fields.length <= 1);
+}
+
+function keeps(unit: UnitFacts, file: FileIr, type: TypeDecl): boolean {
+  if (type.fields.some((f: Field) => f.type !== undefined && holdsKeeper(f.type))) return true;
+  const impls = file.impls.filter((i) => i.target.name === type.name);
+  if (impls.some((i) => i.trait?.name === 'Drop')) return true;
+  const text = unit.textOf(file.path) ?? '';
+  return impls.some((i) => /Box::into_raw|\bleak\s*\(|into_raw\s*\(/u.test(text.slice(i.span.start, i.span.end)));
+}
+
+function holdsKeeper(type: TypeRef): boolean {
+  return type.kind === 'path' && (KEEPERS.has(type.name) || type.args.some(holdsKeeper));
+}
