@@ -2,19 +2,42 @@
 import addonNotContextAware from './addon-not-context-aware.js';
 import addonOnlyInWorkers from './addon-only-in-workers.js';
 import allocatorInAddon from './allocator-in-addon.js';
+import associativeArrayPointer from './associative-array-pointer.js';
 import borrowOutlivesOwner from './borrow-outlives-owner.js';
 import bufferAcrossAwait from './buffer-across-await.js';
 import bufferMutatedInFlight from './buffer-mutated-in-flight.js';
 import bufferOffThread from './buffer-off-thread.js';
 import bufferTransferredInFlight from './buffer-transferred-in-flight.js';
+import callbackWithoutTeardown from './callback-without-teardown.js';
 import crashMaskingConfig from './crash-masking-config.js';
+import exclusiveSelfAcrossAwait from './exclusive-self-across-await.js';
+import externalBufferWithoutFallback from './external-buffer-without-fallback.js';
+import fieldAddressWithoutReturn from './field-address-without-return.js';
+import finalizerTouchesGc from './finalizer-touches-gc.js';
+import foreignAllocatorFree from './foreign-allocator-free.js';
+import foreignRetention from './foreign-retention.js';
+import forgedStaticLifetime from './forged-static-lifetime.js';
 import growthWhileBorrowed from './growth-while-borrowed.js';
+import handleDroppedOffThread from './handle-dropped-off-thread.js';
+import handleInProcessStatic from './handle-in-process-static.js';
+import handleSentAcrossThreads from './handle-sent-across-threads.js';
+import lengthAsCapacity from './length-as-capacity.js';
 import loaderProcessReport from './loader-process-report.js';
+import loopVariableCapture from './loop-variable-capture.js';
 import nativeHandleUndisposed from './native-handle-undisposed.js';
+import outdatedNapi from './outdated-napi.js';
 import pointerEscapesLock from './pointer-escapes-lock.js';
 import pointerIntoGrowable from './pointer-into-growable.js';
 import pooledBufferTransfer from './pooled-buffer-transfer.js';
+import rawPointerInClass from './raw-pointer-in-class.js';
+import rawRoundTripMismatch from './raw-round-trip-mismatch.js';
+import scopedCaptureEscape from './scoped-capture-escape.js';
 import terminateDuringNativeWork from './terminate-during-native-work.js';
+import threadsOutliveAddon from './threads-outlive-addon.js';
+import unboundedLifetime from './unbounded-lifetime.js';
+import unpinnedAddon from './unpinned-addon.js';
+import unscannedGcPointer from './unscanned-gc-pointer.js';
+import unwrapWithoutTypeTag from './unwrap-without-type-tag.js';
 import useAfterRelease from './use-after-release.js';
 import wholeBackingStore from './whole-backing-store.js';
 import type { Rule } from './rule.js';
@@ -24,19 +47,42 @@ export const rules: readonly Rule[] = [
   addonNotContextAware,
   addonOnlyInWorkers,
   allocatorInAddon,
+  associativeArrayPointer,
   borrowOutlivesOwner,
   bufferAcrossAwait,
   bufferMutatedInFlight,
   bufferOffThread,
   bufferTransferredInFlight,
+  callbackWithoutTeardown,
   crashMaskingConfig,
+  exclusiveSelfAcrossAwait,
+  externalBufferWithoutFallback,
+  fieldAddressWithoutReturn,
+  finalizerTouchesGc,
+  foreignAllocatorFree,
+  foreignRetention,
+  forgedStaticLifetime,
   growthWhileBorrowed,
+  handleDroppedOffThread,
+  handleInProcessStatic,
+  handleSentAcrossThreads,
+  lengthAsCapacity,
   loaderProcessReport,
+  loopVariableCapture,
   nativeHandleUndisposed,
+  outdatedNapi,
   pointerEscapesLock,
   pointerIntoGrowable,
   pooledBufferTransfer,
+  rawPointerInClass,
+  rawRoundTripMismatch,
+  scopedCaptureEscape,
   terminateDuringNativeWork,
+  threadsOutliveAddon,
+  unboundedLifetime,
+  unpinnedAddon,
+  unscannedGcPointer,
+  unwrapWithoutTypeTag,
   useAfterRelease,
   wholeBackingStore,
 ];

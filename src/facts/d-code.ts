@@ -1,0 +1,202 @@
+import type { Expr, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
+import type { UnitFacts } from './unit.js';
+import { walkBody, type Walked } from './walk-body.js';
+
+/** A D function with a body that may be judged. */
+export type WithBody = FunctionIr & { readonly body: NonNullable<FunctionIr['body']> };
+
+export function hasBody(fn: FunctionIr): fn is WithBody {
+  return fn.body !== undefined && fn.hasError !== true;
+}
+
+/** Last segment of the name of what is called or made: `malloc` for `malloc(n)`, `a.b.malloc(n)` and `new malloc`. */
+export function calledName(expr: Expr): string | undefined {
+  if (expr.kind === 'method') return expr.method;
+  if (expr.kind === 'new') return expr.type.name;
+  if (expr.kind !== 'call') return undefined;
+  return expr.callee.kind === 'name'
+    ? expr.callee.path.at(-1)
+    : expr.callee.kind === 'field'
+      ? expr.callee.name
+      : undefined;
+}
+
+/** The expression without casts, parentheses-like blocks and assignments to it. */
+export function uncast(expr: Expr): Expr {
+  return expr.kind === 'cast' ? uncast(expr.value) : expr;
+}
+
+/** A name or a chain of members as one text: `x`, `this.jobs`, `self.a.b` as `jobs`, `a.b`; undefined for anything else. */
+export function memberPath(expr: Expr): string | undefined {
+  if (expr.kind === 'name') return expr.path.join('.');
+  if (expr.kind !== 'field') return undefined;
+  if (expr.base.kind === 'name' && expr.base.path.length === 1 && expr.base.path[0] === 'self') return expr.name;
+  const base = memberPath(expr.base);
+  return base === undefined ? undefined : `${base}.${expr.name}`;
+}
+
+/** The first name of an expression that leads somewhere: `jobs` of `&this.jobs[i].x`, `self` of `this`. */
+export function rootName(expr: Expr): string | undefined {
+  switch (expr.kind) {
+    case 'name':
+      return expr.path[0];
+    case 'field':
+      return expr.base.kind === 'name' && expr.base.path[0] === 'self' ? expr.name : rootName(expr.base);
+    case 'index':
+    case 'slice':
+    case 'deref':
+    case 'address':
+      return rootName(expr.base);
+    case 'cast':
+      return rootName(expr.value);
+    default:
+      return undefined;
+  }
+}
+
+/** Every expression of a function and of the closures and nested functions in it, each with the function it stands in. */
+export function walkDeep(file: FileIr, fn: FunctionIr, visit: (walked: Walked, inside: FunctionIr) => void): void {
+  if (fn.body !== undefined) walkBody(fn.body, (walked) => visit(walked, fn));
+  for (const inner of childrenOf(file, fn)) walkDeep(file, inner, visit);
+}
+
+/** Functions, closures and nested functions directly in a function. */
+export function childrenOf(file: FileIr, fn: FunctionIr): readonly FunctionIr[] {
+  return file.functions.filter((one) => one.parent === fn.id);
+}
+
+/** The functions around one, nearest first. */
+export function enclosing(file: FileIr, fn: FunctionIr): readonly FunctionIr[] {
+  const found: FunctionIr[] = [];
+  for (let at = fn.parent; at !== undefined && found.length < 32; at = found.at(-1)?.parent) {
+    const outer = file.functions.find((one) => one.id === at);
+    if (outer === undefined) break;
+    found.push(outer);
+  }
+  return found;
+}
+
+/** Names that a function declares itself: parameters and the variables of its body, not those of functions in it. */
+export function declaredIn(fn: FunctionIr): ReadonlySet<string> {
+  const names = new Set(fn.params.map((param) => param.name));
+  for (const name of boundNames(fn.body)) names.add(name);
+  return names;
+}
+
+/** Names bound anywhere below a node of the tree; functions are separate and therefore not entered. */
+export function boundNames(node: unknown): readonly string[] {
+  const names: string[] = [];
+  const visit = (value: unknown): void => {
+    if (Array.isArray(value)) value.forEach(visit);
+    else if (typeof value === 'object' && value !== null) {
+      if ('kind' in value && value.kind === 'bind' && 'name' in value && typeof value.name === 'string')
+        names.push(value.name);
+      for (const [key, child] of Object.entries(value)) if (key !== 'span' && key !== 'type') visit(child);
+    }
+  };
+  visit(node);
+  return names;
+}
+
+/** Free names of a closure: what it uses, with those in closures inside it, and doesn't declare. `self` stands for `this`. */
+export function freeNames(file: FileIr, fn: FunctionIr): ReadonlyMap<string, Expr> {
+  const found = new Map<string, Expr>();
+  const own = declaredIn(fn);
+  if (fn.body !== undefined)
+    walkBody(fn.body, ({ expr }) => {
+      if (expr.kind !== 'name') return;
+      const name = expr.path[0];
+      if (name !== undefined && !own.has(name) && !found.has(name)) found.set(name, expr);
+    });
+  for (const inner of childrenOf(file, fn))
+    for (const [name, expr] of freeNames(file, inner)) if (!own.has(name) && !found.has(name)) found.set(name, expr);
+  return found;
+}
+
+/** The aggregate that a function is a member of, also for what is nested in its members. */
+export function aggregateOf(file: FileIr, fn: FunctionIr): TypeDecl | undefined {
+  const owner = fn.owner ?? enclosing(file, fn).find((outer) => outer.owner !== undefined)?.owner;
+  if (owner === undefined) return undefined;
+  const fitting = file.types.filter((type) => type.name === owner && type.kind !== 'alias' && type.kind !== 'enum');
+  return fitting.find((type) => type.span.start <= fn.span.start && fn.span.end <= type.span.end) ?? fitting[0];
+}
+
+/** The methods of an aggregate that stand inside it. */
+export function methodsOf(file: FileIr, type: TypeDecl): readonly FunctionIr[] {
+  return file.functions.filter(
+    (fn) =>
+      fn.owner === type.name &&
+      fn.parent === undefined &&
+      type.span.start <= fn.span.start &&
+      fn.span.end <= type.span.end,
+  );
+}
+
+/** Whether names of this kind may stand for any type: parameters of the function, of what is around it, and of its aggregate. */
+export function isTypeParameter(file: FileIr, fn: FunctionIr, name: string): boolean {
+  if ([fn, ...enclosing(file, fn)].some((one) => one.generics.some((generic) => generic.name === name))) return true;
+  return file.types.some(
+    (type) =>
+      type.span.start <= fn.span.start &&
+      fn.span.end <= type.span.end &&
+      type.generics.some((generic) => generic.name === name),
+  );
+}
+
+const PLAIN = new Set(
+  (
+    'bool byte ubyte short ushort int uint long ulong cent ucent char wchar dchar float double real size_t ptrdiff_t ' +
+    'int8_t uint8_t int16_t uint16_t int32_t uint32_t int64_t uint64_t c_long c_ulong sizediff_t hash_t Duration SysTime'
+  ).split(' '),
+);
+
+/**
+ * Whether values of a type lead to memory of the collector: `yes` for arrays, strings, classes, delegates and what holds them, `no` for numbers, `raw` for
+ * pointers, which lead to anything, undefined for what is not known.
+ */
+export function collectedContent(
+  type: TypeRef | undefined,
+  unit: UnitFacts,
+  path: string,
+  depth = 0,
+): 'yes' | 'no' | 'raw' | undefined {
+  if (type === undefined || depth > 4) return undefined;
+  switch (type.kind) {
+    case 'slice':
+    case 'assoc-array':
+    case 'delegate':
+      return 'yes';
+    case 'pointer':
+      return 'raw';
+    case 'function':
+      return 'no';
+    case 'static-array':
+      return collectedContent(type.element, unit, path, depth + 1);
+    case 'path': {
+      if (PLAIN.has(type.name)) return 'no';
+      if (type.name === 'string' || type.name === 'wstring' || type.name === 'dstring') return 'yes';
+      const decl = unit.oracle('d').declaration(type.name, path);
+      if (decl === undefined) return undefined;
+      if (decl.kind === 'class' || decl.kind === 'interface') return 'yes';
+      if (decl.kind === 'enum') return 'no';
+      if (decl.kind !== 'struct' && decl.kind !== 'union') return undefined;
+      const inside = decl.fields
+        .filter((field) => !field.isStatic)
+        .map((field) => collectedContent(field.type, unit, path, depth + 1));
+      return inside.includes('yes')
+        ? 'yes'
+        : inside.includes(undefined)
+          ? undefined
+          : inside.includes('raw')
+            ? 'raw'
+            : 'no';
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** Whether a function or what is around it carries an attribute of this name. */
+export function hasAttribute(fn: FunctionIr, name: string): boolean {
+  return fn.attributes.some((attribute) => attribute.name === name);
+}

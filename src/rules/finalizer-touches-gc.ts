@@ -1,0 +1,140 @@
+import { aggregateOf, calledName, hasAttribute, hasBody, memberPath, methodsOf, walkDeep, type WithBody } from '../facts/d-code.js';
+import { lineOf } from '../facts/lines.js';
+import type { UnitFacts } from '../facts/unit.js';
+import type { Expr, FileIr, FunctionIr, TypeDecl } from '../model/ir.js';
+import type { Span } from '../model/source.js';
+import { defineRule, type ReportStep } from './rule.js';
+
+/** Functions of the library that allocate from the collector or write formatted text. */
+const ALLOCATING = new Set([
+  'format', 'text', 'writeln', 'writefln', 'idup', 'dup', 'toStringz', 'join', 'array', 'rmdirRecurse', 'mkdirRecurse', 'buildPath', 'enforce',
+  'stop_all', 'thread_joinAll', 'uninitializedArray',
+]); // prettier-ignore
+
+interface Touch {
+  readonly span: Span;
+  readonly what: string;
+  /** Calls from the destructor to the function that does it. */
+  readonly through: readonly { readonly span: Span; readonly name: string }[];
+  readonly file: FileIr;
+}
+
+export default defineRule({
+  meta: {
+    id: 'finalizer-touches-gc',
+    title: 'Finalizer touches the collector',
+    summary: 'The destructor of a class allocates, throws, locks or uses members that the collector may have freed before.',
+    languages: ['d'],
+    severity: 'warning',
+    confidence: 'high',
+    audience: 'everyone',
+    maturity: 'stable',
+    since: '0.1.0',
+    cwe: ['CWE-416', 'CWE-413'],
+    messages: {
+      touches:
+        "The destructor of class '{type}' {what} (line {line}{through}): when the collector runs it, allocation is forbidden and members may be gone already.",
+    },
+    checklist: 'Does the destructor work when the collector runs it, after its members were freed?',
+    scenarios: ['command'],
+  },
+  tokens: { d: ['~this'] },
+  check({ unit, report }) {
+    for (const file of unit.filesOf('d')) {
+      for (const fn of file.functions) {
+        if (fn.kind !== 'destructor' || !hasBody(fn)) continue;
+        const type = aggregateOf(file, fn);
+        if (type?.kind !== 'class' || hasAttribute(fn, 'nogc')) continue;
+        const touch = findTouch(unit, file, type, fn, 0);
+        if (touch === undefined) continue;
+        const steps: ReportStep[] = [
+          ...touch.through.map((call): ReportStep => ({ file, span: call.span, role: 'use', note: `'${call.name}' is called here.` })),
+          { file: touch.file, span: touch.span, role: 'use', note: `The finalizer ${touch.what} here.` },
+        ];
+        report({
+          messageId: 'touches',
+          data: {
+            type: type.name,
+            what: touch.what,
+            line: lineOf(unit, touch.file, touch.span.start),
+            through: touch.through.length > 0 ? `, through '${touch.through.map((call) => call.name).join("', '")}'` : '',
+          },
+          at: { file, span: fn.nameSpan },
+          steps,
+          key: type.name,
+        });
+      }
+    }
+  },
+});
+
+/** The first thing that a finalizer must not do, in the function or in a method of the same class that it calls. */
+function findTouch(unit: UnitFacts, file: FileIr, type: TypeDecl, fn: WithBody, depth: number): Touch | undefined {
+  const text = unit.textOf(file.path) ?? '';
+  // Whoever asks whether the collector runs the destructor has thought of it.
+  if (/\binFinalizer\b|\bthread_isMainThread\b/u.test(text.slice(fn.span.start, fn.span.end))) return undefined;
+  let found: Touch | undefined;
+  const keep = (span: Span, what: string): void => {
+    if (found === undefined || span.start < found.span.start) found = { span, what, through: [], file };
+  };
+  const calls: { readonly span: Span; readonly name: string; readonly callee: FunctionIr }[] = [];
+  const methods = methodsOf(file, type);
+  walkDeep(file, fn, ({ expr, around }) => {
+    if (around.some(isDebugOnly)) return;
+    const what = forbidden(unit, file, type, expr);
+    if (what !== undefined) keep(expr.span, what);
+    const name = expr.kind === 'call' && expr.callee.kind === 'name' && expr.callee.path.length === 1 ? expr.callee.path[0] : undefined;
+    const own = name ?? (expr.kind === 'method' && expr.receiver.kind === 'name' && expr.receiver.path[0] === 'self' ? expr.method : undefined);
+    if (own === undefined) return;
+    const fitting = methods.filter((method) => method.name === own && hasBody(method));
+    const free = fitting.length > 0 ? fitting : file.functions.filter((one) => one.name === own && one.owner === undefined && one.parent === undefined);
+    const callee = free.length === 1 ? free[0] : undefined;
+    if (callee !== undefined && callee !== fn) calls.push({ span: expr.span, name: own, callee });
+  });
+  if (found !== undefined || depth >= 2) return found;
+  for (const call of calls) {
+    if (!hasBody(call.callee) || hasAttribute(call.callee, 'nogc')) continue;
+    const inner = findTouch(unit, file, type, call.callee, depth + 1);
+    if (inner !== undefined) return { ...inner, through: [{ span: call.span, name: call.name }, ...inner.through] };
+  }
+  return undefined;
+}
+
+function forbidden(unit: UnitFacts, file: FileIr, type: TypeDecl, expr: Expr): string | undefined {
+  switch (expr.kind) {
+    case 'new':
+      return `allocates '${expr.type.name === '' ? expr.type.text : expr.type.name}' by 'new'`;
+    case 'throw':
+      return 'throws';
+    case 'assign':
+      return expr.operator === '~=' && memberPath(expr.target) !== undefined ? `appends to '${memberPath(expr.target) ?? ''}'` : undefined;
+    case 'binary':
+      return expr.operator === '~' ? "joins arrays by '~'" : undefined;
+    case 'block':
+      return expr.flavour === 'synchronized' ? 'takes a lock' : undefined;
+    case 'call':
+    case 'method': {
+      const name = calledName(expr);
+      if (name === undefined) return undefined;
+      if (ALLOCATING.has(name)) return `calls '${name}', which allocates`;
+      if (expr.kind === 'call') return undefined;
+      if ((name === 'lock' || name === 'join') && expr.args.length === 0) return name === 'lock' ? 'takes a lock' : 'waits for a thread';
+      const member = memberPath(expr.receiver);
+      const field = member === undefined ? undefined : type.fields.find((one) => one.name === member && !one.isStatic);
+      const isObject = field?.type?.kind === 'path' && unit.oracle('d').declaration(field.type.name, file.path)?.kind === 'class';
+      return isObject ? `uses its member '${field.name}', an object of the collector` : undefined;
+    }
+    case 'loop': {
+      const member = expr.iterable === undefined ? undefined : memberPath(expr.iterable);
+      const field = member === undefined ? undefined : type.fields.find((one) => one.name === member && !one.isStatic);
+      return field?.type?.kind === 'assoc-array' ? `reads the associative array '${field.name}'` : undefined;
+    }
+    default:
+      return undefined;
+  }
+}
+
+function isDebugOnly(expr: Expr): boolean {
+  // An assertion's message is made only when the program ends anyway.
+  return (expr.kind === 'call' && expr.callee.kind === 'name' && expr.callee.path[0] === 'assert') || (expr.kind === 'unknown' && expr.syntax.includes('assert'));
+}

@@ -1,0 +1,166 @@
+import { boundNames, calledName, freeNames, hasBody, memberPath } from '../facts/d-code.js';
+import { lineOf } from '../facts/lines.js';
+import { walkBody, type Walked } from '../facts/walk-body.js';
+import type { Expr, ExprOf, FileIr, FunctionIr, Statement } from '../model/ir.js';
+import { defineRule } from './rule.js';
+
+/** What runs a delegate later or keeps it. */
+const KEEPERS = new Set([
+  'Thread', 'Fiber', 'task', 'spawn', 'spawnLinked', 'runTask', 'runWorkerTask', 'runWorkerTaskH', 'setTimer', 'createTimer', 'submit', 'enqueue', 'schedule',
+  'addTask', 'addJob', 'executeInNewThread',
+]); // prettier-ignore
+
+export default defineRule({
+  meta: {
+    id: 'loop-variable-capture',
+    title: 'Loop variable captured by a delegate that is kept',
+    summary: 'A delegate made in a loop is kept and reads a variable of the loop, which all iterations share.',
+    languages: ['d'],
+    severity: 'warning',
+    confidence: 'high',
+    audience: 'everyone',
+    maturity: 'stable',
+    since: '0.1.0',
+    cwe: ['CWE-825', 'CWE-362'],
+    messages: {
+      captured:
+        "The delegate is {kept} and reads '{variable}' of the loop (line {loop}): all iterations share one frame, so it sees the value of whichever iteration ran last.",
+    },
+    checklist: 'Does each delegate made in a loop have its own copy of what it reads?',
+    scenarios: ['command'],
+  },
+  tokens: { d: ['foreach', 'for (', 'for(', 'while'] },
+  requires: { d: ['delegate', 'Thread', 'Fiber', 'spawn', 'ask', 'Timer', '=>'] },
+  bodyTokens: { d: ['foreach', 'for (', 'for(', 'while'] },
+  check({ unit, report }) {
+    for (const file of unit.filesOf('d')) {
+      for (const fn of file.functions) {
+        if (!hasBody(fn)) continue;
+        const walked: Walked[] = [];
+        let closures = 0;
+        walkBody(fn.body, (one) => {
+          walked.push(one);
+          if (one.expr.kind === 'closure') closures++;
+        });
+        if (closures === 0) continue;
+        for (const one of walked) {
+          if (one.expr.kind !== 'closure') continue;
+          const closure = one.expr;
+          const loops = one.around.filter((outer): outer is ExprOf<'loop'> => outer.kind === 'loop' && sharesFrame(outer));
+          const inner = file.functions.find((each) => each.id === closure.functionId);
+          if (loops.length === 0 || inner === undefined) continue;
+          const kept = howKept(one, walked);
+          if (kept === undefined) continue;
+          const captured = findCaptured(file, inner, loops);
+          if (captured === undefined || isJoinedInLoop(captured.loop)) continue;
+          report({
+            messageId: 'captured',
+            data: { kept, variable: captured.name, loop: lineOf(unit, file, captured.loop.span.start) },
+            at: { file, span: { start: closure.span.start, end: Math.min(closure.span.end, closure.span.start + 40) } },
+            steps: [
+              { file, span: { start: captured.loop.span.start, end: captured.loop.body.span.start }, role: 'declare', note: `All iterations of this loop share '${captured.name}'.` },
+              { file, span: captured.use.span, role: 'use', note: `The delegate reads '${captured.name}' here.` },
+            ],
+            key: captured.name,
+          });
+        }
+      }
+    }
+  },
+});
+
+/** `static foreach`, `foreach` over a tuple and loops whose body is itself a delegate have a frame per iteration. */
+function sharesFrame(loop: ExprOf<'loop'>): boolean {
+  if (loop.isStatic === true) return false;
+  const over = loop.iterable;
+  if (over === undefined) return true;
+  const name = over.kind === 'field' ? over.name : over.kind === 'name' ? over.path.at(-1) : calledName(over);
+  return !(name === 'parallel' || name === 'tupleof' || name === 'AliasSeq' || name === 'EnumMembers' || name === 'expand' || over.kind === 'unknown');
+}
+
+function findCaptured(file: FileIr, closure: FunctionIr, loops: readonly ExprOf<'loop'>[]): { name: string; loop: ExprOf<'loop'>; use: Expr } | undefined {
+  const free = freeNames(file, closure);
+  for (const loop of loops.toReversed()) {
+    const names = [...(loop.bindings ?? []).flatMap((binding) => boundNames(binding.pattern)), ...boundNames(loop.init), ...variablesOf(loop.body.statements)];
+    for (const name of names) {
+      const use = free.get(name);
+      if (use !== undefined) return { name, loop, use };
+    }
+  }
+  return undefined;
+}
+
+/** Variables of the body, without static and compile-time ones. */
+function variablesOf(node: unknown): readonly string[] {
+  if (Array.isArray(node)) return node.flatMap(variablesOf);
+  if (typeof node !== 'object' || node === null) return [];
+  if ('kind' in node && node.kind === 'let') return 'isStatic' in node && node.isStatic === true ? [] : 'pattern' in node ? boundNames(node.pattern) : [];
+  // A statement block: `{ int k = i; ... }` shares the frame as well.
+  return Object.entries(node).flatMap(([key, child]) => (key === 'span' || key === 'type' ? [] : variablesOf(child)));
+}
+
+/** How a closure outlives its iteration; undefined when it does not, as far as the code shows. */
+function howKept({ expr, around, statement }: Walked, all: readonly Walked[]): string | undefined {
+  const closure = expr;
+  const parent = around.at(-1);
+  const by = parent === undefined || uncalled(parent, closure) ? undefined : parent;
+  const target = by?.kind === 'cast' ? around.at(-2) : by;
+  if (target?.kind === 'assign' && (target.value === closure || by?.kind === 'cast')) {
+    if (target.operator === '~=') return `added to '${memberPath(target.target) ?? 'an array'}'`;
+    if (target.operator === '=' && (target.target.kind === 'index' || target.target.kind === 'field')) return `stored in '${describe(target.target)}'`;
+  }
+  const call = keeperCall(around, closure);
+  if (call !== undefined) return call;
+  if (statement?.kind === 'let' && (statement.init === closure || (statement.init?.kind === 'cast' && statement.init.value === closure)))
+    return keptVariable(statement, all);
+  return undefined;
+}
+
+/** `(() { .. })()`: called at once. */
+function uncalled(parent: Expr, closure: Expr): boolean {
+  return parent.kind === 'call' && parent.callee === closure;
+}
+
+function keeperCall(around: readonly Expr[], closure: Expr): string | undefined {
+  const parent = around.at(-1);
+  if (parent === undefined || (parent.kind !== 'call' && parent.kind !== 'method' && parent.kind !== 'new')) return undefined;
+  if (!parent.args.some((argument) => argument.value === closure)) return undefined;
+  const name = calledName(parent);
+  if (name === undefined) return undefined;
+  if (KEEPERS.has(name)) return name === 'Thread' || name === 'Fiber' ? `given to a new '${name}'` : `given to '${name}'`;
+  if (parent.kind === 'method' && name === 'put' && parent.receiver.kind === 'name' && /pool$/iu.test(parent.receiver.path.at(-1) ?? '')) return "given to a pool by 'put'";
+  return undefined;
+}
+
+/** A delegate bound to a variable is kept when the variable is added, stored or given away in the same loop. */
+function keptVariable(statement: Extract<Statement, { kind: 'let' }>, all: readonly Walked[]): string | undefined {
+  const name = statement.pattern.kind === 'bind' ? statement.pattern.name : undefined;
+  if (name === undefined) return undefined;
+  for (const { expr, around } of all) {
+    if (expr.kind !== 'name' || expr.path[0] !== name || expr.span.start < statement.span.end) continue;
+    const parent = around.at(-1);
+    if (parent?.kind === 'assign' && parent.value === expr) {
+      if (parent.operator === '~=') return `added to '${memberPath(parent.target) ?? 'an array'}'`;
+      if (parent.operator === '=' && (parent.target.kind === 'index' || parent.target.kind === 'field')) return `stored in '${describe(parent.target)}'`;
+    }
+    const call = keeperCall(around, expr);
+    if (call !== undefined) return call;
+  }
+  return undefined;
+}
+
+function describe(target: Expr): string {
+  if (target.kind === 'index') return `${describe(target.base)}[..]`;
+  if (target.kind === 'field' && target.base.kind === 'index') return `${describe(target.base)}.${target.name}`;
+  return memberPath(target) ?? 'a member';
+}
+
+/** The iteration waits for what it started. */
+function isJoinedInLoop(loop: ExprOf<'loop'>): boolean {
+  let isJoined = false;
+  walkBody(loop.body, ({ expr, around }) => {
+    if (around.some((outer) => outer.kind === 'loop')) return;
+    if (expr.kind === 'method' && /^(?:join|yieldForce|workForce|spinForce|joinAll|wait)$/u.test(expr.method)) isJoined = true;
+  });
+  return isJoined;
+}

@@ -1,0 +1,173 @@
+import { aggregateOf, calledName, declaredIn, enclosing, freeNames, hasBody, memberPath, methodsOf } from '../facts/d-code.js';
+import { lineOf } from '../facts/lines.js';
+import { walkBody, type Walked } from '../facts/walk-body.js';
+import type { Expr, FileIr, FunctionIr, TypeDecl } from '../model/ir.js';
+import type { Span } from '../model/source.js';
+import { defineRule } from './rule.js';
+
+const KEEPERS = new Set(['Thread', 'Fiber', 'task', 'spawn', 'runTask', 'runWorkerTask', 'setTimer', 'submit', 'enqueue', 'schedule']);
+const TOKENS = ['delegate', '=>', '{'];
+
+interface Captured {
+  readonly name: string;
+  readonly what: string;
+  readonly declared: Span;
+  readonly use: Span;
+  /** The struct, when it is its `this` that is captured. */
+  readonly type?: TypeDecl;
+}
+
+export default defineRule({
+  meta: {
+    id: 'scoped-capture-escape',
+    title: 'Kept delegate captures what ends with the call',
+    summary: 'A delegate that outlives the call captures a `ref`, `scope` or `lazy` parameter, or `this` of a struct.',
+    languages: ['d'],
+    severity: 'warning',
+    confidence: 'high',
+    audience: 'everyone',
+    maturity: 'stable',
+    since: '0.1.0',
+    cwe: ['CWE-562', 'CWE-825'],
+    messages: {
+      captured: 'The delegate is {kept} (line {line}) and reads {what}: that is gone, or somewhere else, when the delegate is called after the function returned.',
+    },
+    checklist: 'Does everything that the delegate captures live as long as the delegate?',
+    scenarios: ['command'],
+  },
+  tokens: { d: ['delegate', '=>', 'Thread', 'runTask', 'setTimer'] },
+  bodyTokens: { d: TOKENS },
+  check({ unit, report }) {
+    for (const file of unit.filesOf('d')) {
+      for (const fn of file.functions) {
+        if (!hasBody(fn) || fn.kind === 'unittest') continue;
+        const walked: Walked[] = [];
+        let closures = 0;
+        walkBody(fn.body, (one) => {
+          walked.push(one);
+          if (one.expr.kind === 'closure') closures++;
+        });
+        if (closures === 0) continue;
+        for (const one of walked) {
+          if (one.expr.kind !== 'closure') continue;
+          const closure = one.expr;
+          const inner = file.functions.find((each) => each.id === closure.functionId);
+          const kept = inner === undefined ? undefined : howKept(file, fn, one, walked);
+          if (inner === undefined || kept === undefined) continue;
+          const captured = findCaptured(file, fn, inner, kept.isReturned);
+          if (captured === undefined || (kept.isStarted && waits(walked, closure.span))) continue;
+          report({
+            messageId: 'captured',
+            data: { kept: kept.text, line: lineOf(unit, file, kept.span.start), what: captured.what },
+            at: { file, span: { start: closure.span.start, end: Math.min(closure.span.end, closure.span.start + 40) } },
+            steps: [
+              { file, span: captured.declared, role: 'declare', note: `${capital(captured.what)} ends with the call.` },
+              { file, span: captured.use, role: 'borrow', note: `The delegate reads '${captured.name}' here.` },
+              { file, span: kept.span, role: 'escape', note: `The delegate is ${kept.text} here.` },
+            ],
+            key: captured.name,
+            // Kept beside the struct's own data, it dangles only when the struct moves.
+            ...(captured.type !== undefined && isOwnField(captured.type, kept.into) && !isCopyable(file, captured.type) ? { severity: 'note' as const } : {}),
+          });
+        }
+      }
+    }
+  },
+});
+
+interface Kept {
+  readonly text: string;
+  readonly span: Span;
+  readonly isReturned: boolean;
+  /** It runs elsewhere, and the function may wait for it. */
+  readonly isStarted: boolean;
+  readonly into?: string;
+}
+
+/** Where a closure goes that outlives the call; by way of one local variable at most. */
+function howKept(file: FileIr, fn: FunctionIr, one: Walked, all: readonly Walked[]): Kept | undefined {
+  const direct = leaves(file, fn, one.expr, one.around, one);
+  if (direct !== undefined) return direct;
+  const { statement } = one;
+  if (statement?.kind !== 'let' || statement.pattern.kind !== 'bind') return undefined;
+  if (statement.init === undefined || (statement.init !== one.expr && !(statement.init.kind === 'cast' && statement.init.value === one.expr))) return undefined;
+  const name = statement.pattern.name;
+  for (const use of all) {
+    if (use.expr.kind !== 'name' || use.expr.path[0] !== name || use.expr.span.start < statement.span.end) continue;
+    const kept = leaves(file, fn, use.expr, use.around, use);
+    if (kept !== undefined) return kept;
+  }
+  return undefined;
+}
+
+function leaves(file: FileIr, fn: FunctionIr, value: Expr, around: readonly Expr[], walked: Walked): Kept | undefined {
+  let at = around.length - 1;
+  let inner = value;
+  for (let parent = around[at]; parent?.kind === 'cast'; parent = around[--at]) inner = parent;
+  const parent = around[at];
+  if (parent === undefined) return walked.statement === undefined && fn.kind !== 'closure' && fn.body?.result === inner ? { text: 'returned', span: inner.span, isReturned: true, isStarted: false } : undefined;
+  if (parent.kind === 'return' && parent.value === inner && fn.kind !== 'closure') return { text: 'returned', span: parent.span, isReturned: true, isStarted: false };
+  if (parent.kind === 'assign' && parent.value === inner && (parent.operator === '=' || parent.operator === '~=')) {
+    const target = memberPath(parent.target) ?? (parent.target.kind === 'index' ? memberPath(parent.target.base) : undefined);
+    if (target === undefined || isLocal(file, fn, target.split('.')[0] ?? '')) return undefined;
+    return { text: `stored in '${target}'`, span: parent.span, isReturned: false, isStarted: false, into: target };
+  }
+  if ((parent.kind === 'new' || parent.kind === 'call' || parent.kind === 'method') && parent.args.some((argument) => argument.value === inner)) {
+    const name = calledName(parent);
+    if (name === 'Thread' || name === 'Fiber' || (name !== undefined && KEEPERS.has(name)))
+      return { text: `given to '${name}'`, span: parent.span, isReturned: false, isStarted: true };
+  }
+  return undefined;
+}
+
+function isLocal(file: FileIr, fn: FunctionIr, name: string): boolean {
+  // A pointer or class reference in a local may lead anywhere, but mostly to what the function made itself.
+  return declaredIn(fn).has(name) || enclosing(file, fn).some((outer) => declaredIn(outer).has(name));
+}
+
+/** What the closure reads that ends, or may move, when the function returns. */
+function findCaptured(file: FileIr, fn: FunctionIr, closure: FunctionIr, isReturned: boolean): Captured | undefined {
+  const free = freeNames(file, closure);
+  const own = declaredIn(fn);
+  for (const param of fn.params) {
+    const use = free.get(param.name);
+    if (use === undefined) continue;
+    const modifier = (['scope', 'ref', 'lazy', 'out'] as const).find((one) => param.modifiers.includes(one));
+    if (modifier === undefined || param.modifiers.includes('return')) continue;
+    // A scope parameter that only holds a value is copied into the frame; what it leads to is what must not be kept.
+    if (modifier === 'scope' && !mayLeadElsewhere(param)) continue;
+    return { name: param.name, what: `the '${modifier}' parameter '${param.name}'`, declared: param.span, use: use.span };
+  }
+  const type = aggregateOf(file, fn);
+  if (type === undefined || (type.kind !== 'struct' && type.kind !== 'union') || fn.isStatic || fn.self === undefined) return undefined;
+  // A delegate that a struct hands out to its user at once, with the struct in the user's hands, is the user's to keep in order.
+  if (isReturned) return undefined;
+  for (const [name, use] of free) {
+    const isThis = name === 'self' || (!own.has(name) && type.fields.some((field) => field.name === name && !field.isStatic));
+    const isMethod = !own.has(name) && methodsOf(file, type).some((method) => method.name === name && !method.isStatic && method.kind === 'method');
+    if (isThis || isMethod) return { name: name === 'self' ? 'this' : name, what: `'this' of the struct '${type.name}'${name === 'self' ? '' : ` for '${name}'`}`, declared: fn.nameSpan, use: use.span, type };
+  }
+  return undefined;
+}
+
+function mayLeadElsewhere(param: FunctionIr['params'][number]): boolean {
+  const kind = param.type?.kind;
+  return kind === 'delegate' || kind === 'slice' || kind === 'pointer' || param.modifiers.includes('ref');
+}
+
+/** The function waits for what it started: `join`, `yieldForce`, a `wait` on an event. */
+function waits(walked: readonly Walked[], after: Span): boolean {
+  return walked.some(({ expr }) => expr.span.start > after.start && expr.kind === 'method' && /^(?:join|joinAll|yieldForce|workForce|spinForce|wait|call|stop|finish)$/u.test(expr.method));
+}
+
+function isOwnField(type: TypeDecl, into: string | undefined): boolean {
+  return type.fields.some((field) => field.name === into && !field.isStatic);
+}
+
+function isCopyable(file: FileIr, type: TypeDecl): boolean {
+  return !methodsOf(file, type).some((method) => method.kind === 'postblit' && method.attributes.some((one) => one.name === 'disable'));
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

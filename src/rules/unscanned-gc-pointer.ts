@@ -1,0 +1,262 @@
+import { calledName, collectedContent, enclosing, hasBody, isTypeParameter, rootName, uncast, walkDeep } from '../facts/d-code.js';
+import { lineOf } from '../facts/lines.js';
+import type { UnitFacts } from '../facts/unit.js';
+import { walkBody, type Walked } from '../facts/walk-body.js';
+import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
+import type { Span } from '../model/source.js';
+import { defineRule, type ReportStep } from './rule.js';
+
+const MALLOC = new Set(['malloc', 'calloc', 'realloc', 'pureMalloc', 'pureCalloc', 'pureRealloc', 'enforceMalloc', 'enforceCalloc', 'enforceRealloc', 'mmap']);
+const COLLECTED = new Set(['malloc', 'calloc', 'realloc', 'qalloc']);
+/** Whoever names one of these has thought of the collector. */
+const AWARE = /\b(?:addRange|addRoot|hasIndirections|hasPointers|hasAliasing|removeRange)\b/u;
+const TOKENS = ['malloc', 'calloc', 'realloc', 'mmap', 'NO_SCAN', 'new ubyte', 'new byte', 'qalloc'];
+
+interface Unscanned {
+  readonly span: Span;
+  readonly memory: string;
+  readonly content: string;
+  readonly steps: readonly ReportStep[];
+  readonly weak?: boolean;
+  /** What makes it one finding; its place when absent. */
+  readonly cause?: string;
+}
+
+export default defineRule({
+  meta: {
+    id: 'unscanned-gc-pointer',
+    title: 'Pointer in memory that the collector does not scan',
+    summary: 'Memory that the collector does not scan holds values that lead to collected memory.',
+    languages: ['d'],
+    severity: 'warning',
+    confidence: 'high',
+    audience: 'everyone',
+    maturity: 'stable',
+    since: '0.1.0',
+    cwe: ['CWE-416', 'CWE-825'],
+    messages: {
+      unscanned: "{memory} is used for {content}, and the collector does not look into it (line {line}): what only this memory refers to is freed while it is in use.",
+      inverted: "The condition at line {line} marks the block as 'NO_SCAN' when its elements have pointers, and lets the collector scan it when they have none.",
+    },
+    checklist: 'Does the collector see every pointer that this memory holds?',
+    scenarios: ['command'],
+  },
+  tokens: { d: TOKENS },
+  check({ unit, report }) {
+    for (const file of unit.filesOf('d')) {
+      const text = unit.textOf(file.path) ?? '';
+      for (const fn of file.functions) {
+        if (!hasBody(fn) || !TOKENS.some((token) => text.slice(fn.span.start, fn.span.end).includes(token))) continue;
+        const seen = new Set<number | string>();
+        walkBody(fn.body, (walked) => {
+          const inverted = invertedCondition(walked.expr);
+          if (inverted !== undefined) {
+            report({
+              messageId: 'inverted',
+              data: { line: lineOf(unit, file, inverted.start) },
+              at: { file, span: inverted },
+              steps: [],
+              key: fn.name,
+            });
+            return;
+          }
+          const found = castOfUnscanned(unit, file, fn, walked) ?? rawArena(unit, file, fn, walked);
+          if (found === undefined || seen.has(found.cause ?? found.span.start)) return;
+          seen.add(found.cause ?? found.span.start);
+          report({
+            messageId: 'unscanned',
+            data: { memory: found.memory, content: found.content, line: lineOf(unit, file, found.span.start) },
+            at: { file, span: found.span },
+            steps: found.steps,
+            key: `${fn.name}|${found.content}`,
+            ...(found.weak === true ? { confidence: 'medium' as const } : {}),
+          });
+        });
+      }
+    }
+  },
+});
+
+/** `cast(T*) malloc(..)`, `cast(T*) (new ubyte[n]).ptr`, `cast(T*) GC.malloc(.., NO_SCAN)` where `T` may hold pointers. */
+function castOfUnscanned(unit: UnitFacts, file: FileIr, fn: FunctionIr, { expr, around, statement }: Walked): Unscanned | undefined {
+  if (expr.kind !== 'cast') return undefined;
+  const element = expr.type.kind === 'pointer' || expr.type.kind === 'slice' ? expr.type.element : undefined;
+  if (element === undefined) return undefined;
+  const memory = unscannedMemory(expr.value);
+  if (memory === undefined || isAware(unit, file, fn)) return undefined;
+  const content = contentOf(unit, file, fn, element);
+  if (content !== undefined) return { span: expr.span, memory, content, steps: [] };
+  if (element.kind !== 'pointer') return undefined;
+  // A table of pointers: what matters is who fills it.
+  const table = statement?.kind === 'let' && statement.pattern.kind === 'bind' ? statement.pattern.name : assignedTo(around);
+  const filled = table === undefined ? undefined : findCollectedStore(file, fn, table);
+  if (filled === undefined) return undefined;
+  return {
+    span: expr.span,
+    memory,
+    content: `pointers of type '${element.text}'`,
+    steps: [{ file, span: filled, role: 'escape', note: 'The only pointer to a block of the collector is stored in it here.' }],
+  };
+}
+
+function assignedTo(around: readonly Expr[]): string | undefined {
+  const parent = around.at(-1);
+  return parent?.kind === 'assign' ? rootName(parent.target) : undefined;
+}
+
+/** What the value is, when it is memory that the collector does not look into. */
+function unscannedMemory(value: Expr): string | undefined {
+  const inner = uncast(value);
+  if (inner.kind === 'field' && inner.name === 'ptr') {
+    const made = uncast(inner.base);
+    const isBytes = made.kind === 'new' && /^(?:u?byte|char)(?:\[|$)/u.test(made.type.text);
+    return isBytes ? `'new ${made.type.text}'` : undefined;
+  }
+  const name = calledName(inner);
+  if (name === undefined) return undefined;
+  if (inner.kind === 'method' && inner.receiver.kind === 'name' && inner.receiver.path.at(-1) === 'GC')
+    return COLLECTED.has(name) && isAlwaysNoScan(inner.args[1]?.value) ? `'GC.${name}' with 'NO_SCAN'` : undefined;
+  return MALLOC.has(name) && (inner.kind === 'call' || inner.kind === 'method') ? `Memory of '${name}'` : undefined;
+}
+
+function isAlwaysNoScan(attributes: Expr | undefined): boolean {
+  if (attributes === undefined) return false;
+  if (attributes.kind === 'binary') return isAlwaysNoScan(attributes.left) || isAlwaysNoScan(attributes.right);
+  return isNoScan(attributes);
+}
+
+function isNoScan(expr: Expr): boolean {
+  return (expr.kind === 'field' && expr.name === 'NO_SCAN') || (expr.kind === 'name' && expr.path.at(-1) === 'NO_SCAN');
+}
+
+function contentOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, element: TypeRef): string | undefined {
+  if (element.kind === 'path' && (isTypeParameter(file, fn, element.name) || isComputedType(unit, file, fn, element.name)))
+    return `values of any type '${element.name}'`;
+  const isClassReference = element.kind === 'path' && ['class', 'interface'].includes(unit.oracle('d').declaration(element.name, file.path)?.kind ?? '');
+  if (isClassReference) return `references to '${element.name}'`;
+  return collectedContent(element, unit, file.path) === 'yes' ? `values of type '${element.text}', which hold pointers` : undefined;
+}
+
+/** `alias T = typeof(f(x))` in a template: a type that depends on what the template is used with. */
+function isComputedType(unit: UnitFacts, file: FileIr, fn: FunctionIr, name: string): boolean {
+  const template = [fn, ...enclosing(file, fn)].find((one) => one.generics.length > 0);
+  if (template === undefined || !/^\w+$/u.test(name)) return false;
+  const text = (unit.textOf(file.path) ?? '').slice(template.span.start, template.span.end);
+  return new RegExp(`\\balias\\s+${name}\\s*=\\s*typeof\\s*\\(`, 'u').test(text);
+}
+
+/** The function, what is around it or what is directly in it names a function that deals with the collector. */
+function isAware(unit: UnitFacts, file: FileIr, fn: FunctionIr): boolean {
+  const text = unit.textOf(file.path) ?? '';
+  const outermost = enclosing(file, fn).at(-1) ?? fn;
+  return AWARE.test(text.slice(outermost.span.start, outermost.span.end));
+}
+
+/** Where a fresh GC pointer is stored through the table, in the function or in a helper of the file that gets the table. */
+function findCollectedStore(file: FileIr, fn: FunctionIr, table: string): Span | undefined {
+  let found: Span | undefined;
+  const storesInto = (body: FunctionIr, name: string): void => {
+    walkDeep(file, body, ({ expr }) => {
+      if (expr.kind !== 'assign' || expr.operator !== '=' || found !== undefined) return;
+      if ((expr.target.kind === 'index' || expr.target.kind === 'deref') && placeRoot(expr.target.base) === name && isCollected(expr.value)) found = expr.span;
+    });
+  };
+  storesInto(fn, table);
+  if (fn.body !== undefined && found === undefined)
+    walkBody(fn.body, ({ expr }) => {
+      if (expr.kind !== 'call' || expr.callee.kind !== 'name') return;
+      const position = expr.args.findIndex((argument) => argument.value.kind === 'name' && argument.value.path[0] === table);
+      const called = expr.callee.path.at(-1);
+      const callee = position < 0 ? undefined : file.functions.find((one) => one.name === called && one.body !== undefined);
+      const param = callee?.params[position];
+      if (callee !== undefined && param !== undefined && found === undefined) storesInto(callee, param.name);
+    });
+  return found;
+}
+
+/** `az` of `*az++`, `az[i]`, `*(az + i)`. */
+function placeRoot(expr: Expr): string | undefined {
+  if (expr.kind === 'unary') return placeRoot(expr.operand);
+  if (expr.kind === 'binary') return placeRoot(expr.left);
+  if (expr.kind === 'assign') return placeRoot(expr.target);
+  if (expr.kind === 'unknown') return expr.children.map(placeRoot).find((name) => name !== undefined);
+  return rootName(expr);
+}
+
+function isCollected(value: Expr): boolean {
+  const inner = uncast(value);
+  if (inner.kind === 'new') return true;
+  const name = calledName(inner);
+  if (name === 'toStringz' || name === 'toUTFz' || name === 'dup' || name === 'idup') return true;
+  return inner.kind === 'field' && (inner.name === 'toStringz' || inner.name === 'dup' || inner.name === 'idup' || (inner.name === 'ptr' && isCollected(inner.base)));
+}
+
+/** `flags & 1 ? NO_SCAN : 0`: bit 0 of `TypeInfo.flags` means "may have pointers". */
+function invertedCondition(expr: Expr): Span | undefined {
+  if (expr.kind !== 'if' || expr.else === undefined) return undefined;
+  const then = valueOf(expr.then);
+  if (!isNoScan(then) || isNoScan(valueOf(expr.else))) return undefined;
+  const { condition } = expr;
+  const isFlag = condition.kind === 'binary' && condition.operator === '&' && condition.left.kind === 'field' && condition.left.name === 'flags' && condition.right.kind === 'literal' && condition.right.text === '1';
+  const called = condition.kind === 'name' ? condition.path.at(-1) : calledName(condition);
+  return isFlag || called === 'hasIndirections' || called === 'hasPointers' ? expr.span : undefined;
+}
+
+function valueOf(expr: Expr): Expr {
+  return expr.kind === 'block' && expr.block.statements.length === 0 && expr.block.result !== undefined ? expr.block.result : expr;
+}
+
+/** An arena of bytes: the aggregate's buffer is never scanned, and one of its methods makes values of any type in it. */
+function rawArena(unit: UnitFacts, file: FileIr, fn: FunctionIr, { expr }: Walked): Unscanned | undefined {
+  const buffer = arenaBuffer(expr);
+  if (buffer === undefined || isAware(unit, file, fn)) return undefined;
+  const aggregate = file.types.find(
+    (type) => (type.kind === 'struct' || type.kind === 'class') && type.name === fn.owner && type.span.start <= fn.span.start && fn.span.end <= type.span.end,
+  );
+  if (aggregate?.fields.some((field) => field.name === buffer) !== true) return undefined;
+  const text = unit.textOf(file.path) ?? '';
+  let marked: Span | undefined;
+  if (fn.body !== undefined)
+    walkBody(fn.body, ({ expr: other }) => {
+      if (other.kind === 'method' && arenaBuffer(other) === buffer) marked = other.span;
+    });
+  if (AWARE.test(text.slice(aggregate.span.start, aggregate.span.end))) return undefined;
+  for (const method of file.functions) {
+    if (method.owner !== aggregate.name || !hasBody(method)) continue;
+    let made: Span | undefined;
+    let left: Span | undefined;
+    walkBody(method.body, ({ expr: inner }) => {
+      if (inner.kind === 'return' && made !== undefined) left = inner.span;
+      if (made !== undefined || inner.kind !== 'cast' || inner.type.kind !== 'pointer' || inner.type.element?.kind !== 'path') return;
+      const name = inner.type.element.name;
+      const isAny = method.generics.some((generic) => generic.name === name) || aggregate.generics.some((generic) => generic.name === name);
+      const from = uncast(inner.value);
+      if (isAny && from.kind === 'field' && from.name === 'ptr') made = inner.span;
+    });
+    if (made !== undefined)
+      return {
+        span: expr.span,
+        memory: `The buffer '${buffer}'`,
+        content: `values of any type in '${method.name}'`,
+        steps: [
+          { file, span: marked ?? expr.span, role: 'acquire', note: `'${buffer}' gets memory here that is never scanned.` },
+          { file, span: made, role: 'use', note: 'A value of any type is made in the buffer here.' },
+          ...(left === undefined ? [] : [{ file, span: left, role: 'escape' as const, note: 'It is handed out here.' }]),
+        ],
+        cause: buffer,
+      };
+  }
+  return undefined;
+}
+
+/** The field that is given memory without pointers: `buffer = new ubyte[n]`, or marked: `GC.setAttr(buffer.ptr, NO_SCAN)`. */
+function arenaBuffer(expr: Expr): string | undefined {
+  if (expr.kind === 'method' && expr.method === 'setAttr' && expr.args.some((argument) => isNoScan(argument.value))) {
+    const first = expr.args[0]?.value;
+    return first === undefined ? undefined : rootName(first);
+  }
+  if (expr.kind !== 'assign' || expr.operator !== '=') return undefined;
+  const value = uncast(expr.value);
+  const isBytes = value.kind === 'new' && /^u?byte(?:\[|$)/u.test(value.type.text);
+  return isBytes ? rootName(expr.target) : undefined;
+}
