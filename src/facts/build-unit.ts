@@ -46,6 +46,7 @@ class Unit implements UnitFacts {
   readonly root: string;
   readonly project: ProjectModel;
   private readonly parsed = new Map<string, FileIr | undefined>();
+  private readonly unions = new Map<string, RegExp>();
   private readonly deep = new Map<string, FileIr | undefined>();
   private readonly flows = new Map<FunctionIr, FunctionFlow>();
   private readonly running = new Set<FunctionIr>();
@@ -115,12 +116,12 @@ class Unit implements UnitFacts {
     return oracle;
   }
 
-  functionsWith(file: FileIr, tokens: readonly string[]): readonly FunctionIr[] {
+  functionsWith(file: FileIr, tokens: readonly string[] | RegExp): readonly FunctionIr[] {
     const text = this.textOf(file.path) ?? '';
     return file.functions.filter((fn) => {
       if (!fn.body || (fn.parent !== undefined && fn.kind !== 'function')) return false;
       const own = text.slice(fn.span.start, fn.span.end);
-      return tokens.some((t) => own.includes(t));
+      return tokens instanceof RegExp ? tokens.test(own) : tokens.some((t) => own.includes(t));
     });
   }
 
@@ -179,14 +180,22 @@ class Unit implements UnitFacts {
     if (this.parsed.has(path)) return this.parsed.get(path);
     const pack = this.input.packs[language];
     const text = pack ? this.textOf(path) : undefined;
-    const file =
-      pack && text !== undefined ? pack.lower({ path, text }, this.input.wantedIn(language, text)) : undefined;
+    const file = pack && text !== undefined ? pack.lower({ path, text }, this.bodiesIn(language, text)) : undefined;
     this.parsed.set(path, file);
     if (file) {
       for (const gap of file.gaps) this.input.onGap(gap);
       this.input.onParsed?.(path);
     }
     return file;
+  }
+
+  /** Bodies that rules asked for; in D, where they are most of a file anyway, those that may grow something come along. */
+  private bodiesIn(language: Language, text: string): RegExp | undefined {
+    const wanted = this.input.wantedIn(language, text);
+    if (!wanted || language !== 'd' || wanted.source === '(?!)') return wanted;
+    let both = this.unions.get(wanted.source);
+    if (!both) this.unions.set(wanted.source, (both = new RegExp(`${wanted.source}|${MAY_GROW.d.source}`, 'u')));
+    return both;
   }
 
   /** As `parse`, with every body that may change the size of something. */

@@ -43,6 +43,8 @@ const TOKENS = {
   rust: ['as_ptr', 'as_mut_ptr', 'transmute', 'from_raw_parts', 'addr_of', '&raw ', 'NonNull::', 'ptr::from_', '*const ', '*mut '],
   d: ['&', '.ptr', 'ref '],
 };
+/** Address-of (not the operators `&` and `&&`), `.ptr` and `ref` in D. */
+const D_POINTERS = /(?:[=(,;{}[:?!~]|return)\s*&\s*[A-Za-z_(]|\.ptr\b|\bref\b/u;
 /** In such a file, also what turns a stored pointer into a reference. */
 const BODY_TOKENS = { rust: [...TOKENS.rust, '&*', '&mut *'], d: TOKENS.d };
 
@@ -72,7 +74,7 @@ export default defineRule({
   check({ unit, report }) {
     for (const language of ['rust', 'd'] as const) {
       for (const file of unit.filesOf(language)) {
-        for (const fn of unit.functionsWith(file, BODY_TOKENS[language])) {
+        for (const fn of unit.functionsWith(file, language === 'd' ? D_POINTERS : BODY_TOKENS.rust)) {
           const seen = new Set<string>();
           for (const escape of unit.flowOf(file, fn).escapes) {
             const hazard = judge(unit, file, fn, escape);
