@@ -15,6 +15,7 @@ export const commands: Readonly<Record<string, () => Promise<CommandModule>>> = 
   repro: () => import('./repro.js'),
   bisect: () => import('./bisect.js'),
   experiment: () => import('./experiment.js'),
+  workflow: () => import('./workflow.js'),
   verify: () => import('./verify.js'),
 };
 

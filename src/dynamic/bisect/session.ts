@@ -1,6 +1,6 @@
 /** The loop of a bisection: check the premise, ask the best query, update, save, and stop when it is sure or out of budget. */
 
-import { createRateModel } from './crash-rates.js';
+import { createRateModel, type RateModel } from './crash-rates.js';
 import { planQuery } from './planner.js';
 import { firstBadPrior, posteriorOf, type Posterior, type Tally } from './posterior.js';
 import { findSecondChange, type SecondChange } from './second-change.js';
@@ -64,12 +64,103 @@ export interface BisectResult extends Snapshot {
 const HITS_AT_BAD_END = 2;
 /** Tries of a version that says nothing before it is skipped: a killed run deserves another one, a load error does not. */
 const TRANSIENT_TRIES = 3;
+const USELESS_TRIES = 10;
 /** Above this probability of three changes the planner asks what separates the two readings. */
 const SUSPICION = 0.05;
 /** A stretch of good versions that was never run is worth one look when it is this share of the history. */
 const LONG_STRETCH = 1 / 3;
 /** Below this probability of three changes an answer that assumes one may be given. */
 const DOUBT = 0.05;
+
+/** A snapshot with the prior that it came from. */
+interface Summary extends Snapshot {
+  readonly prior: Float64Array;
+}
+
+function summarise(history: readonly string[], observations: readonly Observation[], model: RateModel): Summary {
+  const positions = new Map(history.map((version, index) => [version, index]));
+  const byVersion = new Map<number, Tally>();
+  const skipped = new Map<number, string>();
+  let hits = 0;
+  let runs = 0;
+  for (const seen of observations) {
+    const index = positions.get(seen.version);
+    if (index === undefined) continue;
+    if (seen.kind === 'skip') skipped.set(index, seen.reason);
+    if (seen.kind !== 'hit' && seen.kind !== 'clean') continue;
+    const isHit = seen.kind === 'hit';
+    const tally = byVersion.get(index) ?? { hits: 0, clean: 0 };
+    byVersion.set(index, {
+      hits: tally.hits + (isHit ? 1 : 0),
+      clean: tally.clean + (isHit ? 0 : 1),
+    });
+    runs++;
+    if (isHit) hits++;
+  }
+  const testable: number[] = [];
+  const weights: number[] = [];
+  let waiting = 1;
+  history.forEach((_, index) => {
+    if (skipped.has(index)) waiting++;
+    else {
+      testable.push(index);
+      weights.push(waiting);
+      waiting = 1;
+    }
+  });
+  const tallies = new Map<number, Tally>();
+  testable.forEach((index, at) => {
+    const tally = byVersion.get(index);
+    if (tally !== undefined) tallies.set(at, tally);
+  });
+  const prior = firstBadPrior(weights);
+  const posterior = posteriorOf(model, prior, tallies);
+  return {
+    runs,
+    hits,
+    testable,
+    posterior,
+    secondChange: findSecondChange(model, posterior, tallies),
+    tallies,
+    skipped,
+    prior,
+  };
+}
+
+/**
+ * What runs that were made elsewhere, in whatever order, say about a history: the same judgement as that of {@link bisect}, which
+ * also chooses the runs.
+ */
+export function conclude(
+  history: readonly string[],
+  observations: readonly Observation[],
+  confidence: number,
+): BisectResult {
+  const { prior: _prior, ...snapshot } = summarise(history, observations, createRateModel());
+  const { posterior, secondChange, testable } = snapshot;
+  const finish = (status: BisectStatus, reason?: string): BisectResult => ({
+    ...snapshot,
+    status,
+    observations,
+    ...(reason === undefined ? {} : { reason }),
+  });
+  if (secondChange.probability >= confidence) {
+    return finish('non-monotone', NON_MONOTONE);
+  }
+  const sure = posterior.probability(posterior.best) >= confidence;
+  if (sure && posterior.best === testable.length)
+    return finish('premise-failed', 'No version crashed, so there is nothing to bisect.');
+  if (sure && posterior.best === 0) {
+    return finish(
+      'premise-failed',
+      `'${history[testable[0] ?? 0] ?? ''}', the good end, crashes too; name an older good version.`,
+    );
+  }
+  if (sure && secondChange.probability < DOUBT) return finish('found');
+  return finish('budget', 'These runs do not settle it; run the versions that are left again.');
+}
+
+const NON_MONOTONE = 'The history is good, bad, good again and bad again, so it has no single first bad version.';
 
 /**
  * Bisects `history`, whose first version is taken to be good and whose last is taken to be bad.
@@ -90,64 +181,14 @@ export async function bisect(
   const clock = hooks.clock ?? (() => performance.now() / 1000);
   const started = clock();
   const observations: Observation[] = [...earlier];
-  const positions = new Map(history.map((version, index) => [version, index]));
   const model = createRateModel(options.expectedRate);
   const bad = history.length - 1;
 
-  let state = summarise();
-
-  function summarise(): Snapshot & { readonly prior: Float64Array } {
-    const byVersion = new Map<number, Tally>();
-    const skipped = new Map<number, string>();
-    let hits = 0;
-    let runs = 0;
-    for (const seen of observations) {
-      const index = positions.get(seen.version);
-      if (index === undefined) continue;
-      if (seen.kind === 'skip') skipped.set(index, seen.reason);
-      if (seen.kind !== 'hit' && seen.kind !== 'clean') continue;
-      const isHit = seen.kind === 'hit';
-      const tally = byVersion.get(index) ?? { hits: 0, clean: 0 };
-      byVersion.set(index, {
-        hits: tally.hits + (isHit ? 1 : 0),
-        clean: tally.clean + (isHit ? 0 : 1),
-      });
-      runs++;
-      if (isHit) hits++;
-    }
-    const testable: number[] = [];
-    const weights: number[] = [];
-    let waiting = 1;
-    history.forEach((_, index) => {
-      if (skipped.has(index)) waiting++;
-      else {
-        testable.push(index);
-        weights.push(waiting);
-        waiting = 1;
-      }
-    });
-    const tallies = new Map<number, Tally>();
-    testable.forEach((index, at) => {
-      const tally = byVersion.get(index);
-      if (tally !== undefined) tallies.set(at, tally);
-    });
-    const prior = firstBadPrior(weights);
-    const posterior = posteriorOf(model, prior, tallies);
-    return {
-      runs,
-      hits,
-      testable,
-      posterior,
-      secondChange: findSecondChange(model, posterior, tallies),
-      tallies,
-      skipped,
-      prior,
-    };
-  }
+  let state = summarise(history, observations, model);
 
   function record(observation: Observation): void {
     observations.push(observation);
-    state = summarise();
+    state = summarise(history, observations, model);
     hooks.onObservation?.(observations, state);
   }
 
@@ -214,9 +255,12 @@ export async function bisect(
       }
       if (hooks.isInterrupted?.() === true) return finish('interrupted', 'It was interrupted.');
       const tries = observations.filter((seen) => seen.kind === 'untestable' && seen.version === version).length;
-      if (result.transient && tries + 1 < TRANSIENT_TRIES)
-        record({ kind: 'untestable', version, reason: result.reason });
-      else record({ kind: 'skip', version, reason: result.reason });
+      // What has been run before can be run: its results must not be thrown away for a bad hour of the machine.
+      const hasRun = observations.some(
+        (seen) => seen.version === version && (seen.kind === 'hit' || seen.kind === 'clean'),
+      );
+      const mostTries = hasRun ? USELESS_TRIES : result.transient ? TRANSIENT_TRIES : 1;
+      record({ kind: tries + 1 < mostTries ? 'untestable' : 'skip', version, reason: result.reason });
       return undefined;
     }
     return undefined;
@@ -262,10 +306,7 @@ export async function bisect(
     const { posterior, secondChange, testable, tallies } = state;
     const last = testable.length - 1;
     if (secondChange.probability >= options.confidence) {
-      return finish(
-        'non-monotone',
-        'The history is good, bad, good again and bad again, so it has no single first bad version.',
-      );
+      return finish('non-monotone', NON_MONOTONE);
     }
     const goodEnd = countOf(0);
     const premiseChecked = countOf(last).hits >= HITS_AT_BAD_END && goodEnd.hits + goodEnd.clean > 0;
