@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { Option, type Command } from 'commander';
+import { homeUrl } from '../catalog/catalog.js';
 import { reasonOf } from '../discover/list-files.js';
 import { renderCallPlan, renderRepro, renderReproJson } from '../dynamic/render-repro.js';
 import { renderReproSarif } from '../dynamic/repro-sarif.js';
@@ -108,7 +109,8 @@ async function minimiseInto(
 
 function render(report: ReproReport, flags: Flags, options: ReproOptions, io: Io): string {
   if (flags.format === 'json') return renderReproJson(report);
-  if (flags.format === 'sarif') return renderReproSarif(report, findPlace(options, io.cwd), readToolInfo());
+  if (flags.format === 'sarif')
+    return renderReproSarif(report, findPlace(options, io.cwd), { ...readToolInfo(), url: homeUrl });
   return renderRepro(report);
 }
 

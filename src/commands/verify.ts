@@ -68,12 +68,12 @@ function readTarget(flags: Flags, io: Io): ReproOptions | undefined {
   const named = [flags.package, flags.addon, flags.command].filter((value) => value !== undefined);
   if (named.length > 1) throw new UsageError('Name one of --package, --addon and --command.');
   if (named.length === 0) return undefined;
-  const { artifacts, evidence: _file, ...rest } = flags;
-  const options = readReproFlags(
-    flags.package ?? flags.addon,
-    { ...rest, ...(artifacts === undefined ? {} : { evidence: artifacts }) },
-    io.cwd,
-  );
+  // The evidence of `repro` is a folder, that of `verify` a file: its folder has a flag of its own.
+  const { package: name, addon, artifacts, ...shared } = flags;
+  const rest: ReproFlags & { evidence?: string } = { ...shared };
+  delete rest.evidence;
+  if (artifacts !== undefined) rest.evidence = artifacts;
+  const options = readReproFlags(name ?? addon, rest, io.cwd);
   if ('error' in options) throw new UsageError(options.error);
   return options;
 }

@@ -35,7 +35,8 @@ function parseMarker(line: string): Marker | undefined {
     return undefined;
   }
   if (!Array.isArray(value)) return undefined;
-  const [kind, thread, ...data]: unknown[] = value;
+  const items: readonly unknown[] = value;
+  const [kind, thread, ...data] = items;
   if (typeof kind !== 'string' || typeof thread !== 'number') return undefined;
   return [kind, thread, ...data.map((item) => (typeof item === 'number' ? item : String(item)))];
 }

@@ -71,7 +71,7 @@ function describeResult(report: ReproReport, scenario: ScenarioReport, uri: stri
 export function renderReproSarif(
   report: ReproReport,
   uri: string,
-  tool: { readonly name: string; readonly version: string },
+  tool: { readonly name: string; readonly version: string; readonly url: string },
 ): string {
   const untested = report.scenarios.filter(({ verdict }) => verdict === 'untestable');
   const log: Log = {
@@ -84,6 +84,7 @@ export function renderReproSarif(
             name: tool.name,
             version: tool.version,
             semanticVersion: tool.version,
+            informationUri: tool.url,
             rules: hitClasses.map((name) => ({
               id: ruleId(name),
               name: name.replace(/(?:^|-)(\w)/g, (_match, letter: string) => letter.toUpperCase()),

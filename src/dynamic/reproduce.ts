@@ -219,6 +219,14 @@ function restrict(plan: CallPlan, exports: readonly string[]): CallPlan {
   return { ...plan, calls };
 }
 
+/** The plan with nothing to call. */
+function withoutCalls(plan: RunPlan): RunPlan {
+  const bare: { -readonly [Key in keyof RunPlan]: RunPlan[Key] } = { ...plan };
+  delete bare.driver;
+  delete bare.callPlan;
+  return bare;
+}
+
 interface ScenarioState {
   readonly attempts: Attempt[];
   readonly notes: string[];
@@ -346,8 +354,9 @@ class Reproduction {
             command: process.platform === 'win32' ? 'exit 0' : 'true',
           }
         : controlTarget;
-    const { driver: _driver, callPlan: _callPlan, expected: _expected, ...rest } = plan;
-    const result = await repeat({ ...rest, target }, this.repeatOptions(2, 1));
+    const { scenario, amplifier, workers, timeoutMs, hangIsHit } = plan;
+    const bare = this.plan(scenario, { amplifier, workers, timeoutMs, hangIsHit, target });
+    const result = await repeat(withoutCalls(bare), this.repeatOptions(2, 1));
     const counts = { runs: result.runs, hits: result.hits };
     this.controls.set(key, counts);
     return counts;

@@ -168,7 +168,7 @@ describe('the harness', () => {
     });
   });
 
-  describe.runIf(findAddon() !== undefined)('with a real addon', () => {
+  describe('with a real addon', () => {
     it('opens it in workers and says so', async () => {
       const outcome = await runOnce(driver(openThen(''), 'import'));
       expect(outcome).toMatchObject({ kind: 'clean', stage: 'done' });

@@ -103,7 +103,8 @@ const none: Caller = {
 /** Loads the target (through the driver when it says how) and offers its calls. */
 export async function openCaller(plan: ChildPlan): Promise<Caller> {
   if (plan.driver !== undefined) {
-    const driver: Driver = await import(pathToFileURL(plan.driver).href);
+    // What a driver exports is described in docs/dynamic.md; each part is looked for before it is used.
+    const driver = (await import(pathToFileURL(plan.driver).href)) as Driver;
     const context =
       driver.load === undefined
         ? await loadTarget(plan)

@@ -27,8 +27,8 @@ interface Loader {
 async function importLoader(plan: ChildPlan): Promise<Loader | undefined> {
   const file = join(plan.root, loaderName);
   if (!existsSync(file)) return undefined;
-  const loader: Loader = await import(pathToFileURL(file).href);
-  return loader;
+  // The runner wrote the module (src/dynamic/target.ts).
+  return (await import(pathToFileURL(file).href)) as Loader;
 }
 
 const tryRequire: ReadonlySet<string> = new Set([
@@ -38,21 +38,21 @@ const tryRequire: ReadonlySet<string> = new Set([
   'ERR_UNSUPPORTED_DIR_IMPORT',
 ]);
 
-/** Imports the target as a user of it would; addons and packages without an ES entry are required. */
+/** Imports the target as a user of it would (a module is an object by its nature, of which nothing more is assumed); addons and packages without an ES entry are required. */
 export async function loadTarget(plan: ChildPlan): Promise<Namespace> {
   // The control run: everything as in a real run, and nothing to load.
   if (plan.specifier === '') return {};
   const require = createRequire(join(plan.root, loaderName));
-  if (plan.specifier.endsWith('.node')) return require(plan.specifier);
+  if (plan.specifier.endsWith('.node')) return require(plan.specifier) as Namespace;
   const loader = await importLoader(plan);
-  if (loader === undefined) return import(pathToFileURL(plan.specifier).href);
+  if (loader === undefined) return (await import(pathToFileURL(plan.specifier).href)) as Namespace;
   try {
     return await loader.load(plan.specifier);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
     if (!tryRequire.has(code)) throw error;
     try {
-      return require(plan.specifier);
+      return require(plan.specifier) as Namespace;
     } catch (second) {
       // The first error is the one a user of `import` would see, unless only the second got as far as the addon.
       throw second instanceof Error && 'code' in second && second.code === 'ERR_DLOPEN_FAILED' ? second : error;

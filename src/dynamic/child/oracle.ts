@@ -9,7 +9,7 @@ export function describeValue(value: unknown): string {
   const seen = new Set<object>();
   const write = (item: unknown, depth: number): string => {
     if (--budget < 0 || depth > 12) return '…';
-    if (item === null) return 'null';
+    if (typeof item === 'object') return item === null ? 'null' : writeObject(item, depth);
     switch (typeof item) {
       case 'string':
         return item.length > 256 ? `text:${item.length}:${hash(item)}` : JSON.stringify(item);
@@ -19,10 +19,11 @@ export function describeValue(value: unknown): string {
       case 'boolean':
       case 'undefined':
         return String(item);
-      case 'function':
-      case 'symbol':
+      default:
         return typeof item;
     }
+  };
+  const writeObject = (item: object, depth: number): string => {
     if (item instanceof ArrayBuffer) return `bytes:${item.byteLength}:${hash(new Uint8Array(item))}`;
     if (ArrayBuffer.isView(item)) {
       return `bytes:${item.byteLength}:${hash(new Uint8Array(item.buffer, item.byteOffset, item.byteLength))}`;

@@ -160,8 +160,8 @@ async function disturb(
       if (expected !== undefined && result.ok && result.text !== expected) {
         const after = await caller.start(call).result;
         // Undisturbed it still gives the first value, so that it was the disturbance that changed it.
-        if (after.ok && after.text === expected)
-          mark('changed', pending.name, expected.slice(0, 200), result.text.slice(0, 200));
+        changed = after.ok && after.text === expected;
+        if (changed) mark('changed', pending.name, expected.slice(0, 200), result.text.slice(0, 200));
       }
     }
   }
