@@ -47,7 +47,8 @@ function endOf(text: string, terminator: string, from: number): number {
   return at < 0 ? text.length : at + terminator.length;
 }
 
-function endOfLine(text: string, start: number): number {
+/** Index of the line break that ends the line, or the length of the text. */
+export function endOfLine(text: string, start: number): number {
   const newline = text.indexOf('\n', start);
   const end = newline < 0 ? text.length : newline;
   return text.charCodeAt(end - 1) === 13 ? end - 1 : end;

@@ -28,7 +28,9 @@ export const dPack: LanguagePack = {
     const { text } = file;
     const outline = readOutline(text, wanted === undefined ? undefined : selection(text, wanted));
     const { offsets } = outline;
-    const root = parseSyntax(grammar, outline.view, { ...parseOptions, ...(offsets === undefined ? {} : { offsets }) });
+    const options = { ...parseOptions, ...(offsets === undefined ? {} : { offsets }) };
+    let root = parseSyntax(grammar, outline.view, options);
+    if (root.hasError) root = parseSyntax(grammar, outline.blankView(), options);
     return new DeclarationLowering(file, outline).lowerFile(root);
   },
 };

@@ -100,13 +100,13 @@ describe('the outline', () => {
   it('cuts comments, and long tables of plain values, and nothing else', () => {
     const table = Array.from({ length: 1000 }, (_, i) => String(i)).join(', ');
     const { view, offsets } = readOutline(`int a; // one\nint[] b = [${table}];\nint/**/c;`, undefined);
-    expect(view).toBe('int a; \nint[] b = [];\nint/**/c;');
+    expect(view.replace(/\n+/g, ' ')).toBe('int a; int[] b = []; int/**/c;');
     expect(offsets?.start(view.indexOf('c;'))).toBeGreaterThan(table.length);
   });
 
   it('leaves everything where brackets do not match', () => {
     const text = 'void f() { call(; } // c\n';
-    expect(readOutline(text, () => false).view).toBe(text);
+    expect(readOutline(text, () => false).view).toBe(text.replaceAll(' ', '\n'));
   });
 
   it.each([
@@ -130,7 +130,10 @@ describe('the outline', () => {
     ['auto s = q"(a " {)"; void g() { b(); }', 'auto s = q"(a " {)"; void g() {}'],
     ["char c = '{', d = '\\''; void g() { b(); }", "char c = '{', d = '\\''; void g() {}"],
   ])('of %s without bodies is %s', (text, view) => {
-    expect(readOutline(text, () => false).view).toBe(view);
+    const found = readOutline(text, () => false).view;
+    expect(found.replaceAll('\n', ' ')).toBe(view);
+    // Strings stay as they are, blanks outside of them are line breaks.
+    expect(found.replace(/q"\(.*\)"/, '')).not.toContain(' ');
   });
 
   it.each(programs)('of $name finds the comments that the grammar finds', async ({ text }) => {
