@@ -9,7 +9,7 @@ export interface AddonScope {
   readonly addon: CargoPackage;
   /** Where it is declared a cdylib. */
   readonly crateType: Fact<string>;
-  readonly npm?: NpmPackage;
+  readonly npm?: NpmPackage | undefined;
   /** By folder; the addon itself is among them. */
   readonly crates: ReadonlyMap<string, CargoPackage>;
 }
@@ -40,7 +40,16 @@ function build(project: ProjectModel): readonly AddonScope[] {
         if (inner !== undefined) queue.push(inner);
       }
     }
-    return [{ addon, crateType: own.crateType, ...(own.npm === undefined ? {} : { npm: own.npm }), crates }];
+    return [
+      {
+        addon,
+        crateType: own.crateType,
+        crates,
+        get npm() {
+          return own.npm;
+        },
+      },
+    ];
   });
 }
 

@@ -74,7 +74,8 @@ export interface AddonReach {
   readonly addon: CargoPackage;
   /** Where the addon is declared: its `crate-type` line, and for npm the `napi` key. */
   readonly crateType: Fact<string>;
-  readonly npm?: NpmPackage;
+  /** The npm package that ships it; found when it is asked for. */
+  readonly npm?: NpmPackage | undefined;
   readonly links: readonly Link[];
 }
 

@@ -55,11 +55,10 @@ export function loadProject(input: ProjectInput, options: ProjectOptions = {}): 
   const searchNpm = (addon: CargoPackage): NpmPackage | undefined => {
     const beside = npm.packageAt(addon.dir);
     if (beside?.shipsAddon !== undefined) return beside;
-    const building = builds.buildsOf(addon).find((build) => build.npm?.shipsAddon !== undefined)?.npm;
-    if (building !== undefined) return building;
-    return findAncestors(folderOf(addon.dir))
+    const above = findAncestors(folderOf(addon.dir))
       .map((dir) => npm.packageAt(dir))
       .find((pkg) => pkg?.shipsAddon !== undefined);
+    return above ?? builds.buildsOf(addon).find((build) => build.npm?.shipsAddon !== undefined)?.npm;
   };
   let linkTargets: readonly string[] | undefined;
   const signatureOf = (triple: string): string => {

@@ -109,8 +109,16 @@ export class LinkFinder {
     for (const { addon, links } of best.values()) {
       const crateType = cdylibOf(addon);
       if (crateType === undefined) continue;
-      const npm = this.npmOf(addon);
-      found.push({ addon, crateType, ...(npm === undefined ? {} : { npm }), links });
+      // Who ships an addon may only show in the commands that build it, and those are dear to find.
+      const npmOf = this.npmOf;
+      found.push({
+        addon,
+        crateType,
+        links,
+        get npm() {
+          return npmOf(addon);
+        },
+      });
     }
     return found.sort((a, b) => (a.addon.dir < b.addon.dir ? -1 : 1));
   }

@@ -28,7 +28,20 @@ export default defineRule({
     checklist: 'What happens to this static when a second environment loads the addon, and when the first one ends?',
     scenarios: ['reload', 'main-and-worker'],
   },
-  tokens: { rust: ['Lazy', 'Once', 'AtomicPtr', 'static mut', 'lazy_static', 'RwLock<', 'Mutex<', 'AtomicBool'] },
+  tokens: {
+    rust: [
+      'Lazy<',
+      'LazyLock<',
+      'OnceLock<',
+      'OnceCell<',
+      'AtomicPtr<',
+      'static mut',
+      'lazy_static',
+      'RwLock<',
+      'Mutex<',
+      'cleanup_hook',
+    ],
+  },
   requires: { rust: ['static '] },
   bodyTokens: { rust: ['cleanup_hook'] },
   check({ unit, report }) {

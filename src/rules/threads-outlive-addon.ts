@@ -28,9 +28,8 @@ export default defineRule({
     checklist: 'Who waits for the threads of this addon when its last environment ends?',
     scenarios: ['import', 'terminate', 'exit-with-work'],
   },
-  tokens: { rust: ['thread::spawn', 'thread::Builder', 'spawn(', 'Runtime', 'build_global', 'ThreadPool'] },
-  requires: { rust: ['thread', 'Runtime', 'runtime', 'rayon'] },
-  bodyTokens: { rust: ['thread::spawn', 'Builder', 'rayon::spawn', 'build_global', 'spawn('] },
+  tokens: { rust: ['thread::spawn', 'thread::Builder', 'Runtime>', 'rayon::spawn', 'build_global'] },
+  bodyTokens: { rust: ['spawn(', 'rayon::spawn', 'build_global'] },
   check({ unit, report }) {
     const { project } = unit;
     for (const scope of findAddonScopes(unit)) {
