@@ -430,7 +430,13 @@ class Analysis {
       ) {
         this.releases.set(`${placeKey(pointer.target)}|${span.start}`, { place: pointer.target, span, how });
       }
-      this.invalidate('release', pointer.target, span, how, (target) => isWithin(target, pointer.target), row, through);
+      // What a pointer inside the released block leads to is not released with it.
+      // A slice `p[0 .. n]` of a bare pointer is released as the whole block.
+      const { root, path } = pointer.target;
+      const block: Place = this.file.language === 'd' && path.at(-1) === '[]' && path.at(-2) === '*' ? { root, path: path.slice(0, -1) } : pointer.target;
+      const isInside = (target: Place): boolean =>
+        isWithin(target, block) && (this.file.language === 'rust' || !target.path.slice(block.path.length).includes('*'));
+      this.invalidate('release', pointer.target, span, how, isInside, row, through);
       // Releasing storage through the only pointer to a container's elements releases the container too.
       const container = containerOf(pointer.target);
       if (container && pointer.target.path.at(-1) === '[]')
@@ -620,7 +626,8 @@ class Analysis {
         break;
       }
       case 'defer':
-        defers.push(statement.body);
+        // What runs only when an exception leaves the scope does not happen on the way that goes on.
+        if (statement.when !== 'failure') defers.push(statement.body);
         break;
       case 'try': {
         const before = this.state.clone();

@@ -1,9 +1,12 @@
+import { calledName, isTypeParameter, memberPath } from '../facts/d-code.js';
 import { lineOf } from '../facts/lines.js';
 import { endsWithItsRoot } from '../facts/storage.js';
 import type { UnitFacts } from '../facts/unit.js';
+import { walkBody } from '../facts/walk-body.js';
 import { describePlace, type Root } from '../flow/place.js';
 import type { Escape, FunctionFlow, StaleUse } from '../flow/result.js';
-import type { FileIr, FunctionIr } from '../model/ir.js';
+import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
+import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
 const TOKENS = {
@@ -20,7 +23,7 @@ const TOKENS = {
     '*mut ',
     'unchecked',
   ],
-  d: ['&', '[]', '..', '.ptr', '...'],
+  d: ['&', '[]', '..', '.ptr', '...', 'tempCString'],
 };
 
 export default defineRule({
@@ -36,6 +39,8 @@ export default defineRule({
     since: '0.1.0',
     cwe: ['CWE-416', 'CWE-562', 'CWE-825'],
     messages: {
+      converted:
+        "The result of '{call}' is kept as a pointer (line {line}): the temporary that owns the memory ends with the {end}, and the pointer outlives it.",
       used: "'{how}' points into {owner} (line {borrow}), which is gone after line {gone} ({end}), and the pointer is used afterwards (line {use}).",
       leaves:
         'A pointer into {owner} (line {borrow}) is {where} at line {escape}, but {owner} ends with its scope: the pointer outlives it.',
@@ -49,6 +54,14 @@ export default defineRule({
     for (const language of ['rust', 'd'] as const) {
       for (const file of unit.filesOf(language)) {
         for (const fn of unit.functionsWith(file, TOKENS[language])) {
+          for (const kept of language === 'd' ? findConverted(fn) : [])
+            report({
+              messageId: 'converted',
+              data: { call: kept.call, line: lineOf(unit, file, kept.span.start), end: kept.end },
+              at: { file, span: kept.span },
+              steps: [{ file, span: kept.span, role: 'borrow', note: `'${kept.call}' is converted to a pointer into its own result here.` }],
+              key: kept.call,
+            });
           const flow = unit.flowOf(file, fn);
           const causes = new Set<number>();
           for (const stale of flow.staleUses) {
@@ -124,6 +137,7 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
     return false;
   const rust = file.language === 'rust';
   if (rust && pointer.form !== 'raw' && !pointer.erased) return false;
+  if (!rust && isCopiedOrShared(file, fn, escape)) return false;
   const oracle = unit.oracle(file.language);
   if (!endsWithItsRoot(pointer.target, file.language, oracle, file.path, dropsIn(unit))) return false;
   if (escape.kind === 'return') {
@@ -146,10 +160,71 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
       return false;
     return true;
   }
+  if (escape.kind === 'store' && isArgumentBlock(fn, escape)) return false;
   if (escape.kind === 'store')
     return escape.into !== undefined && !rust && !capturedOnHeap(flow, root) ? fn.trust !== 'safe' : false;
   if (rust && escape.kind === 'collect') return false;
   return false;
+}
+
+/** D: results of `tempCString` that are converted to a pointer at once: assigned to one, bound as one, or a branch of `?:`. */
+function findConverted(fn: FunctionIr): readonly { call: string; span: Span; end: string }[] {
+  const found: { call: string; span: Span; end: string }[] = [];
+  if (fn.body === undefined) return found;
+  walkBody(fn.body, ({ expr, around, statement }) => {
+    const call = expr.kind === 'field' ? expr.name : calledName(expr);
+    if (call === undefined || !/^tempCStringW?$/u.test(call)) return;
+    let value: Expr = expr;
+    let at = around.length - 1;
+    let isConverted = false;
+    for (let parent = around[at]; parent !== undefined; parent = around[--at]) {
+      if (parent.kind === 'field' && (parent.name === 'ptr' || parent.name === 'buffPtr')) isConverted = true;
+      else if (parent.kind === 'if' && parent.condition !== value && parent.else !== undefined) isConverted ||= isNull(parent.then) || isNull(parent.else);
+      else if (!(parent.kind === 'cast' || (parent.kind === 'block' && parent.block.result === value))) break;
+      if (parent.kind === 'cast') isConverted = true;
+      value = parent;
+    }
+    const parent = around[at];
+    if (parent?.kind === 'call' || parent?.kind === 'method') {
+      // An argument lives as long as the call, unless the conversion happened in a branch of its own.
+      if (isConverted && value.kind === 'if') found.push({ call, span: expr.span, end: 'branch' });
+    } else if (parent?.kind === 'assign' && parent.value === value) {
+      if (parent.target.kind === 'index' || isConverted) found.push({ call, span: expr.span, end: 'statement' });
+    } else if (parent === undefined && statement?.kind === 'let' && statement.init === value) {
+      if (isConverted || statement.type?.kind === 'pointer') found.push({ call, span: expr.span, end: 'statement' });
+    } else if (parent?.kind === 'return') found.push({ call, span: expr.span, end: 'statement' });
+  });
+  return found;
+}
+
+function isNull(expr: Expr): boolean {
+  const value = expr.kind === 'block' && expr.block.statements.length === 0 && expr.block.result !== undefined ? expr.block.result : expr;
+  return value.kind === 'literal' && value.type === 'null';
+}
+
+/** D: what leaves is a copy, or was never a temporary. */
+function isCopiedOrShared(file: FileIr, fn: FunctionIr, escape: Escape): boolean {
+  const { pointer } = escape;
+  // A slice returned from a function that returns a static array is copied into it.
+  if (escape.kind === 'return' && fn.returns?.kind === 'static-array') return true;
+  // The address of a call's result can only be taken when the call returns by `ref`.
+  if (pointer.target.root.kind === 'temp' && pointer.form !== 'slice') return true;
+  // What an output range of any type does with a slice is copy it.
+  const into = escape.kind === 'store' ? escape.into?.root : undefined;
+  return into?.kind === 'param' && into.type?.kind === 'path' && isTypeParameter(file, fn, into.type.name);
+}
+
+/** D: the field is part of a block of arguments that is passed to a call by its address (`zs.next_out`, `deflate(&zs)`). */
+function isArgumentBlock(fn: FunctionIr, escape: Escape): boolean {
+  const into = escape.into;
+  if (into === undefined || into.path.length < 2 || fn.body === undefined) return false;
+  const block = into.path.slice(0, -1).join('.');
+  let isPassed = false;
+  walkBody(fn.body, ({ expr }) => {
+    if (expr.kind !== 'call' && expr.kind !== 'method') return;
+    if (expr.args.some(({ value }) => value.kind === 'address' && memberPath(value.base) === block)) isPassed = true;
+  });
+  return isPassed;
 }
 
 /** Whether the unit implements `Drop` for a type. */

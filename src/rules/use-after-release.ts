@@ -1,6 +1,10 @@
+import { calledName } from '../facts/d-code.js';
 import { lineOf } from '../facts/lines.js';
+import { walkBody } from '../facts/walk-body.js';
 import { describePlace } from '../flow/place.js';
 import type { StaleUse } from '../flow/result.js';
+import type { FunctionIr } from '../model/ir.js';
+import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
 const TOKENS = {
@@ -26,17 +30,38 @@ export default defineRule({
         "'{what}' comes from the data of a JavaScript callback and is taken over by '{taker}' (line {line}): JavaScript may call the function again, and the second call frees it twice.",
       finalizer:
         "'{what}' is given to '{keeper}' (line {kept}), which releases it in a finalizer, and is released here by '{taker}' (line {line}) too.",
+      kept: "'{what}' is released by '{release}' (line {released}) and keeps its value for the next call of '{function}', which uses it again (line {use}).",
       again: "'{what}' is released by '{release}' (line {released}) and released again by '{second}' (line {use}).",
     },
     checklist: 'Is every release the last thing that happens to the pointer, on every path?',
     scenarios: ['sequential', 'thenable-twice', 'command'],
   },
   tokens: TOKENS,
+  // Without `unsafe` nothing of this compiles.
+  requires: { rust: ['unsafe'] },
   bodyTokens: TOKENS,
   check({ unit, report }) {
     for (const language of ['rust', 'd'] as const) {
       for (const file of unit.filesOf(language)) {
+        const text = unit.textOf(file.path) ?? '';
         for (const fn of unit.functionsWith(file, TOKENS[language])) {
+          for (const kept of language === 'd' ? findKeptStatics(fn) : [])
+            report({
+              messageId: 'kept',
+              data: {
+                what: kept.name,
+                release: kept.how,
+                released: lineOf(unit, file, kept.release.start),
+                function: fn.name,
+                use: lineOf(unit, file, kept.use.start),
+              },
+              at: { file, span: kept.release },
+              steps: [
+                { file, span: kept.release, role: 'release', note: `'${kept.how}' releases it here, and nothing sets it to null.` },
+                { file, span: kept.use, role: 'use', note: 'The next call uses it here.' },
+              ],
+              key: kept.name,
+            });
           const flow = unit.flowOf(file, fn);
           for (const adoption of flow.adoptions) {
             const { root } = adoption.pointer.target;
@@ -95,7 +120,7 @@ export default defineRule({
           }
           const causes = new Set<string>();
           for (const stale of flow.staleUses) {
-            if (!isHazard(stale)) continue;
+            if (!isHazard(stale, language === 'd' ? text.slice(stale.use.span.start, stale.use.span.end + 8) : '')) continue;
             const { pointer, invalidation, use } = stale;
             const cause = `${invalidation.span.start}`;
             if (causes.has(cause)) continue;
@@ -136,10 +161,44 @@ function isErrorPath(between: string): boolean {
   return /status\s*!=|!=\s*[\w:]*napi_ok|is_err\(\)|Err\s*\(|!\s*status/u.test(between);
 }
 
-function isHazard({ pointer, invalidation, use }: StaleUse): boolean {
+/** D: static variables of a function that are released and not set afterwards, though the function uses them. */
+function findKeptStatics(fn: FunctionIr): readonly { name: string; how: string; release: Span; use: Span }[] {
+  if (fn.body === undefined) return [];
+  const statics = new Set<string>();
+  for (const statement of fn.body.statements) if (statement.kind === 'let' && statement.isStatic === true && statement.pattern.kind === 'bind') statics.add(statement.pattern.name);
+  if (statics.size === 0) return [];
+  const releases = new Map<string, { how: string; span: Span }>();
+  const uses = new Map<string, Span>();
+  const assigned = new Set<string>();
+  walkBody(fn.body, ({ expr, around }) => {
+    if (expr.kind === 'assign' && expr.target.kind === 'name') assigned.add(expr.target.path[0] ?? '');
+    if (expr.kind !== 'name' || !statics.has(expr.path[0] ?? '')) return;
+    const name = expr.path[0] ?? '';
+    const parent = around.at(-1);
+    const called = parent === undefined ? undefined : calledName(parent);
+    if (called !== undefined && /^(?:free|pureFree|munmap|fclose)$/u.test(called)) releases.set(name, { how: called, span: parent?.span ?? expr.span });
+    else if (!uses.has(name)) uses.set(name, expr.span);
+  });
+  return [...releases].flatMap(([name, { how, span }]) => {
+    const use = uses.get(name);
+    return use === undefined || assigned.has(name) ? [] : [{ name, how, release: span, use }];
+  });
+}
+
+const DEALLOCATES = /^allocator-/u;
+
+/** `used` is the source from the use on. */
+function isHazard({ pointer, invalidation, use }: StaleUse, used: string): boolean {
   if (invalidation.kind !== 'release') return false;
   if (pointer.form === 'closure' || pointer.form === 'guard') return false;
   if (use.span.start === invalidation.span.start) return false;
+  const { path } = pointer.target;
+  // Pointers kept in an array, and blocks cut out of an allocator's store: the next one is another one.
+  if (path.some((segment, i) => segment === '[]' && path.includes('*', i + 1))) return false;
+  const cut = path.indexOf('[]');
+  if (cut >= 0 && !path.slice(0, cut).includes('*') && invalidation.row !== undefined && DEALLOCATES.test(invalidation.row.id)) return false;
+  // The length and the address of a slice are in the slice, not in what was released.
+  if (/^[\w.]+\.(?:length|ptr)\b/u.test(used)) return false;
   // Overwriting or forgetting a pointer is not using what it points to.
   return use.kind !== 'write';
 }
