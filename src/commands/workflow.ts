@@ -7,6 +7,7 @@ import { isScenarioName } from '../dynamic/scenario.js';
 import { combineShards, mergeSarif, readShards, renderCombined } from '../dynamic/workflow/combine.js';
 import { generateWorkflow, type WorkflowOptions } from '../dynamic/workflow/generate.js';
 import { planShards } from '../dynamic/workflow/plan-shards.js';
+import { homeUrl } from '../catalog/catalog.js';
 import { UsageError } from '../model/usage-error.js';
 import type { Io } from './io.js';
 import { readToolInfo } from './tool-info.js';
@@ -134,7 +135,7 @@ function registerCombine(command: Command, io: Io): void {
         ...(order === undefined ? {} : { order }),
       });
       if (flags.json !== undefined) write(`${JSON.stringify(combined, null, 2)}\n`, flags.json, io);
-      if (flags.sarif !== undefined) write(mergeSarif(shards, readToolInfo()), flags.sarif, io);
+      if (flags.sarif !== undefined) write(mergeSarif(shards, { ...readToolInfo(), url: homeUrl }), flags.sarif, io);
       io.stdout.write(renderCombined(combined));
     });
 }

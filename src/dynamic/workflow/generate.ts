@@ -259,6 +259,8 @@ function combineJob(options: WorkflowOptions, sharded: boolean): string {
     '--sarif combined/merged.sarif',
   ];
   const steps = [
+    // Code scanning takes its results for a commit of the work tree.
+    ...(codeScanning ? [checkout(['fetch-depth: 1'])] : []),
     setupNode(quote(nodes[0] ?? '22')),
     installTool,
     `- name: Fetch the shards
