@@ -257,7 +257,7 @@ class Analysis {
         erased,
         site,
         how,
-        locks: [...this.state.locks, ...guards],
+        locks: [...this.state.locks, ...guards.filter((g) => !this.state.locks.some((l) => l.span.start === g.span.start))],
         context: this.context(),
         ...(row ? { row } : {}),
       };
@@ -907,7 +907,7 @@ class Analysis {
         const value = this.expr(expr.value);
         const erases = this.rust && (expr.type.kind === 'pointer' || expr.type.kind === 'reference');
         const pointers = erases
-          ? value.pointers.map((p) => (p.form === 'raw' ? p : this.borrow(p.target, 'raw', true, p.site, p.how, p.row)))
+          ? value.pointers.map((p) => (p.form === 'raw' ? p : this.borrow(p.target, 'raw', true, p.site, p.how, p.row, p.locks)))
           : value.pointers;
         return {
           places: pointers.length > 0 ? [] : value.places,
@@ -1110,7 +1110,7 @@ class Analysis {
       const targets = base.pointers.length > 0 ? base.pointers : [];
       if (targets.length > 0) {
         const pointers = targets.map((p) =>
-          this.borrow(p.target, expr.raw ? 'raw' : 'reference', p.form === 'raw' || p.erased, p.site, p.how, p.row),
+          this.borrow(p.target, expr.raw ? 'raw' : 'reference', p.form === 'raw' || p.erased, p.site, p.how, p.row, p.locks),
         );
         return {
           places: [],
@@ -1152,7 +1152,7 @@ class Analysis {
       : undefined;
     return {
       places: [],
-      pointers: places.map((p) => this.borrow(p, form, false, expr.span, how)),
+      pointers: places.map((p) => this.borrow(p, form, false, expr.span, how, undefined, guardsOf(value))),
       ...optionalType(type),
     };
   }
@@ -1928,7 +1928,7 @@ class Analysis {
           const pointers =
             effect.as === 'raw-pointer'
               ? value.pointers.map((p) =>
-                  p.form === 'raw' ? p : this.borrow(p.target, 'raw', p.erased, p.site, p.how, row),
+                  p.form === 'raw' ? p : this.borrow(p.target, 'raw', p.erased, p.site, p.how, row, p.locks),
                 )
               : value.pointers;
           return { places: [], pointers };
@@ -1937,9 +1937,7 @@ class Analysis {
         const targets = this.materialise(value, operandSpan(effect.from)).map((p) =>
           effect.as === 'guard' || p.path.at(-1) === '[]' ? p : extend(p, '[]'),
         );
-        const guards = value.pointers
-          .filter((p) => p.form === 'guard')
-          .map((p): LockScope => ({ span: p.site, what: describePlace(p.target) }));
+        const guards = guardsOf(value);
         return { places: [], pointers: targets.map((t) => this.borrow(t, form, false, span, name, row, guards)) };
       }
       case 'pass': {
@@ -1949,7 +1947,7 @@ class Analysis {
       case 'erase': {
         const value = operand(effect.from);
         const pointers = value.pointers.map((p) =>
-          this.borrow(p.target, p.form === 'raw' ? 'slice' : p.form, true, p.site, p.how, p.row ?? row),
+          this.borrow(p.target, p.form === 'raw' ? 'slice' : p.form, true, p.site, p.how, p.row ?? row, p.locks),
         );
         const made =
           pointers.length > 0
@@ -2265,6 +2263,11 @@ function functionTable(file: FileIr): Map<number, FunctionIr> {
   let table = tables.get(file);
   if (!table) tables.set(file, (table = new Map(file.functions.map((f) => [f.id, f]))));
   return table;
+}
+
+/** Locks whose guards a value was reached through. */
+function guardsOf(value: Value): LockScope[] {
+  return [...value.pointers, ...(value.via ?? [])].filter((p) => p.form === 'guard').map((p) => ({ span: p.site, what: describePlace(p.target) }));
 }
 
 /** What an adapter's closure is given: the content of an Option or Result, an element of anything else. */

@@ -30,6 +30,8 @@ export default defineRule({
     scenarios: ['gc-churn', 'command'],
   },
   tokens: TOKENS,
+  // Without `unsafe` nothing of this compiles.
+  requires: { rust: ['unsafe'] },
   bodyTokens: TOKENS,
   check({ unit, report }) {
     for (const language of ['rust', 'd'] as const) {
