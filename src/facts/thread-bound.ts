@@ -45,7 +45,7 @@ interface Walk {
 
 /** What makes a type movable or shareable whatever is in it, or holds nothing of its arguments. */
 const OPAQUE = new Set(
-  'PhantomData AtomicPtr ThreadsafeFunction SendWrapper Fragile ThreadBound ThreadBound ThreadLocal CachePadded Sender SyncSender UnboundedSender JoinHandle NonZero'.split(
+  'PhantomData AtomicPtr ThreadsafeFunction SendWrapper Fragile ThreadBound ThreadLocal CachePadded Sender SyncSender UnboundedSender JoinHandle NonZero'.split(
     ' ',
   ),
 );
@@ -144,7 +144,9 @@ function visit(walk: Walk, type: TypeRef, scope: Scope, trait: Trait, at: Positi
     visitPointer(walk, type.args[0], type, scope, at, true);
     return;
   }
-  if (OPAQUE.has(type.name)) return;
+  // A name given by `use .. as ..` says nothing about the type.
+  const real = type.path.length === 1 ? scope.file.imports.find((i) => i.name === type.name)?.path.at(-1) : undefined;
+  if (OPAQUE.has(type.name) || (real !== undefined && OPAQUE.has(real))) return;
   if (isHandle(walk.unit, scope.file, type)) {
     add('handle', type.text);
     return;

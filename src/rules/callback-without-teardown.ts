@@ -100,8 +100,8 @@ function returnsClosure(unit: UnitFacts, file: FileIr, type: TypeRef | undefined
   if (type.kind === 'delegate') return true;
   if (type.kind !== 'path') return type.element !== undefined && returnsClosure(unit, file, type.element, depth + 1);
   if (type.args.some((a) => returnsClosure(unit, file, a, depth + 1))) return true;
-  const decl = unit.oracle('rust').declaration(type.name, file.path);
-  return decl?.kind === 'alias' && returnsClosure(unit, file, decl.alias, depth + 1);
+  const alias = findAlias(unit, file, type);
+  return alias !== undefined && returnsClosure(unit, alias.file, alias.type, depth + 1);
 }
 
 /**
@@ -112,10 +112,27 @@ function isStrong(unit: UnitFacts, file: FileIr, type: TypeRef, inside: boolean,
   if (depth > 6) return false;
   if (type.kind === 'reference') return false;
   if (type.kind !== 'path') return false;
-  if (type.name === 'ThreadsafeFunction') return !/^true$/u.test(type.args[5]?.text ?? '') && !/,\s*true\s*(?:,\s*\d+\s*)?,?\s*>$/u.test(weakPart(type));
+  if (type.name === 'ThreadsafeFunction')
+    return isOfNapi(file, type) && !/,\s*true\s*(?:,\s*\d+\s*)?,?\s*>$/u.test(weakPart(type));
   if (inside && /^(?:Arc|Rc|Box|Vec)$/u.test(type.name) && type.args[0]) return isStrong(unit, file, type.args[0], true, depth + 1);
+  const alias = findAlias(unit, file, type);
+  return alias !== undefined && isStrong(unit, alias.file, alias.type, inside, depth + 1);
+}
+
+/** What an alias of the package stands for, with the file whose names it uses. */
+function findAlias(unit: UnitFacts, file: FileIr, type: TypeRef): { readonly file: FileIr; readonly type: TypeRef } | undefined {
   const decl = unit.oracle('rust').declaration(type.name, file.path);
-  return decl?.kind === 'alias' && decl.alias !== undefined && isStrong(unit, file, decl.alias, inside, depth + 1);
+  if (decl?.kind !== 'alias' || !decl.alias) return undefined;
+  const declaring = file.types.includes(decl) ? file : unit.typesNamed(type.name, 'rust').find((t) => t.item === decl)?.file;
+  return declaring ? { file: declaring, type: decl.alias } : undefined;
+}
+
+/** A wrapper of the same name in the package has its own teardown. */
+function isOfNapi(file: FileIr, type: TypeRef): boolean {
+  if (type.path.length > 1) return /^(?:napi(?:_ohos)?|threadsafe_function)$/u.test(type.path[0] ?? '');
+  const imported = file.imports.find((i) => i.name === type.name);
+  if (imported) return imported.path.includes('napi') || imported.path.includes('threadsafe_function');
+  return file.imports.some((i) => i.isGlob === true && /^napi(?:_ohos)?$/u.test(i.path[0] ?? ''));
 }
 
 /** The text of a type with six or more arguments; the sixth says whether it is weak. */
@@ -236,8 +253,8 @@ function isWeakAlias(unit: UnitFacts, file: FileIr, type: TypeRef, depth = 0): b
   if (depth > 6 || type.kind !== 'path') return false;
   if (type.name === 'ThreadsafeFunction') return !isStrong(unit, file, type, false);
   if (type.args.some((a) => isWeakAlias(unit, file, a, depth + 1))) return true;
-  const decl = unit.oracle('rust').declaration(type.name, file.path);
-  return decl?.kind === 'alias' && decl.alias !== undefined && isWeakAlias(unit, file, decl.alias, depth + 1);
+  const alias = findAlias(unit, file, type);
+  return alias !== undefined && isWeakAlias(unit, alias.file, alias.type, depth + 1);
 }
 
 // --- Node-API by hand ------------------------------------------------------------------------------------------------
