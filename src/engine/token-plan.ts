@@ -15,7 +15,9 @@ export interface TokenPlan {
 export function planTokens(rules: readonly Rule[], language: Language): TokenPlan {
   const readers = rules.flatMap((rule) => {
     const tokens = rule.tokens[language];
-    return tokens === undefined || tokens.length === 0 ? [] : [{ tokens, requires: rule.requires?.[language] ?? [], bodies: rule.bodyTokens?.[language] }];
+    return tokens === undefined || tokens.length === 0
+      ? []
+      : [{ tokens, requires: rule.requires?.[language] ?? [], bodies: rule.bodyTokens?.[language] }];
   });
   const fileTokens = [...new Set(readers.flatMap((r) => r.tokens))];
   const wanted = [...new Set(readers.flatMap((r) => [...r.tokens, ...r.requires]))];
@@ -27,7 +29,10 @@ export function planTokens(rules: readonly Rule[], language: Language): TokenPla
   };
   const wants = (text: string, reader: (typeof readers)[number]): boolean => {
     const present = presentIn(text);
-    return reader.tokens.some((t) => present.has(t)) && (reader.requires.length === 0 || reader.requires.some((t) => present.has(t)));
+    return (
+      reader.tokens.some((t) => present.has(t)) &&
+      (reader.requires.length === 0 || reader.requires.some((t) => present.has(t)))
+    );
   };
   const patterns = new Map<string, RegExp>();
   return {

@@ -85,7 +85,11 @@ export function readUnitSources(input: UnitSourcesInput): UnitSources {
 }
 
 /** The bytes of a file that is text; UTF-16 counts as text. */
-function readBytes(reader: FileReader, file: Pick<DiscoveredFile, 'abs' | 'path'>, onGap: (gap: Gap) => void): Buffer | undefined {
+function readBytes(
+  reader: FileReader,
+  file: Pick<DiscoveredFile, 'abs' | 'path'>,
+  onGap: (gap: Gap) => void,
+): Buffer | undefined {
   const { bytes, gap } = reader.read(file.abs, file.path);
   if (gap !== undefined) onGap(gap);
   // A zero near the start: only decoding tells UTF-16 from what is no text at all.

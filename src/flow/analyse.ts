@@ -257,7 +257,10 @@ class Analysis {
         erased,
         site,
         how,
-        locks: [...this.state.locks, ...guards.filter((g) => !this.state.locks.some((l) => l.span.start === g.span.start))],
+        locks: [
+          ...this.state.locks,
+          ...guards.filter((g) => !this.state.locks.some((l) => l.span.start === g.span.start)),
+        ],
         context: this.context(),
         ...(row ? { row } : {}),
       };
@@ -433,9 +436,13 @@ class Analysis {
       // What a pointer inside the released block leads to is not released with it.
       // A slice `p[0 .. n]` of a bare pointer is released as the whole block.
       const { root, path } = pointer.target;
-      const block: Place = this.file.language === 'd' && path.at(-1) === '[]' && path.at(-2) === '*' ? { root, path: path.slice(0, -1) } : pointer.target;
+      const block: Place =
+        this.file.language === 'd' && path.at(-1) === '[]' && path.at(-2) === '*'
+          ? { root, path: path.slice(0, -1) }
+          : pointer.target;
       const isInside = (target: Place): boolean =>
-        isWithin(target, block) && (this.file.language === 'rust' || !target.path.slice(block.path.length).includes('*'));
+        isWithin(target, block) &&
+        (this.file.language === 'rust' || !target.path.slice(block.path.length).includes('*'));
       this.invalidate('release', pointer.target, span, how, isInside, row, through);
       // Releasing storage through the only pointer to a container's elements releases the container too.
       const container = containerOf(pointer.target);
@@ -907,7 +914,9 @@ class Analysis {
         const value = this.expr(expr.value);
         const erases = this.rust && (expr.type.kind === 'pointer' || expr.type.kind === 'reference');
         const pointers = erases
-          ? value.pointers.map((p) => (p.form === 'raw' ? p : this.borrow(p.target, 'raw', true, p.site, p.how, p.row, p.locks)))
+          ? value.pointers.map((p) =>
+              p.form === 'raw' ? p : this.borrow(p.target, 'raw', true, p.site, p.how, p.row, p.locks),
+            )
           : value.pointers;
         return {
           places: pointers.length > 0 ? [] : value.places,
@@ -1110,7 +1119,15 @@ class Analysis {
       const targets = base.pointers.length > 0 ? base.pointers : [];
       if (targets.length > 0) {
         const pointers = targets.map((p) =>
-          this.borrow(p.target, expr.raw ? 'raw' : 'reference', p.form === 'raw' || p.erased, p.site, p.how, p.row, p.locks),
+          this.borrow(
+            p.target,
+            expr.raw ? 'raw' : 'reference',
+            p.form === 'raw' || p.erased,
+            p.site,
+            p.how,
+            p.row,
+            p.locks,
+          ),
         );
         return {
           places: [],
@@ -2267,7 +2284,9 @@ function functionTable(file: FileIr): Map<number, FunctionIr> {
 
 /** Locks whose guards a value was reached through. */
 function guardsOf(value: Value): LockScope[] {
-  return [...value.pointers, ...(value.via ?? [])].filter((p) => p.form === 'guard').map((p) => ({ span: p.site, what: describePlace(p.target) }));
+  return [...value.pointers, ...(value.via ?? [])]
+    .filter((p) => p.form === 'guard')
+    .map((p) => ({ span: p.site, what: describePlace(p.target) }));
 }
 
 /** What an adapter's closure is given: the content of an Option or Result, an element of anything else. */

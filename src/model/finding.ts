@@ -4,16 +4,7 @@ export type Audience = 'everyone' | 'audit';
 
 /** What a step of a finding's path did. */
 export type Role =
-  | 'declare'
-  | 'acquire'
-  | 'borrow'
-  | 'enable'
-  | 'load'
-  | 'grow'
-  | 'escape'
-  | 'suspend'
-  | 'release'
-  | 'use';
+  'declare' | 'acquire' | 'borrow' | 'enable' | 'load' | 'grow' | 'escape' | 'suspend' | 'release' | 'use';
 
 /** 1-based lines and columns; columns count UTF-16 code units; the end is exclusive. */
 export interface Location {

@@ -53,7 +53,19 @@ export interface Attribute {
 }
 
 export type Modifier =
-  | 'ref' | 'mut' | 'scope' | 'return' | 'lazy' | 'out' | 'in' | 'inout' | 'const' | 'immutable' | 'shared' | 'variadic' | 'self';
+  | 'ref'
+  | 'mut'
+  | 'scope'
+  | 'return'
+  | 'lazy'
+  | 'out'
+  | 'in'
+  | 'inout'
+  | 'const'
+  | 'immutable'
+  | 'shared'
+  | 'variadic'
+  | 'self';
 
 export interface Param {
   readonly name: string;
@@ -67,7 +79,16 @@ export interface Param {
 }
 
 export type FunctionKind =
-  | 'function' | 'method' | 'constructor' | 'static-constructor' | 'destructor' | 'postblit' | 'closure' | 'async-block' | 'unittest' | 'const-block';
+  | 'function'
+  | 'method'
+  | 'constructor'
+  | 'static-constructor'
+  | 'destructor'
+  | 'postblit'
+  | 'closure'
+  | 'async-block'
+  | 'unittest'
+  | 'const-block';
 
 export interface FunctionIr {
   /** Unique inside its file. */
@@ -88,7 +109,12 @@ export interface FunctionIr {
   readonly parent?: number;
   readonly params: readonly Param[];
   /** `self` receiver: how it is taken. D methods of structs and classes are `by-reference` unless static. */
-  readonly self?: { readonly mode: 'value' | 'shared' | 'mutable' | 'by-reference'; readonly span: Span; readonly lifetime?: string; readonly type?: TypeRef };
+  readonly self?: {
+    readonly mode: 'value' | 'shared' | 'mutable' | 'by-reference';
+    readonly span: Span;
+    readonly lifetime?: string;
+    readonly type?: TypeRef;
+  };
   readonly returns?: TypeRef;
   /** D: the function returns by `ref`. */
   readonly returnsRef?: boolean;
@@ -221,19 +247,48 @@ export interface Block {
 }
 
 export type Statement =
-  | { readonly kind: 'let'; readonly span: Span; readonly pattern: Pattern; readonly type?: TypeRef; readonly init?: Expr; readonly otherwise?: Block; readonly isStatic?: boolean; readonly modifiers: readonly Modifier[]; /** cfg conditions on the statement itself; a conditional expression statement is an `if` with `isStatic`. */ readonly conditions?: readonly string[] }
+  | {
+      readonly kind: 'let';
+      readonly span: Span;
+      readonly pattern: Pattern;
+      readonly type?: TypeRef;
+      readonly init?: Expr;
+      readonly otherwise?: Block;
+      readonly isStatic?: boolean;
+      readonly modifiers: readonly Modifier[];
+      /** cfg conditions on the statement itself; a conditional expression statement is an `if` with `isStatic`. */ readonly conditions?: readonly string[];
+    }
   | { readonly kind: 'expression'; readonly span: Span; readonly expr: Expr }
   /** D `scope(exit|success|failure)`. */
   | { readonly kind: 'defer'; readonly span: Span; readonly when: 'exit' | 'success' | 'failure'; readonly body: Block }
-  | { readonly kind: 'try'; readonly span: Span; readonly body: Block; readonly catches: readonly { readonly name?: string; readonly body: Block }[]; readonly finally?: Block }
+  | {
+      readonly kind: 'try';
+      readonly span: Span;
+      readonly body: Block;
+      readonly catches: readonly { readonly name?: string; readonly body: Block }[];
+      readonly finally?: Block;
+    }
   /** Nested function or type; the function is in FileIr.functions under `functionId`. */
   | { readonly kind: 'item'; readonly span: Span; readonly functionId?: number };
 
 export type Pattern =
-  | { readonly kind: 'bind'; readonly name: string; readonly span: Span; readonly byRef: boolean; readonly mutable: boolean; readonly type?: TypeRef; readonly sub?: Pattern }
+  | {
+      readonly kind: 'bind';
+      readonly name: string;
+      readonly span: Span;
+      readonly byRef: boolean;
+      readonly mutable: boolean;
+      readonly type?: TypeRef;
+      readonly sub?: Pattern;
+    }
   | { readonly kind: 'wildcard'; readonly span: Span }
   /** Tuple, struct, tuple-struct, slice; `field` is the name or the index as text; `path` the constructor (`Some`). */
-  | { readonly kind: 'parts'; readonly span: Span; readonly path: readonly string[]; readonly parts: readonly { readonly field: string; readonly pattern: Pattern }[] }
+  | {
+      readonly kind: 'parts';
+      readonly span: Span;
+      readonly path: readonly string[];
+      readonly parts: readonly { readonly field: string; readonly pattern: Pattern }[];
+    }
   /** `&p` */
   | { readonly kind: 'reference'; readonly span: Span; readonly pattern: Pattern }
   | { readonly kind: 'alternatives'; readonly span: Span; readonly patterns: readonly Pattern[] }
@@ -248,7 +303,12 @@ export interface Arm {
 
 export type Expr =
   /** A local, parameter, global, constant or path: `x`, `a::b::C`, `.x` (D module scope). `self`/`this` is `{path:['self']}`. */
-  | { readonly kind: 'name'; readonly span: Span; readonly path: readonly string[]; readonly typeArgs?: readonly TypeRef[] }
+  | {
+      readonly kind: 'name';
+      readonly span: Span;
+      readonly path: readonly string[];
+      readonly typeArgs?: readonly TypeRef[];
+    }
   /** `a.b`; also D `a.length`, `a.ptr`, `a.dup` without parentheses, and Rust `t.0`. */
   | { readonly kind: 'field'; readonly span: Span; readonly nameSpan: Span; readonly base: Expr; readonly name: string }
   | { readonly kind: 'index'; readonly span: Span; readonly base: Expr; readonly index: Expr }
@@ -256,36 +316,114 @@ export type Expr =
   | { readonly kind: 'slice'; readonly span: Span; readonly base: Expr; readonly from?: Expr; readonly to?: Expr }
   | { readonly kind: 'deref'; readonly span: Span; readonly base: Expr }
   /** `&x`, `&mut x` (reference); `&raw const x`, `addr_of!(x)` (raw); D `&x` (raw). */
-  | { readonly kind: 'address'; readonly span: Span; readonly base: Expr; readonly mutable: boolean; readonly raw: boolean }
+  | {
+      readonly kind: 'address';
+      readonly span: Span;
+      readonly base: Expr;
+      readonly mutable: boolean;
+      readonly raw: boolean;
+    }
   | { readonly kind: 'call'; readonly span: Span; readonly callee: Expr; readonly args: readonly Argument[] }
   /** `recv.method(args)`; D calls by dots are always this (UFCS, module-qualified calls and delegate fields look alike). */
-  | { readonly kind: 'method'; readonly span: Span; readonly receiver: Expr; readonly method: string; readonly methodSpan: Span; readonly typeArgs: readonly TypeRef[]; readonly args: readonly Argument[] }
+  | {
+      readonly kind: 'method';
+      readonly span: Span;
+      readonly receiver: Expr;
+      readonly method: string;
+      readonly methodSpan: Span;
+      readonly typeArgs: readonly TypeRef[];
+      readonly args: readonly Argument[];
+    }
   /** A macro whose arguments could be re-parsed as expressions (`args`), or not (`opaque`, a gap was recorded). */
-  | { readonly kind: 'macro'; readonly span: Span; readonly name: string; readonly args: readonly Expr[]; readonly opaque: boolean }
-  | { readonly kind: 'literal'; readonly span: Span; readonly type: 'string' | 'byte-string' | 'c-string' | 'char' | 'number' | 'bool' | 'null' | 'unit'; readonly text: string }
-  | { readonly kind: 'binary'; readonly span: Span; readonly operator: string; readonly left: Expr; readonly right: Expr }
+  | {
+      readonly kind: 'macro';
+      readonly span: Span;
+      readonly name: string;
+      readonly args: readonly Expr[];
+      readonly opaque: boolean;
+    }
+  | {
+      readonly kind: 'literal';
+      readonly span: Span;
+      readonly type: 'string' | 'byte-string' | 'c-string' | 'char' | 'number' | 'bool' | 'null' | 'unit';
+      readonly text: string;
+    }
+  | {
+      readonly kind: 'binary';
+      readonly span: Span;
+      readonly operator: string;
+      readonly left: Expr;
+      readonly right: Expr;
+    }
   | { readonly kind: 'unary'; readonly span: Span; readonly operator: string; readonly operand: Expr }
   /** `operator` is `=`, `+=`, `~=` …; D `x.length++` arrives as `+=` of 1. */
-  | { readonly kind: 'assign'; readonly span: Span; readonly operator: string; readonly target: Expr; readonly value: Expr }
+  | {
+      readonly kind: 'assign';
+      readonly span: Span;
+      readonly operator: string;
+      readonly target: Expr;
+      readonly value: Expr;
+    }
   | { readonly kind: 'cast'; readonly span: Span; readonly value: Expr; readonly type: TypeRef }
-  | { readonly kind: 'struct'; readonly span: Span; readonly type: TypeRef; readonly fields: readonly { readonly name: string; readonly value: Expr; readonly span: Span }[]; readonly base?: Expr }
+  | {
+      readonly kind: 'struct';
+      readonly span: Span;
+      readonly type: TypeRef;
+      readonly fields: readonly { readonly name: string; readonly value: Expr; readonly span: Span }[];
+      readonly base?: Expr;
+    }
   | { readonly kind: 'tuple'; readonly span: Span; readonly items: readonly Expr[] }
   /** Array literal; D associative literals have `keys`. `repeat` for `[x; n]`. */
-  | { readonly kind: 'array'; readonly span: Span; readonly items: readonly Expr[]; readonly keys?: readonly Expr[]; readonly repeat?: Expr }
-  | { readonly kind: 'range'; readonly span: Span; readonly from?: Expr; readonly to?: Expr; readonly inclusive: boolean }
+  | {
+      readonly kind: 'array';
+      readonly span: Span;
+      readonly items: readonly Expr[];
+      readonly keys?: readonly Expr[];
+      readonly repeat?: Expr;
+    }
+  | {
+      readonly kind: 'range';
+      readonly span: Span;
+      readonly from?: Expr;
+      readonly to?: Expr;
+      readonly inclusive: boolean;
+    }
   /** Closure, lambda, delegate or function literal, async block. */
   | { readonly kind: 'closure'; readonly span: Span; readonly functionId: number }
-  | { readonly kind: 'block'; readonly span: Span; readonly block: Block; readonly flavour: 'plain' | 'unsafe' | 'const' | 'synchronized' | 'with'; readonly subject?: Expr; readonly label?: string; readonly hasSafetyComment?: boolean }
-  | { readonly kind: 'if'; readonly span: Span; readonly condition: Expr; readonly then: Expr; readonly else?: Expr; readonly isStatic?: boolean }
+  | {
+      readonly kind: 'block';
+      readonly span: Span;
+      readonly block: Block;
+      readonly flavour: 'plain' | 'unsafe' | 'const' | 'synchronized' | 'with';
+      readonly subject?: Expr;
+      readonly label?: string;
+      readonly hasSafetyComment?: boolean;
+    }
+  | {
+      readonly kind: 'if';
+      readonly span: Span;
+      readonly condition: Expr;
+      readonly then: Expr;
+      readonly else?: Expr;
+      readonly isStatic?: boolean;
+    }
   /** `let P = v` inside conditions. */
   | { readonly kind: 'let-condition'; readonly span: Span; readonly pattern: Pattern; readonly value: Expr }
   | { readonly kind: 'match'; readonly span: Span; readonly scrutinee: Expr; readonly arms: readonly Arm[] }
   | {
-      readonly kind: 'loop'; readonly span: Span; readonly form: 'loop' | 'while' | 'do' | 'for' | 'foreach'; readonly label?: string;
+      readonly kind: 'loop';
+      readonly span: Span;
+      readonly form: 'loop' | 'while' | 'do' | 'for' | 'foreach';
+      readonly label?: string;
       /** `foreach` and Rust `for`: bindings in order (D: index then element) and what is iterated. */
       readonly bindings?: readonly { readonly pattern: Pattern; readonly byRef: boolean; readonly type?: TypeRef }[];
-      readonly iterable?: Expr; readonly reverse?: boolean; readonly isStatic?: boolean;
-      readonly init?: readonly Statement[]; readonly condition?: Expr; readonly update?: Expr; readonly body: Block;
+      readonly iterable?: Expr;
+      readonly reverse?: boolean;
+      readonly isStatic?: boolean;
+      readonly init?: readonly Statement[];
+      readonly condition?: Expr;
+      readonly update?: Expr;
+      readonly body: Block;
     }
   | { readonly kind: 'return'; readonly span: Span; readonly value?: Expr }
   | { readonly kind: 'break'; readonly span: Span; readonly label?: string; readonly value?: Expr }

@@ -42,16 +42,38 @@ export default defineRule({
           const first = removals[0];
           if (first === undefined) continue;
           const name = describePlace(owner);
-          const how = escape.kind === 'return' ? 'returned' : escape.into === undefined ? 'stored' : `stored in '${describePlace(escape.into)}'`;
+          const how =
+            escape.kind === 'return'
+              ? 'returned'
+              : escape.into === undefined
+                ? 'stored'
+                : `stored in '${describePlace(escape.into)}'`;
           const line = lineOf(unit, first.file, first.growth.span.start);
           report({
             messageId: 'escapes',
-            data: { owner: name, how, remover: first.fn.qualifiedName, removal: first.file.path === file.path ? `line ${line}` : `${first.file.path}:${line}` },
+            data: {
+              owner: name,
+              how,
+              remover: first.fn.qualifiedName,
+              removal: first.file.path === file.path ? `line ${line}` : `${first.file.path}:${line}`,
+            },
             at: { file, span: escape.span },
             steps: [
-              { file, span: escape.pointer.site, role: 'borrow', note: `'${escape.pointer.how}' points to an entry of '${name}' here.` },
+              {
+                file,
+                span: escape.pointer.site,
+                role: 'borrow',
+                note: `'${escape.pointer.how}' points to an entry of '${name}' here.`,
+              },
               { file, span: escape.span, role: 'escape', note: `The pointer is ${how} here.` },
-              ...removals.slice(0, 4).map((site) => ({ file: site.file, span: site.growth.span, role: 'release' as const, note: `'${site.growth.how}' takes entries out here.` })),
+              ...removals
+                .slice(0, 4)
+                .map((site) => ({
+                  file: site.file,
+                  span: site.growth.span,
+                  role: 'release' as const,
+                  note: `'${site.growth.how}' takes entries out here.`,
+                })),
             ],
             key: `${name}|${fn.name}`,
           });
@@ -66,7 +88,8 @@ function entryOwner(unit: UnitFacts, file: FileIr, escape: Escape): Place | unde
   if (escape.kind !== 'return' && escape.kind !== 'store' && escape.kind !== 'collect') return undefined;
   if (escape.kind === 'return' && escape.context.frames.length > 0) return undefined;
   const { pointer } = escape;
-  if (pointer.form === 'closure' || pointer.form === 'iterator' || pointer.form === 'slice' || pointer.form === 'guard') return undefined;
+  if (pointer.form === 'closure' || pointer.form === 'iterator' || pointer.form === 'slice' || pointer.form === 'guard')
+    return undefined;
   const { root, path } = pointer.target;
   if (root.kind !== 'self' && root.kind !== 'global') return undefined;
   const oracle = unit.oracle('d');
@@ -84,5 +107,10 @@ function findRemovals(unit: UnitFacts, file: FileIr, fn: FunctionIr, owner: Plac
   if (key === undefined) return [];
   return unit
     .growthsOf(key, 'd', file.path)
-    .filter((site) => !site.inConstructor && (site.fn.isTest === fn.isTest || !site.fn.isTest) && (site.growth.operation === 'remove' || site.growth.operation === 'clear'));
+    .filter(
+      (site) =>
+        !site.inConstructor &&
+        (site.fn.isTest === fn.isTest || !site.fn.isTest) &&
+        (site.growth.operation === 'remove' || site.growth.operation === 'clear'),
+    );
 }

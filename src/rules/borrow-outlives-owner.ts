@@ -59,7 +59,14 @@ export default defineRule({
               messageId: 'converted',
               data: { call: kept.call, line: lineOf(unit, file, kept.span.start), end: kept.end },
               at: { file, span: kept.span },
-              steps: [{ file, span: kept.span, role: 'borrow', note: `'${kept.call}' is converted to a pointer into its own result here.` }],
+              steps: [
+                {
+                  file,
+                  span: kept.span,
+                  role: 'borrow',
+                  note: `'${kept.call}' is converted to a pointer into its own result here.`,
+                },
+              ],
               key: kept.call,
             });
           const flow = unit.flowOf(file, fn);
@@ -179,7 +186,8 @@ function findConverted(fn: FunctionIr): readonly { call: string; span: Span; end
     let isConverted = false;
     for (let parent = around[at]; parent !== undefined; parent = around[--at]) {
       if (parent.kind === 'field' && (parent.name === 'ptr' || parent.name === 'buffPtr')) isConverted = true;
-      else if (parent.kind === 'if' && parent.condition !== value && parent.else !== undefined) isConverted ||= isNull(parent.then) || isNull(parent.else);
+      else if (parent.kind === 'if' && parent.condition !== value && parent.else !== undefined)
+        isConverted ||= isNull(parent.then) || isNull(parent.else);
       else if (!(parent.kind === 'cast' || (parent.kind === 'block' && parent.block.result === value))) break;
       if (parent.kind === 'cast') isConverted = true;
       value = parent;
@@ -198,7 +206,10 @@ function findConverted(fn: FunctionIr): readonly { call: string; span: Span; end
 }
 
 function isNull(expr: Expr): boolean {
-  const value = expr.kind === 'block' && expr.block.statements.length === 0 && expr.block.result !== undefined ? expr.block.result : expr;
+  const value =
+    expr.kind === 'block' && expr.block.statements.length === 0 && expr.block.result !== undefined
+      ? expr.block.result
+      : expr;
   return value.kind === 'literal' && value.type === 'null';
 }
 

@@ -60,26 +60,24 @@ export default defineRule({
               },
             ]
           : []),
-        ...reads
-          .slice(0, 12)
-          .flatMap(({ file, read }): ReportStep[] => [
-            {
-              file,
-              span: read.span,
-              role: 'use',
-              note: `Its bytes are ${read.copies ? 'copied' : 'used'} here ('${read.what}').`,
-            },
-            ...(read.helper
-              ? [
-                  {
-                    file: read.helper.file,
-                    span: read.helper.span,
-                    role: 'use' as const,
-                    note: `'${read.helper.name}' reads them here.`,
-                  },
-                ]
-              : []),
-          ]),
+        ...reads.slice(0, 12).flatMap(({ file, read }): ReportStep[] => [
+          {
+            file,
+            span: read.span,
+            role: 'use',
+            note: `Its bytes are ${read.copies ? 'copied' : 'used'} here ('${read.what}').`,
+          },
+          ...(read.helper
+            ? [
+                {
+                  file: read.helper.file,
+                  span: read.helper.span,
+                  role: 'use' as const,
+                  note: `'${read.helper.name}' reads them here.`,
+                },
+              ]
+            : []),
+        ]),
       ];
       const lines = reads.map((r) =>
         r.file === buffer.declared.file

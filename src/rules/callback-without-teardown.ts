@@ -70,9 +70,14 @@ export default defineRule({
         messageId: 'captured',
         data: { function: first.fn.name, name: first.name },
         at: { file, span: first.span },
-        steps: captured.slice(0, 12).map(
-          (c): ReportStep => ({ file, span: c.span, role: 'escape', note: `'${c.fn.name}' moves '${c.name}' into a closure here.` }),
-        ),
+        steps: captured
+          .slice(0, 12)
+          .map((c): ReportStep => ({
+            file,
+            span: c.span,
+            role: 'escape',
+            note: `'${c.fn.name}' moves '${c.name}' into a closure here.`,
+          })),
         key: first.fn.qualifiedName,
       });
     }
@@ -82,7 +87,11 @@ export default defineRule({
 // --- closures --------------------------------------------------------------------------------------------------------
 
 /** A parameter that is a threadsafe function itself, moved into a closure behind `Arc`, `Rc` or `Box` that is returned or kept. */
-function findCapture(unit: UnitFacts, file: FileIr, fn: FunctionIr): { readonly name: string; readonly span: Span } | undefined {
+function findCapture(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+): { readonly name: string; readonly span: Span } | undefined {
   const params = fn.params.filter((p) => p.type && isStrong(unit, file, p.type, false));
   if (params.length === 0 || !fn.bodySpan || !returnsClosure(unit, file, fn.returns)) return undefined;
   const text = plainText(unit, file, fn.bodySpan);
@@ -114,16 +123,23 @@ function isStrong(unit: UnitFacts, file: FileIr, type: TypeRef, inside: boolean,
   if (type.kind !== 'path') return false;
   if (type.name === 'ThreadsafeFunction')
     return isOfNapi(file, type) && !/,\s*true\s*(?:,\s*\d+\s*)?,?\s*>$/u.test(weakPart(type));
-  if (inside && /^(?:Arc|Rc|Box|Vec)$/u.test(type.name) && type.args[0]) return isStrong(unit, file, type.args[0], true, depth + 1);
+  if (inside && /^(?:Arc|Rc|Box|Vec)$/u.test(type.name) && type.args[0])
+    return isStrong(unit, file, type.args[0], true, depth + 1);
   const alias = findAlias(unit, file, type);
   return alias !== undefined && isStrong(unit, alias.file, alias.type, inside, depth + 1);
 }
 
 /** What an alias of the package stands for, with the file whose names it uses. */
-function findAlias(unit: UnitFacts, file: FileIr, type: TypeRef): { readonly file: FileIr; readonly type: TypeRef } | undefined {
+function findAlias(
+  unit: UnitFacts,
+  file: FileIr,
+  type: TypeRef,
+): { readonly file: FileIr; readonly type: TypeRef } | undefined {
   const decl = unit.oracle('rust').declaration(type.name, file.path);
   if (decl?.kind !== 'alias' || !decl.alias) return undefined;
-  const declaring = file.types.includes(decl) ? file : unit.typesNamed(type.name, 'rust').find((t) => t.item === decl)?.file;
+  const declaring = file.types.includes(decl)
+    ? file
+    : unit.typesNamed(type.name, 'rust').find((t) => t.item === decl)?.file;
   return declaring ? { file: declaring, type: decl.alias } : undefined;
 }
 
@@ -158,10 +174,16 @@ function findKept(unit: UnitFacts, file: FileIr, fn: FunctionIr, body: Block): r
     if (chain.some((e) => e.kind === 'method' && (e.method === 'weak' || e.method === 'unref'))) return;
     const outer = chain.at(-1) ?? expr;
     const name =
-      walked.statement?.kind === 'let' && walked.statement.pattern.kind === 'bind' && walked.statement.init !== undefined
+      walked.statement?.kind === 'let' &&
+      walked.statement.pattern.kind === 'bind' &&
+      walked.statement.init !== undefined
         ? walked.statement.pattern.name
         : undefined;
-    if (name !== undefined && new RegExp(`\\b${name}\\s*\\.\\s*(?:unref|abort)\\s*\\(|\\bdrop\\s*\\(\\s*${name}\\b`, 'u').test(text)) return;
+    if (
+      name !== undefined &&
+      new RegExp(`\\b${name}\\s*\\.\\s*(?:unref|abort)\\s*\\(|\\bdrop\\s*\\(\\s*${name}\\b`, 'u').test(text)
+    )
+      return;
     const keeper = findKeeper(unit, file, fn, body, name, outer);
     if (keeper) found.push({ span: expr.methodSpan, ...keeper });
   });
@@ -193,7 +215,11 @@ function findKeeper(
   const holds = (value: Expr): boolean => {
     let found = false;
     walkBody({ span: value.span, statements: [], result: value }, ({ expr }) => {
-      if (expr === made || (name !== undefined && expr.kind === 'name' && expr.path.length === 1 && expr.path[0] === name)) found = true;
+      if (
+        expr === made ||
+        (name !== undefined && expr.kind === 'name' && expr.path.length === 1 && expr.path[0] === name)
+      )
+        found = true;
     });
     return found;
   };
@@ -203,7 +229,8 @@ function findKeeper(
     if (expr.kind === 'struct') {
       const type = expr.type.name === 'Self' ? (fn.owner ?? 'Self') : expr.type.name;
       for (const field of expr.fields)
-        if (holds(field.value) && !hasTeardown(unit, file, type, field.name)) keeper = { at: field.span, keeper: `${type}.${field.name}` };
+        if (holds(field.value) && !hasTeardown(unit, file, type, field.name))
+          keeper = { at: field.span, keeper: `${type}.${field.name}` };
       return;
     }
     if (expr.kind === 'method' && /^(?:set|store|replace|insert|push|get_or_init)$/u.test(expr.method)) {
@@ -239,7 +266,10 @@ function hasTeardown(unit: UnitFacts, file: FileIr, type: string, field: string)
   const decl = unit.oracle('rust').declaration(type, file.path);
   const declared = decl ? unit.typesNamed(type, 'rust').find((t) => t.item === decl)?.file : undefined;
   const files = [...new Set([file, ...(declared ? [declared] : [])])];
-  if (files.some((f) => f.impls.some((i) => /^(?:Task|ScopedTask)$/u.test(i.trait?.name ?? '') && i.target.name === type))) return true;
+  if (
+    files.some((f) => f.impls.some((i) => /^(?:Task|ScopedTask)$/u.test(i.trait?.name ?? '') && i.target.name === type))
+  )
+    return true;
   const fieldType = decl?.fields.find((f) => f.name === field)?.type;
   if (fieldType && declared && isWeakAlias(unit, declared, fieldType)) return true;
   const lets = new RegExp(
@@ -259,16 +289,25 @@ function isWeakAlias(unit: UnitFacts, file: FileIr, type: TypeRef, depth = 0): b
 
 // --- Node-API by hand ------------------------------------------------------------------------------------------------
 
-function findRaw(unit: UnitFacts, file: FileIr, fn: FunctionIr): { readonly span: Span; readonly kept: Span; readonly keeper: string } | undefined {
+function findRaw(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+): { readonly span: Span; readonly kept: Span; readonly keeper: string } | undefined {
   if (!fn.bodySpan) return undefined;
   const text = plainText(unit, file, fn.bodySpan);
   const call = RAW_CREATE.exec(text);
   if (!call || RAW_TEARDOWN.test(text)) return undefined;
   const rest = text.slice(call.index);
   // `GLOBAL.store(function, ..)` and the like; what is returned or put in a value is its owner's to release.
-  const store = /\b([A-Z][A-Z0-9_]{2,})\s*(?:\.\s*\w+\s*\([^()]*\)\s*)*\.\s*(?:store|set|insert|replace|push)\s*\(/u.exec(rest);
+  const store =
+    /\b([A-Z][A-Z0-9_]{2,})\s*(?:\.\s*\w+\s*\([^()]*\)\s*)*\.\s*(?:store|set|insert|replace|push)\s*\(/u.exec(rest);
   if (!store?.[1]) return undefined;
   const start = fn.bodySpan.start + call.index;
   const kept = start + store.index;
-  return { span: { start, end: start + call[0].length - 1 }, kept: { start: kept, end: kept + store[0].length }, keeper: store[1] };
+  return {
+    span: { start, end: start + call[0].length - 1 },
+    kept: { start: kept, end: kept + store[0].length },
+    keeper: store[1],
+  };
 }

@@ -48,7 +48,12 @@ export default defineRule({
           at: { file, span: fn.nameSpan },
           steps: [
             { file, span: fn.self.span, role: 'borrow', note: "'self' is borrowed exclusively for the whole call." },
-            { file, span: found.suspended, role: 'suspend', note: 'The call is suspended here, and JavaScript runs on.' },
+            {
+              file,
+              span: found.suspended,
+              role: 'suspend',
+              note: 'The call is suspended here, and JavaScript runs on.',
+            },
             { file, span: found.span, role: 'use', note: `'${found.what}' is changed here.` },
           ],
           key: fn.qualifiedName,
@@ -82,7 +87,9 @@ function findChange(
     const changed = changeOf(unit, file, fn, expr);
     if (changed === undefined) return;
     // Held while suspended, or done after having been: either way another call may be in between.
-    const suspended = awaits.find((a) => (a.start <= expr.span.start && expr.span.end <= a.end) || a.end <= expr.span.start);
+    const suspended = awaits.find(
+      (a) => (a.start <= expr.span.start && expr.span.end <= a.end) || a.end <= expr.span.start,
+    );
     if (suspended) found = { what: changed, span: expr.span, suspended };
   });
   return found;
@@ -98,7 +105,10 @@ function changeOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, expr: Expr): st
   if (field === 'self') return undefined;
   const oracle = unit.oracle('rust');
   const name = field.split('.')[1] ?? '';
-  const type = fn.owner === undefined ? undefined : oracle.declaration(fn.owner, file.path)?.fields.find((f) => f.name === name)?.type;
+  const type =
+    fn.owner === undefined
+      ? undefined
+      : oracle.declaration(fn.owner, file.path)?.fields.find((f) => f.name === name)?.type;
   return type && oracle.method(type.name, expr.method, file.path)?.fn.self?.mode === 'mutable' ? field : undefined;
 }
 

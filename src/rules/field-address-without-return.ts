@@ -38,7 +38,8 @@ export default defineRule({
       for (const fn of file.functions) {
         if (fn.kind !== 'method' || !hasBody(fn) || fn.isStatic || fn.parent !== undefined) continue;
         const type = aggregateOf(file, fn);
-        if (type === undefined || (type.kind !== 'struct' && type.kind !== 'union') || !isUnchecked(file, fn, type)) continue;
+        if (type === undefined || (type.kind !== 'struct' && type.kind !== 'union') || !isUnchecked(file, fn, type))
+          continue;
         const shown = findShown(unit, file, fn, type);
         if (shown === undefined) continue;
         const field = type.fields.find((one) => one.name === shown.what);
@@ -47,7 +48,9 @@ export default defineRule({
           data: { method: fn.name, type: type.name, as: shown.as, what: shown.what },
           at: { file, span: shown.span },
           steps: [
-            ...(field === undefined ? [] : [{ file, span: field.span, role: 'declare' as const, note: `'${field.name}' is inside the struct.` }]),
+            ...(field === undefined
+              ? []
+              : [{ file, span: field.span, role: 'declare' as const, note: `'${field.name}' is inside the struct.` }]),
             { file, span: fn.nameSpan, role: 'escape', note: "Without 'return' the result is not tied to the struct." },
           ],
           key: `${type.name}.${fn.name}`,
@@ -63,18 +66,34 @@ export default defineRule({
 function isUnchecked(file: FileIr, fn: FunctionIr, type: TypeDecl): boolean {
   if (hasAttribute(fn, 'return') || hasAttribute(fn, 'disable') || hasAttribute(fn, 'safe')) return false;
   if (fn.generics.length > 0 || fn.returns === undefined || fn.returns.kind === 'unknown') return false;
-  const isTemplate = file.types.some((one) => one.generics.length > 0 && one.span.start <= type.span.start && type.span.end <= one.span.end);
+  const isTemplate = file.types.some(
+    (one) => one.generics.length > 0 && one.span.start <= type.span.start && type.span.end <= one.span.end,
+  );
   if (!isTemplate) return true;
   // In a template `return` is inferred unless the function is trusted by hand; there a sibling shows that the author writes it out.
-  return fn.trust === 'trusted' && methodsOf(file, type).some((method) => method !== fn && hasAttribute(method, 'return'));
+  return (
+    fn.trust === 'trusted' && methodsOf(file, type).some((method) => method !== fn && hasAttribute(method, 'return'))
+  );
 }
 
 function findShown(unit: UnitFacts, file: FileIr, fn: FunctionIr, type: TypeDecl): Shown | undefined {
   const own = declaredIn(fn);
   const isField = (expr: Expr): string | undefined => {
-    const name = expr.kind === 'name' && expr.path.length === 1 ? expr.path[0] : expr.kind === 'field' && expr.base.kind === 'name' && expr.base.path[0] === 'self' ? expr.name : undefined;
+    const name =
+      expr.kind === 'name' && expr.path.length === 1
+        ? expr.path[0]
+        : expr.kind === 'field' && expr.base.kind === 'name' && expr.base.path[0] === 'self'
+          ? expr.name
+          : undefined;
     if (name === undefined || (expr.kind === 'name' && own.has(name))) return undefined;
-    return type.fields.some((field) => field.name === name && !field.isStatic && !field.attributes.some((one) => one.name === 'enum' || one.name === '__gshared')) ? name : undefined;
+    return type.fields.some(
+      (field) =>
+        field.name === name &&
+        !field.isStatic &&
+        !field.attributes.some((one) => one.name === 'enum' || one.name === '__gshared'),
+    )
+      ? name
+      : undefined;
   };
   /** The field that an lvalue lies in, as long as no step leaves the struct's own memory. */
   const inside = (expr: Expr): string | undefined => {
@@ -88,33 +107,52 @@ function findShown(unit: UnitFacts, file: FileIr, fn: FunctionIr, type: TypeDecl
     if (expr.kind !== 'field') return undefined;
     const outer = isField(expr.base);
     const declared = outer === undefined ? undefined : type.fields.find((field) => field.name === outer)?.type;
-    const isValue = declared?.kind === 'path' && unit.oracle('d').declaration(declared.name, file.path)?.kind === 'struct';
-    const holds = isValue && unit.oracle('d').declaration(declared.name, file.path)?.fields.some((field) => field.name === expr.name && !field.isStatic);
+    const isValue =
+      declared?.kind === 'path' && unit.oracle('d').declaration(declared.name, file.path)?.kind === 'struct';
+    const holds =
+      isValue &&
+      unit
+        .oracle('d')
+        .declaration(declared.name, file.path)
+        ?.fields.some((field) => field.name === expr.name && !field.isStatic);
     return holds === true ? outer : undefined;
   };
   const judge = (value: Expr): Shown | undefined => {
     if (value.kind === 'cast') return judge(value.value);
     if (value.kind === 'if' && value.else !== undefined) return judge(value.then) ?? judge(value.else);
-    if (value.kind === 'block' && value.block.statements.length === 0 && value.block.result !== undefined) return judge(value.block.result);
+    if (value.kind === 'block' && value.block.statements.length === 0 && value.block.result !== undefined)
+      return judge(value.block.result);
     if (value.kind === 'address') {
       const isThis = value.base.kind === 'name' && value.base.path[0] === 'self';
       const what = isThis ? 'this' : inside(value.base);
       return what === undefined ? undefined : { span: value.span, what, as: 'pointer' };
     }
-    const base = value.kind === 'slice' || (value.kind === 'field' && value.name === 'ptr') ? isField(value.base) : undefined;
-    if (base !== undefined) return isStaticArray(type, base) ? { span: value.span, what: base, as: value.kind === 'slice' ? 'slice' : 'pointer' } : undefined;
+    const base =
+      value.kind === 'slice' || (value.kind === 'field' && value.name === 'ptr') ? isField(value.base) : undefined;
+    if (base !== undefined)
+      return isStaticArray(type, base)
+        ? { span: value.span, what: base, as: value.kind === 'slice' ? 'slice' : 'pointer' }
+        : undefined;
     if (value.kind === 'slice' && value.base.kind === 'field' && value.base.name === 'ptr') {
       const array = isField(value.base.base);
-      return array !== undefined && isStaticArray(type, array) ? { span: value.span, what: array, as: 'slice' } : undefined;
+      return array !== undefined && isStaticArray(type, array)
+        ? { span: value.span, what: array, as: 'slice' }
+        : undefined;
     }
     const field = fn.returnsRef === true ? isField(value) : undefined;
     if (field !== undefined) return { span: value.span, what: field, as: 'reference' };
     // A sibling that is marked says itself that its result must not outlive the struct.
-    const called = value.kind === 'name' && value.path.length === 1 && !own.has(value.path[0] ?? '') ? value.path[0] : undefined;
-    const sibling = methodsOf(file, type).find((method) => method.name === called && method !== fn && hasAttribute(method, 'return'));
-    if (sibling !== undefined && fn.returns?.kind === 'pointer') return { span: value.span, what: sibling.name, as: 'pointer' };
+    const called =
+      value.kind === 'name' && value.path.length === 1 && !own.has(value.path[0] ?? '') ? value.path[0] : undefined;
+    const sibling = methodsOf(file, type).find(
+      (method) => method.name === called && method !== fn && hasAttribute(method, 'return'),
+    );
+    if (sibling !== undefined && fn.returns?.kind === 'pointer')
+      return { span: value.span, what: sibling.name, as: 'pointer' };
     const whole = isField(value);
-    return whole !== undefined && fn.returns?.kind === 'slice' && isStaticArray(type, whole) ? { span: value.span, what: whole, as: 'slice' } : undefined;
+    return whole !== undefined && fn.returns?.kind === 'slice' && isStaticArray(type, whole)
+      ? { span: value.span, what: whole, as: 'slice' }
+      : undefined;
   };
   let found: Shown | undefined;
   if (fn.body === undefined) return undefined;

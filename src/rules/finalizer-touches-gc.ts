@@ -1,4 +1,13 @@
-import { aggregateOf, calledName, hasAttribute, hasBody, memberPath, methodsOf, walkDeep, type WithBody } from '../facts/d-code.js';
+import {
+  aggregateOf,
+  calledName,
+  hasAttribute,
+  hasBody,
+  memberPath,
+  methodsOf,
+  walkDeep,
+  type WithBody,
+} from '../facts/d-code.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import type { Expr, FileIr, FunctionIr, TypeDecl } from '../model/ir.js';
@@ -23,7 +32,8 @@ export default defineRule({
   meta: {
     id: 'finalizer-touches-gc',
     title: 'Finalizer touches the collector',
-    summary: 'The destructor of a class allocates, throws, locks or uses members that the collector may have freed before.',
+    summary:
+      'The destructor of a class allocates, throws, locks or uses members that the collector may have freed before.',
     languages: ['d'],
     severity: 'warning',
     confidence: 'high',
@@ -48,7 +58,12 @@ export default defineRule({
         const touch = findTouch(unit, file, type, fn, 0);
         if (touch === undefined) continue;
         const steps: ReportStep[] = [
-          ...touch.through.map((call): ReportStep => ({ file, span: call.span, role: 'use', note: `'${call.name}' is called here.` })),
+          ...touch.through.map((call): ReportStep => ({
+            file,
+            span: call.span,
+            role: 'use',
+            note: `'${call.name}' is called here.`,
+          })),
           { file: touch.file, span: touch.span, role: 'use', note: `The finalizer ${touch.what} here.` },
         ];
         report({
@@ -57,7 +72,8 @@ export default defineRule({
             type: type.name,
             what: touch.what,
             line: lineOf(unit, touch.file, touch.span.start),
-            through: touch.through.length > 0 ? `, through '${touch.through.map((call) => call.name).join("', '")}'` : '',
+            through:
+              touch.through.length > 0 ? `, through '${touch.through.map((call) => call.name).join("', '")}'` : '',
           },
           at: { file, span: fn.nameSpan },
           steps,
@@ -83,11 +99,21 @@ function findTouch(unit: UnitFacts, file: FileIr, type: TypeDecl, fn: WithBody, 
     if (around.some(isDebugOnly)) return;
     const what = forbidden(unit, file, type, expr);
     if (what !== undefined) keep(expr.span, what);
-    const name = expr.kind === 'call' && expr.callee.kind === 'name' && expr.callee.path.length === 1 ? expr.callee.path[0] : undefined;
-    const own = name ?? (expr.kind === 'method' && expr.receiver.kind === 'name' && expr.receiver.path[0] === 'self' ? expr.method : undefined);
+    const name =
+      expr.kind === 'call' && expr.callee.kind === 'name' && expr.callee.path.length === 1
+        ? expr.callee.path[0]
+        : undefined;
+    const own =
+      name ??
+      (expr.kind === 'method' && expr.receiver.kind === 'name' && expr.receiver.path[0] === 'self'
+        ? expr.method
+        : undefined);
     if (own === undefined) return;
     const fitting = methods.filter((method) => method.name === own && hasBody(method));
-    const free = fitting.length > 0 ? fitting : file.functions.filter((one) => one.name === own && one.owner === undefined && one.parent === undefined);
+    const free =
+      fitting.length > 0
+        ? fitting
+        : file.functions.filter((one) => one.name === own && one.owner === undefined && one.parent === undefined);
     const callee = free.length === 1 ? free[0] : undefined;
     if (callee !== undefined && callee !== fn) calls.push({ span: expr.span, name: own, callee });
   });
@@ -107,7 +133,9 @@ function forbidden(unit: UnitFacts, file: FileIr, type: TypeDecl, expr: Expr): s
     case 'throw':
       return 'throws';
     case 'assign':
-      return expr.operator === '~=' && memberPath(expr.target) !== undefined ? `appends to '${memberPath(expr.target) ?? ''}'` : undefined;
+      return expr.operator === '~=' && memberPath(expr.target) !== undefined
+        ? `appends to '${memberPath(expr.target) ?? ''}'`
+        : undefined;
     case 'binary':
       return expr.operator === '~' ? "joins arrays by '~'" : undefined;
     case 'block':
@@ -118,10 +146,12 @@ function forbidden(unit: UnitFacts, file: FileIr, type: TypeDecl, expr: Expr): s
       if (name === undefined) return undefined;
       if (ALLOCATING.has(name)) return `calls '${name}', which allocates`;
       if (expr.kind === 'call') return undefined;
-      if ((name === 'lock' || name === 'join') && expr.args.length === 0) return name === 'lock' ? 'takes a lock' : 'waits for a thread';
+      if ((name === 'lock' || name === 'join') && expr.args.length === 0)
+        return name === 'lock' ? 'takes a lock' : 'waits for a thread';
       const member = memberPath(expr.receiver);
       const field = member === undefined ? undefined : type.fields.find((one) => one.name === member && !one.isStatic);
-      const isObject = field?.type?.kind === 'path' && unit.oracle('d').declaration(field.type.name, file.path)?.kind === 'class';
+      const isObject =
+        field?.type?.kind === 'path' && unit.oracle('d').declaration(field.type.name, file.path)?.kind === 'class';
       return isObject ? `uses its member '${field.name}', an object of the collector` : undefined;
     }
     case 'loop': {
@@ -136,5 +166,8 @@ function forbidden(unit: UnitFacts, file: FileIr, type: TypeDecl, expr: Expr): s
 
 function isDebugOnly(expr: Expr): boolean {
   // An assertion's message is made only when the program ends anyway.
-  return (expr.kind === 'call' && expr.callee.kind === 'name' && expr.callee.path[0] === 'assert') || (expr.kind === 'unknown' && expr.syntax.includes('assert'));
+  return (
+    (expr.kind === 'call' && expr.callee.kind === 'name' && expr.callee.path[0] === 'assert') ||
+    (expr.kind === 'unknown' && expr.syntax.includes('assert'))
+  );
 }

@@ -17,13 +17,15 @@ import { defineRule } from './rule.js';
 
 /** A call that keeps the caller here until the other side is done with what it was given. */
 const WAITS = /\.(?:recv|join|wait|blocking_recv|recv_timeout)\s*\(|block_on\s*\(|\bscope\s*\(/u;
-const SPAWNS = /^(?:spawn|spawn_blocking|spawn_local|spawn_on|execute|queue|submit|block_in_place_spawn|spawn_pinned)$/u;
+const SPAWNS =
+  /^(?:spawn|spawn_blocking|spawn_local|spawn_on|execute|queue|submit|block_in_place_spawn|spawn_pinned)$/u;
 
 export default defineRule({
   meta: {
     id: 'forged-static-lifetime',
     title: 'Forged static lifetime',
-    summary: "A reference to memory that is not static is typed ''static', so that the compiler no longer limits its use.",
+    summary:
+      "A reference to memory that is not static is typed ''static', so that the compiler no longer limits its use.",
     languages: ['rust'],
     severity: 'warning',
     confidence: 'high',
@@ -58,7 +60,9 @@ export default defineRule({
         const bindings = bindingsOf(body);
         const views = findRawViews(body, (expr) => {
           const source = sourceOf(expr, bindings, fn);
-          return expr.kind === 'cast' ? isRawPointer(expr.type) : source !== undefined && isRawPointer(typeOfSource(unit, file, fn, source));
+          return expr.kind === 'cast'
+            ? isRawPointer(expr.type)
+            : source !== undefined && isRawPointer(typeOfSource(unit, file, fn, source));
         });
         if (views.length === 0) continue;
         const view = forgesResult ? findReturned(unit, file, fn, body, bindings, views) : undefined;
@@ -69,7 +73,12 @@ export default defineRule({
             at: { file, span: fn.nameSpan },
             steps: [
               { file, span: view.view.span, role: 'borrow', note: `'${view.view.how}' makes the reference here.` },
-              { file, span: fn.returns?.span ?? fn.nameSpan, role: 'escape', note: "It is returned as ''static' here." },
+              {
+                file,
+                span: fn.returns?.span ?? fn.nameSpan,
+                role: 'escape',
+                note: "It is returned as ''static' here.",
+              },
             ],
             key: fn.qualifiedName,
             ...(fn.isUnsafe ? { severity: 'note' as const } : {}),
@@ -119,7 +128,13 @@ export default defineRule({
 
 /** A reference with the lifetime `'static` somewhere in a type, function types and bounds aside. */
 function isStaticReference(type: TypeRef | undefined): boolean {
-  if (!type || type.kind === 'function' || type.kind === 'delegate' || type.kind === 'trait-object' || type.kind === 'impl-trait')
+  if (
+    !type ||
+    type.kind === 'function' ||
+    type.kind === 'delegate' ||
+    type.kind === 'trait-object' ||
+    type.kind === 'impl-trait'
+  )
     return false;
   if (type.kind === 'reference' && type.lifetime === "'static") return !/vtable/iu.test(type.text);
   if (type.kind === 'pointer') return false;
@@ -132,7 +147,11 @@ function mayStore(unit: UnitFacts, file: FileIr, body: Block): boolean {
   walkBody(body, ({ expr }) => {
     if (expr.kind !== 'struct' || found) return;
     const name = expr.type.name;
-    found = unit.oracle('rust').declaration(name, file.path)?.fields.some((f) => isStaticReference(f.type)) ?? false;
+    found =
+      unit
+        .oracle('rust')
+        .declaration(name, file.path)
+        ?.fields.some((f) => isStaticReference(f.type)) ?? false;
   });
   return found;
 }
@@ -190,15 +209,19 @@ function findSpawned(
   if (WAITS.test(text)) return undefined;
   if (view.expr.kind !== 'call' || view.how !== 'transmute') return undefined;
   const target = view.expr.callee.kind === 'name' ? view.expr.callee.typeArgs?.[1] : undefined;
-  const name = [...bindings].find(([, init]) => init.span.start <= view.span.start && view.span.end <= init.span.end)?.[0];
-  if (name === undefined || (target !== undefined && !(target.lifetimes?.includes("'static") ?? false))) return undefined;
+  const name = [...bindings].find(
+    ([, init]) => init.span.start <= view.span.start && view.span.end <= init.span.end,
+  )?.[0];
+  if (name === undefined || (target !== undefined && !(target.lifetimes?.includes("'static") ?? false)))
+    return undefined;
   const source = rootName(view.source);
   if (source === undefined) return undefined;
   const all = unit.textOf(file.path) ?? '';
   let found: { source: string; callee: string; span: Expr['span'] } | undefined;
   walkBody(body, ({ expr }) => {
     if (found || (expr.kind !== 'call' && expr.kind !== 'method') || expr.span.start < view.span.end) return;
-    const callee = expr.kind === 'method' ? expr.method : expr.callee.kind === 'name' ? (expr.callee.path.at(-1) ?? '') : '';
+    const callee =
+      expr.kind === 'method' ? expr.method : expr.callee.kind === 'name' ? (expr.callee.path.at(-1) ?? '') : '';
     if (!SPAWNS.test(callee)) return;
     const taken = all.slice(expr.span.start, expr.span.end);
     // With its owner moved along, the reference is as good as the owner.
@@ -226,8 +249,13 @@ function findStored(
     const decl = unit.oracle('rust').declaration(name, file.path);
     for (const field of expr.fields) {
       if (!isStaticReference(decl?.fields.find((f) => f.name === field.name)?.type)) continue;
-      const bound = field.value.kind === 'name' && field.value.path.length === 1 ? bindings.get(field.value.path[0] ?? '') : undefined;
-      const inside = [field.value, ...(bound ? [bound] : [])].some((e) => e.span.start <= view.span.start && view.span.end <= e.span.end);
+      const bound =
+        field.value.kind === 'name' && field.value.path.length === 1
+          ? bindings.get(field.value.path[0] ?? '')
+          : undefined;
+      const inside = [field.value, ...(bound ? [bound] : [])].some(
+        (e) => e.span.start <= view.span.start && view.span.end <= e.span.end,
+      );
       if (!inside) continue;
       const keeps = expr.fields.some((f) => f !== field && sourceOf(f.value, bindings, fn)?.name === source.name);
       if (!keeps) found = { source: source.name, field: field.name, span: field.span };

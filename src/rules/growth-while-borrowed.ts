@@ -10,7 +10,18 @@ import { defineRule } from './rule.js';
 
 /** How a pointer that the compiler does not check can come about. */
 const TOKENS = {
-  rust: ['as_ptr', 'as_mut_ptr', 'transmute', 'from_raw_parts', 'addr_of', '&raw ', 'NonNull::', 'ptr::from_', '*const ', '*mut '],
+  rust: [
+    'as_ptr',
+    'as_mut_ptr',
+    'transmute',
+    'from_raw_parts',
+    'addr_of',
+    '&raw ',
+    'NonNull::',
+    'ptr::from_',
+    '*const ',
+    '*mut ',
+  ],
   d: ['&', '.ptr', 'ref '],
 };
 /** Address-of (not the operators `&` and `&&`), `.ptr` and `ref` in D. */

@@ -58,8 +58,18 @@ export default defineRule({
           data: { type: impl.target.name, call: name },
           at: { file, span: { start, end: start + name.length } },
           steps: [
-            { file: sent.file, span: sent.item.headSpan, role: 'escape', note: `'${impl.target.name}' may move to another thread by this.` },
-            { file, span: { start, end: start + name.length }, role: 'release', note: 'The reference is given back here.' },
+            {
+              file: sent.file,
+              span: sent.item.headSpan,
+              role: 'escape',
+              note: `'${impl.target.name}' may move to another thread by this.`,
+            },
+            {
+              file,
+              span: { start, end: start + name.length },
+              role: 'release',
+              note: 'The reference is given back here.',
+            },
           ],
           key: impl.target.name,
         });
@@ -75,7 +85,9 @@ export default defineRule({
             messageId: 'argument',
             data: { name: param.name, type: type.text, function: fn.name, version, fixed: known.fixed },
             at: { file, span: param.span },
-            steps: [{ file, span: param.span, role: 'declare', note: `'${param.name}' holds a reference of JavaScript.` }],
+            steps: [
+              { file, span: param.span, role: 'declare', note: `'${param.name}' holds a reference of JavaScript.` },
+            ],
             key: `${fn.qualifiedName}|${param.name}`,
             fixedIn: `napi ${known.fixed}`,
           });
@@ -92,9 +104,15 @@ function findDirect(type: TypeRef | undefined): TypeRef | undefined {
 }
 
 /** The pinned version of napi when it is one without the fix; without a lockfile nothing is known. */
-function olderThanFix(unit: UnitFacts, file: FileIr, known: { readonly from: string; readonly fixed: string }): string | undefined {
+function olderThanFix(
+  unit: UnitFacts,
+  file: FileIr,
+  known: { readonly from: string; readonly fixed: string },
+): string | undefined {
   const locked = unit.project.lockedVersions('napi', unit.project.cargoPackageOf(file.path))[0]?.value;
-  return locked !== undefined && compare(locked, known.from) >= 0 && compare(locked, known.fixed) < 0 ? locked : undefined;
+  return locked !== undefined && compare(locked, known.from) >= 0 && compare(locked, known.fixed) < 0
+    ? locked
+    : undefined;
 }
 
 function compare(a: string, b: string): number {

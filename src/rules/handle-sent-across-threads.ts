@@ -27,7 +27,8 @@ export default defineRule({
       handle:
         "'{type}' is declared {traits}, but '{field}' holds '{what}', which only the JavaScript thread may touch or drop.",
       count: "'{type}' is declared {traits}, but '{field}' holds '{what}', whose count is not atomic.",
-      guard: "'{type}' is declared {traits}, but '{field}' holds '{what}', which must be dropped on the thread that locked.",
+      guard:
+        "'{type}' is declared {traits}, but '{field}' holds '{what}', which must be dropped on the thread that locked.",
       generic:
         "'{type}' is declared {traits} for every '{what}', also for types that are not, and '{field}' holds or reaches one.",
       cell: "'{type}' is declared {traits}, but '{field}' ('{what}') changes through a shared reference without a lock.",
@@ -48,8 +49,9 @@ export default defineRule({
           return reason ? [{ impl, ...reason }] : [];
         });
         const first =
-          judged.toSorted((a, b) => Number(a.isNote) - Number(b.isNote)).find((j) => j.isNote === judged.every((x) => x.isNote)) ??
-          judged[0];
+          judged
+            .toSorted((a, b) => Number(a.isNote) - Number(b.isNote))
+            .find((j) => j.isNote === judged.every((x) => x.isNote)) ?? judged[0];
         if (!first) continue;
         const same = judged.filter((j) => j.isNote === first.isNote);
         const traits = [...new Set(same.map((j) => `'${j.impl.trait?.name ?? ''}'`))].join(' and ');
@@ -96,16 +98,15 @@ function judge(unit: UnitFacts, file: FileIr, impl: ImplDecl): { bound: ThreadBo
   if (!bound) return undefined;
   if (bound.kind !== 'pointer') return { bound, isNote: false };
   const shared = bounds.find((b) => b.mutable === true && !SCALARS.test(b.pointee ?? ''));
-  return shared && isDuplicable(unit, file, impl)
-    ? { bound: shared, isNote: false }
-    : { bound, isNote: true };
+  return shared && isDuplicable(unit, file, impl) ? { bound: shared, isNote: false } : { bound, isNote: true };
 }
 
 /** Whether a second value with the same pointer can be made by `Clone` or `Copy`, and no atomic count watches over them. */
 function isDuplicable(unit: UnitFacts, file: FileIr, impl: ImplDecl): boolean {
   const { name } = impl.target;
   const decl = unit.oracle('rust').declaration(name, file.path);
-  const declFile = decl && file.types.includes(decl) ? file : unit.typesNamed(name, 'rust').find((t) => t.item === decl)?.file;
+  const declFile =
+    decl && file.types.includes(decl) ? file : unit.typesNamed(name, 'rust').find((t) => t.item === decl)?.file;
   if (!decl || !declFile) return false;
   if (decl.generics.some((g) => g.name.startsWith("'"))) return false;
   if (decl.attributes.some((a) => a.name === 'derive' && /\b(?:Clone|Copy)\b/u.test(a.args ?? ''))) return true;

@@ -46,7 +46,9 @@ export default defineRule({
         for (const one of walked) {
           if (one.expr.kind !== 'closure') continue;
           const closure = one.expr;
-          const loops = one.around.filter((outer): outer is ExprOf<'loop'> => outer.kind === 'loop' && sharesFrame(outer));
+          const loops = one.around.filter(
+            (outer): outer is ExprOf<'loop'> => outer.kind === 'loop' && sharesFrame(outer),
+          );
           const inner = file.functions.find((each) => each.id === closure.functionId);
           if (loops.length === 0 || inner === undefined) continue;
           const kept = howKept(one, walked);
@@ -58,7 +60,12 @@ export default defineRule({
             data: { kept, variable: captured.name, loop: lineOf(unit, file, captured.loop.span.start) },
             at: { file, span: { start: closure.span.start, end: Math.min(closure.span.end, closure.span.start + 40) } },
             steps: [
-              { file, span: { start: captured.loop.span.start, end: captured.loop.body.span.start }, role: 'declare', note: `All iterations of this loop share '${captured.name}'.` },
+              {
+                file,
+                span: { start: captured.loop.span.start, end: captured.loop.body.span.start },
+                role: 'declare',
+                note: `All iterations of this loop share '${captured.name}'.`,
+              },
               { file, span: captured.use.span, role: 'use', note: `The delegate reads '${captured.name}' here.` },
             ],
             key: captured.name,
@@ -75,13 +82,28 @@ function sharesFrame(loop: ExprOf<'loop'>): boolean {
   const over = loop.iterable;
   if (over === undefined) return true;
   const name = over.kind === 'field' ? over.name : over.kind === 'name' ? over.path.at(-1) : calledName(over);
-  return !(name === 'parallel' || name === 'tupleof' || name === 'AliasSeq' || name === 'EnumMembers' || name === 'expand' || over.kind === 'unknown');
+  return !(
+    name === 'parallel' ||
+    name === 'tupleof' ||
+    name === 'AliasSeq' ||
+    name === 'EnumMembers' ||
+    name === 'expand' ||
+    over.kind === 'unknown'
+  );
 }
 
-function findCaptured(file: FileIr, closure: FunctionIr, loops: readonly ExprOf<'loop'>[]): { name: string; loop: ExprOf<'loop'>; use: Expr } | undefined {
+function findCaptured(
+  file: FileIr,
+  closure: FunctionIr,
+  loops: readonly ExprOf<'loop'>[],
+): { name: string; loop: ExprOf<'loop'>; use: Expr } | undefined {
   const free = freeNames(file, closure);
   for (const loop of loops.toReversed()) {
-    const names = [...(loop.bindings ?? []).flatMap((binding) => boundNames(binding.pattern)), ...boundNames(loop.init), ...variablesOf(loop.body.statements)];
+    const names = [
+      ...(loop.bindings ?? []).flatMap((binding) => boundNames(binding.pattern)),
+      ...boundNames(loop.init),
+      ...variablesOf(loop.body.statements),
+    ];
     for (const name of names) {
       const use = free.get(name);
       if (use !== undefined) return { name, loop, use };
@@ -94,7 +116,8 @@ function findCaptured(file: FileIr, closure: FunctionIr, loops: readonly ExprOf<
 function variablesOf(node: unknown): readonly string[] {
   if (Array.isArray(node)) return node.flatMap(variablesOf);
   if (typeof node !== 'object' || node === null) return [];
-  if ('kind' in node && node.kind === 'let') return 'isStatic' in node && node.isStatic === true ? [] : 'pattern' in node ? boundNames(node.pattern) : [];
+  if ('kind' in node && node.kind === 'let')
+    return 'isStatic' in node && node.isStatic === true ? [] : 'pattern' in node ? boundNames(node.pattern) : [];
   // A statement block: `{ int k = i; ... }` shares the frame as well.
   return Object.entries(node).flatMap(([key, child]) => (key === 'span' || key === 'type' ? [] : variablesOf(child)));
 }
@@ -107,11 +130,15 @@ function howKept({ expr, around, statement }: Walked, all: readonly Walked[]): s
   const target = by?.kind === 'cast' ? around.at(-2) : by;
   if (target?.kind === 'assign' && (target.value === closure || by?.kind === 'cast')) {
     if (target.operator === '~=') return `added to '${memberPath(target.target) ?? 'an array'}'`;
-    if (target.operator === '=' && (target.target.kind === 'index' || target.target.kind === 'field')) return `stored in '${describe(target.target)}'`;
+    if (target.operator === '=' && (target.target.kind === 'index' || target.target.kind === 'field'))
+      return `stored in '${describe(target.target)}'`;
   }
   const call = keeperCall(around, closure);
   if (call !== undefined) return call;
-  if (statement?.kind === 'let' && (statement.init === closure || (statement.init?.kind === 'cast' && statement.init.value === closure)))
+  if (
+    statement?.kind === 'let' &&
+    (statement.init === closure || (statement.init?.kind === 'cast' && statement.init.value === closure))
+  )
     return keptVariable(statement, all);
   return undefined;
 }
@@ -123,12 +150,20 @@ function uncalled(parent: Expr, closure: Expr): boolean {
 
 function keeperCall(around: readonly Expr[], closure: Expr): string | undefined {
   const parent = around.at(-1);
-  if (parent === undefined || (parent.kind !== 'call' && parent.kind !== 'method' && parent.kind !== 'new')) return undefined;
+  if (parent === undefined || (parent.kind !== 'call' && parent.kind !== 'method' && parent.kind !== 'new'))
+    return undefined;
   if (!parent.args.some((argument) => argument.value === closure)) return undefined;
   const name = calledName(parent);
   if (name === undefined) return undefined;
-  if (KEEPERS.has(name)) return name === 'Thread' || name === 'Fiber' ? `given to a new '${name}'` : `given to '${name}'`;
-  if (parent.kind === 'method' && name === 'put' && parent.receiver.kind === 'name' && /pool$/iu.test(parent.receiver.path.at(-1) ?? '')) return "given to a pool by 'put'";
+  if (KEEPERS.has(name))
+    return name === 'Thread' || name === 'Fiber' ? `given to a new '${name}'` : `given to '${name}'`;
+  if (
+    parent.kind === 'method' &&
+    name === 'put' &&
+    parent.receiver.kind === 'name' &&
+    /pool$/iu.test(parent.receiver.path.at(-1) ?? '')
+  )
+    return "given to a pool by 'put'";
   return undefined;
 }
 
@@ -141,7 +176,8 @@ function keptVariable(statement: Extract<Statement, { kind: 'let' }>, all: reado
     const parent = around.at(-1);
     if (parent?.kind === 'assign' && parent.value === expr) {
       if (parent.operator === '~=') return `added to '${memberPath(parent.target) ?? 'an array'}'`;
-      if (parent.operator === '=' && (parent.target.kind === 'index' || parent.target.kind === 'field')) return `stored in '${describe(parent.target)}'`;
+      if (parent.operator === '=' && (parent.target.kind === 'index' || parent.target.kind === 'field'))
+        return `stored in '${describe(parent.target)}'`;
     }
     const call = keeperCall(around, expr);
     if (call !== undefined) return call;
@@ -160,7 +196,8 @@ function isJoinedInLoop(loop: ExprOf<'loop'>): boolean {
   let isJoined = false;
   walkBody(loop.body, ({ expr, around }) => {
     if (around.some((outer) => outer.kind === 'loop')) return;
-    if (expr.kind === 'method' && /^(?:join|yieldForce|workForce|spinForce|joinAll|wait)$/u.test(expr.method)) isJoined = true;
+    if (expr.kind === 'method' && /^(?:join|yieldForce|workForce|spinForce|joinAll|wait)$/u.test(expr.method))
+      isJoined = true;
   });
   return isJoined;
 }

@@ -40,7 +40,18 @@ const DOCUMENTED_VIEWS = new Set([
 
 /** How a pointer that the compiler does not check can come about. */
 const TOKENS = {
-  rust: ['as_ptr', 'as_mut_ptr', 'transmute', 'from_raw_parts', 'addr_of', '&raw ', 'NonNull::', 'ptr::from_', '*const ', '*mut '],
+  rust: [
+    'as_ptr',
+    'as_mut_ptr',
+    'transmute',
+    'from_raw_parts',
+    'addr_of',
+    '&raw ',
+    'NonNull::',
+    'ptr::from_',
+    '*const ',
+    '*mut ',
+  ],
   d: ['&', '.ptr', 'ref '],
 };
 /** Address-of (not the operators `&` and `&&`), `.ptr` and `ref` in D. */
@@ -94,14 +105,12 @@ export default defineRule({
                 note: `'${escape.pointer.how}' points into '${hazard.owner}' here.`,
               },
               { file, span: escape.span, role: 'escape', note: `The pointer is ${describeEscape(escape)} here.` },
-              ...hazard.growths
-                .slice(0, 6)
-                .map((g): ReportStep => ({
-                  file: g.file,
-                  span: g.growth.span,
-                  role: 'grow',
-                  note: `'${hazard.owner}' grows here by '${g.growth.how}' in '${g.fn.qualifiedName}'.`,
-                })),
+              ...hazard.growths.slice(0, 6).map((g): ReportStep => ({
+                file: g.file,
+                span: g.growth.span,
+                role: 'grow',
+                note: `'${hazard.owner}' grows here by '${g.growth.how}' in '${g.fn.qualifiedName}'.`,
+              })),
               ...callers
                 .slice(0, 3)
                 .map((c): ReportStep => ({ file, span: c, role: 'use', note: `'${fn.name}' is called here.` })),

@@ -3,7 +3,18 @@ import type { Field, FileIr, TypeDecl, TypeRef } from '../model/ir.js';
 import { defineRule, type ReportStep } from './rule.js';
 
 /** Types that keep what they hold alive. */
-const KEEPERS = new Set(['Reference', 'SharedReference', 'WeakReference', 'Arc', 'Rc', 'Ref', 'ObjectRef', 'External', 'ExternalRef', 'Root']);
+const KEEPERS = new Set([
+  'Reference',
+  'SharedReference',
+  'WeakReference',
+  'Arc',
+  'Rc',
+  'Ref',
+  'ObjectRef',
+  'External',
+  'ExternalRef',
+  'Root',
+]);
 
 export default defineRule({
   meta: {
@@ -66,7 +77,8 @@ function describeClass(file: FileIr, type: TypeDecl): string | undefined {
 /** A pointer to a Rust object: handles of a C library belong to whoever made them, and scalars are buffers. */
 function isForeignPointer(unit: UnitFacts, file: FileIr, owner: TypeDecl, type: TypeRef | undefined): boolean {
   if (!type) return false;
-  if (type.kind === 'path' && (type.name === 'Option' || type.name === 'Vec')) return isForeignPointer(unit, file, owner, type.args[0]);
+  if (type.kind === 'path' && (type.name === 'Option' || type.name === 'Vec'))
+    return isForeignPointer(unit, file, owner, type.args[0]);
   let pointee: TypeRef | undefined;
   if (type.kind === 'pointer') pointee = type.element;
   else if (type.kind === 'path' && type.name === 'NonNull') pointee = type.args[0];
@@ -76,7 +88,9 @@ function isForeignPointer(unit: UnitFacts, file: FileIr, owner: TypeDecl, type: 
   if (pointee.path.slice(0, -1).some((p) => /^(?:ffi|sys|libc|bindings|raw|\w+_sys)$/u.test(p))) return false;
   // A description of a C struct without fields is a handle.
   const decl = unit.oracle('rust').declaration(pointee.name, file.path);
-  return !decl || !(decl.attributes.some((a) => a.name === 'repr' && /\bC\b/u.test(a.args ?? '')) && decl.fields.length <= 1);
+  return (
+    !decl || !(decl.attributes.some((a) => a.name === 'repr' && /\bC\b/u.test(a.args ?? '')) && decl.fields.length <= 1)
+  );
 }
 
 function keeps(unit: UnitFacts, file: FileIr, type: TypeDecl): boolean {

@@ -54,6 +54,8 @@ export interface Rule<Messages extends Readonly<Record<string, string>> = Readon
 }
 
 /** Ties a rule's messages to its reports: unknown message ids and missing holes do not compile. */
-export function defineRule<const Messages extends Readonly<Record<string, string>>>(rule: Rule<Messages>): Rule<Messages> {
+export function defineRule<const Messages extends Readonly<Record<string, string>>>(
+  rule: Rule<Messages>,
+): Rule<Messages> {
   return rule;
 }

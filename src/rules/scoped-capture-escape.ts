@@ -1,11 +1,31 @@
-import { aggregateOf, calledName, declaredIn, enclosing, freeNames, hasBody, memberPath, methodsOf } from '../facts/d-code.js';
+import {
+  aggregateOf,
+  calledName,
+  declaredIn,
+  enclosing,
+  freeNames,
+  hasBody,
+  memberPath,
+  methodsOf,
+} from '../facts/d-code.js';
 import { lineOf } from '../facts/lines.js';
 import { walkBody, type Walked } from '../facts/walk-body.js';
 import type { Expr, FileIr, FunctionIr, TypeDecl } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
-const KEEPERS = new Set(['Thread', 'Fiber', 'task', 'spawn', 'runTask', 'runWorkerTask', 'setTimer', 'submit', 'enqueue', 'schedule']);
+const KEEPERS = new Set([
+  'Thread',
+  'Fiber',
+  'task',
+  'spawn',
+  'runTask',
+  'runWorkerTask',
+  'setTimer',
+  'submit',
+  'enqueue',
+  'schedule',
+]);
 const TOKENS = ['delegate', '=>', '{'];
 
 interface Captured {
@@ -30,7 +50,8 @@ export default defineRule({
     since: '0.1.0',
     cwe: ['CWE-562', 'CWE-825'],
     messages: {
-      captured: 'The delegate is {kept} (line {line}) and reads {what}: that is gone, or somewhere else, when the delegate is called after the function returned.',
+      captured:
+        'The delegate is {kept} (line {line}) and reads {what}: that is gone, or somewhere else, when the delegate is called after the function returned.',
     },
     checklist: 'Does everything that the delegate captures live as long as the delegate?',
     scenarios: ['command'],
@@ -67,7 +88,9 @@ export default defineRule({
             ],
             key: captured.name,
             // Kept beside the struct's own data, it dangles only when the struct moves.
-            ...(captured.type !== undefined && isOwnField(captured.type, kept.into) && !isCopyable(file, captured.type) ? { severity: 'note' as const } : {}),
+            ...(captured.type !== undefined && isOwnField(captured.type, kept.into) && !isCopyable(file, captured.type)
+              ? { severity: 'note' as const }
+              : {}),
           });
         }
       }
@@ -90,7 +113,11 @@ function howKept(file: FileIr, fn: FunctionIr, one: Walked, all: readonly Walked
   if (direct !== undefined) return direct;
   const { statement } = one;
   if (statement?.kind !== 'let' || statement.pattern.kind !== 'bind') return undefined;
-  if (statement.init === undefined || (statement.init !== one.expr && !(statement.init.kind === 'cast' && statement.init.value === one.expr))) return undefined;
+  if (
+    statement.init === undefined ||
+    (statement.init !== one.expr && !(statement.init.kind === 'cast' && statement.init.value === one.expr))
+  )
+    return undefined;
   const name = statement.pattern.name;
   for (const use of all) {
     if (use.expr.kind !== 'name' || use.expr.path[0] !== name || use.expr.span.start < statement.span.end) continue;
@@ -105,14 +132,22 @@ function leaves(file: FileIr, fn: FunctionIr, value: Expr, around: readonly Expr
   let inner = value;
   for (let parent = around[at]; parent?.kind === 'cast'; parent = around[--at]) inner = parent;
   const parent = around[at];
-  if (parent === undefined) return walked.statement === undefined && fn.kind !== 'closure' && fn.body?.result === inner ? { text: 'returned', span: inner.span, isReturned: true, isStarted: false } : undefined;
-  if (parent.kind === 'return' && parent.value === inner && fn.kind !== 'closure') return { text: 'returned', span: parent.span, isReturned: true, isStarted: false };
+  if (parent === undefined)
+    return walked.statement === undefined && fn.kind !== 'closure' && fn.body?.result === inner
+      ? { text: 'returned', span: inner.span, isReturned: true, isStarted: false }
+      : undefined;
+  if (parent.kind === 'return' && parent.value === inner && fn.kind !== 'closure')
+    return { text: 'returned', span: parent.span, isReturned: true, isStarted: false };
   if (parent.kind === 'assign' && parent.value === inner && (parent.operator === '=' || parent.operator === '~=')) {
-    const target = memberPath(parent.target) ?? (parent.target.kind === 'index' ? memberPath(parent.target.base) : undefined);
+    const target =
+      memberPath(parent.target) ?? (parent.target.kind === 'index' ? memberPath(parent.target.base) : undefined);
     if (target === undefined || isLocal(file, fn, target.split('.')[0] ?? '')) return undefined;
     return { text: `stored in '${target}'`, span: parent.span, isReturned: false, isStarted: false, into: target };
   }
-  if ((parent.kind === 'new' || parent.kind === 'call' || parent.kind === 'method') && parent.args.some((argument) => argument.value === inner)) {
+  if (
+    (parent.kind === 'new' || parent.kind === 'call' || parent.kind === 'method') &&
+    parent.args.some((argument) => argument.value === inner)
+  ) {
     const name = calledName(parent);
     if (name === 'Thread' || name === 'Fiber' || (name !== undefined && KEEPERS.has(name)))
       return { text: `given to '${name}'`, span: parent.span, isReturned: false, isStarted: true };
@@ -136,16 +171,32 @@ function findCaptured(file: FileIr, fn: FunctionIr, closure: FunctionIr, isRetur
     if (modifier === undefined || param.modifiers.includes('return')) continue;
     // A scope parameter that only holds a value is copied into the frame; what it leads to is what must not be kept.
     if (modifier === 'scope' && !mayLeadElsewhere(param)) continue;
-    return { name: param.name, what: `the '${modifier}' parameter '${param.name}'`, declared: param.span, use: use.span };
+    return {
+      name: param.name,
+      what: `the '${modifier}' parameter '${param.name}'`,
+      declared: param.span,
+      use: use.span,
+    };
   }
   const type = aggregateOf(file, fn);
-  if (type === undefined || (type.kind !== 'struct' && type.kind !== 'union') || fn.isStatic || fn.self === undefined) return undefined;
+  if (type === undefined || (type.kind !== 'struct' && type.kind !== 'union') || fn.isStatic || fn.self === undefined)
+    return undefined;
   // A delegate that a struct hands out to its user at once, with the struct in the user's hands, is the user's to keep in order.
   if (isReturned) return undefined;
   for (const [name, use] of free) {
-    const isThis = name === 'self' || (!own.has(name) && type.fields.some((field) => field.name === name && !field.isStatic));
-    const isMethod = !own.has(name) && methodsOf(file, type).some((method) => method.name === name && !method.isStatic && method.kind === 'method');
-    if (isThis || isMethod) return { name: name === 'self' ? 'this' : name, what: `'this' of the struct '${type.name}'${name === 'self' ? '' : ` for '${name}'`}`, declared: fn.nameSpan, use: use.span, type };
+    const isThis =
+      name === 'self' || (!own.has(name) && type.fields.some((field) => field.name === name && !field.isStatic));
+    const isMethod =
+      !own.has(name) &&
+      methodsOf(file, type).some((method) => method.name === name && !method.isStatic && method.kind === 'method');
+    if (isThis || isMethod)
+      return {
+        name: name === 'self' ? 'this' : name,
+        what: `'this' of the struct '${type.name}'${name === 'self' ? '' : ` for '${name}'`}`,
+        declared: fn.nameSpan,
+        use: use.span,
+        type,
+      };
   }
   return undefined;
 }
@@ -157,7 +208,12 @@ function mayLeadElsewhere(param: FunctionIr['params'][number]): boolean {
 
 /** The function waits for what it started: `join`, `yieldForce`, a `wait` on an event. */
 function waits(walked: readonly Walked[], after: Span): boolean {
-  return walked.some(({ expr }) => expr.span.start > after.start && expr.kind === 'method' && /^(?:join|joinAll|yieldForce|workForce|spinForce|wait|call|stop|finish)$/u.test(expr.method));
+  return walked.some(
+    ({ expr }) =>
+      expr.span.start > after.start &&
+      expr.kind === 'method' &&
+      /^(?:join|joinAll|yieldForce|workForce|spinForce|wait|call|stop|finish)$/u.test(expr.method),
+  );
 }
 
 function isOwnField(type: TypeDecl, into: string | undefined): boolean {
@@ -165,7 +221,9 @@ function isOwnField(type: TypeDecl, into: string | undefined): boolean {
 }
 
 function isCopyable(file: FileIr, type: TypeDecl): boolean {
-  return !methodsOf(file, type).some((method) => method.kind === 'postblit' && method.attributes.some((one) => one.name === 'disable'));
+  return !methodsOf(file, type).some(
+    (method) => method.kind === 'postblit' && method.attributes.some((one) => one.name === 'disable'),
+  );
 }
 
 function capital(text: string): string {

@@ -3,13 +3,15 @@ import type { FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import { defineRule } from './rule.js';
 
 /** How a body turns a raw pointer into a reference. */
-const DEREFERENCE = /from_raw_parts|transmute|CStr::from_ptr|&\s*(?:mut\s+)?\*|\.as_(?:ref|mut)\s*\(|\bfrom_ptr\s*\(|\.as_uninit_ref\s*\(/u;
+const DEREFERENCE =
+  /from_raw_parts|transmute|CStr::from_ptr|&\s*(?:mut\s+)?\*|\.as_(?:ref|mut)\s*\(|\bfrom_ptr\s*\(|\.as_uninit_ref\s*\(/u;
 
 export default defineRule({
   meta: {
     id: 'unbounded-lifetime',
     title: 'Unbounded lifetime',
-    summary: 'A function makes a reference from a raw pointer with a lifetime that nothing ties to an owner, so the caller may choose any.',
+    summary:
+      'A function makes a reference from a raw pointer with a lifetime that nothing ties to an owner, so the caller may choose any.',
     languages: ['rust'],
     severity: 'warning',
     confidence: 'high',
@@ -53,7 +55,9 @@ function findUnbounded(
   unit: UnitFacts,
   file: FileIr,
   fn: FunctionIr,
-): { readonly type: TypeRef; readonly lifetime: string; readonly pointer: string; readonly at: FunctionIr['span'] } | undefined {
+):
+  | { readonly type: TypeRef; readonly lifetime: string; readonly pointer: string; readonly at: FunctionIr['span'] }
+  | undefined {
   const type = fn.returns;
   if (!type || !fn.bodySpan || fn.generics.length === 0 || fn.kind === 'closure') return undefined;
   // An implementation has the signature that the trait wants.
@@ -76,19 +80,30 @@ function findUnbounded(
 
 function isTied(fn: FunctionIr, lifetime: string, bounds: readonly string[]): boolean {
   if (fn.self && (fn.self.lifetime === lifetime || fn.self.type?.lifetimes?.includes(lifetime) === true)) return true;
-  if (fn.params.some((p) => p.type?.lifetimes?.includes(lifetime) === true || p.type?.text.includes(lifetime) === true)) return true;
+  if (fn.params.some((p) => p.type?.lifetimes?.includes(lifetime) === true || p.type?.text.includes(lifetime) === true))
+    return true;
   const mentions = new RegExp(`${lifetime}\\b`, 'u');
   // `F: FnOnce(&'a T)` and `'b: 'a` may tie it through something else.
-  return fn.generics.some(
-    (g) => g.name !== lifetime && g.bounds.some((b) => mentions.test(b) && (g.name.startsWith("'") || b.trim() !== lifetime)),
-  ) || bounds.some((b) => b !== "'static" && b.startsWith("'"));
+  return (
+    fn.generics.some(
+      (g) =>
+        g.name !== lifetime &&
+        g.bounds.some((b) => mentions.test(b) && (g.name.startsWith("'") || b.trim() !== lifetime)),
+    ) || bounds.some((b) => b !== "'static" && b.startsWith("'"))
+  );
 }
 
 function reachesPointer(unit: UnitFacts, file: FileIr, type: TypeRef, depth = 0): boolean {
   if (type.kind === 'pointer') return true;
-  if (type.kind === 'path' && (type.name === 'NonNull' || /^(?:napi_\w+|\w+_t|\w*(?:Handle|Ptr|Raw)\w*)$/u.test(type.name))) return true;
-  if (type.kind === 'reference') return type.element !== undefined && depth < 3 && reachesPointer(unit, file, type.element, depth + 1);
-  if (type.kind !== 'path' || depth > 2) return type.kind === 'tuple' && type.args.some((a) => reachesPointer(unit, file, a, depth + 1));
+  if (
+    type.kind === 'path' &&
+    (type.name === 'NonNull' || /^(?:napi_\w+|\w+_t|\w*(?:Handle|Ptr|Raw)\w*)$/u.test(type.name))
+  )
+    return true;
+  if (type.kind === 'reference')
+    return type.element !== undefined && depth < 3 && reachesPointer(unit, file, type.element, depth + 1);
+  if (type.kind !== 'path' || depth > 2)
+    return type.kind === 'tuple' && type.args.some((a) => reachesPointer(unit, file, a, depth + 1));
   if (type.args.some((a) => reachesPointer(unit, file, a, depth + 1))) return true;
   const decl = unit.oracle('rust').declaration(type.name, file.path);
   return decl?.fields.some((f) => f.type !== undefined && reachesPointer(unit, file, f.type, depth + 1)) ?? false;

@@ -1,4 +1,13 @@
-import { calledName, collectedContent, enclosing, hasBody, isTypeParameter, rootName, uncast, walkDeep } from '../facts/d-code.js';
+import {
+  calledName,
+  collectedContent,
+  enclosing,
+  hasBody,
+  isTypeParameter,
+  rootName,
+  uncast,
+  walkDeep,
+} from '../facts/d-code.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody, type Walked } from '../facts/walk-body.js';
@@ -6,7 +15,18 @@ import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule, type ReportStep } from './rule.js';
 
-const MALLOC = new Set(['malloc', 'calloc', 'realloc', 'pureMalloc', 'pureCalloc', 'pureRealloc', 'enforceMalloc', 'enforceCalloc', 'enforceRealloc', 'mmap']);
+const MALLOC = new Set([
+  'malloc',
+  'calloc',
+  'realloc',
+  'pureMalloc',
+  'pureCalloc',
+  'pureRealloc',
+  'enforceMalloc',
+  'enforceCalloc',
+  'enforceRealloc',
+  'mmap',
+]);
 const COLLECTED = new Set(['malloc', 'calloc', 'realloc', 'qalloc']);
 /** Whoever names one of these has thought of the collector. */
 const AWARE = /\b(?:addRange|addRoot|hasIndirections|hasPointers|hasAliasing|removeRange)\b/u;
@@ -35,8 +55,10 @@ export default defineRule({
     since: '0.1.0',
     cwe: ['CWE-416', 'CWE-825'],
     messages: {
-      unscanned: "{memory} is used for {content}, and the collector does not look into it (line {line}): what only this memory refers to is freed while it is in use.",
-      inverted: "The condition at line {line} marks the block as 'NO_SCAN' when its elements have pointers, and lets the collector scan it when they have none.",
+      unscanned:
+        '{memory} is used for {content}, and the collector does not look into it (line {line}): what only this memory refers to is freed while it is in use.',
+      inverted:
+        "The condition at line {line} marks the block as 'NO_SCAN' when its elements have pointers, and lets the collector scan it when they have none.",
     },
     checklist: 'Does the collector see every pointer that this memory holds?',
     scenarios: ['command'],
@@ -78,7 +100,12 @@ export default defineRule({
 });
 
 /** `cast(T*) malloc(..)`, `cast(T*) (new ubyte[n]).ptr`, `cast(T*) GC.malloc(.., NO_SCAN)` where `T` may hold pointers. */
-function castOfUnscanned(unit: UnitFacts, file: FileIr, fn: FunctionIr, { expr, around, statement }: Walked): Unscanned | undefined {
+function castOfUnscanned(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+  { expr, around, statement }: Walked,
+): Unscanned | undefined {
   if (expr.kind !== 'cast') return undefined;
   const element = expr.type.kind === 'pointer' || expr.type.kind === 'slice' ? expr.type.element : undefined;
   if (element === undefined) return undefined;
@@ -88,14 +115,22 @@ function castOfUnscanned(unit: UnitFacts, file: FileIr, fn: FunctionIr, { expr, 
   if (content !== undefined) return { span: expr.span, memory, content, steps: [] };
   if (element.kind !== 'pointer') return undefined;
   // A table of pointers: what matters is who fills it.
-  const table = statement?.kind === 'let' && statement.pattern.kind === 'bind' ? statement.pattern.name : assignedTo(around);
+  const table =
+    statement?.kind === 'let' && statement.pattern.kind === 'bind' ? statement.pattern.name : assignedTo(around);
   const filled = table === undefined ? undefined : findCollectedStore(file, fn, table);
   if (filled === undefined) return undefined;
   return {
     span: expr.span,
     memory,
     content: `pointers of type '${element.text}'`,
-    steps: [{ file, span: filled, role: 'escape', note: 'The only pointer to a block of the collector is stored in it here.' }],
+    steps: [
+      {
+        file,
+        span: filled,
+        role: 'escape',
+        note: 'The only pointer to a block of the collector is stored in it here.',
+      },
+    ],
   };
 }
 
@@ -130,11 +165,18 @@ function isNoScan(expr: Expr): boolean {
 }
 
 function contentOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, element: TypeRef): string | undefined {
-  if (element.kind === 'path' && (isTypeParameter(file, fn, element.name) || isComputedType(unit, file, fn, element.name)))
+  if (
+    element.kind === 'path' &&
+    (isTypeParameter(file, fn, element.name) || isComputedType(unit, file, fn, element.name))
+  )
     return `values of any type '${element.name}'`;
-  const isClassReference = element.kind === 'path' && ['class', 'interface'].includes(unit.oracle('d').declaration(element.name, file.path)?.kind ?? '');
+  const isClassReference =
+    element.kind === 'path' &&
+    ['class', 'interface'].includes(unit.oracle('d').declaration(element.name, file.path)?.kind ?? '');
   if (isClassReference) return `references to '${element.name}'`;
-  return collectedContent(element, unit, file.path) === 'yes' ? `values of type '${element.text}', which hold pointers` : undefined;
+  return collectedContent(element, unit, file.path) === 'yes'
+    ? `values of type '${element.text}', which hold pointers`
+    : undefined;
 }
 
 /** `alias T = typeof(f(x))` in a template: a type that depends on what the template is used with. */
@@ -158,16 +200,24 @@ function findCollectedStore(file: FileIr, fn: FunctionIr, table: string): Span |
   const storesInto = (body: FunctionIr, name: string): void => {
     walkDeep(file, body, ({ expr }) => {
       if (expr.kind !== 'assign' || expr.operator !== '=' || found !== undefined) return;
-      if ((expr.target.kind === 'index' || expr.target.kind === 'deref') && placeRoot(expr.target.base) === name && isCollected(expr.value)) found = expr.span;
+      if (
+        (expr.target.kind === 'index' || expr.target.kind === 'deref') &&
+        placeRoot(expr.target.base) === name &&
+        isCollected(expr.value)
+      )
+        found = expr.span;
     });
   };
   storesInto(fn, table);
   if (fn.body !== undefined && found === undefined)
     walkBody(fn.body, ({ expr }) => {
       if (expr.kind !== 'call' || expr.callee.kind !== 'name') return;
-      const position = expr.args.findIndex((argument) => argument.value.kind === 'name' && argument.value.path[0] === table);
+      const position = expr.args.findIndex(
+        (argument) => argument.value.kind === 'name' && argument.value.path[0] === table,
+      );
       const called = expr.callee.path.at(-1);
-      const callee = position < 0 ? undefined : file.functions.find((one) => one.name === called && one.body !== undefined);
+      const callee =
+        position < 0 ? undefined : file.functions.find((one) => one.name === called && one.body !== undefined);
       const param = callee?.params[position];
       if (callee !== undefined && param !== undefined && found === undefined) storesInto(callee, param.name);
     });
@@ -188,7 +238,13 @@ function isCollected(value: Expr): boolean {
   if (inner.kind === 'new') return true;
   const name = calledName(inner);
   if (name === 'toStringz' || name === 'toUTFz' || name === 'dup' || name === 'idup') return true;
-  return inner.kind === 'field' && (inner.name === 'toStringz' || inner.name === 'dup' || inner.name === 'idup' || (inner.name === 'ptr' && isCollected(inner.base)));
+  return (
+    inner.kind === 'field' &&
+    (inner.name === 'toStringz' ||
+      inner.name === 'dup' ||
+      inner.name === 'idup' ||
+      (inner.name === 'ptr' && isCollected(inner.base)))
+  );
 }
 
 /** `flags & 1 ? NO_SCAN : 0`: bit 0 of `TypeInfo.flags` means "may have pointers". */
@@ -197,13 +253,21 @@ function invertedCondition(expr: Expr): Span | undefined {
   const then = valueOf(expr.then);
   if (!isNoScan(then) || isNoScan(valueOf(expr.else))) return undefined;
   const { condition } = expr;
-  const isFlag = condition.kind === 'binary' && condition.operator === '&' && condition.left.kind === 'field' && condition.left.name === 'flags' && condition.right.kind === 'literal' && condition.right.text === '1';
+  const isFlag =
+    condition.kind === 'binary' &&
+    condition.operator === '&' &&
+    condition.left.kind === 'field' &&
+    condition.left.name === 'flags' &&
+    condition.right.kind === 'literal' &&
+    condition.right.text === '1';
   const called = condition.kind === 'name' ? condition.path.at(-1) : calledName(condition);
   return isFlag || called === 'hasIndirections' || called === 'hasPointers' ? expr.span : undefined;
 }
 
 function valueOf(expr: Expr): Expr {
-  return expr.kind === 'block' && expr.block.statements.length === 0 && expr.block.result !== undefined ? expr.block.result : expr;
+  return expr.kind === 'block' && expr.block.statements.length === 0 && expr.block.result !== undefined
+    ? expr.block.result
+    : expr;
 }
 
 /** An arena of bytes: the aggregate's buffer is never scanned, and one of its methods makes values of any type in it. */
@@ -211,7 +275,11 @@ function rawArena(unit: UnitFacts, file: FileIr, fn: FunctionIr, { expr }: Walke
   const buffer = arenaBuffer(expr);
   if (buffer === undefined || isAware(unit, file, fn)) return undefined;
   const aggregate = file.types.find(
-    (type) => (type.kind === 'struct' || type.kind === 'class') && type.name === fn.owner && type.span.start <= fn.span.start && fn.span.end <= type.span.end,
+    (type) =>
+      (type.kind === 'struct' || type.kind === 'class') &&
+      type.name === fn.owner &&
+      type.span.start <= fn.span.start &&
+      fn.span.end <= type.span.end,
   );
   if (aggregate?.fields.some((field) => field.name === buffer) !== true) return undefined;
   const text = unit.textOf(file.path) ?? '';
@@ -227,9 +295,17 @@ function rawArena(unit: UnitFacts, file: FileIr, fn: FunctionIr, { expr }: Walke
     let left: Span | undefined;
     walkBody(method.body, ({ expr: inner }) => {
       if (inner.kind === 'return' && made !== undefined) left = inner.span;
-      if (made !== undefined || inner.kind !== 'cast' || inner.type.kind !== 'pointer' || inner.type.element?.kind !== 'path') return;
+      if (
+        made !== undefined ||
+        inner.kind !== 'cast' ||
+        inner.type.kind !== 'pointer' ||
+        inner.type.element?.kind !== 'path'
+      )
+        return;
       const name = inner.type.element.name;
-      const isAny = method.generics.some((generic) => generic.name === name) || aggregate.generics.some((generic) => generic.name === name);
+      const isAny =
+        method.generics.some((generic) => generic.name === name) ||
+        aggregate.generics.some((generic) => generic.name === name);
       const from = uncast(inner.value);
       if (isAny && from.kind === 'field' && from.name === 'ptr') made = inner.span;
     });
@@ -239,9 +315,16 @@ function rawArena(unit: UnitFacts, file: FileIr, fn: FunctionIr, { expr }: Walke
         memory: `The buffer '${buffer}'`,
         content: `values of any type in '${method.name}'`,
         steps: [
-          { file, span: marked ?? expr.span, role: 'acquire', note: `'${buffer}' gets memory here that is never scanned.` },
+          {
+            file,
+            span: marked ?? expr.span,
+            role: 'acquire',
+            note: `'${buffer}' gets memory here that is never scanned.`,
+          },
           { file, span: made, role: 'use', note: 'A value of any type is made in the buffer here.' },
-          ...(left === undefined ? [] : [{ file, span: left, role: 'escape' as const, note: 'It is handed out here.' }]),
+          ...(left === undefined
+            ? []
+            : [{ file, span: left, role: 'escape' as const, note: 'It is handed out here.' }]),
         ],
         cause: buffer,
       };

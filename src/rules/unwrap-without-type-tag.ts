@@ -13,7 +13,8 @@ export default defineRule({
   meta: {
     id: 'unwrap-without-type-tag',
     title: 'Unwrap without type tag',
-    summary: 'The native payload of a JavaScript object is cast to a type without a check that the object carries one of that type.',
+    summary:
+      'The native payload of a JavaScript object is cast to a type without a check that the object carries one of that type.',
     languages: ['rust'],
     severity: 'warning',
     confidence: 'medium',
@@ -48,8 +49,18 @@ export default defineRule({
           data: { function: fn.name, call: name },
           at: { file, span: { start, end: start + name.length } },
           steps: [
-            { file, span: { start, end: start + name.length }, role: 'acquire', note: 'The payload of the object is taken here.' },
-            { file, span: { start: castAt, end: castAt + cast[0].length }, role: 'use', note: 'It is cast here, unchecked.' },
+            {
+              file,
+              span: { start, end: start + name.length },
+              role: 'acquire',
+              note: 'The payload of the object is taken here.',
+            },
+            {
+              file,
+              span: { start: castAt, end: castAt + cast[0].length },
+              role: 'use',
+              note: 'It is cast here, unchecked.',
+            },
           ],
           key: fn.qualifiedName,
           ...(fn.trait === undefined && fn.isUnsafe ? { severity: 'note' as const } : {}),

@@ -57,7 +57,12 @@ export default defineRule({
               },
               at: { file, span: kept.release },
               steps: [
-                { file, span: kept.release, role: 'release', note: `'${kept.how}' releases it here, and nothing sets it to null.` },
+                {
+                  file,
+                  span: kept.release,
+                  role: 'release',
+                  note: `'${kept.how}' releases it here, and nothing sets it to null.`,
+                },
                 { file, span: kept.use, role: 'use', note: 'The next call uses it here.' },
               ],
               key: kept.name,
@@ -120,7 +125,8 @@ export default defineRule({
           }
           const causes = new Set<string>();
           for (const stale of flow.staleUses) {
-            if (!isHazard(stale, language === 'd' ? text.slice(stale.use.span.start, stale.use.span.end + 8) : '')) continue;
+            if (!isHazard(stale, language === 'd' ? text.slice(stale.use.span.start, stale.use.span.end + 8) : ''))
+              continue;
             const { pointer, invalidation, use } = stale;
             const cause = `${invalidation.span.start}`;
             if (causes.has(cause)) continue;
@@ -165,7 +171,9 @@ function isErrorPath(between: string): boolean {
 function findKeptStatics(fn: FunctionIr): readonly { name: string; how: string; release: Span; use: Span }[] {
   if (fn.body === undefined) return [];
   const statics = new Set<string>();
-  for (const statement of fn.body.statements) if (statement.kind === 'let' && statement.isStatic === true && statement.pattern.kind === 'bind') statics.add(statement.pattern.name);
+  for (const statement of fn.body.statements)
+    if (statement.kind === 'let' && statement.isStatic === true && statement.pattern.kind === 'bind')
+      statics.add(statement.pattern.name);
   if (statics.size === 0) return [];
   const releases = new Map<string, { how: string; span: Span }>();
   const uses = new Map<string, Span>();
@@ -176,7 +184,8 @@ function findKeptStatics(fn: FunctionIr): readonly { name: string; how: string; 
     const name = expr.path[0] ?? '';
     const parent = around.at(-1);
     const called = parent === undefined ? undefined : calledName(parent);
-    if (called !== undefined && /^(?:free|pureFree|munmap|fclose)$/u.test(called)) releases.set(name, { how: called, span: parent?.span ?? expr.span });
+    if (called !== undefined && /^(?:free|pureFree|munmap|fclose)$/u.test(called))
+      releases.set(name, { how: called, span: parent?.span ?? expr.span });
     else if (!uses.has(name)) uses.set(name, expr.span);
   });
   return [...releases].flatMap(([name, { how, span }]) => {
@@ -196,7 +205,13 @@ function isHazard({ pointer, invalidation, use }: StaleUse, used: string): boole
   // Pointers kept in an array, and blocks cut out of an allocator's store: the next one is another one.
   if (path.some((segment, i) => segment === '[]' && path.includes('*', i + 1))) return false;
   const cut = path.indexOf('[]');
-  if (cut >= 0 && !path.slice(0, cut).includes('*') && invalidation.row !== undefined && DEALLOCATES.test(invalidation.row.id)) return false;
+  if (
+    cut >= 0 &&
+    !path.slice(0, cut).includes('*') &&
+    invalidation.row !== undefined &&
+    DEALLOCATES.test(invalidation.row.id)
+  )
+    return false;
   // The length and the address of a slice are in the slice, not in what was released.
   if (/^[\w.]+\.(?:length|ptr)\b/u.test(used)) return false;
   // Overwriting or forgetting a pointer is not using what it points to.
