@@ -7,7 +7,7 @@
  */
 
 /** Hits and clean runs, split by the side of the change on which a hypothesis puts the versions that were run. */
-export interface SplitCounts {
+interface SplitCounts {
   readonly badHits: number;
   readonly badClean: number;
   readonly goodHits: number;
@@ -101,6 +101,9 @@ function expecting(rate: number): Grid {
   );
 }
 
+/** Logarithm of a weight beside which 1 loses nothing in double precision; its exponential need not be taken. */
+const NEGLIGIBLE = -40;
+
 /** Fills `into` with likelihood x prior, scaled so that the largest is 1; returns the logarithm of the scale. */
 function fill(into: Float64Array, grid: Grid, hits: number, clean: number): number {
   let largest = -Infinity;
@@ -109,7 +112,10 @@ function fill(into: Float64Array, grid: Grid, hits: number, clean: number): numb
     into[index] = value;
     if (value > largest) largest = value;
   }
-  for (let index = 0; index < into.length; index++) into[index] = Math.exp((into[index] ?? 0) - largest);
+  for (let index = 0; index < into.length; index++) {
+    const below = (into[index] ?? 0) - largest;
+    into[index] = below < NEGLIGIBLE ? 0 : Math.exp(below);
+  }
   return largest;
 }
 

@@ -22,7 +22,7 @@ export interface BisectQuestion {
 }
 
 /** One version of the report, in the order of the history (oldest first). */
-export interface HistoryRow {
+interface HistoryRow {
   readonly version: string;
   readonly runs: number;
   readonly hits: number;

@@ -51,9 +51,16 @@ export function findSecondChange(
   let best = -Infinity;
   let cut: readonly [number, number, number] = [0, 0, 0];
   const logs: number[] = [];
-  for (let a = 1; a < count - 2; a++) {
-    for (let b = a + 1; b < count - 1; b++) {
-      for (let c = b + 1; c < count; c++) {
+  // A change to bad is placed before a version that crashed, one to good before a version that did not: moving a change away
+  // from such a place only makes the runs less likely.
+  const crashed = tested.map((version) => (tallies.get(version)?.hits ?? 0) > 0);
+  const starts = crashed.flatMap((hit, at) => (hit && at > 0 && crashed[at - 1] === false ? [at] : []));
+  const ends = crashed.flatMap((hit, at) => (!hit && at > 0 && crashed[at - 1] === true ? [at] : []));
+  for (const a of starts) {
+    for (const b of ends) {
+      if (b <= a) continue;
+      for (const c of starts) {
+        if (c <= b) continue;
         const goodHits = sum(hits, 0, a) + sum(hits, b, c);
         const goodClean = sum(clean, 0, a) + sum(clean, b, c);
         const key = goodHits * 1e6 + goodClean;
