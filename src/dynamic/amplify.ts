@@ -178,7 +178,7 @@ function prepare(name: AmplifierName, cache: string): Amplification | AmplifierP
       return {
         name,
         ...plain,
-        wrapper: [valgrind, '--quiet', '--error-exitcode=0', '--trace-children=no', '--child-silent-after-fork=yes'],
+        wrapper: [valgrind, '--quiet', '--error-exitcode=0', '--trace-children=yes', '--child-silent-after-fork=yes'],
         slowdown: 40,
       };
     }

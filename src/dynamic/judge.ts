@@ -119,11 +119,20 @@ export function isSamePath(a: string, b: string): boolean {
   return length >= 2 && left.slice(0, length).every((part, i) => part === right[i]);
 }
 
+/** Source files that lines of a report name: `src/pool.d:55`, `pool/app.d(12)`. */
+function findPlaces(lines: readonly string[]): string[] {
+  return lines.flatMap((line) =>
+    [...line.matchAll(/([^\s@:(]+\.(?:rs|d|di|c|cc|cpp|h|zig))[:(]\d+/g)].map((match) => match[1] ?? ''),
+  );
+}
+
 /** Whether a frame, a reported line or a changed value points into the finding's path. */
 export function isAttributed(finding: Finding, report: ScenarioReport): boolean {
   const paths = [finding.location.path, ...finding.steps.map(({ path }) => path)];
   const frames: readonly Frame[] = report.frames ?? [];
-  if (frames.some(({ file }) => file !== undefined && paths.some((path) => isSamePath(file, path)))) return true;
+  const reported = findPlaces(report.hit?.lines ?? []);
+  const places = [...frames.flatMap(({ file }) => (file === undefined ? [] : [file])), ...reported];
+  if (places.some((file) => paths.some((path) => isSamePath(file, path)))) return true;
   const exported = finding.reachableFrom ?? [];
   const rustNames = exported.map(({ rust }) => rust.split('::').at(-1) ?? rust);
   if (

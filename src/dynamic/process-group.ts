@@ -18,6 +18,8 @@ export interface BoundedCommand {
   readonly onMarker?: (line: string) => void;
   /** Runs while the process still lives but its time is up, so that a debugger can look at it. */
   readonly beforeTimeoutKill?: (pid: number) => Promise<unknown>;
+  /** Arguments are quoted already, as a command line for cmd.exe is; without meaning elsewhere. */
+  readonly verbatim?: boolean;
   /** A variable that marks the children of this run, to find those that left the group: NAME and value. */
   readonly mark?: readonly [string, string];
 }
@@ -289,6 +291,7 @@ export function runBounded(command: BoundedCommand): Promise<ProcessRecord> {
         // A group of its own on POSIX; on Windows `detached` would open a console window.
         detached: process.platform !== 'win32',
         windowsHide: true,
+        windowsVerbatimArguments: command.verbatim === true,
         stdio: command.onMarker === undefined ? ['ignore', 'pipe', 'pipe'] : ['ignore', 'pipe', 'pipe', 'pipe'],
       });
     } catch (error) {

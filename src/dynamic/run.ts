@@ -141,6 +141,7 @@ interface Launch {
   readonly args: readonly string[];
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
+  readonly verbatim?: boolean;
 }
 
 /** A target that imports nothing: what still goes wrong with it is the harness's, the amplifier's or the machine's fault. */
@@ -150,15 +151,19 @@ function launchCommand(plan: RunPlan, folder: string, amplification: Amplificati
   const command = plan.target.command ?? '';
   const env = childEnvironment(process.env, folder, { ...commandEnvironment, ...amplification.env, ...plan.env });
   const cwd = plan.target.root;
-  const [wrapper, ...wrapped] = amplification.wrapper;
   if (process.platform === 'win32') {
-    return { file: process.env['ComSpec'] ?? 'cmd.exe', args: ['/d', '/s', '/c', command], cwd, env };
+    return {
+      file: process.env['ComSpec'] ?? 'cmd.exe',
+      args: ['/d', '/s', '/c', `"${command}"`],
+      cwd,
+      env,
+      verbatim: true,
+    };
   }
   // `exec` in front lets the signal of the program reach us; a compound command keeps its shell and gives 128 + n.
-  const text = /[;&|<>(){}\n`]|^\s*\w+=/.test(command)
-    ? command
-    : `exec ${wrapper === undefined ? '' : [wrapper, ...wrapped].join(' ')} ${command}`;
-  return { file: '/bin/sh', args: ['-c', text], cwd, env };
+  const text = /[;&|<>(){}\n`]|^\s*\w+=/.test(command) ? command : `exec ${command}`;
+  const [file = '/bin/sh', ...rest] = [...amplification.wrapper, '/bin/sh', '-c', text];
+  return { file, args: rest, cwd, env };
 }
 
 async function launchChild(plan: RunPlan, folder: string, amplification: Amplification): Promise<Launch> {

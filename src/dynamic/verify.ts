@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Evidence, Finding } from '../model/finding.js';
 import type { EvidenceEntry } from './evidence-file.js';
 import { fromEntry } from './evidence-file.js';
@@ -111,7 +110,6 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
         ...repro,
         scenarios: [step.scenario],
         ...(step.exports === undefined ? {} : { exports: step.exports }),
-        ...(repro.evidence === undefined ? {} : { evidence: join(repro.evidence, step.scenario) }),
       });
       if ('error' in report) {
         error = report.error;

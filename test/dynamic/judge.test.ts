@@ -103,6 +103,22 @@ describe('judging a run', () => {
     });
   });
 
+  it('attributes by a place that a report names', () => {
+    const lines = ['core.exception.AssertError@source/utils/pool.d(55): lost', '??:? _d_assert_msg [0x7f]'];
+    const hit = {
+      class: 'runtime-assertion' as const,
+      detail: lines[0] ?? '',
+      stage: 'command',
+      exitCode: 1,
+      signal: null,
+      lines,
+    };
+    const at = (path: string): Finding =>
+      finding('pointer-into-growable', { location: { ...finding('x').location, path } });
+    expect(judge(at('utils/pool.d'), on(crashed({ name: 'command', hit })))).toMatchObject({ attributed: true });
+    expect(judge(at('utils/other.d'), on(crashed({ name: 'command', hit })))).toMatchObject({ attributed: false });
+  });
+
   it('attributes by the name of the call', () => {
     const hit = {
       class: 'changed-value' as const,

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { run } from '../../src/commands/run.js';
 import type { Io } from '../../src/commands/io.js';
 import { readReproFlags } from '../../src/dynamic/repro-flags.js';
+import { reproduce } from '../../src/dynamic/reproduce.js';
 import { prepareValidator, validateSarif } from '../report/sarif-validator.js';
 
 let folder = '';
@@ -249,5 +250,27 @@ describe('nothing runs that was not asked for', () => {
     const verified = await invoke('verify');
     expect(verified.err).toContain('not run');
     expect(existsSync(mark)).toBe(false);
+  });
+});
+
+describe('an interrupted reproduction', () => {
+  it('reports what was seen until then', async () => {
+    const options = readReproFlags(undefined, { command: script('good', ''), runs: 50, amplifier: 'none' }, folder);
+    if ('error' in options) throw new Error(options.error);
+    const controller = new AbortController();
+    const report = await reproduce({
+      ...options,
+      signal: controller.signal,
+      onProgress: ({ done, of, hits, leftMs }) => {
+        expect([of, hits]).toEqual([50, 0]);
+        expect(leftMs).toBeGreaterThan(0);
+        if (done === 3) controller.abort();
+      },
+    });
+    expect(report).toMatchObject({
+      interrupted: true,
+      verdict: 'not-reproduced',
+      scenarios: [{ name: 'command', runs: 3, hits: 0 }],
+    });
   });
 });
