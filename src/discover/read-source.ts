@@ -9,7 +9,7 @@ const maxFileSize = 10 * 1024 * 1024;
 const sniffedBytes = 8000;
 
 /** Either the bytes of a file or the gap that says why there are none. */
-export type ReadResult =
+type ReadResult =
   { readonly bytes: Buffer; readonly gap?: undefined } | { readonly bytes?: undefined; readonly gap: Gap };
 
 /** Reads files one after the other; the bytes of a file are valid until the next call. */

@@ -40,7 +40,7 @@ export const otherClasses = [
   'spawn-error',
 ] as const;
 
-export type HitClass = (typeof hitClasses)[number];
+type HitClass = (typeof hitClasses)[number];
 export type CrashClass = HitClass | (typeof otherClasses)[number];
 
 /** What the parent knows about a process that has ended. */
@@ -295,7 +295,7 @@ function evidenceFrom(text: string, index: number): string[] {
 const hitSet: ReadonlySet<string> = new Set(hitClasses);
 
 /** Whether the class is one of ours: what {@link classify} gives can still be turned off by the plan (a hang without a twin). */
-export function isHitClass(value: CrashClass): value is HitClass {
+function isHitClass(value: CrashClass): value is HitClass {
   return hitSet.has(value);
 }
 

@@ -83,7 +83,7 @@ export interface Attempt {
   readonly control: { readonly runs: number; readonly hits: number };
 }
 
-export interface HitReport {
+interface HitReport {
   readonly class: CrashClass;
   readonly detail: string;
   readonly stage: string;
@@ -119,12 +119,12 @@ export interface ScenarioReport {
   readonly notes: readonly string[];
 }
 
-export interface Counts {
+interface Counts {
   readonly runs: number;
   readonly hits: number;
 }
 
-export interface Minimum {
+interface Minimum {
   /** The first sequential call at which it ever crashed, and in how many of the crashing runs it was that one. */
   readonly calls?: {
     readonly first: number;

@@ -13,7 +13,7 @@ import {
 } from './syntax.js';
 
 /** How the bytes of a value lie in their backing store. */
-export type Extent =
+type Extent =
   /** A Buffer from the pool that Node shares among small Buffers. */
   | 'pooled'
   /** Possibly a smaller view into a store that is not the pool (subarray, a stream's chunk, zlib's result). */
@@ -263,7 +263,7 @@ function importsStream(code: Code): boolean {
 }
 
 /** The value of a numeric literal or of a product or power of two of them (`64 * 1024`, `1 << 16`). */
-export function constantNumber(node: TSESTree.Node): number | undefined {
+function constantNumber(node: TSESTree.Node): number | undefined {
   const plain = bare(node);
   if (plain.type === 'Literal') return typeof plain.value === 'number' ? plain.value : undefined;
   if (plain.type !== 'BinaryExpression' || plain.left.type === 'PrivateIdentifier') return undefined;

@@ -5,7 +5,7 @@ export interface Declarations {
   readonly classes: ReadonlyMap<string, ClassDeclaration>;
 }
 
-export interface ClassDeclaration {
+interface ClassDeclaration {
   /** Method -> whether it returns a promise. */
   readonly methods: ReadonlyMap<string, boolean>;
   /** Methods that release the object, in the order of `releaseMethods`; `[Symbol.dispose]` included. */

@@ -62,7 +62,7 @@ export interface VisitorEnvironment {
 }
 
 /** ESLint's own type of a rule, so that the plugin fits `defineConfig` of the eslint package without a cast by users. */
-export type PluginRule = EslintRule.RuleModule;
+type PluginRule = EslintRule.RuleModule;
 export type PluginRules = NonNullable<ESLint.Plugin['rules']>;
 
 export interface JavaScriptVisitor {
@@ -113,11 +113,7 @@ function eslintRuleOf<MessageId extends string>(
       const settings = readSettings(context.settings);
       const filename = resolve(context.cwd, context.filename);
       const modules = environment.modulesFor(settings.native);
-      if (
-        isFiltered &&
-        rule.onlyWithAddon &&
-        !mayLoadAddon(sourceCode.text, (name) => modules.resolve(name, filename) !== undefined)
-      )
+      if (isFiltered && rule.onlyWithAddon && !mayLoadAddon(sourceCode.text, (name) => modules.resolve(name, filename)))
         return {};
       const isAllowed = (line: number): boolean =>
         suppressionsOf(sourceCode).some(
@@ -156,7 +152,7 @@ function eslintRuleOf<MessageId extends string>(
   return module as unknown as PluginRule;
 }
 
-export interface PluginSettings {
+interface PluginSettings {
   /** Module names that are addons although nothing shows it. */
   readonly native: readonly string[];
   /** Whether findings of level note are shown. */

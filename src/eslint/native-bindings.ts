@@ -23,7 +23,7 @@ export interface NativeOrigin {
 }
 
 /** A module that the file loads, with the node that does it. */
-export interface NativeLoad {
+interface NativeLoad {
   readonly module: NativeModule;
   readonly node: TSESTree.Node;
 }
@@ -246,7 +246,7 @@ function findLoads(code: Code, resolve: (specifier: string) => NativeModule | un
     if (module !== undefined) loads.push({ module, node });
   };
   // Most files import nothing native; they are told apart by their text, without a walk.
-  if (!mayLoadAddon(code.text, (specifier) => resolve(specifier) !== undefined)) return loads;
+  if (!mayLoadAddon(code.text, resolve)) return loads;
   const mayCall = /require|\bimport\s*\(|\.node['"`]|\bdlopen\b/u.test(code.text);
   const visit = (node: TSESTree.Node): void => {
     if (node.type === 'ImportDeclaration') {

@@ -292,7 +292,7 @@ export function createNativeModules(options: NativeModulesOptions): NativeModule
 }
 
 /** The folders from a file's own up to the root. */
-export function foldersAbove(file: string): readonly string[] {
+function foldersAbove(file: string): readonly string[] {
   const folders: string[] = [];
   for (let folder = dirname(file); ; folder = dirname(folder)) {
     folders.push(folder);
@@ -301,7 +301,7 @@ export function foldersAbove(file: string): readonly string[] {
 }
 
 /** `@scope/name/sub` -> `@scope/name`; undefined for what can't be a package. */
-export function packageNameOf(specifier: string): string | undefined {
+function packageNameOf(specifier: string): string | undefined {
   return /^(?:@[\w.~-]+\/)?[\w.~-]+(?=\/|$)/u.exec(specifier)?.[0];
 }
 

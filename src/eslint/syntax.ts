@@ -62,11 +62,6 @@ export function variableOf(
   return undefined;
 }
 
-/** True when the name means the global of the runtime: nothing in the file declares it. */
-export function isGlobal(code: Code, node: TSESTree.Identifier): boolean {
-  return (variableOf(code, node)?.defs.length ?? 0) === 0;
-}
-
 /** The initial value of a variable that is written exactly once, by its declaration. */
 export function soleInit(variable: TSESLint.Scope.Variable): TSESTree.Expression | undefined {
   const def = variable.defs[0];
@@ -164,12 +159,7 @@ export function requiredSpecifier(node: TSESTree.Node): string | undefined {
 }
 
 /** True when a variable was imported or required under one of these names from one of these modules. */
-export function isImportedFrom(
-  code: Code,
-  node: TSESTree.Identifier,
-  modules: ReadonlySet<string>,
-  name: string,
-): boolean {
+function isImportedFrom(code: Code, node: TSESTree.Identifier, modules: ReadonlySet<string>, name: string): boolean {
   const variable = variableOf(code, node);
   const def = variable?.defs[0];
   if (def === undefined) return false;

@@ -61,7 +61,7 @@ export function walkDeep(file: FileIr, fn: FunctionIr, visit: (walked: Walked, i
 }
 
 /** Functions, closures and nested functions directly in a function. */
-export function childrenOf(file: FileIr, fn: FunctionIr): readonly FunctionIr[] {
+function childrenOf(file: FileIr, fn: FunctionIr): readonly FunctionIr[] {
   return file.functions.filter((one) => one.parent === fn.id);
 }
 

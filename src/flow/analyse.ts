@@ -2458,7 +2458,7 @@ function freeNames(block: Block, functions: ReadonlyMap<number, FunctionIr>): st
 }
 
 /** The type of a field of the type behind `type`, base classes included. */
-export function fieldTypeOf(
+function fieldTypeOf(
   type: TypeRef | undefined,
   name: string,
   oracle: TypeOracle,

@@ -91,7 +91,7 @@ export class ApiIndex {
 }
 
 /** Names that `receiver` lists of rows may use for a type: its own head, that behind references, `[]`, `*`, `[T]`, `str`. */
-export function headsOf(type: TypeRef | undefined): string[] {
+function headsOf(type: TypeRef | undefined): string[] {
   if (!type || type.kind === 'unknown') return [];
   const heads: string[] = [];
   const add = (t: TypeRef | undefined): void => {

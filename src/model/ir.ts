@@ -442,5 +442,5 @@ export interface Argument {
   readonly name?: string;
 }
 
-export type ExprKind = Expr['kind'];
+type ExprKind = Expr['kind'];
 export type ExprOf<K extends ExprKind> = Extract<Expr, { kind: K }>;

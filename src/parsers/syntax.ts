@@ -28,23 +28,8 @@ export function childByField(node: SyntaxNode, field: string): SyntaxNode | unde
   return undefined;
 }
 
-/** Every child that fills the field, in source order. */
-export function childrenByField(node: SyntaxNode, field: string): SyntaxNode[] {
-  return node.children.filter((child) => child.field === field);
-}
-
-/** The children that are not mere tokens, comments included, in source order. */
-export function namedChildren(node: SyntaxNode): SyntaxNode[] {
-  return node.children.filter((child) => child.named);
-}
-
 /** The first direct child of a kind, named or not. */
 export function firstOfKind(node: SyntaxNode, kind: string): SyntaxNode | undefined {
   for (const child of node.children) if (child.kind === kind) return child;
   return undefined;
-}
-
-/** The source text of a node, given the text of its file. */
-export function textOf(text: string, node: { readonly start: number; readonly end: number }): string {
-  return text.slice(node.start, node.end);
 }

@@ -29,7 +29,7 @@ export interface Report<Messages extends Readonly<Record<string, string>>, Id ex
   readonly key?: string;
 }
 
-export interface RuleContext<Messages extends Readonly<Record<string, string>>> {
+interface RuleContext<Messages extends Readonly<Record<string, string>>> {
   readonly unit: UnitFacts;
   /**
    * Records a finding. The engine drops it when the primary location is not among the files that were asked for, lowers it

@@ -15,7 +15,7 @@ function partial<T extends object>(members: Partial<T>): T {
 }
 
 /** A project model without manifests, for tests that are not about projects. */
-export function emptyProject(): ProjectModel {
+function emptyProject(): ProjectModel {
   return partial<ProjectModel>({
     root: '',
     cargo: [],
@@ -27,7 +27,7 @@ export function emptyProject(): ProjectModel {
 }
 
 /** A file in which every line that reads `fn NAME {` up to the next `}` is a function; `!` after the name marks a syntax error. */
-export function fakeFile(path: string, text: string): FileIr {
+function fakeFile(path: string, text: string): FileIr {
   const functions: FunctionIr[] = [];
   for (const match of text.matchAll(/(test )?fn ([\w.]+)(!?) \{[^}]*\}/gu)) {
     const start = match.index;

@@ -15,7 +15,7 @@ RuleTester.itOnly = it.only;
 export type Files = Readonly<Record<string, string>>;
 
 /** Files by absolute path, held in memory. */
-export function memoryReader(files: Files): PackageReader {
+function memoryReader(files: Files): PackageReader {
   const list = (folder: string): readonly DirectoryEntry[] => {
     const entries = new Map<string, DirectoryEntry>();
     for (const path of Object.keys(files)) {

@@ -1,7 +1,7 @@
 import type { Gap } from '../../src/model/finding.js';
 import type { CargoPackage, ProjectModel } from '../../src/model/project.js';
 import { loadProject } from '../../src/project/index.js';
-import { ProjectFiles, type ProjectInput } from '../../src/project/input.js';
+import { type ProjectInput } from '../../src/project/input.js';
 
 export interface MemoryProject {
   readonly model: ProjectModel;
@@ -44,11 +44,6 @@ export function memoryProject(
       return found;
     },
   };
-}
-
-/** Only the files, for the parts below the model. */
-export function memoryFiles(files: Readonly<Record<string, string>>): ProjectFiles {
-  return new ProjectFiles(inputOf(files, '', [], new Set()));
 }
 
 /** An addon package with one source file. */

@@ -41,7 +41,7 @@ export interface Caller {
   create(className: string): unknown;
 }
 
-export interface StartOptions {
+interface StartOptions {
   /** Receiver of a method in place of the shared instance. */
   readonly receiver?: unknown;
   /** Callbacks and thenables settle twice. */

@@ -64,12 +64,3 @@ export async function minimiseReport(
     ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
   });
 }
-
-/** What was written, in one or two sentences. */
-export function describeMinimised(result: MinimiseResult): string {
-  const size = [
-    ...(result.workers === undefined ? [] : [`${result.workers} ${result.workers === 1 ? 'worker' : 'workers'}`]),
-    ...(result.calls === undefined ? [] : [`${result.calls} ${result.calls === 1 ? 'call' : 'calls'}`]),
-  ].join(', ');
-  return `A stand-alone reproduction is in '${result.folder}'${size === '' ? '' : ` (${size})`}; '${result.command}' crashed in ${result.hits} of ${result.runs} runs.\n`;
-}

@@ -42,7 +42,7 @@ export interface Shard {
   readonly report?: ReproReport;
 }
 
-export interface CombinedPlatform {
+interface CombinedPlatform {
   readonly system: string;
   readonly node: string;
   readonly bisection?: BisectReport;

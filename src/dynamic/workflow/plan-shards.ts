@@ -82,7 +82,7 @@ async function versionsOf(
 }
 
 /** At most `most` entries, evenly spaced, the first and the last among them. */
-export function thin(entries: readonly string[], most: number): readonly string[] {
+function thin(entries: readonly string[], most: number): readonly string[] {
   if (entries.length <= most) return entries;
   return Array.from(
     { length: most },

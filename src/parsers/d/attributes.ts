@@ -100,7 +100,7 @@ export function hasAttribute(attributes: readonly Attribute[], name: string): bo
 }
 
 /** The last of `@safe`, `@trusted`, `@system`: an attribute on the declaration itself wins over a group around it. */
-export function trustOf(attributes: readonly Attribute[]): 'safe' | 'trusted' | 'system' | undefined {
+function trustOf(attributes: readonly Attribute[]): 'safe' | 'trusted' | 'system' | undefined {
   let inherited: 'safe' | 'trusted' | 'system' | undefined;
   let own: 'safe' | 'trusted' | 'system' | undefined;
   for (const { name, inherited: isInherited } of attributes) {

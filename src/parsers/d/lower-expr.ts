@@ -31,7 +31,7 @@ const prefixCodes = new Set(Array.from('!&*+-~cdt', (character) => character.cha
 const chainLimit = 200;
 
 /** The name under which a lambda among the template arguments of a call (`map!(x => x)`) follows the ordinary arguments. */
-export const templateArgument = '!';
+const templateArgument = '!';
 
 type Operand = readonly SyntaxNode[];
 

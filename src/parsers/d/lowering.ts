@@ -41,7 +41,7 @@ export const moduleScope: Scope = {
 };
 
 /** How deep expressions, statements and declarations may nest; what lies deeper is a gap. */
-export const depthLimit = 300;
+const depthLimit = 300;
 
 /** The state of lowering one file, shared by the layers built on it. */
 export abstract class Lowering {

@@ -103,7 +103,7 @@ function paramText(param: Param): string {
 }
 
 /** Types by their structure, not as they are written. */
-export function typeText(type: TypeRef): string {
+function typeText(type: TypeRef): string {
   const qualifiers = type.qualifiers === undefined ? '' : `${type.qualifiers.join(' ')} `;
   const element = type.element === undefined ? '?' : typeText(type.element);
   const wrapped = element.includes(' ') ? `(${element})` : element;
@@ -243,7 +243,7 @@ function typeArgs(list: readonly TypeRef[] | undefined): string {
 }
 
 /** One expression on one line, with every grouping made visible. */
-export function exprText(expr: Expr): string {
+function exprText(expr: Expr): string {
   switch (expr.kind) {
     case 'name':
       return expr.path.join('.') + typeArgs(expr.typeArgs);
