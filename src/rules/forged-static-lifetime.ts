@@ -247,6 +247,8 @@ function findStored(
     if (found || expr.kind !== 'struct') return;
     const name = expr.type.name === 'Self' ? (fn.owner ?? '') : expr.type.name;
     const decl = unit.oracle('rust').declaration(name, file.path);
+    // A lifetime of the type itself may limit the value.
+    if (decl?.generics.some((g) => g.name.startsWith("'")) === true) return;
     for (const field of expr.fields) {
       if (!isStaticReference(decl?.fields.find((f) => f.name === field.name)?.type)) continue;
       const bound =

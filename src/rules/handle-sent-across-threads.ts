@@ -9,6 +9,7 @@ const NO_BODY = ['unsafe impl of a body'];
 /** What decides first when a type has several reasons. */
 const ORDER: readonly ThreadBound['kind'][] = ['handle', 'count', 'guard', 'generic', 'cell', 'pointer'];
 
+/** Read as a block of data that the type's own methods share read-only, as a string does; `()` is an identity only. */
 const SCALARS = /^(?:[iu](?:8|16|32|64|128|size)|f32|f64|bool|char|str|c_char|c_uchar)$/u;
 
 export default defineRule({
@@ -97,7 +98,7 @@ function judge(unit: UnitFacts, file: FileIr, impl: ImplDecl): { bound: ThreadBo
   const bound = bounds.toSorted((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind))[0];
   if (!bound) return undefined;
   if (bound.kind !== 'pointer') return { bound, isNote: false };
-  const shared = bounds.find((b) => b.mutable === true && !SCALARS.test(b.pointee ?? ''));
+  const shared = bounds.find((b) => b.mutable === true && !SCALARS.test(b.pointee ?? '') && !/\(\)>?$/u.test(b.what));
   return shared && isDuplicable(unit, file, impl) ? { bound: shared, isNote: false } : { bound, isNote: true };
 }
 
