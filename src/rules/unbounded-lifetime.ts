@@ -44,7 +44,8 @@ export default defineRule({
             { file, span: found.at, role: 'borrow', note: 'The reference is made from a raw pointer here.' },
           ],
           key: fn.qualifiedName,
-          ...(fn.isUnsafe ? { severity: 'note' as const } : {}),
+          // A function inside another has no callers but those in sight.
+          ...(fn.isUnsafe || fn.parent !== undefined ? { severity: 'note' as const } : {}),
         });
       }
     }
