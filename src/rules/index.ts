@@ -2,13 +2,16 @@
 import addonNotContextAware from './addon-not-context-aware.js';
 import addonOnlyInWorkers from './addon-only-in-workers.js';
 import allocatorInAddon from './allocator-in-addon.js';
+import appendStomp from './append-stomp.js';
 import associativeArrayPointer from './associative-array-pointer.js';
+import assumedUniqueAlias from './assumed-unique-alias.js';
 import borrowOutlivesOwner from './borrow-outlives-owner.js';
 import bufferAcrossAwait from './buffer-across-await.js';
 import bufferMutatedInFlight from './buffer-mutated-in-flight.js';
 import bufferOffThread from './buffer-off-thread.js';
 import bufferTransferredInFlight from './buffer-transferred-in-flight.js';
 import callbackWithoutTeardown from './callback-without-teardown.js';
+import copyableOwner from './copyable-owner.js';
 import crashMaskingConfig from './crash-masking-config.js';
 import exclusiveSelfAcrossAwait from './exclusive-self-across-await.js';
 import externalBufferWithoutFallback from './external-buffer-without-fallback.js';
@@ -26,17 +29,22 @@ import loaderProcessReport from './loader-process-report.js';
 import loopVariableCapture from './loop-variable-capture.js';
 import nativeHandleUndisposed from './native-handle-undisposed.js';
 import outdatedNapi from './outdated-napi.js';
+import pastEndRead from './past-end-read.js';
 import pointerEscapesLock from './pointer-escapes-lock.js';
 import pointerIntoGrowable from './pointer-into-growable.js';
 import pooledBufferTransfer from './pooled-buffer-transfer.js';
 import rawPointerInClass from './raw-pointer-in-class.js';
 import rawRoundTripMismatch from './raw-round-trip-mismatch.js';
+import reusedBufferSlice from './reused-buffer-slice.js';
+import scopeLaundering from './scope-laundering.js';
 import scopedCaptureEscape from './scoped-capture-escape.js';
 import terminateDuringNativeWork from './terminate-during-native-work.js';
 import threadsOutliveAddon from './threads-outlive-addon.js';
+import trustedTooWide from './trusted-too-wide.js';
 import unboundedLifetime from './unbounded-lifetime.js';
 import unpinnedAddon from './unpinned-addon.js';
 import unscannedGcPointer from './unscanned-gc-pointer.js';
+import unsynchronisedGrowth from './unsynchronised-growth.js';
 import unwrapWithoutTypeTag from './unwrap-without-type-tag.js';
 import useAfterRelease from './use-after-release.js';
 import wholeBackingStore from './whole-backing-store.js';
@@ -47,13 +55,16 @@ export const rules: readonly Rule[] = [
   addonNotContextAware,
   addonOnlyInWorkers,
   allocatorInAddon,
+  appendStomp,
   associativeArrayPointer,
+  assumedUniqueAlias,
   borrowOutlivesOwner,
   bufferAcrossAwait,
   bufferMutatedInFlight,
   bufferOffThread,
   bufferTransferredInFlight,
   callbackWithoutTeardown,
+  copyableOwner,
   crashMaskingConfig,
   exclusiveSelfAcrossAwait,
   externalBufferWithoutFallback,
@@ -71,17 +82,22 @@ export const rules: readonly Rule[] = [
   loopVariableCapture,
   nativeHandleUndisposed,
   outdatedNapi,
+  pastEndRead,
   pointerEscapesLock,
   pointerIntoGrowable,
   pooledBufferTransfer,
   rawPointerInClass,
   rawRoundTripMismatch,
+  reusedBufferSlice,
+  scopeLaundering,
   scopedCaptureEscape,
   terminateDuringNativeWork,
   threadsOutliveAddon,
+  trustedTooWide,
   unboundedLifetime,
   unpinnedAddon,
   unscannedGcPointer,
+  unsynchronisedGrowth,
   unwrapWithoutTypeTag,
   useAfterRelease,
   wholeBackingStore,

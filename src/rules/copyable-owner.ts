@@ -1,0 +1,81 @@
+import { calledName, hasBody, memberPath, methodsOf, walkDeep } from '../facts/d-code.js';
+import { lineOf } from '../facts/lines.js';
+import type { UnitFacts } from '../facts/unit.js';
+import type { Expr, FileIr, TypeDecl } from '../model/ir.js';
+import { defineRule } from './rule.js';
+
+const RELEASES = /^(?:free|pureFree|dealloc|deallocate|dispose|fclose|munmap|CloseHandle|closesocket|\w+_(?:free|delete|destroy|release|close|unref))$/u;
+
+export default defineRule({
+  meta: {
+    id: 'copyable-owner',
+    title: 'Owner that can be copied',
+    summary: 'A struct releases something in its destructor and can be copied, so it is released twice.',
+    languages: ['d'],
+    severity: 'warning',
+    confidence: 'high',
+    audience: 'everyone',
+    maturity: 'stable',
+    since: '0.1.0',
+    cwe: ['CWE-415', 'CWE-416'],
+    messages: {
+      copied: "The destructor of '{type}' releases '{member}' by '{release}' (line {line}), and '{type}' can be copied: each copy releases it again.",
+    },
+    checklist: 'Can the owner be copied, and if so, who releases?',
+    scenarios: ['command', 'sequential'],
+  },
+  tokens: { d: ['~this'] },
+  check({ unit, report }) {
+    for (const file of unit.filesOf('d')) {
+      for (const type of file.types) {
+        if (type.kind !== 'struct') continue;
+        const methods = methodsOf(file, type);
+        const destructor = methods.find((method) => method.kind === 'destructor');
+        if (destructor === undefined || !hasBody(destructor) || isCopyHandled(unit, file, type)) continue;
+        let found: { readonly expr: Expr; readonly member: string; readonly release: string } | undefined;
+        walkDeep(file, destructor, ({ expr }) => {
+          if (found !== undefined || (expr.kind !== 'call' && expr.kind !== 'method')) return;
+          const release = calledName(expr);
+          if (release === undefined || !RELEASES.test(release)) return;
+          const member = expr.args.map((argument) => released(argument.value)).find((name) => name !== undefined && ownField(type, name) !== undefined);
+          if (member !== undefined) found = { expr, member, release };
+        });
+        if (found === undefined) continue;
+        report({
+          messageId: 'copied',
+          data: { type: type.name, member: found.member, release: found.release, line: lineOf(unit, file, found.expr.span.start) },
+          at: { file, span: type.nameSpan },
+          steps: [{ file, span: found.expr.span, role: 'release', note: `Every copy releases '${found.member}' here.` }],
+          key: type.name,
+        });
+      }
+    }
+  },
+});
+
+/** The member that an argument is, points to or is the pointer of. */
+function released(expr: Expr): string | undefined {
+  if (expr.kind === 'cast') return released(expr.value);
+  if (expr.kind === 'address' || expr.kind === 'slice' || expr.kind === 'deref') return released(expr.base);
+  if (expr.kind === 'field' && expr.name === 'ptr') return released(expr.base);
+  return memberPath(expr)?.split('.')[0];
+}
+
+function ownField(type: TypeDecl, name: string): TypeDecl['fields'][number] | undefined {
+  return type.fields.find((field) => field.name === name && !field.isStatic);
+}
+
+/** Copying is forbidden, or made right: `@disable this(this)`, a postblit, a copy constructor, a count, or a field that forbids it. */
+function isCopyHandled(unit: UnitFacts, file: FileIr, type: TypeDecl): boolean {
+  for (const method of methodsOf(file, type)) {
+    if (method.kind === 'postblit') return true;
+    const first = method.params[0];
+    if (method.kind === 'constructor' && first?.modifiers.includes('ref') === true && (first.type?.name === type.name || first.type?.text.startsWith('typeof(this)') === true)) return true;
+  }
+  const text = (unit.textOf(file.path) ?? '').slice(type.span.start, type.span.end);
+  if (/@disable\s+(?:this\s*\(\s*(?:this|ref|return)|\w+\s+this\s*\(\s*this)|\brefs?\s*Count|\brefs?\b\s*(?:--|-=|==)|--\s*\w*(?:refs?|count)|mixin\s+NonCopyable|atomicOp|atomicFetchSub/iu.test(text)) return true;
+  return type.fields.some((field) => {
+    const inner = field.isStatic || field.type?.kind !== 'path' ? undefined : unit.typesNamed(field.type.name, 'd')[0];
+    return inner !== undefined && inner.item !== type && inner.item.kind === 'struct' && methodsOf(inner.file, inner.item).some((method) => method.kind === 'postblit' && method.attributes.some((one) => one.name === 'disable'));
+  });
+}

@@ -1,0 +1,123 @@
+import { calledName, hasBody, memberPath, walkDeep } from '../facts/d-code.js';
+import { lineOf } from '../facts/lines.js';
+import { walkBody } from '../facts/walk-body.js';
+import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
+import type { Span } from '../model/source.js';
+import { defineRule } from './rule.js';
+
+const TOKENS = ['.ptr'];
+
+export default defineRule({
+  meta: {
+    id: 'past-end-read',
+    title: 'Read past the end of a slice',
+    summary: 'The element behind the end of a slice is read through its pointer.',
+    languages: ['d'],
+    severity: 'warning',
+    confidence: 'high',
+    audience: 'everyone',
+    maturity: 'stable',
+    since: '0.1.0',
+    cwe: ['CWE-125', 'CWE-126'],
+    messages: {
+      read: "'{pointer}' points behind the last element of '{slice}' (line {made}) and is read at line {line}: that memory belongs to somebody else, may change at any time, or is not mapped.",
+    },
+    checklist: 'Does the slice really have what is read behind its end?',
+    scenarios: ['command'],
+  },
+  tokens: { d: TOKENS },
+  requires: { d: ['.length'] },
+  bodyTokens: { d: TOKENS },
+  check({ unit, report }) {
+    for (const file of unit.filesOf('d')) {
+      for (const fn of file.functions) {
+        if (fn.parent !== undefined || !hasBody(fn)) continue;
+        const text = (unit.textOf(file.path) ?? '').slice(fn.span.start, fn.span.end);
+        // Whoever asks for the capacity knows what lies behind the end.
+        if (!text.includes('.ptr') || !text.includes('.length') || /\.\s*capacity\b/u.test(text)) continue;
+        for (const { pointer, slice, made, read } of findReads(file, fn))
+          report({
+            messageId: 'read',
+            data: { pointer, slice, made: lineOf(unit, file, made.start), line: lineOf(unit, file, read.start) },
+            at: { file, span: read },
+            steps: [
+              { file, span: made, role: 'borrow', note: `This points behind the last element of '${slice}'.` },
+              { file, span: read, role: 'use', note: 'It is read here.' },
+            ],
+            key: `${fn.name}|${slice}`,
+          });
+      }
+    }
+  },
+});
+
+interface Read {
+  readonly pointer: string;
+  readonly slice: string;
+  readonly made: Span;
+  readonly read: Span;
+}
+
+function findReads(file: FileIr, fn: FunctionIr): readonly Read[] {
+  const ends = new Map<string, { readonly slice: string; readonly made: Span }>();
+  const moved = new Set<string>();
+  const found: Read[] = [];
+  const endOf = (expr: Expr): string | undefined => pastEnd(expr) ?? (expr.kind === 'call' ? helperEnd(file, fn, expr) : undefined);
+  walkDeep(file, fn, ({ expr, statement }) => {
+    if (statement?.kind === 'let' && statement.pattern.kind === 'bind' && statement.init === expr) {
+      const slice = endOf(expr);
+      if (slice !== undefined) ends.set(statement.pattern.name, { slice, made: expr.span });
+    }
+    if (expr.kind === 'assign' && expr.target.kind === 'name') moved.add(expr.target.path[0] ?? '');
+    if (expr.kind === 'unary' && /^(?:\+\+|--)$/u.test(expr.operator) && expr.operand.kind === 'name') moved.add(expr.operand.path[0] ?? '');
+  });
+  walkDeep(file, fn, ({ expr, around }) => {
+    const base = expr.kind === 'deref' ? expr.base : expr.kind === 'index' && expr.index.kind === 'literal' && expr.index.text === '0' ? expr.base : undefined;
+    if (base !== undefined) {
+      const parent = around.at(-1);
+      if (parent?.kind === 'address' || (parent?.kind === 'assign' && parent.target === expr)) return;
+      const direct = pastEnd(base);
+      if (direct !== undefined) found.push({ pointer: `${direct}.ptr + ${direct}.length`, slice: direct, made: base.span, read: expr.span });
+      const name = base.kind === 'name' ? base.path[0] : undefined;
+      const end = name === undefined || moved.has(name) ? undefined : ends.get(name);
+      if (name !== undefined && end !== undefined) found.push({ pointer: name, slice: end.slice, made: end.made, read: expr.span });
+      return;
+    }
+    // `s.ptr[s.length]`
+    if (expr.kind !== 'index' || expr.base.kind !== 'field' || expr.base.name !== 'ptr') return;
+    const slice = memberPath(expr.base.base);
+    const isLength = expr.index.kind === 'field' && expr.index.name === 'length' && memberPath(expr.index.base) === slice;
+    const parent = around.at(-1);
+    if (slice !== undefined && isLength && parent?.kind !== 'address' && !(parent?.kind === 'assign' && parent.target === expr))
+      found.push({ pointer: `${slice}.ptr[${slice}.length]`, slice, made: expr.base.span, read: expr.span });
+  });
+  return found;
+}
+
+/** The slice `s` of `s.ptr + s.length`. */
+function pastEnd(expr: Expr): string | undefined {
+  if (expr.kind === 'cast') return pastEnd(expr.value);
+  if (expr.kind !== 'binary' || expr.operator !== '+') return undefined;
+  const slice = pointerOf(expr.left);
+  return slice !== undefined && expr.right.kind === 'field' && expr.right.name === 'length' && memberPath(expr.right.base) === slice ? slice : undefined;
+}
+
+function pointerOf(expr: Expr): string | undefined {
+  if (expr.kind === 'cast') return pointerOf(expr.value);
+  return expr.kind === 'field' && expr.name === 'ptr' ? memberPath(expr.base) : undefined;
+}
+
+/** A nested function that returns such a pointer into its parameter: the slice that the call passes. */
+function helperEnd(file: FileIr, fn: FunctionIr, call: Extract<Expr, { kind: 'call' }>): string | undefined {
+  const name = calledName(call);
+  const helper = call.callee.kind === 'closure' ? file.functions.find((one) => call.callee.kind === 'closure' && one.id === call.callee.functionId) : file.functions.find((one) => one.name === name && one.parent === fn.id);
+  if (helper?.body === undefined) return undefined;
+  let slice = helper.body.result === undefined ? undefined : pastEnd(helper.body.result);
+  walkBody(helper.body, ({ expr }) => {
+    if (expr.kind === 'return' && expr.value !== undefined) slice ??= pastEnd(expr.value);
+  });
+  if (slice === undefined) return undefined;
+  const index = helper.params.findIndex((param) => param.name === slice);
+  const argument = index < 0 ? undefined : call.args[index]?.value;
+  return argument === undefined ? slice : (memberPath(argument) ?? slice);
+}
