@@ -23,6 +23,8 @@ export default defineConfig(
       '@typescript-eslint/unbound-method': 'off',
       // A number or a boolean in a template says what it is.
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      // To name a property beside a rest is how it is left out.
+      '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true }],
       eqeqeq: 'error',
       'no-console': 'error',
     },

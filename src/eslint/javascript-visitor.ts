@@ -90,10 +90,9 @@ function eslintRuleOf<MessageId extends string>(
   create: (context: VisitorContext<MessageId>) => TSESLint.RuleListener,
   environment: VisitorEnvironment,
 ): PluginRule {
-  const messages = Object.entries(rule.meta.messages).map(([id, text]) => [
-    id,
-    text.replaceAll(/\{(\w+)\}/gu, '{{$1}}'),
-  ]);
+  const messages = Object.entries(rule.meta.messages).map(
+    ([id, text]) => [id, text.replaceAll(/\{(\w+)\}/gu, '{{$1}}')] as const,
+  );
   const module: TSESLint.RuleModule<string> = {
     defaultOptions: [],
     meta: {

@@ -93,7 +93,7 @@ export function analyse(file: FileIr, fn: FunctionIr, settings: FlowSettings): F
 
 class Analysis {
   private state = new State();
-  private readonly scopes: Map<string, Root>[] = [new Map()];
+  private readonly scopes: Map<string, Root>[] = [new Map<string, Root>()];
   private readonly blockRoots: Root[][] = [];
   private temps: Root[] = [];
   private nextRoot = 1;

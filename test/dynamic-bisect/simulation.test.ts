@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 // @ts-expect-error -- the benchmark is plain JavaScript
-import { simulateCell } from '../../bench/bisect-simulation.mjs';
+import * as simulation from '../../bench/bisect-simulation.mjs';
 import { bisect } from '../../src/dynamic/bisect/session.js';
 
 interface Cell {
@@ -12,9 +12,16 @@ interface Cell {
   readonly plain: readonly { readonly runs: number; readonly right: number }[];
 }
 
-async function cell(options: { p: number; q?: number; size: number; count: number }): Promise<Cell> {
-  // The function is untyped; its shape is the one above.
-  return (await simulateCell(bisect, { seed: 11, ...options })) as Cell;
+// The module is untyped; this is what is used of it.
+const { simulateCell } = simulation as {
+  simulateCell(
+    run: typeof bisect,
+    options: { p: number; q?: number; size: number; count: number; seed: number },
+  ): Promise<Cell>;
+};
+
+function cell(options: { p: number; q?: number; size: number; count: number }): Promise<Cell> {
+  return simulateCell(bisect, { seed: 11, ...options });
 }
 
 describe('bisection by simulation', () => {

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import * as parser from '@typescript-eslint/parser';
-import { ESLint, Linter } from 'eslint';
+import { ESLint, type Linter } from 'eslint';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import plugin, { visitors } from '../../src/eslint/index.js';
 import { isJavaScriptRule } from '../../src/rules/javascript-rule.js';
@@ -107,7 +107,7 @@ describe('in a flat configuration', () => {
     const manifests: Linter.Config = {
       files: ['**/package.json'],
       // Two families of types for one interface.
-      languageOptions: { parser: parser as unknown as Linter.Parser },
+      languageOptions: { parser },
     };
     expect(await run([plugin.configs.audit, manifests], 'package.json')).toEqual([
       'package.json:1 lifetime-lint/crash-masking-config',
@@ -136,13 +136,13 @@ describe('in a flat configuration', () => {
     const typed: Linter.Config = {
       files: ['**/*.ts'],
       languageOptions: {
-        parser: parser as unknown as Linter.Parser,
+        parser,
         parserOptions: { projectService: true, tsconfigRootDir: folder },
       },
     };
     const untyped: Linter.Config = {
       files: ['**/*.ts'],
-      languageOptions: { parser: parser as unknown as Linter.Parser },
+      languageOptions: { parser },
     };
     expect(await run([plugin.configs.recommended, typed], 'a.ts')).toEqual([
       'a.ts:6 lifetime-lint/buffer-mutated-in-flight',

@@ -77,7 +77,7 @@ export function lint(id: string, code: string, options: LintOptions) {
       {
         files: ['**/*.{js,mjs,cjs,ts,mts,cts,json}'],
         // As in src/eslint/scan-javascript.ts: two families of types for one interface.
-        languageOptions: { parser: parser as unknown as Linter.Parser, parserOptions: options.parserOptions ?? {} },
+        languageOptions: { parser, parserOptions: options.parserOptions ?? {} },
         plugins: { own: { rules } },
         rules: { [`own/${id}`]: 'warn' },
         settings: { 'lifetime-lint': { native: options.native ?? [], notes: options.notes ?? true } },

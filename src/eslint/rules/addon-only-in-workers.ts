@@ -72,11 +72,7 @@ function isInWorkerBranch(node: TSESTree.Node): boolean {
   return false;
 }
 
-function report(
-  context: VisitorContext<keyof typeof rule.meta.messages & string>,
-  target: WorkerTarget,
-  load: TextLoad,
-): void {
+function report(context: VisitorContext<keyof typeof rule.meta.messages>, target: WorkerTarget, load: TextLoad): void {
   const { name } = load.module;
   const isPackage = !load.specifier.startsWith('.') && !load.specifier.startsWith('/');
   const [first] = context.sourceCode.ast.body;
