@@ -24,17 +24,24 @@ export function specifiersIn(text: string): readonly Specifier[] {
 }
 
 /**
- * True when the text loads a module that is native. First any string after `from`, `import` or an opening parenthesis is
- * asked about; only when one is native, comments and type imports are taken out.
+ * The native modules that a text loads, as far as it names them. First any string after `from`, `import` or an opening
+ * parenthesis is asked about; only when one is native, comments and type imports are taken out.
  */
-export function mayLoadAddon(text: string, isNative: (specifier: string) => boolean): boolean {
-  if (text.includes('process.dlopen')) return true;
-  const loose = new Set<string>();
+export function nativeModulesIn<T>(text: string, resolve: (specifier: string) => T | undefined): readonly T[] {
+  const loose = new Map<string, T>();
   for (const [, specifier] of text.matchAll(looseSpecifier)) {
-    if (specifier === undefined || loose.has(specifier) || !isNative(specifier)) continue;
-    // createRequire gives the function any name; what ends in .node is a binary whoever loads it.
-    if (specifier.endsWith('.node')) return true;
-    loose.add(specifier);
+    const module = specifier === undefined || loose.has(specifier) ? undefined : resolve(specifier);
+    if (specifier !== undefined && module !== undefined) loose.set(specifier, module);
   }
-  return loose.size > 0 && specifiersIn(text).some(({ specifier }) => loose.has(specifier));
+  if (loose.size === 0) return [];
+  const loaded = new Set(specifiersIn(text).map(({ specifier }) => specifier));
+  // createRequire gives the function any name; what ends in .node is a binary whoever loads it.
+  return [...loose]
+    .filter(([specifier]) => specifier.endsWith('.node') || loaded.has(specifier))
+    .map(([, module]) => module);
+}
+
+/** True when the text loads a native module, or opens a binary by hand. */
+export function mayLoadAddon<T>(text: string, resolve: (specifier: string) => T | undefined): boolean {
+  return text.includes('process.dlopen') || nativeModulesIn(text, resolve).length > 0;
 }

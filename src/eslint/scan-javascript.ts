@@ -5,13 +5,14 @@ import type { Gap } from '../model/finding.js';
 import type { ProjectModel } from '../model/project.js';
 import { createPackageReader, type PackageReader } from '../project/package-reader.js';
 import { isJavaScriptRule, mayConcern, type JavaScriptRule } from '../rules/javascript-rule.js';
+import { releasesSomething } from '../rules/javascript-text.js';
 import type { Anchor, Report, ReportStep, Rule } from '../rules/rule.js';
 import type { JavaScriptPlace, JavaScriptReport, ReportSink } from './javascript-visitor.js';
-import { mayLoadAddon } from './load-filter.js';
+import { mayLoadAddon, nativeModulesIn } from './load-filter.js';
 import { runnerOf } from './test-runners.js';
-import { createNativeModules, type NativeModules } from './native-modules.js';
+import { createNativeModules, type NativeModule, type NativeModules } from './native-modules.js';
 import { suppressionMark } from '../suppress/read-suppressions.js';
-import { isDevelopmentPath } from './worker-files.js';
+import { isDevelopmentPath, isWorkerText, startsNativeWorker } from './worker-files.js';
 
 export interface JavaScriptScanInput {
   /** Absolute folder that paths are relative to. */
@@ -146,6 +147,7 @@ function findCandidates(
   modules: NativeModules,
 ): readonly Candidate[] {
   const candidates: Candidate[] = [];
+  const resolveIn = (file: string) => (specifier: string) => modules.resolve(specifier, file);
   for (const path of input.files) {
     // Test configurations are found by their names; their words (`exit`, `serial`) are in far too many other files.
     const isManifest = path.endsWith('package.json');
@@ -155,22 +157,36 @@ function findCandidates(
     const text = input.readText(path);
     if (text === undefined) continue;
     const file = join(input.base, path);
-    let loadsAddon: boolean | undefined;
-    const wanted = input.isFiltered
-      ? possible.filter((rule) => {
-          if (!mayConcern(rule, text)) return false;
-          if (rule.meta.id === maskingId) return isBesideAddon(modules, file);
-          if (!rule.onlyWithAddon) return true;
-          loadsAddon ??= mayLoadAddon(text, (specifier) => modules.resolve(specifier, file) !== undefined);
-          return loadsAddon;
-        })
-      : possible;
+    let loaded: readonly NativeModule[] | undefined;
+    const loadedModules = (): readonly NativeModule[] => {
+      loaded ??= nativeModulesIn(text, resolveIn(file));
+      return loaded;
+    };
+    const isWanted = (rule: JavaScriptRule): boolean => {
+      if (!mayConcern(rule, text)) return false;
+      const { id } = rule.meta;
+      if (id === maskingId) return isBesideAddon(modules, file);
+      if (workerRules.has(id) && !text.includes('dlopen')) {
+        return startsNativeWorker(modules, file, text) || (isWorkerText(text) && mayLoadAddon(text, resolveIn(file)));
+      }
+      if (!rule.onlyWithAddon) return true;
+      // Without a word of release only a class that is known to need one is of interest.
+      if (id === 'native-handle-undisposed' && !releasesSomething(text))
+        return loadedModules().some(hasReleasableClass);
+      return loadedModules().length > 0 || text.includes('process.dlopen');
+    };
+    const wanted = input.isFiltered ? possible.filter(isWanted) : possible;
     if (wanted.length > 0) candidates.push({ path, text, rules: wanted });
   }
   return candidates;
 }
 
 const maskingId = 'crash-masking-config';
+const workerRules = new Set(['addon-only-in-workers', 'addon-not-context-aware', 'terminate-during-native-work']);
+
+function hasReleasableClass({ declarations }: NativeModule): boolean {
+  return [...(declarations?.classes.values() ?? [])].some(({ releasedBy }) => releasedBy.length > 0);
+}
 
 function isBesideAddon(modules: NativeModules, file: string): boolean {
   const manifest = modules.manifestOf(file);

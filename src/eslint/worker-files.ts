@@ -196,7 +196,7 @@ const importsMemo = new WeakMap<NativeModules, Map<string, readonly string[]>>()
 /** The files that a file loads by relative path. */
 export function relativeImports(modules: NativeModules, file: string): readonly string[] {
   let known = importsMemo.get(modules);
-  if (known === undefined) importsMemo.set(modules, (known = new Map()));
+  if (known === undefined) importsMemo.set(modules, (known = new Map<string, readonly string[]>()));
   let found = known.get(file);
   if (found === undefined) {
     found = specifiersIn(modules.reader.readText(file) ?? '').flatMap(({ specifier }) => {
@@ -222,7 +222,7 @@ export function reachableFiles(modules: NativeModules, start: string, limit = 60
 /** The native modules that a text loads. */
 export function nativeLoadsIn(modules: NativeModules, file: string, text: string): readonly TextLoad[] {
   let known = loadsMemo.get(modules);
-  if (known === undefined) loadsMemo.set(modules, (known = new Map()));
+  if (known === undefined) loadsMemo.set(modules, (known = new Map<string, readonly TextLoad[]>()));
   const key = `${file}\0${text.length}`;
   let loads = known.get(key);
   if (loads === undefined) known.set(key, (loads = findNativeLoads(modules, file, text)));
@@ -234,7 +234,7 @@ const loadsMemo = new WeakMap<NativeModules, Map<string, readonly TextLoad[]>>()
 function findNativeLoads(modules: NativeModules, file: string, text: string): readonly TextLoad[] {
   const loads: TextLoad[] = [];
   // The cheap question first: most files load nothing native.
-  if (!mayLoadAddon(text, (specifier) => modules.resolve(specifier, file) !== undefined)) return loads;
+  if (!mayLoadAddon(text, (specifier) => modules.resolve(specifier, file))) return loads;
   for (const { specifier, offset } of specifiersIn(text)) {
     const module = modules.resolve(specifier, file);
     if (module === undefined) continue;
@@ -257,6 +257,31 @@ export function workerLoads(modules: NativeModules, target: WorkerTarget): reado
   for (const load of [...own, ...others])
     if (!byIdentity.has(load.module.identity)) byIdentity.set(load.module.identity, load);
   return [...byIdentity.values()];
+}
+
+/**
+ * Whether a text that starts workers can have one that loads an addon, by its strings alone: one of them is a path to such a
+ * file, or holds code, or the file is its own worker.
+ */
+export function startsNativeWorker(modules: NativeModules, file: string, text: string): boolean {
+  if (/\beval\s*:/u.test(text)) return true;
+  const isOwnWorker = /\b__filename\b|\bimport\.meta\.(?:url|filename)\b/u.test(text);
+  if (isOwnWorker && nativeLoadsIn(modules, file, text).length > 0) return true;
+  const root = modules.manifestOf(file)?.folder;
+  const paths = new Set(
+    [...text.matchAll(/(['"`/])((?:\.{1,2}\/)*[\w@.$][\w@./$-]*)['"`]/gu)].map(([, , path = '']) => path),
+  );
+  for (const path of paths) {
+    const targets = [modules.resolveFile(path.startsWith('.') ? path : `./${path}`, file)];
+    if (root !== undefined) targets.push(modules.resolveFile(`./${path}`, join(root, 'package.json')));
+    for (const target of new Set(targets)) {
+      if (target === undefined || target === file) continue;
+      const reached = reachableFiles(modules, target);
+      if (reached.some((each) => nativeLoadsIn(modules, each, modules.reader.readText(each) ?? '').length > 0))
+        return true;
+    }
+  }
+  return false;
 }
 
 const skippedFolders = new Set(['node_modules', 'dist', 'build', 'out', 'coverage', 'target', 'vendor']);

@@ -21,6 +21,6 @@ export default defineJavaScriptRule({
     checklist: 'Does the main thread load every addon that its workers load?',
     scenarios: ['import'],
   },
-  tokens: ['worker_threads', 'piscina', 'tinypool'],
+  tokens: ['worker_threads', 'piscina', 'Piscina', 'tinypool', 'Tinypool'],
   patterns: [startsWorker],
 });

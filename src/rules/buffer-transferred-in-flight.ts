@@ -1,4 +1,5 @@
 import { defineJavaScriptRule } from './javascript-rule.js';
+import { mentionsTransfer } from './javascript-text.js';
 
 export default defineJavaScriptRule({
   meta: {
@@ -25,5 +26,6 @@ export default defineJavaScriptRule({
     scenarios: ['transfer', 'detach'],
   },
   tokens: ['transfer', 'postMessage', 'structuredClone', 'resize', 'move'],
+  patterns: [mentionsTransfer],
   onlyWithAddon: true,
 });

@@ -3,7 +3,7 @@
 const views = '(?:(?:Big)?(?:Int|Uint)|Float)\\d+(?:Clamped)?Array|DataView';
 
 const buffer = new RegExp(
-  `\\bBuffer\\b|ArrayBuffer|${views}|byteLength|byteOffset|subarray|\\bequals\\b|\\bswap(?:16|32|64)\\b|BYTES_PER_ELEMENT|(?:read|write)(?:U?Int|Uint|Float|Double|Big)|set(?:Big)?(?:Uint|Int|Float)\\d|randomFill|getRandomValues|readSync|encodeInto|readFileSync|\\bAtomics\\b|(?:[zZ]ip|flate|rotli\\w*|Raw)Sync\\b`,
+  `\\bBuffer\\b|ArrayBuffer|${views}|byteLength|byteOffset|subarray|\\bequals\\b|\\bswap(?:16|32|64)\\b|BYTES_PER_ELEMENT|(?:read|write)(?:U?Int|Uint|Float|Double|Big)|set(?:Big)?(?:Uint|Int|Float)\\d|randomFill|getRandomValues|readSync|encodeInto|readFileSync\\s*\\([^,()]*\\)|\\bAtomics\\b|(?:[zZ]ip|flate|rotli\\w*|Raw)Sync\\b`,
   'u',
 );
 
@@ -52,7 +52,9 @@ export function handsStoreOn(text: string): boolean {
 
 /** Something may be transferred. */
 export function mentionsTransfer(text: string): boolean {
-  return /postMessage|structuredClone|transfer|\brun(?:Task)?\b/u.test(text);
+  return /postMessage|structuredClone|transferList|\btransfer\b|\.\s*(?:transfer|transferToFixedLength|resize)\s*\(|Piscina\s*\.\s*move/u.test(
+    text,
+  );
 }
 
 /** A worker is started. */
@@ -63,4 +65,21 @@ export function startsWorker(text: string): boolean {
 /** A thread is ended. */
 export function endsThread(text: string): boolean {
   return /\bterminate\b|\bprocess\s*\.\s*exit\b/u.test(text);
+}
+
+/** How the loaders of @napi-rs/cli tell musl from glibc: a function of this name, which they call below a test for Linux. */
+const muslReport = /^([ \t]*)const isMuslFromReport = \(\) => \{\n[^]*?\n\1\};?$/mu;
+const askedOnLinux = /\bif \(process\.platform === ["']linux["']\) \{\s*musl = isMuslFromFilesystem\(\)/u;
+
+/** A diagnostic report is written, other than where generated loaders do so on Linux only. */
+export function writesReport(text: string): boolean {
+  const others = askedOnLinux.test(text) ? text.replace(muslReport, '') : text;
+  return /\bgetReport\b/u.test(others);
+}
+
+/** Something is released, or left to the collector. */
+export function releasesSomething(text: string): boolean {
+  return /\.\s*(?:close|dispose|destroy|unsubscribe|stop|free|release|shutdown|terminate)\s*\(|Symbol\.(?:asyncD|d)ispose|FinalizationRegistry/u.test(
+    text,
+  );
 }

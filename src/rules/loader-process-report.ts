@@ -1,4 +1,5 @@
 import { defineJavaScriptRule } from './javascript-rule.js';
+import { writesReport } from './javascript-text.js';
 
 export default defineJavaScriptRule({
   meta: {
@@ -23,5 +24,5 @@ export default defineJavaScriptRule({
     scenarios: ['import'],
   },
   tokens: ['getReport'],
-  patterns: [(text) => /\bgetReport\b/u.test(text)],
+  patterns: [writesReport],
 });

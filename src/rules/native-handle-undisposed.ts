@@ -1,8 +1,5 @@
 import { defineJavaScriptRule } from './javascript-rule.js';
-
-/** Something is released, made, or left to the collector. */
-const handleSigns =
-  /\.\s*(?:close|dispose|destroy|unsubscribe|stop|free|release|shutdown|terminate)\s*\(|Symbol\.(?:asyncD|d)ispose|\bnew\b/u;
+import { releasesSomething } from './javascript-text.js';
 
 export default defineJavaScriptRule({
   meta: {
@@ -29,6 +26,6 @@ export default defineJavaScriptRule({
     scenarios: [],
   },
   tokens: ['require', 'import'],
-  patterns: [(text) => handleSigns.test(text)],
+  patterns: [(text) => /\bnew\s/u.test(text) || releasesSomething(text)],
   onlyWithAddon: true,
 });

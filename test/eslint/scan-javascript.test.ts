@@ -98,7 +98,7 @@ describe('a scan', () => {
   it('says what it could not parse', async () => {
     const result = await scanFiles({
       'a.js': "send(Buffer.from('x').buffer;\n",
-      'b.js': '/* @flow */\nconst x = (y: ?{| a: 1 |}) => Buffer.from('x').buffer;\n',
+      'b.js': "/* @flow */\nconst x = (y: ?{| a: 1 |}) => Buffer.from('x').buffer;\n",
     });
     expect(result.gaps.map(({ kind, path, line }) => [kind, path, line])).toEqual([
       ['parse-error', 'a.js', 1],
