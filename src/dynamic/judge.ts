@@ -27,6 +27,25 @@ export function holdsHere(targets: readonly string[] | undefined, host: Host): b
   );
 }
 
+/** Rules about what only one system does, whatever targets the code is built for. */
+const systemOfRule: Readonly<Partial<Record<string, NodeJS.Platform>>> = { 'loader-process-report': 'win32' };
+
+/** Why the finding's bug cannot happen on this host; undefined when it can. */
+export function findOtherSystem(finding: Finding, host: Host): string | undefined {
+  const here = `${host.platform}-${host.arch}`;
+  const only = systemOfRule[finding.ruleId];
+  if (only !== undefined && only !== host.platform) return `it happens on ${only} only, and this is ${here}`;
+  if (holdsHere(finding.targets, host)) return undefined;
+  return `the finding holds for ${(finding.targets ?? []).join(', ')} only, and this is ${here}`;
+}
+
+/** What a crash here says about a theory that holds elsewhere: it is not the cause of this crash. */
+export function refuteElsewhere(report: ScenarioReport, platform: string): string {
+  const { cause } = report;
+  const known = isCause(cause) ? ` ${describeCause(cause)}` : '';
+  return `The scenario '${report.name}' crashes on ${platform} as well, where this does not hold, so that crash has another cause.${known}`;
+}
+
 /** Why a finding cannot be run at all; undefined when it can. */
 export function findObstacle(
   finding: Finding,
@@ -35,9 +54,8 @@ export function findObstacle(
   offered: 'addon' | 'command' | 'nothing',
 ): string | undefined {
   if (scenarios.length === 0) return 'no scenario can confirm this rule';
-  if (!holdsHere(finding.targets, host)) {
-    return `the finding holds for ${(finding.targets ?? []).join(', ')} only, and this is ${host.platform}-${host.arch}`;
-  }
+  const elsewhere = findOtherSystem(finding, host);
+  if (elsewhere !== undefined) return elsewhere;
   if (offered === 'nothing') return 'there is nothing to run; give --package, --addon or --command';
   const fitting = scenarios.filter((name) => (name === 'command') === (offered === 'command'));
   if (fitting.length > 0) return undefined;

@@ -52,7 +52,7 @@ export interface RunPlan {
   readonly keepFolder?: string;
 }
 
-export type RunKind = 'hit' | 'clean' | 'not-hit-error' | 'untestable' | 'killed';
+type RunKind = 'hit' | 'clean' | 'not-hit-error' | 'untestable' | 'killed';
 
 export interface RunOutcome {
   readonly kind: RunKind;
