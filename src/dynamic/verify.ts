@@ -1,7 +1,16 @@
 import type { Evidence, Finding } from '../model/finding.js';
 import type { EvidenceEntry } from './evidence-file.js';
 import { fromEntry } from './evidence-file.js';
-import { compareEvidence, describeCleanRefutation, findObstacle, judge, scenariosOf, type Host } from './judge.js';
+import {
+  compareEvidence,
+  describeCleanRefutation,
+  findObstacle,
+  findOtherSystem,
+  judge,
+  refuteElsewhere,
+  scenariosOf,
+  type Host,
+} from './judge.js';
 import { reproduce, type ReproOptions, type ReproReport, type ScenarioReport } from './reproduce.js';
 import { getScenario, type ScenarioName } from './scenario.js';
 
@@ -75,6 +84,9 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   };
 
   const open: Finding[] = [];
+  /** Findings about other systems: a crash here can still speak against them. */
+  const elsewhere: Finding[] = [];
+  const crashes: ScenarioReport[] = [];
   let reused = 0;
   for (const finding of findings) {
     const known = stored.filter(
@@ -89,9 +101,10 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
       for (const entry of useful) add(finding, fromEntry(entry));
       continue;
     }
+    if (findOtherSystem(finding, host) !== undefined) elsewhere.push(finding);
     const obstacle = findObstacle(finding, scenariosOf(options.scenariosOfRule(finding.ruleId)), host, offered);
     if (obstacle === undefined) open.push(finding);
-    else conclude(finding, { verdict: 'not-run', reason: obstacle, platform });
+    else if (!elsewhere.includes(finding)) conclude(finding, { verdict: 'not-run', reason: obstacle, platform });
   }
 
   let error: string | undefined;
@@ -120,12 +133,24 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
       interrupted ||= report.interrupted;
       const [scenario] = report.scenarios;
       if (scenario !== undefined) {
+        if (scenario.verdict === 'reproduced') crashes.push(scenario);
         const items = waiting.map((finding) => ({ finding, item: judgeStep(finding, scenario, report) }));
         const all = items.map(({ item }) => item);
         for (const { finding, item } of items) conclude(finding, tellApart(item, all));
       }
       if (interrupted) break;
     }
+  }
+  for (const finding of elsewhere) {
+    const names = scenariosOf(options.scenariosOfRule(finding.ruleId));
+    const crash = crashes.find(({ name }) => names.includes(name));
+    const reason = findOtherSystem(finding, host) ?? 'it happens on another system';
+    conclude(finding, {
+      verdict: 'not-run',
+      reason,
+      platform,
+      ...(crash === undefined ? {} : { refutes: refuteElsewhere(crash, platform) }),
+    });
   }
   return {
     findings: findings.map((finding) => withEvidence(finding, evidence.get(finding.fingerprint), interrupted)),

@@ -9,8 +9,9 @@ export function describeEvidence(evidence: Evidence): string {
   const unclear = evidence.reason === undefined ? '' : `; ${evidence.reason}`;
   const attributed = evidence.attributed === true ? '; the run points at this path' : unclear;
   if (evidence.verdict === 'confirmed') return `Confirmed${runs}${scenario}${platform}${crash}${attributed}.`;
-  if (evidence.verdict === 'not-run') return `Not run${evidence.reason === undefined ? '' : `: ${evidence.reason}`}.`;
   const refutes = evidence.refutes === undefined ? '' : ` ${evidence.refutes}`;
+  if (evidence.verdict === 'not-run')
+    return `Not run${evidence.reason === undefined ? '' : `: ${evidence.reason}`}.${refutes}`;
   if ((evidence.hits ?? 0) > 0) {
     const reason = evidence.reason === undefined ? '' : `: ${evidence.reason}`;
     return `Not reproduced: it failed${runs}${scenario}${platform}${crash}, but not by this bug${reason}.${refutes}`;

@@ -10,6 +10,7 @@ import {
   holdsHere,
   isSamePath,
   judge,
+  refuteElsewhere,
   type Host,
 } from '../../src/dynamic/judge.js';
 import type { ScenarioReport } from '../../src/dynamic/reproduce.js';
@@ -79,6 +80,9 @@ describe('what a finding needs', () => {
     const windows = finding('allocator-in-addon', { targets: ['x86_64-pc-windows-msvc'] });
     expect(findObstacle(windows, ['import'], linux, 'addon')).toBe(
       'the finding holds for x86_64-pc-windows-msvc only, and this is linux-x64',
+    );
+    expect(findObstacle(finding('loader-process-report'), ['import'], linux, 'addon')).toBe(
+      'it happens on win32 only, and this is linux-x64',
     );
     expect(findObstacle(finding('x'), [], linux, 'addon')).toBe('no scenario can confirm this rule');
     expect(findObstacle(finding('x'), ['import'], linux, 'nothing')).toContain('give --package');
@@ -190,6 +194,12 @@ describe('refuting a theory', () => {
       verdict: 'not-reproduced',
       refutes: expect.any(String),
     });
+  });
+
+  it('by a crash on a system where the theory does not hold', () => {
+    expect(refuteElsewhere(crashed({ cause: 'thread-local-destructor' }), 'linux-x64')).toMatch(
+      /another cause\. A thread-local destructor/,
+    );
   });
 
   it('by many clean runs, and never by few', () => {
