@@ -1,0 +1,191 @@
+import { hasBody, walkDeep } from '../facts/d-code.js';
+import { lineOf } from '../facts/lines.js';
+import type { UnitFacts } from '../facts/unit.js';
+import { walkBody, type Walked } from '../facts/walk-body.js';
+import { describePlace } from '../flow/place.js';
+import type { FileIr, FunctionIr } from '../model/ir.js';
+import type { Span } from '../model/source.js';
+import { defineRule, type Rule } from '../rules/rule.js';
+import type { Entry, Fact, Question } from './checklist.js';
+import { askAboutTrusted } from './d-questions.js';
+import { touches, type Hunk } from './diff-hunks.js';
+import { containersPointedInto } from './pointer-facts.js';
+import { askAboutImpl, askAboutUnsafe } from './rust-questions.js';
+import { digest, factAt, isInside, makeSubject, type Subject } from './subject.js';
+
+/** An entry before the findings of the scan and the reviewer's words are attached. */
+export type BareEntry = Omit<Entry, 'findings' | 'suppressed' | 'review'>;
+
+export interface CollectRequest {
+  /** Whether entries of a base-relative path were asked for. */
+  readonly asked: (path: string) => boolean;
+  /** Changed lines by base-relative path; undefined for every entry. */
+  readonly changed: ReadonlyMap<string, readonly Hunk[]> | undefined;
+  readonly onEntry: (entry: BareEntry) => void;
+}
+
+/** Runs along with the rules, so that every unit is parsed once, and reports nothing itself. */
+export function createCollector(request: CollectRequest): Rule {
+  return defineRule({
+    meta: {
+      id: 'review-checklist',
+      title: 'Code to vouch for',
+      summary: 'Collects @trusted and unsafe code for the checklist.',
+      languages: ['rust', 'd'],
+      severity: 'note',
+      confidence: 'high',
+      audience: 'audit',
+      maturity: 'stable',
+      since: '0.1.0',
+      cwe: [],
+      messages: {},
+      checklist: 'Is this code safe to call?',
+      scenarios: [],
+    },
+    tokens: { d: ['trusted'], rust: ['unsafe'] },
+    bodyTokens: { d: ['trusted'], rust: ['unsafe'] },
+    check({ unit }) {
+      for (const language of ['d', 'rust'] as const)
+        for (const file of unit.filesOf(language)) if (request.asked(file.path)) collectFile(unit, file, request);
+    },
+  });
+}
+
+function collectFile(unit: UnitFacts, file: FileIr, request: CollectRequest): void {
+  const ranks = new Map<string, number>();
+  for (const subject of file.language === 'd' ? trustedIn(unit, file) : unsafeIn(unit, file)) {
+    const identity = [subject.kind, file.path, subject.name];
+    const rank = ranks.get(identity.join('\0')) ?? 0;
+    ranks.set(identity.join('\0'), rank + 1);
+    const touched = request.changed === undefined ? [] : touchedBy(subject, request.changed);
+    if (request.changed !== undefined && touched.length === 0) continue;
+    const questions = ask(subject);
+    const seen = seenIn(subject);
+    const text = textAround(subject);
+    request.onEntry({
+      fingerprint: digest([...identity, String(rank)]),
+      state: digest([text.replace(/\s+/gu, ' '), ...questions.flatMap(({ facts }) => facts.map((fact) => fact.text))]),
+      kind: subject.kind,
+      language: file.language,
+      name: subject.name,
+      path: file.path,
+      startLine: lineOf(unit, file, subject.span.start),
+      endLine: lineOf(unit, file, subject.span.end),
+      isTest: subject.fn?.isTest === true || unit.isDevelopmentOnly(file, subject.fn),
+      touched,
+      seen,
+      questions,
+    });
+  }
+}
+
+function trustedIn(unit: UnitFacts, file: FileIr): readonly Subject[] {
+  return file.functions
+    .filter((fn) => fn.trust === 'trusted' && hasBody(fn))
+    .map((fn) => makeSubject(unit, file, fn.kind === 'closure' ? 'trusted-lambda' : 'trusted-function', fn.span, fn));
+}
+
+function unsafeIn(unit: UnitFacts, file: FileIr): readonly Subject[] {
+  const found: Subject[] = [];
+  for (const fn of file.functions) {
+    if (!hasBody(fn)) continue;
+    if (fn.isUnsafe) found.push(makeSubject(unit, file, 'unsafe-function', fn.span, fn));
+    walkBody(fn.body, ({ expr, around }) => {
+      const isInner = around.some((outer) => outer.kind === 'block' && outer.flavour === 'unsafe');
+      if (expr.kind === 'block' && expr.flavour === 'unsafe' && !isInner)
+        found.push(makeSubject(unit, file, 'unsafe-block', expr.span, fn));
+    });
+  }
+  for (const impl of file.impls)
+    if (impl.isUnsafe && !impl.isNegative)
+      found.push({
+        unit,
+        file,
+        kind: 'unsafe-impl',
+        name: `${impl.trait?.text ?? 'impl'} for ${impl.target.text}`,
+        span: impl.span,
+        flow: () => undefined,
+      });
+  return found.sort((a, b) => a.span.start - b.span.start || b.span.end - a.span.end);
+}
+
+function ask(subject: Subject): readonly Question[] {
+  const { file, fn, kind, span } = subject;
+  if (kind === 'unsafe-impl') {
+    const impl = file.impls.find((one) => one.span.start === span.start && one.isUnsafe);
+    return impl === undefined ? [] : askAboutImpl(subject, impl);
+  }
+  const walk: (readonly [Walked, FunctionIr])[] = [];
+  if (fn !== undefined)
+    walkDeep(file, fn, (walked, inside) => {
+      if (isInside(walked.expr.span, span)) walk.push([walked, inside]);
+    });
+  return file.language === 'd' ? askAboutTrusted(subject, walk) : askAboutUnsafe(subject, walk);
+}
+
+/** Changed lines in the function around it, in the comment above it, and where something that it points into grows. */
+function touchedBy(subject: Subject, changed: ReadonlyMap<string, readonly Hunk[]>): readonly Fact[] {
+  const { unit, file, outer, span } = subject;
+  const around = outer?.span ?? span;
+  const first = commentStart(subject, around) ?? lineOf(unit, file, around.start);
+  const last = lineOf(unit, file, around.end);
+  const facts: Fact[] = [];
+  for (const hunk of changed.get(file.path) ?? []) {
+    if (!touches(hunk, first, last)) continue;
+    const start = Math.max(hunk.start, first);
+    const end = Math.min(hunk.end, last);
+    const lines = start === end ? `Line ${String(start)}` : `Lines ${String(start)} to ${String(end)}`;
+    facts.push({ text: `${lines} of '${outer?.qualifiedName ?? subject.name}'${hunk.isRemoval ? ' lost code between them' : ' changed'}.`, path: file.path, line: start });
+  }
+  for (const [key, place] of containersPointedInto(subject))
+    for (const site of unit.growthsOf(key, file.language, file.path)) {
+      const line = lineOf(unit, site.file, site.growth.span.start);
+      const isChanged = (changed.get(site.file.path) ?? []).some((hunk) => !hunk.isRemoval && touches(hunk, line, line));
+      if (isChanged)
+        facts.push({ text: `It points into '${describePlace(place)}', which a changed line changes by '${site.growth.how}'.`, path: site.file.path, line });
+    }
+  return facts;
+}
+
+/** First line of the comments that stand directly above; undefined when there are none. */
+function commentStart({ unit, file }: Subject, span: Span): number | undefined {
+  const text = unit.textOf(file.path) ?? '';
+  let start = span.start;
+  let found: number | undefined;
+  for (const comment of file.comments.toReversed()) {
+    if (comment.span.end > start) continue;
+    if (text.slice(comment.span.end, start).trim() !== '') break;
+    start = comment.span.start;
+    found = lineOf(unit, file, start);
+  }
+  return found;
+}
+
+function seenIn(subject: Subject): readonly Fact[] {
+  const { unit, file, fn, span, kind } = subject;
+  const facts: Fact[] = [];
+  const comment = commentStart(subject, span);
+  if (comment !== undefined) facts.push({ text: 'A comment stands above it; whether it still holds is for the reviewer.', path: file.path, line: comment });
+  else facts.push(factAt(subject, span, 'No comment above it says why it is safe.'));
+  const flow = subject.flow();
+  if (flow?.incomplete === true) facts.push(factAt(subject, span, 'The function is too large or too deep to be followed to its end; nothing follows from silence.'));
+  if (kind !== 'unsafe-impl' && fn?.attributes.some(({ name, inherited }) => name === 'trusted' && inherited === true) === true)
+    facts.push(factAt(subject, span, "It is '@trusted' by a group around it."));
+  for (const call of flow?.calls ?? []) {
+    if (!isInside(call.span, span) || call.resolved === undefined) continue;
+    const { path, functionId } = call.resolved;
+    const target = unit.functionsNamed(call.callee.split('::').at(-1) ?? '', file.language).find((one) => one.file.path === path && one.item.id === functionId);
+    if (target === undefined || target.item.id === fn?.id) continue;
+    if (target.item.isUnsafe || target.item.trust === 'system')
+      facts.push(factAt(subject, call.span, `'${target.item.qualifiedName}' of '${path}' is called, whose conditions hold here as well.`));
+  }
+  return facts;
+}
+
+/** The text that a tick vouches for: the function around the subject with the comments above it. */
+function textAround(subject: Subject): string {
+  const { unit, file, outer, span } = subject;
+  const around = outer?.span ?? span;
+  return (unit.textOf(file.path) ?? '').slice(around.start, around.end);
+}
+
