@@ -19,7 +19,15 @@ export function planTokens(rules: readonly Rule[], language: Language): TokenPla
       ? []
       : [{ tokens, requires: rule.requires?.[language] ?? [], bodies: rule.bodyTokens?.[language] }];
   });
-  const fileTokens = [...new Set(readers.flatMap((r) => r.tokens))];
+  // A file must hold one of both lists, so either will do here; longer words are rarer, and rarity is what makes a filter.
+  const shortest = (words: readonly string[]): number => Math.min(...words.map((w) => w.length));
+  const fileTokens = [
+    ...new Set(
+      readers.flatMap((r) =>
+        r.requires.length > 0 && shortest(r.requires) >= shortest(r.tokens) ? r.requires : r.tokens,
+      ),
+    ),
+  ];
   const wanted = [...new Set(readers.flatMap((r) => [...r.tokens, ...r.requires]))];
   let last: { readonly text: string; readonly present: ReadonlySet<string> } | undefined;
   // Both questions are asked about the same text in a row; the search is the dear part.
