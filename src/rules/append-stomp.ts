@@ -11,7 +11,8 @@ export default defineRule({
   meta: {
     id: 'append-stomp',
     title: 'Append over slices that were handed out',
-    summary: '`assumeSafeAppend` is used on storage of which slices were handed out, so the next append overwrites them.',
+    summary:
+      '`assumeSafeAppend` is used on storage of which slices were handed out, so the next append overwrites them.',
     languages: ['d'],
     severity: 'warning',
     confidence: 'high',
@@ -20,7 +21,8 @@ export default defineRule({
     since: '0.1.0',
     cwe: ['CWE-787', 'CWE-672'],
     messages: {
-      stomps: "'assumeSafeAppend' lets '{buffer}' grow in place (line {line}), and '{method}' hands out slices of it (line {shown}): the next append overwrites what they show.",
+      stomps:
+        "'assumeSafeAppend' lets '{buffer}' grow in place (line {line}), and '{method}' hands out slices of it (line {shown}): the next append overwrites what they show.",
     },
     checklist: 'Has nobody a slice of this array when it is appended to in place?',
     scenarios: ['command', 'sequential'],
@@ -42,7 +44,12 @@ export default defineRule({
           if (shown === undefined) return;
           report({
             messageId: 'stomps',
-            data: { buffer: field, line: lineOf(unit, file, expr.span.start), method: shown.method.name, shown: lineOf(unit, file, shown.span.start) },
+            data: {
+              buffer: field,
+              line: lineOf(unit, file, expr.span.start),
+              method: shown.method.name,
+              shown: lineOf(unit, file, shown.span.start),
+            },
             at: { file, span: expr.span },
             steps: [
               { file, span: shown.span, role: 'escape', note: `A slice of '${field}' leaves here.` },
@@ -63,7 +70,12 @@ function appendOperand(expr: Expr): Expr | undefined {
 }
 
 /** A method that returns the buffer or a slice of it; the function itself counts only when it returns after the append is allowed. */
-function findShown(file: FileIr, type: TypeDecl, field: string, fn: FunctionIr): { method: FunctionIr; span: Span } | undefined {
+function findShown(
+  file: FileIr,
+  type: TypeDecl,
+  field: string,
+  fn: FunctionIr,
+): { method: FunctionIr; span: Span } | undefined {
   for (const method of [fn, ...methodsOf(file, type)]) {
     if (!hasBody(method) || method.returns?.kind === 'static-array') continue;
     let found: Span | undefined;
@@ -82,6 +94,11 @@ function findShown(file: FileIr, type: TypeDecl, field: string, fn: FunctionIr):
 /** The field itself, a slice of it, or of its pointer; not a copy and not an element. */
 function isView(value: Expr, field: string): boolean {
   if (value.kind === 'cast') return isView(value.value, field);
-  if (value.kind === 'slice') return rootName(value) === field && (memberPath(value.base) === field || (value.base.kind === 'field' && value.base.name === 'ptr' && memberPath(value.base.base) === field));
+  if (value.kind === 'slice')
+    return (
+      rootName(value) === field &&
+      (memberPath(value.base) === field ||
+        (value.base.kind === 'field' && value.base.name === 'ptr' && memberPath(value.base.base) === field))
+    );
   return memberPath(value) === field;
 }

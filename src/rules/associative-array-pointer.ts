@@ -66,14 +66,12 @@ export default defineRule({
                 note: `'${escape.pointer.how}' points to an entry of '${name}' here.`,
               },
               { file, span: escape.span, role: 'escape', note: `The pointer is ${how} here.` },
-              ...removals
-                .slice(0, 4)
-                .map((site) => ({
-                  file: site.file,
-                  span: site.growth.span,
-                  role: 'release' as const,
-                  note: `'${site.growth.how}' takes entries out here.`,
-                })),
+              ...removals.slice(0, 4).map((site) => ({
+                file: site.file,
+                span: site.growth.span,
+                role: 'release' as const,
+                note: `'${site.growth.how}' takes entries out here.`,
+              })),
             ],
             key: `${name}|${fn.name}`,
           });

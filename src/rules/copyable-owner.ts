@@ -4,7 +4,8 @@ import type { UnitFacts } from '../facts/unit.js';
 import type { Expr, FileIr, TypeDecl } from '../model/ir.js';
 import { defineRule } from './rule.js';
 
-const RELEASES = /^(?:free|pureFree|dealloc|deallocate|dispose|fclose|munmap|CloseHandle|closesocket|\w+_(?:free|delete|destroy|release|close|unref))$/u;
+const RELEASES =
+  /^(?:free|pureFree|dealloc|deallocate|dispose|fclose|munmap|CloseHandle|closesocket|\w+_(?:free|delete|destroy|release|close|unref))$/u;
 
 export default defineRule({
   meta: {
@@ -19,7 +20,8 @@ export default defineRule({
     since: '0.1.0',
     cwe: ['CWE-415', 'CWE-416'],
     messages: {
-      copied: "The destructor of '{type}' releases '{member}' by '{release}' (line {line}), and '{type}' can be copied: each copy releases it again.",
+      copied:
+        "The destructor of '{type}' releases '{member}' by '{release}' (line {line}), and '{type}' can be copied: each copy releases it again.",
     },
     checklist: 'Can the owner be copied, and if so, who releases?',
     scenarios: ['command', 'sequential'],
@@ -37,15 +39,24 @@ export default defineRule({
           if (found !== undefined || (expr.kind !== 'call' && expr.kind !== 'method')) return;
           const release = calledName(expr);
           if (release === undefined || !RELEASES.test(release)) return;
-          const member = expr.args.map((argument) => released(argument.value)).find((name) => name !== undefined && ownField(type, name) !== undefined);
+          const member = expr.args
+            .map((argument) => released(argument.value))
+            .find((name) => name !== undefined && ownField(type, name) !== undefined);
           if (member !== undefined) found = { expr, member, release };
         });
         if (found === undefined) continue;
         report({
           messageId: 'copied',
-          data: { type: type.name, member: found.member, release: found.release, line: lineOf(unit, file, found.expr.span.start) },
+          data: {
+            type: type.name,
+            member: found.member,
+            release: found.release,
+            line: lineOf(unit, file, found.expr.span.start),
+          },
           at: { file, span: type.nameSpan },
-          steps: [{ file, span: found.expr.span, role: 'release', note: `Every copy releases '${found.member}' here.` }],
+          steps: [
+            { file, span: found.expr.span, role: 'release', note: `Every copy releases '${found.member}' here.` },
+          ],
           key: type.name,
         });
       }
@@ -70,12 +81,29 @@ function isCopyHandled(unit: UnitFacts, file: FileIr, type: TypeDecl): boolean {
   for (const method of methodsOf(file, type)) {
     if (method.kind === 'postblit') return true;
     const first = method.params[0];
-    if (method.kind === 'constructor' && first?.modifiers.includes('ref') === true && (first.type?.name === type.name || first.type?.text.startsWith('typeof(this)') === true)) return true;
+    if (
+      method.kind === 'constructor' &&
+      first?.modifiers.includes('ref') === true &&
+      (first.type?.name === type.name || first.type?.text.startsWith('typeof(this)') === true)
+    )
+      return true;
   }
   const text = (unit.textOf(file.path) ?? '').slice(type.span.start, type.span.end);
-  if (/@disable\s+(?:this\s*\(\s*(?:this|ref|return)|\w+\s+this\s*\(\s*this)|\brefs?\s*Count|\brefs?\b\s*(?:--|-=|==)|--\s*\w*(?:refs?|count)|mixin\s+NonCopyable|atomicOp|atomicFetchSub/iu.test(text)) return true;
+  if (
+    /@disable\s+(?:this\s*\(\s*(?:this|ref|return)|\w+\s+this\s*\(\s*this)|\brefs?\s*Count|\brefs?\b\s*(?:--|-=|==)|--\s*\w*(?:refs?|count)|mixin\s+NonCopyable|atomicOp|atomicFetchSub/iu.test(
+      text,
+    )
+  )
+    return true;
   return type.fields.some((field) => {
     const inner = field.isStatic || field.type?.kind !== 'path' ? undefined : unit.typesNamed(field.type.name, 'd')[0];
-    return inner !== undefined && inner.item !== type && inner.item.kind === 'struct' && methodsOf(inner.file, inner.item).some((method) => method.kind === 'postblit' && method.attributes.some((one) => one.name === 'disable'));
+    return (
+      inner !== undefined &&
+      inner.item !== type &&
+      inner.item.kind === 'struct' &&
+      methodsOf(inner.file, inner.item).some(
+        (method) => method.kind === 'postblit' && method.attributes.some((one) => one.name === 'disable'),
+      )
+    );
   });
 }

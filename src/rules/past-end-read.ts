@@ -62,33 +62,48 @@ function findReads(file: FileIr, fn: FunctionIr): readonly Read[] {
   const ends = new Map<string, { readonly slice: string; readonly made: Span }>();
   const moved = new Set<string>();
   const found: Read[] = [];
-  const endOf = (expr: Expr): string | undefined => pastEnd(expr) ?? (expr.kind === 'call' ? helperEnd(file, fn, expr) : undefined);
+  const endOf = (expr: Expr): string | undefined =>
+    pastEnd(expr) ?? (expr.kind === 'call' ? helperEnd(file, fn, expr) : undefined);
   walkDeep(file, fn, ({ expr, statement }) => {
     if (statement?.kind === 'let' && statement.pattern.kind === 'bind' && statement.init === expr) {
       const slice = endOf(expr);
       if (slice !== undefined) ends.set(statement.pattern.name, { slice, made: expr.span });
     }
     if (expr.kind === 'assign' && expr.target.kind === 'name') moved.add(expr.target.path[0] ?? '');
-    if (expr.kind === 'unary' && /^(?:\+\+|--)$/u.test(expr.operator) && expr.operand.kind === 'name') moved.add(expr.operand.path[0] ?? '');
+    if (expr.kind === 'unary' && /^(?:\+\+|--)$/u.test(expr.operator) && expr.operand.kind === 'name')
+      moved.add(expr.operand.path[0] ?? '');
   });
   walkDeep(file, fn, ({ expr, around }) => {
-    const base = expr.kind === 'deref' ? expr.base : expr.kind === 'index' && expr.index.kind === 'literal' && expr.index.text === '0' ? expr.base : undefined;
+    const base =
+      expr.kind === 'deref'
+        ? expr.base
+        : expr.kind === 'index' && expr.index.kind === 'literal' && expr.index.text === '0'
+          ? expr.base
+          : undefined;
     if (base !== undefined) {
       const parent = around.at(-1);
       if (parent?.kind === 'address' || (parent?.kind === 'assign' && parent.target === expr)) return;
       const direct = pastEnd(base);
-      if (direct !== undefined) found.push({ pointer: `${direct}.ptr + ${direct}.length`, slice: direct, made: base.span, read: expr.span });
+      if (direct !== undefined)
+        found.push({ pointer: `${direct}.ptr + ${direct}.length`, slice: direct, made: base.span, read: expr.span });
       const name = base.kind === 'name' ? base.path[0] : undefined;
       const end = name === undefined || moved.has(name) ? undefined : ends.get(name);
-      if (name !== undefined && end !== undefined) found.push({ pointer: name, slice: end.slice, made: end.made, read: expr.span });
+      if (name !== undefined && end !== undefined)
+        found.push({ pointer: name, slice: end.slice, made: end.made, read: expr.span });
       return;
     }
     // `s.ptr[s.length]`
     if (expr.kind !== 'index' || expr.base.kind !== 'field' || expr.base.name !== 'ptr') return;
     const slice = memberPath(expr.base.base);
-    const isLength = expr.index.kind === 'field' && expr.index.name === 'length' && memberPath(expr.index.base) === slice;
+    const isLength =
+      expr.index.kind === 'field' && expr.index.name === 'length' && memberPath(expr.index.base) === slice;
     const parent = around.at(-1);
-    if (slice !== undefined && isLength && parent?.kind !== 'address' && !(parent?.kind === 'assign' && parent.target === expr))
+    if (
+      slice !== undefined &&
+      isLength &&
+      parent?.kind !== 'address' &&
+      !(parent?.kind === 'assign' && parent.target === expr)
+    )
       found.push({ pointer: `${slice}.ptr[${slice}.length]`, slice, made: expr.base.span, read: expr.span });
   });
   return found;
@@ -99,7 +114,12 @@ function pastEnd(expr: Expr): string | undefined {
   if (expr.kind === 'cast') return pastEnd(expr.value);
   if (expr.kind !== 'binary' || expr.operator !== '+') return undefined;
   const slice = pointerOf(expr.left);
-  return slice !== undefined && expr.right.kind === 'field' && expr.right.name === 'length' && memberPath(expr.right.base) === slice ? slice : undefined;
+  return slice !== undefined &&
+    expr.right.kind === 'field' &&
+    expr.right.name === 'length' &&
+    memberPath(expr.right.base) === slice
+    ? slice
+    : undefined;
 }
 
 function pointerOf(expr: Expr): string | undefined {
@@ -110,7 +130,10 @@ function pointerOf(expr: Expr): string | undefined {
 /** A nested function that returns such a pointer into its parameter: the slice that the call passes. */
 function helperEnd(file: FileIr, fn: FunctionIr, call: Extract<Expr, { kind: 'call' }>): string | undefined {
   const name = calledName(call);
-  const helper = call.callee.kind === 'closure' ? file.functions.find((one) => call.callee.kind === 'closure' && one.id === call.callee.functionId) : file.functions.find((one) => one.name === name && one.parent === fn.id);
+  const helper =
+    call.callee.kind === 'closure'
+      ? file.functions.find((one) => call.callee.kind === 'closure' && one.id === call.callee.functionId)
+      : file.functions.find((one) => one.name === name && one.parent === fn.id);
   if (helper?.body === undefined) return undefined;
   let slice = helper.body.result === undefined ? undefined : pastEnd(helper.body.result);
   walkBody(helper.body, ({ expr }) => {

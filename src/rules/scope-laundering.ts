@@ -20,8 +20,10 @@ export default defineRule({
     cwe: ['CWE-562', 'CWE-704'],
     messages: {
       cast: "The cast turns the 'scope' parameter '{name}' into a delegate that may be kept, and the result is {kept}: its frame may be gone when it is called.",
-      lambda: "The trusted lambda gives the address of the local '{name}', and the result is {kept}: the compiler no longer sees that it must not leave the function.",
-      helper: "The trusted function '{name}' returns the address of its 'ref' parameter '{param}' without 'return', so safe callers may keep a pointer to something that ends before it.",
+      lambda:
+        "The trusted lambda gives the address of the local '{name}', and the result is {kept}: the compiler no longer sees that it must not leave the function.",
+      helper:
+        "The trusted function '{name}' returns the address of its 'ref' parameter '{param}' without 'return', so safe callers may keep a pointer to something that ends before it.",
     },
     checklist: 'Does the compiler still see which pointers must not leave the function?',
     scenarios: ['command'],
@@ -48,7 +50,13 @@ export default defineRule({
             const scoped = fn.params.find((one) => one.name === name && one.modifiers.includes('scope'));
             const kept = scoped === undefined ? undefined : keptAs(file, fn, walked);
             if (scoped !== undefined && kept !== undefined)
-              report({ messageId: 'cast', data: { name, kept }, at: { file, span: expr.span }, steps: [{ file, span: scoped.span, role: 'declare', note: "'scope' promises that it is not kept." }], key: name });
+              report({
+                messageId: 'cast',
+                data: { name, kept },
+                at: { file, span: expr.span },
+                steps: [{ file, span: scoped.span, role: 'declare', note: "'scope' promises that it is not kept." }],
+                key: name,
+              });
           }
           if (expr.kind !== 'call' || expr.callee.kind !== 'closure') return;
           const { functionId } = expr.callee;
@@ -56,7 +64,13 @@ export default defineRule({
           const local = lambda?.trust === 'trusted' ? localAddress(file, fn, lambda) : undefined;
           const kept = local === undefined ? undefined : keptAs(file, fn, walked);
           if (local !== undefined && kept !== undefined)
-            report({ messageId: 'lambda', data: { name: local.name, kept }, at: { file, span: local.span }, steps: [{ file, span: expr.span, role: 'escape', note: `The address is ${kept} here.` }], key: local.name });
+            report({
+              messageId: 'lambda',
+              data: { name: local.name, kept },
+              at: { file, span: local.span },
+              steps: [{ file, span: expr.span, role: 'escape', note: `The address is ${kept} here.` }],
+              key: local.name,
+            });
         });
       }
     }
@@ -65,11 +79,26 @@ export default defineRule({
 
 /** A trusted function, not a template, that returns `&param` of a `ref` parameter without `return`. */
 function trustedAddress(fn: FunctionIr): FunctionIr['params'][number] | undefined {
-  if (fn.trust !== 'trusted' || fn.kind === 'closure' || fn.generics.length > 0 || fn.parent !== undefined || fn.body === undefined) return undefined;
+  if (
+    fn.trust !== 'trusted' ||
+    fn.kind === 'closure' ||
+    fn.generics.length > 0 ||
+    fn.parent !== undefined ||
+    fn.body === undefined
+  )
+    return undefined;
   if (hasAttribute(fn, 'return') || fn.returns?.kind !== 'pointer') return undefined;
   return returned(fn)
     .map((value) => (value.kind === 'address' && value.base.kind === 'name' ? value.base.path[0] : undefined))
-    .map((name) => fn.params.find((param) => param.name === name && param.modifiers.includes('ref') && !param.modifiers.includes('return') && !param.modifiers.includes('scope')))
+    .map((name) =>
+      fn.params.find(
+        (param) =>
+          param.name === name &&
+          param.modifiers.includes('ref') &&
+          !param.modifiers.includes('return') &&
+          !param.modifiers.includes('scope'),
+      ),
+    )
     .find((param) => param !== undefined);
 }
 
@@ -95,7 +124,11 @@ function localAddress(file: FileIr, fn: FunctionIr, lambda: FunctionIr): { name:
 
 /** Variables and parameters that hold their value themselves. */
 function valuesOf(fn: FunctionIr): ReadonlySet<string> {
-  const names = new Set(fn.params.filter((param) => !param.modifiers.includes('ref') && !param.modifiers.includes('out')).map((param) => param.name));
+  const names = new Set(
+    fn.params
+      .filter((param) => !param.modifiers.includes('ref') && !param.modifiers.includes('out'))
+      .map((param) => param.name),
+  );
   for (const name of lettered(fn.body)) names.add(name);
   return names;
 }
@@ -104,7 +137,8 @@ function valuesOf(fn: FunctionIr): ReadonlySet<string> {
 function lettered(node: unknown): readonly string[] {
   if (Array.isArray(node)) return node.flatMap(lettered);
   if (typeof node !== 'object' || node === null) return [];
-  if ('kind' in node && node.kind === 'let') return 'isStatic' in node && node.isStatic === true ? [] : 'pattern' in node ? boundNames(node.pattern) : [];
+  if ('kind' in node && node.kind === 'let')
+    return 'isStatic' in node && node.isStatic === true ? [] : 'pattern' in node ? boundNames(node.pattern) : [];
   return Object.entries(node).flatMap(([key, child]) => (key === 'span' || key === 'type' ? [] : lettered(child)));
 }
 
@@ -120,9 +154,13 @@ function keptAs(file: FileIr, fn: FunctionIr, { expr, around }: Walked): string 
     }
     if (parent.kind === 'return' && fn.kind !== 'closure') return 'returned';
     if (parent.kind !== 'assign' || parent.value !== value) return undefined;
-    const target = memberPath(parent.target) ?? (parent.target.kind === 'index' ? memberPath(parent.target.base) : undefined);
+    const target =
+      memberPath(parent.target) ?? (parent.target.kind === 'index' ? memberPath(parent.target.base) : undefined);
     const head = target?.split('.')[0] ?? '';
-    const isOwn = target === undefined || declaredIn(fn).has(head) || enclosing(file, fn).some((outer) => declaredIn(outer).has(head));
+    const isOwn =
+      target === undefined ||
+      declaredIn(fn).has(head) ||
+      enclosing(file, fn).some((outer) => declaredIn(outer).has(head));
     return isOwn ? undefined : `stored in '${target}'`;
   }
   return undefined;

@@ -9,6 +9,7 @@ import {
   methodsOf,
 } from '../facts/d-code.js';
 import { lineOf } from '../facts/lines.js';
+import type { UnitFacts } from '../facts/unit.js';
 import { walkBody, type Walked } from '../facts/walk-body.js';
 import type { Expr, FileIr, FunctionIr, TypeDecl } from '../model/ir.js';
 import type { Span } from '../model/source.js';
@@ -87,8 +88,8 @@ export default defineRule({
               { file, span: kept.span, role: 'escape', note: `The delegate is ${kept.text} here.` },
             ],
             key: captured.name,
-            // Kept beside the struct's own data, it dangles only when the struct moves.
-            ...(captured.type !== undefined && isOwnField(captured.type, kept.into) && !isCopyable(file, captured.type)
+            // Kept inside the struct itself, it dangles only when the struct moves.
+            ...(captured.type !== undefined && isInside(unit, file, captured.type, kept.into)
               ? { severity: 'note' as const }
               : {}),
           });
@@ -216,13 +217,18 @@ function waits(walked: readonly Walked[], after: Span): boolean {
   );
 }
 
-function isOwnField(type: TypeDecl, into: string | undefined): boolean {
-  return type.fields.some((field) => field.name === into && !field.isStatic);
-}
-
-function isCopyable(file: FileIr, type: TypeDecl): boolean {
-  return !methodsOf(file, type).some(
-    (method) => method.kind === 'postblit' && method.attributes.some((one) => one.name === 'disable'),
+/** The place is in the struct's own memory: a field of it, or of a struct that is a field of it. */
+function isInside(unit: UnitFacts, file: FileIr, type: TypeDecl, into: string | undefined): boolean {
+  const [head, ...rest] = (into ?? '').split('.');
+  const field = type.fields.find((one) => one.name === head && !one.isStatic);
+  if (field === undefined) return false;
+  if (rest.length === 0) return true;
+  // A counted or unique handle is a struct too, but what it leads to is elsewhere.
+  return (
+    rest.length === 1 &&
+    field.type?.kind === 'path' &&
+    field.type.args.length === 0 &&
+    unit.oracle('d').declaration(field.type.name, file.path)?.kind === 'struct'
   );
 }
 

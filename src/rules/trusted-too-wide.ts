@@ -15,7 +15,8 @@ export default defineRule({
     since: '0.1.0',
     cwe: ['CWE-1126'],
     messages: {
-      group: "'@trusted' is applied to a group of {count} functions: the compiler checks none of them, nor what is added to the group later.",
+      group:
+        "'@trusted' is applied to a group of {count} functions: the compiler checks none of them, nor what is added to the group later.",
       idle: "The trusted function '{name}' has no pointer operation, cast or call: there is nothing in it to trust.",
     },
     checklist: 'Is exactly the unsafe operation trusted, and nothing around it?',
@@ -32,7 +33,14 @@ export default defineRule({
           const group = groups.get(inherited.span.start) ?? { attribute: inherited, members: [] };
           group.members.push(fn);
           groups.set(inherited.span.start, group);
-        } else if (hasBody(fn) && !fn.isTest && isIdle(file, fn)) report({ messageId: 'idle', data: { name: fn.name }, at: { file, span: fn.nameSpan }, steps: [], key: fn.qualifiedName });
+        } else if (hasBody(fn) && !fn.isTest && isIdle(file, fn))
+          report({
+            messageId: 'idle',
+            data: { name: fn.name },
+            at: { file, span: fn.nameSpan },
+            steps: [],
+            key: fn.qualifiedName,
+          });
       }
       for (const { attribute, members } of groups.values())
         if (members.length > 1)
@@ -40,7 +48,14 @@ export default defineRule({
             messageId: 'group',
             data: { count: members.length },
             at: { file, span: attribute.span },
-            steps: members.slice(0, 6).map((fn) => ({ file, span: fn.nameSpan, role: 'declare' as const, note: `'${fn.name}' is trusted by it.` })),
+            steps: members
+              .slice(0, 6)
+              .map((fn) => ({
+                file,
+                span: fn.nameSpan,
+                role: 'declare' as const,
+                note: `'${fn.name}' is trusted by it.`,
+              })),
             key: String(members[0]?.qualifiedName ?? ''),
           });
     }
@@ -48,15 +63,38 @@ export default defineRule({
 });
 
 /** Operations that the compiler refuses in safe code, or may; a call may be one, and so may anything not understood. */
-const UNSAFE = new Set<Expr['kind']>(['address', 'deref', 'cast', 'call', 'method', 'new', 'macro', 'unknown', 'slice']);
+const UNSAFE = new Set<Expr['kind']>([
+  'address',
+  'deref',
+  'cast',
+  'call',
+  'method',
+  'new',
+  'macro',
+  'unknown',
+  'slice',
+]);
 
 function isIdle(file: FileIr, fn: FunctionIr): boolean {
   let isUsed = false;
   walkDeep(file, fn, ({ expr }) => {
-    if (UNSAFE.has(expr.kind) || (expr.kind === 'field' && (expr.name === 'ptr' || !/^\w+$/u.test(expr.name))) || expr.kind === 'index') isUsed = true;
+    if (
+      UNSAFE.has(expr.kind) ||
+      (expr.kind === 'field' && (expr.name === 'ptr' || !/^\w+$/u.test(expr.name))) ||
+      expr.kind === 'index'
+    )
+      isUsed = true;
     // A name alone may be a call without parentheses, and a variable of the module may be shared.
-    if (expr.kind === 'name' && fn.parent === undefined && expr.path.length > 0 && !fn.params.some((param) => param.name === expr.path[0]) && file.functions.some((one) => one.name === expr.path[0])) isUsed = true;
-    if (expr.kind === 'name' && file.globals.some((global) => global.name === expr.path[0] && global.kind !== 'const')) isUsed = true;
+    if (
+      expr.kind === 'name' &&
+      fn.parent === undefined &&
+      expr.path.length > 0 &&
+      !fn.params.some((param) => param.name === expr.path[0]) &&
+      file.functions.some((one) => one.name === expr.path[0])
+    )
+      isUsed = true;
+    if (expr.kind === 'name' && file.globals.some((global) => global.name === expr.path[0] && global.kind !== 'const'))
+      isUsed = true;
   });
   return !isUsed;
 }

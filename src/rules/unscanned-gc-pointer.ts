@@ -165,6 +165,7 @@ function isNoScan(expr: Expr): boolean {
 }
 
 function contentOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, element: TypeRef): string | undefined {
+  if (element.kind === 'path' && isNumber(unit, file, fn, element.name)) return undefined;
   if (
     element.kind === 'path' &&
     (isTypeParameter(file, fn, element.name) || isComputedType(unit, file, fn, element.name))
@@ -177,6 +178,21 @@ function contentOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, element: TypeR
   return collectedContent(element, unit, file.path) === 'yes'
     ? `values of type '${element.text}', which hold pointers`
     : undefined;
+}
+
+/** A constraint, or what is asked of the type (`T.max`), says that it is a number or character. */
+function isNumber(unit: UnitFacts, file: FileIr, fn: FunctionIr, name: string): boolean {
+  if (!/^\w+$/u.test(name)) return false;
+  const outermost = enclosing(file, fn).at(-1) ?? fn;
+  const type = file.types.find((one) => one.span.start <= fn.span.start && fn.span.end <= one.span.end);
+  const text = (unit.textOf(file.path) ?? '').slice(
+    type?.span.start ?? outermost.span.start,
+    type?.span.end ?? outermost.span.end,
+  );
+  return new RegExp(
+    `\\bis(?:FloatingPoint|Integral|Numeric|SomeChar|ScalarType|BasicType|Unsigned|Signed)!\\(?\\s*${name}\\b|\\b${name}\\.(?:max|min|min_normal|infinity|nan|epsilon)\\b`,
+    'u',
+  ).test(text);
 }
 
 /** `alias T = typeof(f(x))` in a template: a type that depends on what the template is used with. */

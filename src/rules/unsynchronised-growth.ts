@@ -4,7 +4,8 @@ import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
-const THREADS = /\b(?:Thread|spawn|spawnLinked|taskPool|TaskPool|parallel|runWorkerTask|task)\b\s*[!(]|\bnew\s+Thread\b|\bpthread_create\b/u;
+const THREADS =
+  /\b(?:Thread|spawn|spawnLinked|taskPool|TaskPool|parallel|runWorkerTask|task)\b\s*[!(]|\bnew\s+Thread\b|\bpthread_create\b/u;
 
 export default defineRule({
   meta: {
@@ -19,7 +20,8 @@ export default defineRule({
     since: '0.1.0',
     cwe: ['CWE-362', 'CWE-820'],
     messages: {
-      grows: "'{array}' is {storage} and grows in '{function}' without a lock, in a module that starts threads: two threads may grow it at once, and one of them writes to the old block.",
+      grows:
+        "'{array}' is {storage} and grows in '{function}' without a lock, in a module that starts threads: two threads may grow it at once, and one of them writes to the old block.",
     },
     checklist: 'Is the array that threads share only ever grown under a lock?',
     scenarios: ['command'],
@@ -33,7 +35,14 @@ export default defineRule({
       const arrays = sharedArrays(file);
       if (arrays.size === 0) continue;
       for (const fn of file.functions) {
-        if (!hasBody(fn) || fn.kind === 'static-constructor' || fn.kind === 'unittest' || fn.kind === 'constructor' || isLocked(unit.textOf(file.path) ?? '', file, fn)) continue;
+        if (
+          !hasBody(fn) ||
+          fn.kind === 'static-constructor' ||
+          fn.kind === 'unittest' ||
+          fn.kind === 'constructor' ||
+          isLocked(unit.textOf(file.path) ?? '', file, fn)
+        )
+          continue;
         const outer = [fn, ...enclosing(file, fn)];
         walkBody(fn.body, ({ expr, around }) => {
           const name = grown(expr);
@@ -56,12 +65,17 @@ export default defineRule({
 function sharedArrays(file: FileIr): ReadonlyMap<string, { readonly storage: string; readonly span: Span }> {
   const found = new Map<string, { storage: string; span: Span }>();
   for (const global of file.globals)
-    if ((global.kind === 'gshared' || global.kind === 'shared') && (global.type?.kind === 'slice' || global.type?.kind === 'assoc-array') && global.inFunction === undefined)
+    if (
+      (global.kind === 'gshared' || global.kind === 'shared') &&
+      (global.type?.kind === 'slice' || global.type?.kind === 'assoc-array') &&
+      global.inFunction === undefined
+    )
       found.set(global.name, { storage: global.kind === 'gshared' ? '__gshared' : 'shared', span: global.nameSpan });
   for (const type of file.types)
     for (const field of type.fields) {
       const storage = field.attributes.find((one) => one.name === '__gshared' || one.name === 'shared')?.name;
-      if (field.isStatic && storage !== undefined && field.type?.kind === 'slice') found.set(field.name, { storage, span: field.span });
+      if (field.isStatic && storage !== undefined && field.type?.kind === 'slice')
+        found.set(field.name, { storage, span: field.span });
     }
   return found;
 }
@@ -77,5 +91,7 @@ function grown(expr: Expr): string | undefined {
 function isLocked(text: string, file: FileIr, fn: FunctionIr): boolean {
   const outermost = enclosing(file, fn).at(-1) ?? fn;
   if (hasAttribute(fn, 'synchronized')) return true;
-  return /\b(?:synchronized|lock|lock_nothrow|tryLock|acquire|cas|pthread_mutex_lock)\b/u.test(text.slice(outermost.span.start, outermost.span.end));
+  return /\b(?:synchronized|lock|lock_nothrow|tryLock|acquire|cas|pthread_mutex_lock)\b/u.test(
+    text.slice(outermost.span.start, outermost.span.end),
+  );
 }
