@@ -10,7 +10,8 @@ export default defineConfig(({ mode }) => ({
       process.env['LIFETIME_LINT_SUMMARY'] === undefined
         ? ['default']
         : ['default', './test/support/summary-reporter.ts'],
-    testTimeout: 30_000,
+    // Some tests start a process or read thousands of nested brackets, and the machine may have other work.
+    testTimeout: 60_000,
     // A hook may build dist/.
     hookTimeout: 180_000,
     coverage: { include: ['src/**'] },

@@ -66,11 +66,15 @@ const validator = prepareValidator();
 if ('reason' in validator) console.warn(`SARIF is not validated: ${validator.reason}.`);
 
 describe.skipIf('reason' in validator)('SARIF of real runs has no error and no warning', () => {
-  it.each(['fixtures/projects/demo', 'fixtures/rules', 'README.md', 'src'])('%s', (path) => {
-    if ('reason' in validator) throw new Error(validator.reason);
-    const { stdout, stderr } = call(root, [path, '--format', 'sarif', '--audience', 'audit', '--report-suppressed']);
-    expect(stderr).toBe('');
-    const found = validateSarif(validator.path, stdout);
-    expect(found.filter(({ level }) => level === 'error' || level === 'warning')).toEqual([]);
-  });
+  it.each(['fixtures/projects/demo', 'fixtures/rules', 'README.md', 'src'])(
+    '%s',
+    (path) => {
+      if ('reason' in validator) throw new Error(validator.reason);
+      const { stdout, stderr } = call(root, [path, '--format', 'sarif', '--audience', 'audit', '--report-suppressed']);
+      expect(stderr).toBe('');
+      const found = validateSarif(validator.path, stdout);
+      expect(found.filter(({ level }) => level === 'error' || level === 'warning')).toEqual([]);
+    },
+    180_000,
+  );
 });
