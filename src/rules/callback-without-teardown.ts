@@ -70,14 +70,12 @@ export default defineRule({
         messageId: 'captured',
         data: { function: first.fn.name, name: first.name },
         at: { file, span: first.span },
-        steps: captured
-          .slice(0, 12)
-          .map((c): ReportStep => ({
-            file,
-            span: c.span,
-            role: 'escape',
-            note: `'${c.fn.name}' moves '${c.name}' into a closure here.`,
-          })),
+        steps: captured.slice(0, 12).map((c): ReportStep => ({
+          file,
+          span: c.span,
+          role: 'escape',
+          note: `'${c.fn.name}' moves '${c.name}' into a closure here.`,
+        })),
         key: first.fn.qualifiedName,
       });
     }

@@ -48,14 +48,12 @@ export default defineRule({
             messageId: 'group',
             data: { count: members.length },
             at: { file, span: attribute.span },
-            steps: members
-              .slice(0, 6)
-              .map((fn) => ({
-                file,
-                span: fn.nameSpan,
-                role: 'declare' as const,
-                note: `'${fn.name}' is trusted by it.`,
-              })),
+            steps: members.slice(0, 6).map((fn) => ({
+              file,
+              span: fn.nameSpan,
+              role: 'declare' as const,
+              note: `'${fn.name}' is trusted by it.`,
+            })),
             key: String(members[0]?.qualifiedName ?? ''),
           });
     }
