@@ -29,6 +29,7 @@ function readFlags(args) {
     if (args[i] === '--scenario') flags.scenario = [args[++i]];
     else if (args[i] === '--driver') flags.driver = args[++i];
     else if (args[i] === '--command') flags.command = args[++i];
+    else if (args[i] === '--workers') flags.workers = args[++i];
     else target = args[i];
   }
   return readReproFlags(target, flags, process.cwd());
@@ -41,6 +42,7 @@ async function plan(args, scenario) {
   const calls = options.driver === undefined && options.spec.kind === 'folder' ? await planCalls(target) : undefined;
   return defaultPlan(target, scenario, {
     ...(options.driver === undefined ? {} : { driver: options.driver }),
+    ...(options.workers === undefined ? {} : { workers: options.workers }),
     ...(calls === undefined || 'error' in calls ? {} : { callPlan: calls }),
   });
 }

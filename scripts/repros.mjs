@@ -124,7 +124,7 @@ export function buildRepros(wanted = []) {
       if (!present.get(compiler)) return { name, fixture, skipped: `'${compiler}' is not installed` };
       if (process.platform === 'win32' && fixture.kind.startsWith('rust'))
         return { name, fixture, skipped: 'it uses pthreads, which Windows does not have' };
-      const [bad, good] = twins.map((twin) => prepare(name, fixture, twin));
+      const [bad, good] = twins.map((twin) => [...prepare(name, fixture, twin), ...(fixture.flags ?? [])]);
       return { name, fixture, bad, good };
     });
 }

@@ -145,7 +145,7 @@ function findPlaces(lines: readonly string[]): string[] {
 }
 
 /** Whether a frame, a reported line or a changed value points into the finding's path. */
-export function isAttributed(finding: Finding, report: ScenarioReport): boolean {
+function isAttributed(finding: Finding, report: ScenarioReport): boolean {
   const paths = [finding.location.path, ...finding.steps.map(({ path }) => path)];
   const frames: readonly Frame[] = report.frames ?? [];
   const reported = findPlaces(report.hit?.lines ?? []);
