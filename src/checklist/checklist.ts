@@ -59,7 +59,10 @@ export interface Checklist {
   /** What was compared: `the changes since 'main'`; undefined for everything. */
   readonly scope: string | undefined;
   readonly entries: readonly Entry[];
+  /** Of the files of the entries and the changed files; all of them without a comparison. */
   readonly gaps: readonly Gap[];
+  /** How many gaps are left out, because they are in other files. */
+  readonly gapsElsewhere: number;
   /** Entries of the previous list that are not on this one, with whether something was written into them. */
   readonly gone: readonly { readonly name: string; readonly hadReview: boolean }[];
 }

@@ -59,8 +59,11 @@ function collectFile(unit: UnitFacts, file: FileIr, request: CollectRequest): vo
     ranks.set(identity.join('\0'), rank + 1);
     const touched = request.changed === undefined ? [] : touchedBy(subject, request.changed);
     if (request.changed !== undefined && touched.length === 0) continue;
-    const questions = ask(subject);
-    const seen = seenIn(subject);
+    const unseen = unseenIn(subject);
+    const asked = ask(subject);
+    // What was not seen may hold the contrary of an answer.
+    const questions = unseen.length === 0 ? asked : asked.map(({ answer: _withdrawn, ...open }) => open);
+    const seen = [...seenIn(subject), ...unseen];
     const text = textAround(subject);
     request.onEntry({
       fingerprint: digest([...identity, String(rank)]),
@@ -130,19 +133,34 @@ function touchedBy(subject: Subject, changed: ReadonlyMap<string, readonly Hunk[
   const first = commentStart(subject, around) ?? lineOf(unit, file, around.start);
   const last = lineOf(unit, file, around.end);
   const facts: Fact[] = [];
-  for (const hunk of changed.get(file.path) ?? []) {
-    if (!touches(hunk, first, last)) continue;
+  const hunks = (changed.get(file.path) ?? []).filter((hunk) => touches(hunk, first, last));
+  const lines = hunks.map((hunk) => {
     const start = Math.max(hunk.start, first);
     const end = Math.min(hunk.end, last);
-    const lines = start === end ? `Line ${String(start)}` : `Lines ${String(start)} to ${String(end)}`;
-    facts.push({ text: `${lines} of '${outer?.qualifiedName ?? subject.name}'${hunk.isRemoval ? ' lost code between them' : ' changed'}.`, path: file.path, line: start });
+    if (hunk.isRemoval) return `between ${String(start)} and ${String(end)}`;
+    return start === end ? String(start) : `${String(start)} to ${String(end)}`;
+  });
+  if (lines.length > 0) {
+    const name = outer?.qualifiedName ?? subject.name;
+    const word = lines.length === 1 && /^\d+$/u.test(lines[0] ?? '') ? 'Line' : 'Lines';
+    facts.push({
+      text: `${word} ${lines.join(', ')} of '${name}' changed.`,
+      path: file.path,
+      line: hunks[0]?.start ?? first,
+    });
   }
   for (const [key, place] of containersPointedInto(subject))
     for (const site of unit.growthsOf(key, file.language, file.path)) {
       const line = lineOf(unit, site.file, site.growth.span.start);
-      const isChanged = (changed.get(site.file.path) ?? []).some((hunk) => !hunk.isRemoval && touches(hunk, line, line));
+      const isChanged = (changed.get(site.file.path) ?? []).some(
+        (hunk) => !hunk.isRemoval && touches(hunk, line, line),
+      );
       if (isChanged)
-        facts.push({ text: `It points into '${describePlace(place)}', which a changed line changes by '${site.growth.how}'.`, path: site.file.path, line });
+        facts.push({
+          text: `It points into '${describePlace(place)}', which a changed line changes by '${site.growth.how}'.`,
+          path: site.file.path,
+          line,
+        });
     }
   return facts;
 }
@@ -154,7 +172,10 @@ function commentStart({ unit, file }: Subject, span: Span): number | undefined {
   let found: number | undefined;
   for (const comment of file.comments.toReversed()) {
     if (comment.span.end > start) continue;
-    if (text.slice(comment.span.end, start).trim() !== '') break;
+    // The line of the subject itself may begin with something else: `let x = unsafe {`.
+    const between = text.slice(comment.span.end, start);
+    const above = found === undefined ? between.slice(0, Math.max(0, between.lastIndexOf('\n'))) : between;
+    if (above.trim() !== '') break;
     start = comment.span.start;
     found = lineOf(unit, file, start);
   }
@@ -164,22 +185,58 @@ function commentStart({ unit, file }: Subject, span: Span): number | undefined {
 function seenIn(subject: Subject): readonly Fact[] {
   const { unit, file, fn, span, kind } = subject;
   const facts: Fact[] = [];
-  const comment = commentStart(subject, span);
-  if (comment !== undefined) facts.push({ text: 'A comment stands above it; whether it still holds is for the reviewer.', path: file.path, line: comment });
-  else facts.push(factAt(subject, span, 'No comment above it says why it is safe.'));
+  const inside = kind === 'unsafe-block' ? file.comments.find((one) => isInside(one.span, span)) : undefined;
+  const comment = commentStart(subject, span) ?? (inside && lineOf(unit, file, inside.span.start));
+  if (comment !== undefined)
+    facts.push({
+      text: 'A comment goes with it; whether it says why this is safe, and still holds, is for the reviewer.',
+      path: file.path,
+      line: comment,
+    });
+  else facts.push(factAt(subject, span, 'No comment goes with it that could say why it is safe.'));
   const flow = subject.flow();
-  if (flow?.incomplete === true) facts.push(factAt(subject, span, 'The function is too large or too deep to be followed to its end; nothing follows from silence.'));
-  if (kind !== 'unsafe-impl' && fn?.attributes.some(({ name, inherited }) => name === 'trusted' && inherited === true) === true)
+  if (
+    kind !== 'unsafe-impl' &&
+    fn?.attributes.some(({ name, inherited }) => name === 'trusted' && inherited === true) === true
+  )
     facts.push(factAt(subject, span, "It is '@trusted' by a group around it."));
   for (const call of flow?.calls ?? []) {
     if (!isInside(call.span, span) || call.resolved === undefined) continue;
     const { path, functionId } = call.resolved;
-    const target = unit.functionsNamed(call.callee.split('::').at(-1) ?? '', file.language).find((one) => one.file.path === path && one.item.id === functionId);
+    const target = unit
+      .functionsNamed(call.callee.split('::').at(-1) ?? '', file.language)
+      .find((one) => one.file.path === path && one.item.id === functionId);
     if (target === undefined || target.item.id === fn?.id) continue;
     if (target.item.isUnsafe || target.item.trust === 'system')
-      facts.push(factAt(subject, call.span, `'${target.item.qualifiedName}' of '${path}' is called, whose conditions hold here as well.`));
+      facts.push(
+        factAt(
+          subject,
+          call.span,
+          `'${target.item.qualifiedName}' of '${path}' is called, whose conditions hold here as well.`,
+        ),
+      );
   }
   return facts;
+}
+
+/** Why silence about the subject means nothing: what the parser or the flow could not follow in it. */
+function unseenIn(subject: Subject): readonly Fact[] {
+  const { unit, file, span, kind, outer } = subject;
+  const first = lineOf(unit, file, span.start);
+  const last = lineOf(unit, file, span.end);
+  const facts = file.gaps
+    .filter(({ line }) => line !== undefined && line >= first && line <= last)
+    .map(({ line }) => ({
+      text: 'A part of it could not be read.',
+      path: file.path,
+      ...(line === undefined ? {} : { line }),
+    }));
+  if (kind === 'unsafe-impl') return facts;
+  if (outer?.hasError === true)
+    return [...facts, factAt(subject, span, 'It stands in a function with a syntax error.')];
+  return subject.flow()?.incomplete === false
+    ? facts
+    : [...facts, factAt(subject, span, 'The function could not be followed to its end; nothing follows from silence.')];
 }
 
 /** The text that a tick vouches for: the function around the subject with the comments above it. */
@@ -188,4 +245,3 @@ function textAround(subject: Subject): string {
   const around = outer?.span ?? span;
   return (unit.textOf(file.path) ?? '').slice(around.start, around.end);
 }
-

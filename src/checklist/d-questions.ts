@@ -7,7 +7,10 @@ import { containersPointedInto, elementFact, escapeFacts, growthFacts, staleFact
 import { distinct, factAt, isInside, type Subject } from './subject.js';
 
 /** The five questions about `@trusted` D code, with what the code shows. `walked` holds every expression of the subject. */
-export function askAboutTrusted(subject: Subject, walked: readonly (readonly [Walked, FunctionIr])[]): readonly Question[] {
+export function askAboutTrusted(
+  subject: Subject,
+  walked: readonly (readonly [Walked, FunctionIr])[],
+): readonly Question[] {
   return [
     askAboutReturn(subject, walked),
     askAboutCaptures(subject, walked),
@@ -31,9 +34,14 @@ function askAboutReturn(subject: Subject, walk: Walk): Question {
     const kind = returnKind(subject, fn);
     facts.push(factAt(subject, fn.nameSpan, kind.text));
     if (fn.kind === 'destructor' || fn.kind === 'constructor' || fn.kind === 'static-constructor' || kind.isPlain)
-      answer = kind.isPlain ? 'the return type holds no pointer into other storage' : 'it returns nothing';
+      answer = kind.isPlain
+        ? 'the return type holds no pointer into other storage, and no pointer was seen to be stored'
+        : 'it returns nothing, and no pointer was seen to be stored';
     if (fn.returnsRef === true) answer = undefined;
-    if (fn.attributes.some(({ name }) => name === 'return') || fn.params.some(({ modifiers }) => modifiers.includes('return')))
+    if (
+      fn.attributes.some(({ name }) => name === 'return') ||
+      fn.params.some(({ modifiers }) => modifiers.includes('return'))
+    )
       facts.push(factAt(subject, fn.nameSpan, "'return' ties the result to a parameter."));
   }
   for (const value of returnedValues(subject, walk)) {
@@ -53,14 +61,17 @@ function askAboutReturn(subject: Subject, walk: Walk): Question {
 }
 
 const PLAIN_TYPES = new Set(
-  'void bool byte ubyte short ushort int uint long ulong cent ucent char wchar dchar float double real size_t ptrdiff_t noreturn Duration'.split(' '),
+  'void bool byte ubyte short ushort int uint long ulong cent ucent char wchar dchar float double real size_t ptrdiff_t noreturn Duration'.split(
+    ' ',
+  ),
 );
 
 function returnKind(subject: Subject, fn: FunctionIr): { readonly text: string; readonly isPlain: boolean } {
   const type = fn.returns;
   if (fn.kind !== 'function' && fn.kind !== 'method' && fn.kind !== 'closure')
     return { text: 'It returns nothing.', isPlain: true };
-  if (fn.returnsRef === true) return { text: `It returns by 'ref'${type === undefined ? '' : ` ('${type.text}')`}.`, isPlain: false };
+  if (fn.returnsRef === true)
+    return { text: `It returns by 'ref'${type === undefined ? '' : ` ('${type.text}')`}.`, isPlain: false };
   if (type === undefined || type.kind === 'unknown') return { text: 'Its return type is inferred.', isPlain: false };
   return describeReturn(subject, type);
 }
@@ -73,18 +84,29 @@ function describeReturn({ unit, file }: Subject, type: TypeRef): { readonly text
     case 'slice':
       return { text: `It returns a slice (${named}): a pointer and a length.`, isPlain: false };
     case 'assoc-array':
-      return { text: `It returns an associative array (${named}), a reference to the collector's memory.`, isPlain: false };
+      return {
+        text: `It returns an associative array (${named}), a reference to the collector's memory.`,
+        isPlain: false,
+      };
     case 'delegate':
       return { text: `It returns a delegate (${named}), which carries a frame or an object.`, isPlain: false };
     case 'function':
       return { text: `It returns a function pointer (${named}), which points to code.`, isPlain: true };
     case 'path': {
-      if (PLAIN_TYPES.has(type.name)) return { text: type.name === 'void' ? 'It returns nothing.' : `It returns the value type ${named}.`, isPlain: true };
+      if (PLAIN_TYPES.has(type.name))
+        return {
+          text: type.name === 'void' ? 'It returns nothing.' : `It returns the value type ${named}.`,
+          isPlain: true,
+        };
       const kind = unit.oracle('d').declaration(type.name, file.path)?.kind;
       if (kind === 'class' || kind === 'interface')
-        return { text: `It returns a reference to the ${kind} ${named}, not a pointer into other storage.`, isPlain: true };
+        return {
+          text: `It returns a reference to the ${kind} ${named}, not a pointer into other storage.`,
+          isPlain: true,
+        };
       if (kind === 'enum') return { text: `It returns the enum ${named}.`, isPlain: true };
-      if (kind !== undefined) return { text: `It returns the ${kind} ${named} by value; its fields may point elsewhere.`, isPlain: false };
+      if (kind !== undefined)
+        return { text: `It returns the ${kind} ${named} by value; its fields may point elsewhere.`, isPlain: false };
       return { text: `It returns ${named}, which is not declared in this package.`, isPlain: false };
     }
     default:
@@ -115,23 +137,40 @@ function askAboutCaptures(subject: Subject, walk: Walk): Question {
       factAt(
         subject,
         expr.span,
-        names.length === 0 ? `A delegate is made that captures nothing; ${sink}.` : `A delegate captures ${names.join(', ')}; ${sink}.`,
+        names.length === 0
+          ? `A delegate is made that captures nothing; ${sink}.`
+          : `A delegate captures ${names.join(', ')}; ${sink}.`,
       ),
     );
   }
   if (subject.kind === 'trusted-lambda' && fn !== undefined) {
     const names = capturedBy(subject, fn);
-    facts.push(factAt(subject, fn.span, names.length === 0 ? 'It captures nothing itself.' : `It captures ${names.join(', ')} itself, by reference to the frame.`));
+    facts.push(
+      factAt(
+        subject,
+        fn.span,
+        names.length === 0
+          ? 'It captures nothing itself.'
+          : `It captures ${names.join(', ')} itself, by reference to the frame.`,
+      ),
+    );
     made += names.length;
   }
   const nested = file.functions.filter((one) => one.parent === fn?.id && one.kind === 'function');
   for (const one of nested) {
     const names = capturedBy(subject, one);
-    if (names.length > 0) facts.push(factAt(subject, one.nameSpan, `The nested function '${one.name}' uses ${names.join(', ')}.`));
+    if (names.length > 0)
+      facts.push(factAt(subject, one.nameSpan, `The nested function '${one.name}' uses ${names.join(', ')}.`));
   }
   for (const param of fn?.params ?? [])
     if (param.type?.kind === 'delegate')
-      facts.push(factAt(subject, param.span, `The parameter '${param.name}' is a delegate${param.modifiers.includes('scope') ? " ('scope')" : ', and may be kept'}.`));
+      facts.push(
+        factAt(
+          subject,
+          param.span,
+          `The parameter '${param.name}' is a delegate${param.modifiers.includes('scope') ? " ('scope')" : ', and may be kept'}.`,
+        ),
+      );
   return question(
     'captures',
     'Captures',
@@ -152,7 +191,8 @@ function capturedBy({ file }: Subject, closure: FunctionIr): readonly string[] {
     for (const around of outer) {
       const param = around.params.find((one) => one.name === name);
       if (param !== undefined) {
-        const by = param.modifiers.includes('ref') || param.modifiers.includes('out') ? 'reference parameter' : 'parameter';
+        const by =
+          param.modifiers.includes('ref') || param.modifiers.includes('out') ? 'reference parameter' : 'parameter';
         found.push(`'${name}' (${by})`);
         break;
       }
@@ -196,7 +236,13 @@ function askAboutArrays(subject: Subject, walk: Walk): Question {
     if (name === undefined || type === undefined || element?.kind !== 'path') continue;
     const kind = unit.oracle('d').declaration(element.name, file.path)?.kind;
     if (kind !== 'class' && kind !== 'interface') continue;
-    facts.push(factAt(subject, value.span, `The element of '${name}' is returned by value, and elements are references to the ${kind} '${element.text}'.`));
+    facts.push(
+      factAt(
+        subject,
+        value.span,
+        `The element of '${name}' is returned by value, and elements are references to the ${kind} '${element.text}'.`,
+      ),
+    );
     facts.push(...growthFacts(subject, `${type.name}.${name}`, name));
     if (containers.size === 0) answer = `growth moves the references in '${name}', not the objects that they lead to`;
   }
@@ -209,8 +255,29 @@ function askAboutArrays(subject: Subject, walk: Walk): Question {
   );
 }
 
-const STARTERS = new Set(['Thread', 'Fiber', 'spawn', 'spawnLinked', 'task', 'runTask', 'runWorkerTask', 'parallel', 'executeInNewThread', 'createLowLevelThread']);
-const ATOMICS = new Set(['atomicLoad', 'atomicStore', 'atomicOp', 'atomicExchange', 'atomicFetchAdd', 'atomicFetchSub', 'cas', 'casWeak', 'atomicFence']);
+const STARTERS = new Set([
+  'Thread',
+  'Fiber',
+  'spawn',
+  'spawnLinked',
+  'task',
+  'runTask',
+  'runWorkerTask',
+  'parallel',
+  'executeInNewThread',
+  'createLowLevelThread',
+]);
+const ATOMICS = new Set([
+  'atomicLoad',
+  'atomicStore',
+  'atomicOp',
+  'atomicExchange',
+  'atomicFetchAdd',
+  'atomicFetchSub',
+  'cas',
+  'casWeak',
+  'atomicFence',
+]);
 
 function askAboutThreads(subject: Subject, walk: Walk): Question {
   const { fn } = subject;
@@ -219,8 +286,13 @@ function askAboutThreads(subject: Subject, walk: Walk): Question {
     if (expr.kind === 'block' && expr.flavour === 'synchronized')
       facts.push(factAt(subject, expr.span, `${lockName(expr)} is entered.`));
     if (expr.kind === 'return' && inside.id === fn?.id) {
-      const locks = around.flatMap((outer) => (outer.kind === 'block' && outer.flavour === 'synchronized' ? [lockName(outer)] : []));
-      if (locks.length > 0) facts.push(factAt(subject, expr.span, `It returns from inside ${locks.join(' and ')}, which the return leaves.`));
+      const locks = around.flatMap((outer) =>
+        outer.kind === 'block' && outer.flavour === 'synchronized' ? [lockName(outer)] : [],
+      );
+      if (locks.length > 0)
+        facts.push(
+          factAt(subject, expr.span, `It returns from inside ${locks.join(' and ')}, which the return leaves.`),
+        );
     }
     if (expr.kind === 'cast' && /\bshared\b/u.test(`${expr.type.text} ${(expr.type.qualifiers ?? []).join(' ')}`))
       facts.push(factAt(subject, expr.span, `A cast makes a value 'shared' ('${expr.type.text}').`));
@@ -228,10 +300,13 @@ function askAboutThreads(subject: Subject, walk: Walk): Question {
       facts.push(factAt(subject, expr.span, "'cast()' takes 'shared' and 'const' away."));
     const name = calledName(expr);
     if (name === undefined) continue;
-    if (STARTERS.has(name)) facts.push(factAt(subject, expr.span, `'${name}' starts work that may run on another thread.`));
+    if (STARTERS.has(name))
+      facts.push(factAt(subject, expr.span, `'${name}' starts work that may run on another thread.`));
     else if (ATOMICS.has(name)) facts.push(factAt(subject, expr.span, `'${name}' is an atomic operation.`));
     else if (expr.kind === 'method' && /^(?:lock|unlock|tryLock|lock_nothrow|unlock_nothrow)$/u.test(name))
-      facts.push(factAt(subject, expr.span, `'${name}' is called on '${memberPath(expr.receiver) ?? 'an expression'}'.`));
+      facts.push(
+        factAt(subject, expr.span, `'${name}' is called on '${memberPath(expr.receiver) ?? 'an expression'}'.`),
+      );
   }
   for (const access of subject.flow()?.accesses ?? [])
     if (access.place.root.kind === 'global' && isInside(access.span, subject.span))
@@ -257,8 +332,34 @@ function lockName(expr: Extract<Expr, { kind: 'block' }>): string {
   return expr.subject === undefined ? "'synchronized'" : `'synchronized (${memberPath(expr.subject) ?? '..'})'`;
 }
 
-const MALLOC = new Set(['malloc', 'calloc', 'realloc', 'free', 'pureMalloc', 'pureCalloc', 'pureRealloc', 'pureFree', 'mmap', 'munmap', 'emplace', 'destroy', 'makeArray', 'dispose']);
-const COLLECTOR = new Set(['addRoot', 'addRange', 'removeRoot', 'removeRange', 'setAttr', 'clrAttr', 'inFinalizer', 'toStringz', 'extend', 'qalloc']);
+const MALLOC = new Set([
+  'malloc',
+  'calloc',
+  'realloc',
+  'free',
+  'pureMalloc',
+  'pureCalloc',
+  'pureRealloc',
+  'pureFree',
+  'mmap',
+  'munmap',
+  'emplace',
+  'destroy',
+  'makeArray',
+  'dispose',
+]);
+const COLLECTOR = new Set([
+  'addRoot',
+  'addRange',
+  'removeRoot',
+  'removeRange',
+  'setAttr',
+  'clrAttr',
+  'inFinalizer',
+  'toStringz',
+  'extend',
+  'qalloc',
+]);
 
 function askAboutCollector(subject: Subject, walk: Walk): Question {
   const { fn, unit } = subject;
@@ -268,14 +369,30 @@ function askAboutCollector(subject: Subject, walk: Walk): Question {
     if (name === undefined) continue;
     const cast = around.at(-1);
     const as = cast?.kind === 'cast' ? ` and cast to '${cast.type.text}'` : '';
-    if (MALLOC.has(name)) facts.push(factAt(subject, expr.span, `'${name}' is called${as}: the collector doesn't scan or own such memory.`));
+    if (MALLOC.has(name))
+      facts.push(
+        factAt(subject, expr.span, `'${name}' is called${as}: the collector doesn't scan or own such memory.`),
+      );
     else if (COLLECTOR.has(name)) facts.push(factAt(subject, expr.span, `'${name}' is called.`));
-    else if (expr.kind === 'new') facts.push(factAt(subject, expr.span, `'new ${expr.type.text}' makes an object of the collector.`));
-    const foreign = expr.kind === 'new' ? undefined : unit.functionsNamed(name, 'd').find(({ item }) => item.abi !== undefined && item.abi !== 'D');
+    else if (expr.kind === 'new')
+      facts.push(factAt(subject, expr.span, `'new ${expr.type.text}' makes an object of the collector.`));
+    const foreign =
+      expr.kind === 'new'
+        ? undefined
+        : unit.functionsNamed(name, 'd').find(({ item }) => item.abi !== undefined && item.abi !== 'D');
     if (foreign !== undefined && !MALLOC.has(name))
-      facts.push(factAt(subject, expr.span, `'${name}' is a foreign function (extern(${foreign.item.abi ?? 'C'}), declared in '${foreign.file.path}'); what it keeps is not shown.`));
+      facts.push(
+        factAt(
+          subject,
+          expr.span,
+          `'${name}' is a foreign function (extern(${foreign.item.abi ?? 'C'}), declared in '${foreign.file.path}'); what it keeps is not shown.`,
+        ),
+      );
   }
-  if (fn?.kind === 'destructor') facts.push(factAt(subject, fn.nameSpan, 'It is a destructor: the collector may run it when what it refers to is gone.'));
+  if (fn?.kind === 'destructor')
+    facts.push(
+      factAt(subject, fn.nameSpan, 'It is a destructor: the collector may run it when what it refers to is gone.'),
+    );
   return question(
     'collector',
     'Collector',

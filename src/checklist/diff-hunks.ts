@@ -31,9 +31,7 @@ export function readHunks(diff: string): ReadonlyMap<string, readonly Hunk[]> {
     const start = Number(head[2]);
     skip = Number(head[1] ?? 1) + count;
     current?.push(
-      count === 0
-        ? { start, end: start + 1, isRemoval: true }
-        : { start, end: start + count - 1, isRemoval: false },
+      count === 0 ? { start, end: start + 1, isRemoval: true } : { start, end: start + count - 1, isRemoval: false },
     );
   }
   return hunks;

@@ -84,7 +84,8 @@ export function elementFact(subject: Subject, container: Place): string {
   const oracle = unit.oracle(file.language);
   const element = elementType(typeOfPlace(container, oracle, file.path));
   const name = describePlace(container);
-  if (element === undefined || element.text === '') return `'${name}' is pointed into; the type of its elements is not shown.`;
+  if (element === undefined || element.text === '')
+    return `'${name}' is pointed into; the type of its elements is not shown.`;
   const kind = element.kind === 'path' ? oracle.declaration(element.name, file.path)?.kind : undefined;
   return `'${name}' is pointed into; its elements are '${element.text}'${kind === undefined ? '' : ` (a ${kind})`}.`;
 }
@@ -105,7 +106,10 @@ export function staleFacts(subject: Subject): readonly Fact[] {
 /** Pointers of the subject that leave it: returned, stored, given away. */
 export function escapeFacts(subject: Subject, kinds: ReadonlySet<string>): readonly Fact[] {
   return (subject.flow()?.escapes ?? [])
-    .filter(({ kind, pointer, span }) => kinds.has(kind) && (isInside(pointer.site, subject.span) || isInside(span, subject.span)))
+    .filter(
+      ({ kind, pointer, span }) =>
+        kinds.has(kind) && (isInside(pointer.site, subject.span) || isInside(span, subject.span)),
+    )
     .map((escape) => {
       const origin = describeOrigin(subject, escape.pointer.target);
       const erased = escape.pointer.erased ? ', its lifetime taken away' : '';

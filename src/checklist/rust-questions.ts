@@ -7,7 +7,10 @@ import { containersPointedInto, escapeFacts, growthFacts, staleFacts } from './p
 import { distinct, factAt, isInside, type Subject } from './subject.js';
 
 const PRECONDITIONS = {
-  aliasing: ['Aliasing and mutability', 'Is everything written through unaliased while it is written, and is nothing immutable written?'],
+  aliasing: [
+    'Aliasing and mutability',
+    'Is everything written through unaliased while it is written, and is nothing immutable written?',
+  ],
   alignment: ['Alignment', 'Is every pointer aligned for the type that is read or written through it?'],
   bounds: ['Bounds', 'Does every offset, index and length stay inside one allocation?'],
   initialisation: ['Initialisation', 'Is everything that is read initialised?'],
@@ -87,16 +90,24 @@ export function askAboutUnsafe(subject: Subject, walk: Walk): readonly Question[
   const facts = emptyFacts();
   for (const [walked] of walk) addOperation(subject, walked, facts);
 
-  facts.lifetimes.push(...staleFacts(subject), ...escapeFacts(subject, new Set(['return', 'store', 'collect', 'spawn', 'throw'])));
-  for (const [key, place] of containersPointedInto(subject)) facts.lifetimes.push(...growthFacts(subject, key, describePlace(place)));
+  facts.lifetimes.push(
+    ...staleFacts(subject),
+    ...escapeFacts(subject, new Set(['return', 'store', 'collect', 'spawn', 'throw'])),
+  );
+  for (const [key, place] of containersPointedInto(subject))
+    facts.lifetimes.push(...growthFacts(subject, key, describePlace(place)));
   const flow = subject.flow();
   for (const span of flow?.suspensions ?? [])
-    if (isInside(span, subject.span)) facts.lifetimes.push(factAt(subject, span, "The function waits here ('await'), and other code runs meanwhile."));
+    if (isInside(span, subject.span))
+      facts.lifetimes.push(factAt(subject, span, "The function waits here ('await'), and other code runs meanwhile."));
   for (const { span, rawType, how } of flow?.adoptions ?? [])
-    if (isInside(span, subject.span)) facts.allocator.push(factAt(subject, span, `'${rawType}' takes the memory over by '${how}' and will free it.`));
+    if (isInside(span, subject.span))
+      facts.allocator.push(factAt(subject, span, `'${rawType}' takes the memory over by '${how}' and will free it.`));
   for (const { pointer, span, kind } of flow?.escapes ?? [])
     if (kind === 'spawn' && isInside(pointer.site, subject.span))
-      facts.thread.push(factAt(subject, span, `A pointer to '${describePlace(pointer.target)}' goes to another thread or task.`));
+      facts.thread.push(
+        factAt(subject, span, `A pointer to '${describePlace(pointer.target)}' goes to another thread or task.`),
+      );
   for (const access of flow?.accesses ?? [])
     if (access.place.root.kind === 'global' && isInside(access.span, subject.span)) {
       const isMutable = subject.unit.globalsNamed(access.place.root.name, 'rust').some(({ item }) => item.mutable);
@@ -119,7 +130,11 @@ export function askAboutImpl(subject: Subject, impl: ImplDecl): readonly Questio
     facts.thread.push(factAt(subject, impl.headSpan, `'${target}' is declared '${trait}' by hand.`));
     for (const field of type?.item.fields ?? []) {
       const text = field.type?.text ?? '';
-      if (type === undefined || !/\*(?:const|mut)\b|\b(?:Rc|Weak|Cell|RefCell|UnsafeCell|NonNull|MutexGuard|Env|JsObject|dyn)\b/u.test(text)) continue;
+      if (
+        type === undefined ||
+        !/\*(?:const|mut)\b|\b(?:Rc|Weak|Cell|RefCell|UnsafeCell|NonNull|MutexGuard|Env|JsObject|dyn)\b/u.test(text)
+      )
+        continue;
       facts.thread.push({
         text: `The field '${field.name}' is '${text}', which is the reason why the compiler doesn't do it.`,
         path: type.file.path,
@@ -149,26 +164,44 @@ function addOperation(subject: Subject, { expr, around }: Walked, facts: Record<
   const add = (ids: readonly Precondition[], text: string): void => {
     for (const id of ids) facts[id].push(factAt(subject, expr.span, text));
   };
-  const name = expr.kind === 'method' ? expr.method : expr.kind === 'call' && expr.callee.kind === 'name' ? expr.callee.path.at(-1) : undefined;
+  const name =
+    expr.kind === 'method'
+      ? expr.method
+      : expr.kind === 'call' && expr.callee.kind === 'name'
+        ? expr.callee.path.at(-1)
+        : undefined;
   const full = expr.kind === 'call' && expr.callee.kind === 'name' ? expr.callee.path.slice(-2).join('::') : name;
   if (name !== undefined && full !== undefined) {
     const row = Object.hasOwn(OPERATIONS, name) ? OPERATIONS[name] : undefined;
     const isPointerLike = expr.kind === 'method' ? subject.kind === 'unsafe-block' : /\bptr::/u.test(`${full}`);
     const pointerRow = isPointerLike && Object.hasOwn(POINTER_METHODS, name) ? POINTER_METHODS[name] : undefined;
     const ids = row ?? pointerRow;
-    if (ids !== undefined) add(ids, `'${full}' is called${row === undefined && expr.kind === 'method' ? ', if its receiver is a pointer' : ''}.`);
+    if (ids !== undefined)
+      add(
+        ids,
+        `'${full}' is called${row === undefined && expr.kind === 'method' ? ', if its receiver is a pointer' : ''}.`,
+      );
   }
   if (expr.kind === 'deref') {
     const parent = around.at(-1);
-    const isWritten = (parent?.kind === 'assign' && parent.target === expr) || (parent?.kind === 'address' && parent.mutable);
-    add(isWritten ? ['aliasing', 'alignment', 'lifetimes'] : ['alignment', 'initialisation', 'lifetimes'], `${describeExpr(expr.base)} is dereferenced${isWritten ? ' to write' : ''}.`);
+    const isWritten =
+      (parent?.kind === 'assign' && parent.target === expr) || (parent?.kind === 'address' && parent.mutable);
+    add(
+      isWritten ? ['aliasing', 'alignment', 'lifetimes'] : ['alignment', 'initialisation', 'lifetimes'],
+      `${describeExpr(expr.base)} is dereferenced${isWritten ? ' to write' : ''}.`,
+    );
   }
   if (expr.kind === 'cast' && expr.type.kind === 'pointer') {
     add(['alignment'], `A cast makes a '${expr.type.text}'.`);
     if (expr.value.kind === 'literal' || (expr.value.kind === 'cast' && expr.value.type.name === 'usize'))
       add(['provenance'], `A cast makes a '${expr.type.text}' of a number.`);
   }
-  if (expr.kind === 'cast' && expr.value.kind === 'cast' && expr.value.type.kind === 'pointer' && expr.type.name === 'usize')
+  if (
+    expr.kind === 'cast' &&
+    expr.value.kind === 'cast' &&
+    expr.value.type.kind === 'pointer' &&
+    expr.type.name === 'usize'
+  )
     add(['provenance'], 'A cast makes a number of a pointer.');
 }
 
@@ -185,9 +218,24 @@ function preconditions(): readonly Precondition[] {
 }
 
 function emptyFacts(): Record<Precondition, Fact[]> {
-  return { aliasing: [], alignment: [], bounds: [], initialisation: [], lifetimes: [], provenance: [], validity: [], thread: [], allocator: [] };
+  return {
+    aliasing: [],
+    alignment: [],
+    bounds: [],
+    initialisation: [],
+    lifetimes: [],
+    provenance: [],
+    validity: [],
+    thread: [],
+    allocator: [],
+  };
 }
 
 function finish(facts: Readonly<Record<Precondition, readonly Fact[]>>): readonly Question[] {
-  return preconditions().map((id) => ({ id, title: PRECONDITIONS[id][0], text: PRECONDITIONS[id][1], facts: distinct(facts[id]) }));
+  return preconditions().map((id) => ({
+    id,
+    title: PRECONDITIONS[id][0],
+    text: PRECONDITIONS[id][1],
+    facts: distinct(facts[id]),
+  }));
 }

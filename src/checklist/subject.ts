@@ -22,13 +22,7 @@ export interface Subject {
   readonly flow: () => FunctionFlow | undefined;
 }
 
-export function makeSubject(
-  unit: UnitFacts,
-  file: FileIr,
-  kind: EntryKind,
-  span: Span,
-  fn: FunctionIr,
-): Subject {
+export function makeSubject(unit: UnitFacts, file: FileIr, kind: EntryKind, span: Span, fn: FunctionIr): Subject {
   const outer = enclosing(file, fn).at(-1) ?? fn;
   let flow: FunctionFlow | undefined;
   const flowOf = (): FunctionFlow | undefined =>

@@ -17,6 +17,7 @@ export const commands: Readonly<Record<string, () => Promise<CommandModule>>> = 
   experiment: () => import('./experiment.js'),
   workflow: () => import('./workflow.js'),
   verify: () => import('./verify.js'),
+  checklist: () => import('./checklist.js'),
 };
 
 /** The command that is meant when none is named. */
