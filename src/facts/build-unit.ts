@@ -132,8 +132,30 @@ class Unit implements UnitFacts {
   growthsOf(key: string, language: Language, fromPath: string): readonly GrowthSite[] {
     const scope = this.scopeOf(fromPath, language);
     const memo = `${language}|${scope}|${key}`;
-    const known = this.growths.get(memo);
-    if (known) return known;
+    const all = this.growths.get(memo) ?? this.findGrowths(key, language, scope);
+    this.growths.set(memo, all);
+    const holder = key.startsWith('global:') ? undefined : key.split('.')[0];
+    const own = holder === undefined ? undefined : this.declarationSeenFrom(fromPath, holder, language, scope);
+    const same = all.filter(({ file }) => {
+      const other = own && holder && this.declarationSeenFrom(file.path, holder, language, scope);
+      return own === undefined || other === undefined || own === other;
+    });
+    return [...same.filter(({ file }) => file.path === fromPath), ...same.filter(({ file }) => file.path !== fromPath)];
+  }
+
+  /** The file that declares what `name` means in the file at `path`; undefined when several might. */
+  private declarationSeenFrom(path: string, name: string, language: Language, scope: string): string | undefined {
+    const declaring = this.declarationIndex(language)
+      .filesOf(name)
+      .filter(
+        (other) =>
+          other.startsWith(scope) &&
+          this.parse(other, language)?.types.some((t) => t.name === name && t.kind !== 'alias') === true,
+      );
+    return declaring.includes(path) ? path : declaring.length === 1 ? declaring[0] : undefined;
+  }
+
+  private findGrowths(key: string, language: Language, scope: string): readonly GrowthSite[] {
     const name = key.startsWith('global:')
       ? key.slice('global:'.length)
       : (key.split('.').findLast((s) => s !== '[]' && s !== '*') ?? key);
@@ -166,7 +188,6 @@ class Unit implements UnitFacts {
         }
       }
     }
-    this.growths.set(memo, sites);
     return sites;
   }
 

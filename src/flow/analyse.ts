@@ -19,7 +19,7 @@ import type {
   Value,
 } from './result.js';
 import { State } from './state.js';
-import { elementType, isGrowable, peel, unwrapped, type TypeOracle } from './types.js';
+import { elementType, isGrowable, ownsBlock, peel, unwrapped, type TypeOracle } from './types.js';
 import { builtinCallType, builtinMethodType, syntheticType } from './builtin-types.js';
 import type { Argument, Block, Expr, ExprOf, FileIr, FunctionIr, Pattern, Statement, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
@@ -407,7 +407,7 @@ class Analysis {
         place,
         span,
         how,
-        (target) => isElementOf(target, place),
+        (target) => isElementOf(target, place) && !(MOVES_ONLY.has(operation) && this.staysBehind(target, place)),
         row,
         through,
         via,
@@ -551,6 +551,20 @@ class Analysis {
       if (place.root.type?.kind === 'reference' || place.root.type?.kind === 'pointer') continue;
       this.state.moved.add(place.root.id);
     }
+  }
+
+  private ownsBlock(place: Place): boolean {
+    return this.rust && ownsBlock(typeOfPlace(place, this.settings.oracle, this.file.path));
+  }
+
+  /** Whether the target lies in a block that an element of the growing owner has for itself: growth moves the element only. */
+  private staysBehind(target: Place, owner: Place): boolean {
+    return target.path.some(
+      (segment, at) =>
+        at > owner.path.length &&
+        segment === '[]' &&
+        this.ownsBlock({ root: target.root, path: target.path.slice(0, at) }),
+    );
   }
 
   private keyOf(place: Place): string | undefined {
@@ -1952,7 +1966,7 @@ class Analysis {
         }
         const form: PointerForm = effect.as === 'raw-pointer' ? 'raw' : effect.as;
         const targets = this.materialise(value, operandSpan(effect.from)).map((p) =>
-          effect.as === 'guard' || p.path.at(-1) === '[]' ? p : extend(p, '[]'),
+          effect.as === 'guard' || (p.path.at(-1) === '[]' && !this.ownsBlock(p)) ? p : extend(p, '[]'),
         );
         const guards = guardsOf(value);
         return { places: [], pointers: targets.map((t) => this.borrow(t, form, false, span, name, row, guards)) };
@@ -2483,6 +2497,9 @@ function fieldTypeOf(
   }
   return undefined;
 }
+
+/** Operations on a container that may move its elements and drop none. */
+const MOVES_ONLY: ReadonlySet<Growth['operation']> = new Set(['append', 'reserve', 'insert']);
 
 /** The declared type of a place, following fields and elements; undefined as soon as one step is not known. */
 export function typeOfPlace(place: Place, oracle: TypeOracle, fromPath: string): TypeRef | undefined {

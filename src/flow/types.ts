@@ -73,6 +73,20 @@ const RUST_GROWABLE = new Set([
   'ThinVec',
   'ArrayVec',
 ]);
+/** Types that keep all their content in a block of their own; small vectors and strings with inline storage do not. */
+const SEPARATE_BLOCK = new Set([
+  'Box',
+  'Rc',
+  'Arc',
+  'Vec',
+  'String',
+  'VecDeque',
+  'CString',
+  'OsString',
+  'PathBuf',
+  'BytesMut',
+  'Bytes',
+]);
 const D_GROWABLE = new Set([
   'Array',
   'Appender',
@@ -98,6 +112,15 @@ export function isGrowable(type: TypeRef | undefined, language: Language): boole
   if (inner.kind === 'slice' || inner.kind === 'static-array' || inner.kind === 'tuple') return false;
   if (inner.kind !== 'path') return undefined;
   return RUST_GROWABLE.has(inner.name);
+}
+
+/**
+ * Whether a Rust value of the type points to its content elsewhere, so that moving the value leaves the content where it is.
+ * False when the type is not known.
+ */
+export function ownsBlock(type: TypeRef | undefined): boolean {
+  if (type?.kind === 'reference' || type?.kind === 'pointer') return true;
+  return type?.kind === 'path' && SEPARATE_BLOCK.has(type.name);
 }
 
 /** The type of an element of a container; undefined when it can't be told. */

@@ -185,12 +185,19 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
   if (!rust && isImmutable(type)) return undefined;
   const key = growthKey(owner, oracle, file.path);
   if (key === undefined) return undefined;
+  const isTied = rust && escape.kind === 'return' && root.kind === 'self' && isTiedToSelf(fn);
   const growths = unit.growthsOf(key, file.language, file.path).filter((g) => {
-    if (g.inConstructor || g.growth.operation === 'free' || (g.fn.isTest !== fn.isTest && g.fn.isTest)) return false;
+    if (
+      g.inConstructor ||
+      g.growth.operation === 'free' ||
+      (unit.isDevelopmentOnly(g.file, g.fn) && !unit.isDevelopmentOnly(file, fn))
+    )
+      return false;
     if (!rust && (g.growth.operation === 'clear' || g.growth.operation === 'remove' || g.growth.operation === 'shrink'))
       return false;
     if (!rust && g.growth.operation === 'replace' && g.growth.how === '=') return false;
     if (rust && (g.growth.operation === 'clear' || g.growth.operation === 'remove')) return false;
+    if (isTied && g.fn.self?.mode !== 'shared') return false;
     return growable === true || !g.growth.weak;
   });
   if (growths.length === 0) return undefined;
@@ -202,6 +209,19 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
     isView: DOCUMENTED_VIEWS.has(fn.name) && escape.kind === 'return',
     weak: growths.every((g) => g.growth.weak),
   };
+}
+
+/**
+ * Whether the signature ties the result to the borrow of `self`: then the compiler keeps whoever holds it from calling what
+ * takes `&mut self`, even when a raw pointer is inside.
+ */
+function isTiedToSelf(fn: FunctionIr): boolean {
+  const { self, returns } = fn;
+  if (!self || self.mode === 'value' || !returns) return false;
+  const { text } = returns;
+  if (returns.kind === 'pointer' || /'static\b|\*\s*(?:const|mut)\b/u.test(text)) return false;
+  if (self.lifetime !== undefined && new RegExp(`${self.lifetime}\\b`, 'u').test(text)) return true;
+  return /'_|&\s*(?!['\s&])/u.test(text);
 }
 
 /** `self.items.push(self.items.as_ptr())`-like stores are judged where the collection's pointers are used. */
