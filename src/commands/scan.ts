@@ -198,6 +198,12 @@ function collectOutputs(): {
       const last = outputs.pop() ?? { format: 'terminal' };
       if (last.file !== undefined)
         throw new InvalidArgumentError(`The format '${last.format}' already goes to '${last.file}'.`);
+      if (file === '') throw new InvalidArgumentError('The name of a file is expected.');
+      const rival = outputs.find((other) => other.file !== undefined && resolve(other.file) === resolve(file));
+      if (rival)
+        throw new InvalidArgumentError(
+          `The formats '${rival.format}' and '${last.format}' would both go to '${file}'.`,
+        );
       outputs.push({ ...last, file });
     },
     finish() {

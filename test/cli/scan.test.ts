@@ -44,6 +44,14 @@ describe('usage errors are one sentence with the mend', () => {
       ['--format', 'json', '--format', 'sarif'],
       "lifetime-lint: The formats 'json' and 'sarif' would both go to the standard output; put an --output-file behind all but one.\n",
     ],
+    [
+      ['--format', 'json', '--output-file', 'o', '--format', 'sarif', '--output-file', './o'],
+      "lifetime-lint: Option '--output-file <file>' argument './o' is invalid. The formats 'json' and 'sarif' would both go to './o'.\n",
+    ],
+    [
+      ['--format', 'json', '--output-file', ''],
+      "lifetime-lint: Option '--output-file <file>' argument '' is invalid. The name of a file is expected.\n",
+    ],
     [['--config', 'none.json'], /^lifetime-lint: '.*none\.json' could not be read: it does not exist\.\n$/u],
     [
       ['--format', 'json', '--output-file', 'source'],
