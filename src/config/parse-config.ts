@@ -102,7 +102,7 @@ function describeIssue(issue: Issue, place: (path: KeyPath) => string): string {
     return `${where}: ${key} must be ${joinChoices(choices)}, not ${issue.received.replaceAll('"', "'")}${hint}.`;
   }
   if (issue.type === 'min_length') return `${where}: ${key} must not be empty.`;
-  if (issue.type === 'regex') return `${where}: ${key} ${issue.message}, such as 'x86_64-pc-windows-msvc'.`;
+  if (issue.type === 'regex') return `${where}: ${key} ${issue.message}.`;
   const expected: Readonly<Record<string, string>> = { Array: 'an array', Object: 'an object', string: 'a string' };
   return `${where}: ${key} must be ${expected[issue.expected ?? ''] ?? 'something else'}.`;
 }

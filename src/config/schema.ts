@@ -36,7 +36,12 @@ export const configSchema = v.strictObject({
   ),
   targets: v.optional(
     v.pipe(
-      v.array(v.pipe(v.string(), v.regex(/^[a-z0-9_]+(?:-[a-z0-9_.]+){1,3}$/, 'must be a target triple'))),
+      v.array(
+        v.pipe(
+          v.string(),
+          v.regex(/^[a-z0-9_]+(?:-[a-z0-9_.]+){1,3}$/, "must be a target triple, such as 'x86_64-pc-windows-msvc'"),
+        ),
+      ),
       v.description('Target triples that the addons are built for; replaces what the manifests say.'),
     ),
   ),
@@ -52,7 +57,11 @@ export const configSchema = v.strictObject({
         v.strictObject({
           id: v.pipe(v.string(), v.description('The id of a rule.')),
           path: v.pipe(v.string(), v.minLength(1), v.description('A .gitignore-style pattern.')),
-          reason: v.pipe(v.string(), v.minLength(1), v.description('Why the finding is acceptable.')),
+          reason: v.pipe(
+            v.string(),
+            v.regex(/\S/u, 'must not be empty'),
+            v.description('Why the finding is acceptable.'),
+          ),
         }),
       ),
       v.description('Findings that are accepted in files that cannot hold comments.'),

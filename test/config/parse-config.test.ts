@@ -115,6 +115,12 @@ describe('errors name the place and the mend', () => {
       `UsageError: ${json}:2: the key 'reason' is missing.`,
     ],
     [
+      'a blank reason',
+      json,
+      '{"suppress": [{"id": "suppression", "path": "x", "reason": "  "}]}',
+      `UsageError: ${json}:1: 'reason' must not be empty.`,
+    ],
+    [
       'an empty reason',
       json,
       '{"suppress": [{"id": "suppression", "path": "x",\n "reason": ""}]}',
