@@ -3,11 +3,12 @@ import { endsWithItsRoot } from '../facts/storage.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { describePlace } from '../flow/place.js';
 import type { Escape, FunctionFlow } from '../flow/result.js';
-import type { FileIr, FunctionIr } from '../model/ir.js';
+import type { FileIr, FunctionIr, Param } from '../model/ir.js';
+import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
 const TOKENS = {
-  rust: ['napi_', 'ffi::', '_sys::', 'libc::', 'set_', 'register', 'pthread', 'sqlite3_'],
+  rust: ['external(', 'napi_', 'ffi::', '_sys::', 'libc::', 'set_', 'register', 'pthread', 'sqlite3_'],
   d: ['toStringz', 'extern', 'set', 'register', 'add'],
 };
 
@@ -24,6 +25,9 @@ export default defineRule({
     since: '0.1.0',
     cwe: ['CWE-416', 'CWE-562'],
     messages: {
+      lent: "'{helper}' at line {line} hands the borrowed '{owner}' to '{callee}', which keeps a pointer into it after the borrow has ended.",
+      unbounded:
+        "'{callee}' at line {line} keeps '{owner}' of the generic type '{type}', which has no \"'static\" bound: it may borrow something that ends before JavaScript lets go.",
       kept: "'{callee}' at line {line} keeps a pointer into '{owner}' (line {borrow}), which {end}.",
     },
     checklist: 'Does everything that foreign code keeps live until it lets go?',
@@ -39,9 +43,70 @@ export default defineRule({
         for (const fn of unit.functionsWith(file, TOKENS[language])) {
           const flow = unit.flowOf(file, fn);
           const seen = new Set<string>();
+          for (const kept of findUnbounded(fn, flow)) {
+            const bound = boundSpan(unit.textOf(file.path) ?? '', fn, kept.type) ?? kept.span;
+            report({
+              messageId: 'unbounded',
+              data: {
+                callee: kept.callee,
+                line: lineOf(unit, file, kept.span.start),
+                owner: kept.param.name,
+                type: kept.type,
+              },
+              at: { file, span: bound },
+              steps: [
+                {
+                  file,
+                  span: kept.param.span,
+                  role: 'declare',
+                  note: `'${kept.param.name}' may hold borrowed data: its type has no "'static" bound.`,
+                },
+                { file, span: kept.span, role: 'escape', note: `'${kept.callee}' gives it to JavaScript here.` },
+              ],
+              key: `${kept.callee}|${kept.param.name}`,
+            });
+          }
           for (const escape of flow.escapes) {
             const end = endOf(unit, file, fn, flow, escape);
             if (!end || escape.callee === undefined) continue;
+            const lenders = escape.pointer.target.root.kind === 'param' ? findLenders(unit, file, fn) : undefined;
+            if (lenders !== undefined) {
+              // Somebody in the unit calls it: whether the memory lives long enough is decided there.
+              for (const lender of lenders) {
+                report({
+                  messageId: 'lent',
+                  data: {
+                    helper: fn.name,
+                    line: lineOf(unit, lender.file, lender.span.start),
+                    owner: lender.param,
+                    callee: escape.callee,
+                  },
+                  at: { file: lender.file, span: lender.span },
+                  steps: [
+                    {
+                      file: lender.file,
+                      span: lender.declared,
+                      role: 'declare',
+                      note: `'${lender.param}' is only lent by the caller.`,
+                    },
+                    {
+                      file: lender.file,
+                      span: lender.span,
+                      role: 'borrow',
+                      note: `It is handed to '${fn.name}' here.`,
+                    },
+                    {
+                      file,
+                      span: escape.span,
+                      role: 'escape',
+                      note: `'${escape.callee}' keeps the pointer beyond the call.`,
+                    },
+                  ],
+                  key: `${fn.name}|${lender.param}`,
+                });
+              }
+              continue;
+            }
             const owner = describePlace({ root: escape.pointer.target.root, path: [] });
             const key = `${escape.span.start}|${owner}`;
             if (seen.has(key)) continue;
@@ -88,6 +153,78 @@ export default defineRule({
     }
   },
 });
+
+interface Lender {
+  readonly file: FileIr;
+  readonly span: Span;
+  readonly param: string;
+  readonly declared: Span;
+}
+
+/**
+ * Functions of the unit that call the helper with a reference that was lent to themselves; undefined when nobody in the unit
+ * calls it, so that the helper itself is the border.
+ */
+function findLenders(unit: UnitFacts, file: FileIr, helper: FunctionIr): readonly Lender[] | undefined {
+  if (!/^\w{4,}$/u.test(helper.name)) return undefined;
+  const call = new RegExp(`[.:]\\s*${helper.name}\\s*\\(([^()]*)\\)`, 'gu');
+  let isCalled = false;
+  const lenders: Lender[] = [];
+  for (const other of unit.filesMatching('rust', new RegExp(`[.:]\\s*${helper.name}\\s*\\(`, 'u'))) {
+    const text = unit.textOf(other.path) ?? '';
+    for (const fn of other.functions) {
+      if (
+        !fn.bodySpan ||
+        fn.isTest ||
+        fn.parent !== undefined ||
+        (other.path === file.path && fn.nameSpan.start === helper.nameSpan.start)
+      )
+        continue;
+      for (const match of text.slice(fn.bodySpan.start, fn.bodySpan.end).matchAll(call)) {
+        isCalled = true;
+        const words = (match[1] ?? '').split(',').map((w) => w.trim());
+        const param = fn.params.find(
+          (p) => p.type?.kind === 'reference' && p.type.lifetime !== "'static" && words.includes(p.name),
+        );
+        if (!param) continue;
+        const start = fn.bodySpan.start + match.index + match[0].indexOf(helper.name);
+        lenders.push({
+          file: other,
+          span: { start, end: start + helper.name.length },
+          param: param.name,
+          declared: param.span,
+        });
+      }
+    }
+  }
+  return isCalled ? lenders : undefined;
+}
+
+/** Values of generic types without a `'static` bound that the function hands to something that makes an external of them. */
+function findUnbounded(
+  fn: FunctionIr,
+  flow: FunctionFlow,
+): readonly { callee: string; span: Span; param: Param; type: string }[] {
+  const found = [];
+  for (const call of flow.calls) {
+    if (!/(?:^|[_:])(?:new_|create_)?external(?:_buffer|_arraybuffer|_with_callback)?$/u.test(call.callee)) continue;
+    for (const value of call.args) {
+      const root = value.places.length === 1 && value.places[0]?.path.length === 0 ? value.places[0].root : undefined;
+      const param = root?.kind === 'param' && root.index !== undefined ? fn.params[root.index] : undefined;
+      const generic = param?.type?.kind === 'path' ? fn.generics.find((g) => g.name === param.type?.name) : undefined;
+      if (param && generic && generic.bounds.length > 0 && !generic.bounds.some((b) => b.includes("'")))
+        found.push({ callee: call.callee, span: call.span, param, type: generic.name });
+    }
+  }
+  return found;
+}
+
+/** Where a generic type gets its bounds: `T: ..` in the head of the function, the `where` clause before the list. */
+function boundSpan(text: string, fn: FunctionIr, type: string): Span | undefined {
+  const head = text.slice(fn.span.start, fn.bodySpan?.start ?? fn.span.end);
+  const at = [...head.matchAll(new RegExp(`\\b${type}\\s*:(?!:)[^,{>]*`, 'gu'))].at(-1);
+  return at ? { start: fn.span.start + at.index, end: fn.span.start + at.index + at[0].trimEnd().length } : undefined;
+}
 
 /** How the owner of a kept pointer ends; undefined when it does not, as far as the function shows. */
 function endOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow, escape: Escape): string | undefined {
