@@ -59,7 +59,7 @@ export const configSchema = v.strictObject({
           path: v.pipe(v.string(), v.minLength(1), v.description('A .gitignore-style pattern.')),
           reason: v.pipe(
             v.string(),
-            v.regex(/\S/u, 'must not be empty'),
+            v.regex(/\S/, 'must not be empty'),
             v.description('Why the finding is acceptable.'),
           ),
         }),
