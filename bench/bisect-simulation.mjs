@@ -31,11 +31,19 @@ export function generator(seed) {
   };
 }
 
-/** Plain bisection between two ends that are taken for granted: up to `most` runs per step, bad at the first hit. */
+/**
+ * Plain bisection: up to `most` runs per step, bad at the first hit. Its ends are looked at in the same way first, as whoever bisects
+ * by hand does; what they show changes nothing, so that the steps can be told apart from the looks.
+ */
 export function plainBisection(size, isHit, most) {
   let good = 0;
   let bad = size - 1;
   let runs = 0;
+  let looks = most;
+  for (let hit = false, made = 0; made < most && !hit; made++) {
+    looks++;
+    hit = isHit(bad);
+  }
   while (bad - good > 1) {
     const middle = (good + bad) >> 1;
     let hit = false;
@@ -46,7 +54,7 @@ export function plainBisection(size, isHit, most) {
     if (hit) bad = middle;
     else good = middle;
   }
-  return { answer: bad, runs };
+  return { answer: bad, runs, looks };
 }
 
 /** A tester whose versions from `first` on crash at rate `p`, the others at rate `q`; everything is free but runs. */
@@ -82,7 +90,7 @@ export async function simulateCell(bisect, { p, q = 0, size, count, seed, hint, 
     claimed: 0,
     most: 0,
     curve: thresholds.map(() => ({ runs: 0, right: 0 })),
-    plain: repeats.map(() => ({ runs: 0, right: 0 })),
+    plain: repeats.map(() => ({ runs: 0, looks: 0, right: 0 })),
   };
   for (let made = 0; made < count; made++) {
     const first = 1 + Math.floor(random() * (size - 1));
@@ -110,6 +118,7 @@ export async function simulateCell(bisect, { p, q = 0, size, count, seed, hint, 
     repeats.forEach((most, at) => {
       const plain = plainBisection(size, isHit, most);
       cell.plain[at].runs += plain.runs;
+      cell.plain[at].looks += plain.looks;
       if (plain.answer === first) cell.plain[at].right++;
     });
   }
@@ -186,7 +195,7 @@ function equalTable(traced, tracedHinted) {
         ...cell.plain.flatMap((plain) => {
           const accuracy = plain.right / cell.count;
           return [
-            number(plain.runs / cell.count),
+            `${number(plain.runs / cell.count)} + ${number(plain.looks / cell.count)}`,
             percent(accuracy),
             number(runsAtAccuracy(cell, accuracy)),
             number(runsAtAccuracy(tracedHinted[at], accuracy)),
@@ -234,7 +243,7 @@ async function main() {
     '',
     mainTable(cells, hinted),
     '',
-    `Equal accuracy (${count(traced)} other histories): the runs that each kind of plain bisection takes, how often it is right, and after how many runs \`bisect\` is right as often.`,
+    `Equal accuracy (${count(traced)} other histories): the runs of the steps of plain bisection + those that look at its ends, how often it is right, and after how many runs \`bisect\` is right as often.`,
     '',
     equalTable(traced, tracedHinted),
   ].join('\n');

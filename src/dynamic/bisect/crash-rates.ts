@@ -88,16 +88,16 @@ const UNKNOWN: readonly BetaTerm[] = [
 ];
 const ALWAYS = new Map([[0.9995, 0.2]]);
 
-/** With a rate that the user has seen: mostly within a factor of two of it, and room for having been told wrong. */
+/** With a rate that the user has seen: mostly within a factor of two of it, and some room for having been told wrong. */
 function expecting(rate: number): Grid {
-  const strength = 2 / rate;
+  const a = 4;
   return gridOf(
     BAD_RATES,
     [
-      { weight: 0.85, a: 2, b: Math.max(0.5, strength - 2) },
-      ...UNKNOWN.map((term) => ({ ...term, weight: term.weight * 0.15 })),
+      { weight: 0.9, a, b: Math.max(0.5, a / rate - a) },
+      ...UNKNOWN.map((term) => ({ ...term, weight: term.weight * 0.08 })),
     ],
-    new Map([[0.9995, 0.03]]),
+    new Map([[0.9995, 0.02]]),
   );
 }
 
