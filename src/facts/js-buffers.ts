@@ -81,7 +81,11 @@ function buffersOf(unit: UnitFacts, file: FileIr, fn: FunctionIr): JsBuffer[] {
       );
     if (buffer.reads.some((r) => r.span.start === access.span.start)) continue;
     const frame = access.context.frames.find((f) => f.run === 'spawned' || f.run === 'async');
-    const thread = frame ? (frame.run === 'async' ? 'an async block' : (frame.on ?? 'another thread')) : wholeBody;
+    const thread = frame
+      ? frame.run === 'async'
+        ? 'the thread that polls an async block'
+        : nameOfThread(frame.on)
+      : wholeBody;
     const helper = helperOf(unit, file, flow, access);
     const awaited = held.memory.kind === 'owned' ? undefined : access.suspended.at(-1);
     buffer.reads.push({
@@ -101,7 +105,11 @@ function buffersOf(unit: UnitFacts, file: FileIr, fn: FunctionIr): JsBuffer[] {
       call.resolved.path === file.path ? file : unit.filesOf('rust').find((f) => f.path === call.resolved?.path);
     if (!callee?.body || !calleeFile || callee === fn) continue;
     const frame = call.context.frames.find((f) => f.run === 'spawned' || f.run === 'async');
-    const thread = frame ? (frame.run === 'async' ? 'an async block' : (frame.on ?? 'another thread')) : wholeBody;
+    const thread = frame
+      ? frame.run === 'async'
+        ? 'the thread that polls an async block'
+        : nameOfThread(frame.on)
+      : wholeBody;
     if (!thread) continue;
     for (const access of unit.flowOf(calleeFile, callee).accesses) {
       const inner = originOf(access.place);
@@ -176,6 +184,13 @@ function buffersOf(unit: UnitFacts, file: FileIr, fn: FunctionIr): JsBuffer[] {
     declared: declarationOf(unit, file, b.place),
     reads: b.reads.sort((x, y) => x.span.start - y.span.start),
   }));
+}
+
+/** Where a spawned closure runs, as a reader says it. */
+function nameOfThread(on: string | undefined): string {
+  if (on === 'pool') return 'a thread pool';
+  if (on === 'blocking-pool') return "the runtime's blocking pool";
+  return on === 'task' ? 'a task of the runtime' : 'another thread';
 }
 
 /** Containers of buffers: looking into them touches no bytes. */

@@ -71,7 +71,6 @@ const RUST_GROWABLE = new Set([
   'AHashMap',
   'IndexVec',
   'ThinVec',
-  'ArrayVec',
 ]);
 /** Types that keep all their content in a block of their own; small vectors and strings with inline storage do not. */
 const SEPARATE_BLOCK = new Set([
