@@ -8,7 +8,7 @@ import type { Fact } from './checklist.js';
 import { factAt, isInside, type Subject } from './subject.js';
 
 /** Pointers that are made in the subject. */
-export function pointersIn(subject: Subject): readonly Pointer[] {
+function pointersIn(subject: Subject): readonly Pointer[] {
   return (subject.flow()?.pointers ?? []).filter(({ site }) => isInside(site, subject.span));
 }
 
@@ -40,7 +40,7 @@ export function growthFacts(subject: Subject, key: string, name: string): readon
 }
 
 /** Where the memory of a place begins, as a reader says it. */
-export function describeOrigin(subject: Subject, target: Place): string {
+function describeOrigin(subject: Subject, target: Place): string {
   const { file, unit } = subject;
   const place = originOf(target);
   const container = containerOf(place);

@@ -42,7 +42,7 @@ export function stateOf({ entries, gone }: Checklist): string {
 }
 
 /** Where a fact is, seen from its entry: `line 12`, `source/pool.d:12`; empty without a line. */
-export function placeOf(fact: Fact, { path }: Pick<Entry, 'path'>): string {
+function placeOf(fact: Fact, { path }: Pick<Entry, 'path'>): string {
   if (fact.line === undefined) return fact.path === path ? '' : fact.path;
   return fact.path === path ? `line ${String(fact.line)}` : `${fact.path}:${String(fact.line)}`;
 }

@@ -112,8 +112,7 @@ function eslintRuleOf<MessageId extends string>(
       const settings = readSettings(context.settings);
       const filename = resolve(context.cwd, context.filename);
       const modules = environment.modulesFor(settings.native);
-      if (isFiltered && rule.onlyWithAddon && !mayLoadAddon(sourceCode.text, (name) => modules.resolve(name, filename)))
-        return {};
+      if (isFiltered && rule.onlyWithAddon && !loadsAddon(sourceCode, modules, filename)) return {};
       const isAllowed = (line: number): boolean =>
         suppressionsOf(sourceCode).some(
           ({ ids, lines }) =>
@@ -174,17 +173,32 @@ function typedServices(sourceCode: Readonly<TSESLint.SourceCode>): TypedServices
     : undefined;
 }
 
-/** The environment of the plugin in a user's ESLint: answers about packages are kept for five seconds. */
+const loadsMemo = createSourceMemo<boolean>();
+
+function loadsAddon(sourceCode: Readonly<TSESLint.SourceCode>, modules: NativeModules, filename: string): boolean {
+  return loadsMemo(sourceCode, () => mayLoadAddon(sourceCode.text, (name) => modules.resolve(name, filename)));
+}
+
+const idle = 5000;
+const longest = 60_000;
+
+/**
+ * The environment of the plugin in a user's ESLint. Answers about packages are kept through a run of lints, and asked anew
+ * after five seconds of rest or a minute: an editor's server outlives an `npm install`.
+ */
 export function createPluginEnvironment(): VisitorEnvironment {
-  const lifetime = 5000;
-  const known = new Map<string, { readonly modules: NativeModules; readonly since: number }>();
+  const known = new Map<string, { readonly modules: NativeModules; readonly since: number; used: number }>();
   return {
     modulesFor(native) {
       const key = native.join('\0');
+      const now = Date.now();
       const entry = known.get(key);
-      if (entry !== undefined && Date.now() - entry.since < lifetime) return entry.modules;
+      if (entry !== undefined && now - entry.used < idle && now - entry.since < longest) {
+        entry.used = now;
+        return entry.modules;
+      }
       const modules = createNativeModules({ reader: createPackageReader(), native });
-      known.set(key, { modules, since: Date.now() });
+      known.set(key, { modules, since: now, used: now });
       return modules;
     },
   };

@@ -4,8 +4,8 @@ import type { NativeModule } from './native-modules.js';
 import { createSourceMemo, type VisitorContext } from './javascript-visitor.js';
 import {
   bare,
-  childrenOf,
   type Code,
+  descendantsOf,
   dottedName,
   importedName,
   keyName,
@@ -190,9 +190,8 @@ function fieldValues(code: Code, body: TSESTree.ClassBody): ReadonlyMap<string, 
     ) {
       add(memberName(node.left), node.right);
     }
-    for (const child of childrenOf(code, node)) visit(child);
   };
-  visit(body);
+  for (const node of descendantsOf(code, body)) visit(node);
   fieldMemo.set(body, values);
   return values;
 }
@@ -256,9 +255,7 @@ function findLoads(code: Code, resolve: (specifier: string) => NativeModule | un
     if (node.type === 'TSImportEqualsDeclaration') add(equalsSpecifier(node), node);
     if (node.type === 'CallExpression' && isDlopen(node)) loads.push({ module: openedModule(node), node });
     if (node.type === 'ImportExpression' || node.type === 'CallExpression') add(requiredSpecifier(node), node);
-    if (!mayCall) return;
-    for (const child of childrenOf(code, node)) visit(child);
   };
-  for (const statement of code.ast.body) visit(statement);
+  for (const node of mayCall ? descendantsOf(code, code.ast) : code.ast.body) visit(node);
   return loads;
 }

@@ -291,6 +291,11 @@ export function createNativeModules(options: NativeModulesOptions): NativeModule
   };
 }
 
+/** True when the addon's declarations show a class whose objects have to be released. */
+export function hasReleasableClass({ declarations }: NativeModule): boolean {
+  return [...(declarations?.classes.values() ?? [])].some(({ releasedBy }) => releasedBy.length > 0);
+}
+
 /** The folders from a file's own up to the root. */
 function foldersAbove(file: string): readonly string[] {
   const folders: string[] = [];
@@ -336,8 +341,15 @@ function isPlatformPackage(name: string): boolean {
 
 /** Names, without the platform, of the platform packages that a lockfile lists, whether they are installed or not. */
 function readPlatformNames(lockfile: string): ReadonlySet<string> {
-  const names = lockfile.matchAll(/((?:@[\w.-]+\/)?[\w.-]+?)-linux-x64-(?:gnu|musl|glibc)\b/gu);
-  return new Set([...names].map(([, name = '']) => name));
+  const names = new Set<string>();
+  const mark = '-linux-x64-';
+  // Lockfiles are long: search for the mark and look back, instead of trying a pattern at every word.
+  for (let at = lockfile.indexOf(mark); at >= 0; at = lockfile.indexOf(mark, at + 1)) {
+    if (!/^(?:gnu|musl|glibc)\b/u.test(lockfile.slice(at + mark.length, at + mark.length + 6))) continue;
+    const name = /(?:@[\w.-]+\/)?[\w.-]+$/u.exec(lockfile.slice(Math.max(0, at - 120), at))?.[0];
+    if (name !== undefined) names.add(name);
+  }
+  return names;
 }
 
 /** `hasher` ships in `hasher-linux-x64-gnu`, `@hasher/binding-linux-x64-gnu` or `@hasher/hasher-linux-x64-gnu`. */

@@ -10,7 +10,7 @@ import type { Anchor, Report, ReportStep, Rule } from '../rules/rule.js';
 import type { JavaScriptPlace, JavaScriptReport, ReportSink } from './javascript-visitor.js';
 import { mayLoadAddon, nativeModulesIn } from './load-filter.js';
 import { runnerOf } from './test-runners.js';
-import { createNativeModules, type NativeModule, type NativeModules } from './native-modules.js';
+import { createNativeModules, hasReleasableClass, type NativeModule, type NativeModules } from './native-modules.js';
 import { suppressionMark } from '../suppress/read-suppressions.js';
 import { isDevelopmentPath, isWorkerText, startsNativeWorker } from './worker-files.js';
 
@@ -183,10 +183,6 @@ function findCandidates(
 
 const maskingId = 'crash-masking-config';
 const workerRules = new Set(['addon-only-in-workers', 'addon-not-context-aware', 'terminate-during-native-work']);
-
-function hasReleasableClass({ declarations }: NativeModule): boolean {
-  return [...(declarations?.classes.values() ?? [])].some(({ releasedBy }) => releasedBy.length > 0);
-}
 
 function isBesideAddon(modules: NativeModules, file: string): boolean {
   const manifest = modules.manifestOf(file);

@@ -2,7 +2,7 @@ import { byRelevance, diffVersions, withRelevance, type BoundaryChange } from '.
 import { runGit } from './commits.js';
 
 /** Versions by crate name of a Cargo.lock. */
-function readCargoLock(text: string): ReadonlyMap<string, string> {
+export function readCargoLock(text: string): ReadonlyMap<string, string> {
   const result = new Map<string, string[]>();
   for (const [, name, version] of text.matchAll(/\[\[package\]\]\s+name = "([^"]+)"\s+version = "([^"]+)"/g)) {
     if (name === undefined || version === undefined) continue;

@@ -83,10 +83,10 @@ const GOOD = gridOf(GOOD_RATES, [{ weight: 0.2, a: 1, b: 20 }], new Map([[0.0002
 
 /** Nothing is known: any rate may be, many crash always. */
 const UNKNOWN: readonly BetaTerm[] = [
-  { weight: 0.3, a: 0.5, b: 1 },
-  { weight: 0.5, a: 1, b: 2 },
+  { weight: 0.27, a: 0.5, b: 1 },
+  { weight: 0.44, a: 1, b: 2 },
 ];
-const ALWAYS = new Map([[0.9995, 0.2]]);
+const ALWAYS = new Map([[0.9995, 0.29]]);
 
 /** With a rate that the user has seen: mostly within a factor of two of it, and some room for having been told wrong. */
 function expecting(rate: number): Grid {

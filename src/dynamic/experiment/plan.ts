@@ -57,7 +57,7 @@ export function readPlan(path: string): ExperimentPlan | { readonly error: strin
 }
 
 /** @param path names the plan in messages */
-function checkPlan(parsed: unknown, path: string): ExperimentPlan | { readonly error: string } {
+export function checkPlan(parsed: unknown, path: string): ExperimentPlan | { readonly error: string } {
   const result = v.safeParse(schema, parsed);
   if (!result.success) {
     const [issue] = result.issues;

@@ -1,7 +1,10 @@
 import type { TSESLint, TSESTree } from '@typescript-eslint/utils';
+import { releasesSomething } from '../../rules/javascript-text.js';
 import rule from '../../rules/native-handle-undisposed.js';
 import { releaseMethods } from '../declarations.js';
 import { defineVisitor } from '../javascript-visitor.js';
+import { nativeModulesIn } from '../load-filter.js';
+import { hasReleasableClass, type NativeModule } from '../native-modules.js';
 import { nativeBindingsOf, type NativeOrigin } from '../native-bindings.js';
 import {
   bare,
@@ -21,6 +24,10 @@ const releasing = new Set(releaseMethods);
 
 export default defineVisitor(rule, (context) => {
   const { sourceCode: code } = context;
+  const { filename, modules } = context;
+  const resolve = (specifier: string): NativeModule | undefined => modules.resolve(specifier, filename);
+  // Without a word of release only a class that is known to need one is of interest; loaders have neither.
+  if (!releasesSomething(code.text) && !nativeModulesIn(code.text, resolve).some(hasReleasableClass)) return {};
   const bindings = nativeBindingsOf(context);
   return {
     VariableDeclarator(node) {
