@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest';
+import { byRelevance, diffVersions } from '../../src/dynamic/bisect/boundary-change.js';
+import { createBisectReport, renderBisect, renderBisectMarkdown } from '../../src/dynamic/bisect/report.js';
+import { conclude, type Observation } from '../../src/dynamic/bisect/session.js';
+
+const hit = (version: string): Observation => ({
+  kind: 'hit',
+  version,
+  seconds: 1,
+  class: 'memory-fault',
+  detail: 'SIGSEGV',
+  lines: [],
+});
+const clean = (version: string): Observation => ({ kind: 'clean', version, seconds: 1 });
+const times = <T>(count: number, value: T): T[] => Array.from({ length: count }, () => value);
+const history = ['1.0.0', '1.1.0', '1.2.0', '1.3.0', '1.4.0'];
+const seen: readonly Observation[] = [
+  ...times(8, hit('1.4.0')),
+  ...times(8, hit('1.3.0')),
+  { kind: 'skip', version: '1.2.0', reason: 'it does not load' },
+  ...times(8, clean('1.1.0')),
+  ...times(3, clean('1.0.0')),
+];
+const question = {
+  target: 'some-addon',
+  scenario: 'import, 16 workers',
+  history,
+  firstGood: false,
+  confidence: 0.95,
+  platform: 'linux-x64',
+  left: [{ version: '1.3.0-beta.1', reason: 'pre-release, tested with --pre' }],
+};
+
+describe('the report of a bisection', () => {
+  it('names the boundary, the rates, what was skipped and what that means', () => {
+    const report = createBisectReport(question, conclude(history, seen, 0.95));
+    expect(report).toMatchObject({ status: 'found', firstBad: '1.3.0', lastGood: '1.1.0', monotone: true, runs: 27 });
+    expect(report.rates?.bad).toMatchObject({ runs: 16, hits: 16 });
+    expect(report.notes).toEqual(["'1.2.0' between the two could not be tested, so the change may have come with it."]);
+    const text = renderBisect(report, false);
+    expect(text).toContain("'1.3.0' is the first bad version of some-addon; '1.1.0' is the last good one");
+    expect(text).toMatch(/> 1\.3\.0 +8 +8 +\d/);
+    expect(text).toContain('▁▁██');
+    expect(text).toContain('1.3.0-beta.1: pre-release, tested with --pre');
+    expect(renderBisectMarkdown(report)).toContain('| **1.3.0** | 8 | 8 |');
+  });
+
+  it('turns round where it was fixed', () => {
+    const reversed = history.toReversed();
+    const mirrored = seen.map((observation) => ({
+      ...observation,
+      version: history[4 - history.indexOf(observation.version)] ?? '',
+    }));
+    const report = createBisectReport(
+      { ...question, history: reversed, firstGood: true },
+      conclude(reversed, mirrored, 0.95),
+    );
+    expect(report).toMatchObject({ lastBad: '1.1.0', firstGood: '1.3.0' });
+    expect(report.history.map(({ version }) => version)).toEqual(['1.0.0', '1.1.0', '1.3.0', '1.4.0']);
+  });
+
+  it('says what is left when it is not sure', () => {
+    const report = createBisectReport(question, conclude(history, [hit('1.4.0'), clean('1.0.0')], 0.95));
+    expect(report.status).toBe('budget');
+    expect(report.remaining.length).toBeGreaterThan(2);
+    expect(renderBisect(report, false)).toMatch(/^So far: /);
+  });
+
+  it('calls a rate that jumps by its name', () => {
+    const noisy = [...seen, hit('1.0.0'), ...times(40, clean('1.0.0')), ...times(20, clean('1.1.0'))];
+    const report = createBisectReport(question, conclude(history, noisy, 0.95));
+    expect(report.firstBad).toBe('1.3.0');
+    expect(report.notes.at(-1)).toContain('The good side is not clean: it crashed in 1 of 72 runs');
+  });
+});
+
+describe('boundary changes', () => {
+  it('ties what matters to rules and puts it first', () => {
+    const changes = byRelevance(
+      diffVersions(
+        'Cargo.lock',
+        new Map([
+          ['anyhow', '1'],
+          ['napi', '2'],
+          ['serde', '1'],
+        ]),
+        new Map([
+          ['anyhow', '2'],
+          ['mimalloc-safe', '1'],
+          ['napi', '3'],
+          ['serde', '1'],
+        ]),
+      ),
+    );
+    expect(changes.map(({ name }) => name)).toEqual(['mimalloc-safe', 'napi', 'anyhow']);
+    expect(changes[0]).toMatchObject({ after: '1', rules: ['allocator-in-addon'] });
+    expect(changes[1]?.rules).toContain('outdated-napi');
+  });
+});
