@@ -37,7 +37,8 @@ export const gapKinds: Readonly<Record<GapKind, GapInfo>> = {
   },
   'too-large': {
     name: 'file too large',
-    description: 'A file is larger than the analysis accepts.',
+    description:
+      'A file is larger than the analysis accepts (10 MB; JavaScript 1 MB, above which it is taken for a bundle).',
     help: 'Generated files of this size are best excluded in the configuration; others are best split.',
   },
   binary: {

@@ -8,7 +8,10 @@ import { findKind } from './languages.js';
 export type OnTrouble = (absolutePath: string, why: string) => void;
 
 /** Folders of build products and foreign code, which are never walked. */
-const skippedFolders: ReadonlySet<string> = new Set(['node_modules', 'target', '.git', '.dub', 'dist']);
+const skippedFolders: ReadonlySet<string> = new Set(['node_modules', '.yarn', 'target', '.git', '.dub', 'dist']);
+
+/** Foreign code also where git tracks it: installed packages, and the package manager itself (a bundle of megabytes). */
+const foreignPath = /(?:^|\/)(?:node_modules|\.yarn)\//u;
 
 /** The nearest folder at or above `folder` that holds `.git` (a folder, or a file in worktrees and submodules). */
 export function findGitRoot(folder: string): string | undefined {
@@ -57,7 +60,7 @@ export function listWithGit(root: string, folders: readonly string[], onTrouble:
   const files: string[] = [];
   // A file with merge conflicts is listed once for each of its stages.
   for (const path of new Set(result.output.split('\0'))) {
-    if (path === '' || /(^|\/)node_modules\//.test(path)) continue;
+    if (path === '' || foreignPath.test(path)) continue;
     const absolute = join(root, path);
     // An untracked repository inside this one is listed as a folder.
     if (path.endsWith('/')) files.push(...(listWithGit(absolute, [absolute], onTrouble) ?? walk(absolute, onTrouble)));

@@ -57,15 +57,15 @@ export async function scanJavaScript(input: JavaScriptScanInput): Promise<JavaSc
   const began = performance.now();
   const active = input.rules.filter(isJavaScriptRule);
   const modules = modulesOf(input, createPackageReader());
-  const candidates = active.length === 0 ? [] : findCandidates(input, active, modules);
-  if (candidates.length === 0) return nothingFound(input);
-
   const gaps: Gap[] = [];
+  const candidates = active.length === 0 ? [] : findCandidates(input, active, modules, gaps);
+  if (candidates.length === 0) return { ...nothingFound(input), gaps };
+
   const eslint = await optional(async () => {
     const [{ Linter }, { createRules }] = await Promise.all([import('eslint'), import('./index.js')]);
     return { Linter, createRules };
   });
-  if (eslint === undefined) return { ...nothingFound(input), gaps: [missingGap(candidates, 'eslint')] };
+  if (eslint === undefined) return { ...nothingFound(input), gaps: [...gaps, missingGap(candidates, 'eslint')] };
   const needing = candidates.filter(({ path }) => isTypeScript(path));
   const parser = needing.length === 0 ? undefined : await optional(() => import('@typescript-eslint/parser'));
   const [firstNeeding] = needing;
@@ -140,11 +140,15 @@ interface Candidate {
   readonly rules: readonly JavaScriptRule[];
 }
 
-/** Files with the rules that may find something in them: by the rules' tokens and patterns, and by what they load. */
+/**
+ * Files with the rules that may find something in them: by the rules' tokens and patterns, and by what they load. A file
+ * that is too large to be checked becomes a gap.
+ */
 function findCandidates(
   input: JavaScriptScanInput,
   active: readonly JavaScriptRule[],
   modules: NativeModules,
+  gaps: Gap[],
 ): readonly Candidate[] {
   const candidates: Candidate[] = [];
   const resolveIn = (file: string) => (specifier: string) => modules.resolve(specifier, file);
@@ -176,9 +180,26 @@ function findCandidates(
       return loadedModules().length > 0 || text.includes('process.dlopen');
     };
     const wanted = input.isFiltered ? possible.filter(isWanted) : possible;
-    if (wanted.length > 0) candidates.push({ path, text, rules: wanted });
+    if (wanted.length === 0) continue;
+    if (text.length > maxTextLength) gaps.push(bundleGap(path, text.length));
+    else candidates.push({ path, text, rules: wanted });
   }
   return candidates;
+}
+
+/**
+ * UTF-16 code units above which a file is taken for a bundle, which nobody wrote and no maintainer mends in place:
+ * ESLint takes some ten seconds for 4 MB of one.
+ */
+const maxTextLength = 1024 * 1024;
+
+function bundleGap(path: string, length: number): Gap {
+  const megabytes = (length / (1024 * 1024)).toFixed(1);
+  return {
+    kind: 'too-large',
+    path,
+    message: `'${path}' was not checked, because it has ${megabytes} MB and JavaScript above 1 MB is taken for a bundle; scan what it is made of, or exclude it.`,
+  };
 }
 
 const maskingId = 'crash-masking-config';

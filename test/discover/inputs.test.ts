@@ -70,6 +70,7 @@ describe.each(['with git', 'without git'])('%s', (mode) => {
       'src/b.tmp.rs': '',
       'src/keep.tmp.rs': '',
       'node_modules/x/index.js': '',
+      '.yarn/releases/yarn-4.0.0.cjs': '',
     });
     write({ '.github/workflows/ci.yml': '', '.cargo/config.toml': '' });
     commit();

@@ -56,6 +56,20 @@ describe('a scan', () => {
     expect(shown(result)).toEqual(['a.js:1:11-37 loader-process-report']);
   });
 
+  it('takes JavaScript above 1 MB for a bundle, and says so where a rule asks for it', async () => {
+    const filler = '// bundled\n'.repeat(100_000);
+    const result = await scanFiles({ 'a.js': `${loader}${filler}`, 'b.js': filler, 'c.js': loader });
+    expect(shown(result)).toEqual(['c.js:3:37-63 loader-process-report']);
+    expect(result.gaps).toEqual([
+      {
+        kind: 'too-large',
+        path: 'a.js',
+        message:
+          "'a.js' was not checked, because it has 1.0 MB and JavaScript above 1 MB is taken for a bundle; scan what it is made of, or exclude it.",
+      },
+    ]);
+  });
+
   it('reads no configuration of ESLint in the repository', async () => {
     const result = await scanFiles({
       'eslint.config.js': "throw new Error('this file ran');\n",
