@@ -6,10 +6,7 @@ export default defineConfig(({ mode }) => ({
     // Tests that take minutes have a command of their own: npm run test:install.
     exclude: mode === 'slow' ? [] : ['**/*.slow.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
-    reporters:
-      process.env['LIFETIME_LINT_SUMMARY'] === undefined
-        ? ['default']
-        : ['default', './test/support/summary-reporter.ts'],
+    reporters: ['default', './test/support/summary-reporter.ts'],
     // Some tests start a process or read thousands of nested brackets, and the machine may have other work.
     testTimeout: 60_000,
     // A hook may build dist/.

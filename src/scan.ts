@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path';
 import { defaultConfig, type Config } from './config/config.js';
 import type { Discovered, DiscoveredUnit } from './discover/inputs.js';
 import { compareFindings, finishFindings, withSeverity, type Draft } from './engine/collect-findings.js';
@@ -9,8 +10,9 @@ import { scanUnit } from './engine/scan-unit.js';
 import { suppressionDraft } from './engine/suppression-drafts.js';
 import type { Finding, Gap, ScanResult } from './model/finding.js';
 import type { ProjectModel } from './model/project.js';
+import { isJavaScriptRule } from './rules/javascript-rule.js';
 import type { Rule } from './rules/rule.js';
-import { applySuppressions } from './suppress/apply-suppressions.js';
+import { applySuppressions, type ConfiguredSuppression } from './suppress/apply-suppressions.js';
 import type { CommentedFile } from './suppress/read-suppressions.js';
 import { suppressionMeta } from './suppress/suppression-meta.js';
 
@@ -87,7 +89,7 @@ export async function scan(request: ScanRequest): Promise<Scan> {
     knownIds: [...request.rules.map(({ meta }) => meta.id), suppressionMeta.id],
     active: new Set(rules.map(({ meta }) => meta.id)),
     isIncomplete: (path) => incomplete.has(path),
-    configured: config.suppress.map((entry) => ({ ...entry, matches: matchPatterns([entry.path], config.root) })),
+    configured: prepareConfigured(request, gaps),
     baseline: request.baseline ?? new Map(),
   });
   const isReported = config.rules[suppressionMeta.id] !== 'off';
@@ -116,6 +118,25 @@ export async function scan(request: ScanRequest): Promise<Scan> {
     stats: { files: files.length, parsed, milliseconds: Math.round(performance.now() - began), perRule },
   };
   return { result, textOf };
+}
+
+/**
+ * Entries of the configuration. One is called unused only where the scan saw all that it may be for: the whole folder of the
+ * configuration, without a gap. A configuration from elsewhere may serve several repositories.
+ */
+function prepareConfigured(request: ScanRequest, gaps: readonly Gap[]): ConfiguredSuppression[] {
+  const { inputs, config = defaultConfig } = request;
+  const { source, root } = config;
+  const unchecked = gaps.some(({ kind }) => kind === 'missing-dependency')
+    ? request.rules.filter(isJavaScriptRule)
+    : [];
+  const isWhole = inputs.folders.some((folder) => folder === '' || root === folder || root.startsWith(`${folder}/`));
+  const isInside = source !== undefined && !isAbsolute(source);
+  return config.suppress.map((entry) => {
+    const matches = matchPatterns([entry.path], root);
+    const isSeen = !unchecked.some(({ meta }) => meta.id === entry.id) && !gaps.some(({ path }) => matches(path));
+    return { ...entry, matches, source: isWhole && isInside && isSeen ? source : undefined };
+  });
 }
 
 const nothingToScan: Gap = {

@@ -15,6 +15,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   let code = 0;
   const { name, version } = readToolInfo();
   const program = new Command(name)
+    .usage('[options] [paths...]\n       lifetime-lint [command]')
     .description(
       'Finds lifetime bugs at the border of a garbage collector: Rust Node-API addons, D sources, and the JavaScript that loads them.',
     )
@@ -43,6 +44,8 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
         code = value;
       });
     }
+    if (isOverview)
+      program.addHelpText('after', ({ error }) => `\n${describeScan(program, error ? io.stderr : io.stdout)}`);
     for (const command of program.commands) command.exitOverride().copyInheritedSettings(program);
     await program.parseAsync([...args], { from: 'user' });
     return code;
@@ -60,6 +63,20 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
       io.stderr.write(`${error.stack ?? ''}\n`);
     return 2;
   }
+}
+
+/** The options of the command that is meant when none is named, for the overview. */
+function describeScan(program: Command, { columns }: Io['stdout']): string {
+  const scan = program.commands.find((command) => command.name() === defaultCommand);
+  if (scan === undefined) return '';
+  const help = scan.createHelp();
+  help.prepareContext({ helpWidth: columns ?? 100 });
+  const options = help.visibleOptions(scan).filter(({ long }) => long !== '--help');
+  const width = Math.max(...options.map((option) => help.optionTerm(option).length));
+  const lines = options.map((option) =>
+    help.formatItem(help.optionTerm(option), width, help.optionDescription(option), help),
+  );
+  return `Options of '${defaultCommand}', which is what runs when no command is named:\n${lines.join('\n')}`;
 }
 
 /** A word that is neither a command nor a path, and close to a command, is a mistyped one. */

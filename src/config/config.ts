@@ -7,8 +7,10 @@ export interface PathSuppression {
   readonly id: string;
   readonly path: string;
   readonly reason: string;
-  /** 1-based line of the entry in the configuration file. */
+  /** 1-based line of the entry in the configuration file, and UTF-16 columns on it; the end is exclusive. */
   readonly line: number;
+  readonly column: number;
+  readonly endColumn: number;
 }
 
 /** What a scan is run with: the configuration file under the command line, defaults filled in. */

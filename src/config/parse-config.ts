@@ -4,7 +4,9 @@ import { UsageError } from '../model/usage-error.js';
 import { defaultConfig, type Config } from './config.js';
 import { DocumentError, findNode, type DocumentNode } from '../project/document.js';
 import { readJson } from '../project/json.js';
+import { rustTargets } from '../project/rust-targets.js';
 import { readToml } from '../project/toml.js';
+import { nodeNameOf, publishedTriples } from '../project/triples.js';
 import { markOf, plainValue, type KeyPath } from './plain-document.js';
 import { configSchema, type ConfigFile } from './schema.js';
 
@@ -34,18 +36,20 @@ export function parseConfig(file: ConfigText, ruleIds: readonly string[]): Confi
   if (Array.isArray(value)) throw new UsageError(`${place([])}: the configuration must be an object.`);
   const parsed = v.safeParse(configSchema, value);
   const problems = parsed.success
-    ? findUnknownRules(parsed.output, ruleIds, place)
+    ? [...findUnknownRules(parsed.output, ruleIds, place), ...findUnknownTargets(parsed.output, place)]
     : parsed.issues.map((issue) => describeIssue(issue, place));
   if (!parsed.success || problems.length > 0) throw new UsageError([...new Set(problems)].join('\n'));
 
   const { suppress = [], ...written } = parsed.output;
+  const lines = file.text.split(/\r\n|\r|\n/u);
   return {
     ...defaultConfig,
     ...dropUndefined({ ...written, $schema: undefined }),
-    suppress: suppress.map((entry, index) => ({
-      ...entry,
-      line: markOf(document, [...prefix, 'suppress', index]).line,
-    })),
+    suppress: suppress.map((entry, index) => {
+      const { line, column } = markOf(document, [...prefix, 'suppress', index]);
+      const end = (lines[line - 1] ?? '').trimEnd().length + 1;
+      return { ...entry, line, column, endColumn: Math.max(column + 1, end) };
+    }),
     source: file.path,
   };
 }
@@ -70,6 +74,26 @@ function findUnknownRules(config: ConfigFile, ruleIds: readonly string[], place:
   return named
     .filter(({ id }) => !ruleIds.includes(id))
     .map(({ id, path }) => `${place(path)}: there is no rule '${id}'${suggest(id, ruleIds)}.`);
+}
+
+function findUnknownTargets({ targets = [] }: ConfigFile, place: (path: KeyPath) => string): string[] {
+  return targets.flatMap((target, index) =>
+    rustTargets.includes(target)
+      ? []
+      : [`${place(['targets', index])}: there is no target triple '${target}'${suggestTarget(target)}.`],
+  );
+}
+
+/** Also understands the names of npm packages (`win32-x64-msvc`); among equally near triples one that addons are published for wins. */
+function suggestTarget(target: string): string {
+  const byName = new Map([
+    ...[...publishedTriples, ...rustTargets].map((triple) => [triple, triple] as const),
+    ...publishedTriples.map((triple) => [nodeNameOf(triple), triple] as const),
+  ]);
+  // A part may stand for the whole, and what addons are published for is more often meant.
+  const part = publishedTriples.find((triple) => triple.includes(target.toLowerCase()));
+  const nearest = part ?? byName.get(nearestName(target, [...byName.keys()]) ?? '');
+  return nearest === undefined ? ", such as 'x86_64-pc-windows-msvc'" : `; the nearest valid one is '${nearest}'`;
 }
 
 type Issue = v.InferIssue<typeof configSchema>;

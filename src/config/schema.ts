@@ -36,12 +36,7 @@ export const configSchema = v.strictObject({
   ),
   targets: v.optional(
     v.pipe(
-      v.array(
-        v.pipe(
-          v.string(),
-          v.regex(/^[a-z0-9_]+(?:-[a-z0-9_.]+){1,3}$/, "must be a target triple, such as 'x86_64-pc-windows-msvc'"),
-        ),
-      ),
+      v.array(v.pipe(v.string(), v.minLength(1))),
       v.description('Target triples that the addons are built for; replaces what the manifests say.'),
     ),
   ),

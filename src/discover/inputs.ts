@@ -33,6 +33,8 @@ export interface Discovered {
   readonly units: readonly DiscoveredUnit[];
   /** Base-relative paths of everything that was listed: the units' files, and manifests around them. Sorted. */
   readonly listing: readonly string[];
+  /** Base-relative folders that were named; `''` is the base itself. */
+  readonly folders: readonly string[];
   /** Base-relative paths of the files that were named one by one and are scanned. */
   readonly named: readonly string[];
   readonly gaps: readonly Gap[];
@@ -116,6 +118,7 @@ class Discovery {
       base,
       units,
       listing: listing.sort(),
+      folders,
       named: [...single].filter((path) => listing.includes(path)).sort(),
       gaps: this.gaps,
     };

@@ -25,6 +25,9 @@ const manifestNames: ReadonlySet<string> = new Set([
   'dub.json',
   'dub.sdl',
   'dub.selections.json',
+  // Ours: what is wrong in it is shown as it stands there.
+  'lifetime-lint.config.json',
+  'lifetime-lint.config.toml',
 ]);
 
 // Workflows, recipes and shell scripts say with which features an addon is built.

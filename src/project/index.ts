@@ -21,7 +21,7 @@ import { LinkerFacts } from './linker.js';
 import { Lockfiles } from './lockfiles.js';
 import { ModuleTree } from './modules.js';
 import { NpmModel } from './npm.js';
-import { publishedTriples } from './triples.js';
+import { expandUniversal, publishedTriples } from './triples.js';
 
 export type { ProjectInput } from './input.js';
 
@@ -158,7 +158,7 @@ export function loadProject(input: ProjectInput, options: ProjectOptions = {}): 
     evaluateCfg: (expression, triple, features, release) =>
       evaluateCfgText(expression, { triple, features, ...(release === undefined ? {} : { release }) }),
     triplesFor(addon) {
-      if (options.targets !== undefined && options.targets.length > 0) return options.targets;
+      if (options.targets !== undefined && options.targets.length > 0) return options.targets.flatMap(expandUniversal);
       const own = addon === undefined ? [] : (npmOf(addon)?.targets ?? []);
       return own.length > 0 ? [...new Set(own.map((target) => target.value))] : publishedTriples;
     },

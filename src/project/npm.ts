@@ -10,6 +10,7 @@ import {
   textOf,
   type DocumentNode,
 } from './document.js';
+import { expandUniversal } from './triples.js';
 import { findAncestors, folderOf, globPattern, isWithin, joinPath, nameOf, type ProjectFiles } from './input.js';
 
 /** Triples that @napi-rs/cli 2 builds for when `triples.defaults` is not false. */
@@ -148,7 +149,7 @@ class LazyNpmPackage implements NpmPackage {
         value: item.value,
         ...placeOf(path, item),
       }));
-      if (targets.length > 0) return targets.flatMap(expandUniversal);
+      if (targets.length > 0) return targets.flatMap(expandFact);
       const triples = findEntry(napi, 'triples');
       if (triples === undefined) continue;
       const at = placeOf(path, triples.key);
@@ -160,7 +161,7 @@ class LazyNpmPackage implements NpmPackage {
         value: item.value,
         ...placeOf(path, item),
       }));
-      return [...defaults, ...additional].flatMap(expandUniversal);
+      return [...defaults, ...additional].flatMap(expandFact);
     }
     return [];
   }
@@ -206,7 +207,6 @@ function findNodeFile(node: DocumentNode): string | undefined {
   return undefined;
 }
 
-function expandUniversal(fact: Fact<string>): readonly Fact<string>[] {
-  if (fact.value !== 'universal-apple-darwin') return [fact];
-  return ['x86_64-apple-darwin', 'aarch64-apple-darwin'].map((value) => ({ ...fact, value }));
+function expandFact(fact: Fact<string>): readonly Fact<string>[] {
+  return expandUniversal(fact.value).map((value) => ({ ...fact, value }));
 }

@@ -22,6 +22,11 @@ export const publishedTriples: readonly string[] = [
   'wasm32-wasip1-threads',
 ];
 
+/** The name that @napi-rs/cli has for both macOS triples at once; any other triple stands for itself. */
+export function expandUniversal(triple: string): readonly string[] {
+  return triple === 'universal-apple-darwin' ? ['x86_64-apple-darwin', 'aarch64-apple-darwin'] : [triple];
+}
+
 export interface TripleFacts {
   readonly arch: string;
   readonly os: string;
@@ -179,6 +184,13 @@ export function describeTriple(triple: string): string {
   if (facts.os === 'android') return `Android ${arch}`;
   if (facts.families.includes('wasm')) return 'WASI';
   return triple;
+}
+
+/** What @napi-rs/cli calls the package of a triple, and Node.js the platform: `win32-x64-msvc`, `darwin-arm64`. */
+export function nodeNameOf(triple: string): string {
+  const { os, arch, env, abi } = readTriple(triple);
+  const platform = ({ windows: 'win32', macos: 'darwin' } as Readonly<Record<string, string>>)[os] ?? os;
+  return [platform, shortArch(arch), `${env}${abi}`].filter((part) => part !== '').join('-');
 }
 
 const groupOrder = ['Windows', 'macOS', 'Linux (gnu)', 'Linux (musl)', 'FreeBSD', 'Android', 'OpenHarmony', 'WASI'];

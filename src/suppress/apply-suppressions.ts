@@ -9,6 +9,14 @@ import {
 } from './read-suppressions.js';
 import { suppressionMeta } from './suppression-meta.js';
 
+/** An entry of the configuration, ready to be applied. */
+export interface ConfiguredSuppression extends PathSuppression {
+  /** Whether the entry is meant for a base-relative path. */
+  readonly matches: (path: string) => boolean;
+  /** Base-relative path of the configuration file; absent where nobody could say that an entry is unused. */
+  readonly source: string | undefined;
+}
+
 export interface SuppressionInput {
   /** Files that were asked for and may hold suppressions. */
   readonly files: readonly CommentedFile[];
@@ -17,7 +25,7 @@ export interface SuppressionInput {
   readonly active: ReadonlySet<string>;
   /** Files that were not seen whole: an unused suppression there says nothing. */
   readonly isIncomplete: (path: string) => boolean;
-  readonly configured: readonly (PathSuppression & { readonly matches: (path: string) => boolean })[];
+  readonly configured: readonly ConfiguredSuppression[];
   /** Fingerprint to the name of the baseline it is in. */
   readonly baseline: ReadonlyMap<string, string>;
 }
@@ -42,13 +50,16 @@ export function applySuppressions(findings: readonly Finding[], input: Suppressi
   const kept: Finding[] = [];
   const suppressed: SuppressedFinding[] = [];
   const used = new Set<string>();
+  const usedEntries = new Set<ConfiguredSuppression>();
   for (const finding of findings) {
     const comments = (byPath.get(finding.location.path) ?? []).filter((suppression) => covers(suppression, finding));
     for (const comment of comments) used.add(useKey(comment, finding.ruleId));
     const [comment] = comments;
-    const configured = input.configured.find(
+    const entries = input.configured.filter(
       ({ id, matches }) => id === finding.ruleId && matches(finding.location.path),
     );
+    for (const entry of entries) usedEntries.add(entry);
+    const [configured] = entries;
     const baseline = input.baseline.get(finding.fingerprint);
     if (comment !== undefined) suppressed.push({ finding, by: 'comment', reason: comment.reason });
     else if (configured !== undefined) suppressed.push({ finding, by: 'configuration', reason: configured.reason });
@@ -68,7 +79,18 @@ export function applySuppressions(findings: readonly Finding[], input: Suppressi
       }
     }
   }
+  for (const entry of input.configured) {
+    const { id, path: pattern, source, line, column, endColumn } = entry;
+    if (source === undefined || usedEntries.has(entry) || !input.active.has(id)) continue;
+    problems.push({
+      path: source,
+      place: { line, column, endColumn },
+      messageId: 'idle',
+      data: { id, pattern },
+    });
+  }
   const isAllowed = ({ path, place }: SuppressionProblem) =>
+    input.configured.some(({ id, matches }) => id === suppressionMeta.id && matches(path)) ||
     (byPath.get(path) ?? []).some(
       ({ ids, lines, place: own }) =>
         ids.includes(suppressionMeta.id) &&

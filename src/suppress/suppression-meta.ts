@@ -14,6 +14,7 @@ export const suppressionMeta = {
   cwe: [],
   messages: {
     unused: "The suppression of '{id}' matches no finding.",
+    idle: "The configuration suppresses '{id}' in '{pattern}', and there is no such finding.",
     reasonless: "The suppression of '{ids}' has no reason after '--', so it is not applied.",
     unknown: "The suppression names '{id}', and there is no such rule{hint}.",
     malformed: "'{text}' is no suppression: 'allow(id) -- reason' or 'allow-file(id) -- reason' is expected.",

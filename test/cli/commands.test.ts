@@ -75,7 +75,10 @@ describe('init', () => {
   });
 });
 
-it('help lists every command', async () => {
+it('help lists every command, and the options of a scan', async () => {
   const { stdout } = await callCli(folder, ['--help']);
+  for (const option of ['--format <name>', '--output-file <file>', '--fail-on <level>', '-q, --quiet'])
+    expect(stdout).toContain(`\n  ${option} `);
+  expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100);
   for (const name of ['scan', 'explain', 'rules', 'init']) expect(stdout).toMatch(new RegExp(`^  ${name}\\b`, 'mu'));
 });

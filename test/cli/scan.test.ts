@@ -199,6 +199,38 @@ describe('configuration', () => {
     ]);
   });
 
+  it('reports entries of suppress that match nothing, where the whole folder was scanned', async () => {
+    const folder = makeFolder({
+      'a/pool.d': hazard,
+      'b/harmless.d': harmless,
+      'lifetime-lint.config.json': JSON.stringify(
+        {
+          suppress: [
+            { id: 'pointer-into-growable', path: 'a/', reason: 'copied' },
+            { id: 'pointer-into-growable', path: 'b/', reason: 'copied' },
+            { id: 'growth-while-borrowed', path: 'gone.d', reason: 'copied' },
+          ],
+          rules: { 'growth-while-borrowed': 'off' },
+        },
+        null,
+        1,
+      ),
+    });
+    const shown = async (args: readonly string[]) =>
+      parseOutput((await callCli(folder, [...args, '--format', 'json'])).stdout).findings;
+    const [idle, ...others] = await shown([]);
+    expect(others).toEqual([]);
+    expect(idle).toMatchObject({
+      ruleId: 'suppression',
+      severity: 'note',
+      message: "The configuration suppresses 'pointer-into-growable' in 'b/', and there is no such finding.",
+      location: { path: 'lifetime-lint.config.json', startLine: 8, startColumn: 3, endColumn: 4 },
+    });
+    expect((await callCli(folder, [])).stdout).toContain('8 |   {');
+    expect(await shown(['b'])).toEqual([]);
+    expect(await shown(['b/harmless.d'])).toEqual([]);
+  });
+
   it.each([
     ['broken', '{"rules": }', /^lifetime-lint: lifetime-lint\.config\.json:1:11: this is not valid JSON: .*\.\n$/u],
     [

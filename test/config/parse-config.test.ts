@@ -35,16 +35,16 @@ describe('a valid configuration', () => {
       suppress: [{ id: 'growth-while-borrowed', path: 'a/*.json', reason: 'known' }],
       baseline: 'baseline.json',
     };
-    const expected = (line: number) => ({
+    const expected = (line: number, column: number, endColumn: number) => ({
       ...written,
-      suppress: [{ ...written.suppress[0], line }],
+      suppress: [{ ...written.suppress[0], line, column, endColumn }],
       root: '',
     });
     const asJson = parseConfig({ path: json, text: JSON.stringify({ $schema: 'x', ...written }) }, ruleIds);
-    expect(asJson).toEqual({ ...expected(1), source: json });
+    expect(asJson).toEqual({ ...expected(1, 307, 401), source: json });
     const inPackage = JSON.stringify({ name: 'x', 'lifetime-lint': written });
     expect(parseConfig({ path: 'a/package.json', text: inPackage }, ruleIds)).toEqual({
-      ...expected(1),
+      ...expected(1, 321, 416),
       source: 'a/package.json',
     });
     const asToml = `
@@ -65,7 +65,7 @@ describe('a valid configuration', () => {
       path = "a/*.json"
       reason = "known"
     `;
-    expect(parseConfig({ path: toml, text: asToml }, ruleIds)).toEqual({ ...expected(14), source: toml });
+    expect(parseConfig({ path: toml, text: asToml }, ruleIds)).toEqual({ ...expected(14, 7, 19), source: toml });
   });
 
   it('is nothing in a package.json without the key', () => {
@@ -136,7 +136,25 @@ describe('errors name the place and the mend', () => {
       'no triple',
       json,
       '{"targets": ["Windows"]}',
-      `UsageError: ${json}:1: item 1 of 'targets' must be a target triple, such as 'x86_64-pc-windows-msvc'.`,
+      `UsageError: ${json}:1: there is no target triple 'Windows'; the nearest valid one is 'x86_64-pc-windows-msvc'.`,
+    ],
+    [
+      'a mistyped triple',
+      json,
+      '{"targets": ["x86_64-apple-darwin",\n"x86_64-pc-windows-mscv"]}',
+      `UsageError: ${json}:2: there is no target triple 'x86_64-pc-windows-mscv'; the nearest valid one is 'x86_64-pc-windows-msvc'.`,
+    ],
+    [
+      'another mistyped triple',
+      toml,
+      'targets = ["x86_64-unknown-linux-gun"]',
+      `UsageError: ${toml}:1: there is no target triple 'x86_64-unknown-linux-gun'; the nearest valid one is 'x86_64-unknown-linux-gnu'.`,
+    ],
+    [
+      'the name of an npm package for a triple',
+      json,
+      '{"targets": ["win32-arm64-msvc", "linux-x64-musl"]}',
+      `UsageError: ${json}:1: there is no target triple 'win32-arm64-msvc'; the nearest valid one is 'aarch64-pc-windows-msvc'.\n${json}:1: there is no target triple 'linux-x64-musl'; the nearest valid one is 'x86_64-unknown-linux-musl'.`,
     ],
     ['not an object', json, '[]', `UsageError: ${json}:1: the configuration must be an object.`],
     [

@@ -4,10 +4,12 @@ import type { Reporter, TestModule } from 'vitest/node';
 
 /**
  * Tells at the end of a run which tests were skipped and why (the note of `context.skip(note)`), and appends the numbers
- * as one line of JSON to the file that LIFETIME_LINT_SUMMARY names.
+ * as one line of JSON to the file that LIFETIME_LINT_SUMMARY names. Without that variable it says nothing.
  */
 export default class SummaryReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly SerializedError[]): void {
+    const file = process.env['LIFETIME_LINT_SUMMARY'];
+    if (file === undefined) return;
     let passed = 0;
     let failed = unhandledErrors.length;
     const skipped: string[] = [];
@@ -27,7 +29,6 @@ export default class SummaryReporter implements Reporter {
       failed += failedInModule;
     }
     if (skipped.length > 0) process.stdout.write(`\n${skipped.join('\n')}\n`);
-    const file = process.env['LIFETIME_LINT_SUMMARY'];
-    if (file !== undefined) appendFileSync(file, `${JSON.stringify({ passed, failed, skipped: skipped.length })}\n`);
+    appendFileSync(file, `${JSON.stringify({ passed, failed, skipped: skipped.length })}\n`);
   }
 }

@@ -80,10 +80,32 @@ describe('comments', () => {
   });
 });
 
+const entry = { path: '*.toml', reason: 'known', line: 3, column: 5, endColumn: 9, source: undefined };
+
+it('an entry of the configuration that matches no finding is reported', () => {
+  const idle = { ...entry, id: 'rule-a', matches: () => true, source: 'c.json' };
+  const { problems } = applySuppressions([], {
+    files: [],
+    knownIds: ['rule-a', 'rule-b'],
+    active: new Set(['rule-a']),
+    isIncomplete: () => false,
+    configured: [idle, { ...idle, id: 'rule-b' }, { ...idle, source: undefined }],
+    baseline: new Map(),
+  });
+  expect(problems).toEqual([
+    {
+      path: 'c.json',
+      place: { line: 3, column: 5, endColumn: 9 },
+      messageId: 'idle',
+      data: { id: 'rule-a', pattern: '*.toml' },
+    },
+  ]);
+});
+
 it('the configuration suppresses by rule and path', () => {
   const configured = [
-    { id: 'rule-a', path: '*.toml', reason: 'known', line: 1, matches: (path: string) => path === 'a.toml' },
-    { id: 'rule-b', path: 'x', reason: 'known', line: 2, matches: () => false },
+    { ...entry, id: 'rule-a', matches: (path: string) => path === 'a.toml' },
+    { ...entry, id: 'rule-b', matches: () => false },
   ];
   expect(apply('', [finding('rule-a', 1), finding('rule-b', 1)], { configured })).toEqual({
     kept: ['rule-b-1'],
