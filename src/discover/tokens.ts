@@ -1,7 +1,10 @@
 /** Tells whether the bytes of a file contain at least one of the tokens. */
 export type TokenFilter = (bytes: Buffer) => boolean;
 
-/** Tokens shorter than this are left to Buffer's own search, since they would take the long steps away from all others. */
+/** Tells which of the tokens a text contains. */
+export type TokenSearch = (text: string) => ReadonlySet<string>;
+
+/** Tokens shorter than this are left to the runtime's own search, since they would take the long steps away from all others. */
 const shortestStepping = 4;
 
 /**
@@ -16,20 +19,61 @@ export function makeTokenFilter(tokens: readonly string[]): TokenFilter {
   return (bytes) => short.some((needle) => bytes.includes(needle)) || search(bytes);
 }
 
-function makePairSearch(needles: readonly Buffer[]): TokenFilter {
-  if (needles.length === 0) return () => false;
+/** The same search over a decoded text, to the end, for all tokens that are in it. */
+export function makeTokenSearch(tokens: readonly string[]): TokenSearch {
+  const unique = [...new Set(tokens)];
+  const short = unique.filter((token) => token.length < shortestStepping);
+  const long = unique.filter((token) => token.length >= shortestStepping);
+  const codes = long.map((token) => Array.from({ length: token.length }, (_, i) => token.charCodeAt(i) & 0xff));
+  const { window, steps, endingIn } = makePairTable(codes);
+  return (text) => {
+    const found = new Set(short.filter((token) => text.includes(token)));
+    const last = text.length - 1;
+    for (let i = window - 2; i < last;) {
+      // Characters that have a low byte in common share a step; the comparison tells them apart.
+      const pair = (text.charCodeAt(i) & 0xff) | ((text.charCodeAt(i + 1) & 0xff) << 8);
+      const step = steps[pair] ?? 1;
+      if (step > 0) {
+        i += step;
+        continue;
+      }
+      for (const index of endingIn[pair] ?? []) {
+        const token = long[index];
+        if (token !== undefined && !found.has(token) && text.startsWith(token, i - window + 2)) found.add(token);
+      }
+      i++;
+    }
+    return found;
+  };
+}
+
+interface PairTable {
+  /** Length of the shortest needle; without needles longer than any text. */
+  readonly window: number;
+  /** How far a pair of bytes at the end of the window lets the window move on; 0 when a needle may begin with it. */
+  readonly steps: Uint8Array;
+  /** Indices of the needles that have the pair at the end of the window. */
+  readonly endingIn: readonly (readonly number[])[];
+}
+
+function makePairTable(needles: readonly ArrayLike<number>[]): PairTable {
+  const endingIn: number[][] = [];
+  if (needles.length === 0) return { window: Number.MAX_SAFE_INTEGER, steps: new Uint8Array(0), endingIn };
   const window = Math.min(...needles.map((needle) => needle.length));
-  // How far a pair of bytes at the end of the window lets the window move on; 0 when a needle may begin with it.
   const steps = new Uint8Array(1 << 16).fill(Math.min(window - 1, 255));
-  const endingIn: Buffer[][] = [];
-  for (const needle of needles) {
+  needles.forEach((needle, index) => {
     for (let i = 0; i + 1 < window; i++) {
-      const pair = needle.readUInt16LE(i);
+      const pair = (needle[i] ?? 0) | ((needle[i + 1] ?? 0) << 8);
       const step = Math.min(window - 2 - i, 255);
       if (step < (steps[pair] ?? 0)) steps[pair] = step;
-      if (step === 0) (endingIn[pair] ??= []).push(needle);
+      if (step === 0) (endingIn[pair] ??= []).push(index);
     }
-  }
+  });
+  return { window, steps, endingIn };
+}
+
+function makePairSearch(needles: readonly Buffer[]): TokenFilter {
+  const { window, steps, endingIn } = makePairTable(needles);
   return (bytes) => {
     const end = bytes.length;
     for (let i = window - 2; i + 1 < end;) {
@@ -40,8 +84,9 @@ function makePairSearch(needles: readonly Buffer[]): TokenFilter {
         continue;
       }
       const start = i - window + 2;
-      for (const needle of endingIn[pair] ?? []) {
-        if (start + needle.length <= end && startsAt(bytes, start, needle)) return true;
+      for (const index of endingIn[pair] ?? []) {
+        const needle = needles[index];
+        if (needle !== undefined && start + needle.length <= end && startsAt(bytes, start, needle)) return true;
       }
       i++;
     }

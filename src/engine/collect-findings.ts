@@ -29,12 +29,13 @@ type AnyReport = Report<AnyMessages, string>;
 /**
  * Runs rules over one unit and turns what they report into drafts. Reports outside the asked files and inside functions
  * with a syntax error are dropped; reports in tests, benches and examples become notes. A rule that throws ends as a
- * gap of kind `internal`, and the other rules still run.
+ * gap of kind `internal`, and the other rules still run. `viewOf` says what a rule sees of the unit; default all of it.
  */
 export function collectFindings(
   rules: readonly Rule[],
   unit: UnitFacts,
   isAsked: (path: string) => boolean,
+  viewOf: (rule: Rule) => UnitFacts = () => unit,
 ): CollectedFindings {
   const index = createSourceIndex((path) => unit.textOf(path));
   const drafts: Draft[] = [];
@@ -44,7 +45,7 @@ export function collectFindings(
     const began = performance.now();
     try {
       rule.check({
-        unit,
+        unit: viewOf(rule),
         report: (report: AnyReport) => {
           const draft = draftOf(rule, report, unit, index, isAsked);
           if (draft !== undefined) drafts.push(draft);

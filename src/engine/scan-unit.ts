@@ -1,6 +1,8 @@
 import type { DiscoveredFile, DiscoveredUnit } from '../discover/inputs.js';
 import type { JavaScriptScan } from '../eslint/scan-javascript.js';
 import { buildUnitFacts } from '../facts/build-unit.js';
+import { narrowUnit } from '../facts/narrow-unit.js';
+import type { UnitFacts } from '../facts/unit.js';
 import type { Gap } from '../model/finding.js';
 import type { FileIr, Language } from '../model/ir.js';
 import type { ProjectModel } from '../model/project.js';
@@ -76,14 +78,15 @@ export async function scanUnit(input: UnitScanInput): Promise<UnitScan> {
     candidates: sources.candidates,
     listing: sources.listing,
     packs: loaded,
-    wantedIn: (language, text) => (isFiltered ? plans[language]?.wantedIn(text) : undefined),
+    wantedIn: (language, path) => (isFiltered ? plans[language]?.bodiesFor(sources.readersOf(path)) : undefined),
     readText: sources.readText,
     onGap,
     onParsed: (path) => parsed.add(path),
   });
   const javascript = await scanScripts(input, project, sources.readText);
   javascript.gaps.forEach(onGap);
-  const found = collectFindings(javascript.rules, facts, unit.asked);
+  const views = isFiltered ? viewsOf(facts, sources.readersOf) : () => facts;
+  const found = collectFindings(javascript.rules, facts, unit.asked, views);
   const files = filesByPath(facts, sources.candidates);
   return {
     project,
@@ -112,6 +115,23 @@ async function scanScripts(
   if (files.length === 0 || !rules.some(isJavaScriptRule)) return { rules, gaps: [], parsed: [], marked: [] };
   const { scanJavaScript } = await import('../eslint/scan-javascript.js');
   return scanJavaScript({ base, root: unit.root, files, rules, project, native, isFiltered, readText });
+}
+
+/**
+ * What each rule sees of the unit: of the parsed files those that it asked for, so that no rule pays for the files of the
+ * others. Rules with the same tokens share a view, and with it the facts that are kept beside it.
+ */
+function viewsOf(facts: UnitFacts, readersOf: (path: string) => ReadonlySet<string>): (rule: Rule) => UnitFacts {
+  const views = new Map<string, UnitFacts>();
+  return (rule) => {
+    const key = JSON.stringify([rule.tokens, rule.requires]);
+    let view = views.get(key);
+    if (view === undefined) {
+      view = narrowUnit(facts, (path) => readersOf(path).has(rule.meta.id));
+      views.set(key, view);
+    }
+    return view;
+  };
 }
 
 function filesByPath(

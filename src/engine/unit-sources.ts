@@ -17,6 +17,8 @@ export interface UnitSources {
   readonly listing: ByLanguage<readonly string[]>;
   /** Those that hold a token of an active rule. */
   readonly candidates: ByLanguage<readonly string[]>;
+  /** Ids of the rules that want a candidate; empty for any other file. Without the filter nothing is known. */
+  readersOf(path: string): ReadonlySet<string>;
   /** Files of any kind that mention a suppression. */
   readonly marked: readonly string[];
   /** The text of any file of the unit; undefined when it can't be read, with its gap recorded once. */
@@ -43,6 +45,7 @@ export function readUnitSources(input: UnitSourcesInput): UnitSources {
   const around = new Set(input.around?.listing ?? []);
   const listing: Partial<Record<Language, string[]>> = {};
   const candidates: Partial<Record<Language, string[]>> = {};
+  const readers = new Map<string, ReadonlySet<string>>();
   const marked: string[] = [];
 
   for (const language of sourceLanguages) {
@@ -64,7 +67,13 @@ export function readUnitSources(input: UnitSourcesInput): UnitSources {
       if (plan === undefined || (input.isFiltered && !mayMatch(bytes))) continue;
       const text = decode(bytes, file.path, input.onGap);
       texts.set(file.path, text);
-      if (text !== undefined && (!input.isFiltered || plan.isCandidate(text))) chosen.push(file.path);
+      if (text === undefined) continue;
+      if (input.isFiltered) {
+        const wanting = plan.readersOf(text);
+        if (wanting.size === 0) continue;
+        readers.set(file.path, wanting);
+      }
+      chosen.push(file.path);
     }
   }
 
@@ -81,8 +90,10 @@ export function readUnitSources(input: UnitSourcesInput): UnitSources {
     if (language !== 'manifest' || !/\.(?:toml|ya?ml|sdl)$/u.test(path) || /lock\.yaml$/u.test(path)) continue;
     if (readText(path)?.includes(suppressionMark) === true) marked.push(path);
   }
-  return { listing, candidates, marked, readText };
+  return { listing, candidates, readersOf: (path) => readers.get(path) ?? NOBODY, marked, readText };
 }
+
+const NOBODY: ReadonlySet<string> = new Set();
 
 /** The bytes of a file that is text; UTF-16 counts as text. */
 function readBytes(

@@ -8,6 +8,7 @@ import type { FileIr, FunctionIr, GlobalDecl, ImplDecl, Language, TypeDecl } fro
 import type { ProjectModel } from '../model/project.js';
 import type { LanguagePack } from '../parsers/pack.js';
 import { DeclarationIndex } from './declaration-index.js';
+import { namesIn } from './file-names.js';
 import type { GrowthSite, Located, UnitFacts } from './unit.js';
 
 export interface UnitInput {
@@ -18,8 +19,8 @@ export interface UnitInput {
   /** Base-relative paths of every source file of the unit. */
   readonly listing: Readonly<Partial<Record<Language, readonly string[]>>>;
   readonly packs: Readonly<Partial<Record<Language, LanguagePack>>>;
-  /** Which function bodies of a file to lower, from its text; undefined lowers all. */
-  wantedIn(language: Language, text: string): RegExp | undefined;
+  /** Which function bodies of the file at a path to lower; undefined lowers all. */
+  wantedIn(language: Language, path: string): RegExp | undefined;
   /** Undefined when the file can't be read; the reader has recorded the gap. */
   readText(path: string): string | undefined;
   /** Called once per gap met while parsing. */
@@ -51,6 +52,7 @@ class Unit implements UnitFacts {
   private readonly flows = new Map<FunctionIr, FunctionFlow>();
   private readonly running = new Set<FunctionIr>();
   private readonly growths = new Map<string, readonly GrowthSite[]>();
+  private readonly scopes = new Map<string, string>();
   private readonly oracles = new Map<Language, TypeOracle>();
   private readonly apis = new Map<Language, ApiIndex>();
   private readonly declarations = new Map<Language, DeclarationIndex>();
@@ -79,6 +81,14 @@ class Unit implements UnitFacts {
       if (file) found.push(file);
     }
     return found;
+  }
+
+  pathsOf(language: Language): readonly string[] {
+    return this.input.listing[language] ?? [];
+  }
+
+  fileAt(path: string): FileIr | undefined {
+    return this.parsed.get(path);
   }
 
   textOf(path: string): string | undefined {
@@ -201,7 +211,7 @@ class Unit implements UnitFacts {
     if (this.parsed.has(path)) return this.parsed.get(path);
     const pack = this.input.packs[language];
     const text = pack ? this.textOf(path) : undefined;
-    const file = pack && text !== undefined ? pack.lower({ path, text }, this.bodiesIn(language, text)) : undefined;
+    const file = pack && text !== undefined ? pack.lower({ path, text }, this.bodiesIn(language, path)) : undefined;
     this.parsed.set(path, file);
     if (file) {
       for (const gap of file.gaps) this.input.onGap(gap);
@@ -211,8 +221,8 @@ class Unit implements UnitFacts {
   }
 
   /** Bodies that rules asked for; in D, where they are most of a file anyway, those that may grow something come along. */
-  private bodiesIn(language: Language, text: string): RegExp | undefined {
-    const wanted = this.input.wantedIn(language, text);
+  private bodiesIn(language: Language, path: string): RegExp | undefined {
+    const wanted = this.input.wantedIn(language, path);
     if (!wanted || language !== 'd' || wanted.source === '(?!)') return wanted;
     let both = this.unions.get(wanted.source);
     if (!both) this.unions.set(wanted.source, (both = new RegExp(`${wanted.source}|${MAY_GROW.d.source}`, 'u')));
@@ -260,8 +270,13 @@ class Unit implements UnitFacts {
   /** Growth of a Rust field is looked for in its package, of a D field in the whole unit. */
   private scopeOf(path: string, language: Language): string {
     if (language !== 'rust') return '';
-    const dir = this.project.cargoPackageOf(path)?.dir;
-    return dir === undefined || dir === '' ? '' : `${dir}/`;
+    let scope = this.scopes.get(path);
+    if (scope === undefined) {
+      const dir = this.project.cargoPackageOf(path)?.dir;
+      scope = dir === undefined || dir === '' ? '' : `${dir}/`;
+      this.scopes.set(path, scope);
+    }
+    return scope;
   }
 
   private flow(file: FileIr, fn: FunctionIr, depth: number): FunctionFlow {
@@ -284,7 +299,7 @@ class Unit implements UnitFacts {
     return {
       declaration: (name, fromPath) => {
         if (!/^[A-Za-z_]/.test(name)) return undefined;
-        const own = fileAt(fromPath)?.types.find((t) => t.name === name);
+        const own = namesIn(fileAt(fromPath))?.type(name);
         if (own) return own;
         const scope = this.scopeOf(fromPath, language);
         const memo = `${scope}|${name}`;
@@ -301,9 +316,7 @@ class Unit implements UnitFacts {
         return decl ? { decl, path: fromPath } : undefined;
       },
       method: (owner, name, fromPath) => {
-        const here =
-          fileAt(fromPath)?.functions.filter((f) => f.owner === owner && f.name === name && f.parent === undefined) ??
-          [];
+        const here = namesIn(fileAt(fromPath))?.methods(owner, name) ?? [];
         if (here.length === 1 && here[0]) return { path: fromPath, fn: here[0] };
         if (here.length > 1) return undefined;
         const scope = this.scopeOf(fromPath, language);
@@ -311,20 +324,14 @@ class Unit implements UnitFacts {
           .filesOf(owner)
           .filter((p) => p !== fromPath && (scope === '' || p.startsWith(scope)));
         if (paths.length !== 1 || paths[0] === undefined) return undefined;
-        const found =
-          this.parse(paths[0], language)?.functions.filter(
-            (f) => f.owner === owner && f.name === name && f.parent === undefined,
-          ) ?? [];
+        const found = namesIn(this.parse(paths[0], language))?.methods(owner, name) ?? [];
         return found.length === 1 && found[0] ? { path: paths[0], fn: found[0] } : undefined;
       },
       freeFunction: (name, fromPath) => {
-        const here =
-          fileAt(fromPath)?.functions.filter(
-            (f) => f.owner === undefined && f.name === name && f.kind === 'function',
-          ) ?? [];
+        const here = namesIn(fileAt(fromPath))?.freeFunctions(name) ?? [];
         return here.length === 1 && here[0] ? { path: fromPath, fn: here[0] } : undefined;
       },
-      functionById: (path, id) => fileAt(path)?.functions.find((f) => f.id === id),
+      functionById: (path, id) => namesIn(fileAt(path))?.functionById(id),
       summaryOf: (path, fn, depth, matters) => {
         const known = this.flows.get(fn);
         if (known) return known;

@@ -101,8 +101,7 @@ function buffersOf(unit: UnitFacts, file: FileIr, fn: FunctionIr): JsBuffer[] {
   for (const call of flow.calls) {
     if (!call.resolved) continue;
     const callee = oracle.functionById(call.resolved.path, call.resolved.functionId);
-    const calleeFile =
-      call.resolved.path === file.path ? file : unit.filesOf('rust').find((f) => f.path === call.resolved?.path);
+    const calleeFile = call.resolved.path === file.path ? file : unit.fileAt(call.resolved.path);
     if (!callee?.body || !calleeFile || callee === fn) continue;
     const frame = call.context.frames.find((f) => f.run === 'spawned' || f.run === 'async');
     const thread = frame
@@ -254,8 +253,7 @@ function helperOf(
   if (!call?.resolved) return undefined;
   const index = call.argSpans.findIndex((s) => s.start <= access.span.start && access.span.end <= s.end);
   const callee = unit.oracle('rust').functionById(call.resolved.path, call.resolved.functionId);
-  const calleeFile =
-    call.resolved.path === file.path ? file : unit.filesOf('rust').find((f) => f.path === call.resolved?.path);
+  const calleeFile = call.resolved.path === file.path ? file : unit.fileAt(call.resolved.path);
   if (!callee || !calleeFile) return undefined;
   const read = unit.flowOf(calleeFile, callee).summary.reads.find((r) => r.param === index);
   return read ? { file: calleeFile, span: read.span, name: callee.name } : undefined;

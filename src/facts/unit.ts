@@ -22,8 +22,12 @@ export interface UnitFacts {
   /** Base-relative folder; `''` is the base itself. */
   readonly root: string;
   readonly project: ProjectModel;
-  /** Parsed files of one language that hold one of the rules' tokens. */
+  /** Parsed files of one language that hold one of the rule's tokens. */
   filesOf(language: Language): readonly FileIr[];
+  /** Base-relative paths of every source file of the language, parsed or not. */
+  pathsOf(language: Language): readonly string[];
+  /** The file at a base-relative path, if it was parsed already, whoever asked for it. */
+  fileAt(path: string): FileIr | undefined;
   /** Further files of the unit whose text matches, parsed on demand (growth or declarations in sibling modules). */
   filesMatching(language: Language, pattern: RegExp): readonly FileIr[];
   /** The text of a source, manifest or script file of the unit; undefined when it can't be read. */

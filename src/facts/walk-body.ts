@@ -47,30 +47,41 @@ function walkExpr(
   visit: (walked: Walked) => void,
   statement: Statement | undefined,
 ): void {
-  visit({ expr, around, ...(statement === undefined ? {} : { statement }) });
-  const inner = [...around, expr];
+  visit(statement === undefined ? { expr, around } : { expr, around, statement });
+  if (expr.kind === 'name' || expr.kind === 'literal') return;
   // Every child of an expression is an expression, a block, or a plain object or list that holds some.
-  for (const [key, value] of Object.entries(expr))
-    if (key !== 'span' && key !== 'type') walkValue(value, inner, visit, statement);
+  walkChildren(expr, [...around, expr], visit, statement);
+}
+
+function walkChildren(
+  parent: object,
+  around: readonly Expr[],
+  visit: (walked: Walked) => void,
+  statement: Statement | undefined,
+): void {
+  for (const key in parent) {
+    if (key === 'span' || key === 'type' || key === 'pattern') continue;
+    // The members of a node are what its literal gave it; nothing is inherited.
+    const value: unknown = parent[key as keyof typeof parent];
+    if (typeof value === 'object' && value !== null) walkValue(value, around, visit, statement);
+  }
 }
 
 function walkValue(
-  value: unknown,
+  value: object,
   around: readonly Expr[],
   visit: (walked: Walked) => void,
   statement: Statement | undefined,
 ): void {
   if (Array.isArray(value)) {
-    for (const item of value) walkValue(item, around, visit, statement);
+    const items: readonly unknown[] = value;
+    for (const item of items) if (typeof item === 'object' && item !== null) walkValue(item, around, visit, statement);
     return;
   }
-  if (typeof value !== 'object' || value === null) return;
   if (isBlock(value)) walkBlock(value, around, visit);
   else if (isExpr(value)) walkExpr(value, around, visit, statement);
   // Arms, arguments, struct fields and bindings.
-  else if (!isPattern(value))
-    for (const [key, child] of Object.entries(value))
-      if (key !== 'span' && key !== 'type' && key !== 'pattern') walkValue(child, around, visit, statement);
+  else if (!isPattern(value)) walkChildren(value, around, visit, statement);
 }
 
 const patternKinds = new Set(['bind', 'wildcard', 'parts', 'reference', 'alternatives']);

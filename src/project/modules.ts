@@ -13,6 +13,7 @@ interface Declaration {
 
 export class ModuleTree {
   private readonly declarations = new Map<string, readonly Declaration[]>();
+  private readonly inner = new Map<string, readonly string[]>();
 
   constructor(private readonly files: ProjectFiles) {}
 
@@ -109,6 +110,12 @@ export class ModuleTree {
   }
 
   private innerConditions(path: string): readonly string[] {
+    let found = this.inner.get(path);
+    if (found === undefined) this.inner.set(path, (found = this.readInnerConditions(path)));
+    return found;
+  }
+
+  private readInnerConditions(path: string): readonly string[] {
     const text = this.files.text(path) ?? '';
     const at = text.indexOf('#![cfg(');
     const condition = at < 0 ? undefined : argumentsAt(text, at + '#![cfg'.length);

@@ -133,11 +133,11 @@ function isGivenBack(unit: UnitFacts, file: FileIr, global: GlobalDecl): boolean
   const pattern = new RegExp(`\\b${global.name}\\b[^;]{0,200}\\.\\s*(?:remove|retain|shift_remove|swap_remove)\\s*\\(`);
   const crate = unit.project.cargoPackageOf(file.path)?.dir ?? '';
   return unit
-    .filesOf('rust')
+    .pathsOf('rust')
     .some(
-      (one) =>
-        (one.path === file.path || unit.project.cargoPackageOf(one.path)?.dir === crate) &&
-        pattern.test(unit.textOf(one.path) ?? ''),
+      (path) =>
+        (path === file.path || unit.project.cargoPackageOf(path)?.dir === crate) &&
+        pattern.test(unit.textOf(path) ?? ''),
     );
 }
 

@@ -29,8 +29,8 @@ export default defineRule({
     scenarios: ['workers-call', 'command'],
   },
   tokens: TOKENS,
-  // Without `unsafe` nothing of this compiles.
-  requires: { rust: ['unsafe'] },
+  // A pointer that the compiler does not follow is made or taken apart.
+  requires: { rust: ['unsafe', '*const ', '*mut ', 'NonNull', 'as_ptr', 'as_mut_ptr', 'addr_of', '&raw '] },
   bodyTokens: TOKENS,
   check({ unit, report }) {
     for (const language of ['rust', 'd'] as const) {

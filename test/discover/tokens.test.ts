@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { makeTokenFilter } from '../../src/discover/tokens.js';
+import { makeTokenFilter, makeTokenSearch } from '../../src/discover/tokens.js';
 
 const naive = (tokens: readonly string[], text: string): boolean => tokens.some((token) => text.includes(token));
 
@@ -40,5 +40,25 @@ describe('makeTokenFilter', () => {
     const whole = Buffer.from('as_ptr and as_ptr');
     expect(makeTokenFilter(['as_ptr'])(whole.subarray(0, 5))).toBe(false);
     expect(makeTokenFilter(['as_ptr'])(whole.subarray(1, 16))).toBe(false);
+  });
+});
+
+describe('makeTokenSearch', () => {
+  it('finds every token of a text', () => {
+    const search = makeTokenSearch(['as_ptr', '&', 'as_ptr_range', 'naïve', '~=', 'reserve']);
+    expect([...search('a naïve buf.as_ptr_range() & x')].sort()).toEqual(['&', 'as_ptr', 'as_ptr_range', 'naïve']);
+    expect([...search('as_pt')]).toEqual([]);
+  });
+
+  it('equals the naive search', () => {
+    const word = (minLength: number, maxLength: number): fc.Arbitrary<string> =>
+      fc.string({ unit: fc.constantFrom('a', 'b', '_', 'é', '\u{161}'), minLength, maxLength });
+    fc.assert(
+      fc.property(fc.array(word(1, 9), { maxLength: 6 }), word(0, 60), (tokens, text) => {
+        const expected = [...new Set(tokens)].filter((token) => text.includes(token)).sort();
+        expect([...makeTokenSearch(tokens)(text)].sort()).toEqual(expected);
+      }),
+      { numRuns: 3000 },
+    );
   });
 });

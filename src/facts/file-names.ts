@@ -1,0 +1,54 @@
+import type { FileIr, FunctionIr, TypeDecl } from '../model/ir.js';
+
+/** What a file declares, by name: generated files declare thousands of things, and every call looks for one. */
+export interface FileNames {
+  /** The first type of the name. */
+  type(name: string): TypeDecl | undefined;
+  /** Methods of an owner that do not stand inside another function. */
+  methods(owner: string, name: string): readonly FunctionIr[];
+  /** Functions without an owner, nested ones included. */
+  freeFunctions(name: string): readonly FunctionIr[];
+  functionById(id: number): FunctionIr | undefined;
+}
+
+const known = new WeakMap<FileIr, FileNames>();
+
+/** The names of a file, collected at the first question. */
+export function namesIn(file: FileIr | undefined): FileNames | undefined {
+  if (file === undefined) return undefined;
+  let names = known.get(file);
+  if (names === undefined) known.set(file, (names = collect(file)));
+  return names;
+}
+
+const NONE: readonly FunctionIr[] = [];
+
+function collect(file: FileIr): FileNames {
+  const types = new Map<string, TypeDecl>();
+  for (const type of file.types) if (!types.has(type.name)) types.set(type.name, type);
+  const methods = new Map<string, Map<string, FunctionIr[]>>();
+  const free = new Map<string, FunctionIr[]>();
+  const byId = new Map<number, FunctionIr>();
+  for (const fn of file.functions) {
+    if (!byId.has(fn.id)) byId.set(fn.id, fn);
+    if (fn.owner === undefined) {
+      if (fn.kind === 'function') add(free, fn);
+    } else if (fn.parent === undefined) {
+      let own: Map<string, FunctionIr[]> | undefined = methods.get(fn.owner);
+      if (own === undefined) methods.set(fn.owner, (own = new Map<string, FunctionIr[]>()));
+      add(own, fn);
+    }
+  }
+  return {
+    type: (name) => types.get(name),
+    methods: (owner, name) => methods.get(owner)?.get(name) ?? NONE,
+    freeFunctions: (name) => free.get(name) ?? NONE,
+    functionById: (id) => byId.get(id),
+  };
+}
+
+function add(map: Map<string, FunctionIr[]>, fn: FunctionIr): void {
+  const list = map.get(fn.name);
+  if (list === undefined) map.set(fn.name, [fn]);
+  else list.push(fn);
+}

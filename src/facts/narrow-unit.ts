@@ -1,0 +1,26 @@
+import type { UnitFacts } from './unit.js';
+
+/**
+ * The same unit with fewer files to go through: `filesOf` gives those that `isKept` keeps (by base-relative path). What is
+ * asked for by name, and what the facts are made of, is still the whole unit.
+ */
+export function narrowUnit(unit: UnitFacts, isKept: (path: string) => boolean): UnitFacts {
+  return {
+    root: unit.root,
+    project: unit.project,
+    filesOf: (language) => unit.filesOf(language).filter(({ path }) => isKept(path)),
+    pathsOf: (language) => unit.pathsOf(language),
+    fileAt: (path) => unit.fileAt(path),
+    filesMatching: (language, pattern) => unit.filesMatching(language, pattern),
+    textOf: (path) => unit.textOf(path),
+    typesNamed: (name, language) => unit.typesNamed(name, language),
+    implsOf: (typeName) => unit.implsOf(typeName),
+    globalsNamed: (name, language) => unit.globalsNamed(name, language),
+    functionsNamed: (name, language) => unit.functionsNamed(name, language),
+    oracle: (language) => unit.oracle(language),
+    functionsWith: (file, tokens) => unit.functionsWith(file, tokens),
+    flowOf: (file, fn) => unit.flowOf(file, fn),
+    growthsOf: (key, language, fromPath) => unit.growthsOf(key, language, fromPath),
+    isDevelopmentOnly: (file, fn) => unit.isDevelopmentOnly(file, fn),
+  };
+}
