@@ -170,7 +170,7 @@ function visit(walk: Walk, type: TypeRef, scope: Scope, trait: Trait, at: Positi
     return;
   }
   if (!located) {
-    const shared = at.shared || type.name === 'Arc';
+    const shared = at.shared || type.name === 'Arc' || type.name === 'Weak';
     for (const arg of type.args) visit(walk, arg, scope, trait, { ...deeper, shared });
     return;
   }
@@ -178,7 +178,7 @@ function visit(walk: Walk, type: TypeRef, scope: Scope, trait: Trait, at: Positi
   walk.seen.add(located.decl);
   const inner: Scope = { file: located.file, bindings: bind(located.decl, type, scope) };
   if (located.decl.kind === 'alias') {
-    if (located.decl.alias) visit(walk, located.decl.alias, inner, trait, deeper);
+    if (located.decl.alias && !isSystemHandle(located.decl)) visit(walk, located.decl.alias, inner, trait, deeper);
     return;
   }
   if (located.decl.kind === 'trait') return;
@@ -244,6 +244,11 @@ function locate(unit: UnitFacts, type: TypeRef, file: FileIr): { decl: TypeDecl;
   if (file.types.includes(decl)) return { decl, file };
   const found = unit.typesNamed(type.name, 'rust').find((t) => t.item === decl);
   return found ? { decl, file: found.file } : undefined;
+}
+
+/** `HWND`, `HANDLE`: a number of the operating system that is spelled as a pointer and shows no memory. */
+function isSystemHandle({ name, alias }: TypeDecl): boolean {
+  return alias?.kind === 'pointer' && alias.element?.name === 'c_void' && /^H[A-Z0-9_]+$/u.test(name);
 }
 
 /** The parameters of the impl block itself. */

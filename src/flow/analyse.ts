@@ -51,6 +51,42 @@ const ADDRESS_ONLY = new Set([
   'cast_const',
   'expose_provenance',
 ]);
+/** Methods that only pointers have. */
+const POINTER_ONLY = new Set([
+  'cast',
+  'cast_mut',
+  'cast_const',
+  'offset',
+  'wrapping_add',
+  'wrapping_offset',
+  'byte_add',
+]);
+/** Methods that make a pointer to another element out of one. */
+const ARITHMETIC = new Set([
+  'add',
+  'sub',
+  'offset',
+  'wrapping_add',
+  'wrapping_sub',
+  'wrapping_offset',
+  'byte_add',
+  'byte_sub',
+  'byte_offset',
+]);
+const CONSTRUCTORS = new Set([
+  'Some',
+  'Ok',
+  'Err',
+  'Reverse',
+  'Wrapping',
+  'Borrowed',
+  'Owned',
+  'Left',
+  'Right',
+  'Ready',
+]);
+/** Crates that declare the functions of a C library or of an operating system. */
+const FOREIGN_CRATE = /^(?:windows|windows_\w+|winapi|libc|ffi|sys|\w+_sys|\w+_ffi)$/u;
 /** Adapters whose closure gets the receiver's content and whose result is what the closure returned. */
 const CONTENT_ADAPTERS = new Set([
   'map',
@@ -1474,7 +1510,14 @@ class Analysis {
               ),
             )
           : [];
-        this.bindPattern(binding.pattern, { places: [], pointers, ...optionalType(type) }, 'foreach');
+        const { pattern } = binding;
+        if (pattern.kind === 'parts' && pattern.path.length === 0 && isEnumerated(expr.iterable)) {
+          // The first part counts, the second points into what is iterated.
+          for (const part of pattern.parts)
+            this.bindPattern(part.pattern, { places: [], pointers: part.field === '1' ? pointers : [] }, 'foreach');
+          return;
+        }
+        this.bindPattern(pattern, { places: [], pointers, ...optionalType(type) }, 'foreach');
         return;
       }
       const elements = this.subjects(source).map((p) => (this.isView(source) ? p : extend(p, '[]')));
@@ -1641,7 +1684,10 @@ class Analysis {
     if (resolved)
       return this.applySummary(resolved, undefined, values, expr.span, last, path.length > 1 ? path.at(-2) : undefined);
     // `Some(x)`, `Wrapper(x)`, `Kind::Variant(x)`: a constructor holds what it is given.
-    if (/^[A-Z]/.test(last) && (this.rust || this.settings.oracle.declaration(last, this.file.path) !== undefined)) {
+    if (
+      /^[A-Z]/.test(last) &&
+      (this.rust ? this.isConstructor(path) : this.settings.oracle.declaration(last, this.file.path) !== undefined)
+    ) {
       for (const value of values) if (value.pointers.length === 0) this.moveOut(value);
       return {
         ...merged(values),
@@ -1671,6 +1717,17 @@ class Analysis {
       };
     }
     return { places: [], pointers: [], ...(type ? { type, owned: true } : {}) };
+  }
+
+  /** Rust: whether a capitalised callee makes a tuple struct or a variant. Foreign libraries capitalise functions, too. */
+  private isConstructor(path: readonly string[]): boolean {
+    const [first = ''] = path;
+    if (path.length > 1 || CONSTRUCTORS.has(first)) return true;
+    if (this.settings.oracle.declaration(first, this.file.path) !== undefined) return true;
+    if (this.file.functions.some((f) => f.name === first && f.abi !== undefined)) return false;
+    return !this.file.imports.some(
+      (i) => (i.name === first || i.isGlob === true) && i.path.some((s) => FOREIGN_CRATE.test(s)),
+    );
   }
 
   /** Whether the callee is code of another language: by its path, its declaration, or because it is a function pointer. */
@@ -1710,7 +1767,7 @@ class Analysis {
         return this.applyMatches(matches, undefined, values, exprs, expr, path.join('.'), false, expr.typeArgs);
       }
     }
-    const receiver = this.expr(expr.receiver);
+    const receiver = this.asPointer(this.expr(expr.receiver), expr.method);
     const { values, exprs } = this.arguments(expr.args);
     const matches = this.settings.apis.method(expr.method, receiver.type);
     const resolved = this.resolveMethod(receiver, expr.method);
@@ -1750,6 +1807,14 @@ class Analysis {
     if (resolved)
       return this.applySummary(resolved, receiver, values, expr.span, expr.method, peel(receiver.type)?.name);
     return this.unknownMethod(expr, receiver, values, exprs);
+  }
+
+  /** What only a pointer can do is done to a pointer, whatever its declared type: the value is not borrowed from. */
+  private asPointer(receiver: Value, method: string): Value {
+    const place = receiver.places[0];
+    if (!this.rust || !POINTER_ONLY.has(method) || receiver.pointers.length > 0 || !place) return receiver;
+    if (receiver.type && !this.isPointerType(receiver.type)) return receiver;
+    return { ...receiver, pointers: receiver.places.map((p) => this.implicitPointer(p)) };
   }
 
   /** A method that no table and no declaration explains: closures may run, pointers inside wrappers stay reachable. */
@@ -1973,6 +2038,8 @@ class Analysis {
       }
       case 'pass': {
         const value = operand(effect.from);
+        if (this.rust && ARITHMETIC.has(name) && value.pointers.some((p) => this.isElementGone(p)))
+          return { ...value, places: [], pointers: value.pointers.map((p) => this.nextElement(p, span)) };
         return { ...value, ...optionalType(unwrapped(value.type)) };
       }
       case 'erase': {
@@ -2122,6 +2189,27 @@ class Analysis {
     }
   }
 
+  /** Whether the element that the pointer showed was dropped in place, its block being as good as before. */
+  private isElementGone(pointer: Pointer): boolean {
+    return (this.state.invalid.get(pointer.id) ?? []).some(isDropInPlace);
+  }
+
+  /** A pointer to another element of the block: what ended the block ended it too, what ended one element did not. */
+  private nextElement(pointer: Pointer, span: Span): Pointer {
+    const rest = (this.state.invalid.get(pointer.id) ?? []).filter((i) => !isDropInPlace(i));
+    const next = this.borrow(
+      pointer.target,
+      pointer.form,
+      pointer.erased,
+      span,
+      pointer.how,
+      pointer.row,
+      pointer.locks,
+    );
+    for (const invalidation of rest) this.state.addInvalid(next.id, invalidation);
+    return next;
+  }
+
   // --- helpers of the unit ---------------------------------------------------------------------------------------------
 
   private resolveCall(path: readonly string[]): Resolved | undefined {
@@ -2177,7 +2265,12 @@ class Analysis {
       if (p.root.kind === 'param' && p.root.index !== undefined) {
         const value = values[p.root.index];
         const path = p.path[0] === '*' ? p.path.slice(1) : p.path;
-        return value ? this.subjects(value).map((s) => extend(s, ...path)) : [];
+        if (!value) return [];
+        // A pointer of unknown origin is passed by value: the helper reaches what it points to, not the caller's variable.
+        if (this.rust && p.path[0] === '*' && value.pointers.length === 0) {
+          return value.places.map((s) => extend(s, '*', ...path));
+        }
+        return this.subjects(value).map((s) => extend(s, ...path));
       }
       if (p.root.kind === 'global')
         return [
@@ -2359,6 +2452,10 @@ function merged(values: readonly Value[]): Value {
   };
 }
 
+function isDropInPlace({ kind, how }: Invalidation): boolean {
+  return kind === 'release' && /(?:^|::)drop_in_place$/u.test(how);
+}
+
 function operandsOf(effect: Effect): number[] {
   const found: number[] = [];
   for (const key of ['from', 'target', 'what'] as const) {
@@ -2389,7 +2486,7 @@ function eitherArgument(type: TypeRef | undefined, path: readonly string[]): Typ
   return inner.args[variant.charCodeAt(0) - 65];
 }
 
-/** Variables that are null when a condition holds, and when it does not. */
+/** Variables that are null, or hold nothing, when a condition holds, and when it does not. */
 function nullTests(condition: Expr): { readonly whenTrue: readonly string[]; readonly whenFalse: readonly string[] } {
   const nothing = { whenTrue: [], whenFalse: [] };
   const local = (e: Expr): string | undefined => (e.kind === 'name' && e.path.length === 1 ? e.path[0] : undefined);
@@ -2420,12 +2517,28 @@ function nullTests(condition: Expr): { readonly whenTrue: readonly string[]; rea
     const inner = nullTests(condition.operand);
     return { whenTrue: inner.whenFalse, whenFalse: inner.whenTrue };
   }
-  if (condition.kind === 'method' && condition.method === 'is_null') {
+  if (condition.kind === 'method' && (condition.method === 'is_null' || condition.method === 'is_none')) {
     const name = local(condition.receiver);
     return name === undefined ? nothing : { whenTrue: [name], whenFalse: [] };
   }
+  if (condition.kind === 'method' && condition.method === 'is_some') {
+    const name = local(condition.receiver);
+    return name === undefined ? nothing : { whenTrue: [], whenFalse: [name] };
+  }
   const name = local(condition);
   return name === undefined ? nothing : { whenTrue: [], whenFalse: [name] };
+}
+
+/** Whether the elements are pairs of a count and an item. */
+function isEnumerated(expr: Expr | undefined): boolean {
+  let current = expr;
+  while (current?.kind === 'method') {
+    if (current.method === 'enumerate') return true;
+    if (!/^(?:skip|take|rev|step_by|filter|skip_while|take_while|peekable|fuse|inspect)$/u.test(current.method))
+      return false;
+    current = current.receiver;
+  }
+  return false;
 }
 
 function containsLet(expr: Expr): boolean {

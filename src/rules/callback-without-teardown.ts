@@ -260,8 +260,11 @@ function globalRoot(expr: Expr): string | undefined {
 }
 
 /** A task is dropped on the JavaScript thread when it is done; other types must say how they let go. */
-function hasTeardown(unit: UnitFacts, file: FileIr, type: string, field: string): boolean {
-  const decl = unit.oracle('rust').declaration(type, file.path);
+function hasTeardown(unit: UnitFacts, file: FileIr, named: string, field: string): boolean {
+  const oracle = unit.oracle('rust');
+  const alias = oracle.declaration(named, file.path);
+  const type = alias?.kind === 'alias' && alias.alias?.kind === 'path' ? alias.alias.name : named;
+  const decl = oracle.declaration(type, file.path);
   const declared = decl ? unit.typesNamed(type, 'rust').find((t) => t.item === decl)?.file : undefined;
   const files = [...new Set([file, ...(declared ? [declared] : [])])];
   if (

@@ -1,5 +1,7 @@
 import { lineOf } from '../facts/lines.js';
+import type { UnitFacts } from '../facts/unit.js';
 import type { Adoption, FunctionFlow } from '../flow/result.js';
+import type { FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 import { defineRule } from './rule.js';
 
 const TOKENS = { rust: ['from_raw', 'libc::free', 'free('] };
@@ -42,6 +44,7 @@ export default defineRule({
             continue;
           // A getter of the same library that hands back what Rust gave it is a round trip.
           if (/(^|_|::)(get|from|user_data|data|cast)/u.test(root.name)) continue;
+          if (isCastToOwnType(unit, file, fn, adoption) || isOpaque(unit, file, root.name)) continue;
           seen.add(adoption.span.start);
           report({
             messageId: 'adopted',
@@ -104,4 +107,35 @@ function isNeverFreed(flow: FunctionFlow, adoption: Adoption): boolean {
       c.rows.some((r) => r.effects.some((e) => e.kind === 'forget')) &&
       c.argSpans.some((s) => s.start <= adoption.span.start && adoption.span.end <= s.end),
   );
+}
+
+/** Foreign code keeps what Rust gave it as `void *`: a cast back to a type of this package says who made it. */
+function isCastToOwnType(unit: UnitFacts, file: FileIr, fn: FunctionIr, { span }: Adoption): boolean {
+  const text = (unit.textOf(file.path) ?? '').slice(span.start, span.end);
+  const name =
+    /\bas\s+\*mut\s+(?:\w+::)*([A-Z]\w*)[^*]*$/u.exec(text)?.[1] ??
+    /\bcast(?:_mut)?::<\s*(?:\w+::)*([A-Z]\w*)/u.exec(text)?.[1];
+  if (name === undefined) return false;
+  if (name === 'Self' || name === 'Box' || name === 'Vec' || fn.generics.some((g) => g.name === name)) return true;
+  const decl = unit.oracle('rust').declaration(name, file.path);
+  return decl !== undefined && !decl.attributes.some((a) => a.name === 'repr' && /\bC\b/u.test(a.args ?? ''));
+}
+
+/** A `Box` of a type without size frees nothing: the type stands for a foreign object, and its `Drop` calls the library. */
+function isOpaque(unit: UnitFacts, file: FileIr, source: string): boolean {
+  const oracle = unit.oracle('rust');
+  const name = source.split('::').at(-1) ?? '';
+  const returns = file.functions.find((f) => f.name === name && f.abi !== undefined)?.returns;
+  const sizeless = (type: TypeRef | undefined, depth: number): boolean => {
+    if (type === undefined || depth > 3) return false;
+    if (type.kind === 'static-array') return /;\s*0\s*\]$/u.test(type.text);
+    if (type.kind !== 'path') return false;
+    const decl: TypeDecl | undefined = oracle.declaration(type.name, file.path);
+    return (
+      type.name === 'PhantomData' ||
+      type.name === 'PhantomPinned' ||
+      (decl?.kind === 'struct' && decl.fields.length > 0 && decl.fields.every((f) => sizeless(f.type, depth + 1)))
+    );
+  };
+  return returns?.kind === 'pointer' && sizeless(returns.element, 0);
 }

@@ -99,11 +99,13 @@ function judge(unit: UnitFacts, file: FileIr, impl: ImplDecl): { bound: ThreadBo
   if (!bound) return undefined;
   if (bound.kind !== 'pointer') return { bound, isNote: false };
   const shared = bounds.find((b) => b.mutable === true && !SCALARS.test(b.pointee ?? '') && !/\(\)>?$/u.test(b.what));
-  return shared && isDuplicable(unit, file, impl) ? { bound: shared, isNote: false } : { bound, isNote: true };
+  return shared && isDuplicable(unit, file, impl, shared.field)
+    ? { bound: shared, isNote: false }
+    : { bound, isNote: true };
 }
 
 /** Whether a second value with the same pointer can be made by `Clone` or `Copy`, and no atomic count watches over them. */
-function isDuplicable(unit: UnitFacts, file: FileIr, impl: ImplDecl): boolean {
+function isDuplicable(unit: UnitFacts, file: FileIr, impl: ImplDecl, field: string): boolean {
   const { name } = impl.target;
   const decl = unit.oracle('rust').declaration(name, file.path);
   const declFile =
@@ -114,8 +116,16 @@ function isDuplicable(unit: UnitFacts, file: FileIr, impl: ImplDecl): boolean {
   const clones = [...new Set([declFile, file])].flatMap((f) =>
     f.impls.filter((i) => i.trait?.name === 'Clone' && i.target.name === name).map((i) => ({ f, i })),
   );
+  // A clone by hand that does not copy the pointer makes memory of its own.
+  const copies = new RegExp(
+    `\\*self\\b|\\bself\\s*\\.\\s*${field}(?:\\.clone\\(\\))?\\s*[,;)}]|\\bSelf\\s*\\{[^}]*\\b${field}\\b`,
+    'u',
+  );
   return clones.some(({ f, i }) => {
     const text = unit.textOf(f.path)?.slice(i.span.start, i.span.end) ?? '';
-    return !/fetch_add|Arc::|increment_strong|retain|Self::new|to_vec|alloc|_dup\b|_copy\b|_clone\b/u.test(text);
+    return (
+      copies.test(text) &&
+      !/fetch_add|Arc::|increment_strong|retain|Self::new|to_vec|alloc|_dup\b|_copy\b|_clone\b/u.test(text)
+    );
   });
 }

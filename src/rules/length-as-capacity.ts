@@ -37,7 +37,7 @@ export default defineRule({
           if (!length || !capacity) continue;
           const spelled = text.slice(length.start, length.end).trim();
           if (spelled !== text.slice(capacity.start, capacity.end).trim() || /^0\b/u.test(spelled)) continue;
-          if (isNeverFreed(flow, call) || isExact(unit, file, flow, call)) continue;
+          if (isNeverFreed(text, flow, call) || isExact(unit, file, flow, call)) continue;
           report({
             messageId: 'same',
             data: { callee: call.callee, line: lineOf(unit, file, call.span.start), length: spelled },
@@ -54,13 +54,20 @@ export default defineRule({
   },
 });
 
-/** `ManuallyDrop::new(Vec::from_raw_parts(..))` and `mem::forget` of it: a view that is never freed. */
-function isNeverFreed(flow: FunctionFlow, call: CallSite): boolean {
+/** `ManuallyDrop::new(Vec::from_raw_parts(..))` and `mem::forget` of it, at once or of the variable that holds it: a view that is never freed. */
+function isNeverFreed(text: string, flow: FunctionFlow, call: CallSite): boolean {
+  const variable = /\blet\s+(?:mut\s+)?(\w+)\s*(?::[^=;]*)?=\s*(?:unsafe\s*\{\s*)?(?:\w+::)*$/u.exec(
+    text.slice(Math.max(0, call.span.start - 200), call.span.start),
+  )?.[1];
   return flow.calls.some(
     (c) =>
       c !== call &&
       c.rows.some((r) => r.effects.some((e) => e.kind === 'forget')) &&
-      c.argSpans.some((s) => s.start <= call.span.start && call.span.end <= s.end),
+      c.argSpans.some(
+        (s) =>
+          (s.start <= call.span.start && call.span.end <= s.end) ||
+          (variable !== undefined && s.start > call.span.end && text.slice(s.start, s.end).trim() === variable),
+      ),
   );
 }
 

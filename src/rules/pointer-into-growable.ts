@@ -138,7 +138,8 @@ export default defineRule({
               at: { file, span: escape.span },
               steps,
               key: `${hazard.owner}|${fn.name}`,
-              ...(hazard.isView
+              // An `unsafe fn` leaves it to its caller to drop the pointer in time.
+              ...(hazard.isView || (language === 'rust' && fn.isUnsafe)
                 ? { severity: 'note' as const }
                 : hazard.storage !== 'gc' && escape.locks.length > 0
                   ? { severity: 'error' as const }

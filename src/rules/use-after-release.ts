@@ -194,6 +194,7 @@ function findKeptStatics(fn: FunctionIr): readonly { name: string; how: string; 
   });
 }
 
+const ARITHMETIC = /^\.(?:(?:wrapping_|byte_)?(?:add|sub|offset)|offset_from)\(\)$/u;
 const DEALLOCATES = /^allocator-/u;
 
 /** `used` is the source from the use on. */
@@ -214,6 +215,8 @@ function isHazard({ pointer, invalidation, use }: StaleUse, used: string): boole
     return false;
   // The length and the address of a slice are in the slice, not in what was released.
   if (/^[\w.]+\.(?:length|ptr)\b/u.test(used)) return false;
+  // Counting on from a pointer reads nothing; what the result is used for is seen there.
+  if (ARITHMETIC.test(use.what)) return false;
   // Overwriting or forgetting a pointer is not using what it points to.
   return use.kind !== 'write';
 }
