@@ -63,7 +63,7 @@ function collectFile(unit: UnitFacts, file: FileIr, request: CollectRequest): vo
     const asked = ask(subject);
     // What was not seen may hold the contrary of an answer.
     const questions = unseen.length === 0 ? asked : asked.map(({ answer: _withdrawn, ...open }) => open);
-    const seen = [...seenIn(subject), ...unseen];
+    const seen = [...seenIn(subject), ...unseen, ...callsIn(subject, questions)];
     const text = textAround(subject);
     request.onEntry({
       fingerprint: digest([...identity, String(rank)]),
@@ -149,6 +149,7 @@ function touchedBy(subject: Subject, changed: ReadonlyMap<string, readonly Hunk[
       line: hunks[0]?.start ?? first,
     });
   }
+  facts.push(...touchedType(subject, changed));
   for (const [key, place] of containersPointedInto(subject))
     for (const site of unit.growthsOf(key, file.language, file.path)) {
       const line = lineOf(unit, site.file, site.growth.span.start);
@@ -163,6 +164,21 @@ function touchedBy(subject: Subject, changed: ReadonlyMap<string, readonly Hunk[
         });
     }
   return facts;
+}
+
+/** An `unsafe impl` vouches for the fields of its type, wherever that is declared. */
+function touchedType(subject: Subject, changed: ReadonlyMap<string, readonly Hunk[]>): readonly Fact[] {
+  const { unit, file, kind, span } = subject;
+  const impl = kind === 'unsafe-impl' ? file.impls.find((one) => one.span.start === span.start) : undefined;
+  if (impl === undefined) return [];
+  return unit.typesNamed(impl.target.name, file.language).flatMap((type) => {
+    const first = lineOf(unit, type.file, type.item.span.start);
+    const last = lineOf(unit, type.file, type.item.span.end);
+    const isChanged = (changed.get(type.file.path) ?? []).some((hunk) => touches(hunk, first, last));
+    return isChanged
+      ? [{ text: `The declaration of '${type.item.name}' changed.`, path: type.file.path, line: first }]
+      : [];
+  });
 }
 
 /** First line of the comments that stand directly above; undefined when there are none. */
@@ -218,6 +234,31 @@ function seenIn(subject: Subject): readonly Fact[] {
   }
   return facts;
 }
+
+/** What an unsafe block or function calls when no question has a fact: silence alone would say nothing about it. */
+function callsIn(subject: Subject, questions: readonly Question[]): readonly Fact[] {
+  if (subject.kind !== 'unsafe-block' && subject.kind !== 'unsafe-function') return [];
+  if (questions.some(({ facts }) => facts.length > 0)) return [];
+  const callees = new Set(
+    (subject.flow()?.calls ?? [])
+      .filter(({ span }) => isInside(span, subject.span))
+      .map(({ callee }) => callee)
+      // `Ok(…)` and other constructors ask nothing.
+      .filter((callee) => !/^\p{Lu}/u.test(callee.split('::').at(-1) ?? '')),
+  );
+  const names = [...callees].slice(0, MOST_CALLEES).map((callee) => `'${callee}'`);
+  if (names.length === 0) return [];
+  const more = callees.size > MOST_CALLEES ? ` and ${String(callees.size - MOST_CALLEES)} more` : '';
+  return [
+    factAt(
+      subject,
+      subject.span,
+      `It calls ${names.join(', ')}${more}; what ${callees.size === 1 ? 'that asks' : 'these ask'} of a caller is not known here.`,
+    ),
+  ];
+}
+
+const MOST_CALLEES = 6;
 
 /** Why silence about the subject means nothing: what the parser or the flow could not follow in it. */
 function unseenIn(subject: Subject): readonly Fact[] {

@@ -4,7 +4,7 @@ import { count } from '../report/counts.js';
 import { describeEvidence } from '../report/describe-evidence.js';
 import { kindNames, type Checklist, type Entry, type Fact, type Question } from './checklist.js';
 import { endMark, justificationMark, startMark } from './review.js';
-import { groupFacts, stateOf, verdictOf } from './words.js';
+import { groupFacts, silenceNote, splitBySilence, stateOf, verdictOf } from './words.js';
 
 /** What a comment of a pull request may hold, in UTF-16 code units. */
 export const commentLimit = 65_536;
@@ -81,7 +81,7 @@ function renderEntry(entry: Entry, linkOf: (ruleId: string) => string | undefine
           `- ${count(review.cleared, 'tick')} ${review.cleared === 1 ? 'was' : 'were'} taken away, because the code or what it shows changed since.`,
         ]),
     '',
-    ...entry.questions.flatMap((question) => renderQuestion(question, entry)),
+    ...renderQuestions(entry),
     review === undefined || review.justification === ''
       ? justificationMark
       : `${justificationMark} ${review.justification}`,
@@ -91,12 +91,20 @@ function renderEntry(entry: Entry, linkOf: (ruleId: string) => string | undefine
   return lines.join('\n');
 }
 
+/** Questions with something to read first; then those about which the code shows nothing, a line each. */
+function renderQuestions(entry: Entry): readonly string[] {
+  const { filled, silent } = splitBySilence(entry.questions);
+  return [
+    ...filled.flatMap((question) => renderQuestion(question, entry)),
+    ...(silent.length === 0 ? [] : [`- ${silenceNote(silent.length, filled.length)}`]),
+    ...silent.flatMap((question) => renderQuestion(question, entry)),
+  ];
+}
+
 function renderQuestion(question: Question, entry: Entry): readonly string[] {
   const box = entry.review?.ticked.includes(question.id) === true ? 'x' : ' ';
-  const silence =
-    question.facts.length === 0 && question.answer === undefined ? ' *The code shows nothing about it.*' : '';
   return [
-    `- [${box}] **${question.title}.** ${escapeText(question.text)}${silence}`,
+    `- [${box}] **${question.title}.** ${escapeText(question.text)}`,
     ...(question.answer === undefined ? [] : [`  - *The code answers: ${escapeText(question.answer)}.*`]),
     ...bullets('', question.facts, entry).map((line) => `  ${line}`),
   ];

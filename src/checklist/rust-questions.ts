@@ -3,6 +3,7 @@ import type { Walked } from '../facts/walk-body.js';
 import { describePlace } from '../flow/place.js';
 import type { Expr, FunctionIr, ImplDecl } from '../model/ir.js';
 import type { Fact, Question } from './checklist.js';
+import { foreignFacts, type ForeignFacts } from './foreign-facts.js';
 import { containersPointedInto, escapeFacts, growthFacts, staleFacts } from './pointer-facts.js';
 import { distinct, factAt, isInside, type Subject } from './subject.js';
 
@@ -65,7 +66,7 @@ const OPERATIONS: Readonly<Record<string, readonly Precondition[]>> = {
   assert_unchecked: ['validity'],
   align_to: ['alignment', 'validity'],
   align_to_mut: ['alignment', 'validity', 'aliasing'],
-  from_raw: ['allocator', 'lifetimes', 'provenance'],
+  from_raw: ['lifetimes', 'provenance'],
   from_raw_in: ['allocator', 'lifetimes', 'provenance'],
   from_ptr: ['initialisation', 'lifetimes', 'bounds'],
   alloc: ['allocator', 'initialisation'],
@@ -89,6 +90,7 @@ type Walk = readonly (readonly [Walked, FunctionIr])[];
 export function askAboutUnsafe(subject: Subject, walk: Walk): readonly Question[] {
   const facts = emptyFacts();
   for (const [walked] of walk) addOperation(subject, walked, facts);
+  for (const [id, found] of Object.entries(foreignFacts(subject, walk))) facts[id as keyof ForeignFacts].push(...found); // Object.entries widens the keys.
 
   facts.lifetimes.push(
     ...staleFacts(subject),
@@ -172,7 +174,9 @@ function addOperation(subject: Subject, { expr, around }: Walked, facts: Record<
         : undefined;
   const full = expr.kind === 'call' && expr.callee.kind === 'name' ? expr.callee.path.slice(-2).join('::') : name;
   if (name !== undefined && full !== undefined) {
-    const row = Object.hasOwn(OPERATIONS, name) ? OPERATIONS[name] : undefined;
+    const own = Object.hasOwn(OPERATIONS, name) ? OPERATIONS[name] : undefined;
+    // Only these take memory over; the `from_raw` of a handle wraps it.
+    const row = /^(?:Box|Rc|Arc|Weak|CString)::from_raw$/u.test(full) ? [...(own ?? []), 'allocator' as const] : own;
     const isPointerLike = expr.kind === 'method' ? subject.kind === 'unsafe-block' : /\bptr::/u.test(`${full}`);
     const pointerRow = isPointerLike && Object.hasOwn(POINTER_METHODS, name) ? POINTER_METHODS[name] : undefined;
     const ids = row ?? pointerRow;

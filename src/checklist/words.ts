@@ -1,5 +1,5 @@
 import { count } from '../report/counts.js';
-import { kindNames, type Checklist, type Entry, type EntryKind, type Fact } from './checklist.js';
+import { kindNames, type Checklist, type Entry, type EntryKind, type Fact, type Question } from './checklist.js';
 
 /** Counts first: `2 @trusted functions and 1 unsafe block are touched by the changes since 'main'.` */
 export function verdictOf({ entries, scope }: Checklist): string {
@@ -80,4 +80,19 @@ function shorten(places: readonly string[]): readonly string[] {
     ...far,
     ...(others.length > MOST_PLACES ? [`${String(others.length - MOST_PLACES)} more places`] : []),
   ];
+}
+
+/** Questions that hold a fact or an answer, and those about which nothing was seen. */
+export function splitBySilence(questions: readonly Question[]): {
+  readonly filled: readonly Question[];
+  readonly silent: readonly Question[];
+} {
+  const isSilent = ({ facts, answer }: Question): boolean => facts.length === 0 && answer === undefined;
+  return { filled: questions.filter((one) => !isSilent(one)), silent: questions.filter(isSilent) };
+}
+
+/** Says that silence is no answer, above the questions that it is about. */
+export function silenceNote(silent: number, filled: number): string {
+  const about = filled === 0 ? 'any of these' : silent === 1 ? 'this one' : `these ${String(silent)}`;
+  return `The code shows nothing about ${about}, which is no answer:`;
 }

@@ -183,6 +183,29 @@ describe('what is on the list', () => {
   });
 });
 
+describe('what git says', () => {
+  it('takes a renamed file by its changed lines only, staged or not', async () => {
+    const folder = makeRepository({ 'pool.d': pool });
+    git(folder, 'mv', 'pool.d', 'jobs.d');
+    expect(await namesIn(folder)).toEqual([]);
+    change(folder, 'jobs.d', 'unused = 1', 'unused = 2');
+    git(folder, 'add', '.');
+    expect(await namesIn(folder, '--staged')).toEqual(['Pool.next']);
+    expect(await namesIn(folder)).toEqual(['Pool.next']);
+  });
+
+  it('reads what an attribute calls binary, other line ends and deleted files', async () => {
+    const folder = makeRepository({
+      'pool.d': pool.replaceAll('\n', '\r\n'),
+      'gone.d': pool.replaceAll('Pool', 'Gone'),
+      '.gitattributes': '*.d binary\n',
+    });
+    change(folder, 'pool.d', 'unused = 1', 'unused = 2');
+    git(folder, 'rm', '-q', 'gone.d');
+    expect(await namesIn(folder)).toEqual(['Pool.next']);
+  });
+});
+
 describe('what an entry says', () => {
   it('fills the five questions of D in and attaches the finding', async () => {
     const entries = await list(makeRepository({ 'pool.d': pool }), '--all');
@@ -227,6 +250,75 @@ describe('what an entry says', () => {
       ["'get_unchecked' is called.", 7],
     ]);
     expect(first?.questions.find(({ id }) => id === 'allocator')?.facts).toEqual([]);
+  });
+});
+
+describe('what a block that calls foreign code shows', () => {
+  const foreign = `pub enum Thing {}
+
+extern "C" {
+    fn thing_ref(thing: *mut Thing);
+    fn thing_destroy(thing: *mut Thing);
+    fn thing_write(thing: *mut Thing, data: *const u8, data_len: usize) -> *mut Thing;
+}
+
+pub struct Handle(*mut Thing);
+
+unsafe impl Send for Handle {}
+
+impl Clone for Handle {
+    fn clone(&self) -> Self {
+        if !self.0.is_null() {
+            unsafe {
+                thing_ref(self.0);
+            }
+        }
+        Handle(self.0)
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        unsafe {
+            thing_destroy(self.0);
+        }
+    }
+}
+
+pub fn fill(handle: &Handle, data: &[u8]) {
+    unsafe {
+        thing_write(handle.0, data.as_ptr(), data.len());
+    }
+}
+`;
+  const files = { 'Cargo.toml': cargo, 'src/lib.rs': foreign };
+
+  it('names the pointers that it gets, who releases them, and the checks around', async () => {
+    const entries = await list(makeRepository(files), '--all');
+    const facts = (name: string, id: string): readonly string[] =>
+      (entries.find((entry) => entry.name === name)?.questions.find((question) => question.id === id)?.facts ?? []).map(
+        ({ text, line }) => `${String(line)} ${text}`,
+      );
+    expect(facts('Handle.clone', 'lifetimes')).toEqual([
+      "17 The foreign 'thing_ref' gets a pointer ('self.0') as 'thing'.",
+      "25 'Handle' has a 'drop', after which its pointer is dead.",
+    ]);
+    expect(facts('Handle.clone', 'validity')).toEqual(["15 'is_null' is asked in the function around it."]);
+    expect(facts('Handle.drop', 'allocator')).toEqual([
+      "27 The foreign 'thing_destroy' is called, by its name a release.",
+    ]);
+    expect(facts('fill', 'bounds')).toEqual([
+      "34 The foreign 'thing_write' takes 'data' together with the length 'data_len'.",
+    ]);
+    expect(facts('fill', 'validity')).toEqual([
+      "34 The foreign 'thing_write' gives back a '*mut Thing', which may be null.",
+    ]);
+  });
+
+  it('lists an unsafe impl when the declaration of its type changed', async () => {
+    const folder = makeRepository(files);
+    change(folder, 'src/lib.rs', 'Handle(*mut Thing)', 'Handle(pub *mut Thing)');
+    expect(await namesIn(folder)).toEqual(['Send for Handle']);
   });
 });
 
@@ -290,6 +382,32 @@ describe('the list in Markdown', () => {
   });
 });
 
+it('shows what the runs of an evidence file said about a finding', async () => {
+  const folder = makeRepository({ 'pool.d': pool, '.gitignore': '*.json\n' });
+  const scanned = await callCli(folder, ['--format', 'json', '--exit-zero']);
+  const { findings }: { findings: { fingerprint: string; ruleId: string }[] } = JSON.parse(scanned.stdout);
+  const finding = findings.find(({ ruleId }) => ruleId === 'pointer-into-growable');
+  const entry = {
+    fingerprint: finding?.fingerprint,
+    ruleId: 'pointer-into-growable',
+    target: 'pool',
+    scenario: 'd-identity',
+    runs: 5,
+    hits: 3,
+    class: 'changed-value',
+    verdict: 'confirmed',
+    platform: 'linux-x64',
+    toolVersion: '0.1.0',
+    when: '2026-01-01T00:00:00.000Z',
+    artifacts: [],
+  };
+  writeFileSync(join(folder, 'runs.json'), JSON.stringify({ schema: 1, entries: [entry] }));
+  for (const format of ['markdown', 'html']) {
+    const { stdout } = await callCli(folder, ['checklist', '--all', '--format', format, '--evidence', 'runs.json']);
+    expect(stdout).toMatch(/Evidence: Confirmed in 3 of 5 runs/u);
+  }
+});
+
 it('is one HTML page that loads nothing and is made for narrow screens', async () => {
   const folder = makeRepository({ 'pool.d': pool });
   const { stdout } = await callCli(folder, ['checklist', '--all', '--format', 'html']);
@@ -306,6 +424,8 @@ describe('mistakes get one sentence', () => {
     [['--since', '--all'], "There is no commit '--all'"],
     [['--all', '--changed'], 'The options --changed and --all exclude each other'],
     [['--merge', 'none.md'], "The earlier list 'none.md' could not be read: it does not exist."],
+    [['--evidence', 'none.json'], "The evidence file 'none.json' does not exist"],
+    [['--evidence', 'pool.d'], 'is not JSON'],
     [['--merge', 'pool.d'], "'pool.d' is not a list"],
   ])('%j', async (args, message) => {
     const { code, stderr } = await callCli(folder, ['checklist', ...args]);
