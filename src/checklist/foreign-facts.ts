@@ -5,14 +5,11 @@ import type { Argument, Expr, FunctionIr } from '../model/ir.js';
 import type { Fact } from './checklist.js';
 import { factAt, type Subject } from './subject.js';
 
-/** What a call into foreign code bears on; the keys are those of the preconditions of Rust. */
-export interface ForeignFacts {
-  readonly allocator: readonly Fact[];
-  readonly bounds: readonly Fact[];
-  readonly initialisation: readonly Fact[];
-  readonly lifetimes: readonly Fact[];
-  readonly validity: readonly Fact[];
-}
+/** What a call into foreign code bears on: keys of the preconditions of Rust. */
+export const foreignKeys = ['allocator', 'bounds', 'initialisation', 'lifetimes', 'validity'] as const;
+
+type ForeignKey = (typeof foreignKeys)[number];
+type ForeignFacts = Readonly<Record<ForeignKey, readonly Fact[]>>;
 
 type Walk = readonly (readonly [Walked, FunctionIr])[];
 
@@ -22,10 +19,13 @@ const lengths = /(?:^|_)(?:len|length|size|count|n|num|capacity|bytes)(?:_|$)/iu
 
 /** What the calls of functions that an `extern` block declares show, and who releases what `self` points to. */
 export function foreignFacts(subject: Subject, walk: Walk): ForeignFacts {
-  const facts = { allocator: [], bounds: [], initialisation: [], lifetimes: [], validity: [] } as Record<
-    keyof ForeignFacts,
-    Fact[]
-  >;
+  const facts: Record<ForeignKey, Fact[]> = {
+    allocator: [],
+    bounds: [],
+    initialisation: [],
+    lifetimes: [],
+    validity: [],
+  };
   let usesSelf = false;
   for (const [{ expr }] of walk) {
     if (isSelfField(expr)) usesSelf = true;
@@ -34,7 +34,7 @@ export function foreignFacts(subject: Subject, walk: Walk): ForeignFacts {
     const declared = foreignCallee(subject.unit, expr);
     if (declared === undefined || expr.kind !== 'call') continue;
     const { name, params, returns } = declared;
-    const add = (id: keyof ForeignFacts, text: string): void => {
+    const add = (id: ForeignKey, text: string): void => {
       facts[id].push(factAt(subject, expr.span, text));
     };
     if (releases.test(name)) add('allocator', `The foreign '${name}' is called, by its name a release.`);

@@ -3,7 +3,7 @@ import type { Walked } from '../facts/walk-body.js';
 import { describePlace } from '../flow/place.js';
 import type { Expr, FunctionIr, ImplDecl } from '../model/ir.js';
 import type { Fact, Question } from './checklist.js';
-import { foreignFacts, type ForeignFacts } from './foreign-facts.js';
+import { foreignFacts, foreignKeys } from './foreign-facts.js';
 import { containersPointedInto, escapeFacts, growthFacts, staleFacts } from './pointer-facts.js';
 import { distinct, factAt, isInside, type Subject } from './subject.js';
 
@@ -90,7 +90,8 @@ type Walk = readonly (readonly [Walked, FunctionIr])[];
 export function askAboutUnsafe(subject: Subject, walk: Walk): readonly Question[] {
   const facts = emptyFacts();
   for (const [walked] of walk) addOperation(subject, walked, facts);
-  for (const [id, found] of Object.entries(foreignFacts(subject, walk))) facts[id as keyof ForeignFacts].push(...found); // Object.entries widens the keys.
+  const foreign = foreignFacts(subject, walk);
+  for (const id of foreignKeys) facts[id].push(...foreign[id]);
 
   facts.lifetimes.push(
     ...staleFacts(subject),
