@@ -29,9 +29,9 @@ export interface UnitInput {
   onParsed?(path: string): void;
 }
 
-/** What may change the size of a container, for choosing the bodies that are read when an owner's growth is looked up. */
+/** What may change the size of a container, or end it: for choosing the bodies that are read when an owner is followed. */
 const MAY_GROW: Readonly<Record<Language, RegExp>> = {
-  rust: /\.\s*(?:push|extend|reserve|insert|resize|shrink|append|split_off|drain|truncate|set_len|retain|remove|swap_remove|dedup|take|replace|clear|clone_from)|mem::/u,
+  rust: /\.\s*(?:push|extend|reserve|insert|resize|shrink|append|split_off|drain|truncate|set_len|retain|remove|swap_remove|dedup|take|replace|clear|clone_from)|mem::|[(,]\s*(?:mut\s+)?\w+\s*:\s*(?:Vec|String|Box|CString)\b/u,
   d: /~=|\.\s*(?:length|reserve|insert|put|assumeSafeAppend|remove|clear)|realloc|assumeSafeAppend|reserve\s*\(| ~ /u,
 };
 

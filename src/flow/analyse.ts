@@ -19,7 +19,7 @@ import type {
   Value,
 } from './result.js';
 import { State } from './state.js';
-import { elementType, isGrowable, ownsBlock, peel, unwrapped, type TypeOracle } from './types.js';
+import { elementType, isGrowable, ownsBlock, peel, unwrapped, withoutAlias, type TypeOracle } from './types.js';
 import { builtinCallType, builtinMethodType, syntheticType } from './builtin-types.js';
 import type { Argument, Block, Expr, ExprOf, FileIr, FunctionIr, Pattern, Statement, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
@@ -158,8 +158,9 @@ class Analysis {
   private readonly adoptions = new Map<string, Adoption>();
   private readonly accesses = new Map<string, Access>();
   private readonly suspensions = new Map<number, Span>();
+  private readonly consumed: { param: number; span: Span }[] = [];
   private readonly stores = new Map<string, { param: number; into: Place; span: Span }>();
-  private readonly releases = new Map<string, { place: Place; span: Span; how: string }>();
+  private readonly releases = new Map<string, Summary['releases'][number]>();
 
   constructor(
     private readonly file: FileIr,
@@ -198,7 +199,9 @@ class Analysis {
       this.returnStack.push({ values: [], functionId: fn.id });
       const result = this.block(fn.body, true);
       if (this.state.alive && fn.body.result) this.leave(result, fn.body.result.span);
+      else if (this.state.alive) this.leaveBehind(fn.body.span);
       this.returnStack.pop();
+      this.dropParameters(fn.body.span);
     }
     return {
       pointers: this.pointers,
@@ -213,6 +216,21 @@ class Analysis {
       summary: this.summary(),
       incomplete: this.incomplete,
     };
+  }
+
+  /** Rust: parameters taken by value that end with the function, as far as every use of them shows. */
+  private dropParameters(body: Span): void {
+    if (!this.rust) return;
+    const end: Span = { start: Math.max(body.start, body.end - 1), end: body.end };
+    for (const root of this.scopes[0]?.values() ?? []) {
+      if (root.kind !== 'param' || root.index === undefined || !root.byValue || this.state.moved.has(root.id)) continue;
+      const type = root.type?.kind === 'path' ? root.type.name : '';
+      if (!/^(?:Vec|String|Box|CString|VecDeque|BytesMut|PathBuf|OsString)$/u.test(type)) continue;
+      const isKept = [...this.accesses.values()].some(
+        (a) => a.place.root === root && a.kind === 'method' && /^(?:into|leak|unwrap|map|and_then)/u.test(a.what),
+      );
+      if (!isKept) this.consumed.push({ param: root.index, span: end });
+    }
   }
 
   // --- declarations ----------------------------------------------------------------------------------------------------
@@ -242,12 +260,18 @@ class Analysis {
     });
   }
 
+  /** The type that an alias of the unit stands for. */
+  private plain(type: TypeRef | undefined): TypeRef | undefined {
+    return this.rust ? withoutAlias(type, this.settings.oracle, this.file.path) : type;
+  }
+
   private makeRoot(seed: Omit<Root, 'id' | 'depth'>): Root {
     // One root per declaring expression, so that walking a loop body twice does not make two owners out of one.
     const key = `${seed.kind}:${seed.name}:${seed.span.start}:${seed.span.end}`;
     const known = this.rootsBySite.get(key);
     if (known) return known;
-    const root: Root = { ...seed, id: this.nextRoot++, depth: this.scopes.length - 1 };
+    const type = this.plain(seed.type);
+    const root: Root = { ...seed, ...optionalType(type), id: this.nextRoot++, depth: this.scopes.length - 1 };
     this.rootsBySite.set(key, root);
     return root;
   }
@@ -257,6 +281,9 @@ class Analysis {
     this.scopes.at(-1)?.set(name, root);
     this.blockRoots.at(-1)?.push(root);
     this.state.forget(root);
+    if (this.rust)
+      for (const pointer of this.pointers)
+        if (pointer.how === 'declared' && pointer.target.root === root) this.state.invalid.delete(pointer.id);
     return root;
   }
 
@@ -306,6 +333,20 @@ class Analysis {
     this.state.invalid.delete(pointer.id);
     this.fresh.add(pointer.id);
     return pointer;
+  }
+
+  /** A reference that is used where a raw pointer is wanted becomes one without a cast in the source. */
+  private coerce(value: Value, wanted: TypeRef | undefined): Value {
+    return this.rust && value.pointers.length > 0 && holdsRawPointer(wanted) ? this.asRaw(value) : value;
+  }
+
+  private asRaw(value: Value): Value {
+    return {
+      ...value,
+      pointers: value.pointers.map((p) =>
+        p.form === 'reference' ? this.borrow(p.target, 'raw', true, p.site, p.how, p.row, p.locks) : p,
+      ),
+    };
   }
 
   /** What a place of pointer type points to when nothing in the function says: one object per place. */
@@ -368,6 +409,19 @@ class Analysis {
     }
   }
 
+  /** The value with the pointers that the local variables behind it hold: fields of a block of arguments, elements of a list. */
+  private withHeld(value: Value): Value {
+    if (!this.rust) return value;
+    const held = [...value.places, ...value.pointers.filter((p) => p.form !== 'closure').map((p) => p.target)]
+      .filter((p) => p.root.kind === 'local' && p.root.byValue)
+      .flatMap((place) => [
+        ...(this.state.read(place)?.pointers ?? []),
+        ...this.state.below(place).flatMap(([, s]) => s.pointers),
+      ])
+      .filter((p) => p.how !== 'declared');
+    return held.length === 0 ? value : { ...value, pointers: uniquePointers([...value.pointers, ...held]) };
+  }
+
   private access(places: readonly Place[], span: Span, kind: Access['kind'], what: string): void {
     for (const place of places) {
       const key = `${placeKey(place)}|${span.start}|${kind}|${this.state.suspended.length > 0 ? 1 : 0}`;
@@ -424,6 +478,7 @@ class Analysis {
   ): void {
     for (const place of places) {
       const key = this.keyOf(place);
+      if (this.rust && EMPTIES.has(operation)) this.state.write(extend(place, '[]'), { pointers: [] });
       const id = `${placeKey(place)}|${span.start}|${operation}`;
       if (!this.growths.has(id)) {
         this.growths.set(id, {
@@ -477,8 +532,7 @@ class Analysis {
           ? { root, path: path.slice(0, -1) }
           : pointer.target;
       const isInside = (target: Place): boolean =>
-        isWithin(target, block) &&
-        (this.file.language === 'rust' || !target.path.slice(block.path.length).includes('*'));
+        isWithin(target, block) && !target.path.slice(block.path.length).includes('*');
       this.invalidate('release', pointer.target, span, how, isInside, row, through);
       // Releasing storage through the only pointer to a container's elements releases the container too.
       const container = containerOf(pointer.target);
@@ -491,25 +545,48 @@ class Analysis {
     if (this.state.moved.has(root.id)) return;
     const stored = this.state.read({ root, path: [] });
     for (const pointer of stored?.adopts ?? []) {
+      this.use({ places: [], pointers: [pointer] }, root.span, 'release', `the end of '${root.name}'`);
       this.invalidate('release', pointer.target, span, how, (target) => isWithin(target, pointer.target));
     }
-    if (root.type?.kind === 'reference' || root.type?.kind === 'pointer') {
-      this.invalidate(
-        'drop',
-        { root, path: [] },
-        span,
-        how,
-        (target) => target.root.id === root.id && !target.path.includes('*'),
-      );
-      return;
-    }
-    this.invalidate(
-      'drop',
-      { root, path: [] },
-      span,
-      how,
-      (target) => target.root.id === root.id && !target.path.includes('*'),
+    // What was moved into this variable from another one ends here too, unless it was the other's own storage.
+    const moved = this.movedInto(root);
+    this.invalidate('drop', { root, path: [] }, span, how, (target) =>
+      target.root.id === root.id
+        ? !target.path.includes('*') || this.isReleasedByDrop(target)
+        : moved.has(target.root.id) && !target.path.includes('*') && !this.isInline(target),
     );
+  }
+
+  /** Whether a `Drop` of the unit, of the variable's type or of a field's on the way, releases what the pointer leads to. */
+  private isReleasedByDrop(target: Place): boolean {
+    const star = target.path.indexOf('*');
+    for (let at = 0; at < star; at++) {
+      const holder = typeOfPlace(
+        { root: target.root, path: target.path.slice(0, at) },
+        this.settings.oracle,
+        this.file.path,
+      );
+      if (holder?.kind !== 'path') continue;
+      const drop = this.settings.oracle.method(holder.name, 'drop', this.file.path);
+      if (drop?.fn.trait !== 'Drop') continue;
+      const { summary } = this.settings.oracle.summaryOf(drop.path, drop.fn, this.settings.depth, true) ?? {};
+      const field = target.path.slice(at, star + 1).join('.');
+      const isIt = (place: Place): boolean => place.root.kind === 'self' && place.path.join('.') === field;
+      if (summary && [...summary.releases, ...summary.adopts].some((r) => isIt(r.place))) return true;
+    }
+    return false;
+  }
+
+  /** The variables whose whole value was moved into this one, and from there on. */
+  private movedInto(root: Root): Set<number> {
+    const found = new Set<number>();
+    if (!this.rust || root.type?.kind === 'reference' || root.type?.kind === 'pointer') return found;
+    let { origin } = root;
+    for (let i = 0; i < 8 && origin?.path.length === 0 && this.state.moved.has(origin.root.id); i++) {
+      found.add(origin.root.id);
+      ({ origin } = origin.root);
+    }
+    return found;
   }
 
   private dropTemps(from: number, span: Span): void {
@@ -545,17 +622,47 @@ class Analysis {
     const inner = this.returnStack.at(-1)?.functionId;
     const byRef = given.places.length > 0 && this.functions.get(inner ?? -1)?.returnsRef === true;
     // D: `ref T f() { return a[i]; }` hands out the element's address.
+    const wanted = this.functions.get(inner ?? -1) ?? (inner === this.fn.id ? this.fn : undefined);
     const value: Value = byRef
       ? {
           places: [],
           pointers: given.places.map((p) => this.borrow(p, 'reference', false, span, 'ref return')),
           ...optionalType(given.type),
         }
-      : given;
-    this.use(value, span, 'return', 'return');
-    this.escape(value, 'return', span);
+      : this.coerce(given, wanted?.returns);
+    if (this.rust && inner === this.fn.id) this.leaveBehind(span);
+    const leaving = this.rust && inner === this.fn.id ? this.withHeld(value) : value;
+    this.use(leaving, span, 'return', 'return');
+    this.escape(leaving, 'return', span);
     this.returnStack.at(-1)?.values.push(value);
     if (value.places.length > 0 && value.pointers.length === 0) this.moveOut(value);
+  }
+
+  /** Rust: pointers that fields, globals and out-parameters still hold when the function ends. */
+  private leaveBehind(span: Span): void {
+    if (!this.rust) return;
+    for (const { place, stored } of this.state.entries()) {
+      if (stored.pointers.length === 0 || !this.outlives(place)) continue;
+      if (place.root.kind === 'self' && place.root.byValue && !this.state.moved.has(place.root.id)) continue;
+      for (const pointer of stored.pointers) {
+        if (pointer.how === 'declared' || pointer.target.root.id === place.root.id) continue;
+        const key = `${pointer.id}|left|${placeKey(place)}`;
+        const stores = [...this.escapes.values()].filter(
+          (e) => e.pointer.id === pointer.id && e.into && !e.atExit && isWithin(place, e.into),
+        );
+        this.escapes.set(key, {
+          pointer,
+          kind: 'store',
+          span: stores.at(-1)?.span ?? span,
+          into: place,
+          atExit: true,
+          locks: [],
+          invalidations: [...(this.state.invalid.get(pointer.id) ?? [])],
+          ownerMoved: this.state.moved.has(pointer.target.root.id) && !this.isInline(pointer.target),
+          context: this.context(),
+        });
+      }
+    }
   }
 
   private escape(
@@ -573,11 +680,16 @@ class Analysis {
         span,
         locks: [...this.state.locks],
         invalidations: [...(this.state.invalid.get(pointer.id) ?? [])],
-        ownerMoved: this.state.moved.has(pointer.target.root.id),
+        ownerMoved: this.state.moved.has(pointer.target.root.id) && !this.isInline(pointer.target),
         context: this.context(),
         ...extra,
       });
     }
+  }
+
+  /** Whether the place is in the variable's own storage, which stays where it is when the value is moved away. */
+  private isInline(place: Place): boolean {
+    return this.rust && place.path.every((segment) => segment !== '[]' && segment !== '*');
   }
 
   private moveOut(value: Value): void {
@@ -637,6 +749,12 @@ class Analysis {
         ...(value.places.some((p) => roots.includes(p.root)) && value.pointers.length === 0 ? { owned: true } : {}),
       };
     }
+    if (this.rust && this.state.alive && isBody) {
+      const kept = new Set(value.places.map((p) => p.root.id));
+      for (const root of roots.reverse())
+        if (!kept.has(root.id) && this.state.read({ root, path: [] })?.adopts)
+          this.drop(root, end, `end of the scope of '${root.name}'`);
+    }
     this.scopes.pop();
     return value;
   }
@@ -654,7 +772,7 @@ class Analysis {
       case 'let': {
         let value: Value = NOTHING;
         if (statement.init) {
-          value = this.expr(statement.init);
+          value = this.coerce(this.expr(statement.init), statement.type);
           if (statement.otherwise) {
             const before = this.state.clone();
             this.block(statement.otherwise);
@@ -705,8 +823,30 @@ class Analysis {
         break;
     }
     this.dropTemps(mark, statement.span);
+    this.dropGuards(statement.span);
     for (const id of this.fresh) outerFresh.add(id);
     this.fresh = outerFresh;
+  }
+
+  /** Rust: a guard that no variable holds ends with the statement that took it, and with it the critical section. */
+  private dropGuards(span: Span): void {
+    if (!this.rust) return;
+    const guards = this.pointers.filter(
+      (p) => p.form === 'guard' && this.fresh.has(p.id) && /lock|read|write/u.test(p.how),
+    );
+    if (guards.length === 0) return;
+    const live = this.state.livePointers();
+    for (const guard of guards) {
+      if (live.has(guard.id)) continue;
+      for (const pointer of this.pointers)
+        if (pointer.form === 'raw' && pointer.locks.some((l) => l.span.start === guard.site.start))
+          this.state.addInvalid(pointer.id, {
+            kind: 'unlock',
+            place: pointer.target,
+            span: { start: span.end, end: span.end },
+            how: 'end of the statement',
+          });
+    }
   }
 
   private extendTemps(value: Value, mark: number): void {
@@ -726,7 +866,7 @@ class Analysis {
   ): void {
     switch (pattern.kind) {
       case 'bind': {
-        const type = annotated ?? pattern.type ?? value.type;
+        const type = this.plain(annotated ?? pattern.type ?? value.type);
         const references = byRef || pattern.byRef;
         const root = this.declare(pattern.name, {
           kind: 'local',
@@ -774,6 +914,8 @@ class Analysis {
         return;
       }
       case 'parts': {
+        // Matching through a reference binds references.
+        const lends = byRef || (this.rust && value.pointers.length === 0 && this.isBehindReference(value));
         for (const part of pattern.parts) {
           const wrapper =
             pattern.path.at(-1) === 'Some' || pattern.path.at(-1) === 'Ok' || pattern.path.at(-1) === 'Err';
@@ -785,6 +927,7 @@ class Analysis {
                 ...optionalType(pattern.path.at(-1) === 'Err' ? undefined : unwrapped(peel(value.type) ?? value.type)),
               },
               'pattern',
+              lends,
             );
             continue;
           }
@@ -803,6 +946,7 @@ class Analysis {
             part.pattern,
             { places, pointers: read.pointers.length > 0 ? read.pointers : value.pointers, ...optionalType(type) },
             'pattern',
+            lends && read.pointers.length === 0,
           );
         }
         return;
@@ -821,6 +965,11 @@ class Analysis {
       case 'literal':
         return;
     }
+  }
+
+  private isBehindReference(value: Value): boolean {
+    if (value.type?.kind === 'reference') return true;
+    return value.places.some((p) => p.path.length === 0 && p.root.kind === 'self' && !p.root.byValue);
   }
 
   /** Struct values carry the pointers of their fields along when they are copied or moved. */
@@ -891,7 +1040,9 @@ class Analysis {
         this.use(base, expr.span, 'deref', '*');
         this.access(base.places, expr.span, 'deref', '*');
         const places =
-          base.pointers.length > 0 ? base.pointers.map((p) => p.target) : base.places.map((p) => extend(p, '*'));
+          base.pointers.length > 0
+            ? base.pointers.map((p) => p.target)
+            : base.places.map((p) => extend(p, this.derefSegment(base.type)));
         const type =
           base.type?.kind === 'pointer' || base.type?.kind === 'reference' ? base.type.element : peel(base.type);
         const first = places[0];
@@ -925,7 +1076,7 @@ class Analysis {
           places: [],
           pointers: [],
           literal: expr.text,
-          ...(expr.type === 'string' ? { type: syntheticType('str', expr.span) } : {}),
+          ...optionalType(this.literalType(expr)),
         };
       case 'binary': {
         const left = this.expr(expr.left);
@@ -979,7 +1130,7 @@ class Analysis {
         const pointers: Pointer[] = [];
         const adopts: Pointer[] = [];
         for (const f of expr.fields) {
-          const value = this.expr(f.value);
+          const value = this.coerce(this.expr(f.value), this.rust ? this.fieldType(expr.type, f.name) : undefined);
           pointers.push(...value.pointers);
           if (value.adopts) adopts.push(...value.adopts);
           if (value.pointers.length === 0) this.moveOut(value);
@@ -996,13 +1147,36 @@ class Analysis {
       case 'tuple': {
         const values = expr.items.map((i) => this.expr(i));
         for (const value of values) if (value.pointers.length === 0) this.moveOut(value);
-        return { ...merged(values), places: [] };
+        const args = values.flatMap((v) => v.type ?? []);
+        return {
+          ...merged(values),
+          places: [],
+          ...(this.rust && args.length === values.length && args.length > 0
+            ? { type: { ...syntheticType('', expr.span, args), kind: 'tuple', path: [] } }
+            : {}),
+        };
       }
       case 'array': {
         const values = [...expr.items, ...(expr.keys ?? []), ...(expr.repeat ? [expr.repeat] : [])].map((i) =>
           this.expr(i),
         );
-        return { ...merged(values), places: [], owned: true };
+        const element = values[0]?.type;
+        return {
+          ...merged(values),
+          places: [],
+          owned: true,
+          ...(this.rust
+            ? {
+                type: {
+                  ...syntheticType('', expr.span),
+                  kind: 'static-array',
+                  text: '[_; _]',
+                  path: [],
+                  ...(element ? { element } : {}),
+                },
+              }
+            : {}),
+        };
       }
       case 'range':
         if (expr.from) this.expr(expr.from);
@@ -1061,6 +1235,18 @@ class Analysis {
       case 'unknown':
         return merged(expr.children.map((c) => this.expr(c)));
     }
+  }
+
+  private literalType(expr: ExprOf<'literal'>): TypeRef | undefined {
+    if (expr.type === 'string') return syntheticType('str', expr.span);
+    const suffix =
+      this.rust && expr.type === 'number' ? /(?:[iu](?:8|16|32|64|128|size)|f32|f64)$/u.exec(expr.text) : null;
+    return suffix ? syntheticType(suffix[0], expr.span) : undefined;
+  }
+
+  /** What `*` reaches: the content of a type that owns a block, whatever else points to. */
+  private derefSegment(type: TypeRef | undefined): '[]' | '*' {
+    return this.rust && type?.kind === 'path' && ownsBlock(type) ? '[]' : '*';
   }
 
   /** Slices, iterators and raw element pointers already denote elements: indexing them stays in the same storage. */
@@ -1189,7 +1375,7 @@ class Analysis {
       return {
         places: [],
         pointers: base.places.map((p) =>
-          this.borrow(extend(p, '*'), expr.raw ? 'raw' : 'reference', erased, expr.span, '&*'),
+          this.borrow(extend(p, this.derefSegment(base.type)), expr.raw ? 'raw' : 'reference', erased, expr.span, '&*'),
         ),
         ...optionalType(base.type),
       };
@@ -1203,6 +1389,8 @@ class Analysis {
       // `&call()` of something that points elsewhere: the pointer inside is what matters.
       return value;
     }
+    // `&[1, 2]` of constants is promoted to a static.
+    if (places.length === 0 && value.owned && this.rust && isPromoted(inner, expr.mutable)) return NOTHING;
     if (places.length === 0 && value.owned) places = [{ root: this.makeTemp(inner.span, value.type), path: [] }];
     this.access(places, expr.span, 'borrow', '&');
     const how = !this.rust ? '&' : expr.raw ? 'addr_of!' : expr.mutable ? '&mut' : '&';
@@ -1235,7 +1423,7 @@ class Analysis {
   }
 
   private assign(expr: ExprOf<'assign'>): Value {
-    const value = this.expr(expr.value);
+    let value = this.expr(expr.value);
     // `x.length = n` is an operation on x, not a store into a field.
     if (!this.rust && expr.target.kind === 'field') {
       const base = this.expr(expr.target.base);
@@ -1263,6 +1451,10 @@ class Analysis {
       return NOTHING;
     }
     this.access(target.places, expr.span, 'write', '=');
+    for (const [key, release] of this.releases)
+      if (target.places.some((p) => p.path.length < release.place.path.length && isWithin(release.place, p)))
+        this.releases.set(key, { ...release, renewed: true });
+    value = this.coerce(value, target.type);
     for (const place of target.places) {
       const previous = this.state.read(place);
       const growable = isGrowable(this.typeAt(place) ?? previous?.type, this.file.language);
@@ -1275,7 +1467,10 @@ class Analysis {
         this.noteStores(value, place, expr.span);
       }
       if (previous?.adopts)
-        for (const p of previous.adopts)
+        for (const p of previous.adopts.filter(
+          // In a loop the owner may be of another round, or taken by then.
+          (old) => value.adopts?.includes(old) !== true && !(this.loops > 0 && old.context.inLoop),
+        ))
           this.invalidate('release', p.target, expr.span, 'overwritten', (t) => isWithin(t, p.target));
       const single = target.places.length === 1 && !place.path.includes('[]');
       this.state.write(
@@ -1383,6 +1578,7 @@ class Analysis {
 
   private ifExpr(expr: ExprOf<'if'>): Value {
     this.scopes.push(new Map());
+    this.blockRoots.push([]);
     const mark = this.temps.length;
     this.expr(expr.condition);
     if (!containsLet(expr.condition)) this.dropTemps(mark, expr.condition.span);
@@ -1391,6 +1587,7 @@ class Analysis {
     const nulls = nullTests(expr.condition);
     this.makeNull(nulls.whenTrue);
     const then = this.branch(expr.then);
+    this.leaveScope(expr.then.span, then);
     if (this.state.alive) ends.push(this.state);
     this.state = before;
     this.makeNull(nulls.whenFalse);
@@ -1399,7 +1596,6 @@ class Analysis {
       otherwise = this.branch(expr.else);
       if (this.state.alive) ends.push(this.state);
     } else ends.push(this.state);
-    this.scopes.pop();
     this.state = ends.length > 0 ? State.join(ends) : this.state.dead();
     return merged([then, otherwise]);
   }
@@ -1408,7 +1604,14 @@ class Analysis {
   private makeNull(names: readonly string[]): void {
     for (const name of names) {
       const root = this.lookup(name);
-      if (root) this.state.write({ root, path: [] }, { pointers: [], ...optionalType(root.type) });
+      if (!root) continue;
+      // A reallocation that failed has released nothing.
+      for (const made of this.state.read({ root, path: [] })?.pointers ?? [])
+        for (const [id, list] of this.state.invalid) {
+          const left = list.filter((i) => i.kind !== 'release' || i.span.start !== made.site.start);
+          if (left.length < list.length) this.state.invalid.set(id, left);
+        }
+      this.state.write({ root, path: [] }, { pointers: [], ...optionalType(root.type) });
     }
   }
 
@@ -1431,14 +1634,25 @@ class Analysis {
       this.blockRoots.push([]);
       this.bindPattern(arm.pattern, subject, 'pattern');
       if (arm.guard) this.expr(arm.guard);
-      values.push(this.branch(arm.body));
-      this.blockRoots.pop();
-      this.scopes.pop();
+      const value = this.branch(arm.body);
+      values.push(value);
+      this.leaveScope(arm.span, value);
       if (this.state.alive) ends.push(this.state);
     }
     if (expr.arms.length === 0) ends.push(before);
     this.state = ends.length > 0 ? State.join(ends) : before.dead();
     return merged(values);
+  }
+
+  /** Ends the variables that a pattern bound, at the end of its arm or branch. */
+  private leaveScope(span: Span, value: Value): void {
+    const end: Span = { start: Math.max(span.start, span.end - 1), end: span.end };
+    const roots = this.blockRoots.pop() ?? [];
+    this.scopes.pop();
+    if (!this.rust || !this.state.alive) return;
+    for (const root of roots.reverse())
+      if (root.byValue && !value.places.some((p) => p.root.id === root.id))
+        this.drop(root, end, `end of the scope of '${root.name}'`);
   }
 
   private findLoop(label: string | undefined): { breaks: State[]; continues: State[]; values: Value[] } | undefined {
@@ -1546,6 +1760,7 @@ class Analysis {
         if (!root) continue;
         const place: Place = { root, path: [] };
         pointers.push(...(this.state.read(place)?.pointers ?? []));
+        if (fn.isMove === true) this.moveOut({ places: [place], pointers: [] });
         if (!this.rust) pointers.push(this.borrow(place, 'closure', false, expr.span, `capture of '${name}'`));
         else if (!fn.isMove && fn.kind === 'closure')
           pointers.push(this.borrow(place, 'closure', false, expr.span, `capture of '${name}'`));
@@ -1659,6 +1874,11 @@ class Analysis {
     const found = matches.length > 0 ? undefined : this.resolveCall(path);
     // A foreign declaration has nothing to follow.
     const resolved = found?.fn.abi !== undefined && !found.fn.body && found.fn.skipped !== true ? undefined : found;
+    if (this.rust && found)
+      found.fn.params.forEach((param, i) => {
+        const given = values[i];
+        if (given) values[i] = this.coerce(given, param.type);
+      });
     this.recordCall(
       expr,
       name || describeCallee(callee),
@@ -1701,7 +1921,7 @@ class Analysis {
       };
     }
     for (const value of values) if (value.pointers.length === 0) this.moveOut(value);
-    const type = builtinCallType(path, expr.span);
+    const type = this.plain(builtinCallType(path, expr.span));
     if (!type && this.rust && this.isForeignCall(callee, path)) {
       const root = this.makeRoot({
         kind: 'allocation',
@@ -1804,8 +2024,12 @@ class Analysis {
     }
     if (effective.length > 0)
       return this.applyMatches(effective, receiver, values, exprs, expr, expr.method, true, expr.typeArgs);
-    if (resolved)
-      return this.applySummary(resolved, receiver, values, expr.span, expr.method, peel(receiver.type)?.name);
+    if (resolved) {
+      const result = this.applySummary(resolved, receiver, values, expr.span, expr.method, peel(receiver.type)?.name);
+      // `fn finish(self)` takes the receiver with it.
+      if (resolved.fn.self?.mode === 'value' && receiver.pointers.length === 0) this.moveOut(receiver);
+      return result;
+    }
     return this.unknownMethod(expr, receiver, values, exprs);
   }
 
@@ -1925,7 +2149,7 @@ class Analysis {
         !handled.has(index) ||
         matches.some((m) => m.row.effects.some((e) => e.kind === 'store' || e.kind === 'retain'))
       )
-        this.use(value, at, 'argument', callee);
+        this.use(resolved ? value : this.withHeld(value), at, 'argument', callee);
       this.access(value.places, at, 'argument', callee);
       if (value.pointers.length > 0 && !resolved) this.escape(value, 'argument', span, { callee, index });
     });
@@ -1947,12 +2171,15 @@ class Analysis {
     let places: readonly Place[] = [];
     let type = method
       ? builtinMethodType(name, receiver?.type, expr.span)
-      : builtinCallType(name.split(/::|\./), expr.span, typeArgs);
+      : this.plain(builtinCallType(name.split(/::|\./), expr.span, typeArgs));
+    const content = values[0]?.type;
+    if (!method && type && content && type.args.length === 0 && BOXES.test(name) && type.kind === 'path')
+      type = { ...type, args: [content] };
     let ranClosures = false;
     const adapted: Value[] = [];
     for (const { row, weak } of matches) {
       for (const effect of row.effects) {
-        const result = this.applyEffect(effect, row, receiver, values, exprs, expr.span, name, weak);
+        const result = this.applyEffect(effect, row, receiver, values, exprs, expr.span, name, weak, typeArgs);
         if (effect.kind === 'call-now') {
           ranClosures = true;
           if (result) adapted.push(result);
@@ -1983,7 +2210,14 @@ class Analysis {
     };
   }
 
-  private adopt(pointers: readonly Pointer[], rawType: string, how: string, span: Span, through?: string): void {
+  private adopt(
+    pointers: readonly Pointer[],
+    rawType: string,
+    how: string,
+    span: Span,
+    content?: TypeRef,
+    through?: string,
+  ): void {
     for (const pointer of pointers) {
       this.adoptions.set(`${pointer.id}|${span.start}`, {
         pointer,
@@ -1991,9 +2225,23 @@ class Analysis {
         how,
         span,
         context: this.context(),
+        ...(content ? { content } : {}),
         ...(through ? { through } : {}),
       });
     }
+  }
+
+  /** What is read through a reference: the pointers stored there, or whatever else it leads to. */
+  private contentOf(value: Value, span: Span, how: string, row: ApiRow): Value {
+    return {
+      places: [],
+      pointers: value.pointers.flatMap(
+        (p) =>
+          this.state.read(p.target)?.pointers ?? [
+            this.borrow(extend(p.target, '*'), 'reference', true, span, how, row),
+          ],
+      ),
+    };
   }
 
   /** Applies one effect of a row; returns what it contributes to the call's result. */
@@ -2006,6 +2254,7 @@ class Analysis {
     span: Span,
     name: string,
     weak: boolean,
+    typeArgs?: readonly TypeRef[],
   ): Value | undefined {
     const operand = (o: Operand): Value =>
       o === 'receiver' ? (receiver ?? values[0] ?? NOTHING) : o === 'result' ? NOTHING : (values[o] ?? NOTHING);
@@ -2030,8 +2279,14 @@ class Analysis {
           return { places: [], pointers };
         }
         const form: PointerForm = effect.as === 'raw-pointer' ? 'raw' : effect.as;
+        // A reference of unknown target, given where a reference is wanted, leads beyond the variable that holds it.
+        const isLent = effect.element === false && value.pointers.length === 0 && value.places.length > 0;
         const targets = this.materialise(value, operandSpan(effect.from)).map((p) =>
-          effect.as === 'guard' || (p.path.at(-1) === '[]' && !this.ownsBlock(p)) ? p : extend(p, '[]'),
+          isLent
+            ? extend(p, '*')
+            : effect.as === 'guard' || effect.element === false || (p.path.at(-1) === '[]' && !this.ownsBlock(p))
+              ? p
+              : extend(p, '[]'),
         );
         const guards = guardsOf(value);
         return { places: [], pointers: targets.map((t) => this.borrow(t, form, false, span, name, row, guards)) };
@@ -2040,10 +2295,19 @@ class Analysis {
         const value = operand(effect.from);
         if (this.rust && ARITHMETIC.has(name) && value.pointers.some((p) => this.isElementGone(p)))
           return { ...value, places: [], pointers: value.pointers.map((p) => this.nextElement(p, span)) };
-        return { ...value, ...optionalType(unwrapped(value.type)) };
+        // `opt.unwrap()` of an Option that owns its content makes a value that nobody holds yet.
+        if (CONSUMES.has(name) && effect.from === 'receiver' && this.rust && this.isOwnedContent(value)) {
+          this.moveOut(value);
+          return { places: [], pointers: [], owned: true, ...optionalType(unwrapped(value.type)) };
+        }
+        const made = exprs.length === 0 && name === 'collect' ? typeArgs?.[0] : undefined;
+        if (made && this.rust && isPlainOwner(made)) return { places: [], pointers: [], owned: true, type: made };
+        const passed = effect.raw === true ? this.asRaw(value) : value;
+        return { ...passed, ...optionalType(made ?? unwrapped(value.type)) };
       }
       case 'erase': {
-        const value = operand(effect.from);
+        const given = operand(effect.from);
+        const value = effect.through === true ? this.contentOf(given, span, name, row) : given;
         const pointers = value.pointers.map((p) =>
           this.borrow(p.target, p.form === 'raw' ? 'slice' : p.form, true, p.site, p.how, p.row ?? row, p.locks),
         );
@@ -2073,6 +2337,10 @@ class Analysis {
         const value = operand(effect.target);
         for (const p of value.adopts ?? [])
           this.invalidate('release', p.target, span, name, (t) => isWithin(t, p.target), row);
+        if (name.endsWith('ManuallyDrop::drop'))
+          for (const p of value.pointers)
+            for (const held of this.state.read(p.target)?.pointers ?? [])
+              this.invalidate('release', held.target, span, name, (t) => isWithin(t, held.target), row);
         for (const place of value.places) {
           if (value.pointers.some((p) => p.form === 'raw')) continue;
           this.invalidate('drop', place, span, name, (t) => isWithin(t, place) && !t.path.includes('*'), row);
@@ -2103,7 +2371,8 @@ class Analysis {
         const made = pointers.length > 0 ? pointers : place ? [this.implicitPointer(place)] : [];
         if (pointers.length === 0 && place && made.length > 0)
           this.state.write(place, { pointers: made, ...optionalType(value.type) });
-        this.adopt(made, effect.rawType, name, span);
+        const written = typeArgs?.[0] ?? (value.type?.kind === 'pointer' ? value.type.element : undefined);
+        this.adopt(made, effect.rawType, name, span, this.plain(written));
         return { places: [], pointers: [], adopts: made, owned: true };
       }
       case 'acquire': {
@@ -2156,6 +2425,8 @@ class Analysis {
         if (into) {
           this.escape(value, 'collect', span, { into });
           if (this.outlives(into)) this.noteStores(value, into, span);
+          if (this.rust && value.pointers.length > 0)
+            this.state.write(extend(into, '[]'), { pointers: value.pointers, ...optionalType(value.type) }, true);
         }
         if (value.pointers.length === 0) this.moveOut(value);
         return undefined;
@@ -2243,7 +2514,7 @@ class Analysis {
     owner: string | undefined,
   ): Value {
     const { fn } = resolved;
-    const returnType = replaceSelf(fn.returns, fn.owner ?? owner);
+    const returnType = this.plain(replaceSelf(fn.returns, fn.owner ?? owner));
     const flow = this.settings.oracle.summaryOf(
       resolved.path,
       fn,
@@ -2300,21 +2571,27 @@ class Analysis {
         name,
       );
     for (const r of flow.summary.releases) {
+      if (r.renewed) continue;
       for (const target of place(r.place))
         this.invalidate('release', target, span, r.how, (t) => isWithin(t, target), undefined, name);
     }
     for (const a of flow.summary.adopts) {
       const taken =
         a.place.root.kind === 'param' && a.place.root.index !== undefined ? values[a.place.root.index] : undefined;
-      if (taken) this.adopt(taken.pointers, a.rawType, a.how, span, name);
+      if (taken) this.adopt(taken.pointers, a.rawType, a.how, span, a.content, name);
     }
     for (const s of flow.summary.stores) {
       const value = values[s.param];
       const into = place(s.into)[0];
       if (value && into && this.outlives(into))
         this.escape(value, 'store', span, { into, callee: name, index: s.param });
-      else if (value && into) for (const p of value.pointers) this.state.write(into, { pointers: [p] }, true);
+      if (value && into && (this.rust || !this.outlives(into)))
+        for (const p of value.pointers) this.state.write(into, { pointers: [p] }, true);
     }
+    for (const { param } of flow.summary.consumes)
+      for (const given of values[param]?.places ?? [])
+        if (given.path.length === 0 && given.root.kind === 'local' && !this.state.moved.has(given.root.id))
+          this.drop(given.root, span, `the end of '${name}', which takes it by value`);
     for (const value of values) if (value.pointers.length === 0) this.moveOut(value);
     const pointers = flow.summary.returns.flatMap((r) =>
       place(r.target).map((t) => this.borrow(t, r.form, r.erased, span, `${name}()`)),
@@ -2369,9 +2646,16 @@ class Analysis {
       ),
       releases: [...this.releases.values()],
       stores: [...this.stores.values()],
+      consumes: this.consumed,
       adopts: [...this.adoptions.values()]
         .filter((a) => visible(a.pointer.target))
-        .map((a) => ({ place: a.pointer.target, rawType: a.rawType, span: a.span, how: a.how })),
+        .map((a) => ({
+          place: a.pointer.target,
+          rawType: a.rawType,
+          span: a.span,
+          how: a.how,
+          ...(a.content ? { content: a.content } : {}),
+        })),
       reads: [...reads.values()],
     };
   }
@@ -2546,6 +2830,56 @@ function containsLet(expr: Expr): boolean {
   return expr.kind === 'binary' && (containsLet(expr.left) || containsLet(expr.right));
 }
 
+/** What a borrow makes a static of: constants, and the empty array in any case. */
+function isPromoted(expr: Expr, mutable: boolean): boolean {
+  return (!mutable || (expr.kind === 'array' && expr.items.length === 0 && !expr.repeat)) && isConstant(expr);
+}
+
+/** Expressions of literals only. */
+function isConstant(expr: Expr): boolean {
+  switch (expr.kind) {
+    case 'literal':
+      return true;
+    case 'array':
+      return [...expr.items, ...(expr.repeat ? [expr.repeat] : [])].every(isConstant);
+    case 'tuple':
+      return expr.items.every(isConstant);
+    case 'unary':
+      return isConstant(expr.operand);
+    case 'cast':
+      return isConstant(expr.value);
+    default:
+      return expr.kind === 'name' && /^[A-Z][A-Z0-9_]*$/u.test(expr.path.at(-1) ?? '');
+  }
+}
+
+const BOXES = /(?:^|::)(?:Box|Rc|Arc|Cell|RefCell|Mutex)::(?:new|pin)$/u;
+
+/** Collections whose elements are plain values: nothing in them points elsewhere. */
+function isPlainOwner(type: TypeRef): boolean {
+  if (type.kind !== 'path' || !/^(?:Vec|String|Box|VecDeque|CString|OsString|PathBuf)$/u.test(type.name)) return false;
+  return type.args.every((arg) => arg.kind === 'path' && PLAIN.test(arg.name));
+}
+
+const PLAIN = /^(?:[iu](?:8|16|32|64|128|size)|f32|f64|bool|char|String|CString|OsString|PathBuf)$/u;
+
+/** Methods that take an Option or Result apart and give its content by value. */
+const CONSUMES: ReadonlySet<string> = new Set([
+  'unwrap',
+  'expect',
+  'unwrap_or',
+  'unwrap_or_default',
+  'unwrap_or_else',
+  'unwrap_unchecked',
+]);
+
+/** Whether a value of the type is, or wraps, a raw pointer. */
+function holdsRawPointer(type: TypeRef | undefined): boolean {
+  if (!type) return false;
+  if (type.kind === 'pointer') return true;
+  return (type.kind === 'path' || type.kind === 'tuple') && type.args.some(holdsRawPointer);
+}
+
 function isOwnedType(type: TypeRef | undefined): boolean {
   if (!type) return false;
   const bare = unwrapped(type);
@@ -2602,14 +2936,18 @@ function fieldTypeOf(
     }
     const field = decl.fields.find((f) => f.name === name);
     if (field) {
+      const written = field.type;
       const generic = field.type?.kind === 'path' ? decl.generics.findIndex((g) => g.name === field.type?.name) : -1;
-      return generic >= 0 && inner.args[generic] ? inner.args[generic] : field.type;
+      return generic >= 0 && inner.args[generic] ? inner.args[generic] : withoutAlias(written, oracle, fromPath);
     }
     const base = decl.bases[0];
     inner = base ? syntheticType(base, decl.nameSpan) : undefined;
   }
   return undefined;
 }
+
+/** Operations after which nobody can say what a container still holds. */
+const EMPTIES: ReadonlySet<Growth['operation']> = new Set(['clear', 'remove', 'replace']);
 
 /** Operations on a container that may move its elements and drop none. */
 const MOVES_ONLY: ReadonlySet<Growth['operation']> = new Set(['append', 'reserve', 'insert']);

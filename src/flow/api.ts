@@ -20,9 +20,17 @@ export type Effect =
       readonly element?: boolean;
     }
   /** The result is the operand, or points where the operand points (casts, as_ref, map, unwrap). */
-  | { readonly kind: 'pass'; readonly from: Operand }
+  | {
+      readonly kind: 'pass';
+      readonly from: Operand;
+      /** A reference given to it comes out as a raw pointer. */ readonly raw?: boolean;
+    }
   /** As `borrow`/`pass`, but the compiler no longer checks the lifetime (transmute, from_raw_parts, slice::from_raw_parts). */
-  | { readonly kind: 'erase'; readonly from: Operand }
+  | {
+      readonly kind: 'erase';
+      readonly from: Operand;
+      /** The operand is a reference to what is turned into something else. */ readonly through?: boolean;
+    }
   /** The result shares nothing with the operands (to_vec, clone, dup). */
   | { readonly kind: 'copy'; readonly from: Operand }
   /** The operand's storage is given back. `foreign`: by an allocator or owner outside this language. */

@@ -123,6 +123,18 @@ export function builtinMethodType(name: string, receiver: TypeRef | undefined, s
     return receiver;
   }
   if (STRINGS.has(name)) return syntheticType('String', span);
+  if (name === 'into_boxed_str') return syntheticType('Box', span, [syntheticType('str', span)]);
+  if (name === 'into_boxed_slice') {
+    const element = peel(receiver)?.args[0];
+    const content: TypeRef = {
+      ...syntheticType('', span),
+      kind: 'slice',
+      text: '[_]',
+      path: [],
+      ...(element ? { element } : {}),
+    };
+    return syntheticType('Box', span, [content]);
+  }
   if (name === 'to_vec' || name === 'into_bytes' || name === 'into_vec') {
     const element = peel(receiver)?.element ?? peel(receiver)?.args[0];
     return syntheticType('Vec', span, element ? [element] : []);

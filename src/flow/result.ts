@@ -73,6 +73,8 @@ export interface Escape {
   readonly index?: number;
   readonly locks: readonly LockScope[];
   readonly invalidations: readonly Invalidation[];
+  /** Rust, stores: the place still holds the pointer when the function ends. */
+  readonly atExit?: boolean;
   /** The owner's variable was moved away before: what it owns lives on elsewhere. */
   readonly ownerMoved: boolean;
   readonly context: Context;
@@ -144,6 +146,8 @@ export interface Adoption {
   readonly rawType: string;
   readonly how: string;
   readonly span: Span;
+  /** What the pointer is taken to point to, when the source says: the cast in front of it, or a type argument. */
+  readonly content?: TypeRef;
   /** A helper of the unit that does it. */
   readonly through?: string;
   readonly context: Context;
@@ -159,14 +163,23 @@ export interface Summary {
     readonly how: string;
   }[];
   readonly grows: readonly Growth[];
-  readonly releases: readonly { readonly place: Place; readonly span: Span; readonly how: string }[];
+  /** `renewed`: the variable or field that held the pointer was set to something else afterwards. */
+  readonly releases: readonly {
+    readonly place: Place;
+    readonly span: Span;
+    readonly how: string;
+    readonly renewed?: boolean;
+  }[];
   readonly stores: readonly { readonly param: number; readonly into: Place; readonly span: Span }[];
+  /** Parameters taken by value that end with the function. */
+  readonly consumes: readonly { readonly param: number; readonly span: Span }[];
   /** Memory that the function takes over from its parameters. */
   readonly adopts: readonly {
     readonly place: Place;
     readonly rawType: string;
     readonly span: Span;
     readonly how: string;
+    readonly content?: TypeRef;
   }[];
   /** Parameters whose contents are read, with the first place. */
   readonly reads: readonly { readonly param: number; readonly span: Span }[];

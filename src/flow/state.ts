@@ -59,6 +59,11 @@ export class State {
     this.values.set(key, { place, stored: old ? joinStored(old, stored) : stored });
   }
 
+  /** Every place that holds something known. */
+  entries(): readonly { readonly place: Place; readonly stored: Stored }[] {
+    return [...this.values.values()];
+  }
+
   /** Values stored inside a place, with the path from it. */
   below(place: Place): [readonly string[], Stored][] {
     const found: [readonly string[], Stored][] = [];

@@ -47,6 +47,30 @@ export function peel(type: TypeRef | undefined): TypeRef | undefined {
   return current;
 }
 
+/** Follows type aliases of the unit, with their parameters filled in; anything else stays as it is. */
+export function withoutAlias(type: TypeRef | undefined, oracle: TypeOracle, fromPath: string): TypeRef | undefined {
+  let current = type;
+  for (let i = 0; i < 4 && current?.kind === 'path' && current.name; i++) {
+    const decl = oracle.declaration(current.name, fromPath);
+    if (decl?.kind !== 'alias' || !decl.alias || decl.alias.name === current.name) return current;
+    const { args } = current;
+    const parameters = decl.generics.filter((g) => !g.name.startsWith("'")).map((g) => g.name);
+    current = substituted(decl.alias, parameters, args);
+  }
+  return current;
+}
+
+function substituted(type: TypeRef, parameters: readonly string[], args: readonly TypeRef[]): TypeRef {
+  const at = type.kind === 'path' ? parameters.indexOf(type.name) : -1;
+  if (at >= 0) return args[at] ?? type;
+  if (parameters.length === 0) return type;
+  return {
+    ...type,
+    args: type.args.map((a) => substituted(a, parameters, args)),
+    ...(type.element ? { element: substituted(type.element, parameters, args) } : {}),
+  };
+}
+
 /** Strips one Option or Result layer. */
 export function unwrapped(type: TypeRef | undefined): TypeRef | undefined {
   return type?.kind === 'path' && (type.name === 'Option' || type.name === 'Result') && type.args.length > 0

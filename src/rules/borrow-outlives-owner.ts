@@ -49,11 +49,12 @@ export default defineRule({
     scenarios: ['command', 'sequential'],
   },
   tokens: TOKENS,
-  bodyTokens: TOKENS,
+  // A caller of a helper that hands out a pointer may hold none of the words itself.
+  bodyTokens: { ...TOKENS, rust: [...TOKENS.rust, 'unsafe'] },
   check({ unit, report }) {
     for (const language of ['rust', 'd'] as const) {
       for (const file of unit.filesOf(language)) {
-        for (const fn of unit.functionsWith(file, TOKENS[language])) {
+        for (const fn of unit.functionsWith(file, [...TOKENS[language], ...(language === 'rust' ? ['unsafe'] : [])])) {
           for (const kept of language === 'd' ? findConverted(fn) : [])
             report({
               messageId: 'converted',
@@ -167,10 +168,10 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
       return false;
     return true;
   }
+  if (rust) return escape.atExit === true || (escape.kind === 'spawn' && !isWaitedFor(flow, escape));
   if (escape.kind === 'store' && isArgumentBlock(fn, escape)) return false;
   if (escape.kind === 'store')
-    return escape.into !== undefined && !rust && !capturedOnHeap(flow, root) ? fn.trust !== 'safe' : false;
-  if (rust && escape.kind === 'collect') return false;
+    return escape.into !== undefined && !capturedOnHeap(flow, root) ? fn.trust !== 'safe' : false;
   return false;
 }
 
@@ -238,6 +239,14 @@ function isArgumentBlock(fn: FunctionIr, escape: Escape): boolean {
   return isPassed;
 }
 
+/** Rust: the function waits for what it started before its variables end. */
+function isWaitedFor(flow: FunctionFlow, escape: Escape): boolean {
+  return flow.calls.some(
+    (call) =>
+      call.span.end > escape.span.end && call.rows.some((row) => row.effects.some((effect) => effect.kind === 'wait')),
+  );
+}
+
 /** Whether the unit implements `Drop` for a type. */
 function dropsIn(unit: UnitFacts): (typeName: string) => boolean {
   return (typeName) => typeName !== '' && unit.implsOf(typeName).some(({ item }) => item.trait?.name === 'Drop');
@@ -265,5 +274,6 @@ function declareStep(file: FileIr, root: Root): { file: FileIr; span: Root['span
 
 function whereTo(escape: Escape): string {
   if (escape.kind === 'return') return escape.context.frames.length > 0 ? 'returned from the closure' : 'returned';
+  if (escape.kind === 'spawn') return 'given to another thread';
   return escape.into ? `stored in '${describePlace(escape.into)}'` : 'stored';
 }

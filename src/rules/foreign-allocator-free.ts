@@ -37,13 +37,13 @@ export default defineRule({
           const { root } = adoption.pointer.target;
           if (
             root.kind !== 'allocation' ||
-            root.storage !== 'foreign' ||
+            !(root.storage === 'foreign' || (root.storage === 'malloc' && MALLOC.test(root.name))) ||
             seen.has(adoption.span.start) ||
             isNeverFreed(flow, adoption)
           )
             continue;
           // A getter of the same library that hands back what Rust gave it is a round trip.
-          if (/(^|_|::)(get|from|user_data|data|cast)/u.test(root.name)) continue;
+          if (/(^|_|::)(get|from|user_data|data|cast)(_|$)/u.test(root.name)) continue;
           if (isCastToOwnType(unit, file, fn, adoption) || isOpaque(unit, file, root.name)) continue;
           seen.add(adoption.span.start);
           report({
@@ -100,6 +100,9 @@ export default defineRule({
     }
   },
 });
+
+/** What hands out memory of the C library; Rust's own `alloc::alloc` is the allocator that `Box` frees with. */
+const MALLOC = /(?:^|::)(?:malloc|calloc|strdup|strndup)$/u;
 
 function isNeverFreed(flow: FunctionFlow, adoption: Adoption): boolean {
   return flow.calls.some(

@@ -3,7 +3,7 @@ import { endsWithItsRoot } from '../facts/storage.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { describePlace } from '../flow/place.js';
 import type { Escape, FunctionFlow } from '../flow/result.js';
-import type { FileIr, FunctionIr, Param } from '../model/ir.js';
+import type { FileIr, FunctionIr, Param, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
@@ -228,11 +228,13 @@ function boundSpan(text: string, fn: FunctionIr, type: string): Span | undefined
 
 /** How the owner of a kept pointer ends; undefined when it does not, as far as the function shows. */
 function endOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow, escape: Escape): string | undefined {
-  if (escape.kind !== 'store' || escape.into !== undefined || escape.callee === undefined || escape.ownerMoved)
-    return undefined;
+  if (escape.into !== undefined || escape.callee === undefined || escape.ownerMoved) return undefined;
+  if (escape.kind !== 'store' && !(file.language === 'rust' && isRegistration(file, flow, escape))) return undefined;
   const { pointer } = escape;
   if (pointer.form === 'closure' || pointer.form === 'guard' || pointer.form === 'iterator') return undefined;
   const { root } = pointer.target;
+  if (escape.kind === 'argument' && (root.kind === 'param' || (pointer.form !== 'raw' && !pointer.erased)))
+    return undefined;
   if (root.kind === 'param' && root.type?.kind === 'reference' && root.type.lifetime !== "'static") {
     // A borrowed slice may end as soon as the function returns.
     return pointer.target.path.length > 0 &&
@@ -248,4 +250,34 @@ function endOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow
       c.args.some((a) => a.places.some((p) => p.root.id === root.id)),
   );
   return forgotten ? undefined : 'ends with its scope';
+}
+
+const REGISTERS = /^(?:\w+_)?(?:set|register|add|install|attach|subscribe|watch|hook|connect|listen|on)(?:_\w+)?$/u;
+const KEEPS =
+  /(?:callback|cb|handler|hook|listener|user_?data|context|ctx|observer|logger|finalizer|destructor|func|event|signal)s?(?:_\w+)?$/u;
+const ENDS =
+  /(?:un(?:register|set|subscribe|hook|watch|install)|remove|clear|detach|disconnect|destroy|free|close|reset)/u;
+
+/**
+ * Rust: a foreign function by whose name memory is registered for later, given untyped data beside a function or under a
+ * name that says so, and nothing in the function takes it back.
+ */
+function isRegistration(file: FileIr, flow: FunctionFlow, escape: Escape): boolean {
+  const name = escape.callee?.split(/::|\./u).at(-1) ?? '';
+  if (escape.kind !== 'argument' || !REGISTERS.test(name)) return false;
+  const call = flow.calls.find((c) => c.span === escape.span);
+  if (!call || call.method || call.rows.length > 0 || call.resolved) return false;
+  const declared = file.functions.find((f) => f.name === name && f.abi !== undefined && !f.body && f.skipped !== true);
+  const isForeign =
+    declared !== undefined || /(?:^|::)(?:ffi|sys|\w+_sys|\w+_ffi|bindings)::/u.test(escape.callee ?? '');
+  if (!isForeign) return false;
+  const param = escape.index === undefined ? undefined : declared?.params[escape.index]?.type;
+  if (declared && !(param?.kind === 'pointer' && /^(?:c_)?void$/u.test(param.element?.name ?? ''))) return false;
+  const hasCallback = declared?.params.some((p) => isCallback(p.type)) ?? false;
+  if (!hasCallback && !KEEPS.test(name)) return false;
+  return !flow.calls.some((c) => c.span.start > call.span.end && (c.callee === call.callee || ENDS.test(c.callee)));
+}
+
+function isCallback(type: TypeRef | undefined): boolean {
+  return type?.kind === 'function' || (type?.kind === 'path' && type.name === 'Option' && isCallback(type.args[0]));
 }

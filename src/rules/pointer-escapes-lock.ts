@@ -1,6 +1,6 @@
 import { lineOf } from '../facts/lines.js';
 import { describePlace } from '../flow/place.js';
-import type { Escape } from '../flow/result.js';
+import type { Escape, StaleUse } from '../flow/result.js';
 import type { FileIr } from '../model/ir.js';
 import { defineRule } from './rule.js';
 
@@ -24,6 +24,7 @@ export default defineRule({
     messages: {
       leaves:
         "A pointer to '{owner}' is made under the lock on '{lock}' (line {locked}) and {where} at line {escape}: it is used without the lock from then on.",
+      used: "'{how}' points to '{owner}' under the lock on '{lock}' (line {locked}), which ends at line {end} with its guard, and the pointer is used afterwards (line {use}).",
     },
     checklist: 'Does nothing that points to guarded storage leave the critical section?',
     scenarios: ['workers-call', 'command'],
@@ -37,6 +38,36 @@ export default defineRule({
       for (const file of unit.filesOf(language)) {
         for (const fn of unit.functionsWith(file, TOKENS[language])) {
           const causes = new Set<number>();
+          for (const stale of language === 'rust' ? unit.flowOf(file, fn).staleUses : []) {
+            const { pointer, invalidation, use } = stale;
+            const lock = pointer.locks[0];
+            if (!lock || !isUseAfterGuard(stale) || causes.has(pointer.site.start)) continue;
+            causes.add(pointer.site.start);
+            const owner = describePlace(pointer.target);
+            report({
+              messageId: 'used',
+              data: {
+                how: pointer.how,
+                owner,
+                lock: lock.what,
+                locked: lineOf(unit, file, lock.span.start),
+                end: lineOf(unit, file, invalidation.span.start),
+                use: lineOf(unit, file, use.span.start),
+              },
+              at: { file, span: pointer.site },
+              steps: [
+                { file, span: pointer.site, role: 'borrow', note: `'${pointer.how}' points to '${owner}' here.` },
+                {
+                  file,
+                  span: invalidation.span,
+                  role: 'release',
+                  note: `The guard is gone here (${invalidation.how}).`,
+                },
+                { file, span: use.span, role: 'use', note: 'The pointer is used here without the lock.' },
+              ],
+              key: owner,
+            });
+          }
           for (const escape of unit.flowOf(file, fn).escapes) {
             const lock = ALLOCATES.test(fn.name) ? undefined : lockLeft(file, escape);
             if (!lock || causes.has(escape.span.start)) continue;
@@ -74,6 +105,14 @@ export default defineRule({
     }
   },
 });
+
+/** Rust: what a temporary guard gave is read or written when the guard is gone. */
+function isUseAfterGuard({ pointer, invalidation, use }: StaleUse): boolean {
+  if (invalidation.kind !== 'unlock' || pointer.form !== 'raw') return false;
+  if (!/^(?:deref|index|argument)$/u.test(use.kind)) return false;
+  const { root, path } = pointer.target;
+  return (root.kind === 'self' || root.kind === 'global' || root.kind === 'param') && !path.includes('*');
+}
 
 /** Whoever asks for memory gets a piece that is nobody else's from then on. */
 const ALLOCATES = /^(?:\w*[aA]llocate\w*|alloc|malloc|acquire|checkout)$/u;

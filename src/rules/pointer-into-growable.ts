@@ -91,8 +91,11 @@ export default defineRule({
             const hazard = judge(unit, file, fn, escape);
             if (!hazard) continue;
             const key = `${hazard.owner}|${escape.span.start}`;
-            if (seen.has(key)) continue;
+            // A list of pointers that leaves with them is the same cause.
+            const collected = `collected|${escape.pointer.id}`;
+            if (seen.has(key) || seen.has(collected)) continue;
             seen.add(key);
+            if (escape.kind === 'collect') seen.add(collected);
             const callers = findCallers(unit, file, fn);
             const first = hazard.growths[0];
             if (!first) continue;

@@ -1,7 +1,12 @@
 import { lineOf } from '../facts/lines.js';
+import { layoutsDiffer } from '../facts/layouts.js';
+import type { UnitFacts } from '../facts/unit.js';
+import type { Adoption, CallSite, FunctionFlow, Pointer } from '../flow/result.js';
+import type { Expr, FileIr, TypeRef } from '../model/ir.js';
+import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
-const TOKENS = { rust: ['from_raw'] };
+const TOKENS = { rust: ['from_raw', 'into_raw'] };
 
 export default defineRule({
   meta: {
@@ -18,6 +23,10 @@ export default defineRule({
     messages: {
       mismatch:
         "The pointer that '{maker}' made (line {made}) is taken over by '{taker}' at line {taken}: the two types free different memory.",
+      content:
+        "The pointer that '{maker}' made of a '{from}' (line {made}) is taken over as a '{to}' by '{taker}' at line {taken}: what is dropped and freed is not what was allocated.",
+      finalizer:
+        "'{callee}' is given a '{from}' (line {made}), and its finalizer '{taker}' takes it over as a '{to}' at line {taken}: what is dropped and freed is not what was allocated.",
     },
     checklist: 'Do into_raw and from_raw name the same type?',
     scenarios: ['sequential', 'command'],
@@ -27,36 +36,146 @@ export default defineRule({
   check({ unit, report }) {
     for (const file of unit.filesOf('rust')) {
       for (const fn of unit.functionsWith(file, TOKENS.rust)) {
-        for (const adoption of unit.flowOf(file, fn).adoptions) {
+        const flow = unit.flowOf(file, fn);
+        for (const adoption of flow.adoptions) {
           const { pointer } = adoption;
-          const forget = pointer.row?.effects.find((e) => e.kind === 'forget');
-          const made = forget?.kind === 'forget' ? (forget.rawType ?? pointer.how.split('::').at(-2)) : undefined;
-          if (!made || made === adoption.rawType || !/^(Box|Rc|Arc|CString|Vec|String)$/u.test(made)) continue;
-          // A leaked Vec or String is taken back by its raw parts.
-          if ((made === 'Box' && adoption.rawType === 'Vec') || (made === 'Vec' && adoption.rawType === 'Box'))
-            continue;
-          report({
-            messageId: 'mismatch',
-            data: {
-              maker: pointer.how,
-              made: lineOf(unit, file, pointer.site.start),
-              taker: adoption.how,
-              taken: lineOf(unit, file, adoption.span.start),
-            },
+          const made = makerOf(pointer);
+          if (made === undefined) continue;
+          const place = {
             at: { file, span: adoption.span },
             steps: [
-              { file, span: pointer.site, role: 'acquire', note: `'${pointer.how}' makes a pointer to a ${made}.` },
+              {
+                file,
+                span: pointer.site,
+                role: 'acquire' as const,
+                note: `'${pointer.how}' makes a pointer to a ${made}.`,
+              },
               {
                 file,
                 span: adoption.span,
-                role: 'release',
+                role: 'release' as const,
                 note: `'${adoption.how}' takes it for a ${adoption.rawType}.`,
               },
             ],
             key: `${made}|${adoption.rawType}`,
+          };
+          const data = {
+            maker: pointer.how,
+            made: lineOf(unit, file, pointer.site.start),
+            taker: adoption.how,
+            taken: lineOf(unit, file, adoption.span.start),
+          };
+          // A leaked Vec or String is taken back by its raw parts.
+          const isReassembled =
+            (made === 'Box' && adoption.rawType === 'Vec') || (made === 'Vec' && adoption.rawType === 'Box');
+          if (made !== adoption.rawType) {
+            if (!isReassembled) report({ ...place, messageId: 'mismatch', data });
+            continue;
+          }
+          const from = contentOf(pointer);
+          const to = adoption.content;
+          if (from && to && layoutsDiffer(from, to, unit.oracle('rust'), file.path))
+            report({ ...place, messageId: 'content', data: { ...data, from: spell(from), to: spell(to) } });
+        }
+        for (const pair of findFinalizers(unit, file, flow)) {
+          const { adoption, pointer } = pair;
+          const from = contentOf(pointer);
+          const to = adoption.content;
+          if (!from || !to || !layoutsDiffer(from, to, unit.oracle('rust'), file.path)) continue;
+          report({
+            messageId: 'finalizer',
+            data: {
+              callee: pair.call.callee,
+              from: spell(from),
+              made: lineOf(unit, file, pointer.site.start),
+              taker: pair.name,
+              to: spell(to),
+              taken: lineOf(unit, pair.file, adoption.span.start),
+            },
+            at: { file, span: pair.call.span },
+            steps: [
+              {
+                file,
+                span: pointer.site,
+                role: 'acquire',
+                note: `'${pointer.how}' makes a pointer to a '${spell(from)}'.`,
+              },
+              {
+                file: pair.file,
+                span: adoption.span,
+                role: 'release',
+                note: `The finalizer takes it for a '${spell(to)}'.`,
+              },
+            ],
+            key: `${pair.name}|${spell(from)}|${spell(to)}`,
           });
         }
       }
     }
   },
 });
+
+/** The owner type whose `into_raw` or `leak` made the pointer. */
+function makerOf(pointer: Pointer): string | undefined {
+  const forget = pointer.row?.effects.find((e) => e.kind === 'forget');
+  const made = forget?.kind === 'forget' ? (forget.rawType ?? pointer.how.split('::').at(-2)) : undefined;
+  const head = made ?? (forget ? pointer.target.root.type?.name : undefined);
+  return head !== undefined && /^(Box|Rc|Arc|CString|Vec|String)$/u.test(head) ? head : undefined;
+}
+
+/** What the owner held that the pointer was made of. */
+function contentOf(pointer: Pointer): TypeRef | undefined {
+  const { type } = pointer.target.root;
+  return type?.kind === 'path' && /^(?:Box|Rc|Arc)$/u.test(type.name) ? type.args[0] : undefined;
+}
+
+function spell(type: TypeRef): string {
+  if (type.kind === 'tuple') return `(${type.args.map(spell).join(', ')})`;
+  if (type.kind === 'slice') return '[_]';
+  return type.args.length > 0 ? `${type.name}<${type.args.map(spell).join(', ')}>` : type.name || type.text;
+}
+
+interface Finalized {
+  readonly call: CallSite;
+  readonly pointer: Pointer;
+  readonly name: string;
+  readonly file: FileIr;
+  readonly adoption: Pick<Adoption, 'content'> & { readonly span: Span };
+}
+
+/** Registrations that are given memory and, in the same call, the function that takes it back. */
+function findFinalizers(unit: UnitFacts, file: FileIr, flow: FunctionFlow): readonly Finalized[] {
+  const found: Finalized[] = [];
+  const oracle = unit.oracle('rust');
+  for (const call of flow.calls) {
+    if (call.method || call.expr.kind !== 'call') continue;
+    const retained = call.rows.flatMap((row) => row.effects.flatMap((e) => (e.kind === 'retain' ? [e.what] : [])));
+    if (retained.length === 0) continue;
+    for (const { value } of call.expr.args) {
+      const path = functionName(value);
+      const target = path === undefined ? undefined : oracle.freeFunction(path, file.path);
+      if (!target?.fn.body) continue;
+      const helper = unit.filesOf('rust').find((f) => f.path === target.path);
+      if (!helper) continue;
+      const { summary } = unit.flowOf(helper, target.fn);
+      // (env, data, hint): the first memory that the call keeps comes as the second argument, the next as the third.
+      retained.forEach((what, position) => {
+        const taken = summary.adopts.find((a) => a.place.root.kind === 'param' && a.place.root.index === position + 1);
+        const given = typeof what === 'number' ? call.args[what] : undefined;
+        const pointer = given?.pointers.find((p) => makerOf(p) === taken?.rawType);
+        if (taken && pointer) found.push({ call, pointer, name: target.fn.name, file: helper, adoption: taken });
+      });
+    }
+  }
+  return found;
+}
+
+/** `f` and `Some(f)`. */
+function functionName(expr: Expr): string | undefined {
+  if (expr.kind === 'name') return expr.path.at(-1);
+  const inner =
+    expr.kind === 'call' && expr.callee.kind === 'name' && expr.callee.path.at(-1) === 'Some'
+      ? expr.args[0]
+      : undefined;
+  return inner ? functionName(inner.value) : undefined;
+}

@@ -1,4 +1,5 @@
 import { calledName } from '../facts/d-code.js';
+import { findDoubleReleases } from '../facts/double-release.js';
 import { lineOf } from '../facts/lines.js';
 import { walkBody } from '../facts/walk-body.js';
 import { describePlace } from '../flow/place.js';
@@ -8,7 +9,19 @@ import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
 const TOKENS = {
-  rust: ['free', 'dealloc', 'drop_in_place', 'from_raw', '_destroy', '_release', '_delete', 'drop('],
+  rust: [
+    'free',
+    'alloc',
+    'drop_in_place',
+    'from_raw',
+    '_destroy',
+    '_release',
+    '_delete',
+    '_close',
+    '_unref',
+    'decrement_strong_count',
+    'drop(',
+  ],
   d: ['free', 'destroy', 'dispose', 'deallocate', 'realloc', 'munmap', 'fclose', '_destroy', '_release', 'delete'],
 };
 
@@ -30,6 +43,7 @@ export default defineRule({
         "'{what}' comes from the data of a JavaScript callback and is taken over by '{taker}' (line {line}): JavaScript may call the function again, and the second call frees it twice.",
       finalizer:
         "'{what}' is given to '{keeper}' (line {kept}), which releases it in a finalizer, and is released here by '{taker}' (line {line}) too.",
+      both: "'{owner}.{what}' is released by '{release}' in '{method}' (line {released}) and keeps its value, and 'drop' releases it again by '{second}' (line {use}).",
       kept: "'{what}' is released by '{release}' (line {released}) and keeps its value for the next call of '{function}', which uses it again (line {use}).",
       again: "'{what}' is released by '{release}' (line {released}) and released again by '{second}' (line {use}).",
     },
@@ -66,6 +80,30 @@ export default defineRule({
                 { file, span: kept.use, role: 'use', note: 'The next call uses it here.' },
               ],
               key: kept.name,
+            });
+          for (const twice of language === 'rust' ? findDoubleReleases(unit, file, fn) : [])
+            report({
+              messageId: 'both',
+              data: {
+                owner: fn.owner ?? '',
+                what: twice.field,
+                release: twice.how,
+                method: fn.name,
+                released: lineOf(unit, file, twice.span.start),
+                second: twice.drop.how,
+                use: lineOf(unit, twice.drop.file, twice.drop.span.start),
+              },
+              at: { file, span: twice.span },
+              steps: [
+                {
+                  file,
+                  span: twice.span,
+                  role: 'release',
+                  note: `'${twice.how}' releases it here, and nothing sets the field to null.`,
+                },
+                { file: twice.drop.file, span: twice.drop.span, role: 'use', note: `'drop' releases it again here.` },
+              ],
+              key: `${fn.owner ?? ''}.${twice.field}`,
             });
           const flow = unit.flowOf(file, fn);
           for (const adoption of flow.adoptions) {
@@ -195,14 +233,21 @@ function findKeptStatics(fn: FunctionIr): readonly { name: string; how: string; 
 }
 
 const ARITHMETIC = /^\.(?:(?:wrapping_|byte_)?(?:add|sub|offset)|offset_from)\(\)$/u;
+/** What gives memory back, or takes it over, without touching the value in it. */
+const FREES = /(?:^|::)(?:dealloc|free|from_raw_parts|realloc|deallocate)$/u;
+
 const DEALLOCATES = /^allocator-/u;
 
 /** `used` is the source from the use on. */
 function isHazard({ pointer, invalidation, use }: StaleUse, used: string): boolean {
   if (invalidation.kind !== 'release') return false;
   if (pointer.form === 'closure' || pointer.form === 'guard') return false;
-  if (use.span.start === invalidation.span.start) return false;
   const { path } = pointer.target;
+  // The same release in the next round of a loop; elements and what lies behind other pointers are others by then.
+  if (use.span.start === invalidation.span.start) {
+    if (use.kind !== 'release' || path.length > 1 || path[0] === '[]') return false;
+    if (/drop_in_place/u.test(invalidation.how)) return false;
+  }
   // Pointers kept in an array, and blocks cut out of an allocator's store: the next one is another one.
   if (path.some((segment, i) => segment === '[]' && path.includes('*', i + 1))) return false;
   const cut = path.indexOf('[]');
@@ -217,6 +262,8 @@ function isHazard({ pointer, invalidation, use }: StaleUse, used: string): boole
   if (/^[\w.]+\.(?:length|ptr)\b/u.test(used)) return false;
   // Counting on from a pointer reads nothing; what the result is used for is seen there.
   if (ARITHMETIC.test(use.what)) return false;
+  // Dropping a value leaves its memory to be freed, and the next element alive.
+  if (/drop_in_place/u.test(invalidation.how) && (path.at(-1) === '[]' || FREES.test(use.what))) return false;
   // Overwriting or forgetting a pointer is not using what it points to.
   return use.kind !== 'write';
 }

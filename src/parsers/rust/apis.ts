@@ -77,6 +77,8 @@ const borrow = (as: View, from: Operand = 'receiver', element?: boolean): Effect
   ...(element === undefined ? {} : { element }),
 });
 const pass = (from: Operand = 'receiver'): Effect => ({ kind: 'pass', from });
+/** As `pass`, and the parameter is a raw pointer: a reference becomes one. */
+const passRaw = (from: Operand): Effect => ({ kind: 'pass', from, raw: true });
 const copy = (from: Operand = 'receiver'): Effect => ({ kind: 'copy', from });
 const erase = (from: Operand): Effect => ({ kind: 'erase', from });
 
@@ -149,6 +151,7 @@ const growth: readonly ApiRow[] = [
   path('mem-take', 'mem::take', [grow('replace', 0)]),
   path('mem-swap', 'mem::swap', [grow('replace', 0), grow('replace', 1)]),
   path('ptr-write', 'ptr::write', [store(1, 0)]),
+  method('pointer-write', 'write', [store(0)], { receiver: ['*', 'pointer', 'NonNull'], whenUnknown: 'skip' }),
 ];
 
 const views: readonly ApiRow[] = [
@@ -186,6 +189,7 @@ const views: readonly ApiRow[] = [
   ),
   ...each('element', 'get_unchecked get_unchecked_mut', [borrow('reference', 'receiver', true)]),
   ...each('element', 'split_at split_at_mut', [borrow('slice', 'receiver', true)], { receiver: CONTIGUOUS }),
+  method('option-take', 'take', [{ kind: 'acquire', as: 'heap' }], { receiver: ['Option'], whenUnknown: 'skip' }),
   ...each('once', 'get_or_init get_or_insert_with get_or_insert', [{ kind: 'call-now', what: 0 }, borrow('reference')]),
   method('cell-pointer', 'get', [borrow('raw-pointer')], {
     receiver: ['UnsafeCell', 'SyncUnsafeCell'],
@@ -197,11 +201,11 @@ const views: readonly ApiRow[] = [
   path('atomic-shared-as-ptr', 'Arc::as_ptr', [borrow('raw-pointer', 0)]),
   path('box-as-ptr', 'Box::as_ptr', [borrow('raw-pointer', 0)]),
   path('box-as-mut-ptr', 'Box::as_mut_ptr', [borrow('raw-pointer', 0)]),
-  path('ptr-from-ref', 'ptr::from_ref', [borrow('raw-pointer', 0)]),
-  path('ptr-from-mut', 'ptr::from_mut', [borrow('raw-pointer', 0)]),
-  path('non-null-from', 'NonNull::from', [borrow('raw-pointer', 0)]),
-  path('non-null-from-ref', 'NonNull::from_ref', [borrow('raw-pointer', 0)]),
-  path('non-null-from-mut', 'NonNull::from_mut', [borrow('raw-pointer', 0)]),
+  path('ptr-from-ref', 'ptr::from_ref', [borrow('raw-pointer', 0, false)]),
+  path('ptr-from-mut', 'ptr::from_mut', [borrow('raw-pointer', 0, false)]),
+  path('non-null-from', 'NonNull::from', [borrow('raw-pointer', 0, false)]),
+  path('non-null-from-ref', 'NonNull::from_ref', [borrow('raw-pointer', 0, false)]),
+  path('non-null-from-mut', 'NonNull::from_mut', [borrow('raw-pointer', 0, false)]),
   path('string-from-utf8-lossy', 'String::from_utf8_lossy', [borrow('slice', 0)]),
   path('slice-from-ref', 'slice::from_ref', [borrow('slice', 0)]),
   path('slice-from-mut', 'slice::from_mut', [borrow('slice', 0)]),
@@ -231,16 +235,16 @@ const passes: readonly ApiRow[] = [
   path('box-pin', 'Box::pin', [pass(0)]),
   path('pin-new', 'Pin::new', [pass(0)]),
   path('pin-new-unchecked', 'Pin::new_unchecked', [pass(0)]),
-  path('non-null-new', 'NonNull::new', [pass(0)]),
-  path('non-null-new-unchecked', 'NonNull::new_unchecked', [pass(0)]),
+  path('non-null-new', 'NonNull::new', [passRaw(0)]),
+  path('non-null-new-unchecked', 'NonNull::new_unchecked', [passRaw(0)]),
   method('non-null-as-ptr', 'as_ptr', [pass()], { receiver: ['NonNull'], whenUnknown: 'skip' }),
-  path('slice-pointer', 'ptr::slice_from_raw_parts', [pass(0)]),
-  path('slice-pointer-mut', 'ptr::slice_from_raw_parts_mut', [pass(0)]),
+  path('slice-pointer', 'ptr::slice_from_raw_parts', [passRaw(0)]),
+  path('slice-pointer-mut', 'ptr::slice_from_raw_parts_mut', [passRaw(0)]),
   path('non-null-slice', 'NonNull::slice_from_raw_parts', [pass(0)]),
   path('from-utf8', 'str::from_utf8', [pass(0)]),
   path('from-utf8-unchecked', 'str::from_utf8_unchecked', [pass(0)]),
   path('from-utf8-unchecked-mut', 'str::from_utf8_unchecked_mut', [pass(0)]),
-  path('atomic-ptr-new', 'AtomicPtr::new', [pass(0)]),
+  path('atomic-ptr-new', 'AtomicPtr::new', [passRaw(0)]),
   path('manually-drop-into-inner', 'ManuallyDrop::into_inner', [pass(0)]),
   path('black-box', 'black_box', [pass(0)]),
   path('convert-identity', 'identity', [pass(0)]),
@@ -250,7 +254,7 @@ const passes: readonly ApiRow[] = [
 
 const erasures: readonly ApiRow[] = [
   path('transmute', 'transmute', [erase(0)]),
-  path('transmute-copy', 'transmute_copy', [erase(0)]),
+  path('transmute-copy', 'transmute_copy', [{ kind: 'erase', from: 0, through: true }]),
   path('slice-from-raw-parts', 'slice::from_raw_parts', [erase(0)]),
   path('slice-from-raw-parts-mut', 'slice::from_raw_parts_mut', [erase(0)]),
   path('bare-from-raw-parts', 'from_raw_parts', [erase(0)]),
@@ -309,7 +313,11 @@ const releases: readonly ApiRow[] = [
     match: { suffix: '_delete' },
     effects: [{ kind: 'release', target: 0, by: '_delete', foreign: true }],
   },
-  path('realloc', 'realloc', [grow('resize', 0), { kind: 'acquire', as: 'malloc' }]),
+  path('realloc', 'realloc', [
+    grow('resize', 0),
+    { kind: 'release', target: 0, by: 'realloc' },
+    { kind: 'acquire', as: 'malloc' },
+  ]),
   path('malloc', 'malloc', [{ kind: 'acquire', as: 'malloc' }]),
   path('calloc', 'calloc', [{ kind: 'acquire', as: 'malloc' }]),
   path('strdup', 'strdup', [{ kind: 'acquire', as: 'malloc' }]),

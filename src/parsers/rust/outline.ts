@@ -220,3 +220,13 @@ class CutMap implements OffsetMap {
     return low;
   }
 }
+
+/** How far before a body its signature is looked for. */
+const SIGNATURE_REACH = 200;
+
+/** Where the signature of the function whose body opens at `body` begins: what it takes and returns decides who reads it. */
+export function signatureStart(text: string, body: number): number {
+  const before = text.slice(Math.max(0, body - SIGNATURE_REACH), body);
+  const end = Math.max(before.lastIndexOf('{'), before.lastIndexOf('}'), before.lastIndexOf(';'));
+  return body - (before.length - end - 1);
+}

@@ -6,7 +6,7 @@ import { rustApis } from './apis.js';
 import { Lowering, PARSE_OPTIONS, readable, type Scope } from './context.js';
 import { rustFacets } from './facets.js';
 import { lowerItems, resolveOwnerKinds } from './lower-items.js';
-import { outline } from './outline.js';
+import { outline, signatureStart } from './outline.js';
 
 const GRAMMAR = 'tree-sitter-rust.wasm';
 
@@ -20,7 +20,10 @@ function lower(file: SourceFile, wanted?: RegExp): FileIr {
       : wanted;
   const { text } = file;
   const source = readable(text);
-  const outlined = outline(source, pattern && ((start, end) => pattern.test(text.slice(start, end))));
+  const outlined = outline(
+    source,
+    pattern && ((start, end) => pattern.test(text.slice(signatureStart(text, start), end))),
+  );
   const { offsets } = outlined;
   const root = parseSyntax(grammar, outlined.view, offsets ? { ...PARSE_OPTIONS, offsets } : PARSE_OPTIONS);
   const cx = new Lowering(file.path, text, source, outlined, pattern, grammar);

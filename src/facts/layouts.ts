@@ -1,0 +1,45 @@
+import { withoutAlias, type TypeOracle } from '../flow/types.js';
+import type { TypeRef } from '../model/ir.js';
+
+/** Types of one size and alignment whose values need no drop: freeing one as the other is the same. */
+const SAME_LAYOUT: readonly ReadonlySet<string>[] = [
+  new Set(['u8', 'i8', 'bool', 'c_char', 'c_uchar', 'c_schar', 'c_void']),
+  new Set(['u16', 'i16', 'c_short', 'c_ushort']),
+  new Set(['u32', 'i32', 'f32', 'char', 'c_int', 'c_uint', 'c_float']),
+  new Set(['u64', 'i64', 'f64', 'usize', 'isize', 'c_long', 'c_ulong', 'c_double', 'size_t']),
+  new Set(['u128', 'i128']),
+];
+const PLAIN = new Set(SAME_LAYOUT.flatMap((names) => [...names]));
+const OWNERS = new Set(
+  'str String CString OsString PathBuf Vec VecDeque Box Rc Arc Weak HashMap HashSet BTreeMap BTreeSet Mutex RwLock RefCell Cell Option'.split(
+    ' ',
+  ),
+);
+
+/**
+ * Whether a value of one type certainly cannot be freed as one of the other. Types that are not known (parameters, types of
+ * other crates, trait objects) differ from nothing.
+ */
+export function layoutsDiffer(a: TypeRef, b: TypeRef, oracle: TypeOracle, fromPath: string, depth = 0): boolean {
+  const left = withoutAlias(a, oracle, fromPath) ?? a;
+  const right = withoutAlias(b, oracle, fromPath) ?? b;
+  const isKnown = (type: TypeRef): boolean =>
+    type.kind === 'tuple' ||
+    type.kind === 'slice' ||
+    type.kind === 'static-array' ||
+    (type.kind === 'path' &&
+      (PLAIN.has(type.name) || OWNERS.has(type.name) || oracle.declaration(type.name, fromPath)?.kind === 'struct'));
+  if (depth > 4 || !isKnown(left) || !isKnown(right)) return false;
+  if (left.kind !== right.kind) return !(isArray(left) && isArray(right));
+  if (left.kind === 'tuple' && left.args.length !== right.args.length) return true;
+  if (left.kind === 'path' && left.name !== right.name)
+    return !SAME_LAYOUT.some((names) => names.has(left.name) && names.has(right.name));
+  return left.args.some((arg, i) => {
+    const other = right.args[i];
+    return other !== undefined && layoutsDiffer(arg, other, oracle, fromPath, depth + 1);
+  });
+}
+
+function isArray(type: TypeRef): boolean {
+  return type.kind === 'slice' || type.kind === 'static-array';
+}
