@@ -87,6 +87,8 @@ const CONSTRUCTORS = new Set([
 ]);
 /** Crates that declare the functions of a C library or of an operating system. */
 const FOREIGN_CRATE = /^(?:windows|windows_\w+|winapi|libc|ffi|sys|\w+_sys|\w+_ffi)$/u;
+/** Methods of an iterator that yield one element. */
+const ITERATOR_STEPS = new Set(['next', 'next_back', 'nth']);
 /** Adapters whose closure gets the receiver's content and whose result is what the closure returned. */
 const CONTENT_ADAPTERS = new Set([
   'map',
@@ -1256,6 +1258,13 @@ class Analysis {
     );
   }
 
+  /** What an iterator yields: a reference to an element, whose own memory is another matter. */
+  private elementsOf(pointers: readonly Pointer[]): readonly Pointer[] {
+    return pointers.map((p) =>
+      p.form === 'iterator' ? this.borrow(p.target, 'reference', p.erased, p.site, p.how, p.row, p.locks) : p,
+    );
+  }
+
   private name(expr: ExprOf<'name'>): Value {
     const first = expr.path[0];
     if (first === undefined) return NOTHING;
@@ -2077,7 +2086,7 @@ class Analysis {
         adapter && receiver
           ? {
               places: receiver.pointers.length > 0 ? [] : receiver.places.map((p) => extend(p, '[]')),
-              pointers: receiver.pointers,
+              pointers: this.elementsOf(receiver.pointers),
               ...optionalType(contentType(receiver.type)),
               ...(this.isOwnedContent(receiver) ? { owned: true } : {}),
             }
@@ -2303,7 +2312,8 @@ class Analysis {
         const made = exprs.length === 0 && name === 'collect' ? typeArgs?.[0] : undefined;
         if (made && this.rust && isPlainOwner(made)) return { places: [], pointers: [], owned: true, type: made };
         const passed = effect.raw === true ? this.asRaw(value) : value;
-        return { ...passed, ...optionalType(made ?? unwrapped(value.type)) };
+        const pointers = ITERATOR_STEPS.has(name) ? this.elementsOf(passed.pointers) : passed.pointers;
+        return { ...passed, pointers, ...optionalType(made ?? unwrapped(value.type)) };
       }
       case 'erase': {
         const given = operand(effect.from);
@@ -2406,7 +2416,7 @@ class Analysis {
           receiver && CONTENT_ADAPTERS.has(name)
             ? {
                 places: receiver.pointers.length > 0 ? [] : receiver.places.map((p) => extend(p, '[]')),
-                pointers: receiver.pointers,
+                pointers: this.elementsOf(receiver.pointers),
                 ...optionalType(contentType(receiver.type)),
                 ...(this.isOwnedContent(receiver) ? { owned: true } : {}),
               }

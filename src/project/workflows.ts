@@ -17,7 +17,9 @@ export interface ShellPlace {
 const flag = /--features|--all-features|--no-default-features|(?:^|\s)-F[ =]/m;
 const build =
   /\bnapi build\b|\bneon build\b|\b(?:cargo|cross)\b[^\n]*\b(?:build|rustc|zigbuild)\b|^\s*command:\s*build\b/m;
-const handedOn = /\b(?:npm|pnpm|yarn|bun)\b[^\n]*(?:--features|--all-features|--no-default-features|\s-F[ =])/;
+/** A package script that is handed features, or an expression that may hold them. */
+const handedOn =
+  /\b(?:npm|pnpm|yarn|bun)\b[^\n]*(?:--features|--all-features|--no-default-features|\s-F[ =]|\$\{\{\s*matrix\.)/;
 
 /** `flags`: texts that pass features somewhere, the only ones that add to what package scripts say; `any`: every build. */
 export type ShellSearch = 'flags' | 'any';

@@ -254,7 +254,8 @@ function describeActivation({ build, state }: AllocatorState, influences: readon
   if (needed.length > 0) {
     return needed
       .map(({ feature, state: on, trail }) => {
-        const first = trail[0];
+        // A command that only keeps the defaults turns nothing on: the manifest's line does.
+        const first = trail.find(({ note }) => !note.endsWith(keepsDefaults)) ?? trail[0];
         if (on === 'yes' && first !== undefined)
           return `the feature '${feature}' is turned on by ${describeStart(first)}`;
         return build.assumed
@@ -270,8 +271,10 @@ function describeActivation({ build, state }: AllocatorState, influences: readon
     : 'a cfg that only the build knows decides whether it is there';
 }
 
+const keepsDefaults = ' keeps the default features';
+
 function describeStart(first: Place & { readonly note: string }): string {
-  return `${first.note.charAt(0).toLowerCase()}${first.note.slice(1).replace(/ passes the feature '[^']*'$| keeps the default features$/, '')} (${placeText(first)})`;
+  return `${first.note.charAt(0).toLowerCase()}${first.note.slice(1).replace(/ (?:passes the feature|turns on) '[^']*'$| keeps the default features$/, '')} (${placeText(first)})`;
 }
 
 function placeText(place: Place): string {

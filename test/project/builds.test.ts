@@ -81,6 +81,31 @@ describe('builds of an addon', () => {
     }
   });
 
+  it('read features that a matrix hands to a package script', () => {
+    const workflow = [
+      'jobs:',
+      '  build:',
+      '    strategy:',
+      '      matrix:',
+      '        settings:',
+      '          - target: x86_64-unknown-linux-gnu',
+      '            flags: --features fast',
+      '          - target: x86_64-pc-windows-msvc',
+      "            flags: ''",
+      '    steps:',
+      '      - run: yarn build --target ${{ matrix.settings.target }} ${{ matrix.settings.flags }}',
+      '        working-directory: native',
+      '',
+    ].join('\n');
+    const builds = buildsOf({
+      'native/package.json': scripts({ build: 'napi build --release' }),
+      '.github/workflows/ci.yml': workflow,
+    });
+    expect(builds.filter(({ features }) => features.length > 0).map(({ triples }) => triples)).toEqual([
+      ['x86_64-unknown-linux-gnu'],
+    ]);
+  });
+
   it('read steps of workflows, with their folder, matrix and line', () => {
     const workflow = [
       'name: release',

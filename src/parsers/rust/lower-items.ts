@@ -96,6 +96,19 @@ function reportOutside(cx: Lowering, node: SyntaxNode, scope: Scope): void {
   }
 }
 
+/** What a macro expands to is not followed. Of that, an allocator for the whole program is worth a word. */
+function reportHiddenAllocator(cx: Lowering, node: SyntaxNode): void {
+  const text = cx.textOf(node);
+  const at = text.search(/#\s*\[\s*global_allocator\b/u);
+  if (at < 0) return;
+  cx.gap(
+    'macro-body',
+    node.start + at,
+    (line) =>
+      `The macro defined around line ${line} holds a '#[global_allocator]', and macros are not expanded: where it is used, it was not checked.`,
+  );
+}
+
 /** One item with the attributes before it. Nodes that are no items (a stray `;`) are passed over. */
 function lowerItem(cx: Lowering, node: SyntaxNode, scope: Scope, attributes: Attribute[]): number | undefined {
   switch (node.kind) {
@@ -112,6 +125,9 @@ function lowerItem(cx: Lowering, node: SyntaxNode, scope: Scope, attributes: Att
       return undefined;
     case 'trait_item':
       lowerTrait(cx, node, scope, attributes);
+      return undefined;
+    case 'macro_definition':
+      reportHiddenAllocator(cx, node);
       return undefined;
     case 'type_item':
     case 'associated_type':
