@@ -59,7 +59,9 @@ export interface AddonAllocator {
   /** Triples on which it would be if features were passed that no build of the repository passes, and those features. */
   readonly dormant?: {
     readonly triples: readonly string[];
-    readonly features: readonly string[];
+    /** Features that it needs, and those that keep it out; without any it takes a release build. */
+    readonly needed: readonly string[];
+    readonly opposed: readonly string[];
     readonly of: AllocatorStatic;
   };
 }
@@ -176,7 +178,18 @@ function findDormant(
           availableOn(of.identity, triple) !== 'no' &&
           !of.conditions.some((condition) => project.evaluateCfg(condition, triple, open, 'yes') === 'no'),
       );
-    if (triples.length > 0) return { triples, features: [...named], of };
+    const [first] = triples;
+    if (first === undefined) continue;
+    const isOut = (feature: string, state: Tri): boolean => {
+      const states: FeatureStates = new Map([...open, [feature, state] as const]);
+      return of.conditions.some((condition) => project.evaluateCfg(condition, first, states, 'yes') === 'no');
+    };
+    return {
+      triples,
+      needed: [...named].filter((feature) => isOut(feature, 'no')),
+      opposed: [...named].filter((feature) => isOut(feature, 'yes')),
+      of,
+    };
   }
   return undefined;
 }

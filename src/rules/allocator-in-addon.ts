@@ -41,7 +41,7 @@ export default defineRule({
       forwards:
         "'{allocator}' is the global allocator of the addon '{addon}' on {targets} and hands every request on to the system allocator; {activation}.",
       dormant:
-        "'{allocator}' ({version}) becomes the global allocator of the addon '{addon}' on {targets} when {features} turned on, which no manifest, script or workflow here does.",
+        "'{allocator}' ({version}) becomes the global allocator of the addon '{addon}' on {targets} {dormancy}, which no manifest, script or workflow here does.",
       library:
         "'{allocator}' ({version}) becomes the global allocator of every program and addon that links '{crate}', and nothing in this scan depends on it.",
     },
@@ -78,7 +78,7 @@ type Messages = 'windows' | 'knownFailure' | 'reachable' | 'forwards' | 'dormant
 interface Judgement {
   readonly messageId: Messages;
   readonly data: Readonly<
-    Record<'allocator' | 'version' | 'addon' | 'targets' | 'failure' | 'activation' | 'unloading' | 'features', string>
+    Record<'allocator' | 'version' | 'addon' | 'targets' | 'failure' | 'activation' | 'unloading' | 'dormancy', string>
   >;
   readonly at: Anchor;
   readonly steps: readonly ReportStep[];
@@ -100,7 +100,6 @@ function judge(unit: UnitFacts, { crate, statics }: AllocatorCrate, found: Addon
   const { dormant } = found;
   if (dormant !== undefined) {
     const { identity } = dormant.of;
-    const quoted = dormant.features.map((feature) => `'${feature}'`).join(' and ');
     return {
       key,
       at: primaryPlace(reach.links[0], dormant.of),
@@ -111,7 +110,7 @@ function judge(unit: UnitFacts, { crate, statics }: AllocatorCrate, found: Addon
         version: versionOf(identity),
         addon: reach.addon.name,
         targets: summariseTriples(dormant.triples, universe),
-        features: `${quoted} ${dormant.features.length === 1 ? 'is' : 'are'}`,
+        dormancy: describeDormancy(dormant),
       },
       steps: [...linkSteps(found), ...declareSteps(statics), ...versionSteps(identity)],
       severity: 'note',
@@ -203,7 +202,7 @@ function judge(unit: UnitFacts, { crate, statics }: AllocatorCrate, found: Addon
   return { ...described, messageId, severity: 'note', confidence: lowered(doubts) };
 }
 
-const blank = { failure: '', activation: '', unloading: '', features: '' };
+const blank = { failure: '', activation: '', unloading: '', dormancy: '' };
 
 /** The targets of the allocator that the message is about, and which other one the crate installs elsewhere. */
 function describeTargets(main: AllocatorState, states: readonly AllocatorState[], universe: readonly string[]): string {
@@ -269,6 +268,19 @@ function describeActivation({ build, state }: AllocatorState, influences: readon
   return state === 'yes'
     ? 'no feature is needed for it'
     : 'a cfg that only the build knows decides whether it is there';
+}
+
+/** What would have to be done for a dormant allocator to be there. */
+function describeDormancy({ needed, opposed }: NonNullable<AddonAllocator['dormant']>): string {
+  const parts = [
+    ...(needed.length > 0 ? [`${quoteAll(needed)} turned on`] : []),
+    ...(opposed.length > 0 ? [`${quoteAll(opposed)} turned off`] : []),
+  ];
+  return parts.length === 0 ? 'when it is built in release mode' : `when ${parts.join(' and ')}`;
+}
+
+function quoteAll(features: readonly string[]): string {
+  return `${features.map((feature) => `'${feature}'`).join(' and ')} ${features.length === 1 ? 'is' : 'are'}`;
 }
 
 const keepsDefaults = ' keeps the default features';
