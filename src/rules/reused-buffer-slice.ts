@@ -1,13 +1,21 @@
-import { aggregateOf, boundNames, calledName, hasBody, memberPath, methodsOf, rootName } from '../facts/d-code.js';
+import {
+  aggregateOf,
+  boundNames,
+  calledName,
+  declaredIn,
+  hasBody,
+  memberPath,
+  methodsOf,
+  rootName,
+} from '../facts/d-code.js';
 import { lineOf } from '../facts/lines.js';
-import { walkBody } from '../facts/walk-body.js';
-import type { Expr, FileIr, FunctionIr, Statement, TypeDecl } from '../model/ir.js';
+import { walkBody, type Walked } from '../facts/walk-body.js';
+import type { Expr, ExprOf, FileIr, FunctionIr, Statement, TypeDecl, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
 const READERS = new Set(['byLine', 'byChunk']);
-const VIEWS = /^(?:data|front|get|opSlice|opIndex|peek|bytes|toBytes|ptr|slice|view|buffer)$/u;
-const COPIES = new Set(['dup', 'idup', 'to', 'text', 'array', 'format']);
+const VIEWS = /^(?:data|front|get|opSlice|opIndex|peek\w*|bytes|toBytes|ptr|slice|view|buffer)$/u;
 
 export default defineRule({
   meta: {
@@ -50,7 +58,7 @@ export default defineRule({
         const type = aggregateOf(file, fn);
         walkBody(fn.body, ({ expr, around }) => {
           if (expr.kind === 'loop' && expr.iterable !== undefined) {
-            const reader = readerOf(expr.iterable);
+            const reader = readerOf(expr.iterable, fn);
             const names =
               reader === undefined
                 ? []
@@ -61,7 +69,7 @@ export default defineRule({
                     )
                     .flatMap((binding) => boundNames(binding.pattern));
             const variable = names.at(-1);
-            const kept = variable === undefined ? undefined : findKept(expr.body, variable);
+            const kept = variable === undefined ? undefined : findKept(file, fn, expr, variable);
             if (reader !== undefined && variable !== undefined && kept !== undefined)
               report({
                 messageId: 'line',
@@ -75,7 +83,7 @@ export default defineRule({
               });
             return;
           }
-          const collected = collectedReader(expr);
+          const collected = collectedReader(expr, fn);
           if (collected !== undefined) {
             report({
               messageId: 'collected',
@@ -156,59 +164,144 @@ function isWritten(fn: FunctionIr, statement: Extract<Statement, { kind: 'let' }
   return found;
 }
 
-/** `file.byLine` with or without a call, as long as nothing behind it copies. */
-function readerOf(expr: Expr): string | undefined {
+/** Adapters whose elements are those of the range they are given. */
+const SAME_ELEMENTS = new Set(['filter', 'take', 'takeExactly', 'drop', 'dropOne', 'until', 'enumerate', 'tee']);
+
+/** `file.byLine` with or without a call, by way of a variable or an adapter that copies nothing. */
+function readerOf(expr: Expr, fn?: FunctionIr): string | undefined {
   const name = expr.kind === 'field' ? expr.name : calledName(expr);
-  if (name !== undefined && READERS.has(name)) {
-    // `byChunk(buffer)` uses the caller's buffer, which is no less one buffer.
-    return name;
-  }
-  return undefined;
+  // `byChunk(buffer)` uses the caller's buffer, which is no less one buffer.
+  if (name !== undefined && READERS.has(name)) return name;
+  const base = name !== undefined && SAME_ELEMENTS.has(name) ? rangeOf(expr) : undefined;
+  if (base !== undefined) return readerOf(base, fn);
+  const variable = expr.kind === 'name' && expr.path.length === 1 ? expr.path[0] : undefined;
+  const made = fn === undefined || variable === undefined ? undefined : findLet(fn, variable)?.init;
+  return made === undefined || made.kind === 'name' ? undefined : readerOf(made);
 }
 
-/** Where the loop's body keeps the slice itself: appended, stored in a field or an element, or as a key. */
-function findKept(
-  body: Extract<Expr, { kind: 'loop' }>['body'],
-  variable: string,
-): { how: string; span: Span } | undefined {
-  let found: { how: string; span: Span } | undefined;
-  walkBody(body, ({ expr }) => {
-    if (found !== undefined || expr.kind !== 'assign') return;
-    const { value } = expr;
-    const isSlice =
-      (value.kind === 'name' && value.path[0] === variable) ||
-      (value.kind === 'slice' && value.base.kind === 'name' && value.base.path[0] === variable) ||
-      (value.kind === 'cast' && value.value.kind === 'name' && value.value.path[0] === variable);
-    if (!isSlice) return;
-    const target = memberPath(expr.target) ?? (expr.target.kind === 'index' ? memberPath(expr.target.base) : undefined);
-    // `text ~= line` copies the characters; only an array of lines keeps the slice.
-    if (
-      expr.operator === '~=' &&
-      target !== undefined &&
-      /(?:s|list|all|seen|result|found|rows)$/iu.test(target) &&
-      !/text|buf|data|content|out/iu.test(target)
-    )
-      found = { how: `added to '${target}'`, span: expr.span };
-    else if (expr.operator === '=' && expr.target.kind === 'index' && target !== undefined)
-      found = { how: `stored in '${target}'`, span: expr.span };
-  });
+/** What a function of ranges is called on: by dots, by name or as a property. */
+function rangeOf(expr: Expr): Expr | undefined {
+  if (expr.kind === 'field') return expr.base;
+  if (expr.kind === 'method') return expr.receiver;
+  return expr.kind === 'call' ? expr.args[0]?.value : undefined;
+}
+
+/** The declaration of a local variable; the last one when the name is used twice. */
+function findLet(fn: FunctionIr, name: string): Extract<Statement, { kind: 'let' }> | undefined {
+  let found: Extract<Statement, { kind: 'let' }> | undefined;
+  const visit = (node: unknown): void => {
+    if (Array.isArray(node)) node.forEach(visit);
+    else if (typeof node === 'object' && node !== null) {
+      if ('kind' in node && node.kind === 'let' && 'pattern' in node && boundNames(node.pattern).includes(name))
+        // The node of a body that has this kind and a pattern is a statement.
+        found = node as Extract<Statement, { kind: 'let' }>;
+      for (const [key, child] of Object.entries(node)) if (key !== 'span' && key !== 'type') visit(child);
+    }
+  };
+  visit(fn.body);
   return found;
 }
 
+/** The declared type of a local, a parameter, a member or a variable of the module. */
+function declaredType(file: FileIr, fn: FunctionIr, name: string): TypeRef | undefined {
+  const local = findLet(fn, name);
+  if (local !== undefined)
+    return local.type ?? (local.init?.kind === 'new' ? local.init.type : appenderType(local.init));
+  const head = name.split('.')[0] ?? '';
+  return (
+    fn.params.find((param) => param.name === name)?.type ??
+    aggregateOf(file, fn)?.fields.find((field) => field.name === head && head === name)?.type ??
+    file.globals.find((global) => global.name === name)?.type
+  );
+}
+
+/** `appender!(char[][])`: what the appender collects. */
+function appenderType(init: Expr | undefined): TypeRef | undefined {
+  const made = init?.kind === 'call' ? init.callee : init;
+  return made?.kind === 'name' && made.path.at(-1) === 'appender' ? made.typeArgs?.[0] : undefined;
+}
+
+/** Whether a collection keeps the slices that it is given: its elements are slices. Undefined when its type is not known. */
+function holdsSlices(type: TypeRef | undefined): boolean | undefined {
+  if (type === undefined || type.kind === 'unknown') return undefined;
+  if (type.kind === 'slice' || type.kind === 'static-array') return isSlice(type.element);
+  if (type.kind !== 'path') return undefined;
+  const [inner] = type.args;
+  if (type.name === 'Appender' || type.name === 'RefAppender') return holdsSlices(inner);
+  return /^(?:Array|DList|SList|RedBlackTree|DynamicArray|UnrolledList)$/u.test(type.name) ? isSlice(inner) : undefined;
+}
+
+function isSlice(type: TypeRef | undefined): boolean {
+  return type?.kind === 'slice' || (type?.kind === 'path' && /^[wd]?string$/u.test(type.name));
+}
+
+/** Where the loop's body keeps the slice itself: added, or stored in a member, an element or a variable. */
+function findKept(
+  file: FileIr,
+  fn: FunctionIr,
+  loop: ExprOf<'loop'>,
+  variable: string,
+): { how: string; span: Span } | undefined {
+  let found: { how: string; span: Span } | undefined;
+  const isLine = (value: Expr): boolean =>
+    (value.kind === 'name' && value.path.length === 1 && value.path[0] === variable) ||
+    ((value.kind === 'slice' || value.kind === 'cast') && isLine(value.kind === 'slice' ? value.base : value.value));
+  const inner = new Set(boundNames(loop.body));
+  const read = new Map<string, number>();
+  const visit = ({ expr, around }: Walked): void => {
+    if (expr.kind === 'name' && expr.path.length === 1 && !read.has(expr.path[0] ?? '')) {
+      const parent = around.at(-1);
+      if (!(parent?.kind === 'assign' && parent.target === expr)) read.set(expr.path[0] ?? '', expr.span.start);
+    }
+    if (found !== undefined) return;
+    if (expr.kind === 'method' && /^(?:put|insert|insertBack|insertFront)$/u.test(expr.method)) {
+      const target = memberPath(expr.receiver);
+      if (target !== undefined && expr.args.some(({ value }) => isLine(value)) && !inner.has(target))
+        if (holdsSlices(declaredType(file, fn, target)) === true)
+          found = { how: `added to '${target}'`, span: expr.span };
+      return;
+    }
+    if (expr.kind !== 'assign') return;
+    const indexed = expr.target.kind === 'index' ? expr.target : undefined;
+    const target = memberPath(indexed === undefined ? expr.target : indexed.base);
+    if (target === undefined || inner.has(target.split('.')[0] ?? '')) return;
+    const type = declaredType(file, fn, target);
+    if (!isLine(expr.value)) return;
+    if (expr.operator === '~=' && indexed === undefined) {
+      // `text ~= line` copies the characters; only an array of lines keeps the slice.
+      const keeps = holdsSlices(type) ?? /(?:s|list|all|seen|found)$/iu.test(target);
+      if (keeps) found = { how: `added to '${target}'`, span: expr.span };
+    } else if (expr.operator === '~=' || expr.operator === '=') {
+      if (indexed !== undefined && (expr.operator === '=' || type?.kind === 'assoc-array'))
+        found = { how: `stored in '${target}'`, span: expr.span };
+      else if (indexed === undefined && isKeptMember(file, fn, target))
+        found = { how: `stored in '${target}'`, span: expr.span };
+      // A variable that the next iteration looks at before it is set again.
+      else if (
+        indexed === undefined &&
+        (read.get(target) ?? Infinity) < expr.span.start &&
+        findLet(fn, target) !== undefined
+      )
+        found = { how: `kept in '${target}' for the next iteration`, span: expr.span };
+    }
+  };
+  walkBody(loop.body, visit);
+  return found;
+}
+
+/** A member of the aggregate that is a slice, not a local of the same name. */
+function isKeptMember(file: FileIr, fn: FunctionIr, name: string): boolean {
+  if (declaredIn(fn).has(name)) return false;
+  return aggregateOf(file, fn)?.fields.some((field) => field.name === name && field.type?.kind === 'slice') === true;
+}
+
 /** `file.byLine.array`: a chain of the reader and a collector with nothing between that copies. */
-function collectedReader(expr: Expr): { reader: string; collector: string } | undefined {
+function collectedReader(expr: Expr, fn: FunctionIr): { reader: string; collector: string } | undefined {
   const collector = expr.kind === 'field' ? expr.name : calledName(expr);
   if (collector !== 'array') return undefined;
-  const base =
-    expr.kind === 'field'
-      ? expr.base
-      : expr.kind === 'method'
-        ? expr.receiver
-        : expr.kind === 'call'
-          ? expr.args[0]?.value
-          : undefined;
-  const reader = base === undefined ? undefined : readerOf(base);
-  return reader === undefined || COPIES.has(reader) ? undefined : { reader, collector };
+  const base = rangeOf(expr);
+  const reader = base === undefined ? undefined : readerOf(base, fn);
+  return reader === undefined ? undefined : { reader, collector };
 }
 
 /** A method that sets the position, by which slices of the buffer are cut, back to 0. */
