@@ -1,9 +1,11 @@
 import {
+  aggregateOf,
   calledName,
   collectedContent,
   enclosing,
   hasBody,
   isTypeParameter,
+  memberPath,
   rootName,
   uncast,
   walkDeep,
@@ -30,7 +32,9 @@ const MALLOC = new Set([
 const COLLECTED = new Set(['malloc', 'calloc', 'realloc', 'qalloc']);
 /** Whoever names one of these has thought of the collector. */
 const AWARE = /\b(?:addRange|addRoot|hasIndirections|hasPointers|hasAliasing|removeRange)\b/u;
-const TOKENS = ['malloc', 'calloc', 'realloc', 'mmap', 'NO_SCAN', 'new ubyte', 'new byte', 'qalloc'];
+const TOKENS = [
+  'malloc', 'calloc', 'realloc', 'mmap', 'NO_SCAN', 'new ubyte', 'new byte', 'qalloc', 'addRange', '.alloc(', '.allocate(',
+]; // prettier-ignore
 
 interface Unscanned {
   readonly span: Span;
@@ -59,6 +63,7 @@ export default defineRule({
         '{memory} is used for {content}, and the collector does not look into it (line {line}): what only this memory refers to is freed while it is in use.',
       inverted:
         "The condition at line {line} marks the block as 'NO_SCAN' when its elements have pointers, and lets the collector scan it when they have none.",
+      size: "'GC.addRange' gets the number of elements of '{slice}' (line {line}), but it takes bytes: the collector scans only the first part of the memory.",
     },
     checklist: 'Does the collector see every pointer that this memory holds?',
     scenarios: ['command'],
@@ -79,6 +84,17 @@ export default defineRule({
               at: { file, span: inverted },
               steps: [],
               key: fn.name,
+            });
+            return;
+          }
+          const short = shortRange(file, fn, walked.expr);
+          if (short !== undefined) {
+            report({
+              messageId: 'size',
+              data: { slice: short.slice, line: lineOf(unit, file, short.span.start) },
+              at: { file, span: short.span },
+              steps: [],
+              key: `${fn.name}|${short.slice}`,
             });
             return;
           }
@@ -109,9 +125,9 @@ function castOfUnscanned(
   if (expr.kind !== 'cast') return undefined;
   const element = expr.type.kind === 'pointer' || expr.type.kind === 'slice' ? expr.type.element : undefined;
   if (element === undefined) return undefined;
-  const memory = unscannedMemory(expr.value);
+  const memory = unscannedMemory(expr.value, fn);
   if (memory === undefined || isAware(unit, file, fn)) return undefined;
-  const content = contentOf(unit, file, fn, element);
+  const content = contentOf(unit, file, fn, element, memory.startsWith("'new "));
   if (content !== undefined) return { span: expr.span, memory, content, steps: [] };
   if (element.kind !== 'pointer') return undefined;
   // A table of pointers: what matters is who fills it.
@@ -140,10 +156,13 @@ function assignedTo(around: readonly Expr[]): string | undefined {
 }
 
 /** What the value is, when it is memory that the collector does not look into. */
-function unscannedMemory(value: Expr): string | undefined {
+function unscannedMemory(value: Expr, fn: FunctionIr): string | undefined {
   const inner = uncast(value);
+  // `(cast(ubyte*) malloc(n))[0 .. n]` is the same memory.
+  if (inner.kind === 'slice') return unscannedMemory(inner.base, fn);
   if (inner.kind === 'field' && inner.name === 'ptr') {
-    const made = uncast(inner.base);
+    const base = uncast(inner.base);
+    const made = base.kind === 'name' && base.path.length === 1 ? uncast(initOf(fn, base.path[0] ?? '') ?? base) : base;
     const isBytes = made.kind === 'new' && /^(?:u?byte|char)(?:\[|$)/u.test(made.type.text);
     return isBytes ? `'new ${made.type.text}'` : undefined;
   }
@@ -151,7 +170,55 @@ function unscannedMemory(value: Expr): string | undefined {
   if (name === undefined) return undefined;
   if (inner.kind === 'method' && inner.receiver.kind === 'name' && inner.receiver.path.at(-1) === 'GC')
     return COLLECTED.has(name) && isAlwaysNoScan(inner.args[1]?.value) ? `'GC.${name}' with 'NO_SCAN'` : undefined;
+  if (inner.kind === 'method' && (name === 'allocate' || name === 'alloc') && inner.args.length > 0) {
+    const allocator = memberPath(inner.receiver);
+    // The default allocators of threads and processes use the collector.
+    return allocator === undefined || /GC|theAllocator|processAllocator/u.test(allocator)
+      ? undefined
+      : `Memory of the allocator '${allocator}'`;
+  }
   return MALLOC.has(name) && (inner.kind === 'call' || inner.kind === 'method') ? `Memory of '${name}'` : undefined;
+}
+
+/** What a local variable is set to where it is declared. */
+function initOf(fn: FunctionIr, name: string): Expr | undefined {
+  let found: Expr | undefined;
+  if (fn.body !== undefined)
+    walkBody(fn.body, ({ expr, statement }) => {
+      if (statement?.kind === 'let' && statement.init === expr && statement.pattern.kind === 'bind')
+        if (statement.pattern.name === name) found = expr;
+    });
+  return found;
+}
+
+/** `GC.addRange(x.ptr, x.length)` where an element of `x` is known to be more than a byte. */
+function shortRange(file: FileIr, fn: FunctionIr, expr: Expr): { slice: string; span: Span } | undefined {
+  if (expr.kind !== 'method' || expr.method !== 'addRange' || expr.args.length < 2) return undefined;
+  const [start, size] = expr.args.map(({ value }) => value);
+  if (start?.kind !== 'field' || start.name !== 'ptr' || size?.kind !== 'field' || size.name !== 'length')
+    return undefined;
+  const slice = memberPath(start.base);
+  if (slice === undefined || memberPath(size.base) !== slice) return undefined;
+  const element = elementOf(file, fn, slice);
+  if (
+    element === undefined ||
+    /^(?:void|u?byte|char|bool|const|immutable|shared)?$/u.test(element.name || element.text)
+  )
+    return undefined;
+  return { slice, span: expr.span };
+}
+
+/** The element type of a slice, from its declaration or from the cast that made it. */
+function elementOf(file: FileIr, fn: FunctionIr, name: string): TypeRef | undefined {
+  let declared: TypeRef | undefined = fn.params.find((param) => param.name === name)?.type;
+  if (fn.body !== undefined)
+    walkBody(fn.body, ({ expr, statement }) => {
+      if (statement?.kind !== 'let' || statement.pattern.kind !== 'bind' || statement.pattern.name !== name) return;
+      const made = expr.kind === 'slice' ? expr.base : expr;
+      declared ??= statement.type ?? (made.kind === 'cast' ? made.type : undefined);
+    });
+  declared ??= aggregateOf(file, fn)?.fields.find((field) => field.name === name)?.type;
+  return declared?.kind === 'slice' || declared?.kind === 'pointer' ? declared.element : undefined;
 }
 
 function isAlwaysNoScan(attributes: Expr | undefined): boolean {
@@ -164,7 +231,13 @@ function isNoScan(expr: Expr): boolean {
   return (expr.kind === 'field' && expr.name === 'NO_SCAN') || (expr.kind === 'name' && expr.path.at(-1) === 'NO_SCAN');
 }
 
-function contentOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, element: TypeRef): string | undefined {
+function contentOf(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+  element: TypeRef,
+  isCollectedMemory: boolean,
+): string | undefined {
   if (element.kind === 'path' && isNumber(unit, file, fn, element.name)) return undefined;
   if (
     element.kind === 'path' &&
@@ -175,9 +248,27 @@ function contentOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, element: TypeR
     element.kind === 'path' &&
     ['class', 'interface'].includes(unit.oracle('d').declaration(element.name, file.path)?.kind ?? '');
   if (isClassReference) return `references to '${element.name}'`;
-  return collectedContent(element, unit, file.path) === 'yes'
-    ? `values of type '${element.text}', which hold pointers`
-    : undefined;
+  // A record of the template that surrounds it holds whatever the template is used with.
+  const record = file.types.find(
+    (type) => type.kind === 'struct' && type.name === element.name && type.generics.length === 0,
+  );
+  const open = record?.fields.find(
+    (field) =>
+      !field.isStatic &&
+      field.type?.kind === 'path' &&
+      isTypeParameter(file, fn, field.type.name) &&
+      !isNumber(unit, file, fn, field.type.name),
+  );
+  if (open !== undefined) return `values of any type '${open.type?.name ?? ''}' in '${element.name}'`;
+  const content = collectedContent(element, unit, file.path);
+  // In a block of the collector itself the records that it links to come from there too.
+  if (
+    content === 'raw' &&
+    isCollectedMemory &&
+    record?.fields.some((field) => field.type?.element?.name === record.name)
+  )
+    return `values of type '${element.text}', which are linked by pointers`;
+  return content === 'yes' ? `values of type '${element.text}', which hold pointers` : undefined;
 }
 
 /** A constraint, or what is asked of the type (`T.max`), says that it is a number or character. */
@@ -189,6 +280,16 @@ function isNumber(unit: UnitFacts, file: FileIr, fn: FunctionIr, name: string): 
     type?.span.start ?? outermost.span.start,
     type?.span.end ?? outermost.span.end,
   );
+  // A parameter or member of the type that is multiplied or divided stands for a number, whatever the constraint says.
+  const values = [...fn.params, ...(type?.fields ?? [])].filter(
+    (one) => one.type?.name === name && /^\w+$/u.test(one.name),
+  );
+  if (
+    values.some((one) =>
+      new RegExp(`\\b${one.name}\\s*[*/]\\s*[\\w(]|[\\w)]\\s*[*/]\\s*${one.name}\\b`, 'u').test(text),
+    )
+  )
+    return true;
   return new RegExp(
     `\\bis(?:FloatingPoint|Integral|Numeric|SomeChar|ScalarType|BasicType|Unsigned|Signed)!\\(?\\s*${name}\\b|\\b${name}\\.(?:max|min|min_normal|infinity|nan|epsilon)\\b`,
     'u',
