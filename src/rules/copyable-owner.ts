@@ -95,6 +95,13 @@ function isCopyHandled(unit: UnitFacts, file: FileIr, type: TypeDecl): boolean {
     )
   )
     return true;
+  // Only ever made inside a counted reference.
+  if (
+    new RegExp(`\\b(?:SafeRefCounted|RefCounted|Unique)!\\s*\\(?\\s*${type.name}\\b`, 'u').test(
+      unit.textOf(file.path) ?? '',
+    )
+  )
+    return true;
   return type.fields.some((field) => {
     const inner = field.isStatic || field.type?.kind !== 'path' ? undefined : unit.typesNamed(field.type.name, 'd')[0];
     return (
