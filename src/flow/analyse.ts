@@ -500,7 +500,11 @@ class Analysis {
         place,
         span,
         how,
-        (target) => isElementOf(target, place) && !(MOVES_ONLY.has(operation) && this.staysBehind(target, place)),
+        (target) =>
+          isElementOf(target, place) &&
+          !(MOVES_ONLY.has(operation) && this.staysBehind(target, place)) &&
+          // What an element's own pointer leads to stays where it is.
+          (this.rust || !target.path.slice(place.path.length).includes('*')),
         row,
         through,
         via,
@@ -514,6 +518,8 @@ class Analysis {
       const place = value.places[0];
       if (!place) return;
       const pointer = this.implicitPointer(place);
+      // It was assigned since: what it leads to is another object.
+      if (this.state.read(place)) this.state.invalid.delete(pointer.id);
       this.state.write(place, { pointers: [pointer], ...optionalType(value.type) });
       pointers = [pointer];
     }
@@ -541,6 +547,15 @@ class Analysis {
       if (container && pointer.target.path.at(-1) === '[]')
         this.grow([container], [], span, 'free', how, false, row, through);
     }
+  }
+
+  /** D: `destroy` sets arrays, pointers and struct values back to their initial value; only an object is dead afterwards. */
+  private staysUsable(type: TypeRef | undefined): boolean {
+    if (!type) return false;
+    if (type.kind === 'slice' || type.kind === 'assoc-array' || type.kind === 'static-array' || type.kind === 'pointer')
+      return true;
+    const kind = type.kind === 'path' ? this.settings.oracle.declaration(type.name, this.file.path)?.kind : undefined;
+    return kind === 'struct' || kind === 'union' || kind === 'enum';
   }
 
   private drop(root: Root, span: Span, how: string): void {
@@ -1115,6 +1130,10 @@ class Analysis {
         return this.assign(expr);
       case 'cast': {
         const value = this.expr(expr.value);
+        if (!this.rust && expr.type.kind === 'static-array') {
+          this.use(value, expr.span, 'deref', 'cast');
+          return { places: [], pointers: [], owned: true, type: expr.type };
+        }
         const erases = this.rust && (expr.type.kind === 'pointer' || expr.type.kind === 'reference');
         const pointers = erases
           ? value.pointers.map((p) =>
@@ -1232,7 +1251,7 @@ class Analysis {
       }
       case 'new': {
         const values = expr.args.map((a) => this.expr(a.value));
-        return { ...merged(values), places: [], owned: true, type: expr.type };
+        return { ...merged(values), places: [], owned: true, type: this.rust ? expr.type : this.madeBy(expr.type) };
       }
       case 'unknown':
         return merged(expr.children.map((c) => this.expr(c)));
@@ -1249,6 +1268,14 @@ class Analysis {
   /** What `*` reaches: the content of a type that owns a block, whatever else points to. */
   private derefSegment(type: TypeRef | undefined): '[]' | '*' {
     return this.rust && type?.kind === 'path' && ownsBlock(type) ? '[]' : '*';
+  }
+
+  /** D: `new S` of a struct is a pointer to it, of a class the reference itself. */
+  private madeBy(type: TypeRef): TypeRef {
+    const kind = type.kind === 'path' ? this.settings.oracle.declaration(type.name, this.file.path)?.kind : undefined;
+    return kind === 'struct' || kind === 'union'
+      ? { kind: 'pointer', text: `${type.text}*`, span: type.span, name: '', path: [], args: [], element: type }
+      : type;
   }
 
   /** Slices, iterators and raw element pointers already denote elements: indexing them stays in the same storage. */
@@ -1391,6 +1418,8 @@ class Analysis {
     }
     const value = this.expr(inner);
     if (value.closure !== undefined && value.places.length === 0) return value;
+    const frame = inner.kind === 'field' ? this.methodFrame(value, inner.name) : undefined;
+    if (frame) return { places: [], pointers: frame.map((p) => this.borrow(p, 'raw', false, expr.span, '&')) };
     const form: PointerForm = expr.raw || !this.rust ? 'raw' : 'reference';
     let places = value.places;
     if (places.length === 0 && value.pointers.length > 0) {
@@ -1419,6 +1448,18 @@ class Analysis {
       pointers: places.map((p) => this.borrow(p, form, false, expr.span, how, undefined, guardsOf(value))),
       ...optionalType(type),
     };
+  }
+
+  /** D: `&x.method` is a delegate that has `x` itself as its frame when `x` is a struct; nothing when `x` refers to something. */
+  private methodFrame(value: Value, name: string): readonly Place[] | undefined {
+    const [member] = value.places;
+    if (this.rust || value.type !== undefined || member?.path.at(-1) !== name) return undefined;
+    const holder: Place = { root: member.root, path: member.path.slice(0, -1) };
+    const type = this.typeAt(holder);
+    const bare = peel(type);
+    if (bare?.kind !== 'path' || this.hasField(type, name)) return undefined;
+    if (!this.settings.oracle.method(bare.name, name, this.file.path)) return undefined;
+    return type?.kind === 'pointer' || this.isReferenceType(bare) ? [] : [holder];
   }
 
   private suspend(span: Span): void {
@@ -1539,6 +1580,8 @@ class Analysis {
         this.stores.set(`${root.index}|${placeKey(into)}`, { param: root.index, into, span });
     }
     for (const place of value.places) {
+      // D: what a field of the parameter holds is stored, not the parameter itself.
+      if (!this.rust && place.path.length > 0) continue;
       if (place.root.kind === 'param' && place.root.index !== undefined)
         this.stores.set(`${place.root.index}|${placeKey(into)}`, { param: place.root.index, into, span });
     }
@@ -1878,9 +1921,10 @@ class Analysis {
     }
     const calleeValue = callee.kind === 'name' ? NOTHING : this.expr(callee);
     const { values, exprs } = this.arguments(expr.args);
-    const matches = this.settings.apis.path(path);
     const last = path.at(-1) ?? '';
-    const found = matches.length > 0 ? undefined : this.resolveCall(path);
+    const member = this.ownMethod(path);
+    const matches = member ? [] : this.settings.apis.path(path);
+    const found = matches.length > 0 ? undefined : (member ?? this.resolveCall(path));
     // A foreign declaration has nothing to follow.
     const resolved = found?.fn.abi !== undefined && !found.fn.body && found.fn.skipped !== true ? undefined : found;
     if (this.rust && found)
@@ -2337,6 +2381,12 @@ class Analysis {
       }
       case 'release': {
         const value = operand(effect.target);
+        if (!this.rust) {
+          const given = typeof effect.target === 'number' ? exprs[effect.target] : undefined;
+          // Half of a mapping: what lies before it stays.
+          if (given?.kind === 'binary') return undefined;
+          if (effect.by === 'destroy' && this.staysUsable(value.type)) return undefined;
+        }
         // A name that merely ends like a release must at least be given a pointer.
         if ('suffix' in row.match && !this.isPointerType(value.type) && !value.pointers.some((p) => p.form === 'raw'))
           return undefined;
@@ -2441,9 +2491,15 @@ class Analysis {
         if (value.pointers.length === 0) this.moveOut(value);
         return undefined;
       }
-      case 'retain':
-        this.escape(operand(effect.what), 'store', span, { callee: name });
+      case 'retain': {
+        const value = operand(effect.what);
+        // A record that is copied: what its fields point to is kept, not the record.
+        const kept = effect.contents
+          ? this.subjects(value).flatMap((place) => this.state.below(place).flatMap(([, stored]) => stored.pointers))
+          : value.pointers;
+        this.escape({ places: [], pointers: uniquePointers(kept) }, 'store', span, { callee: name });
         return undefined;
+      }
       case 'lock': {
         const value = operand(effect.target);
         const what = value.places[0] ? describePlace(value.places[0]) : name;
@@ -2492,6 +2548,14 @@ class Analysis {
   }
 
   // --- helpers of the unit ---------------------------------------------------------------------------------------------
+
+  /** D: inside an aggregate `destroy(x)` is its own method of that name, when it has one; it hides functions of modules. */
+  private ownMethod(path: readonly string[]): Resolved | undefined {
+    const [name] = path;
+    if (this.rust || path.length !== 1 || name === undefined || this.fn.owner === undefined) return undefined;
+    const method = this.settings.oracle.method(this.fn.owner, name, this.file.path);
+    return method?.fn.body || method?.fn.skipped === true ? method : undefined;
+  }
 
   private resolveCall(path: readonly string[]): Resolved | undefined {
     const last = path.at(-1);
@@ -2548,8 +2612,8 @@ class Analysis {
         const path = p.path[0] === '*' ? p.path.slice(1) : p.path;
         if (!value) return [];
         // A pointer of unknown origin is passed by value: the helper reaches what it points to, not the caller's variable.
-        if (this.rust && p.path[0] === '*' && value.pointers.length === 0) {
-          return value.places.map((s) => extend(s, '*', ...path));
+        if (p.path[0] === '*' && value.pointers.length === 0) {
+          return this.rust || this.isReferenceType(value.type) ? value.places.map((s) => extend(s, '*', ...path)) : [];
         }
         return this.subjects(value).map((s) => extend(s, ...path));
       }
@@ -2583,7 +2647,15 @@ class Analysis {
     for (const r of flow.summary.releases) {
       if (r.renewed) continue;
       for (const target of place(r.place))
-        this.invalidate('release', target, span, r.how, (t) => isWithin(t, target), undefined, name);
+        this.invalidate(
+          'release',
+          target,
+          span,
+          r.how,
+          (t) => isWithin(t, target) && (this.rust || !t.path.slice(target.path.length).includes('*')),
+          undefined,
+          name,
+        );
     }
     for (const a of flow.summary.adopts) {
       const taken =

@@ -52,7 +52,13 @@ export type Effect =
   | { readonly kind: 'call-now'; readonly what: Operand }
   /** The callee keeps the operand beyond the call (push into a collection is `store`; C registration is `retain`). */
   | { readonly kind: 'store'; readonly what: Operand; readonly into: Operand }
-  | { readonly kind: 'retain'; readonly what: Operand; readonly by: string }
+  | {
+      readonly kind: 'retain';
+      readonly what: Operand;
+      readonly by: string;
+      /** The operand is a record that is copied; what its fields point to is kept. */
+      readonly contents?: boolean;
+    }
   | { readonly kind: 'root'; readonly what: Operand }
   | { readonly kind: 'unroot'; readonly what: Operand }
   | { readonly kind: 'lock'; readonly target: Operand; readonly returnsGuard: boolean }

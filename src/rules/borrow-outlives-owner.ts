@@ -169,7 +169,8 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
     return true;
   }
   if (rust) return escape.atExit === true || (escape.kind === 'spawn' && !isWaitedFor(flow, escape));
-  if (escape.kind === 'store' && isArgumentBlock(fn, escape)) return false;
+  if (escape.kind === 'store' && (isArgumentBlock(fn, escape) || waitsFor(fn, escape) || isTakenBack(fn, escape)))
+    return false;
   if (escape.kind === 'store')
     return escape.into !== undefined && !capturedOnHeap(flow, root) ? fn.trust !== 'safe' : false;
   return false;
@@ -245,6 +246,36 @@ function isWaitedFor(flow: FunctionFlow, escape: Escape): boolean {
     (call) =>
       call.span.end > escape.span.end && call.rows.some((row) => row.effects.some((effect) => effect.kind === 'wait')),
   );
+}
+
+/** D: the place is set again later in the function, in a `scope (exit)` too. */
+function isTakenBack(fn: FunctionIr, escape: Escape): boolean {
+  const into = escape.into?.path.filter((segment) => segment !== '*').join('.');
+  const { root } = escape.into ?? {};
+  if (root === undefined || into === undefined || escape.into?.path.includes('[]') === true) return false;
+  const name = root.kind === 'self' ? into : [root.name, ...(into === '' ? [] : [into])].join('.');
+  let isSet = false;
+  if (fn.body !== undefined)
+    walkBody(fn.body, ({ expr }) => {
+      if (expr.kind === 'assign' && expr.operator === '=' && expr.span.start > escape.span.end)
+        isSet ||= memberPath(expr.target) === name && isNull(expr.value);
+    });
+  return isSet;
+}
+
+/** D: what is stored is given back before the function ends: it waits on the local itself, as on a semaphore. */
+function waitsFor(fn: FunctionIr, escape: Escape): boolean {
+  const { name } = escape.pointer.target.root;
+  let waits = false;
+  if (fn.body !== undefined)
+    walkBody(fn.body, ({ expr }) => {
+      if (expr.kind !== 'method' && expr.kind !== 'field') return;
+      if (expr.span.start < escape.span.end) return;
+      const [subject, called] = expr.kind === 'method' ? [expr.receiver, expr.method] : [expr.base, expr.name];
+      if (/^(?:wait\w*|join\w*|acquire|yieldForce|workForce|spinForce)$/u.test(called) && memberPath(subject) === name)
+        waits = true;
+    });
+  return waits;
 }
 
 /** Whether the unit implements `Drop` for a type. */

@@ -229,7 +229,9 @@ function boundSpan(text: string, fn: FunctionIr, type: string): Span | undefined
 /** How the owner of a kept pointer ends; undefined when it does not, as far as the function shows. */
 function endOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow, escape: Escape): string | undefined {
   if (escape.into !== undefined || escape.callee === undefined || escape.ownerMoved) return undefined;
-  if (escape.kind !== 'store' && !(file.language === 'rust' && isRegistration(file, flow, escape))) return undefined;
+  const isRegistered =
+    file.language === 'rust' ? isRegistration(file, flow, escape) : isDataOfCallback(unit, file, flow, escape);
+  if (escape.kind !== 'store' && !isRegistered) return undefined;
   const { pointer } = escape;
   if (pointer.form === 'closure' || pointer.form === 'guard' || pointer.form === 'iterator') return undefined;
   const { root } = pointer.target;
@@ -244,6 +246,7 @@ function endOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow
       : undefined;
   }
   if (!endsWithItsRoot(pointer.target, file.language, unit.oracle(file.language), file.path)) return undefined;
+  if (isDoneWith(flow, escape)) return undefined;
   const forgotten = flow.calls.some(
     (c) =>
       c.rows.some((r) => r.effects.some((e) => e.kind === 'forget')) &&
@@ -280,4 +283,44 @@ function isRegistration(file: FileIr, flow: FunctionFlow, escape: Escape): boole
 
 function isCallback(type: TypeRef | undefined): boolean {
   return type?.kind === 'function' || (type?.kind === 'path' && type.name === 'Option' && isCallback(type.args[0]));
+}
+
+/** The handle that keeps the pointer is used up in the same function: `curl_easy_perform(h)`, `sqlite3_close(h)`. */
+function isDoneWith(flow: FunctionFlow, escape: Escape): boolean {
+  const keeper = flow.calls.find((call) => call.span.start === escape.span.start);
+  const handle = keeper?.args[0]?.places[0]?.root.id;
+  return (
+    handle !== undefined &&
+    flow.calls.some(
+      (call) =>
+        call.span.start > escape.span.start &&
+        call.args[0]?.places[0]?.root.id === handle &&
+        /_(?:perform|cleanup|close|free|destroy|run|wait)$/u.test(call.callee),
+    )
+  );
+}
+
+/**
+ * D: the data of a callback, handed to a foreign function that is called `set_..`, `register_..` or alike, as the parameter that
+ * says so. While the function goes on to use the same handle, the data may be meant for that.
+ */
+function isDataOfCallback(unit: UnitFacts, file: FileIr, flow: FunctionFlow, escape: Escape): boolean {
+  const name = escape.callee?.split(/::|\./u).at(-1) ?? '';
+  if (
+    !/(?:^|_)(?:set|register|add|install|attach|subscribe)(?:_|$)|(?:Set|Register|Add|Install|Attach)[A-Z]/u.test(name)
+  )
+    return false;
+  const declared = unit.oracle('d').freeFunction(name, file.path)?.fn;
+  if (declared === undefined || declared.body !== undefined || declared.abi === undefined) return false;
+  const param = declared.params[escape.index ?? -1];
+  if (param?.type?.kind !== 'pointer' || param.type.element?.name !== 'void' || param.modifiers.includes('scope'))
+    return false;
+  if (!/(?:data|user|ctx|context|arg|opaque|cookie|priv|closure|hint)/iu.test(param.name)) return false;
+  const handle = flow.calls.find((call) => call.span.start === escape.span.start)?.args[0]?.places[0]?.root.id;
+  return !flow.calls.some(
+    (call) =>
+      call.span.start > escape.span.start &&
+      handle !== undefined &&
+      call.args.some((a) => a.places[0]?.root.id === handle),
+  );
 }

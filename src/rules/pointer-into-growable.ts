@@ -38,6 +38,9 @@ const DOCUMENTED_VIEWS = new Set([
   'buffer_ptr',
 ]);
 
+/** Operators of a container, and looks at what comes next. */
+const D_VIEW = /^(?:op[A-Z]\w*|peek\w*)$/u;
+
 /** How a pointer that the compiler does not check can come about. */
 const TOKENS = {
   rust: [
@@ -177,6 +180,8 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
   const owner = containerOf(pointer.target);
   if (!owner) return undefined;
   const { root } = owner;
+  // What an element of the array points to does not move with the array.
+  if (pointer.target.path.slice(owner.path.length).includes('*')) return undefined;
   // A slice or array that the caller handed over grows, if at all, where the caller can see it.
   if (root.kind === 'temp' || root.kind === 'unknown' || root.kind === 'allocation') return undefined;
   if (root.kind === 'local' && root.byValue && !owner.path.includes('*')) return undefined;
@@ -210,9 +215,24 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
     owner: describePlace(owner),
     storage,
     growths,
-    isView: DOCUMENTED_VIEWS.has(fn.name) && escape.kind === 'return',
+    isView:
+      escape.kind === 'return' &&
+      (DOCUMENTED_VIEWS.has(fn.name) ||
+        (!rust && (D_VIEW.test(fn.name) || (pointer.how === 'ref return' && isContainer(file, fn))))),
     weak: growths.every((g) => g.growth.weak),
   };
+}
+
+/** D: a template that holds values of any type; what it returns by `ref` is its way to show an element. */
+function isContainer(file: FileIr, fn: FunctionIr): boolean {
+  if (fn.owner === undefined) return false;
+  return file.types.some(
+    (type) =>
+      (type.name === fn.owner || type.kind === 'template') &&
+      type.generics.length > 0 &&
+      type.span.start <= fn.span.start &&
+      fn.span.end <= type.span.end,
+  );
 }
 
 /**

@@ -248,6 +248,10 @@ function isHazard({ pointer, invalidation, use }: StaleUse, used: string): boole
     if (use.kind !== 'release' || path.length > 1 || path[0] === '[]') return false;
     if (/drop_in_place/u.test(invalidation.how)) return false;
   }
+  // So long a way is cut off, and two places look like one.
+  if (path.length >= 8) return false;
+  // First the destructor, then the memory: the usual pair.
+  if (/destroy$/u.test(invalidation.how) && use.kind === 'release' && !/^destroy/u.test(use.what)) return false;
   // Pointers kept in an array, and blocks cut out of an allocator's store: the next one is another one.
   if (path.some((segment, i) => segment === '[]' && path.includes('*', i + 1))) return false;
   const cut = path.indexOf('[]');
