@@ -32,7 +32,8 @@ export function findDoubleReleases(unit: UnitFacts, file: FileIr, fn: FunctionIr
   if (dropFlow.calls.some((c) => c.callee.split('::').at(-1) === fn.name)) return [];
   const again = releasesOf(dropFlow);
   return released.flatMap(({ field, span, how }) => {
-    const second = again.find((r) => r.field === field);
+    // Functions of other names end in `_delete` or `_free`, too, and remove an entry instead.
+    const second = again.find((r) => r.field === field && r.how === how);
     return second ? [{ field, span, how, drop: { file: dropFile, span: second.span, how: second.how } }] : [];
   });
 }

@@ -23,6 +23,8 @@ const OWNERS = new Set(
 export function layoutsDiffer(a: TypeRef, b: TypeRef, oracle: TypeOracle, fromPath: string, depth = 0): boolean {
   const left = withoutAlias(a, oracle, fromPath) ?? a;
   const right = withoutAlias(b, oracle, fromPath) ?? b;
+  // A type parameter is never a type that holds it.
+  if (depth === 0 && (holds(left, right) || holds(right, left))) return true;
   const isKnown = (type: TypeRef): boolean =>
     type.kind === 'tuple' ||
     type.kind === 'slice' ||
@@ -38,6 +40,16 @@ export function layoutsDiffer(a: TypeRef, b: TypeRef, oracle: TypeOracle, fromPa
     const other = right.args[i];
     return other !== undefined && layoutsDiffer(arg, other, oracle, fromPath, depth + 1);
   });
+}
+
+function holds(outer: TypeRef, inner: TypeRef): boolean {
+  return (
+    inner.kind === 'path' &&
+    inner.args.length === 0 &&
+    inner.name !== '' &&
+    (outer.kind === 'tuple' || (outer.kind === 'path' && OWNERS.has(outer.name))) &&
+    outer.args.some((arg) => (arg.kind === 'path' && arg.name === inner.name) || holds(arg, inner))
+  );
 }
 
 function isArray(type: TypeRef): boolean {

@@ -1168,11 +1168,13 @@ class Analysis {
       case 'tuple': {
         const values = expr.items.map((i) => this.expr(i));
         for (const value of values) if (value.pointers.length === 0) this.moveOut(value);
-        const args = values.flatMap((v) => v.type ?? []);
+        const args = values.map(
+          (v): TypeRef => v.type ?? { ...syntheticType('', expr.span), kind: 'unknown', path: [] },
+        );
         return {
           ...merged(values),
           places: [],
-          ...(this.rust && args.length === values.length && args.length > 0
+          ...(this.rust && values.some((v) => v.type)
             ? { type: { ...syntheticType('', expr.span, args), kind: 'tuple', path: [] } }
             : {}),
         };
@@ -2254,6 +2256,9 @@ class Analysis {
         }
     }
     if (method) type = adaptedType(name, adapted, expr.span) ?? type;
+    const aim = method && name === 'cast' ? typeArgs?.[0] : undefined;
+    if (aim)
+      type = { ...syntheticType('', expr.span), kind: 'pointer', text: `*mut ${aim.text}`, path: [], element: aim };
     return {
       places,
       pointers: uniquePointers(pointers),
@@ -2411,7 +2416,9 @@ class Analysis {
       case 'forget': {
         const value = operand(effect.target);
         for (const place of value.places) if (place.path.length === 0) this.state.moved.add(place.root.id);
-        if (value.pointers.length > 0) return { places: [], pointers: value.pointers };
+        // What was taken over from a raw pointer goes back to it; what a box merely holds stays inside.
+        const same = /(?:into_raw|leak|into_non_null)$/u.test(name) ? (value.adopts ?? []) : value.pointers;
+        if (same.length > 0) return { places: [], pointers: same };
         const root = this.makeRoot({
           kind: 'allocation',
           name,
@@ -2421,6 +2428,7 @@ class Analysis {
           storage: 'heap',
           ...optionalType(value.type),
         });
+        if (value.pointers.length > 0) this.state.write({ root, path: ['[]'] }, { pointers: value.pointers });
         return { places: [], pointers: [this.borrow({ root, path: [] }, 'raw', true, span, name, row)] };
       }
       case 'adopt': {

@@ -42,8 +42,8 @@ export default defineRule({
             isNeverFreed(flow, adoption)
           )
             continue;
-          // A getter of the same library that hands back what Rust gave it is a round trip.
-          if (/(^|_|::)(get|from|user_data|data|cast)(_|$)/u.test(root.name)) continue;
+          // A getter of the same library, or a setter that returns what it held before, hands back what Rust gave it.
+          if (/(^|_|::)(get|from|user_data|data|cast|hook|swap|exchange|replace|take)(_|$)/u.test(root.name)) continue;
           if (isCastToOwnType(unit, file, fn, adoption) || isOpaque(unit, file, root.name)) continue;
           seen.add(adoption.span.start);
           report({

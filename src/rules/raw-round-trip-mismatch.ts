@@ -2,7 +2,7 @@ import { lineOf } from '../facts/lines.js';
 import { layoutsDiffer } from '../facts/layouts.js';
 import type { UnitFacts } from '../facts/unit.js';
 import type { Adoption, CallSite, FunctionFlow, Pointer } from '../flow/result.js';
-import type { Expr, FileIr, TypeRef } from '../model/ir.js';
+import type { Expr, ExprOf, FileIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
@@ -152,8 +152,8 @@ function findFinalizers(unit: UnitFacts, file: FileIr, flow: FunctionFlow): read
     const retained = call.rows.flatMap((row) => row.effects.flatMap((e) => (e.kind === 'retain' ? [e.what] : [])));
     if (retained.length === 0) continue;
     for (const { value } of call.expr.args) {
-      const path = functionName(value);
-      const target = path === undefined ? undefined : oracle.freeFunction(path, file.path);
+      const named = functionName(value);
+      const target = named === undefined ? undefined : oracle.freeFunction(named.path.at(-1) ?? '', file.path);
       if (!target?.fn.body) continue;
       const helper = unit.filesOf('rust').find((f) => f.path === target.path);
       if (!helper) continue;
@@ -163,7 +163,17 @@ function findFinalizers(unit: UnitFacts, file: FileIr, flow: FunctionFlow): read
         const taken = summary.adopts.find((a) => a.place.root.kind === 'param' && a.place.root.index === position + 1);
         const given = typeof what === 'number' ? call.args[what] : undefined;
         const pointer = given?.pointers.find((p) => makerOf(p) === taken?.rawType);
-        if (taken && pointer) found.push({ call, pointer, name: target.fn.name, file: helper, adoption: taken });
+        if (!taken || !pointer) return;
+        const parameters = target.fn.generics.filter((g) => !g.name.startsWith("'")).map((g) => g.name);
+        const at = taken.content?.kind === 'path' ? parameters.indexOf(taken.content.name) : -1;
+        const content = at < 0 ? taken.content : named?.typeArgs?.[at];
+        found.push({
+          call,
+          pointer,
+          name: target.fn.name,
+          file: helper,
+          adoption: { span: taken.span, ...(content ? { content } : {}) },
+        });
       });
     }
   }
@@ -171,8 +181,8 @@ function findFinalizers(unit: UnitFacts, file: FileIr, flow: FunctionFlow): read
 }
 
 /** `f` and `Some(f)`. */
-function functionName(expr: Expr): string | undefined {
-  if (expr.kind === 'name') return expr.path.at(-1);
+function functionName(expr: Expr): ExprOf<'name'> | undefined {
+  if (expr.kind === 'name') return expr;
   const inner =
     expr.kind === 'call' && expr.callee.kind === 'name' && expr.callee.path.at(-1) === 'Some'
       ? expr.args[0]
