@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { dirname, join, resolve } from 'node:path';
 import { Option, type Command } from 'commander';
@@ -20,6 +20,7 @@ import { UsageError } from '../model/usage-error.js';
 import { wantsColor, type Io } from './io.js';
 import { collect } from './repro.js';
 import { createRunProgress, untilInterrupted } from './run-progress.js';
+import { makeFolder } from '../discover/make-folder.js';
 
 interface Flags extends Omit<ReproFlags, 'command' | 'runs' | 'scenario'> {
   readonly good?: string;
@@ -296,7 +297,7 @@ function write(text: string, { outputFile }: Flags, io: Io): void {
   }
   const path = resolve(io.cwd, outputFile);
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     writeFileSync(path, text);
   } catch (error) {
     throw new UsageError(`The output file '${outputFile}' could not be written: ${reasonOf(error)}.`);

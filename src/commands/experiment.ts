@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { reasonOf } from '../discover/list-files.js';
@@ -8,6 +8,7 @@ import { runExperiment } from '../dynamic/experiment/run-experiment.js';
 import { UsageError } from '../model/usage-error.js';
 import type { Io } from './io.js';
 import { createRunProgress, untilInterrupted } from './run-progress.js';
+import { makeFolder } from '../discover/make-folder.js';
 
 interface Flags {
   readonly runs?: string;
@@ -67,7 +68,7 @@ async function run(path: string, flags: Flags, io: Io): Promise<void> {
     }
     const file = resolve(io.cwd, flags.outputFile);
     try {
-      mkdirSync(dirname(file), { recursive: true });
+      makeFolder(dirname(file));
       writeFileSync(file, text);
     } catch (error) {
       throw new UsageError(`The output file '${flags.outputFile}' could not be written: ${reasonOf(error)}.`);

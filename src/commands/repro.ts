@@ -1,8 +1,7 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative, resolve, sep } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join, relative, resolve, sep } from 'node:path';
 import { Option, type Command } from 'commander';
 import { homeUrl } from '../catalog/catalog.js';
-import { reasonOf } from '../discover/list-files.js';
 import { renderCallPlan, renderRepro, renderReproJson } from '../dynamic/render-repro.js';
 import { renderReproSarif } from '../dynamic/repro-sarif.js';
 import { readReproFlags, type ReproFlags } from '../dynamic/repro-flags.js';
@@ -10,6 +9,7 @@ import { reproduce, type ReproOptions, type ReproReport } from '../dynamic/repro
 import { scenarios } from '../dynamic/scenario.js';
 import { UsageError } from '../model/usage-error.js';
 import type { Io } from './io.js';
+import { prepareOutputFile, writeOutput } from './output-file.js';
 import { createRunProgress, untilInterrupted } from './run-progress.js';
 import { readToolInfo } from './tool-info.js';
 
@@ -61,6 +61,8 @@ export function register(program: Command, io: Io, exit: (code: number) => void)
 async function runRepro(target: string | undefined, flags: Flags, io: Io): Promise<number> {
   const options = readReproFlags(target, flags, io.cwd);
   if ('error' in options) throw new UsageError(options.error);
+  prepareOutputFile(flags.outputFile, io);
+  prepareOutputFile(flags.minimise, io, 'folder');
   const progress = createRunProgress(io);
   const interruption = untilInterrupted(io);
   try {
@@ -73,7 +75,7 @@ async function runRepro(target: string | undefined, flags: Flags, io: Io): Promi
     });
     progress.clear();
     if ('error' in report) throw new UsageError(report.error);
-    write(render(report, flags, options, io), flags, io);
+    writeOutput(render(report, flags, options, io), flags.outputFile, io);
     if (flags.minimise !== undefined) {
       await minimiseInto(
         resolve(io.cwd, flags.minimise),
@@ -125,18 +127,4 @@ function findPlace(options: ReproOptions, cwd: string): string {
   ];
   const found = files.find((file) => file !== undefined && existsSync(file)) ?? join(cwd, 'package.json');
   return relative(cwd, found).split(sep).join('/');
-}
-
-function write(text: string, { outputFile }: Flags, io: Io): void {
-  if (outputFile === undefined) {
-    io.stdout.write(text);
-    return;
-  }
-  const path = resolve(io.cwd, outputFile);
-  try {
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, text);
-  } catch (error) {
-    throw new UsageError(`The output file '${outputFile}' could not be written: ${reasonOf(error)}.`);
-  }
 }

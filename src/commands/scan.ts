@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { nearestName } from '../catalog/nearest-name.js';
@@ -18,6 +18,7 @@ import { scan } from '../scan.js';
 import { wantsColor, widthOf, type Io } from './io.js';
 import { createProgress } from './progress.js';
 import { readToolInfo } from './tool-info.js';
+import { makeFolder } from '../discover/make-folder.js';
 
 interface ScanFlags {
   readonly config?: string;
@@ -170,7 +171,7 @@ async function write(
   const text = render({ ...report, options: { ...report.options, color: color ?? false } });
   const path = resolve(io.cwd, file);
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     writeFileSync(path, text);
   } catch (error) {
     throw new UsageError(`The output file '${file}' could not be written: ${reasonOf(error)}.`);

@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { readCatalog } from '../catalog/read-catalog.js';
 import { readBaseline, readConfig } from '../config/read-config.js';
@@ -18,6 +17,7 @@ import { formatNames, formats, isFormatName } from '../report/formats.js';
 import { rules } from '../rules/index.js';
 import { scan } from '../scan.js';
 import { wantsColor, widthOf, type Io } from './io.js';
+import { prepareOutputFile, writeOutput } from './output-file.js';
 import { collect } from './repro.js';
 import { createRunProgress, untilInterrupted } from './run-progress.js';
 import { readToolInfo } from './tool-info.js';
@@ -95,6 +95,8 @@ function runBuild(command: string, io: Io): void {
 }
 
 async function runVerify(paths: readonly string[], flags: Flags, io: Io): Promise<number> {
+  prepareOutputFile(flags.outputFile, io);
+  prepareOutputFile(flags.evidence, io, 'evidence file');
   if (flags.build !== undefined) runBuild(flags.build, io);
   const target = readTarget(flags, io);
   const evidenceFile = flags.evidence === undefined ? undefined : resolve(io.cwd, flags.evidence);
@@ -139,9 +141,12 @@ async function runVerify(paths: readonly string[], flags: Flags, io: Io): Promis
     progress.clear();
     interruption.dispose();
   }
-  if (evidenceFile !== undefined) store(evidenceFile, stored.entries, verified, label);
   const result: ScanResult = { ...scanned.result, findings: verified.findings };
-  await writeReport(result, scanned.textOf, flags, catalog, io);
+  try {
+    await writeReport(result, scanned.textOf, flags, catalog, io);
+  } finally {
+    if (evidenceFile !== undefined) store(evidenceFile, stored.entries, verified, label);
+  }
   io.stderr.write(`${summarise(verified)}\n`);
   return exitCodeOf(verified, target !== undefined);
 }
@@ -192,17 +197,7 @@ async function writeReport(
     textOf,
     options: { color, columns: widthOf(io), quiet: false, reportSuppressed: false, statistics: false },
   });
-  if (flags.outputFile === undefined) {
-    io.stdout.write(text);
-    return;
-  }
-  const path = resolve(io.cwd, flags.outputFile);
-  try {
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, text);
-  } catch (error) {
-    throw new UsageError(`The output file '${flags.outputFile}' could not be written: ${reasonOf(error)}.`);
-  }
+  writeOutput(text, flags.outputFile, io);
 }
 
 function verdictOf(finding: Finding): 'confirmed' | 'not-reproduced' | 'not-run' {

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { reasonOf } from '../discover/list-files.js';
@@ -11,6 +11,7 @@ import { homeUrl } from '../catalog/catalog.js';
 import { UsageError } from '../model/usage-error.js';
 import type { Io } from './io.js';
 import { readToolInfo } from './tool-info.js';
+import { makeFolder } from '../discover/make-folder.js';
 
 interface Flags {
   readonly os: string;
@@ -254,7 +255,7 @@ function write(text: string, outputFile: string | undefined, io: Io): void {
   }
   const path = resolve(io.cwd, outputFile);
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     writeFileSync(path, text);
   } catch (error) {
     throw new UsageError(`The output file '${outputFile}' could not be written: ${reasonOf(error)}.`);

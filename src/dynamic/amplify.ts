@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makeFolder } from '../discover/make-folder.js';
 import type { AmplifierName } from './amplifier.js';
 import { cacheFolder } from './cache.js';
 import { toolEnvironment } from './environment.js';
@@ -53,8 +54,20 @@ function buildGuard(cache: string): string | AmplifierProblem {
   const digest = createHash('sha256').update(readFileSync(guardSource)).update(compiler).digest('hex').slice(0, 16);
   const folder = join(cache, 'guard');
   const library = join(folder, `guard-pages-${process.arch}-${digest}.so`);
-  if (existsSync(library)) return library;
-  mkdirSync(folder, { recursive: true });
+  // The loader takes spaces and colons for the ends of names, and goes on without what it does not find.
+  if (/[\s:]/.test(library)) {
+    return {
+      error: `The amplifier 'guard-pages' needs a cache folder without spaces and colons in its path, unlike '${cache}'; set LIFETIME_LINT_CACHE.`,
+    };
+  }
+  if (existsSync(library) && canPreload(library)) return library;
+  try {
+    makeFolder(folder);
+  } catch (error) {
+    return {
+      error: `The amplifier 'guard-pages' cannot be kept in '${folder}' (${error instanceof Error ? error.message : String(error)}); set LIFETIME_LINT_CACHE to a folder that can be written.`,
+    };
+  }
   const staging = `${library}.${process.pid}`;
   const built = spawnSync(
     compiler,
@@ -73,7 +86,21 @@ function buildGuard(cache: string): string | AmplifierProblem {
   }
   chmodSync(staging, 0o755);
   renameSync(staging, library);
-  return library;
+  return canPreload(library)
+    ? library
+    : {
+        error: `The amplifier 'guard-pages' was built, and the loader refuses '${library}'; choose another amplifier.`,
+      };
+}
+
+/** Whether the loader takes the library: of a broken one it only warns, and the run would go on without. */
+function canPreload(library: string): boolean {
+  const tried = spawnSync('/bin/sh', ['-c', ':'], {
+    encoding: 'utf8',
+    env: { LD_PRELOAD: library },
+    timeout: 10_000,
+  });
+  return tried.status === 0 && !tried.stderr.includes('cannot be preloaded');
 }
 
 /** The address sanitizer's runtime as the C compiler knows it; undefined without one. */

@@ -49,6 +49,8 @@ export interface ExitRecord {
   readonly exitCode: number | null;
   readonly signal: string | null;
   readonly stderr: string;
+  /** False when neither the guard library nor valgrind watched the run: their reports are then only somebody's text. */
+  readonly watched?: boolean;
   /** The time limit was reached and the runner killed it. */
   readonly timedOut?: boolean;
   /** False when the child should have said `done` and did not. */
@@ -158,7 +160,7 @@ const reports: readonly Pattern[] = [
 
 /** A load failure is an error of the package or the machine, never a crash of the addon. */
 const loadErrors: readonly RegExp[] = [
-  /^.*(?:ERR_DLOPEN_FAILED|ERR_DLOPEN_DISABLED|Module did not self-register|NODE_MODULE_VERSION|undefined symbol: |symbol lookup error: |Symbol not found: |image not found|version `[^']+' not found|cannot open shared object file|wrong ELF class|invalid ELF header|not a valid Win32 application|specified module could not be found|specified procedure could not be found).*$/m,
+  /^.*(?:ERR_DLOPEN_FAILED|ERR_DLOPEN_DISABLED|Module did not self-register|NODE_MODULE_VERSION|undefined symbol: |symbol lookup error: |Symbol not found: |image not found|Library not loaded: |version `[^']+' not found|cannot open shared object file|wrong ELF class|invalid ELF header|not a valid Win32 application|specified module could not be found|specified procedure could not be found).*$/m,
   /^.*(?:Cannot find native binding|Failed to load native binding|Cannot find module '[^']*'|Cannot find package '[^']*'|ERR_MODULE_NOT_FOUND).*$/m,
 ];
 
@@ -319,6 +321,7 @@ export function classify(record: ExitRecord): Classification {
   for (const { class: name, pattern } of reports) {
     const match = pattern.exec(stderr);
     if (match === null) continue;
+    if (record.watched === false && (name === 'guard-page' || name === 'valgrind')) continue;
     // A program may print such a line and go on; only tools that report without dying are believed then.
     if (!died && name !== 'guard-page' && name !== 'sanitizer' && name !== 'valgrind') continue;
     return result(name, match[0].trim().slice(0, 300), evidenceFrom(stderr, match.index));

@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import * as v from 'valibot';
+import { makeFolder } from '../discover/make-folder.js';
 import type { Evidence, Finding } from '../model/finding.js';
 
 const entrySchema = v.object({
@@ -52,7 +53,7 @@ export function readEvidenceFile(
 
 /** Writes the file; entries of other findings, targets and systems stay. */
 export function writeEvidenceFile(path: string, entries: readonly EvidenceEntry[]): void {
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   writeFileSync(path, `${JSON.stringify({ schema: 1, entries }, null, 2)}\n`);
 }
 

@@ -1,5 +1,6 @@
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from '../discover/make-folder.js';
 import { findExecutable } from './amplify.js';
 import { findCause, readCrashingThread, readFrames, type Cause, type Frame } from './backtrace.js';
 import { coresComeHere, findCores, gdbCommands, runGdb, trimBacktrace } from './debugger.js';
@@ -27,7 +28,7 @@ export async function gatherEvidence(
   tries: number,
   signal?: AbortSignal,
 ): Promise<CrashEvidence | undefined> {
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const notes: string[] = [];
   const cores = coresComeHere() && findExecutable(['gdb']) !== undefined;
   if (!cores) notes.push('There is no native backtrace: it needs gdb and core files in the working folder.');

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface PackageManifest {
@@ -7,6 +7,8 @@ export interface PackageManifest {
   readonly main?: string;
   readonly types?: string;
   readonly exports?: unknown;
+  /** Whether installing the package runs a script of its own that may fetch or build its binary. */
+  readonly hasInstallScript: boolean;
 }
 
 /** The fields of a folder's package.json that the runner needs, each only when it has the right type. */
@@ -31,7 +33,15 @@ export function readManifest(folder: string): PackageManifest | { readonly error
   const main = text('main');
   const types = text('types') ?? text('typings');
   const exports: unknown = Reflect.get(parsed, 'exports');
+  const scripts: unknown = Reflect.get(parsed, 'scripts');
+  const hasInstallScript =
+    (typeof scripts === 'object' &&
+      scripts !== null &&
+      ['preinstall', 'install', 'postinstall'].some((name) => name in scripts)) ||
+    // npm builds it even where no script says so.
+    existsSync(join(folder, 'binding.gyp'));
   return {
+    hasInstallScript,
     ...(name === undefined ? {} : { name }),
     ...(version === undefined ? {} : { version }),
     ...(main === undefined ? {} : { main }),

@@ -1,5 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 
 export interface BoundedCommand {
@@ -13,6 +14,8 @@ export interface BoundedCommand {
   /** Resident bytes of the whole group; sampled, on Linux and macOS only. */
   readonly maxMemoryBytes?: number;
   readonly maxProcesses?: number;
+  /** A folder that the run may fill up to so many bytes; sampled. */
+  readonly folder?: { readonly path: string; readonly maxBytes: number };
   readonly signal?: AbortSignal;
   /** Opens a pipe at descriptor 3 and hands its complete lines on as they come. */
   readonly onMarker?: (line: string) => void;
@@ -24,7 +27,7 @@ export interface BoundedCommand {
   readonly mark?: readonly [string, string];
 }
 
-export type EndReason = 'exit' | 'timeout' | 'output' | 'memory' | 'processes' | 'aborted' | 'spawn-error';
+export type EndReason = 'exit' | 'timeout' | 'output' | 'disk' | 'memory' | 'processes' | 'aborted' | 'spawn-error';
 
 export interface ProcessRecord {
   readonly reason: EndReason;
@@ -161,24 +164,56 @@ function markedProcesses(mark: readonly [string, string]): number[] {
   });
 }
 
+function trySignal(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // Gone already.
+  }
+}
+
 /** Kills them all; gives the process ids that had to go. */
 function killMarked(mark: readonly [string, string] | undefined): ReadonlySet<number> {
   const killed = new Set<number>();
   if (mark === undefined) return killed;
-  // Once more after a kill: a fork may have happened between the listing and the signal.
-  for (let round = 0; round < 10; round++) {
-    const pids = markedProcesses(mark).filter((pid) => readProcStat(tryRead(`/proc/${pid}/stat`) ?? '')?.state !== 'Z');
-    if (pids.length === 0) break;
-    for (const pid of pids) {
+  // All are stopped before the first is killed: whoever forks faster than the table can be read would never be caught up with.
+  for (let round = 0; round < 50; round++) {
+    const fresh = markedProcesses(mark).filter(
+      (pid) => !killed.has(pid) && readProcStat(tryRead(`/proc/${pid}/stat`) ?? '')?.state !== 'Z',
+    );
+    if (fresh.length === 0) break;
+    for (const pid of fresh) {
       killed.add(pid);
+      trySignal(pid, 'SIGSTOP');
+    }
+  }
+  for (const pid of killed) trySignal(pid, 'SIGKILL');
+  return killed;
+}
+
+/** Bytes that the files below a folder take on the disk, counted up to the limit; links are not followed. */
+function folderBytes(path: string, limit: number): number {
+  let sum = 0;
+  const open = [path];
+  for (let at = open.pop(); at !== undefined && sum <= limit; at = open.pop()) {
+    let entries;
+    try {
+      entries = readdirSync(at, { withFileTypes: true });
+    } catch {
+      // Removed meanwhile.
+      continue;
+    }
+    for (const entry of entries) {
+      const full = join(at, entry.name);
+      if (entry.isDirectory()) open.push(full);
       try {
-        process.kill(pid, 'SIGKILL');
+        sum += lstatSync(full).blocks * 512;
       } catch {
-        // Gone already.
+        // Removed meanwhile.
       }
     }
   }
-  return killed;
+  return sum;
 }
 
 /** Keeps the beginning and the end of a stream; what explains a crash is at one of the two. */
@@ -276,10 +311,17 @@ export function runBounded(command: BoundedCommand): Promise<ProcessRecord> {
         () => stop('timeout'),
       );
     }, command.timeoutMs);
+    let samples = 0;
     const sampler = setInterval(() => {
       if (child.pid === undefined) return;
       const members = groupMembers(child.pid);
       if (members.length > maxProcesses) return stop('processes');
+      // Once a second what is dearer to find out: processes that left the group, and the size of the folder.
+      if (samples++ % 5 === 4) {
+        if (command.mark !== undefined && markedProcesses(command.mark).length > maxProcesses) return stop('processes');
+        const { folder } = command;
+        if (folder !== undefined && folderBytes(folder.path, folder.maxBytes) > folder.maxBytes) return stop('disk');
+      }
       const resident = members.reduce((sum, member) => sum + member.residentBytes, 0);
       if (command.maxMemoryBytes !== undefined && resident > command.maxMemoryBytes) stop('memory');
     }, 200);

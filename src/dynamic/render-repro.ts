@@ -113,6 +113,13 @@ function describeArgument(spec: ArgumentSpec): string {
   }
 }
 
+function takesSamples(spec: ArgumentSpec): boolean {
+  if (spec.kind === 'buffer') return true;
+  if (spec.kind === 'text') return spec.role !== 'plain';
+  if (spec.kind === 'array') return spec.items.some(takesSamples);
+  return spec.kind === 'object' && Object.values(spec.fields).some(takesSamples);
+}
+
 /** The calls that will be made, for the standard error, before any is. */
 export function renderCallPlan(plan: CallPlan): string {
   const lines = [`Planned from ${plan.source}: ${plan.calls.length} ${plan.calls.length === 1 ? 'call' : 'calls'}.`];
@@ -123,6 +130,8 @@ export function renderCallPlan(plan: CallPlan): string {
     );
   }
   if (plan.calls.length > 40) lines.push(`  and ${plan.calls.length - 40} more.`);
+  if (plan.calls.some((call) => call.parameters.some(takesSamples)))
+    lines.push('  Buffers and texts that are refused are tried again as JavaScript, CSS, JSON, SVG and PNG.');
   for (const { name, reason } of plan.skipped.slice(0, 10)) lines.push(`  '${name}' is left out: ${reason}.`);
   return `${lines.join('\n')}\n`;
 }

@@ -112,6 +112,7 @@ function read(target: string | undefined, flags: ReproFlags, cwd: string): Repro
     throw new FlagError(`There is no amplifier '${amplifier}'; there are auto, ${amplifierNames.join(', ')}.`);
   }
   const driver = readPath('driver', flags.driver, cwd, 'file');
+  const node = readPath('node', flags.node, cwd, 'file');
   const inputs = readPath('inputs', flags.inputs, cwd, 'folder');
   const runs = readNumber('runs', flags.runs, 1, 100_000);
   const workers = readNumber('workers', flags.workers, 1, 256);
@@ -135,7 +136,7 @@ function read(target: string | undefined, flags: ReproFlags, cwd: string): Repro
     ...(calls === undefined ? {} : { calls }),
     ...(timeout === undefined ? {} : { timeoutMs: Math.round(timeout * 1000) }),
     ...(seed === undefined ? {} : { seed }),
-    ...(flags.node === undefined ? {} : { node: resolve(cwd, flags.node) }),
+    ...(node === undefined ? {} : { node }),
     ...(flags.evidence === undefined ? {} : { evidence: resolve(cwd, flags.evidence) }),
   };
 }

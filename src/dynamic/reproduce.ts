@@ -1,10 +1,15 @@
+import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
+import { reasonOf } from '../discover/list-files.js';
+import { makeFolder } from '../discover/make-folder.js';
 import type { AmplifierName } from './amplifier.js';
 import { chooseAmplifiers, findAddons, isSanitizerBuilt, prepareAmplifier } from './amplify.js';
 import { describeCause } from './backtrace.js';
 import type { CallPlan } from './call-plan.js';
 import type { CrashClass } from './crash-class.js';
 import { planCalls } from './declarations.js';
+import { explainScripts, explainUnopened } from './explain-unopened.js';
+import { toolEnvironment } from './environment.js';
 import { gatherEvidence, type CrashEvidence } from './evidence.js';
 import {
   controlTarget,
@@ -146,6 +151,16 @@ export interface ReproReport {
 }
 
 const rampedWorkers = [8, 16, 32] as const;
+/** Scenarios in which a call is one of the plan's, in turn. */
+const makesEachCall: ReadonlySet<ScenarioName> = new Set([
+  'reload',
+  'main-and-worker',
+  'terminate',
+  'exit-with-work',
+  'sequential',
+  'concurrent',
+  'workers-call',
+]);
 const unloads: ReadonlySet<ScenarioName> = new Set(['import', 'reload', 'terminate', 'exit-with-work']);
 
 /** Scenarios for a target when none is named. Guessed calls are made only when they are asked for: a call may do anything. */
@@ -162,6 +177,15 @@ export async function reproduce(options: ReproOptions): Promise<ReproReport | Ta
     ...(options.signal === undefined ? {} : { signal: options.signal }),
     ...(options.onStep === undefined ? {} : { onStep: options.onStep }),
   };
+  const node = options.node === undefined ? process.version : askVersion(options.node);
+  if (node === undefined) return { error: `'${options.node}' is no Node that can be started: it gives no version.` };
+  if (options.evidence !== undefined) {
+    try {
+      makeFolder(options.evidence);
+    } catch (error) {
+      return { error: `The folder '${options.evidence}' for evidence cannot be made: ${reasonOf(error)}.` };
+    }
+  }
   const target = await prepareTarget(options.spec, prepareOptions);
   if ('error' in target) return target;
   const twin = options.twin === undefined ? undefined : await prepareTarget(options.twin, prepareOptions);
@@ -194,12 +218,28 @@ export async function reproduce(options: ReproOptions): Promise<ReproReport | Ta
     schema: 1,
     target: target.label,
     platform: `${process.platform}-${process.arch}`,
-    node: process.version,
+    node,
     scenarios: reports,
     verdict: combine(reports),
     interrupted: options.signal?.aborted === true,
     notes,
   };
+}
+
+/** What another Node says of itself; undefined when it is none. */
+function askVersion(file: string): string | undefined {
+  const asked = spawnSync(file, ['--version'], {
+    encoding: 'utf8',
+    timeout: 10_000,
+    env: toolEnvironment(process.env),
+  });
+  return /^v\d+\.\d+\.\d+\S*$/m.exec(asked.stdout ?? '')?.[0];
+}
+
+/** A message without its details and without its stop. */
+function firstLine(text: string): string {
+  const [line = ''] = text.trim().split(/\r?\n/);
+  return line.replace(/[.:]?\s*(?:Tried:)?$/, '').slice(0, 400);
 }
 
 function combine(reports: readonly ScenarioReport[]): ReproReport['verdict'] {
@@ -292,7 +332,8 @@ class Reproduction {
   }
 
   private plan(name: ScenarioName, overrides: Partial<RunPlan> = {}): RunPlan {
-    const { workers, calls, timeoutMs, env, inputs, mainLoads, seed, node } = this.options;
+    const { workers, timeoutMs, env, inputs, mainLoads, seed, node } = this.options;
+    const calls = this.options.calls ?? this.guessedCalls(name);
     return defaultPlan(this.target, name, {
       env,
       mainLoads,
@@ -306,6 +347,12 @@ class Reproduction {
       ...(this.callPlan === undefined ? {} : { callPlan: this.callPlan }),
       ...overrides,
     });
+  }
+
+  /** Every planned call at least twice, where the number of calls is not the number of rounds; undefined: the default. */
+  private guessedCalls(name: ScenarioName): number | undefined {
+    if (this.callPlan === undefined || this.driver !== undefined || !makesEachCall.has(name)) return undefined;
+    return Math.max(8, 2 * this.callPlan.calls.length);
   }
 
   private isDecided(state: ScenarioState): boolean {
@@ -398,7 +445,7 @@ class Reproduction {
     }
     const result = await this.observe(plan, runs, stopAfterHits);
     if (result.verdict === 'untestable') {
-      if (!result.interrupted) state.reason ??= result.firstError?.detail ?? 'no run came to its end';
+      if (!result.interrupted) state.reason ??= this.explainError(result.firstError);
       return;
     }
     const attempt: Attempt = {
@@ -412,11 +459,22 @@ class Reproduction {
       control,
     };
     state.attempts.push(attempt);
-    if (result.errors + result.killed > 0 && result.firstError !== undefined) {
-      state.notes.push(`${result.errors + result.killed} further runs ended otherwise: ${result.firstError.detail}.`);
+    const others = result.errors + result.killed;
+    if (others > 0 && result.firstError !== undefined) {
+      state.notes.push(
+        `${others} further ${others === 1 ? 'run' : 'runs'} ended otherwise: ${firstLine(result.firstError.detail)}.`,
+      );
     }
     if (result.firstHit !== undefined) state.deciding = { attempt, hit: result.firstHit, plan };
-    for (const note of result.firstHit?.notes ?? []) state.notes.push(note);
+    state.notes.push(...result.notes);
+  }
+
+  private explainError(error: RunOutcome | undefined): string {
+    if (error === undefined) return 'no run came to its end';
+    if (error.class === 'not-opened' && error.detail.startsWith('no addon was opened'))
+      return explainUnopened(this.target);
+    const scripts = error.class === 'load-error' ? explainScripts(this.target) : undefined;
+    return `${firstLine(error.detail)}${scripts ?? ''}`;
   }
 
   private observe(plan: RunPlan, runs: number, stopAfterHits: number): Promise<RepeatResult> {
@@ -463,7 +521,12 @@ class Reproduction {
     twin: Counts | undefined,
   ): Promise<ScenarioReport> {
     const { attempts, notes, deciding } = state;
-    if (getScenario(name).calls === 'some' && base.driver === undefined && (base.callPlan?.calls.length ?? 0) === 0) {
+    if (
+      attempts.length > 0 &&
+      getScenario(name).calls === 'some' &&
+      base.driver === undefined &&
+      (base.callPlan?.calls.length ?? 0) === 0
+    ) {
       notes.push('Nothing was called, only loaded; name the scenario for calls from declarations, or give --driver.');
     }
     const extra = deciding === undefined ? {} : await this.explain(deciding, notes);

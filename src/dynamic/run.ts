@@ -1,7 +1,8 @@
-import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
+import { makeFolder } from '../discover/make-folder.js';
 import { commandEnvironment, prepareAmplifier, type Amplification } from './amplify.js';
 import type { AmplifierName } from './amplifier.js';
 import type { CallPlan } from './call-plan.js';
@@ -41,6 +42,8 @@ export interface RunPlan {
   readonly seed: number;
   readonly maxOutputBytes: number;
   readonly maxMemoryBytes: number;
+  /** What a run may write into its own folder. */
+  readonly maxDiskBytes: number;
   /** The Node that runs the child; the parent's own by default. */
   readonly node?: string;
   readonly nodeFlags?: readonly string[];
@@ -110,11 +113,16 @@ export interface RepeatResult extends Tally {
   /** The value that most runs returned. */
   readonly value?: string;
   readonly medianMs: number;
+  /** Of all runs, each once. */
+  readonly notes: readonly string[];
   /** Aborted, or out of time: the counts are what was seen until then. */
   readonly interrupted: boolean;
 }
 
 const mebibyte = 1024 * 1024;
+
+/** The exit code of a child whose markers are lost, because its target closed or replaced the descriptor that they go to. */
+const lostMarkersExitCode = 113;
 
 /** A plan with the defaults of `repro` for a target and a scenario. */
 export function defaultPlan(target: PreparedTarget, scenario: ScenarioName, overrides: Partial<RunPlan> = {}): RunPlan {
@@ -131,6 +139,7 @@ export function defaultPlan(target: PreparedTarget, scenario: ScenarioName, over
     seed: 1,
     maxOutputBytes: 16 * mebibyte,
     maxMemoryBytes: 4096 * mebibyte,
+    maxDiskBytes: 1024 * mebibyte,
     hangIsHit: getScenario(scenario).hangIsHit,
     ...overrides,
   };
@@ -176,9 +185,11 @@ async function launchChild(plan: RunPlan, folder: string, amplification: Amplifi
     ...(plan.callPlan === undefined ? {} : { callPlan: plan.callPlan }),
     workers: plan.workers,
     calls: plan.calls,
+    callBudgetMs: Math.round(plan.timeoutMs * amplification.slowdown * 0.4),
     cycles: plan.cycles,
     mainLoads: plan.mainLoads,
     seed: plan.seed,
+    lostMarkersExitCode,
     pump: amplification.pump,
   };
   const planFile = join(folder, 'plan.json');
@@ -193,16 +204,16 @@ async function launchChild(plan: RunPlan, folder: string, amplification: Amplifi
   return { file, args, cwd: folder, env: childEnvironment(process.env, folder, { ...amplification.env, ...plan.env }) };
 }
 
-/** The same with core files allowed, in a folder that stays; a core lands in the working folder of its process. */
+/**
+ * Core files are written only where evidence is kept, into a folder that stays: a core lands in the working folder of its
+ * process, which for a command is the user's own.
+ */
 function withCores(launch: Launch, plan: RunPlan): Launch {
-  if (plan.keepFolder === undefined || process.platform === 'win32') return launch;
-  const cwd = plan.scenario === 'command' ? launch.cwd : plan.keepFolder;
-  return {
-    ...launch,
-    cwd,
-    file: '/bin/sh',
-    args: ['-c', 'ulimit -c unlimited; exec "$@"', 'sh', launch.file, ...launch.args],
-  };
+  if (process.platform === 'win32') return launch;
+  const keeps = plan.keepFolder !== undefined;
+  const cwd = plan.scenario === 'command' ? launch.cwd : (plan.keepFolder ?? launch.cwd);
+  const limit = `ulimit -c ${keeps ? 'unlimited' : '0'}; exec "$@"`;
+  return { ...launch, cwd, file: '/bin/sh', args: ['-c', limit, 'sh', launch.file, ...launch.args] };
 }
 
 /** Limits that the runner enforces, as classes; none is a hit, and none counts as clean. */
@@ -213,6 +224,11 @@ const limitClasses: Readonly<
   >
 > = {
   output: { class: 'too-much-output', detail: 'it wrote more than the limit and was stopped', kind: 'not-hit-error' },
+  disk: {
+    class: 'too-much-output',
+    detail: 'it filled its folder beyond the limit and was stopped',
+    kind: 'not-hit-error',
+  },
   memory: {
     class: 'too-much-memory',
     detail: 'it took more memory than the limit and was stopped',
@@ -233,6 +249,10 @@ const kindOfOther: Readonly<Partial<Record<CrashClass, RunKind>>> = {
   'not-opened': 'untestable',
 };
 
+function isWatched({ amplifier }: RunPlan): boolean {
+  return amplifier === 'guard-pages' || amplifier === 'valgrind';
+}
+
 function judgeCommand(
   plan: RunPlan,
   record: ProcessRecord,
@@ -244,6 +264,8 @@ function judgeCommand(
     stderr: record.stderr,
     timedOut: record.reason === 'timeout',
     hangIsHit: plan.hangIsHit,
+    // A command may bring its own valgrind.
+    watched: isWatched(plan) || /\bvalgrind\b/.test(plan.target.command ?? ''),
   });
   if (decided.class !== 'clean') return { decided };
   const value = hashText(record.stdout);
@@ -268,6 +290,7 @@ function judgeChild(plan: RunPlan, record: ProcessRecord, markers: MarkerSummary
     timedOut: record.reason === 'timeout',
     done: markers.done,
     hangIsHit: plan.hangIsHit,
+    watched: isWatched(plan),
   });
   const other = (name: CrashClass, detail: string, lines: readonly string[] = []): Classification => ({
     class: name,
@@ -298,6 +321,12 @@ function judgeChild(plan: RunPlan, record: ProcessRecord, markers: MarkerSummary
       detail: `'${name}' returned another value`,
       lines: [`undisturbed: ${before}`, `disturbed:   ${after}`],
     };
+  }
+  if (record.exitCode === lostMarkersExitCode && !markers.done) {
+    return other(
+      'not-opened',
+      'the target closed file descriptor 3, through which the harness reports, so nothing can be said',
+    );
   }
   if (markers.exitCalled && !markers.done) return other('exit-called', 'the target called process.exit');
   if (markers.drained > 0)
@@ -340,8 +369,14 @@ export async function runOnce(plan: RunPlan, signal?: AbortSignal): Promise<RunO
   if (signal?.aborted === true)
     return { ...empty, kind: 'killed', class: 'interrupted', detail: 'the run was interrupted', notes: [] };
   const { keepFolder } = plan;
-  if (keepFolder !== undefined) mkdirSync(keepFolder, { recursive: true });
-  const folder = mkdtempSync(join(tmpdir(), 'lifetime-lint-run-'));
+  let folder: string;
+  try {
+    if (keepFolder !== undefined) makeFolder(keepFolder);
+    folder = mkdtempSync(join(tmpdir(), 'lifetime-lint-run-'));
+  } catch (error) {
+    const detail = `no folder could be made for the run: ${error instanceof Error ? error.message : String(error)}`;
+    return { ...empty, kind: 'untestable', class: 'spawn-error', detail, notes: [] };
+  }
   try {
     const isCommand = plan.scenario === 'command';
     const launch = withCores(
@@ -355,6 +390,7 @@ export async function runOnce(plan: RunPlan, signal?: AbortSignal): Promise<RunO
       maxOutputBytes: plan.maxOutputBytes,
       maxMemoryBytes: plan.maxMemoryBytes * (amplification.slowdown > 1 ? 2 : 1),
       mark: ['LIFETIME_LINT_RUN', randomUUID()],
+      folder: { path: folder, maxBytes: plan.maxDiskBytes },
       ...(signal === undefined ? {} : { signal }),
       ...(keepFolder === undefined ? {} : { beforeTimeoutKill: (pid: number) => traceHang(pid, keepFolder) }),
       ...(isCommand ? {} : { onMarker: (line: string) => void lines.push(line) }),
@@ -362,7 +398,7 @@ export async function runOnce(plan: RunPlan, signal?: AbortSignal): Promise<RunO
     if (keepFolder !== undefined) writeFileSync(join(keepFolder, 'output.txt'), record.stdout + record.stderr);
     const markers = readMarkers(lines);
     const notes = [...markers.notes];
-    if (record.leftovers > 0) notes.push(`${record.leftovers} processes that it had left behind were killed.`);
+    if (record.leftovers > 0) notes.push('Processes that it had left behind were killed.');
     if (markers.forcedExits > 0)
       notes.push('Something of the target kept the event loop alive after its work; the harness ended it.');
     const common = {
@@ -436,6 +472,7 @@ export async function repeat(plan: RunPlan, options: RepeatOptions = {}): Promis
   let firstHit: RunOutcome | undefined;
   let firstError: RunOutcome | undefined;
   let interrupted = false;
+  const notes = new Set<string>();
   const rule = {
     maxRuns,
     ...(stopAfterHits === 0 ? {} : { stopAfterHits }),
@@ -470,6 +507,7 @@ export async function repeat(plan: RunPlan, options: RepeatOptions = {}): Promis
     }
     tally.add(outcome);
     durations.push(outcome.durationMs);
+    for (const note of outcome.notes) notes.add(note);
     if (outcome.kind === 'hit') firstHit ??= outcome;
     else if (outcome.kind !== 'clean') firstError ??= outcome;
     options.onRun?.(outcome, tally);
@@ -493,6 +531,7 @@ export async function repeat(plan: RunPlan, options: RepeatOptions = {}): Promis
     ...(firstError === undefined ? {} : { firstError }),
     ...(value === undefined ? {} : { value }),
     medianMs: median(durations),
+    notes: [...notes],
     interrupted,
   };
 }

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
   existsSync,
-  mkdirSync,
   readdirSync,
   realpathSync,
   renameSync,
@@ -11,6 +10,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
+import { makeFolder } from '../discover/make-folder.js';
+import { reasonOf } from '../discover/list-files.js';
 import { cacheFolder } from './cache.js';
 import { toolEnvironment } from './environment.js';
 import { readManifest } from './package-manifest.js';
@@ -51,20 +52,30 @@ export interface PrepareOptions {
   readonly onStep?: (text: string) => void;
 }
 
+/** `1.2.3` and `1.2.3-beta.1+build`, and neither tags nor ranges. */
+const exactVersion = /^\d+\.\d+\.\d+(?:[-+][\w.+-]+)?$/;
+
 /** The module beside a target's node_modules through which children import it; its name is known to the harness too. */
 const loaderName = 'lifetime-lint-load.mjs';
 const loaderText =
   'export const load = (specifier) => import(specifier);\nexport const resolve = (specifier) => import.meta.resolve(specifier);\n';
 
+/** npm's limit, the scope included. */
+const longestName = 214;
+
 /** The rules of npm for names, without those of old that may hold capitals. */
-const packagePattern = /^(?<name>(?:@[a-z0-9-~][a-z0-9-._~]*\/)?[a-zA-Z0-9-~][a-zA-Z0-9-._~]*)@(?<version>[^@/\\\s]+)$/;
+const packagePattern = /^(?<name>(?:@[a-z0-9~][a-z0-9-._~]*\/)?[a-zA-Z0-9~][a-zA-Z0-9-._~]*)@(?<version>[^@/\\\s]+)$/;
 
 /**
  * Reads what the user named: `name@version` (a package), a path to a `.node` file, a folder or a module. A command wins when it
  * is given. Paths are relative to `cwd`.
  */
 export function parseTarget(text: string | undefined, cwd: string, command?: string): TargetSpec | TargetError {
-  if (command !== undefined) return { kind: 'command', command, cwd };
+  if (command !== undefined) {
+    return command.trim() === ''
+      ? { error: "--command is empty; give it the program and its arguments, as in --command './app --selftest'." }
+      : { kind: 'command', command, cwd };
+  }
   if (text === undefined || text === '') {
     return {
       error:
@@ -74,6 +85,9 @@ export function parseTarget(text: string | undefined, cwd: string, command?: str
   const path = isAbsolute(text) ? text : resolve(cwd, text);
   const match = packagePattern.exec(text);
   if (match?.groups !== undefined && !existsSync(path)) {
+    if ((match.groups['name'] ?? '').length > longestName) {
+      return { error: `'${text.slice(0, 40)}…' is no package: names have at most ${longestName} characters.` };
+    }
     return { kind: 'package', name: match.groups['name'] ?? '', version: match.groups['version'] ?? '' };
   }
   if (!existsSync(path)) {
@@ -131,8 +145,12 @@ function prepareFolder(folder: string, options: PrepareOptions): PreparedTarget 
   const digest = createHash('sha256').update(real).digest('hex').slice(0, 12);
   const root = join(options.cacheFolder ?? cacheFolder(), 'links', `${name.replaceAll('/', '+')}-${digest}`);
   const link = join(root, 'node_modules', name);
-  linkTo(real, link);
-  writeFileSync(join(root, loaderName), loaderText);
+  try {
+    linkTo(real, link);
+    writeFileSync(join(root, loaderName), loaderText);
+  } catch (error) {
+    return unusableCache(root, error);
+  }
   return {
     kind: 'folder',
     label: manifest.version === undefined ? name : `${name}@${manifest.version}`,
@@ -153,7 +171,7 @@ function linkTo(folder: string, link: string): void {
     }
   };
   if (isThere()) return;
-  mkdirSync(dirname(link), { recursive: true });
+  makeFolder(dirname(link));
   const staging = `${link}.${process.pid}`;
   // A junction needs no rights on Windows; elsewhere the type is ignored.
   symlinkSync(folder, staging, 'junction');
@@ -204,10 +222,30 @@ export async function runNpm(
     return { error: `npm could not be started (${record.error}); install it, or name a folder instead.` };
   if (record.reason !== 'exit') return { error: `'npm ${args[0]}' was stopped (${record.reason}).` };
   if (record.exitCode === 0) return { stdout: record.stdout };
-  const reason =
-    /npm (?:error|ERR!) (?!code|A complete log)(?<text>.+)/.exec(record.stderr)?.groups?.['text'] ??
-    `exit code ${record.exitCode}`;
-  return { error: `'npm ${args[0]}' failed: ${reason.trim().replace(/\.$/, '')}.` };
+  return { error: `'npm ${args[0]}' failed: ${describeNpmError(record.stderr, record.exitCode)}.` };
+}
+
+/** What npm's codes mean; anything else is said in npm's words. */
+const npmCodes: Readonly<Record<string, string>> = {
+  E404: 'the registry has no package of that name, or does not show it to you',
+  ETARGET: 'the registry has no such version',
+  EBADPLATFORM: 'the package is not for this system',
+  EBADENGINE: 'the package is not for this Node',
+  ENOSPC: 'the disk is full',
+};
+
+const networkCodes =
+  /^(?:ECONN\w*|ENOTFOUND|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT|FETCH_ERROR)$/;
+
+/** The reason in what npm wrote to stderr, without a stop. */
+export function describeNpmError(stderr: string, exitCode: number | null): string {
+  const lines = [...stderr.matchAll(/^npm (?:error|ERR!) (.+)$/gm)].map((match) => (match[1] ?? '').trim());
+  const code = lines.map((line) => /^code (\S+)$/.exec(line)?.[1]).find((found) => found !== undefined) ?? '';
+  const known = npmCodes[code];
+  if (known !== undefined) return known;
+  const said = lines.find((line) => !/^(?:code|syscall|errno|path|dest|A complete log|at )/.test(line));
+  const reason = (said ?? `exit code ${exitCode}`).replace(/\.$/, '');
+  return networkCodes.test(code) ? `the registry could not be reached (${reason})` : reason;
 }
 
 async function installPackage(
@@ -217,16 +255,20 @@ async function installPackage(
   const { name, version } = spec;
   const scripts = spec.allowScripts === true ? '+scripts' : '';
   const folder = join(options.cacheFolder ?? cacheFolder(), 'npm', platformKey());
-  const root = join(folder, `${name.replaceAll('/', '+')}@${version.replaceAll(/[^\w.+-]/g, '_')}${scripts}`);
+  const rootOf = (exact: string): string =>
+    join(folder, `${name.replaceAll('/', '+')}@${exact.replaceAll(/[^\w.+-]/g, '_')}${scripts}`);
+  const packageIn = (at: string): string => join(at, 'node_modules', ...name.split('/'));
   const label = `${name}@${version}`;
-  if (!existsSync(join(root, loaderName))) {
+  let root = rootOf(version);
+  // A tag or a range may mean another version today than it did.
+  const isKept = exactVersion.test(version) && existsSync(join(root, loaderName));
+  if (!isKept || !existsSync(join(packageIn(root), 'package.json'))) {
     options.onStep?.(
       `Installing ${label}${spec.allowScripts === true ? ' with its install scripts' : ', install scripts off'}.`,
     );
-    mkdirSync(folder, { recursive: true });
     const staging = `${root}.staging-${process.pid}-${Date.now()}`;
-    mkdirSync(staging);
     try {
+      makeFolder(staging);
       writeFileSync(
         join(staging, 'package.json'),
         `${JSON.stringify({ name: 'lifetime-lint-target', private: true })}\n`,
@@ -240,27 +282,40 @@ async function installPackage(
         '--legacy-peer-deps',
       ];
       const installed = await runNpm(
-        ['install', label, spec.allowScripts === true ? '--ignore-scripts=false' : '--ignore-scripts', ...flags],
+        ['install', spec.allowScripts === true ? '--ignore-scripts=false' : '--ignore-scripts', ...flags, '--', label],
         staging,
         options.signal === undefined ? {} : { signal: options.signal },
       );
       if ('error' in installed) return { error: `${label} could not be installed. ${installed.error}` };
       // Last, so that its presence says that the installation is whole.
       writeFileSync(join(staging, loaderName), loaderText);
-      moveInto(staging, root);
+      const installedManifest = readManifest(packageIn(staging));
+      if ('error' in installedManifest) return installedManifest;
+      root = rootOf(installedManifest.version ?? version);
+      moveInto(staging, root, packageIn(root));
+    } catch (error) {
+      return unusableCache(folder, error);
     } finally {
       rmSync(staging, { recursive: true, force: true });
     }
   }
-  const packageFolder = join(root, 'node_modules', ...name.split('/'));
+  const packageFolder = packageIn(root);
   const manifest = readManifest(packageFolder);
   if ('error' in manifest) return manifest;
   const exact = manifest.version ?? version;
   return { kind: 'package', label: `${name}@${exact}`, root, specifier: name, packageFolder, version: exact };
 }
 
-/** Renames a finished folder to its place; when another process was faster, its copy is as good. */
-function moveInto(staging: string, root: string): void {
+function unusableCache(folder: string, error: unknown): TargetError {
+  return {
+    error: `The cache folder '${folder}' cannot be used: ${reasonOf(error)}. Set LIFETIME_LINT_CACHE to a folder that can be written.`,
+  };
+}
+
+/** Renames a finished folder to its place; a whole copy that is there already is as good, a broken one is replaced. */
+function moveInto(staging: string, root: string, packageFolder: string): void {
+  if (existsSync(root) && !existsSync(join(packageFolder, 'package.json')))
+    rmSync(root, { recursive: true, force: true });
   try {
     renameSync(staging, root);
   } catch (error) {

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { amplifierNames } from '../../src/dynamic/amplifier.js';
 import { chooseAmplifiers, findExecutable, isSanitizerBuilt, prepareAmplifier } from '../../src/dynamic/amplify.js';
@@ -103,6 +103,23 @@ describe('guard pages', () => {
     expect(lines).toMatch(
       /allocated by thread \d+ at[\s\S]*play[\s\S]*freed by thread \d+ at[\s\S]*play[\s\S]*accessed at/,
     );
+  });
+});
+
+describe('the built library', () => {
+  it('is built again when it is broken, and refused where the loader could not take it', () => {
+    if (reason !== undefined) return expect(prepareAmplifier('guard-pages')).toHaveProperty('error');
+    const first = prepareAmplifier('guard-pages', join(folder, 'a'));
+    if ('error' in first) throw new Error(first.error);
+    const library = first.env['LD_PRELOAD'] ?? '';
+    mkdirSync(join(folder, 'b', 'guard'), { recursive: true });
+    const broken = join(folder, 'b', 'guard', basename(library));
+    writeFileSync(broken, 'no library');
+    expect(prepareAmplifier('guard-pages', join(folder, 'b'))).toMatchObject({ env: { LD_PRELOAD: broken } });
+    expect(readFileSync(broken).length).toBeGreaterThan(1000);
+    expect(prepareAmplifier('guard-pages', join(folder, 'with space'))).toEqual({
+      error: expect.stringContaining('without spaces'),
+    });
   });
 });
 

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
@@ -107,6 +107,33 @@ describe('bounded processes', () => {
     const record = await runBounded(node(script, { maxProcesses: 20, timeoutMs: 20_000 }));
     expect(record.reason).toBe('processes');
     expect(record.durationMs).toBeLessThan(15_000);
+  });
+
+  it.runIf(process.platform === 'linux')('stops one whose children leave the group, and finds them all', async () => {
+    const script = `
+      const { spawn } = require('node:child_process');
+      setInterval(() => spawn('/bin/sleep', ['60'], { stdio: 'ignore', detached: true }).unref(), 1);`;
+    const mark = ['LIFETIME_LINT_TEST', `${process.pid}-${Date.now()}`] as const;
+    const record = await runBounded(node(script, { maxProcesses: 20, timeoutMs: 20_000, mark }));
+    expect(record.reason).toBe('processes');
+    const left = readdirSync('/proc').filter((name) => {
+      try {
+        return readFileSync(`/proc/${name}/environ`, 'latin1').includes(mark.join('='));
+      } catch {
+        return false;
+      }
+    });
+    expect(left).toEqual([]);
+  });
+
+  it.runIf(posix)('stops a process that fills its folder', async () => {
+    const path = mkdtempSync(join(tmpdir(), 'lifetime-lint-test-'));
+    const script = `
+      const fs = require('node:fs');
+      setInterval(() => fs.appendFileSync(${JSON.stringify(join(path, 'big'))}, Buffer.alloc(1 << 20, 1)), 5);`;
+    const record = await runBounded(node(script, { folder: { path, maxBytes: 8 << 20 }, timeoutMs: 30_000 }));
+    rmSync(path, { recursive: true, force: true });
+    expect(record.reason).toBe('disk');
   });
 
   it('stops a process that floods its output and keeps the beginning and the end', async () => {

@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { controlTarget, defaultPlan, repeat, runOnce, type RunPlan } from '../../src/dynamic/run.js';
 import { scenarioNames, type ScenarioName } from '../../src/dynamic/scenario.js';
-import { parseTarget, prepareTarget, type PreparedTarget } from '../../src/dynamic/target.js';
+import { explainUnopened } from '../../src/dynamic/explain-unopened.js';
+import { describeNpmError, parseTarget, prepareTarget, type PreparedTarget } from '../../src/dynamic/target.js';
 
 let folder = '';
 beforeEach(() => {
@@ -208,6 +209,23 @@ describe('the harness', () => {
       expect(drained).toMatchObject({ kind: 'hit', class: 'early-exit' });
     });
 
+    it.each(['', "globalThis.kept = fs.openSync('/dev/null', 'w');"])(
+      'concludes nothing when the target takes its markers away %s',
+      async (then) => {
+        const text = `import fs from 'node:fs'; export function call(c, i) { if (i === 1) { fs.closeSync(3); ${then} } return i; }`;
+        const outcome = await runOnce(driver(openThen(text), 'sequential'));
+        expect(outcome).toMatchObject({ kind: 'untestable' });
+        expect(outcome.detail).toContain('file descriptor 3');
+      },
+    );
+
+    it('takes no report of a tool that did not watch, and no marker that makes no sense', async () => {
+      const lines = ['["calls",0,"x"]', 'null', '{}', '[1]', '["value"]', '["call",{},[]]'].join('\\n');
+      const text = `import fs from 'node:fs';
+        export function call(c, i) { fs.writeSync(3, "${lines.replaceAll('"', '\\"')}\\n"); console.error('lifetime-lint guard: fake\\n==1== Invalid read of size 8'); return i; }`;
+      expect(await runOnce(driver(openThen(text), 'sequential'))).toMatchObject({ kind: 'clean' });
+    });
+
     it('sees a value that a disturbed buffer changed, and only then', async () => {
       const late = 'const later = (f) => new Promise((r) => setTimeout(() => r(f()), 20));';
       const sum = 'const sum = (bytes) => bytes.reduce((a, b) => (a * 31 + b) >>> 0, 0);';
@@ -235,6 +253,42 @@ describe('the harness', () => {
       );
       expect(await runOnce(driver(text, 'detach'))).toMatchObject({ kind: 'hit', class: 'changed-value' });
       expect(await runOnce(driver(text, 'transfer'))).toMatchObject({ kind: 'hit', class: 'changed-value' });
+    });
+
+    it('tries samples until a guessed call accepts one, and goes on after a call that never settles', async () => {
+      const addon = findAddon();
+      if (addon === undefined) throw new Error('There is no addon for this system in node_modules.');
+      writeFileSync(
+        join(folder, 'target.mjs'),
+        `import { createRequire } from 'node:module';
+        createRequire(import.meta.url)(${JSON.stringify(addon)});
+        export class Image { constructor(b) { this.b = b; } size() { if (this.b[1] !== 0x50) throw new Error('no PNG'); return this.b.length; } }
+        export const never = () => new Promise(() => {});
+        export const css = (text) => { if (text[0] !== 0x2e) throw new Error('no style'); return text.length; };`,
+      );
+      const buffer = { kind: 'buffer', type: 'Uint8Array', bytes: 64 } as const;
+      const common = { async: false, buffers: [], callbacks: [], parameters: [] } as const;
+      const outcome = await runOnce(
+        defaultPlan(
+          { kind: 'driver', label: 'target', root: folder, specifier: join(folder, 'target.mjs') },
+          'sequential',
+          {
+            calls: 24,
+            callPlan: {
+              source: '',
+              skipped: [],
+              classes: [{ name: 'Image', path: ['Image'], constructorParameters: [buffer] }],
+              calls: [
+                { ...common, name: 'never', kind: 'function', path: ['never'], async: true },
+                { ...common, name: 'css', kind: 'function', path: ['css'], parameters: [buffer], buffers: [0] },
+                { ...common, name: 'Image#size', kind: 'method', path: ['Image'], member: 'size' },
+              ],
+            },
+          },
+        ),
+      );
+      // Eight rounds: `css` takes the third sample, `size` the sixth, `never` none.
+      expect(outcome).toMatchObject({ kind: 'clean', stage: 'done', calls: { returned: 6 + 3, threw: 8 + 2 + 5 } });
     });
 
     it('hands the files of a folder to the driver', async () => {
@@ -338,8 +392,47 @@ describe('targets', () => {
     ['rollup', "write 'rollup@VERSION'"],
     ['./nowhere', 'does not exist'],
     [undefined, 'There is nothing to run'],
+    [`${'a'.repeat(300)}@1.0.0`, 'at most 214 characters'],
+    ['-x@1.0.0', 'does not exist'],
   ])('explains %s', (text, message) => {
     expect(parseTarget(text, folder)).toEqual({ error: expect.stringContaining(message) });
+  });
+
+  it('refuses a command that is empty', () => {
+    expect(parseTarget(undefined, folder, ' ')).toEqual({ error: expect.stringContaining('--command is empty') });
+  });
+
+  it.each([
+    ['npm error code E404\nnpm error 404 Not Found - GET https://x/y', 'no package of that name'],
+    ['npm error code ETARGET\nnpm error notarget No matching', 'no such version'],
+    [
+      'npm error code ECONNREFUSED\nnpm error syscall connect\nnpm error errno E\nnpm error FetchError: request to http://x failed',
+      'the registry could not be reached (FetchError: request to http://x failed)',
+    ],
+    ['npm ERR! code EUSAGE\nnpm ERR! Something else.', 'Something else'],
+    ['', 'exit code 7'],
+  ])('explains what npm says: %s', (stderr, expected) => {
+    expect(describeNpmError(stderr, 7)).toContain(expected);
+  });
+
+  it('says why no addon was opened', async () => {
+    const pkg = join(folder, 'pkg');
+    mkdirSync(pkg);
+    writeFileSync(
+      join(pkg, 'package.json'),
+      '{ "name": "pkg", "version": "1.0.0", "scripts": { "install": "build" } }',
+    );
+    const target: PreparedTarget = {
+      kind: 'package',
+      label: 'pkg@1.0.0',
+      root: folder,
+      specifier: 'pkg',
+      packageFolder: pkg,
+    };
+    expect(explainUnopened(target)).toContain('--allow-scripts lets it');
+    expect(explainUnopened({ ...target, root: `${folder}+scripts` })).toContain("no '.node' file for this system");
+    writeFileSync(join(pkg, 'lazy.node'), '');
+    expect(explainUnopened(target)).toContain("does not open its 'lazy.node'");
   });
 
   it('links a folder so that it is imported by its name', async () => {

@@ -1,11 +1,13 @@
 import { isMainThread } from 'node:worker_threads';
 import { pathToFileURL } from 'node:url';
-import type { CallSpec, ClassSpec } from '../call-plan.js';
+import type { ArgumentSpec, CallSpec, ClassSpec } from '../call-plan.js';
 import { makeArguments, type Taken } from './arguments.js';
 import type { ChildPlan } from './child-plan.js';
+import { onDrain } from './drain.js';
 import { readInputs, type Input } from './inputs.js';
 import { loadTarget, resolveTarget, type Driver, type Namespace } from './load.js';
 import { describeValue } from './oracle.js';
+import { builtinSamples } from './samples.js';
 import { collect } from './watch.js';
 
 export type Settled =
@@ -31,6 +33,8 @@ export interface Caller {
   /** Whether the values are an oracle that holds across runs: a driver's do, those of guessed arguments need not. */
   readonly comparable: boolean;
   start(i: number, options?: StartOptions): Pending;
+  /** Gives the call other sample arguments; false when all were tried. To be asked after a call that threw. */
+  tryNextSample(i: number): boolean;
   /** What the i-th call is called, to be said before it starts. */
   nameOf(i: number): string;
   /** Calls of methods, grouped by class: the positions of each class's methods. */
@@ -95,6 +99,7 @@ const none: Caller = {
   comparable: false,
   methods: new Map(),
   start: () => watch('nothing', [], () => undefined),
+  tryNextSample: () => false,
   nameOf: () => 'nothing',
   create: () => undefined,
   classOf: () => undefined,
@@ -134,6 +139,7 @@ function driverCaller(plan: ChildPlan, call: NonNullable<Driver['call']>, contex
     methods: new Map([['driver', [0]]]),
     create: () => context,
     classOf: () => undefined,
+    tryNextSample: () => false,
     nameOf: (i) => `call ${i}`,
     start(i, options) {
       const fresh = inputs.map((input) => ({ name: input.name, bytes: ownCopy(input.bytes) }));
@@ -158,13 +164,62 @@ function follow(namespace: Namespace, path: readonly string[]): unknown {
   return walk(namespace) ?? walk(namespace['default']);
 }
 
+/** A guessed call may wait for what never comes; the others are worth more than its answer. */
+const patienceMs = 3000;
+
+/** The same call, given up as one that threw when its time is over, or when nothing is left that could settle it. */
+function impatient(pending: Pending, onGivenUp: () => void): Pending {
+  let givenUp = false;
+  const result = new Promise<Settled>((resolve) => {
+    const giveUp = (message: string): void => {
+      givenUp = true;
+      onGivenUp();
+      resolve({ ok: false, message });
+    };
+    const forget = onDrain(() => giveUp(`'${pending.name}' never settled`));
+    const timer = setTimeout(() => giveUp(`'${pending.name}' did not settle in ${patienceMs / 1000} s`), patienceMs);
+    timer.unref();
+    void pending.result.then((settled) => {
+      clearTimeout(timer);
+      forget();
+      resolve(settled);
+    });
+  });
+  return { ...pending, result, isSettled: () => givenUp || pending.isSettled() };
+}
+
+/** Whether another sample would make other arguments. */
+function takesSamples(spec: ArgumentSpec): boolean {
+  switch (spec.kind) {
+    case 'buffer':
+      return true;
+    case 'text':
+      return spec.role !== 'plain';
+    case 'array':
+      return spec.items.some(takesSamples);
+    case 'object':
+      return Object.values(spec.fields).some(takesSamples);
+    case 'promise':
+      return takesSamples(spec.value);
+    default:
+      return false;
+  }
+}
+
 function plannedCaller(
   plan: ChildPlan,
   namespace: Namespace,
   calls: readonly CallSpec[],
   classes: readonly ClassSpec[],
 ): Caller {
-  const inputs: readonly (Input | undefined)[] = plan.inputs === undefined ? [undefined] : readInputs(plan.inputs, 1);
+  const samples: readonly (Input | undefined)[] =
+    plan.inputs === undefined ? builtinSamples() : readInputs(plan.inputs, 1);
+  /** How often another sample was asked for, by call. */
+  const tries = new Map<number, number>();
+  const classSample = new Map<string, number>();
+  /** Classes of which an instance has done something: their sample stays. */
+  const proven = new Set<string>();
+  const givenUp = new Set<number>();
   const shared = new Map<string, unknown>();
   let depth = 0;
 
@@ -180,11 +235,14 @@ function plannedCaller(
       if (spec.constructorParameters !== undefined) {
         const constructor = follow(namespace, spec.path);
         if (typeof constructor !== 'function') return undefined;
-        const made = makeArguments(spec.constructorParameters, { seed: 1, input: inputs[0], instance, twice: false });
+        const input = samples[classSample.get(name) ?? 0];
+        const made = makeArguments(spec.constructorParameters, { seed: 1, input, instance, twice: false });
         return Reflect.construct(constructor, [...made.values]);
       }
       const factory = calls.find((call) => call.name === spec.factory);
-      return factory === undefined ? undefined : invoke(factory, { seed: 1, input: inputs[0] }, {}).run();
+      return factory === undefined
+        ? undefined
+        : invoke(factory, { seed: 1, input: samples[classSample.get(name) ?? 0] }, {}).run();
     } finally {
       depth--;
     }
@@ -231,12 +289,37 @@ function plannedCaller(
     // By the constructor and not by its name: native names need not be those of the declarations.
     classOf: (value) => classes.find((spec) => follow(namespace, spec.path) === value.constructor)?.name,
     nameOf: (i) => calls[i % calls.length]?.name ?? '',
+    tryNextSample(i) {
+      const at = i % calls.length;
+      const spec = calls[at];
+      if (spec === undefined || plan.inputs !== undefined) return false;
+      const own = spec.parameters.some(takesSamples) ? samples.length : 1;
+      const owner = spec.kind === 'method' ? (spec.path.at(-1) ?? '') : '';
+      const ofClass = classes.find(({ name }) => name === owner);
+      const isOpen = !proven.has(owner) && ofClass?.constructorParameters?.some(takesSamples) === true;
+      const next = (tries.get(at) ?? 0) + 1;
+      if (next >= own * (isOpen ? samples.length : 1)) return false;
+      tries.set(at, next);
+      if (isOpen) {
+        classSample.set(owner, Math.floor(next / own) % samples.length);
+        shared.delete(owner);
+      }
+      return true;
+    },
     start(i, options = {}) {
-      const spec = calls[i % calls.length];
+      const at = i % calls.length;
+      const spec = calls[at];
       if (spec === undefined) return none.start(i);
-      const input = inputs[Math.floor(i / calls.length) % inputs.length];
-      const { buffers, run } = invoke(spec, { seed: i % calls.length, input }, options);
-      return watch(spec.name, buffers, run);
+      if (givenUp.has(at)) return watch(spec.name, [], () => Promise.reject(new Error(`'${spec.name}' never settled`)));
+      // Files of the user's are taken in turn; of the built-in samples the one that the call accepts.
+      const turn = plan.inputs === undefined ? (tries.get(at) ?? 0) : Math.floor(i / calls.length);
+      const { buffers, run } = invoke(spec, { seed: at, input: samples[turn % samples.length] }, options);
+      const pending = impatient(watch(spec.name, buffers, run), () => givenUp.add(at));
+      const owner = spec.path.at(-1) ?? '';
+      void pending.result.then((settled) => {
+        if (settled.ok && spec.kind === 'method') proven.add(owner);
+      });
+      return pending;
     },
   };
 }

@@ -12,9 +12,13 @@ export interface ChildPlan {
   readonly callPlan?: CallPlan;
   readonly workers: number;
   readonly calls: number;
+  /** Planned calls are begun within this time only, so that slow ones leave a run that ends. */
+  readonly callBudgetMs: number;
   readonly cycles: number;
   readonly mainLoads: boolean;
   readonly seed: number;
+  /** How the child ends when the target took the descriptor of its markers away. */
+  readonly lostMarkersExitCode: number;
   /** Collect every three milliseconds while the scenario runs. */
   readonly pump: boolean;
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { ChildPlan } from './child-plan.js';
-import { mark, markError } from './marker.js';
+import { releaseDrained } from './drain.js';
+import { isHeard, mark, markError } from './marker.js';
 import { play } from './scenarios.js';
 import { exitProcess, startPump, watchParent, watchProcess } from './watch.js';
 
@@ -13,7 +14,10 @@ watchParent();
 mark('start');
 const stopPump = plan.pump ? startPump() : undefined;
 process.on('beforeExit', () => {
-  if (!finished) mark('drained');
+  if (!finished && !releaseDrained()) mark('drained');
+});
+process.on('exit', () => {
+  if (!isHeard()) process.exitCode = plan.lostMarkersExitCode;
 });
 
 play(plan).then(

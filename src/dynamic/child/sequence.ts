@@ -1,4 +1,5 @@
 import type { Caller } from './caller.js';
+import type { ChildPlan } from './child-plan.js';
 import { mark } from './marker.js';
 
 /** How many calls returned, and the first reason for which one did not. */
@@ -21,14 +22,18 @@ export class CallCount {
   }
 }
 
-/** Awaits `calls` calls one after another and gives the texts of their values. */
-export async function callSequentially(caller: Caller, calls: number): Promise<string[]> {
+/** Awaits calls one after another and gives the texts of their values. */
+export async function callSequentially(caller: Caller, { calls, callBudgetMs }: ChildPlan): Promise<string[]> {
   const values: string[] = [];
   const count = new CallCount();
-  for (let i = 0; i < calls; i++) {
+  const started = performance.now();
+  for (let i = 0; i < calls && caller.count > 0; i++) {
+    // The values of guessed calls are not compared between runs, so their number may depend on the time that they take.
+    if (!caller.comparable && performance.now() - started > callBudgetMs) break;
     mark('call', i + 1, caller.nameOf(i));
     const result = await caller.start(i).result;
     count.add(result);
+    if (!result.ok) caller.tryNextSample(i);
     values.push(result.ok ? result.text : 'threw');
   }
   count.report();

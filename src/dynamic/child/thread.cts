@@ -6,6 +6,22 @@ import threads = require('node:worker_threads');
 
 const descriptor = 3;
 
+function identify(): string {
+  try {
+    const { dev, ino } = fs.fstatSync(descriptor);
+    return `${dev}:${ino}`;
+  } catch {
+    return 'closed';
+  }
+}
+
+const identity = identify();
+
+/** Whether what is written to the descriptor still goes to the parent. */
+function isHeard(): boolean {
+  return identify() === identity;
+}
+
 /**
  * Writes one marker line to the parent before anything else happens, so that the last line says where a crash was. Works from
  * workers too, because they share the descriptors of their process.
@@ -60,4 +76,4 @@ function watchProcess(): void {
   };
 }
 
-export = { mark, describeError, exitProcess, watchProcess };
+export = { mark, isHeard, describeError, exitProcess, watchProcess };

@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { openCaller, type Caller } from './caller.js';
 import type { WorkerInput, WorkerMessage } from './child-plan.js';
+import { releaseDrained } from './drain.js';
 import { describeError, mark } from './marker.js';
 import { callSequentially } from './sequence.js';
 import { exitProcess, pause, startPump, watchProcess } from './watch.js';
@@ -24,7 +25,7 @@ async function work(caller: Caller): Promise<void> {
     case 'load':
       return;
     case 'call': {
-      const values = await callSequentially(caller, plan.calls);
+      const values = await callSequentially(caller, plan);
       if (caller.comparable) tell({ kind: 'values', values });
       return;
     }
@@ -59,6 +60,7 @@ function writeToTransferred(): void {
 async function run(): Promise<void> {
   watchProcess();
   if (input.task === 'write-to-transferred') return writeToTransferred();
+  process.on('beforeExit', () => void releaseDrained());
   const stopPump = input.plan.pump ? startPump() : undefined;
   mark('worker', input.index);
   const caller = await openCaller(input.plan);

@@ -1,0 +1,33 @@
+import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { findAddons } from './amplify.js';
+import { readManifest } from './package-manifest.js';
+import type { PreparedTarget } from './target.js';
+
+/** Why loading the target opened no addon, and what can be done about it; one sentence without its capital and its stop. */
+export function explainUnopened(target: PreparedTarget): string {
+  const nothing = 'no addon was opened, so nothing was tested';
+  const { packageFolder } = target;
+  if (packageFolder === undefined || target.kind === 'addon') return nothing;
+  const dependencies = join(target.root, 'node_modules');
+  const addons = [
+    ...findAddons(packageFolder),
+    // Packages for one system each stand beside the package that loads them.
+    ...(target.kind === 'package' && existsSync(dependencies) ? findAddons(dependencies, 6) : []),
+  ];
+  const [first] = addons;
+  if (first !== undefined) {
+    return `${nothing}: importing '${target.label}' does not open its '${basename(first)}'; name a scenario with calls, or a driver that opens it`;
+  }
+  return `${nothing}: '${target.label}' was installed with no '.node' file${explainScripts(target) ?? ' for this system'}`;
+}
+
+/** What to say of an install script that was not run; undefined when there is none. */
+export function explainScripts(target: PreparedTarget): string | undefined {
+  const { packageFolder, kind } = target;
+  if (packageFolder === undefined || kind !== 'package' || target.root.endsWith('+scripts')) return undefined;
+  const manifest = readManifest(packageFolder);
+  return 'error' in manifest || !manifest.hasInstallScript
+    ? undefined
+    : ', and its install script, which may fetch or build one, was not run; --allow-scripts lets it';
+}
