@@ -415,7 +415,7 @@ describe('targets', () => {
     expect(describeNpmError(stderr, 7)).toContain(expected);
   });
 
-  it('says why no addon was opened', async () => {
+  it('says why no addon was opened', () => {
     const pkg = join(folder, 'pkg');
     mkdirSync(pkg);
     writeFileSync(
