@@ -291,6 +291,32 @@ describe('the harness', () => {
       expect(outcome).toMatchObject({ kind: 'clean', stage: 'done', calls: { returned: 6 + 3, threw: 8 + 2 + 5 } });
     });
 
+    it('calls what a package exports whose entry only requires its addon', async () => {
+      const addon = findAddon();
+      if (addon === undefined) throw new Error('There is no addon for this system in node_modules.');
+      const pkg = join(folder, 'pkg');
+      mkdirSync(pkg);
+      writeFileSync(join(pkg, 'package.json'), '{ "name": "wrapper", "version": "1.0.0", "main": "index.js" }');
+      writeFileSync(join(pkg, 'index.js'), "'use strict';\n\nmodule.exports = require('./addon.js');\n");
+      writeFileSync(join(pkg, 'addon.js'), `require(${JSON.stringify(addon)}); exports.one = () => 1;`);
+      const target = await prepareTarget({ kind: 'folder', folder: pkg }, { cacheFolder: join(folder, 'cache') });
+      if ('error' in target) throw new Error(target.error);
+      const one = {
+        name: 'one',
+        kind: 'function',
+        path: ['one'],
+        parameters: [],
+        async: false,
+        buffers: [],
+        callbacks: [],
+      } as const;
+      const callPlan = { source: '', skipped: [], classes: [], calls: [one] };
+      expect(await runOnce(defaultPlan(target, 'sequential', { calls: 3, callPlan }))).toMatchObject({
+        kind: 'clean',
+        calls: { returned: 3, threw: 0 },
+      });
+    });
+
     it('hands the files of a folder to the driver', async () => {
       mkdirSync(join(folder, 'inputs'));
       writeFileSync(join(folder, 'inputs', 'b.txt'), 'bb');

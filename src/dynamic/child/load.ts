@@ -47,7 +47,7 @@ export async function loadTarget(plan: ChildPlan): Promise<Namespace> {
   const loader = await importLoader(plan);
   if (loader === undefined) return (await import(pathToFileURL(plan.specifier).href)) as Namespace;
   try {
-    return await loader.load(plan.specifier);
+    return orRequired(await loader.load(plan.specifier), () => require(plan.specifier) as Namespace);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
     if (!tryRequire.has(code)) throw error;
@@ -58,6 +58,20 @@ export async function loadTarget(plan: ChildPlan): Promise<Namespace> {
       throw second instanceof Error && 'code' in second && second.code === 'ERR_DLOPEN_FAILED' ? second : error;
     }
   }
+}
+
+/**
+ * The namespace, or what `require` gives when the only export is an empty object: seen with wrappers of one line around an
+ * addon, whose module had been parsed and not yet run.
+ */
+function orRequired(namespace: Namespace, required: () => Namespace): Namespace {
+  const value = namespace['default'];
+  const isEmpty =
+    Object.keys(namespace).length === 1 &&
+    typeof value === 'object' &&
+    value !== null &&
+    Object.keys(value).length === 0;
+  return isEmpty ? required() : namespace;
 }
 
 /** What a driver is told to import: a file URL where the target resolves, else its name. */
