@@ -1,10 +1,12 @@
 import type { TSESLint, TSESTree } from '@typescript-eslint/utils';
+import { fieldValues } from './class-fields.js';
 import type { TypedServices } from './javascript-visitor.js';
 import {
   bare,
   dottedName,
   keyName,
   memberName,
+  parentOf,
   requiredSpecifier,
   soleInit,
   stringValue,
@@ -61,7 +63,11 @@ export function bufferOrigin(code: Code, node: TSESTree.Node, depth = 0): Buffer
   const plain = bare(node);
   const unknown: BufferOrigin = { extent: 'unknown', kind: 'unknown', node: plain };
   if (depth > 8) return unknown;
+  const cast = castName(node);
+  if (cast !== undefined) return cast;
   switch (plain.type) {
+    case 'MemberExpression':
+      return plain.object.type === 'ThisExpression' ? fieldOrigin(code, plain, depth) : unknown;
     case 'Identifier': {
       const variable = variableOf(code, plain);
       return variable === undefined ? unknown : variableOrigin(code, variable, plain, depth);
@@ -75,6 +81,31 @@ export function bufferOrigin(code: Code, node: TSESTree.Node, depth = 0): Buffer
     default:
       return unknown;
   }
+}
+
+/** `x as Buffer`: what the source says about a value that it got from elsewhere. */
+function castName(node: TSESTree.Node): BufferOrigin | undefined {
+  if (node.type !== 'TSAsExpression' && node.type !== 'TSTypeAssertion') return undefined;
+  const type = node.typeAnnotation;
+  const name = type.type === 'TSTypeReference' && type.typeName.type === 'Identifier' ? type.typeName.name : undefined;
+  if (name === 'Buffer') return { extent: 'parameter', kind: 'buffer', node };
+  return name !== undefined && viewTypes.has(name) ? { extent: 'parameter', kind: 'view', node } : undefined;
+}
+
+/** `this.x`, when everything that the class puts into the field is the same kind of buffer. */
+function fieldOrigin(code: Code, node: TSESTree.MemberExpression, depth: number): BufferOrigin {
+  const unknown: BufferOrigin = { extent: 'unknown', kind: 'unknown', node };
+  let owner = parentOf(node);
+  while (owner !== undefined && owner.type !== 'ClassBody') owner = parentOf(owner);
+  const name = memberName(node);
+  if (owner === undefined || name === undefined) return unknown;
+  const origins = (fieldValues(code, owner).get(name) ?? [])
+    .filter((value) => !(value.type === 'Literal' && value.value === null))
+    .map((value) => bufferOrigin(code, value, depth + 1));
+  const [first] = origins;
+  return first !== undefined && origins.every(({ kind }) => kind === first.kind)
+    ? { ...first, extent: 'unknown' }
+    : unknown;
 }
 
 function variableOrigin(

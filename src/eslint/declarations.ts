@@ -3,6 +3,8 @@ export interface Declarations {
   /** Exported function -> whether it returns a promise. */
   readonly functions: ReadonlyMap<string, boolean>;
   readonly classes: ReadonlyMap<string, ClassDeclaration>;
+  /** Function, method or class name -> positions of the parameters that are declared as buffers; 0-based. */
+  readonly bufferParameters: ReadonlyMap<string, ReadonlySet<number>>;
 }
 
 interface ClassDeclaration {
@@ -38,6 +40,11 @@ const promise = /^\s*(?:Promise|PromiseLike)\s*</u;
 export function readDeclarations(text: string): Declarations {
   const functions = new Map<string, boolean>();
   const classes = new Map<string, ClassDeclaration>();
+  const bufferParameters = new Map<string, ReadonlySet<number>>();
+  const takeParameters = (name: string, at: number): void => {
+    const found = bufferPositions(signatureAt(lines, at)?.parameters ?? '');
+    if (found.length > 0) bufferParameters.set(name, new Set([...(bufferParameters.get(name) ?? []), ...found]));
+  };
   let current: { readonly name: string; readonly methods: Map<string, boolean> } | undefined;
   const lines = text.split('\n');
   for (let at = 0; at < lines.length; at++) {
@@ -50,7 +57,8 @@ export function readDeclarations(text: string): Declarations {
     }
     const name = exportedFunction.exec(line)?.[1] ?? exportedConstant.exec(line)?.[1];
     if (name !== undefined) {
-      const returned = returnType(lines, at);
+      takeParameters(name, at);
+      const returned = signatureAt(lines, at)?.returned;
       // Overloads: one that gives a promise makes the name asynchronous.
       if (returned !== undefined) functions.set(name, promise.test(returned) || functions.get(name) === true);
       continue;
@@ -62,13 +70,14 @@ export function readDeclarations(text: string): Declarations {
     }
     const method = current === undefined ? undefined : member.exec(line)?.[1];
     if (current !== undefined && method !== undefined) {
-      const returned = returnType(lines, at);
+      takeParameters(method === 'constructor' ? current.name : method, at);
+      const returned = signatureAt(lines, at)?.returned;
       if (returned !== undefined)
         current.methods.set(method, promise.test(returned) || current.methods.get(method) === true);
     }
   }
   if (current !== undefined) finishClass(current, classes);
-  return { functions, classes };
+  return { functions, classes, bufferParameters };
 }
 
 function finishClass(
@@ -80,17 +89,42 @@ function finishClass(
   classes.set(current.name, { methods: current.methods, releasedBy });
 }
 
-/** The text after the parameter list that begins on a line; undefined when the list doesn't end within 40 lines. */
-function returnType(lines: readonly string[], from: number): string | undefined {
+interface Signature {
+  readonly parameters: string;
+  readonly returned: string | undefined;
+}
+
+/** The parameter list that begins on a line, and the text after it; undefined when the list doesn't end within 40 lines. */
+function signatureAt(lines: readonly string[], from: number): Signature | undefined {
   const text = lines.slice(from, from + 40).join('\n');
   let depth = 0;
-  for (let at = text.indexOf('('); at >= 0 && at < text.length; at++) {
+  const first = text.indexOf('(');
+  for (let at = first; at >= 0 && at < text.length; at++) {
     const character = text[at];
     if (character === '(') depth++;
     else if (character === ')' && --depth === 0) {
       const rest = /^\s*(?::|=>)\s*([^\n]*)/u.exec(text.slice(at + 1));
-      return rest?.[1];
+      return { parameters: text.slice(first + 1, at), returned: rest?.[1] };
     }
   }
   return undefined;
+}
+
+const bufferType = /^(?:Buffer|ArrayBuffer|DataView|(?:Big)?(?:Ui|I)nt\d+(?:Clamped)?Array|Float\d+Array)(?:<\w*>)?$/u;
+const plainArray = /^(?:readonly\s+)?(?:Readonly)?Array<|\[\]$/u;
+
+/** Positions of parameters whose type is a buffer, also beside text or null; not where a plain array is allowed too. */
+function bufferPositions(parameters: string): readonly number[] {
+  const parts = [''];
+  let depth = 0;
+  for (const character of parameters.replace(/=>/gu, '  ')) {
+    if ('([{<'.includes(character)) depth++;
+    if (')]}>'.includes(character)) depth--;
+    if (character === ',' && depth === 0) parts.push('');
+    else parts[parts.length - 1] += character;
+  }
+  return parts.flatMap((part, at) => {
+    const types = (/^[^:]*:([^]*)$/u.exec(part)?.[1] ?? '').split('|').map((type) => type.trim());
+    return types.some((type) => bufferType.test(type)) && !types.some((type) => plainArray.test(type)) ? [at] : [];
+  });
 }

@@ -17,7 +17,13 @@ interface Specifier {
 /** Specifiers of the modules that a text loads at run time, with their offsets. */
 export function specifiersIn(text: string): readonly Specifier[] {
   const clean = text.includes('/*') || text.includes('//') ? withoutComments(text) : text;
-  return [...clean.matchAll(importLine)].map((match) => {
+  const made = [...clean.matchAll(/([\w$]+)\s*=\s*(?:\w+\.)?createRequire\(/gu)].map(([, name = '']) => name);
+  const others = made
+    .filter((name) => !/require/iu.test(name))
+    .flatMap((name) => [
+      ...clean.matchAll(new RegExp(`\\b${name.replaceAll('$', '\\$')}\\(\\s*(['"\`])([^'"\`\\n]+)\\1`, 'gu')),
+    ]);
+  return [...clean.matchAll(importLine), ...others].map((match) => {
     const specifier = match[2] ?? '';
     return { specifier, offset: match.index + match[0].length - specifier.length - 1 };
   });

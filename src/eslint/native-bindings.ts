@@ -1,5 +1,6 @@
 import type { TSESLint, TSESTree } from '@typescript-eslint/utils';
 import { mayLoadAddon } from './load-filter.js';
+import { fieldValues } from './class-fields.js';
 import type { NativeModule } from './native-modules.js';
 import { createSourceMemo, type VisitorContext } from './javascript-visitor.js';
 import {
@@ -69,6 +70,18 @@ function findBindings({
     return undefined;
   };
 
+  /** `(enc = new Encoder())`, and the module in `import('x').then((module) => …)`. */
+  const ofParameter = (name: TSESTree.Node, depth: number): NativeOrigin | undefined => {
+    const parent = parentOf(name);
+    if (parent?.type === 'AssignmentPattern' && parent.left === name) return originAt(parent.right, depth);
+    if (parent?.type !== 'ArrowFunctionExpression' && parent?.type !== 'FunctionExpression') return undefined;
+    const call = parent.parent;
+    if (parent.params[0] !== name || call.type !== 'CallExpression' || call.arguments[0] !== parent) return undefined;
+    const callee = bare(call.callee);
+    const isThen = callee.type === 'MemberExpression' && memberName(callee) === 'then';
+    return isThen && bare(callee.object).type === 'ImportExpression' ? originAt(callee.object, depth) : undefined;
+  };
+
   const ofVariable = (variable: TSESLint.Scope.Variable, depth: number): NativeOrigin | undefined => {
     for (const def of variable.defs) {
       if (def.type === 'ImportBinding') {
@@ -80,6 +93,10 @@ function findBindings({
         const module = modules.resolve(def.parent.source.value, filename);
         if (module === undefined) return undefined;
         return { module, path: def.node.type === 'ImportSpecifier' ? [importedName(def.node)] : [] };
+      }
+      if (def.type === 'Parameter') {
+        const origin = ofParameter(def.name, depth);
+        if (origin !== undefined) return origin;
       }
       if (def.node.type === 'VariableDeclarator' && def.node.init !== null) {
         const path = patternPath(def.node.id, variable.name);
@@ -102,7 +119,7 @@ function findBindings({
 
   const compute = (node: TSESTree.Node, depth: number): NativeOrigin | undefined => {
     const plain = bare(node);
-    const specifier = requiredSpecifier(plain);
+    const specifier = requiredSpecifier(plain, code);
     if (specifier !== undefined) {
       const module = modules.resolve(specifier, filename);
       return module === undefined ? undefined : { module, path: [] };
@@ -170,32 +187,6 @@ function findBindings({
   return { loads, originOf: (node) => originAt(node, 0) };
 }
 
-const fieldMemo = new WeakMap<TSESTree.ClassBody, ReadonlyMap<string, readonly TSESTree.Node[]>>();
-
-/** Values that a class gives its fields: `x = v` in the body and `this.x = v` anywhere in it. */
-function fieldValues(code: Code, body: TSESTree.ClassBody): ReadonlyMap<string, readonly TSESTree.Node[]> {
-  const known = fieldMemo.get(body);
-  if (known !== undefined) return known;
-  const values = new Map<string, TSESTree.Node[]>();
-  const add = (name: string | undefined, value: TSESTree.Node | null): void => {
-    if (name === undefined || value === null) return;
-    values.set(name, [...(values.get(name) ?? []), value]);
-  };
-  const visit = (node: TSESTree.Node): void => {
-    if (node.type === 'PropertyDefinition') add(keyName(node), node.value);
-    if (
-      node.type === 'AssignmentExpression' &&
-      node.left.type === 'MemberExpression' &&
-      node.left.object.type === 'ThisExpression'
-    ) {
-      add(memberName(node.left), node.right);
-    }
-  };
-  for (const node of descendantsOf(code, body)) visit(node);
-  fieldMemo.set(body, values);
-  return values;
-}
-
 function isDlopen(node: TSESTree.CallExpression): boolean {
   return dottedName(node.callee)?.join('.') === 'process.dlopen';
 }
@@ -246,7 +237,7 @@ function findLoads(code: Code, resolve: (specifier: string) => NativeModule | un
   };
   // Most files import nothing native; they are told apart by their text, without a walk.
   if (!mayLoadAddon(code.text, resolve)) return loads;
-  const mayCall = /require|\bimport\s*\(|\.node['"`]|\bdlopen\b/u.test(code.text);
+  const mayCall = /require|createRequire|\bimport\s*\(|\.node['"`]|\bdlopen\b/u.test(code.text);
   const visit = (node: TSESTree.Node): void => {
     if (node.type === 'ImportDeclaration') {
       if (node.importKind !== 'type') add(node.source.value, node);
@@ -254,7 +245,7 @@ function findLoads(code: Code, resolve: (specifier: string) => NativeModule | un
     }
     if (node.type === 'TSImportEqualsDeclaration') add(equalsSpecifier(node), node);
     if (node.type === 'CallExpression' && isDlopen(node)) loads.push({ module: openedModule(node), node });
-    if (node.type === 'ImportExpression' || node.type === 'CallExpression') add(requiredSpecifier(node), node);
+    if (node.type === 'ImportExpression' || node.type === 'CallExpression') add(requiredSpecifier(node, code), node);
   };
   for (const node of mayCall ? descendantsOf(code, code.ast) : code.ast.body) visit(node);
   return loads;

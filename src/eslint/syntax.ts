@@ -137,16 +137,19 @@ export function stringValue(node: TSESTree.Node | undefined | null): string | un
 }
 
 /** The module that `require('x')`, `await import('x')` or a helper of createRequire loads; undefined for other calls. */
-export function requiredSpecifier(node: TSESTree.Node): string | undefined {
+export function requiredSpecifier(node: TSESTree.Node, code?: Code): string | undefined {
   const plain = bare(node);
-  if (plain.type === 'AwaitExpression') return requiredSpecifier(plain.argument);
+  if (plain.type === 'AwaitExpression') return requiredSpecifier(plain.argument, code);
   if (plain.type === 'ImportExpression') return stringValue(plain.source);
   if (plain.type !== 'CallExpression') return undefined;
   const [argument] = plain.arguments;
   if (plain.callee.type === 'Identifier') {
     const text = stringValue(argument);
     // createRequire gives it any name; what ends in .node is a binary whoever loads it.
-    return /require/iu.test(plain.callee.name) || text?.endsWith('.node') === true ? text : undefined;
+    if (/require/iu.test(plain.callee.name) || text?.endsWith('.node') === true) return text;
+    const variable = code?.text.includes('createRequire') === true ? variableOf(code, plain.callee) : undefined;
+    const made = variable === undefined ? undefined : soleInit(variable);
+    return made?.type === 'CallExpression' && dottedName(made.callee)?.at(-1) === 'createRequire' ? text : undefined;
   }
   // createRequire(import.meta.url)('./x.node')
   const inner = plain.callee;

@@ -1,5 +1,5 @@
 import { defineJavaScriptRule } from './javascript-rule.js';
-import { mentionsBuffer, mentionsWrite } from './javascript-text.js';
+import { mentionsWrite } from './javascript-text.js';
 
 export default defineJavaScriptRule({
   meta: {
@@ -27,6 +27,6 @@ export default defineJavaScriptRule({
     scenarios: ['mutate'],
   },
   tokens: ['require', 'import'],
-  patterns: [mentionsWrite, mentionsBuffer],
+  patterns: [mentionsWrite],
   onlyWithAddon: true,
 });

@@ -2,13 +2,8 @@
 
 const views = '(?:(?:Big)?(?:Int|Uint)|Float)\\d+(?:Clamped)?Array|DataView';
 
-const buffer = new RegExp(
-  `\\bBuffer\\b|ArrayBuffer|${views}|byteLength|byteOffset|subarray|\\bequals\\b|\\bswap(?:16|32|64)\\b|BYTES_PER_ELEMENT|(?:read|write)(?:U?Int|Uint|Float|Double|Big)|set(?:Big)?(?:Uint|Int|Float)\\d|randomFill|getRandomValues|readSync|encodeInto|readFileSync\\s*\\([^,()]*\\)|\\bAtomics\\b|(?:[zZ]ip|flate|rotli\\w*|Raw)Sync\\b`,
-  'u',
-);
-
 const write = new RegExp(
-  '\\.\\s*(?:fill|set|reverse|sort|copyWithin|copy|write\\w*|swap\\d+|set\\w*\\d\\w*)\\s*\\(|randomFill|getRandomValues|readSync|encodeInto|Atomics|\\][!\\s)]*(?:[-+*/%&|^?]{1,3}|<<|>{2,3})?=(?![=>])|\\][!\\s)]*(?:\\+\\+|--)|(?:\\+\\+|--)[\\s(]*[\\w$]',
+  '\\.\\s*(?:fill|set|reverse|sort|copyWithin|copy|read|write\\w*|swap\\d+|set\\w*\\d\\w*)\\s*\\(|randomFill|getRandomValues|readSync|encodeInto|Atomics|\\][!\\s)]*(?:[-+*/%&|^?]{1,3}|<<|>{2,3})?=(?![=>])|\\][!\\s)]*(?:\\+\\+|--)|(?:\\+\\+|--)[\\s(]*[\\w$]',
   'u',
 );
 
@@ -16,11 +11,6 @@ const store =
   /([\w$]+|[^\w\s])[!\s]*(?:\?\.|\.)\s*buffer\b\s*(?:[!),;\]}:?]|as\b|$|\.\s*(?:slice|transfer)|\/\/|\/\*)/gmu;
 
 const partial = `Buffer\\s*\\.\\s*(?:from|alloc|allocUnsafe|concat|copyBytesFrom)\\b|readFileSync|subarray|slice|\\w+Sync\\s*\\(|new\\s+(?:${views})`;
-
-/** A buffer or view is made, named as a type, or used in a way that only buffers have. */
-export function mentionsBuffer(text: string): boolean {
-  return buffer.test(text);
-}
 
 /** Something is written that may be the bytes of a buffer. */
 export function mentionsWrite(text: string): boolean {

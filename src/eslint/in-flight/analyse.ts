@@ -2,6 +2,7 @@ import type { TSESTree } from '@typescript-eslint/utils';
 import { createSourceMemo, type VisitorContext } from '../javascript-visitor.js';
 import { nativeBindingsOf } from '../native-bindings.js';
 import { descendantsOf, type FunctionNode, isFunction, parentOf } from '../syntax.js';
+import { localFunction } from './local-functions.js';
 import { walkFunction, type InFlightHit } from './walk.js';
 
 const memo = createSourceMemo<readonly InFlightHit[]>();
@@ -24,6 +25,7 @@ function analyse(context: VisitorContext): readonly InFlightHit[] {
       at = parentOf(at);
     }
   }
+  addCallers(context, bodies);
   const hits = new Map<string, InFlightHit>();
   // Inner functions first: a callback that is also walked in its caller is described by its own walk.
   const innerFirst = [...bodies].sort((a, b) => a.range[1] - a.range[0] - (b.range[1] - b.range[0]));
@@ -34,4 +36,19 @@ function analyse(context: VisitorContext): readonly InFlightHit[] {
     }
   }
   return [...hits.values()].sort((a, b) => a.node.range[0] - b.node.range[0]);
+}
+
+/** Functions that call a function of the file which starts native work, two calls away at most. */
+function addCallers({ sourceCode: code }: VisitorContext, bodies: Set<FunctionNode | TSESTree.Program>): void {
+  for (let round = 0; round < 2; round++) {
+    const known = new Set(bodies);
+    for (const node of descendantsOf(code, code.ast)) {
+      if (node.type !== 'CallExpression') continue;
+      const called = localFunction(code, node.callee);
+      if (called === undefined || !known.has(called)) continue;
+      for (let at = parentOf(node); at !== undefined; at = parentOf(at))
+        if (at.type === 'Program' || isFunction(at)) bodies.add(at);
+    }
+    if (bodies.size === known.size) return;
+  }
 }

@@ -37,13 +37,17 @@ const atomicWriters: ReadonlySet<string> = new Set([
   'compareExchange',
 ]);
 
-export function effectOf(node: TSESTree.CallExpression): CallEffect | undefined {
+/** `resolve` gives the initial value of a constant, for transfer lists that are kept in one. */
+export function effectOf(
+  node: TSESTree.CallExpression,
+  resolve: (node: TSESTree.Node) => TSESTree.Node = (same) => same,
+): CallEffect | undefined {
   const callee = bare(node.callee);
   const args = node.arguments.filter((argument) => argument.type !== 'SpreadElement');
   const name =
     callee.type === 'MemberExpression' ? memberName(callee) : callee.type === 'Identifier' ? callee.name : undefined;
   if (name === undefined) return undefined;
-  if (name === 'structuredClone' || name === 'postMessage') return transfer(transferList(args[1]));
+  if (name === 'structuredClone' || name === 'postMessage') return transfer(transferList(args[1] && resolve(args[1])));
   if (callee.type !== 'MemberExpression') {
     const position = argumentWriters.get(name);
     const written = position === undefined || name === 'copy' ? undefined : args[position];
@@ -55,14 +59,32 @@ export function effectOf(node: TSESTree.CallExpression): CallEffect | undefined 
       ? { writes: [args[0]], isTelling: true, transfers: [] }
       : undefined;
   if (detachers.has(name)) return transfer([callee.object]);
+  const filled = filledByRead(name, owner, args);
+  if (filled !== undefined) return { writes: [filled], isTelling: true, transfers: [] };
   if (name === 'move' && owner === 'Piscina' && args[0] !== undefined) return transfer([args[0]]);
-  if (name === 'run' || name === 'runTask' || name === 'exec') return transfer(transferList(args[1]));
+  if (name === 'run' || name === 'runTask' || name === 'exec')
+    return transfer(transferList(args[1] && resolve(args[1])));
   const position = argumentWriters.get(name);
   const argument = position === undefined ? undefined : args[position];
   if (argument !== undefined) return { writes: [argument], isTelling: name !== 'copy', transfers: [] };
   if (tellingWriter.test(name)) return { writes: [callee.object], isTelling: true, transfers: [] };
   if (plainWriters.has(name)) return { writes: [callee.object], isTelling: false, transfers: [] };
   return undefined;
+}
+
+/** The buffer that `fs.read(fd, buffer, …)` or `handle.read(buffer, …)` fills; `read` of anything else may only look at it. */
+function filledByRead(
+  name: string,
+  owner: string | undefined,
+  args: readonly TSESTree.Expression[],
+): TSESTree.Node | undefined {
+  if (name !== 'read' || owner === undefined) return undefined;
+  if (/^(?:fs|fsp|promises)$/u.test(owner)) return args[1];
+  if (!/^#?(?:fh|fd|\w*file|\w*[hH]andle)$/iu.test(owner)) return undefined;
+  const [first] = args;
+  if (first?.type !== 'ObjectExpression') return first;
+  const property = first.properties.find((each) => each.type === 'Property' && keyName(each) === 'buffer');
+  return property?.type === 'Property' ? property.value : undefined;
 }
 
 function transfer(nodes: readonly TSESTree.Node[]): CallEffect | undefined {

@@ -19,6 +19,8 @@ export interface AsyncNativeCall {
   readonly confidence: Confidence;
   /** The callback that is called at the end, for addons without promises. */
   readonly callback?: TSESTree.Node;
+  /** Positions of the arguments that are declared as buffers. */
+  readonly bufferPositions?: ReadonlySet<number>;
 }
 
 /**
@@ -34,6 +36,17 @@ export function asyncNativeCall(
   if (node.type === 'NewExpression') return undefined;
   const origin = bindings.originOf(node.callee);
   if (origin === undefined || origin.path.length === 0) return undefined;
+  const call = howAsync(code, types, node, origin);
+  const bufferPositions = origin.module.declarations?.bufferParameters.get(origin.path.at(-1) ?? '');
+  return call === undefined || bufferPositions === undefined ? call : { ...call, bufferPositions };
+}
+
+function howAsync(
+  code: Code,
+  types: TypedServices | undefined,
+  node: TSESTree.CallExpression,
+  origin: NativeOrigin,
+): AsyncNativeCall | undefined {
   const confidence = origin.module.confidence;
   const callback = lastCallback(node);
   const typed = types === undefined ? undefined : returnsPromise(types, node);

@@ -40,7 +40,11 @@ export function inFlightReport<MessageId extends string>(
     node: pending.call,
     note: `'${pending.callee}' takes the buffer and is not awaited before it is used again.`,
   });
-  steps.push({ role: 'use', node, note: what });
+  if (hit.inside === undefined) steps.push({ role: 'use', node, note: what });
+  else {
+    steps.push({ role: 'use', node, note: `'${how}' does it.` });
+    steps.push({ role: 'use', node: hit.inside, note: what });
+  }
   return {
     messageId,
     data: { buffer: hit.name, how: node.type === 'CallExpression' ? `${how}()` : how, callee: pending.callee, line },

@@ -17,6 +17,8 @@ export interface Pending {
   readonly call: TSESTree.CallExpression | TSESTree.NewExpression;
   readonly callee: string;
   readonly storages: ReadonlySet<Storage>;
+  /** Those that the addon's declarations call buffers. */
+  readonly buffers?: ReadonlySet<Storage>;
   readonly confidence: Confidence;
   /** A callback that the addon may call at any time until it is released: `watch(folder, callback)`. */
   readonly isOpenCallback?: boolean;
@@ -39,6 +41,8 @@ export interface Value {
   readonly isRace?: boolean;
   /** Elements of an array literal, for swaps by destructuring. */
   readonly elements?: readonly Value[];
+  /** Fields of an object literal. */
+  readonly fields?: ReadonlyMap<string, Value>;
 }
 
 export const nothing: Value = { storages: new Set(), promises: new Set() };

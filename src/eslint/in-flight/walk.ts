@@ -7,6 +7,7 @@ import {
   bare,
   dottedName,
   isFunction,
+  keyName,
   memberName,
   shortText,
   soleInit,
@@ -14,8 +15,9 @@ import {
   type Code,
   type FunctionNode,
 } from '../syntax.js';
-import { effectOf } from './effects.js';
+import { effectOf, transferList } from './effects.js';
 import { asyncNativeCall } from './native-calls.js';
+import { localFunction } from './local-functions.js';
 import {
   isNothing,
   join,
@@ -39,6 +41,8 @@ export interface InFlightHit {
   readonly storage: Storage | undefined;
   /** As the source writes the buffer at the hit. */
   readonly name: string;
+  /** Where the helper that `node` calls does it. */
+  readonly inside?: TSESTree.Node;
   /** The call was made in an earlier round of a loop around both. */
   readonly isNextRound: boolean;
 }
@@ -66,6 +70,9 @@ interface TryFrame {
 }
 
 const iterators: ReadonlySet<string> = new Set(['map', 'flatMap', 'filter', 'some', 'every', 'find', 'reduce']);
+/** How deep calls of functions of the same file are followed. */
+const deepestHelper = 3;
+const bufferName = /(?:^|[a-z_$#])(?:[bB]uf|[bB]uff|[bB]uffer|[bB]ytes|[uU]int8(?:[aA]rray)?|[tT]yped[aA]rray)\d*$/u;
 const adders: ReadonlySet<string> = new Set(['push', 'unshift', 'add']);
 
 /**
@@ -93,6 +100,8 @@ class Walker {
   private returned: Value[] = [];
   /** One per async body that is walked in place: the native calls that it starts. */
   private readonly watchers: Set<Pending>[] = [];
+  /** Calls of functions of the file that are walked in place, outermost first. */
+  private readonly helpers: { readonly call: TSESTree.CallExpression; readonly fn: FunctionNode }[] = [];
 
   constructor(input: WalkInput) {
     this.code = input.code;
@@ -350,12 +359,17 @@ class Walker {
         const elements = node.elements.map((each) => (each === null ? nothing : this.evaluate(each)));
         return { ...unite(elements), isArrayBuffer: false, elements };
       }
-      case 'ObjectExpression':
-        return unite(
-          node.properties.map((property) =>
-            property.type === 'SpreadElement' ? this.evaluate(property.argument) : this.evaluate(property.value),
-          ),
-        );
+      case 'ObjectExpression': {
+        const fields = new Map<string, Value>();
+        const values = node.properties.map((property) => {
+          if (property.type === 'SpreadElement') return this.evaluate(property.argument);
+          const value = this.evaluate(property.value);
+          const name = keyName(property);
+          if (name !== undefined) fields.set(name, value);
+          return value;
+        });
+        return { ...unite(values), fields };
+      }
       case 'SpreadElement':
         return this.evaluate(node.argument);
       case 'BinaryExpression':
@@ -471,6 +485,9 @@ class Walker {
       };
     }
     const args = node.arguments.map((each) => this.evaluate(each));
+    const options = name === 'Worker' ? node.arguments[1] : undefined;
+    if (options !== undefined)
+      for (const moved of transferList(this.resolved(options))) this.touch('transfer', moved, node, true);
     if (name !== undefined && viewTypes.has(name)) {
       const source = args[0];
       if (source?.isArrayBuffer === true) return { ...source, isArrayBuffer: false };
@@ -518,10 +535,14 @@ class Walker {
     this.openCallback(node);
     const native = asyncNativeCall(this.code, this.bindings, this.types, node);
     if (native !== undefined) {
+      const declared = args.flatMap((value, at) =>
+        native.bufferPositions?.has(at) === true ? [...value.storages] : [],
+      );
       const pending: Pending = {
         call: node,
         callee: shortText(this.code, node.callee, 40),
         storages: new Set([...all.storages, ...(all.held ?? []), ...(receiver.held ?? [])]),
+        buffers: new Set(declared),
         confidence: native.confidence,
         isShared: false,
       };
@@ -531,7 +552,19 @@ class Walker {
       return { storages: new Set(), promises: new Set([pending, ...all.promises]) };
     }
 
-    const effect = effectOf(node);
+    const helper = this.helpers.length < deepestHelper ? localFunction(this.code, callee) : undefined;
+    if (
+      helper !== undefined &&
+      !this.helpers.some(({ fn }) => fn === helper) &&
+      (all.storages.size > 0 || this.state.pending.size > 0)
+    ) {
+      this.helpers.push({ call: node, fn: helper });
+      const value = this.inline(helper, args);
+      this.helpers.pop();
+      return value;
+    }
+
+    const effect = effectOf(node, (each) => this.resolved(each));
     if (effect !== undefined) {
       for (const written of effect.writes) this.touch('write', written, node, effect.isTelling);
       for (const moved of effect.transfers) this.touch('transfer', moved, node, true);
@@ -552,6 +585,13 @@ class Walker {
       promises: new Set([...all.promises, ...receiver.promises]),
       held: this.heldBy(node, all, receiver),
     };
+  }
+
+  /** What a constant is made of, for `const list = [a.buffer]`. */
+  private resolved(node: TSESTree.Node): TSESTree.Node {
+    const plain = bare(node);
+    const variable = plain.type === 'Identifier' ? variableOf(this.code, plain) : undefined;
+    return (variable === undefined ? undefined : soleInit(variable)) ?? plain;
   }
 
   /** Registers a function that is given to a native `watch`, `subscribe` or `on…`; an await does not close it. */
@@ -722,9 +762,9 @@ class Walker {
       (plain.property.type === 'Literal' && typeof plain.property.value === 'string')
     )
       return false;
-    if (!isCertainlyBuffer(this.code, plain.object, this.types)) return false;
-    this.touch('write', plain.object, node, true);
-    return true;
+    const isCertain = isCertainlyBuffer(this.code, plain.object, this.types);
+    this.touch('write', plain.object, node, isCertain);
+    return isCertain;
   }
 
   private bind(target: TSESTree.Node, value: Value, source: TSESTree.Node | undefined): void {
@@ -751,7 +791,7 @@ class Walker {
       case 'ObjectPattern':
         for (const property of target.properties) {
           if (property.type === 'Property')
-            this.bindPattern(property.value, { storages: new Set(), promises: value.promises }, undefined);
+            this.bindPattern(property.value, this.fieldOf(value, source, keyName(property), property.value), undefined);
           else this.bindPattern(property.argument, { storages: new Set(), promises: value.promises }, undefined);
         }
         return;
@@ -774,6 +814,30 @@ class Walker {
     }
   }
 
+  /** The value of one name of an object pattern: a field of a literal, or the place that `source.name` stands for. */
+  private fieldOf(
+    value: Value,
+    source: TSESTree.Node | undefined,
+    name: string | undefined,
+    node: TSESTree.Node,
+  ): Value {
+    const plain: Value = { storages: new Set(), promises: value.promises };
+    if (name === undefined) return plain;
+    const known = value.fields?.get(name);
+    if (known !== undefined) return known;
+    const root = source === undefined ? undefined : bare(source);
+    const path = root === undefined || value.promises.size > 0 ? undefined : this.placeKey(root);
+    return path === undefined ? plain : this.lookup(`${path}.${name}`, node, this.code.getText(node));
+  }
+
+  /** The key of a variable, of `this`, or of a member path, as the fields of it are spelled. */
+  private placeKey(node: TSESTree.Node): string | undefined {
+    if (node.type === 'ThisExpression') return 'this';
+    if (node.type !== 'Identifier') return this.pathKey(node);
+    const at = variableOf(this.code, node)?.identifiers[0]?.range[0];
+    return at === undefined ? undefined : `${String(at)}:${node.name}`;
+  }
+
   private setVariable(
     variable: TSESLint.Scope.Variable,
     node: TSESTree.Identifier,
@@ -785,6 +849,9 @@ class Walker {
     for (const key of [...this.state.env.keys()]) {
       if (typeof key === 'string' && prefix !== undefined && key.startsWith(prefix)) this.state.env.delete(key);
     }
+    if (prefix !== undefined)
+      for (const [name, field] of value.fields ?? [])
+        if (!isNothing(field)) this.state.env.set(`${prefix}${node.name}.${name}`, field);
     const isEmpty = isNothing(value);
     const [made] = value.storages;
     if (made !== undefined && source !== undefined && made.node === bare(source)) made.name = node.name;
@@ -825,7 +892,7 @@ class Walker {
     for (const [pending, phase] of this.state.pending) {
       for (const storage of value.storages) {
         if (!pending.storages.has(storage)) continue;
-        if (!isTelling && !this.isBuffer(target, storage)) continue;
+        if (!isTelling && pending.buffers?.has(storage) !== true && !this.isBuffer(target, storage)) continue;
         this.hit({
           kind,
           node,
@@ -840,7 +907,11 @@ class Walker {
   }
 
   private isBuffer(target: TSESTree.Node, storage: Storage): boolean {
+    const plain = bare(target);
+    const name = plain.type === 'MemberExpression' ? memberName(plain) : plain.type === 'Identifier' ? plain.name : '';
     return (
+      // It was given to native code and is written to: with such a name it is no plain array.
+      bufferName.test(name ?? '') ||
       isCertainlyBuffer(this.code, target, this.types) ||
       bufferOrigin(this.code, storage.witness).kind !== 'unknown' ||
       isCertainlyBuffer(this.code, storage.node, this.types)
@@ -853,10 +924,22 @@ class Walker {
     }
   }
 
-  private hit(hit: InFlightHit): void {
+  private hit(found: InFlightHit): void {
+    const [outer] = this.helpers;
+    // What a helper does to its own calls is found when it is walked itself.
+    const isOwn = this.helpers.some(({ fn }) => isWithin(found.pending.call, fn));
+    if (outer !== undefined && isOwn) return;
+    const hit: InFlightHit =
+      outer === undefined
+        ? found
+        : { ...found, node: outer.call, inside: found.node, name: found.storage?.name ?? found.name };
     const key = `${hit.kind}:${String(hit.node.range[0])}:${String(hit.pending.call.range[0])}`;
     if (!this.hits.has(key)) this.hits.set(key, hit);
   }
+}
+
+function isWithin(node: TSESTree.Node, outer: TSESTree.Node): boolean {
+  return node.range[0] >= outer.range[0] && node.range[1] <= outer.range[1];
 }
 
 function isRelease(name: string): boolean {

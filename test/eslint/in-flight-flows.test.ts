@@ -1,0 +1,254 @@
+import { describe, expect, it } from 'vitest';
+import { lint } from './support.js';
+
+const dts = `export declare function hash(data: Uint8Array): Promise<string>
+export declare function hashSync(data: Uint8Array): string
+export declare function sum(list: Array<number>): Promise<number>
+export declare function cb(data: Buffer, done: (err: Error | null, r: string) => void): void
+export declare class Enc {
+  constructor(data: Uint8Array)
+  encode(format: 'png'): Promise<Buffer>
+  write(chunk: Uint8Array): Promise<void>
+  close(): void
+}
+`;
+/** An addon with a declaration file, and a package that uses it. */
+const files = {
+  '/p/package.json': '{"name":"app"}',
+  '/p/node_modules/hasher/package.json': '{"name":"hasher","main":"index.js","types":"index.d.ts","napi":{}}',
+  '/p/node_modules/hasher/index.d.ts': dts,
+  '/p/node_modules/hasher/index.js': 'module.exports = require("./hasher.node")',
+};
+const head = `import { hash, hashSync, sum, cb, Enc } from 'hasher'; import fs from 'node:fs'; import fsp from 'node:fs/promises';\n`;
+/** Name, code, language, rule. */
+type Probe = readonly [string, string, ('js' | 'ts')?, string?];
+
+const bad: readonly Probe[] = [
+  ['untyped param fill', 'export async function f(buf){ const p = hash(buf); buf.fill(0); return p; }'],
+  ['untyped param index', 'export async function f(data){ const p = hash(data); data[0] = 1; return p; }'],
+  ['untyped field set', 'export function f(job){ const p = hash(job.data); job.data.set([1]); return p; }'],
+  [
+    'this field',
+    'export class A { buf = Buffer.alloc(8); async run(){ const p = hash(this.buf); this.buf.fill(0); await p; } }',
+  ],
+  [
+    'private field',
+    'export class A { #buf = Buffer.alloc(8); async run(){ const p = hash(this.#buf); this.#buf.fill(0); await p; } }',
+  ],
+  ['destructured', 'export async function f({ data }){ const p = hash(data); data.fill(0); await p; }'],
+  [
+    'object literal field',
+    'export async function f(){ const o = { data: Buffer.alloc(2) }; const p = hash(o.data); o.data.fill(0); await p; }',
+  ],
+  [
+    'destructure alias',
+    'export async function f(o){ const { data } = o; const p = hash(data); o.data.fill(0); await p; }',
+  ],
+  [
+    'fs.read',
+    'export async function f(fd){ const b = Buffer.alloc(8); const p = hash(b); fs.read(fd, b, 0, 8, 0, () => {}); await p; }',
+  ],
+  [
+    'fh.read',
+    'export async function f(fh){ const b = Buffer.alloc(8); const p = hash(b); await fh.read(b, 0, 8); await p; }',
+  ],
+  [
+    'loop reuse',
+    'export async function f(fd){ const b = Buffer.alloc(8); const all = []; while (fs.readSync(fd, b) > 0) all.push(hash(b)); await Promise.all(all); }',
+  ],
+  [
+    'loop reuse fh',
+    'export async function f(fh){ const b = Buffer.alloc(8); const all = []; for (;;) { const { bytesRead } = await fh.read(b, 0, 8); if (!bytesRead) break; all.push(hash(b.subarray(0, bytesRead))); } await Promise.all(all); }',
+  ],
+  [
+    'closure write',
+    'export async function f(){ const b = Buffer.alloc(8); const clear = () => b.fill(0); const p = hash(b); clear(); await p; }',
+  ],
+  [
+    'helper decl write',
+    'function clear(x){ x.fill(0); }\nexport async function f(){ const b = Buffer.alloc(8); const p = hash(b); clear(b); await p; }',
+  ],
+  ['then chain no return', 'export function f(b = Buffer.alloc(8)){ hash(b).then(console.log); b.fill(0); }'],
+  [
+    'finally',
+    'export async function f(){ const b = Buffer.alloc(8); let p; try { p = hash(b); await other(); } finally { b.fill(0); } return p; }',
+  ],
+  [
+    'early return',
+    'export async function f(x){ const b = Buffer.alloc(8); const p = hash(b); if (x) { b.fill(0); return; } await p; }',
+  ],
+  [
+    'Promise.all then',
+    'export async function f(){ const b = Buffer.alloc(8); const p = Promise.all([hash(b), hash(b)]); b.fill(0); await p; }',
+  ],
+  [
+    'class method',
+    'export async function f(e = new Enc()){ const b = Buffer.alloc(8); const w = e.write(b); b.fill(1); await w; }',
+  ],
+  ['cb style', 'export function f(){ const b = Buffer.alloc(8); cb(b, (err, r) => {}); b.fill(0); }'],
+  [
+    'held by ctor',
+    'export async function f(){ const b = Buffer.alloc(8); const e = new Enc(b); const p = e.encode("png"); b.fill(0); await p; }',
+  ],
+  [
+    'timeout',
+    'export async function f(){ const b = Buffer.alloc(8); await Promise.race([hash(b), new Promise(r => setTimeout(r, 10))]); b.fill(0); }',
+  ],
+  [
+    'for await chunk reuse',
+    'export async function f(s){ const b = Buffer.alloc(8); const ps = []; for await (const c of s) { c.copy(b); ps.push(hash(b)); } await Promise.all(ps); }',
+  ],
+  [
+    'map async reuse',
+    'export async function f(l){ const b = Buffer.alloc(8); await Promise.all(l.map(async (x) => { b.write(x); await hash(b); })); }',
+  ],
+  [
+    'require dyn',
+    "export async function f(){ const n = await import('hasher'); const b = Buffer.alloc(8); const p = n.hash(b); b.fill(0); await p; }",
+  ],
+  [
+    'namespace then',
+    "export function f(b){ return import('hasher').then((n) => { const p = n.hash(b); b.fill(0); return p; }); }",
+  ],
+  [
+    'createRequire',
+    "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url); const n = require('hasher'); export async function f(){ const b = Buffer.alloc(8); const p = n.hash(b); b.fill(0); await p; }",
+  ],
+  [
+    'createRequire named',
+    "import { createRequire } from 'node:module'; const load = createRequire(import.meta.url); const n = load('hasher'); export async function f(){ const b = Buffer.alloc(8); const p = n.hash(b); b.fill(0); await p; }",
+  ],
+  [
+    'ts cast',
+    'export async function f(x: unknown){ const b = x as Buffer; const p = hash(b); (b as Uint8Array).fill(0); await p; }',
+    'ts',
+  ],
+  ['ts nonnull', 'export async function f(x?: Buffer){ const p = hash(x!); x!.fill(0); await p; }', 'ts'],
+  [
+    'buffer view dataview',
+    'export async function f(ab: ArrayBuffer){ const p = hash(new Uint8Array(ab)); new DataView(ab).setInt8(0, 1); await p; }',
+    'ts',
+  ],
+  [
+    'view var',
+    'export async function f(){ const b = new Uint8Array(8); const v = new DataView(b.buffer); const p = hash(b); v.setFloat64(0, 1); await p; }',
+  ],
+  ['optional chain', 'export async function f(b){ const p = hash?.(b); b?.fill(0); await p; }'],
+  [
+    'wrapped fn',
+    'const run = (d) => hash(d);\nexport async function f(){ const b = Buffer.alloc(8); const p = run(b); b.fill(0); await p; }',
+  ],
+  [
+    'async wrapper',
+    'async function run(d){ return await hash(d); }\nexport async function f(){ const b = Buffer.alloc(8); const p = run(b); b.fill(0); await p; }',
+  ],
+  [
+    'transfer',
+    'export async function f(port){ const b = new Uint8Array(8); const p = hash(b); port.postMessage(b, [b.buffer]); await p; }',
+    'js',
+    'buffer-transferred-in-flight',
+  ],
+  [
+    'transfer structuredClone',
+    'export async function f(){ const b = new Uint8Array(8); const p = hash(b); structuredClone(b, { transfer: [b.buffer] }); await p; }',
+    'js',
+    'buffer-transferred-in-flight',
+  ],
+  [
+    'transfer list var',
+    'export async function f(port){ const b = new Uint8Array(8); const p = hash(b); const list = [b.buffer]; port.postMessage(b, list); await p; }',
+    'js',
+    'buffer-transferred-in-flight',
+  ],
+  [
+    'transfer()',
+    'export async function f(){ const ab = new ArrayBuffer(8); const p = hash(new Uint8Array(ab)); ab.transfer(); await p; }',
+    'js',
+    'buffer-transferred-in-flight',
+  ],
+  [
+    'resize()',
+    'export async function f(){ const ab = new ArrayBuffer(8, { maxByteLength: 64 }); const p = hash(new Uint8Array(ab)); ab.resize(16); await p; }',
+    'js',
+    'buffer-transferred-in-flight',
+  ],
+  [
+    'new Worker transferList',
+    "import { Worker } from 'node:worker_threads'; export async function f(){ const b = new Uint8Array(8); const p = hash(b); new Worker('./w.js', { workerData: b, transferList: [b.buffer] }); await p; }",
+    'js',
+    'buffer-transferred-in-flight',
+  ],
+  [
+    'param transfer',
+    'export async function f(data, port){ const p = hash(data); port.postMessage({ data }, [data.buffer]); return p; }',
+    'js',
+    'buffer-transferred-in-flight',
+  ],
+];
+const good: readonly Probe[] = [
+  ['awaited', 'export async function f(buf){ await hash(buf); buf.fill(0); }'],
+  ['sync', 'export async function f(buf){ const p = hashSync(buf); buf.fill(0); return p; }'],
+  ['array param', 'export async function f(list){ const p = sum(list); list.fill(0); return p; }'],
+  ['copy', 'export async function f(buf){ const p = hash(Buffer.from(buf)); buf.fill(0); return p; }'],
+  [
+    'slice u8',
+    'export async function f(){ const b = new Uint8Array(8); const p = hash(b.slice()); b.fill(0); return p; }',
+  ],
+  [
+    'new in loop',
+    'export async function f(fd){ const all = []; for (;;) { const b = Buffer.alloc(8); if (!fs.readSync(fd, b)) break; all.push(hash(b)); } await Promise.all(all); }',
+  ],
+  ['then write', 'export function f(b){ return hash(b).then((r) => { b.fill(0); return r; }); }'],
+  [
+    'finally ok',
+    'export async function f(){ const b = Buffer.alloc(8); try { return await hash(b); } finally { b.fill(0); } }',
+  ],
+  [
+    'wrapped awaited',
+    'async function run(d){ return await hash(d); }\nexport async function f(){ const b = Buffer.alloc(8); await run(b); b.fill(0); }',
+  ],
+  [
+    'helper awaited',
+    'function clear(x){ x.fill(0); }\nexport async function f(){ const b = Buffer.alloc(8); await hash(b); clear(b); }',
+  ],
+  [
+    'helper read',
+    'function show(x){ console.log(x.length); }\nexport async function f(){ const b = Buffer.alloc(8); const p = hash(b); show(b); await p; }',
+  ],
+  [
+    'closure later',
+    'export async function f(){ const b = Buffer.alloc(8); const clear = () => b.fill(0); await hash(b); clear(); }',
+  ],
+  [
+    'fh.read sequential',
+    'export async function f(fh){ const b = Buffer.alloc(8); for (;;) { const { bytesRead } = await fh.read(b, 0, 8); if (!bytesRead) break; await hash(b.subarray(0, bytesRead)); } }',
+  ],
+  ['different part fields', 'export async function f(o){ const p = hash(o.a); o.b.fill(0); await p; }'],
+  [
+    'transferred after',
+    'export async function f(port){ const b = new Uint8Array(8); await hash(b); port.postMessage(b, [b.buffer]); }',
+    'js',
+    'buffer-transferred-in-flight',
+  ],
+  [
+    'fs.read other',
+    'export async function f(fd){ const b = Buffer.alloc(8), c = Buffer.alloc(8); const p = hash(b); fs.read(fd, c, 0, 8, 0, () => {}); await p; }',
+  ],
+  ['map set', 'export async function f(m, b){ const p = hash(b); m.set(1, b); await p; }'],
+  ['reassigned', 'export async function f(b){ const p = hash(b); b = Buffer.alloc(3); b.fill(0); await p; }'],
+];
+
+function linesOf([, code, language = 'js', rule = 'buffer-mutated-in-flight']: Probe): readonly number[] {
+  const filename = `/p/file.${language === 'ts' ? 'ts' : 'mjs'}`;
+  return lint(rule, head + code, { filename, files }).messages.map(({ line }) => line);
+}
+
+describe('a buffer that an addon still uses', () => {
+  it.each(bad.map((probe) => [probe[0], probe] as const))('%s', (_name, probe) => {
+    expect(linesOf(probe)).toHaveLength(1);
+  });
+
+  it.each(good.map((probe) => [probe[0], probe] as const))('not: %s', (_name, probe) => {
+    expect(linesOf(probe)).toEqual([]);
+  });
+});
