@@ -6,6 +6,7 @@
  *   node scripts/test-slow.mjs --write          also write the table of docs/dynamic.md
  *   node scripts/test-slow.mjs NAME…            only these fixtures
  *
+ * Before, the D fixtures of all rules are compiled; with names only what is named runs, `d-programs` for these.
  * What needs a compiler that is not there is skipped, and said.
  */
 import { spawn } from 'node:child_process';
@@ -14,6 +15,7 @@ import { availableParallelism, cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from './build.mjs';
+import { reportDPrograms } from './d-programs.mjs';
 import { buildRepros } from './repros.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -82,7 +84,7 @@ function tally(results, pick) {
 await build({ ifStale: true });
 const began = performance.now();
 const rows = [];
-const failures = [];
+const failures = wanted.length === 0 || wanted.includes('d-programs') ? reportDPrograms() : [];
 for (const { name, fixture, bad, good, skipped } of buildRepros(wanted)) {
   if (skipped !== undefined) {
     process.stdout.write(`skipped  ${name}: ${skipped}\n`);
