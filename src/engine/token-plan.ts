@@ -1,5 +1,6 @@
 import { makeTokenSearch } from '../discover/tokens.js';
 import type { Language } from '../model/ir.js';
+import type { BodyFilter } from '../parsers/pack.js';
 import type { Rule } from '../rules/rule.js';
 
 /** What a set of rules wants to see of one language, decided from text alone. */
@@ -9,7 +10,7 @@ export interface TokenPlan {
   /** Ids of the rules that want the file: one of their tokens is there, and one of those they require beside them. */
   readersOf(text: string): ReadonlySet<string>;
   /** Which function bodies of a file with these readers to lower; undefined when all of them. */
-  bodiesFor(readers: ReadonlySet<string>): RegExp | undefined;
+  bodiesFor(readers: ReadonlySet<string>): BodyFilter | undefined;
 }
 
 /** Combines the tokens of the active rules for one language. */
@@ -24,6 +25,7 @@ export function planTokens(rules: readonly Rule[], language: Language): TokenPla
             tokens,
             requires: rule.requires?.[language] ?? [],
             bodies: rule.bodyTokens?.[language],
+            beside: rule.bodyRequires?.[language],
           },
         ];
   });
@@ -35,7 +37,7 @@ export function planTokens(rules: readonly Rule[], language: Language): TokenPla
     ),
   ];
   const search = makeTokenSearch(all.flatMap((r) => [...r.tokens, ...r.requires]));
-  const patterns = new Map<string, RegExp>();
+  const filters = new Map<string, BodyFilter>();
   return {
     fileTokens,
     readersOf(text) {
@@ -51,16 +53,41 @@ export function planTokens(rules: readonly Rule[], language: Language): TokenPla
       // Read for its declarations only.
       if (active.length === 0) return NOTHING;
       if (active.some((r) => r.bodies === undefined)) return undefined;
-      const strings = [...new Set(active.flatMap((r) => r.bodies ?? []))].sort();
-      const key = strings.join('\0');
-      let pattern = patterns.get(key);
-      if (!pattern) patterns.set(key, (pattern = new RegExp(strings.map(escapeForPattern).join('|'), 'u')));
-      return pattern;
+      const key = active.map(({ id }) => id).join(' ');
+      let filter = filters.get(key);
+      if (!filter) filters.set(key, (filter = joinBodies(active)));
+      return filter;
     },
   };
 }
 
 const NOTHING = /(?!)/u;
+
+type Tokens = readonly (string | RegExp)[];
+
+/** Whether some rule wants a body: those that ask for nothing beside their tokens are asked first, and all at once. */
+function joinBodies(
+  rules: readonly { readonly bodies: Tokens | undefined; readonly beside: Tokens | undefined }[],
+): BodyFilter {
+  const alone = patternOf(rules.flatMap(({ bodies, beside }) => (beside === undefined ? (bodies ?? []) : [])));
+  const beside = new Map<string, { readonly bodies: (string | RegExp)[]; readonly needed: RegExp }>();
+  for (const rule of rules) {
+    if (rule.beside === undefined) continue;
+    const needed = patternOf(rule.beside);
+    const same = beside.get(needed.source);
+    if (same === undefined) beside.set(needed.source, { bodies: [...(rule.bodies ?? [])], needed });
+    else same.bodies.push(...(rule.bodies ?? []));
+  }
+  const pairs = [...beside.values()].map(({ bodies, needed }) => ({ tokens: patternOf(bodies), needed }));
+  return {
+    test: (text) => alone.test(text) || pairs.some(({ needed, tokens }) => needed.test(text) && tokens.test(text)),
+  };
+}
+
+function patternOf(tokens: Tokens): RegExp {
+  const sources = new Set(tokens.map((token) => (typeof token === 'string' ? escapeForPattern(token) : token.source)));
+  return sources.size === 0 ? NOTHING : new RegExp([...sources].sort().join('|'), 'u');
+}
 
 function escapeForPattern(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\/-]/gu, '\\$&');

@@ -6,7 +6,7 @@ import type { TypeOracle } from '../flow/types.js';
 import type { Gap } from '../model/finding.js';
 import type { FileIr, FunctionIr, GlobalDecl, ImplDecl, Language, TypeDecl } from '../model/ir.js';
 import type { ProjectModel } from '../model/project.js';
-import type { LanguagePack } from '../parsers/pack.js';
+import type { BodyFilter, LanguagePack } from '../parsers/pack.js';
 import { DeclarationIndex } from './declaration-index.js';
 import { namesIn } from './file-names.js';
 import type { GrowthSite, Located, UnitFacts } from './unit.js';
@@ -20,7 +20,7 @@ export interface UnitInput {
   readonly listing: Readonly<Partial<Record<Language, readonly string[]>>>;
   readonly packs: Readonly<Partial<Record<Language, LanguagePack>>>;
   /** Which function bodies of the file at a path to lower; undefined lowers all. */
-  wantedIn(language: Language, path: string): RegExp | undefined;
+  wantedIn(language: Language, path: string): BodyFilter | undefined;
   /** Undefined when the file can't be read; the reader has recorded the gap. */
   readText(path: string): string | undefined;
   /** Called once per gap met while parsing. */
@@ -29,10 +29,13 @@ export interface UnitInput {
   onParsed?(path: string): void;
 }
 
-/** What may change the size of a container, or end it: for choosing the bodies that are read when an owner is followed. */
+/**
+ * What may change the size of a container, or end it: for choosing the bodies that are read when an owner is followed. The
+ * text of a string mixin may do anything.
+ */
 const MAY_GROW: Readonly<Record<Language, RegExp>> = {
   rust: /\.\s*(?:push|extend|reserve|insert|resize|shrink|append|split_off|drain|truncate|set_len|retain|remove|swap_remove|dedup|take|replace|clear|clone_from)|mem::|[(,]\s*(?:mut\s+)?\w+\s*:\s*(?:Vec|String|Box|CString)\b/u,
-  d: /~=|\.\s*(?:length|reserve|insert|put|assumeSafeAppend|remove|clear)|realloc|assumeSafeAppend|reserve\s*\(| ~ /u,
+  d: /~=|\.\s*length\s*(?:[-+*/~]=|=[^=]|\+\+|--)|\.\s*(?:reserve|insert|put|assumeSafeAppend|remove|clear)|realloc|assumeSafeAppend|reserve\s*\(| ~ |\bmixin\s*\(/u,
 };
 
 /** How many helpers deep the flow core follows calls. */
@@ -47,11 +50,11 @@ class Unit implements UnitFacts {
   readonly root: string;
   readonly project: ProjectModel;
   private readonly parsed = new Map<string, FileIr | undefined>();
-  private readonly unions = new Map<string, RegExp>();
   private readonly deep = new Map<string, FileIr | undefined>();
   private readonly flows = new Map<FunctionIr, FunctionFlow>();
   private readonly running = new Set<FunctionIr>();
   private readonly growths = new Map<string, readonly GrowthSite[]>();
+  private readonly candidatePaths = new Map<Language, ReadonlySet<string>>();
   private readonly scopes = new Map<string, string>();
   private readonly oracles = new Map<Language, TypeOracle>();
   private readonly apis = new Map<Language, ApiIndex>();
@@ -126,11 +129,12 @@ class Unit implements UnitFacts {
     return oracle;
   }
 
-  functionsWith(file: FileIr, tokens: readonly string[] | RegExp): readonly FunctionIr[] {
+  functionsWith(file: FileIr, tokens: readonly string[] | RegExp, beside?: readonly string[]): readonly FunctionIr[] {
     const text = this.textOf(file.path) ?? '';
     return file.functions.filter((fn) => {
       if (!fn.body || (fn.parent !== undefined && fn.kind !== 'function')) return false;
       const own = text.slice(fn.span.start, fn.span.end);
+      if (beside !== undefined && !beside.some((t) => own.includes(t))) return false;
       return tokens instanceof RegExp ? tokens.test(own) : tokens.some((t) => own.includes(t));
     });
   }
@@ -221,12 +225,16 @@ class Unit implements UnitFacts {
   }
 
   /** Bodies that rules asked for; in D, where they are most of a file anyway, those that may grow something come along. */
-  private bodiesIn(language: Language, path: string): RegExp | undefined {
+  private bodiesIn(language: Language, path: string): BodyFilter | undefined {
     const wanted = this.input.wantedIn(language, path);
-    if (!wanted || language !== 'd' || wanted.source === '(?!)') return wanted;
-    let both = this.unions.get(wanted.source);
-    if (!both) this.unions.set(wanted.source, (both = new RegExp(`${wanted.source}|${MAY_GROW.d.source}`, 'u')));
-    return both;
+    if (!wanted || language !== 'd' || !this.isCandidate(language, path)) return wanted;
+    return { test: (text) => wanted.test(text) || MAY_GROW.d.test(text) };
+  }
+
+  private isCandidate(language: Language, path: string): boolean {
+    let known = this.candidatePaths.get(language);
+    if (!known) this.candidatePaths.set(language, (known = new Set(this.input.candidates[language] ?? [])));
+    return known.has(path);
   }
 
   /** As `parse`, with every body that may change the size of something. */

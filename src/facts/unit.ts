@@ -39,8 +39,11 @@ export interface UnitFacts {
   functionsNamed(name: string, language: Language): readonly Located<FunctionIr>[];
   /** Declarations as the flow core sees them from one language. */
   oracle(language: Language): TypeOracle;
-  /** Functions with a lowered body whose text holds one of the strings or matches; closures belong to the function around them. */
-  functionsWith(file: FileIr, tokens: readonly string[] | RegExp): readonly FunctionIr[];
+  /**
+   * Functions with a lowered body whose text holds one of the strings or matches, and one of those beside it when given;
+   * closures belong to the function around them.
+   */
+  functionsWith(file: FileIr, tokens: readonly string[] | RegExp, beside?: readonly string[]): readonly FunctionIr[];
   /** What the flow core found out about one function; closures are part of the function around them. */
   flowOf(file: FileIr, fn: FunctionIr): FunctionFlow;
   /**

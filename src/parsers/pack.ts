@@ -2,6 +2,19 @@ import type { FileIr, Language } from '../model/ir.js';
 import type { SourceFile } from '../model/source.js';
 import type { ApiRow } from '../flow/api.js';
 
+/** Chooses the function bodies to lower; a regular expression is one. */
+export interface BodyFilter {
+  /** `text` is a function with its head. */
+  test(text: string): boolean;
+}
+
+/** The filter without the flags that make a pattern remember where it was. */
+export function withoutState(filter: BodyFilter | undefined): BodyFilter | undefined {
+  return filter instanceof RegExp && (filter.global || filter.sticky)
+    ? new RegExp(filter.source, filter.flags.replace(/[gy]/g, ''))
+    : filter;
+}
+
 /** What the engine may ask of a language. */
 export interface LanguagePack {
   readonly id: Language;
@@ -18,9 +31,9 @@ export interface LanguagePack {
   /** Loads the grammar once per process; `lower` may be called after it has resolved. Rejects when the grammar was not built. */
   load(): Promise<void>;
   /**
-   * Parses and lowers one file. Bodies of functions whose text does not match `wanted` are left out (`skipped`);
+   * Parses and lowers one file. Bodies of functions for which `wanted` says no are left out (`skipped`);
    * without `wanted` every body is lowered. Never throws on bad syntax: a syntax error inside a function sets its
    * `hasError`, drops its body and records a gap.
    */
-  lower(file: SourceFile, wanted?: RegExp): FileIr;
+  lower(file: SourceFile, wanted?: BodyFilter): FileIr;
 }

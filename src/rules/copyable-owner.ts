@@ -27,6 +27,7 @@ export default defineRule({
     scenarios: ['command', 'sequential'],
   },
   tokens: { d: ['~this'] },
+  bodyTokens: { d: ['~this'] },
   check({ unit, report }) {
     for (const file of unit.filesOf('d')) {
       for (const type of file.types) {

@@ -49,6 +49,7 @@ export default defineRule({
     scenarios: ['command'],
   },
   tokens: { d: ['~this'] },
+  requires: { d: ['class'] },
   check({ unit, report }) {
     for (const file of unit.filesOf('d')) {
       for (const fn of file.functions) {

@@ -1,3 +1,4 @@
+import { RAW_WORDS } from '../facts/raw-words.js';
 import { lineOf } from '../facts/lines.js';
 import { endsWithItsRoot } from '../facts/storage.js';
 import type { UnitFacts } from '../facts/unit.js';
@@ -37,10 +38,11 @@ export default defineRule({
   // Without `unsafe` nothing of this compiles.
   requires: { rust: ['unsafe'] },
   bodyTokens: TOKENS,
+  bodyRequires: { rust: RAW_WORDS },
   check({ unit, report }) {
     for (const language of ['rust', 'd'] as const) {
       for (const file of unit.filesOf(language)) {
-        for (const fn of unit.functionsWith(file, TOKENS[language])) {
+        for (const fn of unit.functionsWith(file, TOKENS[language], language === 'rust' ? RAW_WORDS : undefined)) {
           const flow = unit.flowOf(file, fn);
           const seen = new Set<string>();
           for (const kept of findUnbounded(fn, flow)) {

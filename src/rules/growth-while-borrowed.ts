@@ -27,7 +27,7 @@ const TOKENS = {
 /** Address-of (not the operators `&` and `&&`), `.ptr` and `ref` in D. */
 const D_POINTERS = /(?:[=(,;{}[:?!~]|return)\s*&\s*[A-Za-z_(]|\.ptr\b|\bref\b/u;
 /** In such a file, also what turns a stored pointer into a reference. */
-const BODY_TOKENS = { rust: [...TOKENS.rust, '&*', '&mut *'], d: TOKENS.d };
+const BODY_TOKENS = { rust: [...TOKENS.rust, '&*', '&mut *'], d: [D_POINTERS] };
 
 export default defineRule({
   meta: {

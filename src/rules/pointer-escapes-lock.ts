@@ -1,3 +1,4 @@
+import { RAW_WORDS } from '../facts/raw-words.js';
 import { lineOf } from '../facts/lines.js';
 import { describePlace } from '../flow/place.js';
 import type { Escape, StaleUse } from '../flow/result.js';
@@ -31,12 +32,13 @@ export default defineRule({
   },
   tokens: TOKENS,
   // A pointer that the compiler does not follow is made or taken apart.
-  requires: { rust: ['unsafe', '*const ', '*mut ', 'NonNull', 'as_ptr', 'as_mut_ptr', 'addr_of', '&raw '] },
+  requires: { rust: RAW_WORDS },
   bodyTokens: TOKENS,
+  bodyRequires: { rust: RAW_WORDS },
   check({ unit, report }) {
     for (const language of ['rust', 'd'] as const) {
       for (const file of unit.filesOf(language)) {
-        for (const fn of unit.functionsWith(file, TOKENS[language])) {
+        for (const fn of unit.functionsWith(file, TOKENS[language], language === 'rust' ? RAW_WORDS : undefined)) {
           const causes = new Set<number>();
           for (const stale of language === 'rust' ? unit.flowOf(file, fn).staleUses : []) {
             const { pointer, invalidation, use } = stale;

@@ -48,7 +48,9 @@ export interface Rule<Messages extends Readonly<Record<string, string>> = Readon
   /** When given, a file must also contain one of these (`napi` for rules about addons). */
   readonly requires?: Partial<Record<Language, readonly string[]>>;
   /** When given, only function bodies with one of these are lowered for this rule; else all of a file. */
-  readonly bodyTokens?: Partial<Record<Language, readonly string[]>>;
+  readonly bodyTokens?: Partial<Record<Language, readonly (string | RegExp)[]>>;
+  /** When given, the function must also hold one of these. */
+  readonly bodyRequires?: Partial<Record<Language, readonly string[]>>;
   /** Called once per unit. */
   check(context: RuleContext<Messages>): void;
 }

@@ -27,7 +27,8 @@ const KEEPERS = new Set([
   'enqueue',
   'schedule',
 ]);
-const TOKENS = ['delegate', '=>', '{'];
+/** A literal of a function begins with a word, with an arrow, or with a brace where a value stands. */
+const TOKENS = ['delegate', '=>', /[(,=:?]\s*\{|\breturn\s*\{|[(,=]\s*\([^()]*\)[\w@\s]*\{/u];
 
 interface Captured {
   readonly name: string;

@@ -23,6 +23,7 @@ export default defineRule({
     scenarios: [],
   },
   tokens: { d: ['@trusted'] },
+  bodyTokens: { d: ['@trusted'] },
   check({ unit, report }) {
     for (const file of unit.filesOf('d')) {
       const groups = new Map<number, { readonly attribute: Attribute; readonly members: FunctionIr[] }>();

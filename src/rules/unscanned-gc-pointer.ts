@@ -69,6 +69,7 @@ export default defineRule({
     scenarios: ['command'],
   },
   tokens: { d: TOKENS },
+  bodyTokens: { d: TOKENS },
   check({ unit, report }) {
     for (const file of unit.filesOf('d')) {
       const text = unit.textOf(file.path) ?? '';

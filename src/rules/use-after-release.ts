@@ -1,5 +1,6 @@
 import { calledName } from '../facts/d-code.js';
 import { findDoubleReleases } from '../facts/double-release.js';
+import { RAW_WORDS } from '../facts/raw-words.js';
 import { lineOf } from '../facts/lines.js';
 import { walkBody } from '../facts/walk-body.js';
 import { describePlace } from '../flow/place.js';
@@ -54,11 +55,12 @@ export default defineRule({
   // Without `unsafe` nothing of this compiles.
   requires: { rust: ['unsafe'] },
   bodyTokens: TOKENS,
+  bodyRequires: { rust: RAW_WORDS },
   check({ unit, report }) {
     for (const language of ['rust', 'd'] as const) {
       for (const file of unit.filesOf(language)) {
         const text = unit.textOf(file.path) ?? '';
-        for (const fn of unit.functionsWith(file, TOKENS[language])) {
+        for (const fn of unit.functionsWith(file, TOKENS[language], language === 'rust' ? RAW_WORDS : undefined)) {
           for (const kept of language === 'd' ? findKeptStatics(fn) : [])
             report({
               messageId: 'kept',

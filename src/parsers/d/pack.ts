@@ -1,6 +1,6 @@
 import type { FileIr } from '../../model/ir.js';
 import type { SourceFile } from '../../model/source.js';
-import type { LanguagePack } from '../pack.js';
+import { withoutState, type BodyFilter, type LanguagePack } from '../pack.js';
 import { loadGrammar, parseSyntax, type Grammar, type ParseOptions } from '../tree.js';
 import { dApis } from './apis.js';
 import { dFacets } from './facets.js';
@@ -23,8 +23,9 @@ export const dPack: LanguagePack = {
   async load(): Promise<void> {
     grammar = await loadGrammar(grammarFile);
   },
-  lower(file: SourceFile, wanted?: RegExp): FileIr {
+  lower(file: SourceFile, filter?: BodyFilter): FileIr {
     if (grammar === undefined) throw new Error('The D grammar is not loaded; call load() first.');
+    const wanted = withoutState(filter);
     const { text } = file;
     const outline = readOutline(text, wanted === undefined ? undefined : selection(text, wanted));
     const { offsets } = outline;
@@ -67,14 +68,12 @@ const parseOptions: ParseOptions = {
 };
 
 /** Asks the pattern about the text of a function and about the attributes that groups (`@trusted:`) give it. */
-function selection(text: string, wanted: RegExp): Selection {
-  // Without the flags that make a pattern remember where it was.
-  const pattern = new RegExp(wanted.source, wanted.flags.replace(/[gy]/g, ''));
+function selection(text: string, wanted: BodyFilter): Selection {
   const groups = new Map<string, boolean>();
   const matchesGroup = (group: string): boolean => {
     let known = groups.get(group);
-    if (known === undefined) groups.set(group, (known = pattern.test(group)));
+    if (known === undefined) groups.set(group, (known = wanted.test(group)));
     return known;
   };
-  return (start, end, group) => matchesGroup(group) || pattern.test(text.slice(start, end));
+  return (start, end, group) => matchesGroup(group) || wanted.test(text.slice(start, end));
 }

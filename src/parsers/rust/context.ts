@@ -1,6 +1,7 @@
 import type { Gap, GapKind } from '../../model/finding.js';
 import type { Attribute, FunctionIr, GlobalDecl, ImplDecl, Import, TypeDecl } from '../../model/ir.js';
 import { findLineStarts, positionAt, type Span } from '../../model/source.js';
+import type { BodyFilter } from '../pack.js';
 import type { SyntaxNode } from '../syntax.js';
 import { parseSyntax, type Grammar, type ParseOptions } from '../tree.js';
 import { outline, signatureStart, type Outline } from './outline.js';
@@ -61,7 +62,7 @@ export class Lowering {
     /** The text as the grammar can read it: as long as `text`, see `readable`. */
     readonly source: string,
     outlined: Outline,
-    readonly wanted: RegExp | undefined,
+    readonly wanted: BodyFilter | undefined,
     private readonly grammar: Grammar,
   ) {
     this.comments = outlined.comments;

@@ -1,6 +1,6 @@
 import type { FileIr } from '../../model/ir.js';
 import type { SourceFile } from '../../model/source.js';
-import type { LanguagePack } from '../pack.js';
+import { withoutState, type BodyFilter, type LanguagePack } from '../pack.js';
 import { loadGrammar, parseSyntax, type Grammar } from '../tree.js';
 import { rustApis } from './apis.js';
 import { Lowering, PARSE_OPTIONS, readable, type Scope } from './context.js';
@@ -12,21 +12,18 @@ const GRAMMAR = 'tree-sitter-rust.wasm';
 
 let grammar: Grammar | undefined;
 
-function lower(file: SourceFile, wanted?: RegExp): FileIr {
+function lower(file: SourceFile, filter?: BodyFilter): FileIr {
   if (!grammar) throw new Error('The Rust grammar was not loaded before the first file.');
-  const pattern =
-    wanted?.global === true || wanted?.sticky === true
-      ? new RegExp(wanted.source, wanted.flags.replace(/[gy]/g, ''))
-      : wanted;
+  const wanted = withoutState(filter);
   const { text } = file;
   const source = readable(text);
   const outlined = outline(
     source,
-    pattern && ((start, end) => pattern.test(text.slice(signatureStart(text, start), end))),
+    wanted && ((start, end) => wanted.test(text.slice(signatureStart(text, start), end))),
   );
   const { offsets } = outlined;
   const root = parseSyntax(grammar, outlined.view, offsets ? { ...PARSE_OPTIONS, offsets } : PARSE_OPTIONS);
-  const cx = new Lowering(file.path, text, source, outlined, pattern, grammar);
+  const cx = new Lowering(file.path, text, source, outlined, wanted, grammar);
   const scope: Scope = { names: [], conditions: [], isTest: false };
   lowerItems(cx, root.isError ? [root] : root.children, scope, cx.attributes);
   resolveOwnerKinds(cx);
