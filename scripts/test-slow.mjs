@@ -3,7 +3,7 @@
  *
  *   node scripts/test-slow.mjs                  5 invocations each; at least 4 of 5 bad are caught, no good one
  *   node scripts/test-slow.mjs --full           20 each; at least 19 of 20, and none
- *   node scripts/test-slow.mjs --write          also write the table of docs/dynamic.md
+ *   node scripts/test-slow.mjs --write          also write the table of docs/dynamic.md; with names, only their rows
  *   node scripts/test-slow.mjs NAME…            only these fixtures
  *
  * Before, the D fixtures of all rules are compiled; with names only what is named runs, `d-programs` for these.
@@ -128,14 +128,20 @@ process.stdout.write(`${rows.length} fixtures in ${minutes} minutes.\n`);
 if (flags.includes('--write')) {
   const page = join(root, 'docs', 'dynamic.md');
   const text = readFileSync(page, 'utf8');
+  const kept = new Map(
+    [...text.matchAll(/^\| ([\w-]+) \| [\w-]+ \| [\w-]+ \| .* \|$/gm)].map(([row, name]) => [name, row]),
+  );
+  const fresh = new Map(rows.map((row) => [row.split(' ')[1], row]));
+  const names = Object.keys(JSON.parse(readFileSync(join(root, 'fixtures', 'repros', 'repros.json'), 'utf8')));
+  const all = names.flatMap((name) => fresh.get(name) ?? (wanted.length > 0 ? (kept.get(name) ?? []) : []));
   const table = [
     '<!-- repros: written by npm run test:slow -- --full --write -->',
     '',
-    `${invocations} invocations of \`repro --runs 6\` each, on ${process.platform}-${process.arch} with Node ${process.versions.node} and ${cpus().length} processors, in ${minutes} minutes.`,
+    `Invocations of \`repro --runs 6\`, on ${process.platform}-${process.arch} with Node ${process.versions.node} and ${cpus().length} processors.`,
     '',
     '| fixture | rule | scenario | bad caught | as | amplifier | good caught | median seconds, bad / good |',
     '|---|---|---|---|---|---|---|---|',
-    ...rows,
+    ...all,
     '',
     '<!-- repros: end -->',
   ].join('\n');
