@@ -125,6 +125,25 @@ export async function simulateCell(bisect, { p, q = 0, size, count, seed, hint, 
   return cell;
 }
 
+/** Histories of plain bisection in a cell of the comparison; they cost little, and its accuracy must not be a guess. */
+const PLAIN_HISTORIES = 20_000;
+
+/** How often plain bisection is right, its runs, and those that look at its ends, as means over many histories. */
+export function simulatePlain({ p, size, seed, count = PLAIN_HISTORIES }) {
+  const random = generator(seed);
+  return repeats.map((most) => {
+    const sum = { runs: 0, looks: 0, right: 0 };
+    for (let made = 0; made < count; made++) {
+      const first = 1 + Math.floor(random() * (size - 1));
+      const plain = plainBisection(size, (index) => index >= first && random() < p, most);
+      sum.runs += plain.runs / count;
+      sum.looks += plain.looks / count;
+      if (plain.answer === first) sum.right += 1 / count;
+    }
+    return sum;
+  });
+}
+
 /** Mean runs after which the answers of a cell are right as often as `accuracy`, between thresholds by a straight line. */
 export function runsAtAccuracy(cell, accuracy) {
   let before = { accuracy: 1 / (cell.size - 1), runs: 0 };
@@ -192,15 +211,12 @@ function equalTable(traced, tracedHinted) {
       return [
         percent(cell.p).replace('.0', ''),
         cell.size,
-        ...cell.plain.flatMap((plain) => {
-          const accuracy = plain.right / cell.count;
-          return [
-            `${number(plain.runs / cell.count)} + ${number(plain.looks / cell.count)}`,
-            percent(accuracy),
-            number(runsAtAccuracy(cell, accuracy)),
-            number(runsAtAccuracy(tracedHinted[at], accuracy)),
-          ];
-        }),
+        ...simulatePlain({ p: cell.p, size: cell.size, seed: 5000 + at }).flatMap(({ runs, looks, right }) => [
+          `${number(runs)} + ${number(looks)}`,
+          percent(right),
+          number(runsAtAccuracy(cell, right)),
+          number(runsAtAccuracy(tracedHinted[at], right)),
+        ]),
       ];
     });
   return format(head, rows);
@@ -243,7 +259,7 @@ async function main() {
     '',
     mainTable(cells, hinted),
     '',
-    `Equal accuracy (${count(traced)} other histories): the runs of the steps of plain bisection + those that look at its ends, how often it is right, and after how many runs \`bisect\` is right as often.`,
+    `Equal accuracy (${count(traced)} other histories of each kind of \`bisect\`, ${PLAIN_HISTORIES.toLocaleString('en-GB')} of plain bisection for each row): the runs of the steps of plain bisection + those that look at its ends, how often it is right, and after how many runs \`bisect\` is right as often.`,
     '',
     equalTable(traced, tracedHinted),
   ].join('\n');

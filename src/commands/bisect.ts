@@ -9,10 +9,11 @@ import {
   renderBisect,
   renderBisectJson,
   renderBisectMarkdown,
+  shortVersion,
   type BisectReport,
 } from '../dynamic/bisect/report.js';
 import { bisect, type Observation, type Snapshot } from '../dynamic/bisect/session.js';
-import { readState, writeState } from '../dynamic/bisect/state.js';
+import { lockState, readState, writeState } from '../dynamic/bisect/state.js';
 import { cacheFolder } from '../dynamic/cache.js';
 import { readReproFlags, type ReproFlags } from '../dynamic/repro-flags.js';
 import { scenarios } from '../dynamic/scenario.js';
@@ -95,15 +96,15 @@ async function runBisect(name: string | undefined, flags: Flags, io: Io): Promis
   const request = readRequest(name, flags);
   const confidence = readShare('confidence', flags.confidence, 0.5, 0.9999);
   const rate = flags.rate === undefined ? undefined : readShare('rate', flags.rate, 0.005, 1);
-  const maxRuns = readCount('runs', flags.runs);
+  const maxRuns = readWhole('runs', flags.runs);
   const minutes = readCount('minutes', flags.minutes);
   const { scenario, runs: _runs, good: _good, bad: _bad, ...shared } = flags;
   const options = readReproFlags(
-    request.kind === 'package' ? `${request.package}@${request.bad}` : undefined,
+    placeholderOf(request),
     {
       ...shared,
       ...(scenario === undefined ? {} : { scenario: [scenario] }),
-      ...(request.kind === 'commits' ? commandOf(request) : {}),
+      ...(request.kind === 'commits' && 'command' in request.run ? { command: request.run.command } : {}),
     },
     io.cwd,
   );
@@ -112,6 +113,7 @@ async function runBisect(name: string | undefined, flags: Flags, io: Io): Promis
   const progress = createRunProgress(io);
   const interruption = untilInterrupted(io);
   let history: History | undefined;
+  let unlock: (() => void) | undefined;
   try {
     const opened = await openHistory(request, {
       cwd: io.cwd,
@@ -129,8 +131,12 @@ async function runBisect(name: string | undefined, flags: Flags, io: Io): Promis
       ends: [versions[0], versions.at(-1)],
       platform: `${process.platform}-${process.arch}`,
       node: flags.node ?? process.version,
+      how: [options.driver, options.inputs, options.timeoutMs, flags.allowScripts],
     });
     const path = statePath(flags.state, question, io.cwd);
+    const lock = lockState(path);
+    if ('error' in lock) throw new UsageError(lock.error);
+    unlock = lock.release;
     if (flags.fresh === true) rmSync(path, { force: true });
     const earlier = readEarlier(path, question);
     if (earlier.length > 0) progress.say(`Going on with ${countRuns(earlier)} runs saved in '${path}'.`);
@@ -156,6 +162,7 @@ async function runBisect(name: string | undefined, flags: Flags, io: Io): Promis
     const ends = [testable[posterior.best - 1], testable[posterior.best]];
     const [left, right] = firstGood ? ends.toReversed() : ends;
     const isAnswer = result.status === 'found' && left !== undefined && right !== undefined;
+    const boundary = isAnswer ? await opened.boundary(left, right) : [];
     const report = createBisectReport(
       {
         target: opened.target,
@@ -165,10 +172,11 @@ async function runBisect(name: string | undefined, flags: Flags, io: Io): Promis
         confidence,
         platform: `${process.platform}-${process.arch}, Node ${process.version}`,
         left: opened.left,
+        notes: opened.notes,
         ...(opened.labels === undefined ? {} : { labels: opened.labels }),
       },
       result,
-      isAnswer ? await opened.boundary(left, right) : [],
+      boundary,
     );
     progress.clear();
     write(render(report, flags, io), flags, io);
@@ -176,14 +184,18 @@ async function runBisect(name: string | undefined, flags: Flags, io: Io): Promis
   } finally {
     progress.clear();
     interruption.dispose();
+    unlock?.();
     await history?.close();
   }
 }
 
-function commandOf(request: Extract<HistoryRequest, { kind: 'commits' }>): { readonly command: string } {
-  // A path inside the work tree does not exist yet; the options need some program to be about.
-  return { command: 'command' in request.run ? request.run.command : 'true' };
+/** What the flags are about while they are read: a path inside the work tree does not exist yet, and is run as a package is. */
+function placeholderOf(request: HistoryRequest): string | undefined {
+  if (request.kind === 'package') return `${request.package}@${request.bad}`;
+  return 'path' in request.run ? 'target@0.0.0' : undefined;
 }
+
+const packageName = /^(?:@[a-z0-9-~][a-z0-9-._~]*\/)?[a-zA-Z0-9-~][a-zA-Z0-9-._~]*$/;
 
 function readRequest(name: string | undefined, flags: Flags): HistoryRequest {
   const list = flags.list
@@ -214,11 +226,21 @@ function readRequest(name: string | undefined, flags: Flags): HistoryRequest {
     };
   }
   if (flags.commits !== undefined) throw new UsageError(`Name a package or give --commits, not both: '${name}'.`);
+  for (const flag of ['build', 'run', 'target'] as const) {
+    if (flags[flag] !== undefined)
+      throw new UsageError(`--${flag} belongs to --commits; a package is installed and loaded.`);
+  }
+  if (!packageName.test(name)) {
+    throw new UsageError(
+      `'${name}' is not the name of a package; write it without a version, and give --good and --bad.`,
+    );
+  }
   const [good, bad] =
     list === undefined ? [flags.good, flags.bad] : firstGood ? [list.at(-1), list[0]] : [list[0], list.at(-1)];
   if (good === undefined || bad === undefined) {
     throw new UsageError(`Give a version of '${name}' that does not crash with --good, and one that does with --bad.`);
   }
+  if (good === bad) throw new UsageError(`--good and --bad are both '${good}'; name two versions that differ.`);
   return {
     kind: 'package',
     package: name,
@@ -234,7 +256,9 @@ function readShare(name: string, text: string, minimum: number, maximum: number)
   const match = /^(\d+(?:\.\d+)?|\.\d+)\s*(%?)$/.exec(text.trim());
   const value = match === null ? NaN : Number(match[1]) / (match[2] === '%' ? 100 : 1);
   if (!(value >= minimum && value <= maximum)) {
-    throw new UsageError(`--${name} expects a share from ${minimum} to ${maximum}, not '${text}'.`);
+    throw new UsageError(
+      `--${name} expects a share from ${minimum} to ${maximum}, such as 0.95 or 95%, not '${text}'.`,
+    );
   }
   return value;
 }
@@ -243,6 +267,12 @@ function readCount(name: string, text: string): number {
   const value = Number(text);
   if (!(value > 0 && Number.isFinite(value)))
     throw new UsageError(`--${name} expects a number above 0, not '${text}'.`);
+  return value;
+}
+
+function readWhole(name: string, text: string): number {
+  const value = readCount(name, text);
+  if (!Number.isInteger(value)) throw new UsageError(`--${name} expects a whole number above 0, not '${text}'.`);
   return value;
 }
 
@@ -274,14 +304,15 @@ function describeObservation(
   versions: readonly string[],
 ): string | undefined {
   if (seen === undefined || seen.kind === 'prepared') return undefined;
-  if (seen.kind === 'skip') return `${seen.version}: skipped, ${seen.reason}.`;
-  if (seen.kind === 'untestable') return `${seen.version}: this run says nothing, ${seen.reason}.`;
+  const name = shortVersion(seen.version);
+  if (seen.kind === 'skip') return `${name}: skipped, ${seen.reason}.`;
+  if (seen.kind === 'untestable') return `${name}: this run says nothing, ${seen.reason}.`;
   const index = versions.indexOf(seen.version);
   const tally = tallies.get(testable.indexOf(index)) ?? { hits: 0, clean: 0 };
   const best = versions[testable[posterior.best] ?? -1];
   const share = `${(100 * posterior.probability(posterior.best)).toFixed(0)} %`;
   const what = seen.kind === 'hit' ? `hit, ${seen.class} (${seen.detail})` : 'clean';
-  return `${String(runs).padStart(4)}  ${seen.version}: ${what}; ${tally.hits} of ${tally.hits + tally.clean}. Likeliest: ${best ?? 'none'}, ${share}.`;
+  return `${String(runs).padStart(4)}  ${name}: ${what}; ${tally.hits} of ${tally.hits + tally.clean}. Likeliest: ${best === undefined ? 'none' : shortVersion(best)}, ${share}.`;
 }
 
 function render(report: BisectReport, flags: Flags, io: Io): string {
@@ -300,6 +331,8 @@ function write(text: string, { outputFile }: Flags, io: Io): void {
     makeFolder(dirname(path));
     writeFileSync(path, text);
   } catch (error) {
+    // What took an hour must not be lost with it.
+    io.stdout.write(text);
     throw new UsageError(`The output file '${outputFile}' could not be written: ${reasonOf(error)}.`);
   }
 }

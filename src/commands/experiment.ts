@@ -71,6 +71,8 @@ async function run(path: string, flags: Flags, io: Io): Promise<void> {
       makeFolder(dirname(file));
       writeFileSync(file, text);
     } catch (error) {
+      // What took an hour must not be lost with it.
+      io.stdout.write(text);
       throw new UsageError(`The output file '${flags.outputFile}' could not be written: ${reasonOf(error)}.`);
     }
   } finally {

@@ -43,6 +43,8 @@ export interface PreparedTarget {
 export interface TargetError {
   /** One sentence that names the thing and the mend. */
   readonly error: string;
+  /** The reason lies outside the target and may be gone in an hour: no network, a registry that does not answer. */
+  readonly transient?: boolean;
 }
 
 export interface PrepareOptions {
@@ -220,9 +222,13 @@ export async function runNpm(
   });
   if (record.reason === 'spawn-error')
     return { error: `npm could not be started (${record.error}); install it, or name a folder instead.` };
-  if (record.reason !== 'exit') return { error: `'npm ${args[0]}' was stopped (${record.reason}).` };
+  if (record.reason !== 'exit') {
+    const slow = record.reason === 'timeout' ? '; does the registry answer?' : '.';
+    return { error: `'npm ${args[0]}' was stopped (${record.reason})${slow}`, transient: true };
+  }
   if (record.exitCode === 0) return { stdout: record.stdout };
-  return { error: `'npm ${args[0]}' failed: ${describeNpmError(record.stderr, record.exitCode)}.` };
+  const error = `'npm ${args[0]}' failed: ${describeNpmError(record.stderr, record.exitCode)}.`;
+  return isUnreachable(record.stderr) ? { error, transient: true } : { error };
 }
 
 /** What npm's codes mean; anything else is said in npm's words. */
@@ -236,6 +242,12 @@ const npmCodes: Readonly<Record<string, string>> = {
 
 const networkCodes =
   /^(?:ECONN\w*|ENOTFOUND|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT|FETCH_ERROR)$/;
+
+/** The registry cannot be reached, or has no time: another try may go well. */
+function isUnreachable(stderr: string): boolean {
+  const code = /^npm (?:error|ERR!) code (\S+)$/m.exec(stderr)?.[1] ?? '';
+  return networkCodes.test(code) || /^E(?:429|5\d\d)$/.test(code);
+}
 
 /** The reason in what npm wrote to stderr, without a stop. */
 export function describeNpmError(stderr: string, exitCode: number | null): string {
@@ -286,7 +298,7 @@ async function installPackage(
         staging,
         options.signal === undefined ? {} : { signal: options.signal },
       );
-      if ('error' in installed) return { error: `${label} could not be installed. ${installed.error}` };
+      if ('error' in installed) return { ...installed, error: `${label} could not be installed. ${installed.error}` };
       // Last, so that its presence says that the installation is whole.
       writeFileSync(join(staging, loaderName), loaderText);
       const installedManifest = readManifest(packageIn(staging));

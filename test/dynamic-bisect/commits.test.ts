@@ -95,7 +95,50 @@ describe.skipIf(process.platform === 'win32')('lifetime-lint bisect --commits', 
     expect(JSON.parse(stdout)).toMatchObject({ firstGood: commits[3], lastBad: commits[8] });
   }, 120_000);
 
+  it('runs a path of the work tree as repro does, not as a program', async () => {
+    const { code, stderr } = await runCommandLine(
+      [
+        'bisect',
+        '--commits',
+        `${commits[0]}..main`,
+        '--build',
+        './build.sh',
+        '--target',
+        './index.node',
+        '--workers',
+        '2',
+      ],
+      folder,
+    );
+    expect(code).toBe(2);
+    expect(stderr).toContain("import, 2 workers, './index.node' built with './build.sh'");
+    expect(stderr).toContain('is an end of the history and cannot be tested');
+    expect(stderr).toContain("index.node' does not exist");
+  }, 120_000);
+
+  it('does not judge a commit by what the build of another one left', async () => {
+    writeFileSync(join(folder, 'build.sh'), '#!/bin/sh\nexit 0\n');
+    git('commit', '--quiet', '-a', '-m', 'builds nothing');
+    const empty = git('rev-parse', 'HEAD');
+    git('reset', '--quiet', '--hard', commits[11] ?? '');
+    const list = [commits[0], empty, commits[11]].join(',');
+    const { code, stdout } = await runCommandLine(
+      ['bisect', '--list', list, '--build', './build.sh', '--run', './built', '--format', 'json'],
+      folder,
+    );
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      firstBad: commits[11],
+      history: [{ version: commits[0] }, { version: commits[11] }],
+    });
+  }, 120_000);
+
   it.each([
+    [['bisect', 'rollup@4.28.1', '--good', '4.28.0', '--bad', '4.28.1'], 'is not the name of a package'],
+    [['bisect', 'rollup', '--good', '4.28.0', '--bad', '4.28.0'], 'name two versions that differ'],
+    [['bisect', 'rollup', '--good', '1.0.0', '--bad', '2.0.0', '--build', 'x'], '--build belongs to --commits'],
+    [['bisect', 'rollup', '--good', '1.0.0', '--bad', '2.0.0', '--runs', '2.5'], '--runs expects a whole number'],
+    [['bisect', 'rollup', '--good', '1.0.0', '--bad', '2.0.0', '--confidence', '95'], 'such as 0.95 or 95%'],
     [['bisect'], 'There is nothing to bisect'],
     [['bisect', 'some-package'], 'Give a version of'],
     [['bisect', '--commits', 'main'], 'Say what to run in each commit'],

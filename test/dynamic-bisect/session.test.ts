@@ -127,6 +127,43 @@ describe('bisect', () => {
     expect(tries).toBe(3);
   });
 
+  it('gives up on a bad end that never crashes, and says which rates that excludes', async () => {
+    const tester = simulate(() => clean);
+    const result = await bisect(versions(20), tester, options);
+    expect(result.status).toBe('premise-failed');
+    expect(result.reason).toContain(
+      "'1.19.0', the bad end, did not crash in 149 runs, which excludes crash rates above 2.0 %",
+    );
+    expect(new Set(tester.asked)).toEqual(new Set([19]));
+    const told = await bisect(
+      versions(20),
+      simulate(() => clean),
+      { ...options, expectedRate: 0.5 },
+    );
+    expect(told.runs).toBeLessThan(30);
+  });
+
+  it('stops, and skips nothing, while the registry cannot be reached', async () => {
+    let reachable = true;
+    const inner = simulate((index) => (index >= 6 ? hit : clean));
+    const tester: Tester = {
+      ...inner,
+      prepare: (index) =>
+        reachable || index === 9 || index === 0
+          ? inner.prepare(index)
+          : Promise.resolve({ skip: 'the registry could not be reached (ENOTFOUND)', transient: true }),
+    };
+    reachable = false;
+    const first = await bisect(versions(10), tester, options);
+    expect(first.status).toBe('interrupted');
+    expect(first.reason).toContain('the registry could not be reached (ENOTFOUND). Give the same command again');
+    expect(first.skipped.size).toBe(0);
+    reachable = true;
+    const second = await bisect(versions(10), tester, options, {}, first.observations);
+    expect(second.status).toBe('found');
+    expect(second.testable[second.posterior.best]).toBe(6);
+  });
+
   it('reports a history that is good, bad, good and bad again', async () => {
     const random = createRandom(5);
     const judge = (index: number): TestResult =>

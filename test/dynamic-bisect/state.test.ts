@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readState, writeState } from '../../src/dynamic/bisect/state.js';
+import { lockState, readState, writeState } from '../../src/dynamic/bisect/state.js';
 
 let folder = '';
 beforeEach(() => {
@@ -29,6 +29,27 @@ describe('saved state', () => {
     writeState(path, state);
     expect(readState(path)).toMatchObject(state);
     expect(readdirSync(join(folder, 'deep'))).toEqual(['state.json']);
+  });
+
+  it('belongs to one bisection at a time, and is taken over from one that died', () => {
+    const path = join(folder, 'state.json');
+    const first = lockState(path);
+    expect(first).toHaveProperty('release');
+    expect(lockState(path)).toEqual({ error: expect.stringContaining(`process ${process.pid}`) as string });
+    if ('release' in first) first.release();
+    // No process has this number: Linux ends at 2^22, macOS at 99998.
+    writeFileSync(`${path}.lock`, '999999999');
+    const second = lockState(path);
+    expect(second).toHaveProperty('release');
+    if ('release' in second) second.release();
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('says where it cannot be written', () => {
+    writeFileSync(join(folder, 'file'), '');
+    expect(lockState(join(folder, 'file', 'state.json'))).toEqual({
+      error: expect.stringContaining('cannot be written') as string,
+    });
   });
 
   it('is absent where there is none, and an error where it is something else', () => {

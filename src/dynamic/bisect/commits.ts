@@ -1,6 +1,6 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
+import { isAbsolute, join, relative, resolve } from 'node:path';
 import { cacheFolder } from '../cache.js';
 import { toolEnvironment } from '../environment.js';
 import { runBounded } from '../process-group.js';
@@ -69,6 +69,20 @@ export async function findCommits(range: string, cwd: string): Promise<readonly 
   return { error: `No commit leads from '${good}' to '${bad}'; the good one must be an ancestor of the bad one.` };
 }
 
+/**
+ * Removes what the build of another commit made, so that a build that makes nothing is not judged by it. Whatever git tracks is that of
+ * this commit and stays.
+ */
+async function removeStale(folder: string, run: CommitTesterOptions['run']): Promise<void> {
+  const [word = ''] = 'command' in run ? run.command.trim().split(/\s+/) : [run.path];
+  const file = resolve(folder, word);
+  const within = relative(folder, file);
+  if (!/[./\\]/.test(word) || within.startsWith('..') || isAbsolute(within)) return;
+  if (!existsSync(file) || !statSync(file).isFile()) return;
+  const tracked = await runGit(['ls-files', '--error-unmatch', '--', within], folder);
+  if ('error' in tracked) rmSync(file, { force: true });
+}
+
 export interface CommitTesterOptions {
   readonly settings: RunSettings;
   readonly repository: string;
@@ -106,6 +120,7 @@ export async function createCommitTester(
       const moved = await runGit(['checkout', '--quiet', '--force', '--detach', commit], folder);
       if ('error' in moved) return { skip: moved.error.replace(/\.$/u, '') };
       if (options.build !== undefined) {
+        await removeStale(folder, options.run);
         options.onStep?.(`Building ${commit.slice(0, 12)}.`);
         const windows = process.platform === 'win32';
         const record = await runBounded({

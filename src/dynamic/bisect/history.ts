@@ -42,6 +42,8 @@ export interface History {
   readonly tester: Tester;
   /** What changed between two versions, by position: the older first. */
   boundary(older: number, newer: number): Promise<readonly BoundaryChange[]>;
+  /** What the report has to say beside its own findings, known after {@link boundary}. */
+  readonly notes: readonly string[];
   close(): Promise<void>;
 }
 
@@ -98,6 +100,7 @@ async function openPackage(
     ...(context.signal === undefined ? {} : { signal: context.signal }),
     ...(context.onStep === undefined ? {} : { onStep: context.onStep }),
   });
+  const notes: string[] = [];
   const installed = async (index: number): Promise<{ root: string; packageFolder: string } | undefined> => {
     if (!tester.isPrepared(index)) await tester.prepare(index);
     const target = tester.targetOf(index);
@@ -111,8 +114,11 @@ async function openPackage(
     tester,
     async boundary(older, newer) {
       const [before, after] = [await installed(older), await installed(newer)];
-      return before === undefined || after === undefined ? [] : comparePackages(before, after);
+      if (before !== undefined && after !== undefined) return comparePackages(before, after);
+      notes.push('What changed between the two could not be read: one of them could not be installed again.');
+      return [];
     },
+    notes,
     close: () => Promise.resolve(),
   };
 }
@@ -133,6 +139,7 @@ async function openCommits(
   if (commits.length < 2) return { error: 'There is only one commit to test; name two that differ.' };
   const versions = goodFirst(commits, request.firstGood);
   const settings = runSettings(context.options);
+  const notes: string[] = [];
   const tester = await createCommitTester({
     repository,
     commits: versions,
@@ -160,9 +167,19 @@ async function openCommits(
     labels,
     tester,
     async boundary(older, newer) {
+      const parents = await runGit(['rev-list', '--parents', '-n', '1', versions[newer] ?? ''], repository);
+      if (!('error' in parents) && parents.stdout.trim().split(' ').length > 2) {
+        const merge = (versions[newer] ?? '').slice(0, 12);
+        notes.push(
+          `'${merge}' is a merge; for the commits that it brought, bisect --commits "$(git merge-base ${merge}^1 ${merge}^2)..${merge}^2".`,
+        );
+      }
       const changes = await compareCommits(repository, versions[older] ?? '', versions[newer] ?? '');
-      return 'error' in changes ? [] : changes;
+      if (!('error' in changes)) return changes;
+      notes.push(`What changed between the two could not be read. ${changes.error}`);
+      return [];
     },
+    notes,
     close: () => tester.close(),
   };
 }

@@ -39,7 +39,9 @@ export function createPackageTester(options: PackageTesterOptions): PackageTeste
           ...(options.onStep === undefined ? {} : { onStep: options.onStep }),
         },
       );
-      if ('error' in target) return { skip: target.error.replace(/\.$/u, '') };
+      if ('error' in target) {
+        return { skip: target.error.replace(/\.$/u, ''), ...(target.transient === true ? { transient: true } : {}) };
+      }
       const plan = await planSingle(target, options.settings);
       if ('error' in plan) return { skip: plan.error.replace(/\.$/u, '') };
       prepared.set(index, { target, plan });

@@ -19,6 +19,8 @@ export interface BisectQuestion {
   readonly labels?: Readonly<Record<string, string>>;
   /** Versions of the range that were never asked, with the reason. */
   readonly left: readonly { readonly version: string; readonly reason: string }[];
+  /** Sentences of whoever asked, after the report's own. */
+  readonly notes?: readonly string[];
 }
 
 /** One version of the report, in the order of the history (oldest first). */
@@ -156,7 +158,7 @@ export function createBisectReport(
           },
         }),
     boundary,
-    notes: hasAnswer ? notesOf(question, result, rates) : [],
+    notes: [...(hasAnswer ? notesOf(question, result, rates) : []), ...(question.notes ?? [])],
     ...(question.labels === undefined ? {} : { labels: question.labels }),
   };
 }
@@ -186,17 +188,27 @@ const interval = ([low, high]: readonly [number, number]): string => `${percent(
 const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`;
 
 /** Commits are shown by their first twelve digits, versions as they are. */
-const short = (version: string): string => (/^[0-9a-f]{40}$/.test(version) ? version.slice(0, 12) : version);
+export const shortVersion = (version: string): string =>
+  /^[0-9a-f]{40}$/.test(version) ? version.slice(0, 12) : version;
+
+/** The same for the commits that a sentence names. */
+const shortText = (text: string): string => text.replaceAll(/\b([0-9a-f]{12})[0-9a-f]{28}\b/g, '$1');
 
 function headline(full: BisectReport): string {
   const report = shortened(full);
   const sure = `(${percent(report.confidence)} sure, ${plural(report.runs, 'run')})`;
   const soFar = report.status === 'found' ? '' : 'So far: ';
+  const thing = /^[0-9a-f]{40}$/.test(full.history[0]?.version ?? '') ? 'commit' : 'version';
+  const isLikely = report.status === 'found' || report.confidence >= 0.5;
   if (report.firstBad !== undefined) {
-    return `${soFar}'${report.firstBad}' is the first bad version of ${report.target}; '${report.lastGood ?? ''}' is the last good one ${sure}.`;
+    if (!isLikely)
+      return `So far nothing is likely: '${report.firstBad}' leads as the first bad ${thing} of ${report.target} ${sure}.`;
+    return `${soFar}'${report.firstBad}' is the first bad ${thing} of ${report.target}; '${report.lastGood ?? ''}' is the last good one ${sure}.`;
   }
   if (report.firstGood !== undefined) {
-    return `${soFar}'${report.firstGood}' is the first good version of ${report.target}; '${report.lastBad ?? ''}' is the last bad one ${sure}.`;
+    if (!isLikely)
+      return `So far nothing is likely: '${report.firstGood}' leads as the first good ${thing} of ${report.target} ${sure}.`;
+    return `${soFar}'${report.firstGood}' is the first good ${thing} of ${report.target}; '${report.lastBad ?? ''}' is the last bad one ${sure}.`;
   }
   if (report.windows !== undefined) {
     const { bad, goodAgain, badAgain } = report.windows;
@@ -211,17 +223,22 @@ function shortened(report: BisectReport): BisectReport {
   const { firstBad, lastGood, firstGood, lastBad } = report;
   return {
     ...report,
-    ...(firstBad === undefined ? {} : { firstBad: short(firstBad) }),
-    ...(lastGood === undefined ? {} : { lastGood: short(lastGood) }),
-    ...(firstGood === undefined ? {} : { firstGood: short(firstGood) }),
-    ...(lastBad === undefined ? {} : { lastBad: short(lastBad) }),
-    history: report.history.map((row) => ({ ...row, version: short(row.version) })),
-    remaining: report.remaining.map((row) => ({ ...row, version: short(row.version) })),
-    skipped: report.skipped.map((row) => ({ ...row, version: short(row.version) })),
+    ...(firstBad === undefined ? {} : { firstBad: shortVersion(firstBad) }),
+    ...(lastGood === undefined ? {} : { lastGood: shortVersion(lastGood) }),
+    ...(firstGood === undefined ? {} : { firstGood: shortVersion(firstGood) }),
+    ...(lastBad === undefined ? {} : { lastBad: shortVersion(lastBad) }),
+    target: shortText(report.target),
+    ...(report.reason === undefined ? {} : { reason: shortText(report.reason) }),
+    notes: report.notes.map(shortText),
+    history: report.history.map((row) => ({ ...row, version: shortVersion(row.version) })),
+    remaining: report.remaining.map((row) => ({ ...row, version: shortVersion(row.version) })),
+    skipped: report.skipped.map((row) => ({ ...row, version: shortVersion(row.version) })),
     ...(report.labels === undefined
       ? {}
       : {
-          labels: Object.fromEntries(Object.entries(report.labels).map(([version, label]) => [short(version), label])),
+          labels: Object.fromEntries(
+            Object.entries(report.labels).map(([version, label]) => [shortVersion(version), label]),
+          ),
         }),
   };
 }
@@ -247,6 +264,8 @@ function shownRows(rows: readonly HistoryRow[]): readonly HistoryRow[] {
 }
 
 const PLOT_WIDTH = 100;
+/** Candidates that are named when there is no answer yet. */
+const LEFT_SHOWN = 8;
 
 export function renderBisect(full: BisectReport, color: boolean): string {
   const report = shortened(full);
@@ -292,8 +311,10 @@ export function renderBisect(full: BisectReport, color: boolean): string {
     );
   }
   if (report.status !== 'found' && report.remaining.length > 0 && answer !== undefined) {
+    const shown = report.remaining.slice(0, LEFT_SHOWN);
+    const more = report.remaining.length - shown.length;
     lines.push(
-      `Left: ${report.remaining.map(({ version, probability }) => `${version} ${percent(probability)}`).join(', ')}.`,
+      `Left: ${shown.map(({ version, probability }) => `${version} ${percent(probability)}`).join(', ')}${more > 0 ? ` and ${more} more` : ''}.`,
     );
   }
   lines.push(...report.notes);

@@ -5,6 +5,7 @@ import { planQuery } from './planner.js';
 import { firstBadPrior, posteriorOf, type Posterior, type Tally } from './posterior.js';
 import { findSecondChange, type SecondChange } from './second-change.js';
 import type { Tester } from './tester.js';
+import { excludedRate, formatPercent, runsToExclude } from '../statistics.js';
 
 /** One run or one failed preparation, in the order in which it happened; the whole state of a bisection. */
 export type Observation =
@@ -62,6 +63,13 @@ export interface BisectResult extends Snapshot {
 
 /** Runs of the bad end that must hit before anything else is asked. */
 const HITS_AT_BAD_END = 2;
+/**
+ * Clean runs of the bad end, with no hit anywhere, after which its premise has failed: they exclude crash rates above 2 %, and a
+ * quarter of a rate that was told.
+ */
+const premiseRuns = (expected?: number): number =>
+  expected === undefined ? SILENT_RUNS : Math.min(SILENT_RUNS, Math.max(20, runsToExclude(expected / 4)));
+const SILENT_RUNS = 149;
 /** Tries of a version that says nothing before it is skipped: a killed run deserves another one, a load error does not. */
 const TRANSIENT_TRIES = 3;
 const USELESS_TRIES = 10;
@@ -233,6 +241,14 @@ export async function bisect(
       const before = clock();
       const prepared = await tester.prepare(index);
       if (hooks.isInterrupted?.() === true) return finish('interrupted', 'It was interrupted.');
+      if (prepared !== 'ready' && prepared.transient === true) {
+        // Skipping what could be tested in an hour would give an answer that is coarser than it need be.
+        const ended = state.runs === 0 ? 'not-testable' : 'interrupted';
+        return finish(
+          ended,
+          `${prepared.skip}. Give the same command again when that is mended; it goes on from here.`,
+        );
+      }
       if (prepared !== 'ready') {
         record({ kind: 'skip', version, reason: prepared.skip });
         return undefined;
@@ -283,10 +299,15 @@ export async function bisect(
   const premiseFailure = (): BisectResult | undefined => {
     const { posterior } = state;
     const last = state.testable.length;
-    if (posterior.probability(last) >= options.confidence) {
+    const { hits: seen, clean: quiet } = countOf(last - 1);
+    const silent = state.hits === 0 && quiet >= premiseRuns(options.expectedRate);
+    if (silent || posterior.probability(last) >= options.confidence) {
+      const name = history[bad] ?? '';
       return finish(
         'premise-failed',
-        `'${history[bad] ?? ''}', the bad end, did not crash in ${countOf(last - 1).clean} runs, so there is nothing to bisect here.`,
+        seen > 0
+          ? `'${name}', the bad end, crashed in ${seen} of ${seen + quiet} runs, no more often than the versions before it, so there is nothing to bisect here.`
+          : `'${name}', the bad end, did not crash in ${quiet} runs, which excludes crash rates above ${formatPercent(excludedRate(quiet))}, so there is nothing to bisect here; find a way of running it that crashes first.`,
       );
     }
     if (posterior.probability(0) >= options.confidence) {

@@ -1,4 +1,15 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import * as v from 'valibot';
 import type { Observation } from './session.js';
@@ -45,6 +56,48 @@ export function readState(path: string): SavedState | undefined | { readonly err
   }
   const result = v.safeParse(file, parsed);
   return result.success ? result.output : { error: useless };
+}
+
+/**
+ * Takes the state for this process, so that two bisections of one question do not write over each other's runs. A lock whose process
+ * has ended is taken over.
+ */
+export function lockState(path: string): { readonly release: () => void } | { readonly error: string } {
+  const lock = `${path}.lock`;
+  for (let tries = 0; tries < 2; tries++) {
+    try {
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(lock, String(process.pid), { flag: 'wx' });
+      return { release: () => rmSync(lock, { force: true }) };
+    } catch (error) {
+      if (!isCode(error, 'EEXIST') || !existsSync(lock)) {
+        const why = error instanceof Error ? error.message : String(error);
+        return { error: `The state '${path}' cannot be written (${why}); name another file with --state.` };
+      }
+      const owner = Number(readFileSync(lock, 'utf8'));
+      if (isAlive(owner)) {
+        return {
+          error: `Another bisection (process ${owner}) writes to '${path}'; wait for it, or name another file with --state.`,
+        };
+      }
+      rmSync(lock, { force: true });
+    }
+  }
+  return { error: `The state '${path}' is taken by another bisection; name another file with --state.` };
+}
+
+const isCode = (error: unknown, code: string): boolean =>
+  error instanceof Error && 'code' in error && error.code === code;
+
+function isAlive(pid: number): boolean {
+  if (!Number.isInteger(pid) || pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Not ours to signal, but there.
+    return isCode(error, 'EPERM');
+  }
 }
 
 /** Writes beside the file and renames, so that a crash leaves either the old state or the new one. */

@@ -10,8 +10,8 @@ export type TestResult =
 export interface Tester {
   /** True when version `index` can be run without installing or building anything. */
   isPrepared(index: number): boolean;
-  /** Installs or builds version `index`. */
-  prepare(index: number): Promise<'ready' | { readonly skip: string }>;
+  /** Installs or builds version `index`; what fails for a reason outside the version, such as no network, is transient. */
+  prepare(index: number): Promise<'ready' | { readonly skip: string; readonly transient?: boolean }>;
   run(index: number): Promise<TestResult>;
   /** First guesses of the seconds that preparing and running take; measured values replace them. */
   readonly estimate: { readonly prepare: number; readonly run: number };

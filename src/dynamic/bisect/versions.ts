@@ -30,7 +30,10 @@ export function selectVersions(
         .filter((version) => semver.valid(end) !== null && semver.lte(version, end))
         .at(-1);
       return {
-        error: `Version '${end}' is not published${near === undefined ? '' : `; the newest before it is '${near}'`}.`,
+        error:
+          semver.valid(end) === null
+            ? `'${end}' is not a version; write all of it, such as '${known.at(-1) ?? '1.2.3'}'.`
+            : `Version '${end}' is not published${near === undefined ? '' : `; the newest before it is '${near}'`}.`,
       };
     }
   }

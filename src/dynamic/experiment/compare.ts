@@ -59,17 +59,19 @@ export function readTheories(
     const real = isReal(reference, variant, comparisons);
     if (real && variant.hits === 0) {
       return [
-        `${name} does not crash (rates above ${percent(excludedRate(variant.runs, 0.95))} are excluded): what it changes is needed for the crash.`,
+        `${name} does not crash (rates above ${percent(excludedRate(variant.runs, 0.95))} are excluded): what it changes takes the crash away.`,
       ];
     }
     if (real) {
       const rarer = variant.hits / variant.runs < reference.hits / reference.runs;
       return [
-        `${name} crashes ${rarer ? 'less' : 'more'} often: what it changes ${rarer ? 'helps the crash and is not the only cause' : 'makes the crash likelier'}.`,
+        `${name} crashes ${rarer ? 'less' : 'more'} often: what it changes ${rarer ? 'makes the crash rarer and is not its only cause' : 'makes the crash likelier'}.`,
       ];
     }
     if (variant.hits > 0) {
-      return [`${name} still crashes, and no less often than can be told: what it changes is not the cause.`];
+      return [
+        `${name} still crashes (${variant.hits} of ${variant.runs}), and no difference of the rate is shown: the crash does not need what it changes.`,
+      ];
     }
     const [low] = wilsonInterval(reference.hits, reference.runs);
     return [

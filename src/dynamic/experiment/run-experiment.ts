@@ -198,6 +198,12 @@ async function prepareVariant(
       return { error: `The build of '${name}' failed (${how}${line === '' ? '' : `: ${line}`}).` };
     }
   }
+  for (const variable of ['LD_PRELOAD', 'DYLD_INSERT_LIBRARIES']) {
+    const missing = (flags.env?.[variable] ?? '').split(/[: ]/).find((path) => path.includes('/') && !existsSync(path));
+    // The loader only warns, and the run would go on without it: a variant that changes nothing.
+    if (missing !== undefined)
+      return { error: `The library '${missing}' of ${variable} in '${name}' does not exist; name an installed one.` };
+  }
   const target = flags.target === undefined ? undefined : keepAddon(flags.target, flags.build, options.cwd, folder);
   const { env, scenario, build: _build, target: _target, nodeFlags, ...rest } = flags;
   const read = readReproFlags(

@@ -12,7 +12,7 @@ export function renderReadme(
   const lines = [
     `# ${title}`,
     '',
-    'A stand-alone reproduction of a native crash; it needs Node and nothing else.',
+    `A stand-alone reproduction of a native crash; it needs ${result.command.startsWith('node ') ? 'Node and nothing else' : 'nothing but what is here'}.`,
     '',
     '```sh',
     ...(install ? ['npm install --ignore-scripts'] : []),
