@@ -92,7 +92,7 @@ function castName(node: TSESTree.Node): BufferOrigin | undefined {
   return name !== undefined && viewTypes.has(name) ? { extent: 'parameter', kind: 'view', node } : undefined;
 }
 
-/** `this.x`, when everything that the class puts into the field is the same kind of buffer. */
+/** `this.x`, when everything that the class puts into the field is the same kind of buffer; null is passed over. */
 function fieldOrigin(code: Code, node: TSESTree.MemberExpression, depth: number): BufferOrigin {
   const unknown: BufferOrigin = { extent: 'unknown', kind: 'unknown', node };
   let owner = parentOf(node);
@@ -103,9 +103,8 @@ function fieldOrigin(code: Code, node: TSESTree.MemberExpression, depth: number)
     .filter((value) => !(value.type === 'Literal' && value.value === null))
     .map((value) => bufferOrigin(code, value, depth + 1));
   const [first] = origins;
-  return first !== undefined && origins.every(({ kind }) => kind === first.kind)
-    ? { ...first, extent: 'unknown' }
-    : unknown;
+  if (first === undefined || origins.some(({ kind }) => kind !== first.kind)) return unknown;
+  return origins.every(({ extent }) => extent === first.extent) ? first : { ...first, extent: 'unknown' };
 }
 
 function variableOrigin(

@@ -44,6 +44,7 @@ export interface NativeModules {
 /** Text that only the loader of an addon has: it requires a binary, a platform package, or a finder of binaries. */
 const loaderPatterns: readonly RegExp[] = [
   /\brequire\(\s*(?:[\w$.]+\(\s*)?['"`][^'"`\n]*\.node['"`]/u,
+  /\brequire\(\s*`[^`\n]*\.node`/u,
   /\b(?:from|import)\s+['"][^'"\n]+\.node['"]/u,
   /\bprocess\.dlopen\s*\(/u,
   /\brequire\(\s*['"](?:bindings|node-gyp-build|pkg-prebuilds|node-pre-gyp|@mapbox\/node-pre-gyp)['"]\s*\)/u,

@@ -1,7 +1,7 @@
 import type { TSESTree } from '@typescript-eslint/utils';
 import rule from '../../rules/crash-masking-config.js';
 import { defineVisitor } from '../javascript-visitor.js';
-import { bare, keyName, parentOf, shortText, stringValue } from '../syntax.js';
+import { bare, type Code, keyName, parentOf, shortText, soleInit, stringValue, variableOf } from '../syntax.js';
 import { runnerOf, type Runner } from '../test-runners.js';
 import { judgeScript } from '../test-scripts.js';
 
@@ -62,10 +62,10 @@ export default defineVisitor(rule, (context) => {
       }
       if (owner === undefined) return;
       const setting = settings[owner][name];
-      if (setting !== undefined && setting.isMasking(literalValue(node.value)))
+      if (setting !== undefined && setting.isMasking(literalValue(code, node.value)))
         found.push({ effect: setting.effect, node });
       // Together with one worker it is what vitest 4 has instead of singleThread; alone it hides nothing.
-      if (owner === 'vitest' && name === 'isolate' && literalValue(node.value) === false) isolate.push(node);
+      if (owner === 'vitest' && name === 'isolate' && literalValue(code, node.value) === false) isolate.push(node);
     },
     'Program:exit'() {
       for (const effect of ['serial', 'forcedExit'] as const) {
@@ -119,7 +119,11 @@ function manifestOwner(node: TSESTree.Property): Runner | 'scripts' | undefined 
   return undefined;
 }
 
-function literalValue(node: TSESTree.Node): unknown {
+/** A literal, also by the name of a constant. */
+function literalValue(code: Code, node: TSESTree.Node): unknown {
   const plain = bare(node);
-  return plain.type === 'Literal' ? plain.value : undefined;
+  const variable = plain.type === 'Identifier' ? variableOf(code, plain) : undefined;
+  const init = variable === undefined ? undefined : soleInit(variable);
+  const value = init === undefined ? plain : bare(init);
+  return value.type === 'Literal' ? value.value : undefined;
 }

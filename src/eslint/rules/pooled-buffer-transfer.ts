@@ -24,10 +24,20 @@ export default defineVisitor(rule, (context) => {
         return;
       }
       if (!senders.has(name)) return;
-      const list = node.arguments[1];
-      for (const element of transferList(list)) reportStore(element, undefined);
+      reportList(node.arguments[1]);
+    },
+    NewExpression(node) {
+      if (node.callee.type === 'Identifier' && node.callee.name === 'Worker') reportList(node.arguments[1]);
     },
   };
+
+  /** The list may be kept in a constant. */
+  function reportList(list: TSESTree.Node | undefined): void {
+    const plain = list === undefined ? undefined : bare(list);
+    const variable = plain?.type === 'Identifier' ? variableOf(code, plain) : undefined;
+    const init = variable === undefined ? undefined : soleInit(variable);
+    for (const element of transferList(init ?? plain)) reportStore(element, undefined);
+  }
 
   function reportStore(element: TSESTree.Node, detaching: TSESTree.CallExpression | undefined): void {
     const store = storeOf(code, element);
