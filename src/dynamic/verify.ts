@@ -95,7 +95,8 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
         entry.platform === platform &&
         (repro === undefined || entry.target === target),
     );
-    const useful = known.filter(({ verdict }) => verdict !== 'not-run');
+    // What a crash here said against a theory about another system was learnt by running, too.
+    const useful = known.filter(({ verdict, refutes }) => verdict !== 'not-run' || refutes !== undefined);
     if (useful.length > 0) {
       reused++;
       for (const entry of useful) add(finding, fromEntry(entry));

@@ -278,6 +278,20 @@ describe('verifying', () => {
       target: 'x@1',
     });
     expect(elsewhere.reused).toBe(0);
+    const refuted = toEntry(
+      item,
+      { verdict: 'not-run', reason: 'r', refutes: 'another cause', platform: 'linux-x64' },
+      source,
+    );
+    const again = await verify({
+      findings: [item],
+      scenariosOfRule,
+      repro: undefined,
+      host: linux,
+      stored: [refuted],
+      target: 'x@1',
+    });
+    expect(again).toMatchObject({ reused: 1, findings: [{ evidence: [{ refutes: 'another cause' }] }] });
   });
 });
 
