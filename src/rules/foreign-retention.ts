@@ -9,7 +9,7 @@ import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
 const TOKENS = {
-  rust: ['external(', 'napi_', 'ffi::', '_sys::', 'libc::', 'set_', 'register', 'pthread', 'sqlite3_'],
+  rust: ['external(', 'napi_', 'ffi::', '_sys::', 'libc::', 'set_', 'register', 'pthread', 'sqlite3_', 'c_void'],
   d: ['toStringz', 'extern', 'set', 'register', 'add'],
 };
 
@@ -28,7 +28,7 @@ export default defineRule({
     messages: {
       lent: "'{helper}' at line {line} hands the borrowed '{owner}' to '{callee}', which keeps a pointer into it after the borrow has ended.",
       unbounded:
-        "'{callee}' at line {line} keeps '{owner}' of the generic type '{type}', which has no \"'static\" bound: it may borrow something that ends before JavaScript lets go.",
+        "'{callee}' at line {line} keeps '{owner}' of the generic type '{type}', which has no \"'static\" bound: it may borrow something that ends before '{callee}' lets go.",
       kept: "'{callee}' at line {line} keeps a pointer into '{owner}' (line {borrow}), which {end}.",
     },
     checklist: 'Does everything that foreign code keeps live until it lets go?',
@@ -45,7 +45,7 @@ export default defineRule({
         for (const fn of unit.functionsWith(file, TOKENS[language], language === 'rust' ? RAW_WORDS : undefined)) {
           const flow = unit.flowOf(file, fn);
           const seen = new Set<string>();
-          for (const kept of findUnbounded(fn, flow)) {
+          for (const kept of [...findUnbounded(fn, flow), ...(language === 'rust' ? findBoxed(file, fn, flow) : [])]) {
             const bound = boundSpan(unit.textOf(file.path) ?? '', fn, kept.type) ?? kept.span;
             report({
               messageId: 'unbounded',
@@ -63,7 +63,7 @@ export default defineRule({
                   role: 'declare',
                   note: `'${kept.param.name}' may hold borrowed data: its type has no "'static" bound.`,
                 },
-                { file, span: kept.span, role: 'escape', note: `'${kept.callee}' gives it to JavaScript here.` },
+                { file, span: kept.span, role: 'escape', note: `'${kept.callee}' keeps it beyond the call.` },
               ],
               key: `${kept.callee}|${kept.param.name}`,
             });
@@ -221,6 +221,35 @@ function findUnbounded(
   return found;
 }
 
+/** Rust: boxed values of a generic type without a lifetime bound that foreign code keeps, closures above all. */
+function findBoxed(
+  file: FileIr,
+  fn: FunctionIr,
+  flow: FunctionFlow,
+): readonly { callee: string; span: Span; param: Param; type: string }[] {
+  // What comes back with a lifetime ends the registration when it ends.
+  if ((fn.returns?.lifetimes?.length ?? 0) > 0) return [];
+  const found = [];
+  const seen = new Set<number>();
+  for (const escape of flow.escapes) {
+    const { root } = escape.pointer.target;
+    const { callee } = escape;
+    if (root.kind !== 'allocation' || callee === undefined || escape.into !== undefined || seen.has(escape.span.start))
+      continue;
+    if (escape.kind !== 'store' && !isRegistration(file, flow, escape)) continue;
+    const content = root.type?.kind === 'path' && root.type.name === 'Box' ? root.type.args[0] : undefined;
+    const generic = content?.kind === 'path' ? fn.generics.find((g) => g.name === content.name) : undefined;
+    const bounds =
+      generic?.bounds ?? (content?.kind === 'impl-trait' ? (content.qualifiers ?? [content.text]) : undefined);
+    if (!content || !bounds || bounds.length === 0 || bounds.some((b) => b.includes("'"))) continue;
+    const param = fn.params.find((p) => p.type?.text === content.text);
+    if (!param) continue;
+    seen.add(escape.span.start);
+    found.push({ callee, span: escape.span, param, type: content.text });
+  }
+  return found;
+}
+
 /** Where a generic type gets its bounds: `T: ..` in the head of the function, the `where` clause before the list. */
 function boundSpan(text: string, fn: FunctionIr, type: string): Span | undefined {
   const head = text.slice(fn.span.start, fn.bodySpan?.start ?? fn.span.end);
@@ -234,6 +263,7 @@ function endOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow
   const isRegistered =
     file.language === 'rust' ? isRegistration(file, flow, escape) : isDataOfCallback(unit, file, flow, escape);
   if (escape.kind !== 'store' && !isRegistered) return undefined;
+  if (file.language === 'rust' && isTakenBack(flow, escape)) return undefined;
   const { pointer } = escape;
   if (pointer.form === 'closure' || pointer.form === 'guard' || pointer.form === 'iterator') return undefined;
   const { root } = pointer.target;
@@ -265,7 +295,7 @@ const ENDS =
 
 /**
  * Rust: a foreign function by whose name memory is registered for later, given untyped data beside a function or under a
- * name that says so, and nothing in the function takes it back.
+ * name that says so.
  */
 function isRegistration(file: FileIr, flow: FunctionFlow, escape: Escape): boolean {
   const name = escape.callee?.split(/::|\./u).at(-1) ?? '';
@@ -280,7 +310,14 @@ function isRegistration(file: FileIr, flow: FunctionFlow, escape: Escape): boole
   if (declared && !(param?.kind === 'pointer' && /^(?:c_)?void$/u.test(param.element?.name ?? ''))) return false;
   const hasCallback = declared?.params.some((p) => isCallback(p.type)) ?? false;
   if (!hasCallback && !KEEPS.test(name)) return false;
-  return !flow.calls.some((c) => c.span.start > call.span.end && (c.callee === call.callee || ENDS.test(c.callee)));
+  return true;
+}
+
+/** Whether a later call of the function ends the registration: the same one again, or one whose name says so. */
+function isTakenBack(flow: FunctionFlow, escape: Escape): boolean {
+  return flow.calls.some(
+    (c) => !c.method && c.span.start > escape.span.end && (c.callee === escape.callee || ENDS.test(c.callee)),
+  );
 }
 
 function isCallback(type: TypeRef | undefined): boolean {
