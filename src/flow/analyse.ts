@@ -2491,7 +2491,8 @@ class Analysis {
         const value = operand(effect.what);
         const into = this.subjects(operand(effect.into))[0];
         if (into) {
-          this.escape(value, 'collect', span, { into });
+          if (!effect.assigns) this.escape(value, 'collect', span, { into });
+          else if (this.outlives(into)) this.escape(value, 'store', span, { into });
           if (this.outlives(into)) this.noteStores(value, into, span);
           if (this.rust && value.pointers.length > 0)
             this.state.write(extend(into, '[]'), { pointers: value.pointers, ...optionalType(value.type) }, true);

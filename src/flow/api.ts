@@ -51,7 +51,8 @@ export type Effect =
   /** The operand is called during the call only (map, for_each, with): a closure given to it does not escape. */
   | { readonly kind: 'call-now'; readonly what: Operand }
   /** The callee keeps the operand beyond the call (push into a collection is `store`; C registration is `retain`). */
-  | { readonly kind: 'store'; readonly what: Operand; readonly into: Operand }
+  /** `assigns`: the operand itself is set, as by `=`, and not added to a collection. */
+  | { readonly kind: 'store'; readonly what: Operand; readonly into: Operand; readonly assigns?: boolean }
   | {
       readonly kind: 'retain';
       readonly what: Operand;

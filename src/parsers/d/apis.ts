@@ -457,6 +457,7 @@ const waiting: readonly ApiRow[] = [
 
 /** C functions that keep what they are given; none of them is seen by the collector. */
 const retention: readonly ApiRow[] = [
+  free('atomic-store', 'atomicStore', { kind: 'store', what: 1, into: 0, assigns: true }),
   free('epoll-ctl', 'epoll_ctl', { kind: 'retain', what: 3, by: 'epoll_ctl', contents: true }),
   free('atexit', 'atexit', { kind: 'retain', what: 0, by: 'atexit' }),
   free('curl-setopt', 'curl_easy_setopt', { kind: 'retain', what: 2, by: 'curl_easy_setopt' }),
