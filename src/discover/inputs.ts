@@ -126,6 +126,7 @@ class Discovery {
 
   /** Follows a named path to what it is. */
   private resolve(path: string): void {
+    if (path === '') throw new UsageError("A path is empty; name a file or folder, or '.' for the current one.");
     const lexical = resolve(this.cwd, path);
     let abs: string;
     let stats: Stats;

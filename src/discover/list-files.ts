@@ -141,6 +141,12 @@ export function reasonOf(error: unknown): string {
       return 'it is a folder';
     case 'ENOTDIR':
       return 'a part of its path is not a folder';
+    case 'EEXIST':
+      return 'a file of that name is in the way';
+    case 'ENOSPC':
+      return 'no space is left';
+    case 'EROFS':
+      return 'the file system is read-only';
     case 'ENAMETOOLONG':
       return 'its path is too long';
     default:

@@ -51,6 +51,14 @@ it('a path that does not exist', async () => {
   ]);
 });
 
+it.skipIf(process.platform !== 'linux')('an output file where no folder can be made', async () => {
+  const { code, stderr } = await callCli(makeFolder({ 'pool.d': hazard }), ['--output-file', '/proc/none/x.txt']);
+  expect([code, stderr]).toEqual([
+    2,
+    "lifetime-lint: The output file '/proc/none/x.txt' could not be written: it does not exist.\n",
+  ]);
+});
+
 it('an empty folder', async () => {
   expect(await scanFolder(makeFolder({}))).toEqual({
     code: 0,

@@ -34,6 +34,11 @@ describe('exit codes', () => {
 describe('usage errors are one sentence with the mend', () => {
   it.each([
     [['nowhere/'], "lifetime-lint: The path 'nowhere/' does not exist; name a file or folder that does.\n"],
+    [[''], "lifetime-lint: A path is empty; name a file or folder, or '.' for the current one.\n"],
+    [
+      ['--output-file', 'source/pool.d/x'],
+      "lifetime-lint: The output file 'source/pool.d/x' could not be written: a file of that name is in the way.\n",
+    ],
     [['explian'], "lifetime-lint: There is no path and no command 'explian'; the nearest command is 'explain'.\n"],
     [['--formt', 'json'], "lifetime-lint: Unknown option '--formt' (Did you mean --format?)\n"],
     [
