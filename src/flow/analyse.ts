@@ -586,10 +586,17 @@ class Analysis {
       if (holder?.kind !== 'path') continue;
       const drop = this.settings.oracle.method(holder.name, 'drop', this.file.path);
       if (drop?.fn.trait !== 'Drop') continue;
-      const { summary } = this.settings.oracle.summaryOf(drop.path, drop.fn, this.settings.depth, true) ?? {};
+      const flow = this.settings.oracle.summaryOf(drop.path, drop.fn, this.settings.depth, true);
+      if (!flow) continue;
       const field = target.path.slice(at, star + 1).join('.');
       const isIt = (place: Place): boolean => place.root.kind === 'self' && place.path.join('.') === field;
-      if (summary && [...summary.releases, ...summary.adopts].some((r) => isIt(r.place))) return true;
+      // Whatever function a destructor hands the pointer to, it is the one that ends what is behind it.
+      const given = flow.calls.filter((c) => !c.method).flatMap((c) => c.args.flatMap((a) => a.pointers));
+      if (
+        [...flow.summary.releases, ...flow.summary.adopts].some((r) => isIt(r.place)) ||
+        given.some((p) => isIt(p.target))
+      )
+        return true;
     }
     return false;
   }
