@@ -55,7 +55,7 @@ it.skipIf(process.platform !== 'linux')('an output file where no folder can be m
   const { code, stderr } = await callCli(makeFolder({ 'pool.d': hazard }), ['--output-file', '/proc/none/x.txt']);
   expect([code, stderr]).toEqual([
     2,
-    "lifetime-lint: The output file '/proc/none/x.txt' could not be written: it does not exist.\n",
+    "lifetime-lint: The output file '/proc/none/x.txt' could not be written: the folder '/proc/none' cannot be made there.\n",
   ]);
 });
 

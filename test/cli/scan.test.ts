@@ -37,7 +37,7 @@ describe('usage errors are one sentence with the mend', () => {
     [[''], "lifetime-lint: A path is empty; name a file or folder, or '.' for the current one.\n"],
     [
       ['--output-file', 'source/pool.d/x'],
-      "lifetime-lint: The output file 'source/pool.d/x' could not be written: a file of that name is in the way.\n",
+      /^lifetime-lint: The output file 'source\/pool\.d\/x' could not be written: '\S+\/source\/pool\.d' is a file, and a folder is needed\.\n$/u,
     ],
     [['explian'], "lifetime-lint: There is no path and no command 'explian'; the nearest command is 'explain'.\n"],
     [['--formt', 'json'], "lifetime-lint: Unknown option '--formt' (Did you mean --format?)\n"],
