@@ -7,9 +7,10 @@ import type { UnitFacts } from './unit.js';
 export interface ThreadBound {
   /**
    * `handle`: a JavaScript value or the environment; `count`: `Rc`; `cell`: unguarded interior mutability (only for `Sync`);
-   * `guard`: a lock guard; `generic`: a type parameter without a bound; `pointer`: a raw pointer.
+   * `guard`: a lock guard; `generic`: a type parameter without a bound; `shared`: one that is reached by a shared reference and only
+   * bound by `Send`; `pointer`: a raw pointer.
    */
-  readonly kind: 'handle' | 'count' | 'cell' | 'guard' | 'generic' | 'pointer';
+  readonly kind: 'handle' | 'count' | 'cell' | 'guard' | 'generic' | 'shared' | 'pointer';
   /** The type or type parameter, as written. */
   readonly what: string;
   /** The field of the outermost type. */
@@ -50,6 +51,8 @@ const OPAQUE = new Set(
   ),
 );
 const LOCKS = new Set(['Mutex', 'RwLock', 'ReentrantMutex', 'FairMutex', 'OnceLock', 'LazyLock']);
+/** Containers that share their content when they are shared. */
+const PLAIN = new Set(['Vec', 'Option', 'Box', 'VecDeque', 'HashMap', 'BTreeMap', 'Result']);
 const CELLS = new Set(['Cell', 'RefCell', 'OnceCell', 'LazyCell']);
 const GUARDS = new Set([
   'MutexGuard',
@@ -102,6 +105,8 @@ interface Position {
   readonly locked: boolean;
   /** Behind a counted or raw pointer, whose owner decides who may use it. */
   readonly shared: boolean;
+  /** Behind a shared reference in a type declared `Send`: the thread it is sent to and the one it came from see the same value. */
+  readonly lent?: boolean;
   /** In a field of a field: who changes it is the inner type's affair. */
   readonly nested?: boolean;
   readonly depth: number;
@@ -124,7 +129,11 @@ function visit(walk: Walk, type: TypeRef, scope: Scope, trait: Trait, at: Positi
     case 'reference':
       // What a reference shares is changed by the owner's methods, and whether those take `&self` is not known here.
       if (type.element)
-        visit(walk, type.element, scope, type.mutable === true ? trait : 'Sync', { ...deeper, shared: true });
+        visit(walk, type.element, scope, type.mutable === true ? trait : 'Sync', {
+          ...deeper,
+          shared: true,
+          lent: walk.impl.trait?.name === 'Send' && type.mutable !== true && !at.locked,
+        });
       return;
     case 'pointer':
       visitPointer(walk, type.element, type, scope, at, type.mutable === true);
@@ -138,6 +147,7 @@ function visit(walk: Walk, type: TypeRef, scope: Scope, trait: Trait, at: Positi
   if (binding) {
     if ('type' in binding) visit(walk, binding.type, binding.scope, trait, deeper);
     else if (isUnbounded(walk, binding.parameter)) add('generic', binding.parameter);
+    else if (at.lent === true && isSendOnly(walk, binding.parameter)) add('shared', binding.parameter);
     return;
   }
   if (type.name === 'NonNull' || type.name === 'Unique') {
@@ -146,6 +156,16 @@ function visit(walk: Walk, type: TypeRef, scope: Scope, trait: Trait, at: Positi
   }
   // A name given by `use .. as ..` says nothing about the type.
   const real = type.path.length === 1 ? scope.file.imports.find((i) => i.name === type.name)?.path.at(-1) : undefined;
+  // `PhantomData<&'a T>` says what the raw pointers beside it stand for.
+  const phantom = type.name === 'PhantomData' && trait === 'Send' ? type.args[0] : undefined;
+  if (phantom?.kind === 'reference' && phantom.mutable !== true && phantom.element) {
+    const before = walk.found.length;
+    visit(walk, phantom, scope, trait, deeper);
+    // The marker holds nothing: only what the reference would lend counts.
+    const added = walk.found.splice(before);
+    walk.found.push(...added.filter((b) => b.kind === 'shared'));
+    return;
+  }
   if (OPAQUE.has(type.name) || (real !== undefined && OPAQUE.has(real))) return;
   if (isHandle(walk.unit, scope.file, type)) {
     add('handle', type.text);
@@ -162,16 +182,17 @@ function visit(walk: Walk, type: TypeRef, scope: Scope, trait: Trait, at: Positi
   const located = locate(walk.unit, type, scope.file);
   if (CELLS.has(type.name) && !located && trait === 'Sync' && !at.locked) {
     if (!at.shared && at.nested !== true) add('cell', type.text);
-    for (const arg of type.args) visit(walk, arg, scope, 'Send', deeper);
+    for (const arg of type.args) visit(walk, arg, scope, 'Send', { ...deeper, lent: false });
     return;
   }
   if (LOCKS.has(type.name) && !located) {
-    for (const arg of type.args) visit(walk, arg, scope, 'Send', { ...deeper, locked: true });
+    for (const arg of type.args) visit(walk, arg, scope, 'Send', { ...deeper, locked: true, lent: false });
     return;
   }
   if (!located) {
     const shared = at.shared || type.name === 'Arc' || type.name === 'Weak';
-    for (const arg of type.args) visit(walk, arg, scope, trait, { ...deeper, shared });
+    const lent = at.lent === true && PLAIN.has(type.name);
+    for (const arg of type.args) visit(walk, arg, scope, trait, { ...deeper, shared, lent });
     return;
   }
   if (walk.seen.has(located.decl)) return;
@@ -189,7 +210,11 @@ function visit(walk: Walk, type: TypeRef, scope: Scope, trait: Trait, at: Positi
     for (const generic of promised.generics) {
       const index = promised.target.args.findIndex((a) => a.name === generic.name);
       const arg = type.args[index];
-      if (arg && generic.bounds.some((b) => /\b(?:Send|Sync)\b/u.test(b))) visit(walk, arg, scope, trait, deeper);
+      if (arg && generic.bounds.some((b) => /\b(?:Send|Sync)\b/u.test(b)))
+        visit(walk, arg, scope, trait, {
+          ...deeper,
+          lent: at.lent === true && generic.bounds.some((b) => /\bSync\b/u.test(b)),
+        });
     }
     return;
   }
@@ -278,6 +303,19 @@ function isUnbounded(walk: Walk, parameter: string): boolean {
   // `where Inner<T>: Send` bounds T by what contains it.
   if (new RegExp(`\\b${parameter}\\b[^,:]*:[^,]*\\b(?:Send|Sync)\\b`, 'u').test(where)) return false;
   return !generic.bounds.some((bound) => mayPromise(walk.unit, walk.implFile, bound, generic, 0));
+}
+
+/** Whether the parameter's only bound of the two is `Send`, and every bound is one that is known to promise no `Sync`. */
+function isSendOnly(walk: Walk, parameter: string): boolean {
+  const generic = walk.impl.generics.find((g) => g.name === parameter);
+  if (!generic) return false;
+  const text = walk.unit.textOf(walk.implFile.path)?.slice(walk.impl.span.start, walk.impl.span.end) ?? '';
+  const where = /\bwhere\b([\s\S]*?)\{/u.exec(text)?.[1] ?? '';
+  if (/\bSync\b/u.test(where)) return false;
+  return (
+    generic.bounds.some((b) => /^Send$/u.test(b.trim())) &&
+    generic.bounds.every((b) => /^(?:Send|'.*|\?Sized)$/u.test(b.trim()) || SILENT_TRAITS.has(b.trim()))
+  );
 }
 
 /** Whether a bound implies `Send` or `Sync`, or comes from elsewhere so that it may. */

@@ -342,15 +342,6 @@ class Analysis {
     return this.rust && value.pointers.length > 0 && holdsRawPointer(wanted) ? this.asRaw(value) : value;
   }
 
-  private asRaw(value: Value): Value {
-    return {
-      ...value,
-      pointers: value.pointers.map((p) =>
-        p.form === 'reference' ? this.borrow(p.target, 'raw', true, p.site, p.how, p.row, p.locks) : p,
-      ),
-    };
-  }
-
   /** What a place of pointer type points to when nothing in the function says: one object per place. */
   private implicitPointer(place: Place): Pointer {
     const target = extend(place, '*');
@@ -687,6 +678,23 @@ class Analysis {
         });
       }
     }
+  }
+
+  /** A reference that became a raw pointer by coercion: from here on the compiler does not check it. */
+  private asRaw(value: Value): Value {
+    if (value.pointers.every((p) => p.form !== 'reference')) return value;
+    const pointers = value.pointers.map((p) => {
+      if (p.form !== 'reference') return p;
+      const raw = this.borrow(p.target, 'raw', true, p.site, p.how, p.row, p.locks);
+      for (const invalidation of this.state.invalid.get(p.id) ?? []) this.state.addInvalid(raw.id, invalidation);
+      return raw;
+    });
+    return { ...value, pointers };
+  }
+
+  /** Branches of which one is written as a raw pointer are all raw pointers. */
+  private joinBranches(values: readonly Value[], branches: readonly Expr[]): Value {
+    return merged(this.rust && branches.some(isRawExpr) ? values.map((v) => this.asRaw(v)) : values);
   }
 
   private escape(
@@ -1092,7 +1100,10 @@ class Analysis {
             owned: true,
             type: syntheticType(expr.name === 'vec' ? 'Vec' : 'String', expr.span),
           };
-        if (/^(panic|unreachable|todo|unimplemented|bail)$/.test(expr.name)) this.state.alive = false;
+        if (/^(panic|unreachable|todo|unimplemented|bail)$/.test(expr.name)) {
+          this.state.alive = false;
+          return NOTHING;
+        }
         return merged(values);
       }
       case 'literal':
@@ -1433,8 +1444,8 @@ class Analysis {
     let places = value.places;
     if (places.length === 0 && value.pointers.length > 0) {
       if (!this.rust) return value;
-      // `&call()` of something that points elsewhere: the pointer inside is what matters.
-      return value;
+      // `&call()` of something that points elsewhere: the pointer inside is what matters, unless a value is made that holds it.
+      if (value.owned !== true || value.type?.kind !== 'path') return value;
     }
     // `&[1, 2]` of constants is promoted to a static.
     if (places.length === 0 && value.owned && this.rust && isPromoted(inner, expr.mutable)) return NOTHING;
@@ -1658,7 +1669,7 @@ class Analysis {
       if (this.state.alive) ends.push(this.state);
     } else ends.push(this.state);
     this.state = ends.length > 0 ? State.join(ends) : this.state.dead();
-    return merged([then, otherwise]);
+    return this.joinBranches([then, otherwise], expr.else ? [expr.then, expr.else] : []);
   }
 
   /** On this path the variables are null: they point nowhere. */
@@ -1702,7 +1713,10 @@ class Analysis {
     }
     if (expr.arms.length === 0) ends.push(before);
     this.state = ends.length > 0 ? State.join(ends) : before.dead();
-    return merged(values);
+    return this.joinBranches(
+      values,
+      expr.arms.map((a) => a.body),
+    );
   }
 
   /** Ends the variables that a pattern bound, at the end of its arm or branch. */
@@ -2609,7 +2623,7 @@ class Analysis {
       resolved.path,
       fn,
       this.settings.depth,
-      this.pointers.some((p) => p.form === 'raw' || p.erased || !this.rust),
+      fn.returns?.kind === 'pointer' || this.pointers.some((p) => p.form === 'raw' || p.erased || !this.rust),
     );
     const isMethod = fn.self !== undefined || (fn.owner !== undefined && !fn.isStatic && !this.rust);
     // A method without a receiver in D is called on `this`.
@@ -2909,6 +2923,13 @@ function nullTests(condition: Expr): { readonly whenTrue: readonly string[]; rea
   }
   const name = local(condition);
   return name === undefined ? nothing : { whenTrue: [], whenFalse: [name] };
+}
+
+/** `x as *const T` and `ptr::null()`, also as the value of a block. */
+function isRawExpr(expr: Expr): boolean {
+  if (expr.kind === 'block') return expr.block.result !== undefined && isRawExpr(expr.block.result);
+  if (expr.kind === 'cast') return expr.type.kind === 'pointer';
+  return expr.kind === 'call' && expr.callee.kind === 'name' && /^null(?:_mut)?$/u.test(expr.callee.path.at(-1) ?? '');
 }
 
 /** Whether the elements are pairs of a count and an item. */

@@ -1,4 +1,5 @@
 import { RAW_WORDS } from '../facts/raw-words.js';
+import { findBoxedCallbacks } from '../facts/boxed-callbacks.js';
 import { lineOf } from '../facts/lines.js';
 import { endsWithItsRoot } from '../facts/storage.js';
 import type { UnitFacts } from '../facts/unit.js';
@@ -9,7 +10,19 @@ import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
 const TOKENS = {
-  rust: ['external(', 'napi_', 'ffi::', '_sys::', 'libc::', 'set_', 'register', 'pthread', 'sqlite3_', 'c_void'],
+  rust: [
+    'external(',
+    'napi_',
+    'ffi::',
+    '_sys::',
+    'libc::',
+    'set_',
+    'register',
+    'pthread',
+    'sqlite3_',
+    'c_void',
+    'into_raw',
+  ],
   d: ['toStringz', 'extern', 'set', 'register', 'add'],
 };
 
@@ -29,6 +42,8 @@ export default defineRule({
       lent: "'{helper}' at line {line} hands the borrowed '{owner}' to '{callee}', which keeps a pointer into it after the borrow has ended.",
       unbounded:
         "'{callee}' at line {line} keeps '{owner}' of the generic type '{type}', which has no \"'static\" bound: it may borrow something that ends before '{callee}' lets go.",
+      callback:
+        "'{callee}' at line {line} keeps the boxed closure '{owner}' of the generic type '{type}', which has no lifetime bound: it may borrow something that ends while the library still calls it.",
       kept: "'{callee}' at line {line} keeps a pointer into '{owner}' (line {borrow}), which {end}.",
     },
     checklist: 'Does everything that foreign code keeps live until it lets go?',
@@ -45,8 +60,10 @@ export default defineRule({
         for (const fn of unit.functionsWith(file, TOKENS[language], language === 'rust' ? RAW_WORDS : undefined)) {
           const flow = unit.flowOf(file, fn);
           const seen = new Set<string>();
+          const unbounded = new Set<string>();
           for (const kept of [...findUnbounded(fn, flow), ...(language === 'rust' ? findBoxed(file, fn, flow) : [])]) {
             const bound = boundSpan(unit.textOf(file.path) ?? '', fn, kept.type) ?? kept.span;
+            unbounded.add(kept.type);
             report({
               messageId: 'unbounded',
               data: {
@@ -66,6 +83,34 @@ export default defineRule({
                 { file, span: kept.span, role: 'escape', note: `'${kept.callee}' keeps it beyond the call.` },
               ],
               key: `${kept.callee}|${kept.param.name}`,
+            });
+          }
+          for (const kept of language === 'rust' && unit.textOf(file.path)?.includes('Box::into_raw') === true
+            ? findBoxedCallbacks(file, unit.textOf(file.path) ?? '', fn, flow)
+            : []) {
+            if (unbounded.has(kept.type)) continue;
+            const bound = boundSpan(unit.textOf(file.path) ?? '', fn, kept.type) ?? kept.span;
+            report({
+              messageId: 'callback',
+              data: {
+                callee: kept.callee,
+                line: lineOf(unit, file, kept.span.start),
+                owner: kept.param.name,
+                type: kept.type,
+              },
+              at: { file, span: bound },
+              steps: [
+                {
+                  file,
+                  span: kept.param.span,
+                  role: 'declare',
+                  note: `'${kept.param.name}' may borrow: its type has neither "'static" nor another lifetime as a bound.`,
+                },
+                { file, span: kept.span, role: 'escape', note: `'${kept.callee}' is given the box here.` },
+              ],
+              key: `${kept.callee}|${kept.param.name}`,
+              severity: 'warning',
+              confidence: 'medium',
             });
           }
           for (const escape of flow.escapes) {

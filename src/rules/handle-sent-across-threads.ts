@@ -7,7 +7,7 @@ import { defineRule, type ReportStep } from './rule.js';
 const NO_BODY = ['unsafe impl of a body'];
 
 /** What decides first when a type has several reasons. */
-const ORDER: readonly ThreadBound['kind'][] = ['handle', 'count', 'guard', 'generic', 'cell', 'pointer'];
+const ORDER: readonly ThreadBound['kind'][] = ['handle', 'count', 'guard', 'generic', 'shared', 'cell', 'pointer'];
 
 /** Read as a block of data that the type's own methods share read-only, as a string does; `()` is an identity only. */
 const SCALARS = /^(?:[iu](?:8|16|32|64|128|size)|f32|f64|bool|char|str|c_char|c_uchar)$/u;
@@ -32,6 +32,8 @@ export default defineRule({
         "'{type}' is declared {traits}, but '{field}' holds '{what}', which must be dropped on the thread that locked.",
       generic:
         "'{type}' is declared {traits} for every '{what}', also for types that are not, and '{field}' holds or reaches one.",
+      shared:
+        "'{type}' is declared {traits} for every '{what}' that is 'Send', but '{field}' shares one by reference, which needs '{what}: Sync'.",
       cell: "'{type}' is declared {traits}, but '{field}' ('{what}') changes through a shared reference without a lock.",
       pointer:
         "'{type}' is declared {traits} and can be cloned, so that two threads can reach what the raw pointer '{field}' ('{what}') points to at once.",

@@ -6,7 +6,9 @@ import type { Expr, ExprOf, FileIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
-const TOKENS = { rust: ['from_raw', 'into_raw'] };
+const TOKENS = { rust: ['from_raw', 'into_raw', 'decrement_strong_count'] };
+/** Calls that free or count what a pointer of their own type leads to. */
+const TAKES = /(?:^|::)(Box|Rc|Arc)::(?:from_raw|decrement_strong_count)$/u;
 
 export default defineRule({
   meta: {
@@ -27,6 +29,8 @@ export default defineRule({
         "The pointer that '{maker}' made of a '{from}' (line {made}) is taken over as a '{to}' by '{taker}' at line {taken}: what is dropped and freed is not what was allocated.",
       finalizer:
         "'{callee}' is given a '{from}' (line {made}), and its finalizer '{taker}' takes it over as a '{to}' at line {taken}: what is dropped and freed is not what was allocated.",
+      untyped:
+        "'{taker}' at line {taken} is given '{pointer}', a '{type}': it frees memory for a value without size or content, not for the one that was boxed.",
     },
     checklist: 'Do into_raw and from_raw name the same type?',
     scenarios: ['sequential', 'command'],
@@ -37,6 +41,29 @@ export default defineRule({
     for (const file of unit.filesOf('rust')) {
       for (const fn of unit.functionsWith(file, TOKENS.rust)) {
         const flow = unit.flowOf(file, fn);
+        for (const call of flow.calls) {
+          const type = call.args[0]?.type;
+          const span = call.argSpans[0];
+          if (!TAKES.test(call.callee) || call.method || !span || !isUntyped(type)) continue;
+          const pointer = (unit.textOf(file.path) ?? '').slice(span.start, span.end);
+          // A turbofish or a cast to `*mut _` says what it really is.
+          if (!/^\w+$/u.test(pointer) || /::</u.test((unit.textOf(file.path) ?? '').slice(call.span.start, span.start)))
+            continue;
+          // Where the maker is in sight, it says more.
+          if (flow.adoptions.some((a) => a.span.start === call.span.start && makerOf(a.pointer) !== undefined))
+            continue;
+          const taken = lineOf(unit, file, call.span.start);
+          report({
+            messageId: 'untyped',
+            data: { taker: call.callee, taken, pointer, type: type?.text ?? '' },
+            at: { file, span: call.span },
+            steps: [
+              { file, span: type?.span ?? span, role: 'declare', note: `'${pointer}' has lost its type here.` },
+              { file, span: call.span, role: 'release', note: `'${call.callee}' takes it for what it is declared as.` },
+            ],
+            key: `untyped|${pointer}`,
+          });
+        }
         for (const adoption of flow.adoptions) {
           const { pointer } = adoption;
           const made = makerOf(pointer);
@@ -188,4 +215,10 @@ function functionName(expr: Expr): ExprOf<'name'> | undefined {
       ? expr.args[0]
       : undefined;
   return inner ? functionName(inner.value) : undefined;
+}
+
+/** `*mut c_void` and `*mut ()`. */
+function isUntyped(type: TypeRef | undefined): boolean {
+  if (type?.kind !== 'pointer' || !type.element) return false;
+  return type.element.name === 'c_void' || (type.element.kind === 'tuple' && type.element.args.length === 0);
 }

@@ -1,0 +1,132 @@
+import type { FunctionFlow } from '../flow/result.js';
+import { walkBody } from './walk-body.js';
+import type { Expr, FileIr, FunctionIr, Generic, Param, TypeRef } from '../model/ir.js';
+import type { Span } from '../model/source.js';
+
+export interface BoxedCallback {
+  /** The foreign function that is given the box. */
+  readonly callee: string;
+  readonly span: Span;
+  readonly param: Param;
+  /** The type parameter, a closure without a lifetime bound. */
+  readonly type: string;
+}
+
+/** Foreign functions are told apart by the module that declares them, or by a declaration in the file. */
+const FOREIGN_PATH = /(?:^|::)(?:ffi|sys|raw|libc|c|bindings|\w+_sys|\w+_ffi)::\w+$/u;
+/** Functions that are done with their callback when they return. */
+const CALL_SCOPED = /(?:^|_)(?:call|invoke|run|exec|visit|walk|foreach|for_each|iterate|sync|with)(?:_|$)/iu;
+const CALLABLE = /\b(?:Fn|FnMut|FnOnce)\b/u;
+
+/**
+ * Closures of a type parameter that a function boxes, takes apart (`Box::into_raw`) and gives to foreign code, although the type has
+ * no lifetime bound: the closure may borrow what ends while the library still calls it.
+ */
+export function findBoxedCallbacks(
+  file: FileIr,
+  text: string,
+  fn: FunctionIr,
+  flow: FunctionFlow,
+): readonly BoxedCallback[] {
+  if (!fn.body || !fn.bodySpan) return [];
+  const candidates = fn.params.flatMap((param) => {
+    const generic = genericOf(fn, param.type);
+    return generic && isUnboundedClosure(fn, generic, param) ? [{ param, generic }] : [];
+  });
+  if (candidates.length === 0) return [];
+  const boxes = new Map<string, string>();
+  const raws = new Map<string, { content: string; span: Span }>();
+  const direct: { content: string; span: Span }[] = [];
+  walkBody(fn.body, ({ expr, statement }) => {
+    if (expr.kind !== 'call') return;
+    const bound = statement?.kind === 'let' && statement.pattern.kind === 'bind' ? statement.pattern.name : undefined;
+    const content = boxedName(expr);
+    if (content !== undefined && bound !== undefined) boxes.set(bound, content);
+    const argument = /^(?:Box|Arc|Rc)$/u.test(intoRawOwner(expr)) ? expr.args[0]?.value : undefined;
+    const name = argument ? plainName(argument) : undefined;
+    const given = fn.params.find((p) => p.name === name && isCounted(p.type))?.name;
+    const taken = argument ? (boxedName(argument) ?? boxes.get(name ?? '') ?? given) : undefined;
+    if (taken === undefined) return;
+    if (bound !== undefined) raws.set(bound, { content: taken, span: expr.span });
+    direct.push({ content: taken, span: expr.span });
+  });
+  const found: BoxedCallback[] = [];
+  for (const call of flow.calls) {
+    if (
+      call.method ||
+      (!isForeign(file, call.callee) && !KEEPERS.test(call.callee)) ||
+      CALL_SCOPED.test(call.callee.split('::').at(-1) ?? '')
+    )
+      continue;
+    for (const span of call.argSpans) {
+      const argument = text.slice(span.start, span.end);
+      const given =
+        direct.find((d) => span.start <= d.span.start && d.span.end <= span.end)?.content ??
+        [...raws].find(([name]) => new RegExp(`\\b${name}\\b`, 'u').test(argument))?.[1].content;
+      const candidate = given === undefined ? undefined : candidates.find((c) => isFrom(text, fn, given, c.param));
+      if (candidate && !found.some((f) => f.type === candidate.generic.name))
+        found.push({ callee: call.callee, span: call.span, param: candidate.param, type: candidate.generic.name });
+    }
+  }
+  return found;
+}
+
+function genericOf(fn: FunctionIr, type: TypeRef | undefined): Generic | undefined {
+  if (type?.kind !== 'path') return undefined;
+  if (type.name === 'Option' || isCounted(type)) return genericOf(fn, type.args[0]);
+  return fn.generics.find((g) => g.name === type.name);
+}
+
+/** What a waker calls is kept like a callback, whatever its trait. */
+const KEEPERS = /(?:^|::)RawWaker::new$/u;
+
+function isUnboundedClosure(fn: FunctionIr, generic: Generic, param: Param): boolean {
+  // `'a` inside `FnMut(&'a T)` is a lifetime of an argument; as a bound of its own it limits the closure.
+  if (generic.bounds.some((b) => b.trim().startsWith("'"))) return false;
+  // A closure that is tied to the value it is stored in ends with it.
+  if (fn.returns?.lifetimes !== undefined && fn.returns.lifetimes.length > 0) return false;
+  return isCounted(param.type) ? generic.bounds.length > 0 : generic.bounds.some((b) => CALLABLE.test(b));
+}
+
+/** A value that the caller counts or boxed: it can be taken apart as it is. */
+function isCounted(type: TypeRef | undefined): boolean {
+  return type?.kind === 'path' && /^(?:Arc|Rc|Box)$/u.test(type.name);
+}
+
+function isForeign(file: FileIr, callee: string): boolean {
+  return (
+    FOREIGN_PATH.test(callee) ||
+    file.functions.some((f) => f.name === callee && f.abi !== undefined && f.body === undefined && f.skipped !== true)
+  );
+}
+
+function isPath(expr: Expr, ...path: readonly string[]): expr is Extract<Expr, { kind: 'call' }> {
+  if (expr.kind !== 'call' || expr.callee.kind !== 'name') return false;
+  const tail = expr.callee.path.slice(-path.length);
+  return tail.length === path.length && tail.every((s, i) => s === path[i]);
+}
+
+function plainName(expr: Expr): string | undefined {
+  return expr.kind === 'name' && expr.path.length === 1 ? expr.path[0] : undefined;
+}
+
+function intoRawOwner(expr: Expr): string {
+  if (expr.kind !== 'call' || expr.callee.kind !== 'name' || expr.callee.path.at(-1) !== 'into_raw') return '';
+  return expr.callee.path.at(-2) ?? '';
+}
+
+/** `x` of `Box::new(x)`. */
+function boxedName(expr: Expr): string | undefined {
+  const argument = isPath(expr, 'Box', 'new') ? expr.args[0]?.value : undefined;
+  return argument ? plainName(argument) : undefined;
+}
+
+/** Whether a variable is the parameter, or what an `Option` of it holds. */
+function isFrom(text: string, fn: FunctionIr, name: string, param: Param): boolean {
+  if (name === param.name) return true;
+  const body = text.slice(fn.bodySpan?.start ?? 0, fn.bodySpan?.end ?? 0);
+  return (
+    new RegExp(`\\bSome\\s*\\(\\s*(?:mut\\s+)?${name}\\s*\\)`, 'u').test(body) &&
+    new RegExp(`\\b(?:match|=)\\s+${param.name}\\b`, 'u').test(body)
+  );
+}
