@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makeFolder } from '../discover/make-folder.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
 
@@ -31,7 +32,7 @@ async function compileFromSources(folder: string): Promise<string> {
   const entry = join(target, 'main.js');
   if (existsSync(entry)) return entry;
   const staging = join(cache, `harness-staging-${process.pid}`);
-  mkdirSync(staging, { recursive: true });
+  makeFolder(staging);
   writeFileSync(join(staging, 'package.json'), '{ "type": "module" }\n');
   for (const { name, text } of sources) {
     const { outputText } = typescript.transpileModule(text, {

@@ -31,6 +31,13 @@ describe('saved state', () => {
     expect(readdirSync(join(folder, 'deep'))).toEqual(['state.json']);
   });
 
+  it('is refused where no folder can be made', (context) => {
+    if (process.platform !== 'linux') context.skip('/proc, where Node would look for a folder for ever, is of Linux');
+    expect(lockState('/proc/lifetime-lint/state.json')).toEqual({
+      error: expect.stringContaining("The state '/proc/lifetime-lint/state.json' cannot be written") as string,
+    });
+  });
+
   it('belongs to one bisection at a time, and is taken over from one that died', () => {
     const path = join(folder, 'state.json');
     const first = lockState(path);

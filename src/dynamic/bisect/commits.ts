@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, rmSync, statSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { isAbsolute, join, relative, resolve } from 'node:path';
+import { makeFolder } from '../../discover/make-folder.js';
 import { cacheFolder } from '../cache.js';
 import { toolEnvironment } from '../environment.js';
 import { runBounded } from '../process-group.js';
@@ -102,7 +103,7 @@ export async function createCommitTester(
 ): Promise<(Tester & { close(): Promise<void> }) | Failure> {
   const digest = createHash('sha256').update(options.repository).digest('hex').slice(0, 12);
   const folder = join(cacheFolder(), 'worktrees', `${digest}-${process.pid}`);
-  mkdirSync(join(folder, '..'), { recursive: true });
+  makeFolder(join(folder, '..'));
   const added = await runGit(
     ['worktree', 'add', '--detach', '--force', folder, options.commits[0] ?? 'HEAD'],
     options.repository,

@@ -2,7 +2,6 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -11,6 +10,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import { makeFolder } from '../../discover/make-folder.js';
 import * as v from 'valibot';
 import type { Observation } from './session.js';
 
@@ -66,7 +66,7 @@ export function lockState(path: string): { readonly release: () => void } | { re
   const lock = `${path}.lock`;
   for (let tries = 0; tries < 2; tries++) {
     try {
-      mkdirSync(dirname(path), { recursive: true });
+      makeFolder(dirname(path));
       writeFileSync(lock, String(process.pid), { flag: 'wx' });
       return { release: () => rmSync(lock, { force: true }) };
     } catch (error) {
@@ -102,7 +102,7 @@ function isAlive(pid: number): boolean {
 
 /** Writes beside the file and renames, so that a crash leaves either the old state or the new one. */
 export function writeState(path: string, state: SavedState): void {
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   const beside = `${path}.${process.pid}.tmp`;
   const handle = openSync(beside, 'w');
   try {

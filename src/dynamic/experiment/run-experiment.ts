@@ -1,6 +1,7 @@
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, isAbsolute, join, resolve } from 'node:path';
+import { makeFolder } from '../../discover/make-folder.js';
 import { createRandom } from './random.js';
 import { toolEnvironment } from '../environment.js';
 import { runBounded } from '../process-group.js';
@@ -243,7 +244,7 @@ function withoutUndefined<T extends object>(flags: T): Defined<T> {
 function keepAddon(target: string, build: string | undefined, cwd: string, folder: string): string {
   const path = isAbsolute(target) ? target : resolve(cwd, target);
   if (build === undefined || !path.endsWith('.node') || !existsSync(path)) return target;
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const copy = join(folder, basename(path));
   copyFileSync(path, copy);
   return copy;

@@ -2,7 +2,6 @@ import {
   chmodSync,
   cpSync,
   existsSync,
-  mkdirSync,
   mkdtempSync,
   readdirSync,
   rmSync,
@@ -12,6 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
+import { makeFolder } from '../../discover/make-folder.js';
 import type { CallPlan } from '../call-plan.js';
 import { readManifest } from '../package-manifest.js';
 import { defaultPlan, runOnce } from '../run.js';
@@ -283,7 +283,7 @@ class Minimiser {
     const { target, driver, inputs } = this.request;
     const driverFile = driver ?? (target.kind === 'driver' ? target.specifier : undefined);
     if (driverFile !== undefined) cpSync(driverFile, join(folder, 'driver.mjs'));
-    if (driverFile !== undefined) mkdirSync(join(folder, 'inputs'), { recursive: true });
+    if (driverFile !== undefined) makeFolder(join(folder, 'inputs'));
     if (inputs !== undefined) cpSync(inputs, join(folder, 'inputs'), { recursive: true });
     if (target.kind === 'addon') {
       cpSync(target.specifier, join(folder, basename(target.specifier)));
@@ -306,7 +306,7 @@ class Minimiser {
   private finish(shape: ProgramShape, final: Score): MinimiseResult | { readonly error: string } {
     const { request } = this;
     const { out, target, scenario } = request;
-    mkdirSync(out, { recursive: true });
+    makeFolder(out);
     const failed = this.placeTarget(out, false);
     if (failed !== undefined) return { error: failed };
     this.write(out, shape);
@@ -379,7 +379,7 @@ async function keepCommand(
       error: `'${given}' did not crash again in ${final.runs} runs${isFile ? ' when it was copied to a folder of its own' : ''}. Nothing was written.`,
     };
   }
-  mkdirSync(out, { recursive: true });
+  makeFolder(out);
   if (isFile) {
     cpSync(file, join(out, basename(file)));
     chmodSync(join(out, basename(file)), 0o755);
