@@ -119,7 +119,7 @@ function draftOf(
   return {
     finding,
     scope: innermost?.qualifiedName ?? '',
-    lineText: index.lineText(path, location.startLine),
+    lineText: aroundColumn(index.lineText(path, location.startLine), location.startColumn),
     key: report.key ?? '',
   };
 }
@@ -154,6 +154,14 @@ function stepOf(anchor: Anchor, role: Step['role'], note: string, index: SourceI
     endColumn: Math.max(endColumn, location.startColumn + 1),
     note,
   };
+}
+
+/**
+ * The part of a line that names a finding: all of it, or what stands around the 1-based column where the line is longer than
+ * anybody writes. Otherwise generated code with thousands of findings on one line would take time by its square.
+ */
+function aroundColumn(line: string, column: number): string {
+  return line.length <= 2_000 ? line : line.slice(Math.max(0, column - 1 - 500), column - 1 + 500);
 }
 
 /** Functions whose span holds the offset, innermost first. */

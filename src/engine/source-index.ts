@@ -1,5 +1,5 @@
 import type { Location } from '../model/finding.js';
-import { findLineStarts, positionAt, type Span } from '../model/source.js';
+import { findLineStarts, lineTextAt, positionAt, type Span } from '../model/source.js';
 
 /** Positions and line texts of files, with the line table of each file computed once. */
 export interface SourceIndex {
@@ -30,9 +30,7 @@ export function createSourceIndex(textOf: (path: string) => string | undefined):
 
   const lineText = (path: string, line: number): string => {
     const { text, starts } = entryOf(path);
-    const start = starts[line - 1];
-    if (start === undefined) return '';
-    return text.slice(start, starts[line] ?? text.length).replace(/[\r\n]+$/u, '');
+    return lineTextAt(text, starts, line);
   };
 
   return {

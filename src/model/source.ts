@@ -38,3 +38,12 @@ export function positionAt(lineStarts: Uint32Array, offset: number): Position {
   }
   return { line: low + 1, column: offset - (lineStarts[low] ?? 0) + 1 };
 }
+
+/** The text of a 1-based line without its line end, given the line starts of its text; empty when there is none. */
+export function lineTextAt(text: string, lineStarts: Uint32Array, line: number): string {
+  const start = lineStarts[line - 1];
+  if (start === undefined) return '';
+  let end = lineStarts[line] ?? text.length;
+  while (end > start && (text[end - 1] === '\n' || text[end - 1] === '\r')) end--;
+  return text.slice(start, end);
+}

@@ -1,4 +1,4 @@
-import { findLineStarts } from '../model/source.js';
+import { findLineStarts, lineTextAt } from '../model/source.js';
 import { displayWidth } from './display-width.js';
 import { clipLine, showLine, visible } from './source-line.js';
 
@@ -35,10 +35,7 @@ const leadIn = 12;
  */
 export function drawFrame(text: string, labels: readonly Label[], options: FrameOptions): readonly string[] {
   const starts = findLineStarts(text);
-  const lineAt = (line: number): string => {
-    const start = starts[line - 1];
-    return start === undefined ? '' : text.slice(start, starts[line] ?? text.length).replace(/[\r\n]+$/u, '');
-  };
+  const lineAt = (line: number): string => lineTextAt(text, starts, line);
   const numbers = [...new Set(labels.map(({ line }) => line))].sort((a, b) => a - b);
   const rows: string[] = [gutter('', options).trimEnd()];
   let previous: number | undefined;

@@ -109,6 +109,14 @@ describe('fingerprints', () => {
     expect(moved).toEqual(found);
   });
 
+  it('of a line that nobody writes are made of what stands around the finding', () => {
+    const filler = 'x '.repeat(1_000);
+    const of = (text: string) => scan({ 'a.rs': text }).map(({ fingerprint }) => fingerprint);
+    const [first] = of(`${filler} near boom ${filler}`);
+    expect(of(`${filler} near boom ${filler} elsewhere`)).toEqual([first]);
+    expect(of(`${filler} other boom ${filler}`)).not.toEqual([first]);
+  });
+
   it('change with the path, the function, the line and the key', () => {
     const base = scan({ 'a.rs': 'fn f { boom }' })[0]?.fingerprint;
     const others = [
