@@ -160,6 +160,8 @@ function visit(walk: Walk, type: TypeRef, scope: Scope, trait: Trait, at: Positi
   const phantom = type.name === 'PhantomData' && trait === 'Send' ? type.args[0] : undefined;
   if (phantom?.kind === 'reference' && phantom.mutable !== true && phantom.element) {
     const before = walk.found.length;
+    // A pointer that may write says that the content is the type's alone.
+    if (!readsOnly(walk)) return;
     visit(walk, phantom, scope, trait, deeper);
     // The marker holds nothing: only what the reference would lend counts.
     const added = walk.found.splice(before);
@@ -303,6 +305,15 @@ function isUnbounded(walk: Walk, parameter: string): boolean {
   // `where Inner<T>: Send` bounds T by what contains it.
   if (new RegExp(`\\b${parameter}\\b[^,:]*:[^,]*\\b(?:Send|Sync)\\b`, 'u').test(where)) return false;
   return !generic.bounds.some((bound) => mayPromise(walk.unit, walk.implFile, bound, generic, 0));
+}
+
+/** Whether the type that is declared `Send` looks at its content by `*const` and by no `NonNull`. */
+function readsOnly({ unit, impl, implFile }: Walk): boolean {
+  const fields = locate(unit, impl.target, implFile)?.decl.fields ?? [];
+  return (
+    fields.some((f) => f.type?.kind === 'pointer' && f.type.mutable !== true) &&
+    fields.every((f) => f.type?.kind !== 'path' || f.type.name !== 'NonNull')
+  );
 }
 
 /** Whether the parameter's only bound of the two is `Send`, and every bound is one that is known to promise no `Sync`. */

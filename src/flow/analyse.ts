@@ -1135,7 +1135,12 @@ class Analysis {
         }
         // Pointer arithmetic keeps pointing into the same storage; concatenation makes a new array.
         if (expr.operator === '+' || expr.operator === '-')
-          return { places: [], pointers: [...left.pointers, ...right.pointers], ...optionalType(left.type) };
+          return {
+            places: [],
+            // Rust adds to addresses only; `text + &more` copies what it is given.
+            pointers: [...left.pointers, ...right.pointers].filter((p) => !this.rust || p.form === 'raw'),
+            ...optionalType(left.type),
+          };
         if (expr.operator === '~')
           return { places: [], pointers: [], owned: true, ...optionalType(left.type ?? right.type) };
         return NOTHING;
@@ -2112,6 +2117,14 @@ class Analysis {
   /** What only a pointer can do is done to a pointer, whatever its declared type: the value is not borrowed from. */
   private asPointer(receiver: Value, method: string): Value {
     const place = receiver.places[0];
+    // A reference to a pointer that is kept in a container: what the pointer leads to is not in the container.
+    const kept = receiver.type?.kind === 'reference' ? receiver.type.element : undefined;
+    if (this.rust && kept && this.isPointerType(kept) && receiver.pointers.some((p) => p.form === 'reference'))
+      return {
+        ...receiver,
+        pointers: receiver.pointers.map((p) => (p.form === 'reference' ? this.implicitPointer(p.target) : p)),
+        type: kept,
+      };
     if (!this.rust || !POINTER_ONLY.has(method) || receiver.pointers.length > 0 || !place) return receiver;
     if (receiver.type && !this.isPointerType(receiver.type)) return receiver;
     return { ...receiver, pointers: receiver.places.map((p) => this.implicitPointer(p)) };
@@ -2219,6 +2232,8 @@ class Analysis {
   ): void {
     const handled = new Set<number>();
     for (const { row } of matches) for (const e of row.effects) for (const n of operandsOf(e)) handled.add(n);
+    // Only the addresses are compared.
+    if (this.rust && /(?:^|::)ptr::(?:eq|addr_eq|hash)$/u.test(callee)) return;
     values.forEach((value, index) => {
       const at = exprs[index]?.span ?? span;
       if (

@@ -1,6 +1,6 @@
 import type { TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
-import { peel, unwrapped } from './types.js';
+import { elementType, peel, unwrapped } from './types.js';
 
 /** A type that no source spells: the head and optional arguments. */
 export function syntheticType(name: string, span: Span, args: readonly TypeRef[] = []): TypeRef {
@@ -23,6 +23,20 @@ const CONSTRUCTORS = new Set([
   'new_in',
   'copy_from_slice',
   'builder',
+]);
+
+/** Methods of containers that lend an element, if there is one. */
+const LOOKUPS = new Set([
+  'get',
+  'get_mut',
+  'first',
+  'first_mut',
+  'last',
+  'last_mut',
+  'front',
+  'front_mut',
+  'back',
+  'back_mut',
 ]);
 
 /** The type of a call by path of the standard library or of a constructor by convention; undefined when it can't be told. */
@@ -103,6 +117,22 @@ export function builtinMethodType(name: string, receiver: TypeRef | undefined, s
           ],
         }
       : receiver;
+  }
+  if (LOOKUPS.has(name)) {
+    // What is looked up is lent; where it is a pointer itself, what it leads to is not in the container.
+    const element = elementType(receiver);
+    if (element && (element.kind === 'pointer' || element.name === 'NonNull')) {
+      const lent: TypeRef = {
+        kind: 'reference',
+        text: `&${element.text}`,
+        span,
+        name: '',
+        path: [],
+        args: [],
+        element,
+      };
+      return syntheticType('Option', span, [lent]);
+    }
   }
   if (KEEPS.has(name)) {
     const inner = peel(receiver);
