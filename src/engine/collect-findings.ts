@@ -90,7 +90,9 @@ function draftOf(
   index: SourceIndex,
   isAsked: (path: string) => boolean,
 ): Draft | undefined {
-  const { at } = report;
+  const { orAt } = report;
+  const isMoved = orAt !== undefined && !isAsked(pathOf(report.at));
+  const at = isMoved ? orAt : report.at;
   const path = pathOf(at);
   if (!isAsked(path)) return undefined;
   const around = 'file' in at ? functionsAround(at.file, at.span.start) : [];
@@ -120,7 +122,7 @@ function draftOf(
     finding,
     scope: innermost?.qualifiedName ?? '',
     lineText: aroundColumn(index.lineText(path, location.startLine), location.startColumn),
-    key: report.key ?? '',
+    key: isMoved ? '' : (report.key ?? ''),
   };
 }
 

@@ -55,7 +55,9 @@ export default defineRule({
       const addons = findAddonAllocators(unit, found);
       for (const addon of addons) {
         const finding = judge(unit, found, addon);
-        if (finding !== undefined) report(finding);
+        if (finding === undefined) continue;
+        const [declared] = found.statics;
+        report(declared === undefined ? finding : { ...finding, orAt: anchorOf(declared) });
       }
       const alone = addons.length === 0 ? found.statics[0] : undefined;
       if (alone !== undefined && standsAlone(unit, found.crate)) {

@@ -19,6 +19,11 @@ export interface Report<Messages extends Readonly<Record<string, string>>, Id ex
   readonly data: { readonly [Hole in Holes<Messages[Id]>]: string | number };
   /** Where the fix goes. */
   readonly at: Anchor;
+  /**
+   * Where the cause stands, in another file: the finding goes there when the file of `at` was not asked for and that one was.
+   * What several reports say of one such place is one finding.
+   */
+  readonly orAt?: Anchor;
   readonly steps: readonly ReportStep[];
   readonly severity?: Severity;
   readonly confidence?: Confidence;
@@ -32,7 +37,7 @@ export interface Report<Messages extends Readonly<Record<string, string>>, Id ex
 interface RuleContext<Messages extends Readonly<Record<string, string>>> {
   readonly unit: UnitFacts;
   /**
-   * Records a finding. The engine drops it when the primary location is not among the files that were asked for, lowers it
+   * Records a finding. The engine drops it when neither of its locations is among the files that were asked for, lowers it
    * to a note in tests, benches and examples, and refuses it inside a function with a syntax error.
    */
   report<Id extends keyof Messages & string>(report: Report<Messages, Id>): void;

@@ -37,6 +37,33 @@ describe('what is reported', () => {
     expect(finishFindings(drafts).map(({ location }) => location.path)).toEqual(['b.rs']);
   });
 
+  it('goes to where the cause stands when only that file was asked for, once for all that it causes', () => {
+    const rule = defineRule({
+      ...wordRule('boom'),
+      check({ report }) {
+        for (const line of [1, 2]) {
+          const data = { word: String(line) };
+          report({
+            messageId: 'found',
+            data,
+            at: { path: 'a.rs', line },
+            orAt: { path: 'b.rs', line: 1 },
+            steps: [],
+            key: data.word,
+          });
+        }
+      },
+    });
+    const unit = fakeUnit({ 'a.rs': 'boom\nboom', 'b.rs': 'boom' });
+    const placesFor = (asked: readonly string[]) =>
+      finishFindings(collectFindings([rule], unit, (path) => asked.includes(path)).drafts).map(
+        ({ location }) => `${location.path}:${location.startLine}`,
+      );
+    expect(placesFor(['a.rs', 'b.rs'])).toEqual(['a.rs:1', 'a.rs:2']);
+    expect(placesFor(['b.rs'])).toEqual(['b.rs:1']);
+    expect(placesFor(['c.rs'])).toEqual([]);
+  });
+
   it('drops reports inside a function with a syntax error, and only there', () => {
     const findings = scan({ 'a.rs': 'fn broken! { boom }\nfn fine { boom }\n' });
     expect(findings.map(({ location }) => location.startLine)).toEqual([2]);
