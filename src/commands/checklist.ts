@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { readCatalog } from '../catalog/read-catalog.js';
@@ -13,12 +13,13 @@ import { readPrevious, type PreviousEntry } from '../checklist/review.js';
 import { readBaseline, readConfig } from '../config/read-config.js';
 import { resolveInputs } from '../discover/inputs.js';
 import { findGitRoot, reasonOf, runGit } from '../discover/list-files.js';
+import { makeFolder } from '../discover/make-folder.js';
+import type { Evidence, Finding } from '../model/finding.js';
 import { UsageError } from '../model/usage-error.js';
 import { rules } from '../rules/index.js';
 import { scan } from '../scan.js';
 import type { Io } from './io.js';
 import { createProgress } from './progress.js';
-import { makeFolder } from '../discover/make-folder.js';
 
 interface ChecklistFlags {
   readonly since?: string;
@@ -26,6 +27,7 @@ interface ChecklistFlags {
   readonly staged?: true;
   readonly all?: true;
   readonly merge?: string;
+  readonly evidence?: string;
   readonly format: 'markdown' | 'json' | 'html';
   readonly outputFile?: string;
   readonly config?: string;
@@ -41,6 +43,10 @@ export function register(program: Command, io: Io, exit: (code: number) => void)
     .option('--staged', 'files that are staged, as they are on disk')
     .option('--all', 'every @trusted and unsafe piece, changed or not')
     .option('--merge <file>', 'keep the ticks and justifications of this earlier list in Markdown')
+    .option(
+      '--evidence <file>',
+      "show what the runs of 'verify' or 'repro' in this evidence file said about the findings",
+    )
     .addOption(
       new Option('--format <name>', 'markdown, json or html').choices(['markdown', 'json', 'html']).default('markdown'),
     )
@@ -60,6 +66,7 @@ async function runChecklist(paths: readonly string[], flags: ChecklistFlags, io:
   ].filter((name) => typeof name === 'string');
   if (chosen.length > 1) throw new UsageError(`The options ${chosen.join(' and ')} exclude each other; give one.`);
   const previous = flags.merge === undefined ? [] : readMerged(resolve(io.cwd, flags.merge), flags.merge);
+  const stored = flags.evidence === undefined ? [] : await readRuns(resolve(io.cwd, flags.evidence), flags.evidence);
   const inputs = resolveInputs(paths, io.cwd);
   const catalog = readCatalog();
   const config = await readConfig({
@@ -85,7 +92,7 @@ async function runChecklist(paths: readonly string[], flags: ChecklistFlags, io:
     onProgress: progress.update,
   });
   progress.clear();
-  const list = assemble(entries, result, changes, previous);
+  const list = assemble(entries, { ...result, findings: withEvidence(result.findings, stored) }, changes, previous);
   write(
     render(list, flags.format, (id) => catalog.find(id)?.url),
     flags,
@@ -94,10 +101,36 @@ async function runChecklist(paths: readonly string[], flags: ChecklistFlags, io:
   return result.gaps.some(({ kind }) => kind === 'internal') ? 2 : 0;
 }
 
+interface StoredRun {
+  readonly fingerprint: string;
+  readonly evidence: Evidence;
+}
+
+/** The results that an evidence file holds. The readers of the dynamic side are loaded only when there is one. */
+async function readRuns(file: string, shown: string): Promise<readonly StoredRun[]> {
+  if (!existsSync(file))
+    throw new UsageError(`The evidence file '${shown}' does not exist; 'lifetime-lint verify --evidence' writes one.`);
+  const { fromEntry, readEvidenceFile } = await import('../dynamic/evidence-file.js');
+  const read = readEvidenceFile(file);
+  if ('error' in read) throw new UsageError(read.error);
+  return read.entries.map((entry) => ({ fingerprint: entry.fingerprint, evidence: fromEntry(entry) }));
+}
+
+function withEvidence(findings: readonly Finding[], stored: readonly StoredRun[]): readonly Finding[] {
+  if (stored.length === 0) return findings;
+  return findings.map((finding) => {
+    const evidence = stored.filter(({ fingerprint }) => fingerprint === finding.fingerprint).map((run) => run.evidence);
+    return evidence.length === 0 ? finding : { ...finding, evidence: [...(finding.evidence ?? []), ...evidence] };
+  });
+}
+
 function render(list: Checklist, format: ChecklistFlags['format'], linkOf: (id: string) => string | undefined): string {
   if (format === 'json') return renderJson(list);
   return format === 'html' ? renderHtml(list, linkOf) : renderMarkdown(list, linkOf);
 }
+
+/** Files that entries and gaps come from: git need not read or compare the others, which a partial clone may lack. */
+const concerned = ['*.rs', '*.d', '*.di', '*Cargo.toml', '*Cargo.lock', '*dub.json', '*dub.sdl', '*package.json'];
 
 interface Changes {
   readonly scope: string;
@@ -132,13 +165,15 @@ function readChanges(base: string, { since, staged }: ChecklistFlags): Changes {
     // Without a common ancestor (a shallow clone) the commit itself is the best there is.
     from = 'why' in shared ? named : shared.output.trim();
   }
-  const diff = (only: readonly string[]): ReadonlyMap<string, readonly Hunk[]> =>
+  const diff = (): ReadonlyMap<string, readonly Hunk[]> =>
     readHunks(
       git(
         [
           'diff',
           '--no-ext-diff',
           '--no-textconv',
+          // What git takes for binary, by a NUL or by an attribute, has changed lines like anything else.
+          '--text',
           '--no-color',
           '--unified=0',
           '--inter-hunk-context=0',
@@ -149,23 +184,24 @@ function readChanges(base: string, { since, staged }: ChecklistFlags): Changes {
           '--dst-prefix=b/',
           from,
           '--',
-          ...only,
+          ...concerned,
         ],
         'The changes',
       ),
     );
   if (staged === true) {
     const files = git(
-      ['diff', '--cached', '--name-only', '-z', '--diff-filter=d', '--no-relative', head],
+      ['diff', '--cached', '--name-only', '-z', '--diff-filter=d', '--no-relative', head, '--', ...concerned],
       'The staged files',
     )
       .split('\0')
       .filter((path) => path !== '');
-    const lines =
-      files.length === 0 ? new Map<string, readonly Hunk[]>() : diff(files.map((path) => `:(literal)${path}`));
+    // All files are compared, since a renamed one is found by its old name only.
+    const stagedFiles = new Set(files);
+    const lines = new Map([...diff()].filter(([path]) => stagedFiles.has(path)));
     return { scope: 'the changes in staged files', lines };
   }
-  const lines = new Map(diff([]));
+  const lines = new Map(diff());
   const whole: Hunk = { start: 1, end: Number.MAX_SAFE_INTEGER, isRemoval: false };
   for (const path of git(['ls-files', '-z', '--others', '--exclude-standard'], 'The new files').split('\0'))
     if (path !== '') lines.set(path, [whole]);

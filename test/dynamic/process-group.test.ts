@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { childEnvironment, toolEnvironment } from '../../src/dynamic/environment.js';
 import { killSteps, readProcStat, readPs, runBounded, type BoundedCommand } from '../../src/dynamic/process-group.js';
 
@@ -35,6 +35,11 @@ function isAlive(pid: number): boolean {
   // A killed process stays as a zombie until somebody waits for it; it runs no code any more.
   const stat = existsSync(`/proc/${pid}/stat`) ? readProcStat(readFileSync(`/proc/${pid}/stat`, 'latin1')) : undefined;
   return stat?.state !== 'Z';
+}
+
+/** Fails unless the list is empty soon: a process that was sent SIGKILL ends when the machine gets to it. */
+async function areGone(find: () => readonly unknown[]): Promise<void> {
+  await vi.waitFor(() => expect(find()).toEqual([]), { timeout: 5000, interval: 20 });
 }
 
 /** Pids that a script wrote to stdout, one per line. */
@@ -85,7 +90,7 @@ describe('bounded processes', () => {
     const pids = pidsOf(record.stdout);
     expect(pids).toHaveLength(5);
     expect(record.leftovers).toBe(5);
-    expect(pids.filter(isAlive)).toEqual([]);
+    await areGone(() => pids.filter(isAlive));
   });
 
   it.runIf(process.platform === 'linux')('finds children that left the group and hold its pipes', async () => {
@@ -116,14 +121,15 @@ describe('bounded processes', () => {
     const mark = ['LIFETIME_LINT_TEST', `${process.pid}-${Date.now()}`] as const;
     const record = await runBounded(node(script, { maxProcesses: 20, timeoutMs: 20_000, mark }));
     expect(record.reason).toBe('processes');
-    const left = readdirSync('/proc').filter((name) => {
-      try {
-        return readFileSync(`/proc/${name}/environ`, 'latin1').includes(mark.join('='));
-      } catch {
-        return false;
-      }
-    });
-    expect(left).toEqual([]);
+    await areGone(() =>
+      readdirSync('/proc').filter((name) => {
+        try {
+          return readFileSync(`/proc/${name}/environ`, 'latin1').includes(mark.join('='));
+        } catch {
+          return false;
+        }
+      }),
+    );
   });
 
   it.runIf(posix)('stops a process that fills its folder', async () => {
