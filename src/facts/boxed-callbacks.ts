@@ -71,7 +71,16 @@ export function findBoxedCallbacks(
   return found;
 }
 
+/** The type parameter that a type is made of; `impl FnMut()` is one without a name of its own. */
 function genericOf(fn: FunctionIr, type: TypeRef | undefined): Generic | undefined {
+  if (type?.text.startsWith('impl ') === true)
+    return {
+      name: type.text,
+      bounds: type.text
+        .slice('impl '.length)
+        .split('+')
+        .map((bound) => bound.trim()),
+    };
   if (type?.kind !== 'path') return undefined;
   if (type.name === 'Option' || isCounted(type)) return genericOf(fn, type.args[0]);
   return fn.generics.find((g) => g.name === type.name);

@@ -60,10 +60,8 @@ export default defineRule({
         for (const fn of unit.functionsWith(file, TOKENS[language], language === 'rust' ? RAW_WORDS : undefined)) {
           const flow = unit.flowOf(file, fn);
           const seen = new Set<string>();
-          const unbounded = new Set<string>();
-          for (const kept of [...findUnbounded(fn, flow), ...(language === 'rust' ? findBoxed(file, fn, flow) : [])]) {
+          for (const kept of findUnbounded(fn, flow)) {
             const bound = boundSpan(unit.textOf(file.path) ?? '', fn, kept.type) ?? kept.span;
-            unbounded.add(kept.type);
             report({
               messageId: 'unbounded',
               data: {
@@ -88,7 +86,6 @@ export default defineRule({
           for (const kept of language === 'rust' && unit.textOf(file.path)?.includes('Box::into_raw') === true
             ? findBoxedCallbacks(file, unit.textOf(file.path) ?? '', fn, flow)
             : []) {
-            if (unbounded.has(kept.type)) continue;
             const bound = boundSpan(unit.textOf(file.path) ?? '', fn, kept.type) ?? kept.span;
             report({
               messageId: 'callback',
@@ -266,37 +263,10 @@ function findUnbounded(
   return found;
 }
 
-/** Rust: boxed values of a generic type without a lifetime bound that foreign code keeps, closures above all. */
-function findBoxed(
-  file: FileIr,
-  fn: FunctionIr,
-  flow: FunctionFlow,
-): readonly { callee: string; span: Span; param: Param; type: string }[] {
-  // What comes back with a lifetime ends the registration when it ends.
-  if ((fn.returns?.lifetimes?.length ?? 0) > 0) return [];
-  const found = [];
-  const seen = new Set<number>();
-  for (const escape of flow.escapes) {
-    const { root } = escape.pointer.target;
-    const { callee } = escape;
-    if (root.kind !== 'allocation' || callee === undefined || escape.into !== undefined || seen.has(escape.span.start))
-      continue;
-    if (escape.kind !== 'store' && !isRegistration(file, flow, escape)) continue;
-    const content = root.type?.kind === 'path' && root.type.name === 'Box' ? root.type.args[0] : undefined;
-    const generic = content?.kind === 'path' ? fn.generics.find((g) => g.name === content.name) : undefined;
-    const bounds =
-      generic?.bounds ?? (content?.kind === 'impl-trait' ? (content.qualifiers ?? [content.text]) : undefined);
-    if (!content || !bounds || bounds.length === 0 || bounds.some((b) => b.includes("'"))) continue;
-    const param = fn.params.find((p) => p.type?.text === content.text);
-    if (!param) continue;
-    seen.add(escape.span.start);
-    found.push({ callee, span: escape.span, param, type: content.text });
-  }
-  return found;
-}
-
 /** Where a generic type gets its bounds: `T: ..` in the head of the function, the `where` clause before the list. */
 function boundSpan(text: string, fn: FunctionIr, type: string): Span | undefined {
+  // The bounds of `impl FnMut()` stand at the parameter.
+  if (!/^\w+$/u.test(type)) return fn.params.find((param) => param.type?.text === type)?.span;
   const head = text.slice(fn.span.start, fn.bodySpan?.start ?? fn.span.end);
   const at = [...head.matchAll(new RegExp(`\\b${type}\\s*:(?!:)[^,{>]*`, 'gu'))].at(-1);
   return at ? { start: fn.span.start + at.index, end: fn.span.start + at.index + at[0].trimEnd().length } : undefined;
