@@ -47,17 +47,22 @@ function releasesOf(flow: FunctionFlow): readonly Release[] {
   );
 }
 
-/** The method notes what it did in a field, or keeps `Drop` from running. */
+/** The method notes what it did in a field, or keeps `Drop` from running: of itself, or of what it took apart for a look. */
 function isSettled(flow: FunctionFlow): boolean {
   return (
     flow.accesses.some(
       (a) => a.place.root.kind === 'self' && (a.kind === 'write' || /^(?:set|store|take|replace|swap)$/u.test(a.what)),
     ) ||
-    flow.calls.some(
-      (c) =>
-        c.rows.some((row) =>
-          row.effects.some((e) => e.kind === 'forget' || (e.kind === 'grow' && e.how === 'replace')),
-        ) && c.args.some((a) => a.places.some((p) => p.root.kind === 'self')),
+    flow.calls.some((c) =>
+      c.rows.some((row) =>
+        row.effects.some(
+          (e) =>
+            e.kind === 'forget' ||
+            (e.kind === 'grow' &&
+              e.how === 'replace' &&
+              c.args.some((a) => a.places.some((p) => p.root.kind === 'self'))),
+        ),
+      ),
     )
   );
 }

@@ -2106,9 +2106,11 @@ class Analysis {
     if (effective.length > 0)
       return this.applyMatches(effective, receiver, values, exprs, expr, expr.method, true, expr.typeArgs);
     if (resolved) {
-      const result = this.applySummary(resolved, receiver, values, expr.span, expr.method, peel(receiver.type)?.name);
-      // `fn finish(self)` takes the receiver with it.
-      if (resolved.fn.self?.mode === 'value' && receiver.pointers.length === 0) this.moveOut(receiver);
+      // `fn finish(self)` takes the receiver with it, a temporary too.
+      const isTaken = resolved.fn.self?.mode === 'value' && receiver.pointers.length === 0;
+      const given = isTaken ? { ...receiver, places: this.materialise(receiver, expr.span) } : receiver;
+      const result = this.applySummary(resolved, given, values, expr.span, expr.method, peel(receiver.type)?.name);
+      if (isTaken) this.moveOut(given);
       return result;
     }
     return this.unknownMethod(expr, receiver, values, exprs);
