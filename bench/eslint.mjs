@@ -1,30 +1,44 @@
 /**
  * What the plugin adds to an ESLint run: the recommended set of typescript-eslint over the files of some folders, with and
- * without `configs.audit` of lifetime-lint/eslint, in turns within one process. Needs a build.
+ * without `configs.audit` of lifetime-lint/eslint, in CPU seconds. Needs a build.
  *
  *   node bench/eslint.mjs                 the sources of this repository
- *   node bench/eslint.mjs DIR DIR      these folders
- *   node bench/eslint.mjs --runs 9     the median of 9 turns instead of 5
+ *   node bench/eslint.mjs DIR DIR         these folders
+ *   node bench/eslint.mjs --blocks 9      9 blocks of four turns instead of 5
+ *   node bench/eslint.mjs --warm          all turns within one process, as in an editor's server, instead of a process each
+ *   node bench/eslint.mjs --plugin FILE   another build of the plugin
+ *
+ * A block is four turns: without, with, with, without; every other block begins with the plugin. What drifts (a busy machine,
+ * a growing heap, code that is compiled while it runs) falls on both sides of a block alike. The ratio of a block is of
+ * its sums; the result is the median of the blocks, beside their range and the two sums of all turns, whose ratio has to agree.
  *
  * Ends with 1 when the plugin adds more than 15 %.
  */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { readdirSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { Linter } from 'eslint';
-import tseslint from 'typescript-eslint';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 
 const bar = 1.15;
 const root = fileURLToPath(new URL('..', import.meta.url));
 const args = process.argv.slice(2);
-const at = args.indexOf('--runs');
-const runs = at === -1 ? 5 : Number(args.splice(at, 2)[1]);
-const from = args.indexOf('--plugin');
-const built = from === -1 ? join(root, 'dist/eslint/index.js') : resolve(args.splice(from, 2)[1]);
-if (!Number.isInteger(runs) || runs < 1) throw new Error('--runs takes a whole number above 0.');
-const { default: plugin } = await import(pathToFileURL(built).href);
+const option = (name) => {
+  const at = args.indexOf(name);
+  return at === -1 ? undefined : args.splice(at, 2)[1];
+};
+const flag = (name) => {
+  const at = args.indexOf(name);
+  return at !== -1 && args.splice(at, 1).length > 0;
+};
+const blocks = Number(option('--blocks') ?? 5);
+if (!Number.isInteger(blocks) || blocks < 1) throw new Error('--blocks takes a whole number above 0.');
+const built = resolve(option('--plugin') ?? join(root, 'dist/eslint/index.js'));
+const isWarm = flag('--warm');
+const turn = option('--turn');
 
-const skipped = new Set(['node_modules', 'dist', 'target', 'coverage', '.git']);
+const skipped = new Set(['node_modules', 'dist', 'target', 'coverage', '.git', '.yarn']);
 function* sources(folder) {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
@@ -34,37 +48,85 @@ function* sources(folder) {
   }
 }
 
-const files = { files: ['**/*.{js,cjs,mjs,ts,cts,mts,tsx}'] };
-const before = [files, ...tseslint.configs.recommended];
-const after = [...before, plugin.configs.audit];
-
-function lint(cwd, texts, config) {
-  const linter = new Linter({ cwd });
-  const start = process.cpuUsage();
-  for (const [path, text] of texts) linter.verify(text, config, { filename: path });
-  const { user, system } = process.cpuUsage(start);
-  return (user + system) / 1e6;
+/** ESLint with the recommended set, and with the plugin when asked; a process without it doesn't load it. */
+async function load(withPlugin) {
+  const [{ ESLint }, { default: tseslint }] = await Promise.all([import('eslint'), import('typescript-eslint')]);
+  const files = { files: ['**/*.{js,cjs,mjs,ts,cts,mts,tsx}'] };
+  const before = [files, ...tseslint.configs.recommended];
+  if (!withPlugin) return { ESLint, before, after: before };
+  const { default: plugin } = await import(pathToFileURL(built).href);
+  return { ESLint, before, after: [...before, plugin.configs.audit] };
 }
 
-const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
-
-let isMissed = false;
-for (const folder of args.length === 0 ? [join(root, 'src')] : args.map((arg) => resolve(arg))) {
-  const texts = [...sources(folder)].map((path) => [path, readFileSync(path, 'utf8')]);
-  // The first turn compiles the code that all others run.
-  lint(folder, texts.slice(0, 50), after);
-  const pairs = Array.from({ length: runs }, (_, index) => {
-    // Whoever goes second finds warmer caches, so they take turns.
-    const first = lint(folder, texts, index % 2 === 0 ? before : after);
-    const second = lint(folder, texts, index % 2 === 0 ? after : before);
-    return index % 2 === 0 ? [first, second] : [second, first];
-  });
-  const ratio = median(pairs.map(([without, withPlugin]) => withPlugin / without));
-  const shown = (value) => `${value.toFixed(2)} s`;
-  const name = relative(process.cwd(), folder) || '.';
-  process.stdout.write(
-    `${name}: ${texts.length} files, recommended ${shown(median(pairs.map(([time]) => time)))}, with the plugin ${shown(median(pairs.map(([, time]) => time)))}, ratio ${ratio.toFixed(3)} (at most ${bar})\n`,
-  );
-  if (ratio > bar) isMissed = true;
+async function lint(ESLint, cwd, paths, overrideConfig) {
+  const eslint = new ESLint({ cwd, overrideConfigFile: true, overrideConfig, warnIgnored: false });
+  const results = await eslint.lintFiles(paths);
+  if (results.length !== paths.length)
+    throw new Error(`Of ${paths.length} files in '${cwd}' ${results.length} were linted.`);
 }
-if (isMissed) process.exitCode = 1;
+
+const seconds = ({ user, system }) => (user + system) / 1e6;
+
+/** One turn in a process of its own: from its start to the end of the last file. */
+function freshTurn(folder, withPlugin) {
+  const own = [fileURLToPath(import.meta.url), '--plugin', built, '--turn', withPlugin ? 'with' : 'without', folder];
+  const { status, stdout, stderr } = spawnSync(process.execPath, own, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`A turn over '${folder}' failed: ${stderr}`);
+  return Number(stdout);
+}
+
+async function warmTurns(folder) {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc');
+  const { ESLint, before, after } = await load(true);
+  const paths = [...sources(folder)];
+  const once = async (withPlugin) => {
+    collect();
+    const start = process.cpuUsage();
+    await lint(ESLint, folder, paths, withPlugin ? after : before);
+    return seconds(process.cpuUsage(start));
+  };
+  // What runs first compiles the code that all others run; compiling goes on for some seconds.
+  for (let spent = 0, turns = 0; turns < 2 || spent < 10; turns += 2) spent += (await once(true)) + (await once(false));
+  return once;
+}
+
+const median = (values) => {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+};
+const sum = (values) => values.reduce((total, value) => total + value, 0);
+
+if (turn !== undefined) {
+  const { ESLint, after } = await load(turn === 'with');
+  await lint(ESLint, args[0], [...sources(args[0])], after);
+  process.stdout.write(String(seconds(process.cpuUsage())));
+} else {
+  let isMissed = false;
+  for (const folder of args.length === 0 ? [join(root, 'src')] : args.map((arg) => resolve(arg))) {
+    const once = isWarm ? await warmTurns(folder) : (withPlugin) => freshTurn(folder, withPlugin);
+    const turns = { with: [], without: [] };
+    const ratios = [];
+    for (let block = 0; block < blocks; block++) {
+      const outer = block % 2 === 1;
+      const taken = [];
+      for (const withPlugin of [outer, !outer, !outer, outer]) taken.push(await once(withPlugin));
+      const [a, b, c, d] = taken;
+      const [added, plain] = outer ? [a + d, b + c] : [b + c, a + d];
+      turns.with.push(...(outer ? [a, d] : [b, c]));
+      turns.without.push(...(outer ? [b, c] : [a, d]));
+      ratios.push(added / plain);
+    }
+    const ratio = median(ratios);
+    const mean = (values) => (sum(values) / values.length).toFixed(2);
+    const count = [...sources(folder)].length;
+    process.stdout.write(
+      `${relative(process.cwd(), folder) || '.'}: ${count} files, ${isWarm ? 'warm' : 'a process each'}, ${blocks} blocks: ` +
+        `recommended ${mean(turns.without)} s, with the plugin ${mean(turns.with)} s (ratio of all turns ${(sum(turns.with) / sum(turns.without)).toFixed(3)}); ` +
+        `median of the blocks ${ratio.toFixed(3)}, from ${Math.min(...ratios).toFixed(3)} to ${Math.max(...ratios).toFixed(3)} (at most ${bar})\n`,
+    );
+    if (ratio > bar) isMissed = true;
+  }
+  if (isMissed) process.exitCode = 1;
+}

@@ -25,7 +25,7 @@ export function asyncCallsInText(modules: NativeModules, file: string, text: str
       for (const match of text.matchAll(pattern)) {
         const callee = (match[1] ?? match[2] ?? '').replace(/\s+/gu, '');
         const name = callee.split('.').at(-1) ?? callee;
-        const declared = module.declarations?.functions.get(exported ?? name);
+        const declared = module.declarations()?.functions.get(exported ?? name);
         if (declared === false) continue;
         const before = text.slice(0, match.index);
         found.push({

@@ -41,8 +41,8 @@ export function readDeclarations(text: string): Declarations {
   const functions = new Map<string, boolean>();
   const classes = new Map<string, ClassDeclaration>();
   const bufferParameters = new Map<string, ReadonlySet<number>>();
-  const takeParameters = (name: string, at: number): void => {
-    const found = bufferPositions(signatureAt(lines, at)?.parameters ?? '');
+  const takeParameters = (name: string, parameters: string): void => {
+    const found = namesBuffer.test(parameters) ? bufferPositions(parameters) : [];
     if (found.length > 0) bufferParameters.set(name, new Set([...(bufferParameters.get(name) ?? []), ...found]));
   };
   let current: { readonly name: string; readonly methods: Map<string, boolean> } | undefined;
@@ -57,8 +57,9 @@ export function readDeclarations(text: string): Declarations {
     }
     const name = exportedFunction.exec(line)?.[1] ?? exportedConstant.exec(line)?.[1];
     if (name !== undefined) {
-      takeParameters(name, at);
-      const returned = signatureAt(lines, at)?.returned;
+      const signature = signatureAt(lines, at);
+      const returned = signature?.returned;
+      takeParameters(name, signature?.parameters ?? '');
       // Overloads: one that gives a promise makes the name asynchronous.
       if (returned !== undefined) functions.set(name, promise.test(returned) || functions.get(name) === true);
       continue;
@@ -70,8 +71,9 @@ export function readDeclarations(text: string): Declarations {
     }
     const method = current === undefined ? undefined : member.exec(line)?.[1];
     if (current !== undefined && method !== undefined) {
-      takeParameters(method === 'constructor' ? current.name : method, at);
-      const returned = signatureAt(lines, at)?.returned;
+      const signature = signatureAt(lines, at);
+      const returned = signature?.returned;
+      takeParameters(method === 'constructor' ? current.name : method, signature?.parameters ?? '');
       if (returned !== undefined)
         current.methods.set(method, promise.test(returned) || current.methods.get(method) === true);
     }
@@ -96,14 +98,20 @@ interface Signature {
 
 /** The parameter list that begins on a line, and the text after it; undefined when the list doesn't end within 40 lines. */
 function signatureAt(lines: readonly string[], from: number): Signature | undefined {
-  const text = lines.slice(from, from + 40).join('\n');
-  let depth = 0;
+  let text = lines[from] ?? '';
   const first = text.indexOf('(');
-  for (let at = first; at >= 0 && at < text.length; at++) {
+  let depth = 0;
+  for (let at = first, taken = 1; at >= 0; at++) {
+    if (at === text.length) {
+      const next = lines[from + taken];
+      if (next === undefined || ++taken > 40) return undefined;
+      text += `\n${next}`;
+    }
     const character = text[at];
     if (character === '(') depth++;
     else if (character === ')' && --depth === 0) {
-      const rest = /^\s*(?::|=>)\s*([^\n]*)/u.exec(text.slice(at + 1));
+      // What is returned may begin on the next line.
+      const rest = /^\s*(?::|=>)\s*([^\n]*)/u.exec(`${text.slice(at + 1)}\n${lines[from + taken] ?? ''}`);
       return { parameters: text.slice(first + 1, at), returned: rest?.[1] };
     }
   }
@@ -111,6 +119,7 @@ function signatureAt(lines: readonly string[], from: number): Signature | undefi
 }
 
 const bufferType = /^(?:Buffer|ArrayBuffer|DataView|(?:Big)?(?:Ui|I)nt\d+(?:Clamped)?Array|Float\d+Array)(?:<\w*>)?$/u;
+const namesBuffer = /Buffer|DataView|Array/u;
 const plainArray = /^(?:readonly\s+)?(?:Readonly)?Array<|\[\]$/u;
 
 /** Positions of parameters whose type is a buffer, also beside text or null; not where a plain array is allowed too. */

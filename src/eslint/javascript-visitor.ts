@@ -175,7 +175,12 @@ function typedServices(sourceCode: Readonly<TSESLint.SourceCode>): TypedServices
 
 const loadsMemo = createSourceMemo<boolean>();
 
-function loadsAddon(sourceCode: Readonly<TSESLint.SourceCode>, modules: NativeModules, filename: string): boolean {
+/** True when a file loads a native module, by its text. */
+export function loadsAddon(
+  sourceCode: Readonly<TSESLint.SourceCode>,
+  modules: NativeModules,
+  filename: string,
+): boolean {
   return loadsMemo(sourceCode, () => mayLoadAddon(sourceCode.text, (name) => modules.resolve(name, filename)));
 }
 

@@ -7,7 +7,7 @@ function withoutComments(text: string): string {
 }
 
 const importLine =
-  /(?:\bimport\s+(?!type\b)(?:[\w$*{}\s,]+?\s+from\s+)?|\bexport\s+(?!type\b)[\w$*{}\s,]+?\s+from\s+|\b(?:\w*[rR]equire\w*|import)\s*\(\s*|\bcreateRequire\([^)\n]*\)\s*\(\s*)(['"`])([^'"`\n]+)\1/gu;
+  /(?:\bimport\s+(?!type\b)(?:[\w$*{}\s,]+?\s+from\s+)?|\bexport\s+(?!type\b)[\w$*{}\s,]+?\s+from\s+|(?:[rR]equire\w*|\bimport)\s*\(\s*|\bcreateRequire\([^)\n]*\)\s*\(\s*)(['"`])([^'"`\n]+)\1/gu;
 
 interface Specifier {
   readonly specifier: string;
@@ -17,7 +17,9 @@ interface Specifier {
 /** Specifiers of the modules that a text loads at run time, with their offsets. */
 export function specifiersIn(text: string): readonly Specifier[] {
   const clean = text.includes('/*') || text.includes('//') ? withoutComments(text) : text;
-  const made = [...clean.matchAll(/([\w$]+)\s*=\s*(?:\w+\.)?createRequire\(/gu)].map(([, name = '']) => name);
+  const made = clean.includes('createRequire(')
+    ? [...clean.matchAll(/([\w$]+)\s*=\s*(?:\w+\.)?createRequire\(/gu)].map(([, name = '']) => name)
+    : [];
   const others = made
     .filter((name) => !/require/iu.test(name))
     .flatMap((name) => [

@@ -1,8 +1,7 @@
 import type { TSESLint, TSESTree } from '@typescript-eslint/utils';
-import { mayLoadAddon } from './load-filter.js';
 import { fieldValues } from './class-fields.js';
-import type { NativeModule } from './native-modules.js';
-import { createSourceMemo, type VisitorContext } from './javascript-visitor.js';
+import { undeclared, type NativeModule } from './native-modules.js';
+import { createSourceMemo, loadsAddon, type VisitorContext } from './javascript-visitor.js';
 import {
   bare,
   type Code,
@@ -49,7 +48,10 @@ function findBindings({
   modules,
   sourceCode: code,
 }: Pick<VisitorContext, 'filename' | 'modules' | 'sourceCode'>): NativeBindings {
-  const loads = findLoads(code, (specifier) => modules.resolve(specifier, filename));
+  // Most files import nothing native; they are told apart by their text, without a walk.
+  const loads = loadsAddon(code, modules, filename)
+    ? findLoads(code, (specifier) => modules.resolve(specifier, filename))
+    : [];
   const known = new Map<TSESTree.Node, NativeOrigin | undefined>();
   if (loads.length === 0) return { loads, originOf: () => undefined };
 
@@ -193,7 +195,14 @@ function isDlopen(node: TSESTree.CallExpression): boolean {
 
 function openedModule(node: TSESTree.CallExpression): NativeModule {
   const name = stringValue(node.arguments[1]) ?? 'process.dlopen';
-  return { name, kind: 'binary', confidence: 'high', why: 'it is opened by process.dlopen', identity: name };
+  return {
+    name,
+    kind: 'binary',
+    confidence: 'high',
+    why: 'it is opened by process.dlopen',
+    identity: name,
+    declarations: undeclared,
+  };
 }
 
 /** `native.hash` in `promisify(native.hash)`. */
@@ -235,8 +244,6 @@ function findLoads(code: Code, resolve: (specifier: string) => NativeModule | un
     const module = specifier === undefined ? undefined : resolve(specifier);
     if (module !== undefined) loads.push({ module, node });
   };
-  // Most files import nothing native; they are told apart by their text, without a walk.
-  if (!mayLoadAddon(code.text, resolve)) return loads;
   const mayCall = /require|createRequire|\bimport\s*\(|\.node['"`]|\bdlopen\b/u.test(code.text);
   const visit = (node: TSESTree.Node): void => {
     if (node.type === 'ImportDeclaration') {

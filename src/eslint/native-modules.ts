@@ -16,7 +16,8 @@ export interface NativeModule {
   readonly why: string;
   /** Identity across files: the package name, or the absolute path of a binary or loader. */
   readonly identity: string;
-  readonly declarations?: Declarations;
+  /** What its declaration file says; read when it is first asked for. */
+  readonly declarations: () => Declarations | undefined;
   /** Set when the addon registers once per process: what shows it. */
   readonly contextUnaware?: string;
 }
@@ -130,14 +131,13 @@ export function createNativeModules(options: NativeModulesOptions): NativeModule
     if (text === undefined) return undefined;
     let found: NativeModule | undefined;
     if (isLoaderText(text)) {
-      const declarations = declarationsBeside(reader, file);
       found = {
         name,
         kind: 'loader',
         confidence: 'high',
         why: 'it loads a binary',
         identity: manifestOf(file)?.name ?? file,
-        ...(declarations === undefined ? {} : { declarations }),
+        declarations: once(() => declarationsBeside(reader, file)),
       };
     } else if (depth > 0) {
       for (const target of reExportsOf(text)) {
@@ -192,7 +192,6 @@ export function createNativeModules(options: NativeModulesOptions): NativeModule
     let found: NativeModule | undefined;
     const name = manifest.name ?? manifest.folder;
     if (why !== undefined) {
-      const declarations = declarationsOf(reader, manifest);
       const contextUnaware = whyContextUnaware(manifest, reader);
       found = {
         name,
@@ -200,7 +199,7 @@ export function createNativeModules(options: NativeModulesOptions): NativeModule
         confidence: 'high',
         why,
         identity: name,
-        ...(declarations === undefined ? {} : { declarations }),
+        declarations: once(() => declarationsOf(reader, manifest)),
         ...(contextUnaware === undefined ? {} : { contextUnaware }),
       };
     }
@@ -217,18 +216,18 @@ export function createNativeModules(options: NativeModulesOptions): NativeModule
         confidence: 'high',
         why: 'the settings name it',
         identity: configured,
+        declarations: undeclared,
       };
     }
     if (specifier.endsWith('.node')) {
       const identity = specifier.startsWith('.') ? resolve(dirname(fromFile), specifier) : specifier;
-      const declarations = specifier.startsWith('.') ? declarationsBeside(reader, identity) : undefined;
       return {
         name: specifier,
         kind: 'binary',
         confidence: 'high',
         why: 'it is a binary',
         identity,
-        ...(declarations === undefined ? {} : { declarations }),
+        declarations: specifier.startsWith('.') ? once(() => declarationsBeside(reader, identity)) : undeclared,
       };
     }
     if (specifier.startsWith('.') || specifier.startsWith('/'))
@@ -239,7 +238,14 @@ export function createNativeModules(options: NativeModulesOptions): NativeModule
     if (runtimeFinders.has(name)) {
       // What it gives back when it is called is the addon of the package around the file.
       const own = manifestOf(fromFile)?.name ?? name;
-      return { name, kind: 'loader', confidence: 'high', why: 'it finds and loads a binary', identity: own };
+      return {
+        name,
+        kind: 'loader',
+        confidence: 'high',
+        why: 'it finds and loads a binary',
+        identity: own,
+        declarations: undeclared,
+      };
     }
     const folder = packageFolder(name, fromFile);
     const manifest = folder === undefined ? undefined : manifestIn(folder);
@@ -251,6 +257,7 @@ export function createNativeModules(options: NativeModulesOptions): NativeModule
         confidence: 'high',
         why: 'its name is that of a platform package',
         identity: name,
+        declarations: undeclared,
       };
     }
     if (isLockedAddon(name, lockedAbove(fromFile))) {
@@ -260,10 +267,18 @@ export function createNativeModules(options: NativeModulesOptions): NativeModule
         confidence: 'medium',
         why: 'the lockfile lists its platform packages',
         identity: name,
+        declarations: undeclared,
       };
     }
     if (isKnownAddon(name)) {
-      return { name, kind: 'package', confidence: 'medium', why: 'it is known to load an addon', identity: name };
+      return {
+        name,
+        kind: 'package',
+        confidence: 'medium',
+        why: 'it is known to load an addon',
+        identity: name,
+        declarations: undeclared,
+      };
     }
     return undefined;
   };
@@ -294,7 +309,16 @@ export function createNativeModules(options: NativeModulesOptions): NativeModule
 
 /** True when the addon's declarations show a class whose objects have to be released. */
 export function hasReleasableClass({ declarations }: NativeModule): boolean {
-  return [...(declarations?.classes.values() ?? [])].some(({ releasedBy }) => releasedBy.length > 0);
+  return [...(declarations()?.classes.values() ?? [])].some(({ releasedBy }) => releasedBy.length > 0);
+}
+
+/** For an addon without a declaration file in sight. */
+export const undeclared = (): undefined => undefined;
+
+/** A declaration file can have thousands of lines, and most loads of its addon ask nothing of it. */
+function once<T>(compute: () => T): () => T {
+  let known: { readonly value: T } | undefined;
+  return () => (known ??= { value: compute() }).value;
 }
 
 /** The folders from a file's own up to the root. */

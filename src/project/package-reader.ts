@@ -18,6 +18,7 @@ export interface PackageReader {
 }
 
 const largestText = 8_000_000;
+const nothing: ReadonlyMap<string, DirectoryEntry> = new Map();
 
 /**
  * A reader that remembers answers for `maximumAge` milliseconds: an editor's lint server lives for days, one run of the
@@ -25,7 +26,8 @@ const largestText = 8_000_000;
  */
 export function createPackageReader(maximumAge = Number.POSITIVE_INFINITY): PackageReader {
   const texts = new Map<string, string | undefined>();
-  const folders = new Map<string, ReadonlyMap<string, DirectoryEntry>>();
+  /** Undefined for a folder that can't be listed. */
+  const folders = new Map<string, ReadonlyMap<string, DirectoryEntry> | undefined>();
   const links = new Map<string, string>();
   let since = Date.now();
 
@@ -36,14 +38,20 @@ export function createPackageReader(maximumAge = Number.POSITIVE_INFINITY): Pack
     since = now;
   };
 
+  /** A listed folder above doesn't have it: node_modules is looked for beside every package.json on the way up. */
+  const isMissing = (folder: string): boolean => {
+    const parent = dirname(folder);
+    if (parent === folder) return false;
+    if (!folders.has(parent)) return isMissing(parent);
+    const entries = folders.get(parent);
+    return entries !== undefined && !entries.has(basename(folder));
+  };
+
   const entriesOf = (folder: string): ReadonlyMap<string, DirectoryEntry> => {
     forgetOld();
-    let entries = folders.get(folder);
-    if (entries === undefined) {
-      entries = safely(() => readFolder(folder), new Map<string, DirectoryEntry>());
-      folders.set(folder, entries);
-    }
-    return entries;
+    if (!folders.has(folder))
+      folders.set(folder, isMissing(folder) ? nothing : safely(() => readFolder(folder), undefined));
+    return folders.get(folder) ?? nothing;
   };
 
   // One listing answers for every name of a folder: module resolution asks for many that don't exist.
@@ -51,7 +59,7 @@ export function createPackageReader(maximumAge = Number.POSITIVE_INFINITY): Pack
 
   return {
     isFile,
-    list: (folder) => [...entriesOf(folder).values()],
+    list: (folder) => [...entriesOf(folder).values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
     readText(path) {
       forgetOld();
       if (texts.has(path)) return texts.get(path);
@@ -75,14 +83,13 @@ function readSmallFile(path: string): string | undefined {
 }
 
 function readFolder(folder: string): ReadonlyMap<string, DirectoryEntry> {
-  const entries = readdirSync(folder, { withFileTypes: true })
-    .map((entry): DirectoryEntry => {
-      const target = entry.isSymbolicLink() ? statSync(`${folder}/${entry.name}`, { throwIfNoEntry: false }) : entry;
-      const kind = target?.isFile() === true ? 'file' : target?.isDirectory() === true ? 'folder' : 'other';
-      return { name: entry.name, kind };
-    })
-    .sort((a, b) => (a.name < b.name ? -1 : 1));
-  return new Map(entries.map((entry) => [entry.name, entry]));
+  const entries = new Map<string, DirectoryEntry>();
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const target = entry.isSymbolicLink() ? statSync(`${folder}/${entry.name}`, { throwIfNoEntry: false }) : entry;
+    const kind = target?.isFile() === true ? 'file' : target?.isDirectory() === true ? 'folder' : 'other';
+    entries.set(entry.name, { name: entry.name, kind });
+  }
+  return entries;
 }
 
 /** Files vanish and permissions deny between two calls; the caller only asks whether there is something to read. */

@@ -37,8 +37,9 @@ export function asyncNativeCall(
   const origin = bindings.originOf(node.callee);
   if (origin === undefined || origin.path.length === 0) return undefined;
   const call = howAsync(code, types, node, origin);
-  const bufferPositions = origin.module.declarations?.bufferParameters.get(origin.path.at(-1) ?? '');
-  return call === undefined || bufferPositions === undefined ? call : { ...call, bufferPositions };
+  if (call === undefined) return undefined;
+  const bufferPositions = origin.module.declarations()?.bufferParameters.get(origin.path.at(-1) ?? '');
+  return bufferPositions === undefined ? call : { ...call, bufferPositions };
 }
 
 function howAsync(
@@ -77,7 +78,7 @@ function returnsPromise(types: TypedServices, node: TSESTree.CallExpression): bo
 }
 
 function declaredAsync({ module, path }: NativeOrigin): boolean | undefined {
-  const { declarations } = module;
+  const declarations = module.declarations();
   if (declarations === undefined) return undefined;
   const name = path.at(-1);
   if (name === undefined) return undefined;

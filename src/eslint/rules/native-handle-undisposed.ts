@@ -137,7 +137,7 @@ function escapes(identifier: TSESTree.Node, declared: TSESTree.Node): boolean {
 
 /** The method by which the declarations of the addon say that an object of this kind is released. */
 function declaredRelease({ module, path }: NativeOrigin): string | undefined {
-  const { declarations } = module;
+  const declarations = module.declarations();
   if (declarations === undefined || path.length !== 2) return undefined;
   return declarations.classes.get(path[0] ?? '')?.releasedBy[0];
 }
