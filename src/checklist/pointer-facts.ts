@@ -1,5 +1,5 @@
 import { lineOf } from '../facts/lines.js';
-import { growthKey, typeOfPlace } from '../flow/analyse.js';
+import { growthKey, typeOfPlace } from '../flow/place-type.js';
 import { containerOf, describePlace, originOf, type Place } from '../flow/place.js';
 import type { Pointer } from '../flow/result.js';
 import { elementType, isGrowable } from '../flow/types.js';

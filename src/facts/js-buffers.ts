@@ -1,4 +1,4 @@
-import { typeOfPlace } from '../flow/analyse.js';
+import { typeOfPlace } from '../flow/place-type.js';
 import { peel } from '../flow/types.js';
 import { describePlace, originOf, placeKey, type Place } from '../flow/place.js';
 import type { Access, Pointer, Value } from '../flow/result.js';

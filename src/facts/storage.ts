@@ -1,5 +1,6 @@
-import { typeOfPlace } from '../flow/analyse.js';
+import { typeOfPlace } from '../flow/place-type.js';
 import type { Place } from '../flow/place.js';
+import { isReleasedByDrop } from '../flow/released-by-drop.js';
 import { peel, type TypeOracle } from '../flow/types.js';
 import type { Language } from '../model/ir.js';
 
@@ -16,6 +17,9 @@ const RUST_OWNERS: ReadonlySet<string> = new Set([
   'ArrayVec',
   'NulError',
 ]);
+
+/** How many helpers deep a destructor is followed. */
+const HELPERS = 2;
 
 /**
  * Whether the memory of a place ends with the scope of its root variable: the variable itself, its fields and the elements
@@ -39,7 +43,8 @@ export function endsWithItsRoot(
       return (
         language === 'rust' &&
         i > 0 &&
-        hasDrop(peel(typeOfPlace({ root, path: place.path.slice(0, i - 1) }, oracle, fromPath))?.name ?? '')
+        hasDrop(peel(typeOfPlace({ root, path: place.path.slice(0, i - 1) }, oracle, fromPath))?.name ?? '') &&
+        isReleasedByDrop({ root, path: place.path.slice(0, i + 1) }, oracle, fromPath, HELPERS)
       );
     }
     const type = typeOfPlace({ root, path: place.path.slice(0, i) }, oracle, fromPath);

@@ -18,6 +18,8 @@ import type {
   UseKind,
   Value,
 } from './result.js';
+import { fieldTypeOf, growthKey, typeOfPlace } from './place-type.js';
+import { isReleasedByDrop } from './released-by-drop.js';
 import { State } from './state.js';
 import { elementType, isGrowable, ownsBlock, peel, unwrapped, withoutAlias, type TypeOracle } from './types.js';
 import { builtinCallType, builtinMethodType, syntheticType } from './builtin-types.js';
@@ -560,36 +562,10 @@ class Analysis {
     const moved = this.movedInto(root);
     this.invalidate('drop', { root, path: [] }, span, how, (target) =>
       target.root.id === root.id
-        ? !target.path.includes('*') || this.isReleasedByDrop(target)
+        ? !target.path.includes('*') ||
+          isReleasedByDrop(target, this.settings.oracle, this.file.path, this.settings.depth)
         : moved.has(target.root.id) && !target.path.includes('*') && !this.isInline(target),
     );
-  }
-
-  /** Whether a `Drop` of the unit, of the variable's type or of a field's on the way, releases what the pointer leads to. */
-  private isReleasedByDrop(target: Place): boolean {
-    const star = target.path.indexOf('*');
-    for (let at = 0; at < star; at++) {
-      const holder = typeOfPlace(
-        { root: target.root, path: target.path.slice(0, at) },
-        this.settings.oracle,
-        this.file.path,
-      );
-      if (holder?.kind !== 'path') continue;
-      const drop = this.settings.oracle.method(holder.name, 'drop', this.file.path);
-      if (drop?.fn.trait !== 'Drop') continue;
-      const flow = this.settings.oracle.summaryOf(drop.path, drop.fn, this.settings.depth, true);
-      if (!flow) continue;
-      const field = target.path.slice(at, star + 1).join('.');
-      const isIt = (place: Place): boolean => place.root.kind === 'self' && place.path.join('.') === field;
-      // Whatever function a destructor hands the pointer to, it is the one that ends what is behind it.
-      const given = flow.calls.filter((c) => !c.method).flatMap((c) => c.args.flatMap((a) => a.pointers));
-      if (
-        [...flow.summary.releases, ...flow.summary.adopts].some((r) => isIt(r.place)) ||
-        given.some((p) => isIt(p.target))
-      )
-        return true;
-    }
-    return false;
   }
 
   /** The variables whose whole value was moved into this one, and from there on. */
@@ -658,6 +634,8 @@ class Analysis {
     if (!this.rust) return;
     for (const { place, stored } of this.state.entries()) {
       if (stored.pointers.length === 0 || !this.outlives(place)) continue;
+      // A parameter of a closure that ran here is not the caller's.
+      if (place.root.kind === 'param' && place.root.index === undefined) continue;
       if (place.root.kind === 'self' && place.root.byValue && !this.state.moved.has(place.root.id)) continue;
       for (const pointer of stored.pointers) {
         if (pointer.how === 'declared' || pointer.target.root.id === place.root.id) continue;
@@ -1157,6 +1135,9 @@ class Analysis {
           this.use(value, expr.span, 'deref', 'cast');
           return { places: [], pointers: [], owned: true, type: expr.type };
         }
+        // Too small for an address: what is left of a pointer is a number.
+        if (this.rust && expr.type.kind === 'path' && /^(?:[iu](?:8|16|32)|f32|f64|bool|char)$/u.test(expr.type.name))
+          return { places: [], pointers: [], type: expr.type };
         const erases = this.rust && (expr.type.kind === 'pointer' || expr.type.kind === 'reference');
         const pointers = erases
           ? value.pointers.map((p) =>
@@ -3054,58 +3035,8 @@ function freeNames(block: Block, functions: ReadonlyMap<number, FunctionIr>): st
   return names;
 }
 
-/** The type of a field of the type behind `type`, base classes included. */
-function fieldTypeOf(
-  type: TypeRef | undefined,
-  name: string,
-  oracle: TypeOracle,
-  fromPath: string,
-): TypeRef | undefined {
-  if (type?.kind === 'tuple') return type.args[Number(name)];
-  let inner = peel(type);
-  for (let i = 0; inner && i < 6; i++) {
-    const decl = oracle.declaration(inner.name, fromPath);
-    if (!decl) return undefined;
-    if (decl.kind === 'alias') {
-      inner = peel(decl.alias);
-      continue;
-    }
-    const field = decl.fields.find((f) => f.name === name);
-    if (field) {
-      const written = field.type;
-      const generic = field.type?.kind === 'path' ? decl.generics.findIndex((g) => g.name === field.type?.name) : -1;
-      return generic >= 0 && inner.args[generic] ? inner.args[generic] : withoutAlias(written, oracle, fromPath);
-    }
-    const base = decl.bases[0];
-    inner = base ? syntheticType(base, decl.nameSpan) : undefined;
-  }
-  return undefined;
-}
-
 /** Operations after which nobody can say what a container still holds. */
 const EMPTIES: ReadonlySet<Growth['operation']> = new Set(['clear', 'remove', 'replace']);
 
 /** Operations on a container that may move its elements and drop none. */
 const MOVES_ONLY: ReadonlySet<Growth['operation']> = new Set(['append', 'reserve', 'insert']);
-
-/** The declared type of a place, following fields and elements; undefined as soon as one step is not known. */
-export function typeOfPlace(place: Place, oracle: TypeOracle, fromPath: string): TypeRef | undefined {
-  let type = place.root.type;
-  for (const segment of place.path) {
-    if (!type) return undefined;
-    if (segment === '[]') type = elementType(type);
-    else if (segment === '*') type = type.kind === 'pointer' || type.kind === 'reference' ? type.element : peel(type);
-    else type = fieldTypeOf(type, segment, oracle, fromPath);
-  }
-  return type;
-}
-
-/** The name under which every function of the unit knows a place: `Pool.jobs` or `global:queue`; undefined for locals. */
-export function growthKey(place: Place, oracle: TypeOracle, fromPath: string): string | undefined {
-  const lastField = place.path.findLastIndex((s) => s !== '[]' && s !== '*');
-  if (lastField < 0)
-    return place.root.kind === 'global' ? `global:${place.root.name}${place.path.join('')}` : undefined;
-  const holder = peel(typeOfPlace({ root: place.root, path: place.path.slice(0, lastField) }, oracle, fromPath));
-  if (!holder || holder.kind !== 'path' || !holder.name) return undefined;
-  return `${holder.name}.${place.path.slice(lastField).join('.')}`;
-}

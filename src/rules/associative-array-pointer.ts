@@ -1,6 +1,6 @@
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
-import { growthKey, typeOfPlace } from '../flow/analyse.js';
+import { growthKey, typeOfPlace } from '../flow/place-type.js';
 import { describePlace, extend, type Place } from '../flow/place.js';
 import type { Escape } from '../flow/result.js';
 import type { FileIr, FunctionIr } from '../model/ir.js';

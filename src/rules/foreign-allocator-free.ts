@@ -1,6 +1,7 @@
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import type { Adoption, FunctionFlow } from '../flow/result.js';
+import { withoutAlias } from '../flow/types.js';
 import type { FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 import { defineRule } from './rule.js';
 
@@ -129,7 +130,8 @@ function isOpaque(unit: UnitFacts, file: FileIr, source: string): boolean {
   const oracle = unit.oracle('rust');
   const name = source.split('::').at(-1) ?? '';
   const returns = file.functions.find((f) => f.name === name && f.abi !== undefined)?.returns;
-  const sizeless = (type: TypeRef | undefined, depth: number): boolean => {
+  const sizeless = (written: TypeRef | undefined, depth: number): boolean => {
+    const type = withoutAlias(written, oracle, file.path);
     if (type === undefined || depth > 3) return false;
     if (type.kind === 'static-array') return /;\s*0\s*\]$/u.test(type.text);
     if (type.kind !== 'path') return false;

@@ -1,7 +1,7 @@
 import { containerStorage } from '../facts/containers.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
-import { typeOfPlace } from '../flow/analyse.js';
+import { typeOfPlace } from '../flow/place-type.js';
 import { describePlace, isElementOf, placeKey } from '../flow/place.js';
 import type { FunctionFlow, StaleUse } from '../flow/result.js';
 import { isGrowable } from '../flow/types.js';

@@ -1,7 +1,7 @@
 import { containerStorage, type ContainerStorage } from '../facts/containers.js';
 import { lineOf } from '../facts/lines.js';
 import type { GrowthSite, UnitFacts } from '../facts/unit.js';
-import { growthKey, typeOfPlace } from '../flow/analyse.js';
+import { growthKey, typeOfPlace } from '../flow/place-type.js';
 import { containerOf, describePlace, type Place } from '../flow/place.js';
 import type { Escape } from '../flow/result.js';
 import { elementType, isGrowable } from '../flow/types.js';
