@@ -1,5 +1,5 @@
 import type { ApiRow } from './api.js';
-import type { Place } from './place.js';
+import type { Place, Root } from './place.js';
 import type { Expr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 
@@ -153,6 +153,14 @@ export interface Adoption {
   readonly context: Context;
 }
 
+/** Memory of a variable that something else took over, while the variable frees it too. */
+export interface OwnedTwice {
+  readonly adoption: Adoption;
+  readonly owner: Root;
+  /** Where the variable ends. */
+  readonly end: Span;
+}
+
 /** What a caller needs to know; places are rooted at parameters, `self` or globals only. */
 export interface Summary {
   readonly returns: readonly {
@@ -194,6 +202,7 @@ export interface FunctionFlow {
   readonly invalidations: readonly Invalidation[];
   readonly calls: readonly CallSite[];
   readonly adoptions: readonly Adoption[];
+  readonly ownedTwice: readonly OwnedTwice[];
   readonly accesses: readonly Access[];
   readonly suspensions: readonly Span[];
   readonly summary: Summary;

@@ -1,5 +1,5 @@
 import { isWithin, placeKey, type Place, type Root } from './place.js';
-import type { Invalidation, LockScope, Pointer } from './result.js';
+import type { Adoption, Invalidation, LockScope, Pointer } from './result.js';
 import type { TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 
@@ -11,6 +11,14 @@ export interface Stored {
   readonly literal?: string;
 }
 
+/** A value that was dropped in place by hand (`ManuallyDrop::drop`). */
+export interface Dropped {
+  readonly pointer: Pointer;
+  readonly invalidation: Invalidation;
+  /** The walk of a loop body in which it happened; 0 outside of loops. */
+  readonly round: number;
+}
+
 /** What is known at one point of a function. Cloned at branches, joined by union after them. */
 export class State {
   alive = true;
@@ -19,6 +27,10 @@ export class State {
   invalid = new Map<number, readonly Invalidation[]>();
   /** Roots whose value was moved away or forgotten: they are not dropped here. */
   moved = new Set<number>();
+  /** Root id -> takeovers of memory that the variable still owns. */
+  taken = new Map<number, readonly Adoption[]>();
+  /** Places whose value was dropped by hand, by their keys. */
+  dropped = new Map<string, Dropped>();
   locks: LockScope[] = [];
   suspended: Span[] = [];
 
@@ -28,6 +40,8 @@ export class State {
     copy.values = new Map(this.values);
     copy.invalid = new Map(this.invalid);
     copy.moved = new Set(this.moved);
+    copy.taken = new Map(this.taken);
+    copy.dropped = new Map(this.dropped);
     copy.locks = [...this.locks];
     copy.suspended = [...this.suspended];
     return copy;
@@ -56,7 +70,13 @@ export class State {
     if (!weak)
       for (const [k, v] of this.values)
         if (k !== key && k.startsWith(`${key}.`) && isWithin(v.place, place)) this.values.delete(k);
+    if (!weak) this.renew(place);
     this.values.set(key, { place, stored: old ? joinStored(old, stored) : stored });
+  }
+
+  /** The place holds another value now. */
+  renew(place: Place): void {
+    for (const [key, { pointer }] of this.dropped) if (isWithin(pointer.target, place)) this.dropped.delete(key);
   }
 
   /** Every place that holds something known. */
@@ -79,6 +99,8 @@ export class State {
     const key = String(root.id);
     for (const k of [...this.values.keys()]) if (k === key || k.startsWith(`${key}.`)) this.values.delete(k);
     this.moved.delete(root.id);
+    this.taken.delete(root.id);
+    this.renew({ root, path: [] });
   }
 
   /** Ids of the pointers that some variable or field holds. */
@@ -113,6 +135,9 @@ export class State {
       }
       for (const [id, list] of other.invalid) for (const i of list) result.addInvalid(id, i);
       for (const id of other.moved) result.moved.add(id);
+      for (const [key, entry] of other.dropped) result.dropped.set(key, entry);
+      for (const [id, list] of other.taken)
+        result.taken.set(id, [...new Set([...(result.taken.get(id) ?? []), ...list])]);
       if (other.locks.length < result.locks.length) result.locks = [...other.locks];
       for (const s of other.suspended) if (!result.suspended.some((t) => t.start === s.start)) result.suspended.push(s);
     }

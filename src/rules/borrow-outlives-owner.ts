@@ -1,4 +1,5 @@
 import { calledName, isTypeParameter, memberPath } from '../facts/d-code.js';
+import { laterUses } from '../facts/later-uses.js';
 import { lineOf } from '../facts/lines.js';
 import { endsWithItsRoot } from '../facts/storage.js';
 import type { UnitFacts } from '../facts/unit.js';
@@ -98,6 +99,11 @@ export default defineRule({
                   note: `${capital(owner)} is gone here (${invalidation.how}).`,
                 },
                 { file, span: use.span, role: 'use', note: 'The pointer is used here.' },
+                ...laterUses(
+                  flow.staleUses,
+                  stale,
+                  (s) => s.pointer.site.start === pointer.site.start && isUseOfDropped(unit, file, s),
+                ).map((span) => ({ file, span, role: 'use' as const, note: 'It is used here, too.' })),
               ],
               key: pointer.target.root.name,
             });
@@ -134,7 +140,7 @@ export default defineRule({
 function isUseOfDropped(unit: UnitFacts, file: FileIr, { pointer, invalidation, use }: StaleUse): boolean {
   if (invalidation.kind !== 'drop' || file.language !== 'rust') return false;
   if (pointer.form !== 'raw' && !pointer.erased) return false;
-  if (use.kind === 'release' || use.kind === 'write') return false;
+  if (use.kind === 'write') return false;
   return endsWithItsRoot(pointer.target, 'rust', unit.oracle('rust'), file.path, dropsIn(unit));
 }
 

@@ -5,7 +5,7 @@ import { withoutAlias } from '../flow/types.js';
 import type { FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 import { defineRule } from './rule.js';
 
-const TOKENS = { rust: ['from_raw', 'libc::free', 'free('] };
+const TOKENS = { rust: ['from_raw', 'libc::free', 'free(', 'dealloc('] };
 
 export default defineRule({
   meta: {
@@ -22,20 +22,51 @@ export default defineRule({
     messages: {
       adopted:
         "Memory from '{source}' (line {acquired}) is taken over by '{adopter}' at line {line}: Rust will free what it did not allocate.",
+      unallocated:
+        "'{adopter}' at line {line} takes over '{borrow}', a pointer into '{owner}' (line {acquired}), which no allocator made: Rust will free what cannot be freed.",
+      returned:
+        "Memory of the C library from '{source}' (line {acquired}) is freed by '{release}' at line {line}: Rust's allocator did not make it.",
       freed: "Memory that Rust allocated by '{source}' (line {acquired}) is freed by '{release}' at line {line}.",
     },
     checklist: 'Is every block freed by the allocator that made it?',
     scenarios: ['sequential', 'command'],
   },
   tokens: TOKENS,
-  bodyTokens: { rust: ['from_raw', 'free'] },
+  bodyTokens: { rust: ['from_raw', 'free', 'dealloc'] },
   check({ unit, report }) {
     for (const file of unit.filesOf('rust')) {
-      for (const fn of unit.functionsWith(file, ['from_raw', 'free'])) {
+      for (const fn of unit.functionsWith(file, ['from_raw', 'free', 'dealloc'])) {
         const flow = unit.flowOf(file, fn);
         const seen = new Set<number>();
         for (const adoption of flow.adoptions) {
           const { root } = adoption.pointer.target;
+          if (isUnallocated(adoption) && !seen.has(adoption.span.start) && !isNeverFreed(flow, adoption)) {
+            seen.add(adoption.span.start);
+            const { how, site } = adoption.pointer;
+            const owner = root.kind === 'temp' ? 'a temporary' : root.name;
+            report({
+              messageId: 'unallocated',
+              data: {
+                adopter: adoption.through ?? adoption.how,
+                line: lineOf(unit, file, adoption.span.start),
+                borrow: how,
+                owner,
+                acquired: lineOf(unit, file, site.start),
+              },
+              at: { file, span: adoption.span },
+              steps: [
+                { file, span: site, role: 'borrow', note: `'${how}' points into '${owner}' here.` },
+                {
+                  file,
+                  span: adoption.span,
+                  role: 'release',
+                  note: `'${adoption.through ?? adoption.how}' makes it a ${adoption.rawType}, which Rust's allocator frees.`,
+                },
+              ],
+              key: owner,
+            });
+            continue;
+          }
           if (
             root.kind !== 'allocation' ||
             !(root.storage === 'foreign' || (root.storage === 'malloc' && MALLOC.test(root.name))) ||
@@ -69,11 +100,36 @@ export default defineRule({
           });
         }
         for (const call of flow.calls) {
-          if (!/(^|::)libc::free$|^free$/u.test(call.callee)) continue;
+          const byLibrary = /(^|::)libc::free$|^free$/u.test(call.callee);
+          if (!byLibrary && !/(?:^|::)dealloc$/u.test(call.callee)) continue;
           for (const pointer of call.args[0]?.pointers ?? []) {
             const { root } = pointer.target;
-            const rust = (root.kind === 'allocation' && root.storage === 'heap') || pointer.target.path.at(-1) === '[]';
-            if (!rust || seen.has(call.span.start)) continue;
+            const malloc = root.kind === 'allocation' && root.storage === 'malloc';
+            const mixed = byLibrary
+              ? (root.kind === 'allocation' && root.storage === 'heap') ||
+                (malloc && /alloc::alloc/u.test(root.name)) ||
+                pointer.target.path.at(-1) === '[]'
+              : malloc && MALLOC.test(root.name);
+            if (!mixed || seen.has(call.span.start)) continue;
+            if (!byLibrary) {
+              seen.add(call.span.start);
+              report({
+                messageId: 'returned',
+                data: {
+                  source: root.name,
+                  acquired: lineOf(unit, file, root.span.start),
+                  release: call.callee,
+                  line: lineOf(unit, file, call.span.start),
+                },
+                at: { file, span: call.span },
+                steps: [
+                  { file, span: root.span, role: 'acquire', note: `'${root.name}' returns memory of the C library.` },
+                  { file, span: call.span, role: 'release', note: `'${call.callee}' gives it to Rust's allocator.` },
+                ],
+                key: root.name,
+              });
+              continue;
+            }
             seen.add(call.span.start);
             report({
               messageId: 'freed',
@@ -101,6 +157,16 @@ export default defineRule({
     }
   },
 });
+
+/** The address of a variable, of a temporary, or of an array in one: storage that is not on the heap. */
+function isUnallocated({ pointer }: Adoption): boolean {
+  const { root, path } = pointer.target;
+  if (root.kind !== 'local' && root.kind !== 'param' && root.kind !== 'temp') return false;
+  if (!root.byValue || !/^(?:&|&mut|addr_of!|ptr::from_(?:ref|mut)|as_(?:mut_)?ptr)$/u.test(pointer.how)) return false;
+  if (path.length === 1 && path[0] === '[]') return root.type?.kind === 'static-array';
+  // `&*boxed` and what lies behind pointers is another matter.
+  return !path.includes('[]') && !path.includes('*') && !/^as_/u.test(pointer.how);
+}
 
 /** What hands out memory of the C library; Rust's own `alloc::alloc` is the allocator that `Box` frees with. */
 const MALLOC = /(?:^|::)(?:malloc|calloc|strdup|strndup)$/u;

@@ -1,5 +1,6 @@
 import { calledName } from '../facts/d-code.js';
 import { findDoubleReleases } from '../facts/double-release.js';
+import { laterUses } from '../facts/later-uses.js';
 import { RAW_WORDS } from '../facts/raw-words.js';
 import { lineOf } from '../facts/lines.js';
 import { walkBody } from '../facts/walk-body.js';
@@ -44,6 +45,8 @@ export default defineRule({
         "'{what}' comes from the data of a JavaScript callback and is taken over by '{taker}' (line {line}): JavaScript may call the function again, and the second call frees it twice.",
       finalizer:
         "'{what}' is given to '{keeper}' (line {kept}), which releases it in a finalizer, and is released here by '{taker}' (line {line}) too.",
+      shared:
+        "'{taker}' at line {line} takes over memory that '{owner}' still owns: '{owner}' frees it again at its end (line {end}).",
       both: "'{owner}.{what}' is released by '{release}' in '{method}' (line {released}) and keeps its value, and 'drop' releases it again by '{second}' (line {use}).",
       kept: "'{what}' is released by '{release}' (line {released}) and keeps its value for the next call of '{function}', which uses it again (line {use}).",
       again: "'{what}' is released by '{release}' (line {released}) and released again by '{second}' (line {use}).",
@@ -108,6 +111,29 @@ export default defineRule({
               key: `${fn.owner ?? ''}.${twice.field}`,
             });
           const flow = unit.flowOf(file, fn);
+          for (const { adoption, owner, end } of flow.ownedTwice)
+            report({
+              messageId: 'shared',
+              data: {
+                taker: adoption.how,
+                line: lineOf(unit, file, adoption.span.start),
+                owner: owner.name,
+                end: lineOf(unit, file, end.start),
+              },
+              at: { file, span: adoption.span },
+              steps: [
+                { file, span: owner.span, role: 'declare', note: `'${owner.name}' owns the memory.` },
+                {
+                  file,
+                  span: adoption.pointer.site,
+                  role: 'borrow',
+                  note: `'${adoption.pointer.how}' points into it here.`,
+                },
+                { file, span: adoption.span, role: 'release', note: `'${adoption.how}' takes it over and frees it.` },
+                { file, span: end, role: 'release', note: `'${owner.name}' frees it again here.` },
+              ],
+              key: owner.name,
+            });
           for (const adoption of flow.adoptions) {
             const { root } = adoption.pointer.target;
             const info = flow.calls.find(
@@ -186,6 +212,13 @@ export default defineRule({
                   role: 'use' as const,
                   note: use.kind === 'release' ? `'${use.what}' releases it again here.` : 'It is used here.',
                 },
+                ...(language === 'rust'
+                  ? laterUses(
+                      flow.staleUses,
+                      stale,
+                      (s) => s.invalidation.span.start === invalidation.span.start && isHazard(s, ''),
+                    ).map((span) => ({ file, span, role: 'use' as const, note: 'It is used here, too.' }))
+                  : []),
               ],
               key: what,
               ...(invalidation.row && 'suffix' in invalidation.row.match
