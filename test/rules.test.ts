@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Finding } from '../src/model/finding.js';
 import { rules } from '../src/rules/index.js';
 import { suppressionMeta } from '../src/suppress/suppression-meta.js';
 import { compareMarks } from './fixtures/compare-marks.js';
@@ -7,6 +8,10 @@ import { findRuleFixtures, readFixtureMarks, scanFixture } from './fixtures/rule
 const { fixtures, strays } = findRuleFixtures();
 const metas = [...rules.map(({ meta }) => meta), suppressionMeta];
 const ruleIds = metas.map(({ id }) => id);
+const perFile = {
+  rust: new Set(rules.filter((rule) => rule.perFile?.includes('rust')).map(({ meta }) => meta.id)),
+  d: new Set(rules.filter((rule) => rule.perFile?.includes('d')).map(({ meta }) => meta.id)),
+};
 
 it('every fixture is called bad or good and belongs to a rule', () => {
   expect(strays).toEqual([]);
@@ -51,7 +56,15 @@ describe.each(metas.map((meta) => [meta.id, meta] as const))('%s', (id, meta) =>
         [],
       );
     }
-    const unfiltered = await scanFixture(fixture, rules, false);
+    const unfiltered = await scanFixture(fixture, rules, { isFiltered: false });
     expect(unfiltered.findings, 'the token filter changes nothing').toEqual(findings);
+
+    const sources = fixture.files.filter((file) => /\.(?:rs|di?)$/u.test(file));
+    for (const only of sources.length > 1 ? sources : []) {
+      const isOwn = (finding: Finding): boolean =>
+        finding.location.path === only && perFile[only.endsWith('.rs') ? 'rust' : 'd'].has(finding.ruleId);
+      const named = await scanFixture(fixture, rules, { only });
+      expect(named.findings.filter(isOwn), `'${only}' named alone`).toEqual(findings.filter(isOwn));
+    }
   });
 });

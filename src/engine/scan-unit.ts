@@ -13,7 +13,7 @@ import type { Rule } from '../rules/rule.js';
 import type { CommentedFile } from '../suppress/read-suppressions.js';
 import { collectFindings, type CollectedFindings } from './collect-findings.js';
 import { planTokens } from './token-plan.js';
-import { readUnitSources, sourceLanguages, type ByLanguage } from './unit-sources.js';
+import { readUnitSources, sourceLanguages, type ByLanguage, type UnitSources } from './unit-sources.js';
 
 export interface UnitScanInput {
   readonly base: string;
@@ -71,23 +71,27 @@ export async function scanUnit(input: UnitScanInput): Promise<UnitScan> {
     loaded[language] = pack;
   }
 
+  const readersOf = readersAmong(rules, sources, unit.asked);
+  const candidates = isFiltered ? keepRead(sources.candidates, readersOf) : sources.candidates;
   const parsed = new Set<string>();
   const facts = buildUnitFacts({
     root: unit.root,
     project,
-    candidates: sources.candidates,
+    candidates,
     listing: sources.listing,
     packs: loaded,
     wantedIn: (language, path) => (isFiltered ? plans[language]?.bodiesFor(sources.readersOf(path)) : undefined),
+    soughtIn: (language, path) => (isFiltered ? plans[language]?.soughtBy(sources.readersOf(path)) : undefined),
     readText: sources.readText,
+    peekText: sources.peekText,
     onGap,
     onParsed: (path) => parsed.add(path),
   });
   const javascript = await scanScripts(input, project, sources.readText);
   javascript.gaps.forEach(onGap);
-  const views = isFiltered ? viewsOf(facts, sources.readersOf) : () => facts;
+  const views = isFiltered ? viewsOf(facts, readersOf) : () => facts;
   const found = collectFindings(javascript.rules, facts, unit.asked, views);
-  const files = filesByPath(facts, sources.candidates);
+  const files = filesByPath(facts, candidates);
   return {
     project,
     drafts: found.drafts,
@@ -117,6 +121,35 @@ async function scanScripts(
   return scanJavaScript({ base, root: unit.root, files, rules, project, native, isFiltered, readText });
 }
 
+/** Who goes through a file: of one that nobody asked about, rules that look at each file by itself are none. */
+function readersAmong(
+  rules: readonly Rule[],
+  sources: Pick<UnitSources, 'readersOf' | 'listing'>,
+  isAsked: (path: string) => boolean,
+): (path: string) => ReadonlySet<string> {
+  const wide = sourceLanguages.map((language) => ({
+    paths: new Set(sources.listing[language]),
+    ids: rules.filter(({ perFile }) => perFile?.includes(language) !== true).map(({ meta }) => meta.id),
+  }));
+  return (path) => {
+    const readers = sources.readersOf(path);
+    if (isAsked(path)) return readers;
+    return new Set(wide.find(({ paths }) => paths.has(path))?.ids.filter((id) => readers.has(id)));
+  };
+}
+
+function keepRead(
+  candidates: ByLanguage<readonly string[]>,
+  readersOf: (path: string) => ReadonlySet<string>,
+): ByLanguage<readonly string[]> {
+  return Object.fromEntries(
+    sourceLanguages.flatMap((language) => {
+      const paths = candidates[language];
+      return paths === undefined ? [] : [[language, paths.filter((path) => readersOf(path).size > 0)]];
+    }),
+  );
+}
+
 /**
  * What each rule sees of the unit: of the parsed files those that it asked for, so that no rule pays for the files of the
  * others. Rules with the same tokens share a view, and with it the facts that are kept beside it.
@@ -124,7 +157,9 @@ async function scanScripts(
 function viewsOf(facts: UnitFacts, readersOf: (path: string) => ReadonlySet<string>): (rule: Rule) => UnitFacts {
   const views = new Map<string, UnitFacts>();
   return (rule) => {
-    const key = JSON.stringify([rule.tokens, rule.requires]);
+    const key = JSON.stringify([rule.tokens, rule.requires], (_, value: unknown) =>
+      value instanceof RegExp ? String(value) : value,
+    );
     let view = views.get(key);
     if (view === undefined) {
       view = narrowUnit(facts, (path) => readersOf(path).has(rule.meta.id));

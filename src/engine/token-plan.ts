@@ -11,6 +11,8 @@ export interface TokenPlan {
   readersOf(text: string): ReadonlySet<string>;
   /** Which function bodies of a file with these readers to lower; undefined when all of them. */
   bodiesFor(readers: ReadonlySet<string>): BodyFilter | undefined;
+  /** What some function of a file with these readers must match, or none of them looks at the file; undefined when one may. */
+  soughtBy(readers: ReadonlySet<string>): BodyFilter | undefined;
 }
 
 /** Combines the tokens of the active rules for one language. */
@@ -26,6 +28,7 @@ export function planTokens(rules: readonly Rule[], language: Language): TokenPla
             requires: rule.requires?.[language] ?? [],
             bodies: rule.bodyTokens?.[language],
             beside: rule.bodyRequires?.[language],
+            looksAt: rule.looksAt,
           },
         ];
   });
@@ -33,35 +36,50 @@ export function planTokens(rules: readonly Rule[], language: Language): TokenPla
   const shortest = (words: readonly string[]): number => Math.min(...words.map((w) => w.length));
   const fileTokens = [
     ...new Set(
-      all.flatMap((r) => (r.requires.length > 0 && shortest(r.requires) >= shortest(r.tokens) ? r.requires : r.tokens)),
+      all.flatMap(({ tokens, requires }) => {
+        const words = requires.filter(isWord);
+        return words.length > 0 && words.length === requires.length && shortest(words) >= shortest(tokens)
+          ? words
+          : tokens;
+      }),
     ),
   ];
-  const search = makeTokenSearch(all.flatMap((r) => [...r.tokens, ...r.requires]));
+  const search = makeTokenSearch(all.flatMap((r) => [...r.tokens, ...r.requires.filter(isWord)]));
   const filters = new Map<string, BodyFilter>();
+  const filterOf = (active: typeof all): BodyFilter => {
+    const key = active.map(({ id }) => id).join(' ');
+    let filter = filters.get(key);
+    if (!filter) filters.set(key, (filter = joinBodies(active)));
+    return filter;
+  };
   return {
     fileTokens,
     readersOf(text) {
       const present = search(text);
-      const isThere = (token: string): boolean => present.has(token);
+      const isThere = (token: string | RegExp): boolean => (isWord(token) ? present.has(token) : token.test(text));
       const readers = all.filter(
         ({ tokens, requires }) => tokens.some(isThere) && (requires.length === 0 || requires.some(isThere)),
       );
       return new Set(readers.map(({ id }) => id));
     },
     bodiesFor(readers) {
-      const active = all.filter(({ id }) => readers.has(id));
+      const active = all.filter(({ id, looksAt }) => readers.has(id) && looksAt !== 'body text');
       // Read for its declarations only.
       if (active.length === 0) return NOTHING;
-      if (active.some((r) => r.bodies === undefined)) return undefined;
-      const key = active.map(({ id }) => id).join(' ');
-      let filter = filters.get(key);
-      if (!filter) filters.set(key, (filter = joinBodies(active)));
-      return filter;
+      return active.some((r) => r.bodies === undefined) ? undefined : filterOf(active);
+    },
+    soughtBy(readers) {
+      const active = all.filter(({ id }) => readers.has(id));
+      return active.some((r) => r.looksAt === undefined || r.bodies === undefined) ? undefined : filterOf(active);
     },
   };
 }
 
 const NOTHING = /(?!)/u;
+
+function isWord(token: string | RegExp): token is string {
+  return typeof token === 'string';
+}
 
 type Tokens = readonly (string | RegExp)[];
 

@@ -23,6 +23,8 @@ export interface UnitSources {
   readonly marked: readonly string[];
   /** The text of any file of the unit; undefined when it can't be read, with its gap recorded once. */
   readText(path: string): string | undefined;
+  /** As `readText`, for a look at every file: what is not kept already is read again by the next question. */
+  peekText(path: string): string | undefined;
 }
 
 export interface UnitSourcesInput {
@@ -77,11 +79,17 @@ export function readUnitSources(input: UnitSourcesInput): UnitSources {
     }
   }
 
-  const readText = (path: string): string | undefined => {
+  const peekText = (path: string): string | undefined => {
     if (texts.has(path)) return texts.get(path);
     const abs = byPath.get(path)?.abs ?? (around.has(path) ? join(input.around?.base ?? '', path) : undefined);
     const bytes = abs === undefined ? undefined : readBytes(reader, { abs, path }, input.onGap);
     const text = bytes === undefined ? undefined : decode(bytes, path, input.onGap);
+    if (text === undefined) texts.set(path, undefined);
+    return text;
+  };
+  const readText = (path: string): string | undefined => {
+    if (texts.has(path)) return texts.get(path);
+    const text = peekText(path);
     // Scripts are looked at once, and there may be thousands that nobody asks for again.
     if (text === undefined || byPath.get(path)?.language !== 'javascript') texts.set(path, text);
     return text;
@@ -90,7 +98,7 @@ export function readUnitSources(input: UnitSourcesInput): UnitSources {
     if (language !== 'manifest' || !/\.(?:toml|ya?ml|sdl)$/u.test(path) || /lock\.yaml$/u.test(path)) continue;
     if (readText(path)?.includes(suppressionMark) === true) marked.push(path);
   }
-  return { listing, candidates, readersOf: (path) => readers.get(path) ?? NOBODY, marked, readText };
+  return { listing, candidates, readersOf: (path) => readers.get(path) ?? NOBODY, marked, readText, peekText };
 }
 
 const NOBODY: ReadonlySet<string> = new Set();

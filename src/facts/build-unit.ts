@@ -9,7 +9,7 @@ import type { ProjectModel } from '../model/project.js';
 import type { BodyFilter, LanguagePack } from '../parsers/pack.js';
 import { DeclarationIndex } from './declaration-index.js';
 import { namesIn } from './file-names.js';
-import type { GrowthSite, Located, UnitFacts } from './unit.js';
+import type { GrowthSite, Located, TextPattern, UnitFacts } from './unit.js';
 
 export interface UnitInput {
   readonly root: string;
@@ -21,8 +21,12 @@ export interface UnitInput {
   readonly packs: Readonly<Partial<Record<Language, LanguagePack>>>;
   /** Which function bodies of the file at a path to lower; undefined lowers all. */
   wantedIn(language: Language, path: string): BodyFilter | undefined;
+  /** What a function of a candidate must match for the candidate to be gone through; undefined when nothing is asked. */
+  soughtIn(language: Language, path: string): BodyFilter | undefined;
   /** Undefined when the file can't be read; the reader has recorded the gap. */
   readText(path: string): string | undefined;
+  /** As `readText`, without keeping the text. */
+  peekText(path: string): string | undefined;
   /** Called once per gap met while parsing. */
   onGap(gap: Gap): void;
   /** Called once per parsed file. */
@@ -69,7 +73,7 @@ class Unit implements UnitFacts {
   filesOf(language: Language): readonly FileIr[] {
     let list = this.candidateLists.get(language);
     if (!list) {
-      list = (this.input.candidates[language] ?? []).flatMap((path) => this.parse(path, language) ?? []);
+      list = (this.input.candidates[language] ?? []).flatMap((path) => this.parseCandidate(path, language) ?? []);
       this.candidateLists.set(language, list);
     }
     return list;
@@ -105,10 +109,12 @@ class Unit implements UnitFacts {
   }
 
   implsOf(typeName: string): readonly Located<ImplDecl>[] {
-    const files = new Set([...this.declaring('rust', typeName), ...this.filesOf('rust')]);
-    return [...files].flatMap((file) =>
-      file.impls.filter((i) => i.target.name === typeName).map((item) => ({ file, item })),
-    );
+    const index = this.declarationIndex('rust');
+    const paths = new Set([...index.filesOf(typeName), ...index.implementing(typeName)]);
+    return [...paths].flatMap((path) => {
+      const file = this.parse(path, 'rust');
+      return (file?.impls ?? []).flatMap((item) => (file && item.target.name === typeName ? [{ file, item }] : []));
+    });
   }
 
   globalsNamed(name: string, language: Language): readonly Located<GlobalDecl>[] {
@@ -129,13 +135,12 @@ class Unit implements UnitFacts {
     return oracle;
   }
 
-  functionsWith(file: FileIr, tokens: readonly string[] | RegExp, beside?: readonly string[]): readonly FunctionIr[] {
+  functionsWith(file: FileIr, tokens: TextPattern, beside?: TextPattern): readonly FunctionIr[] {
     const text = this.textOf(file.path) ?? '';
     return file.functions.filter((fn) => {
       if (!fn.body || (fn.parent !== undefined && fn.kind !== 'function')) return false;
       const own = text.slice(fn.span.start, fn.span.end);
-      if (beside !== undefined && !beside.some((t) => own.includes(t))) return false;
-      return tokens instanceof RegExp ? tokens.test(own) : tokens.some((t) => own.includes(t));
+      return (beside === undefined || matches(own, beside)) && matches(own, tokens);
     });
   }
 
@@ -211,11 +216,29 @@ class Unit implements UnitFacts {
 
   // ---------------------------------------------------------------------------------------------------------------------
 
+  /** As `parse`, but undefined for a file in which no rule has a function to look at; it may still be asked for by name. */
+  private parseCandidate(path: string, language: Language): FileIr | undefined {
+    const pack = this.input.packs[language];
+    const sought = pack?.lowerIfSought === undefined ? undefined : this.input.soughtIn(language, path);
+    if (sought === undefined || pack?.lowerIfSought === undefined || this.parsed.has(path))
+      return this.parse(path, language);
+    const text = this.textOf(path);
+    if (text === undefined) return this.parse(path, language);
+    const file = pack.lowerIfSought({ path, text }, this.bodiesIn(language, path), sought);
+    return file === undefined ? undefined : this.keep(path, file);
+  }
+
   private parse(path: string, language: Language): FileIr | undefined {
     if (this.parsed.has(path)) return this.parsed.get(path);
     const pack = this.input.packs[language];
     const text = pack ? this.textOf(path) : undefined;
-    const file = pack && text !== undefined ? pack.lower({ path, text }, this.bodiesIn(language, path)) : undefined;
+    return this.keep(
+      path,
+      pack && text !== undefined ? pack.lower({ path, text }, this.bodiesIn(language, path)) : undefined,
+    );
+  }
+
+  private keep(path: string, file: FileIr | undefined): FileIr | undefined {
     this.parsed.set(path, file);
     if (file) {
       for (const gap of file.gaps) this.input.onGap(gap);
@@ -269,7 +292,7 @@ class Unit implements UnitFacts {
   private declarationIndex(language: Language): DeclarationIndex {
     let index = this.declarations.get(language);
     if (!index) {
-      index = new DeclarationIndex(language, this.input.listing[language] ?? [], (path) => this.textOf(path));
+      index = new DeclarationIndex(language, this.input.listing[language] ?? [], (path) => this.input.peekText(path));
       this.declarations.set(language, index);
     }
     return index;
@@ -365,6 +388,12 @@ class Unit implements UnitFacts {
     const file = this.deep.get(path);
     return file ? [file] : [];
   }
+}
+
+function matches(text: string, pattern: TextPattern): boolean {
+  return pattern instanceof RegExp
+    ? pattern.test(text)
+    : pattern.some((one) => (typeof one === 'string' ? text.includes(one) : one.test(text)));
 }
 
 /** A variable that holds an object made in the same function: nobody else can point into it yet. */

@@ -1,13 +1,14 @@
 import type { Language } from '../model/ir.js';
 
+/** Declarations of types, and in Rust the types behind the `for` of an impl. */
 const PATTERNS: Readonly<Record<Language, RegExp>> = {
-  rust: /\b(?:struct|enum|union|type|trait)\s+([A-Z]\w*)/gu,
+  rust: /\b(?:struct|enum|union|type|trait|for)\s+(?:&?\w+::)*([A-Z]\w*)/gu,
   d: /\b(?:struct|class|enum|union|interface|alias|template)\s+([A-Za-z_]\w*)/gu,
 };
 
-/** Which files of a unit declare a type of a given name, found from their text in one pass at the first question. */
+/** Which files of a unit declare or implement a type of a given name, found from their text in one pass at the first question. */
 export class DeclarationIndex {
-  private names: Map<string, string[]> | undefined;
+  private names: Record<'declaring' | 'implementing', Map<string, string[]>> | undefined;
 
   constructor(
     private readonly language: Language,
@@ -18,11 +19,18 @@ export class DeclarationIndex {
   /** Base-relative paths, in listing order; a comment that looks like a declaration can add one too many. */
   filesOf(name: string): readonly string[] {
     this.names ??= this.build();
-    return this.names.get(name) ?? [];
+    return this.names.declaring.get(name) ?? [];
   }
 
-  private build(): Map<string, string[]> {
-    const names = new Map<string, string[]>();
+  /** Rust: base-relative paths of files that implement a trait for the type, in listing order; a loop can add one too many. */
+  implementing(name: string): readonly string[] {
+    this.names ??= this.build();
+    return this.names.implementing.get(name) ?? [];
+  }
+
+  private build(): Record<'declaring' | 'implementing', Map<string, string[]>> {
+    const declaring = new Map<string, string[]>();
+    const implementing = new Map<string, string[]>();
     const pattern = PATTERNS[this.language];
     for (const path of this.paths) {
       const text = this.readText(path);
@@ -30,11 +38,12 @@ export class DeclarationIndex {
       for (const match of text.matchAll(pattern)) {
         const name = match[1];
         if (name === undefined) continue;
+        const names = match[0].startsWith('for') ? implementing : declaring;
         const list = names.get(name);
         if (!list) names.set(name, [path]);
         else if (list.at(-1) !== path) list.push(path);
       }
     }
-    return names;
+    return { declaring, implementing };
   }
 }

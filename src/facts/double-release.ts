@@ -25,7 +25,7 @@ export function findDoubleReleases(unit: UnitFacts, file: FileIr, fn: FunctionIr
   if (released.length === 0 || isSettled(flow)) return [];
   const drop = unit.oracle('rust').method(fn.owner, 'drop', file.path);
   if (drop?.fn.trait !== 'Drop') return [];
-  const dropFile = unit.filesOf('rust').find((f) => f.path === drop.path);
+  const dropFile = unit.fileAt(drop.path);
   if (!dropFile || !drop.fn.body) return [];
   const dropFlow = unit.flowOf(dropFile, drop.fn);
   // A helper of `drop` is where the release stands, not a second one.

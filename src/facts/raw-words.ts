@@ -1,2 +1,28 @@
 /** A Rust function that has to do with a raw pointer holds one of these; only `unsafe` takes one apart. */
 export const RAW_WORDS: readonly string[] = ['unsafe', '*const ', '*mut ', 'NonNull', 'ptr', 'raw', 'addr_of'];
+
+/** As they stand in code: `raw` begins a part of a name. */
+export const RAW_CODE: readonly (string | RegExp)[] = [
+  ...RAW_WORDS.filter((word) => word !== 'raw'),
+  /(?<![A-Za-z])raw/u,
+];
+
+/**
+ * What in a body can lend a pointer to something owned: an index, a borrow that is none of a dereference, a macro, a call that
+ * is no arithmetic on pointers; and a function that hands out a raw pointer, for its callers. One without all this only moves
+ * along a pointer that it was given.
+ */
+export const LENDING = new RegExp(
+  [
+    String.raw`->\s*(?:Option\s*<\s*)?(?:\*|(?:\w+::)*NonNull)`,
+    `\\{[^]*?(?:${[
+      String.raw`\w\s*\[`,
+      String.raw`&(?!\s*(?:mut\s+)?\*|[&'\s])`,
+      String.raw`\.\s*(?!(?:add|sub|offset|cast|cast_mut|cast_const|byte_add|byte_sub|wrapping_add|wrapping_sub)\b)\w+\s*(?:::\s*<[^>]*>\s*)?\(`,
+      String.raw`(?<![.\w])\w+\s*\(`,
+      String.raw`[^-]>\s*\(`,
+      String.raw`\w\s*!\s*[([{]`,
+    ].join('|')})`,
+  ].join('|'),
+  'u',
+);

@@ -17,6 +17,9 @@ export interface GrowthSite {
   readonly inConstructor: boolean;
 }
 
+/** Strings and patterns of which a text holds one. */
+export type TextPattern = RegExp | readonly (string | RegExp)[];
+
 /** Everything a rule may ask about one unit; all of it memoised. */
 export interface UnitFacts {
   /** Base-relative folder; `''` is the base itself. */
@@ -43,7 +46,7 @@ export interface UnitFacts {
    * Functions with a lowered body whose text holds one of the strings or matches, and one of those beside it when given;
    * closures belong to the function around them.
    */
-  functionsWith(file: FileIr, tokens: readonly string[] | RegExp, beside?: readonly string[]): readonly FunctionIr[];
+  functionsWith(file: FileIr, tokens: TextPattern, beside?: TextPattern): readonly FunctionIr[];
   /** What the flow core found out about one function; closures are part of the function around them. */
   flowOf(file: FileIr, fn: FunctionIr): FunctionFlow;
   /**

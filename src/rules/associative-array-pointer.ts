@@ -30,6 +30,7 @@ export default defineRule({
   tokens: { d: TOKENS },
   requires: { d: ['.remove', '.clear'] },
   bodyTokens: { d: TOKENS },
+  perFile: ['d'],
   check({ unit, report }) {
     for (const file of unit.filesOf('d')) {
       for (const fn of unit.functionsWith(file, TOKENS)) {

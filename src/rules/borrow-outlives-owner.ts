@@ -1,5 +1,6 @@
 import { calledName, isTypeParameter, memberPath } from '../facts/d-code.js';
 import { laterUses } from '../facts/later-uses.js';
+import { LENDING } from '../facts/raw-words.js';
 import { lineOf } from '../facts/lines.js';
 import { endsWithItsRoot } from '../facts/storage.js';
 import type { UnitFacts } from '../facts/unit.js';
@@ -52,10 +53,15 @@ export default defineRule({
   tokens: TOKENS,
   // A caller of a helper that hands out a pointer may hold none of the words itself.
   bodyTokens: { ...TOKENS, rust: [...TOKENS.rust, 'unsafe'] },
+  bodyRequires: { rust: [LENDING] },
+  looksAt: 'bodies',
+  perFile: ['rust', 'd'],
   check({ unit, report }) {
     for (const language of ['rust', 'd'] as const) {
       for (const file of unit.filesOf(language)) {
-        for (const fn of unit.functionsWith(file, [...TOKENS[language], ...(language === 'rust' ? ['unsafe'] : [])])) {
+        for (const fn of language === 'd'
+          ? unit.functionsWith(file, TOKENS.d)
+          : unit.functionsWith(file, [...TOKENS.rust, 'unsafe'], [LENDING])) {
           for (const kept of language === 'd' ? findConverted(fn) : [])
             report({
               messageId: 'converted',

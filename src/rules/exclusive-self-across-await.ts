@@ -34,6 +34,8 @@ export default defineRule({
   tokens: { rust: ['async unsafe fn'] },
   requires: { rust: ['#[napi'] },
   bodyTokens: { rust: ['.await'] },
+  looksAt: 'bodies',
+  perFile: ['rust'],
   check({ unit, report }) {
     for (const file of unit.filesOf('rust')) {
       for (const fn of file.functions) {

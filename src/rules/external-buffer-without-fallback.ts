@@ -27,7 +27,9 @@ export default defineRule({
     scenarios: [],
   },
   tokens: { rust: ['napi_create_external_', '::external('] },
-  bodyTokens: { rust: ['no body is read by its tree'] },
+  bodyTokens: { rust: ['napi_create_external_', 'external('] },
+  looksAt: 'body text',
+  perFile: ['rust'],
   check({ unit, report }) {
     for (const file of unit.filesOf('rust')) {
       const usesNeon = file.imports.some((i) => i.path[0] === 'neon');

@@ -33,6 +33,7 @@ export default defineRule({
   tokens: { d: ['struct', 'union'] },
   requires: { d: ['&', '[]', '..', '.ptr', 'ref '] },
   bodyTokens: { d: ['&', '[', '.ptr', 'ref '] },
+  perFile: ['d'],
   check({ unit, report }) {
     for (const file of unit.filesOf('d')) {
       for (const fn of file.functions) {

@@ -50,6 +50,7 @@ export default defineRule({
   },
   tokens: { d: ['~this'] },
   requires: { d: ['class'] },
+  perFile: ['d'],
   check({ unit, report }) {
     for (const file of unit.filesOf('d')) {
       for (const fn of file.functions) {

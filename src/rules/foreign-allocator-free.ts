@@ -33,6 +33,8 @@ export default defineRule({
   },
   tokens: TOKENS,
   bodyTokens: { rust: ['from_raw', 'free', 'dealloc'] },
+  looksAt: 'bodies',
+  perFile: ['rust'],
   check({ unit, report }) {
     for (const file of unit.filesOf('rust')) {
       for (const fn of unit.functionsWith(file, ['from_raw', 'free', 'dealloc'])) {

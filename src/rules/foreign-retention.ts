@@ -1,4 +1,4 @@
-import { RAW_WORDS } from '../facts/raw-words.js';
+import { RAW_CODE } from '../facts/raw-words.js';
 import { findBoxedCallbacks } from '../facts/boxed-callbacks.js';
 import { lineOf } from '../facts/lines.js';
 import { endsWithItsRoot } from '../facts/storage.js';
@@ -53,11 +53,14 @@ export default defineRule({
   // Without `unsafe` nothing of this compiles.
   requires: { rust: ['unsafe'] },
   bodyTokens: TOKENS,
-  bodyRequires: { rust: RAW_WORDS },
+  bodyRequires: { rust: RAW_CODE },
+  looksAt: 'bodies',
+  // In Rust it reports those that call a helper.
+  perFile: ['d'],
   check({ unit, report }) {
     for (const language of ['rust', 'd'] as const) {
       for (const file of unit.filesOf(language)) {
-        for (const fn of unit.functionsWith(file, TOKENS[language], language === 'rust' ? RAW_WORDS : undefined)) {
+        for (const fn of unit.functionsWith(file, TOKENS[language], language === 'rust' ? RAW_CODE : undefined)) {
           const flow = unit.flowOf(file, fn);
           const seen = new Set<string>();
           for (const kept of findUnbounded(fn, flow)) {

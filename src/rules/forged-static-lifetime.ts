@@ -47,6 +47,8 @@ export default defineRule({
   tokens: { rust: ["'static"] },
   requires: { rust: ['transmute', 'from_raw_parts', 'from_ptr', '*const ', '*mut ', 'NonNull'] },
   bodyTokens: { rust: ['transmute', 'from_raw_parts', 'CStr::from_ptr', '&*', '&mut *', 'unsafe { self.'] },
+  looksAt: 'bodies',
+  perFile: ['rust'],
   check({ unit, report }) {
     for (const file of unit.filesOf('rust')) {
       for (const fn of file.functions) {

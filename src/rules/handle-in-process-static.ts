@@ -42,7 +42,8 @@ export default defineRule({
       'cleanup_hook',
     ],
   },
-  requires: { rust: ['static '] },
+  // The item, not the lifetime.
+  requires: { rust: [/(?<!')\bstatic\s/u] },
   bodyTokens: { rust: ['cleanup_hook'] },
   check({ unit, report }) {
     const done = new Set<string>();

@@ -26,6 +26,8 @@ export default defineRule({
   },
   tokens: TOKENS,
   bodyTokens: TOKENS,
+  looksAt: 'bodies',
+  perFile: ['rust'],
   check({ unit, report }) {
     for (const file of unit.filesOf('rust')) {
       const text = unit.textOf(file.path) ?? '';

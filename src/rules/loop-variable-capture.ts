@@ -32,6 +32,7 @@ export default defineRule({
   tokens: { d: ['foreach', 'for (', 'for(', 'while'] },
   requires: { d: ['delegate', 'Thread', 'Fiber', 'spawn', 'ask', 'Timer', '=>'] },
   bodyTokens: { d: ['foreach', 'for (', 'for(', 'while'] },
+  perFile: ['d'],
   check({ unit, report }) {
     for (const file of unit.filesOf('d')) {
       for (const fn of file.functions) {

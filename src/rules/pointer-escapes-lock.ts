@@ -1,4 +1,4 @@
-import { RAW_WORDS } from '../facts/raw-words.js';
+import { RAW_CODE, RAW_WORDS } from '../facts/raw-words.js';
 import { lineOf } from '../facts/lines.js';
 import { describePlace } from '../flow/place.js';
 import type { Escape, StaleUse } from '../flow/result.js';
@@ -9,6 +9,9 @@ const TOKENS = {
   rust: ['lock(', 'read()', 'write()', 'borrow_mut('],
   d: ['synchronized', 'lock'],
 };
+
+/** `.lock()` and `try_lock()`, not `block()` and `clock()`. */
+const CODE = { rust: [/(?<![A-Za-z])lock\(/u, 'read()', 'write()', 'borrow_mut('], d: TOKENS.d };
 
 export default defineRule({
   meta: {
@@ -33,12 +36,14 @@ export default defineRule({
   tokens: TOKENS,
   // A pointer that the compiler does not follow is made or taken apart.
   requires: { rust: RAW_WORDS },
-  bodyTokens: TOKENS,
-  bodyRequires: { rust: RAW_WORDS },
+  bodyTokens: CODE,
+  bodyRequires: { rust: RAW_CODE },
+  looksAt: 'bodies',
+  perFile: ['rust', 'd'],
   check({ unit, report }) {
     for (const language of ['rust', 'd'] as const) {
       for (const file of unit.filesOf(language)) {
-        for (const fn of unit.functionsWith(file, TOKENS[language], language === 'rust' ? RAW_WORDS : undefined)) {
+        for (const fn of unit.functionsWith(file, CODE[language], language === 'rust' ? RAW_CODE : undefined)) {
           const causes = new Set<number>();
           for (const stale of language === 'rust' ? unit.flowOf(file, fn).staleUses : []) {
             const { pointer, invalidation, use } = stale;

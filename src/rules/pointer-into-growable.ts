@@ -1,4 +1,5 @@
 import { containerStorage, type ContainerStorage } from '../facts/containers.js';
+import { LENDING } from '../facts/raw-words.js';
 import { lineOf } from '../facts/lines.js';
 import type { GrowthSite, UnitFacts } from '../facts/unit.js';
 import { growthKey, typeOfPlace } from '../flow/place-type.js';
@@ -85,10 +86,15 @@ export default defineRule({
   },
   tokens: TOKENS,
   bodyTokens: BODY_TOKENS,
+  bodyRequires: { rust: [LENDING] },
+  looksAt: 'bodies',
+  perFile: ['rust', 'd'],
   check({ unit, report }) {
     for (const language of ['rust', 'd'] as const) {
       for (const file of unit.filesOf(language)) {
-        for (const fn of unit.functionsWith(file, language === 'd' ? D_POINTERS : BODY_TOKENS.rust)) {
+        for (const fn of language === 'd'
+          ? unit.functionsWith(file, D_POINTERS)
+          : unit.functionsWith(file, BODY_TOKENS.rust, [LENDING])) {
           const seen = new Set<string>();
           for (const escape of unit.flowOf(file, fn).escapes) {
             const hazard = judge(unit, file, fn, escape);

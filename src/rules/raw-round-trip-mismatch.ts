@@ -37,6 +37,8 @@ export default defineRule({
   },
   tokens: TOKENS,
   bodyTokens: TOKENS,
+  looksAt: 'bodies',
+  perFile: ['rust'],
   check({ unit, report }) {
     for (const file of unit.filesOf('rust')) {
       for (const fn of unit.functionsWith(file, TOKENS.rust)) {
@@ -182,7 +184,7 @@ function findFinalizers(unit: UnitFacts, file: FileIr, flow: FunctionFlow): read
       const named = functionName(value);
       const target = named === undefined ? undefined : oracle.freeFunction(named.path.at(-1) ?? '', file.path);
       if (!target?.fn.body) continue;
-      const helper = unit.filesOf('rust').find((f) => f.path === target.path);
+      const helper = unit.fileAt(target.path);
       if (!helper) continue;
       const { summary } = unit.flowOf(helper, target.fn);
       // (env, data, hint): the first memory that the call keeps comes as the second argument, the next as the third.

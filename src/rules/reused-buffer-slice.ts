@@ -42,6 +42,7 @@ export default defineRule({
   },
   tokens: { d: ['byLine', 'byChunk', 'static ', '..'] },
   bodyTokens: { d: ['byLine', 'byChunk', 'static ', '..', '= 0'] },
+  perFile: ['d'],
   check({ unit, report }) {
     for (const file of unit.filesOf('d')) {
       for (const fn of file.functions) {

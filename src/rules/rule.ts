@@ -50,12 +50,23 @@ export interface Rule<Messages extends Readonly<Record<string, string>> = Readon
    * fixture must contain one (a test checks it).
    */
   readonly tokens: Partial<Record<Language, readonly string[]>>;
-  /** When given, a file must also contain one of these (`napi` for rules about addons). */
-  readonly requires?: Partial<Record<Language, readonly string[]>>;
+  /** When given, a file must also contain one of these (`napi` for rules about addons), or match one. */
+  readonly requires?: Partial<Record<Language, readonly (string | RegExp)[]>>;
   /** When given, only function bodies with one of these are lowered for this rule; else all of a file. */
   readonly bodyTokens?: Partial<Record<Language, readonly (string | RegExp)[]>>;
   /** When given, the function must also hold one of these. */
-  readonly bodyRequires?: Partial<Record<Language, readonly string[]>>;
+  readonly bodyRequires?: Partial<Record<Language, readonly (string | RegExp)[]>>;
+  /**
+   * Everything it reports starts from a function that `bodyTokens` picks: a Rust file without one is not parsed for it. With
+   * `body text` it reads of those functions the head and the text, and their bodies are not lowered for it. Default: it
+   * looks at declarations too.
+   */
+  readonly looksAt?: 'bodies' | 'body text';
+  /**
+   * Languages in which what it reports in a file comes from going through that file: one that nobody asked about is not gone
+   * through.
+   */
+  readonly perFile?: readonly Language[];
   /** Called once per unit. */
   check(context: RuleContext<Messages>): void;
 }

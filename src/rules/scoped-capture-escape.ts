@@ -60,6 +60,7 @@ export default defineRule({
   },
   tokens: { d: ['delegate', '=>', 'Thread', 'runTask', 'setTimer'] },
   bodyTokens: { d: TOKENS },
+  perFile: ['d'],
   check({ unit, report }) {
     for (const file of unit.filesOf('d')) {
       for (const fn of file.functions) {

@@ -24,6 +24,7 @@ export default defineRule({
   },
   tokens: { d: ['@trusted'] },
   bodyTokens: { d: ['@trusted'] },
+  perFile: ['d'],
   check({ unit, report }) {
     for (const file of unit.filesOf('d')) {
       const groups = new Map<number, { readonly attribute: Attribute; readonly members: FunctionIr[] }>();

@@ -6,6 +6,9 @@ import { defineRule } from './rule.js';
 const DEREFERENCE =
   /(?<!\b(?:Vec|String)::)\bfrom_raw_parts|transmute|CStr::from_ptr|&\s*(?:mut\s+)?\*|\.as_(?:ref|mut)\s*\(|\bfrom_ptr\s*\(|\.as_uninit_ref\s*\(/u;
 
+/** `fn name<'a, ..>(..) -> .. 'a`: lifetimes stand before all other parameters. */
+const NAMED_LIFETIME = /\bfn\s+[\w$#]+\s*<\s*'[^{]*->[^{]*'/u;
+
 export default defineRule({
   meta: {
     id: 'unbounded-lifetime',
@@ -29,7 +32,10 @@ export default defineRule({
     scenarios: [],
   },
   tokens: { rust: ['from_raw_parts', 'transmute', 'CStr::from_ptr', '*const ', '*mut ', 'NonNull'] },
-  bodyTokens: { rust: ['no body is read by its tree'] },
+  bodyTokens: { rust: [DEREFERENCE] },
+  bodyRequires: { rust: [NAMED_LIFETIME] },
+  looksAt: 'body text',
+  perFile: ['rust'],
   check({ unit, report }) {
     for (const file of unit.filesOf('rust')) {
       for (const fn of file.functions) {

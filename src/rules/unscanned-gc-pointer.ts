@@ -70,6 +70,7 @@ export default defineRule({
   },
   tokens: { d: TOKENS },
   bodyTokens: { d: TOKENS },
+  perFile: ['d'],
   check({ unit, report }) {
     for (const file of unit.filesOf('d')) {
       const text = unit.textOf(file.path) ?? '';

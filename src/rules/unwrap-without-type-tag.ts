@@ -30,7 +30,9 @@ export default defineRule({
     scenarios: [],
   },
   tokens: { rust: ['napi_unwrap', 'napi_remove_wrap', 'napi_get_value_external'] },
-  bodyTokens: { rust: ['no body is read by its tree'] },
+  bodyTokens: { rust: [UNWRAP] },
+  looksAt: 'body text',
+  perFile: ['rust'],
   check({ unit, report }) {
     for (const file of unit.filesOf('rust')) {
       for (const fn of file.functions) {

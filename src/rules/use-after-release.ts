@@ -1,7 +1,7 @@
 import { calledName } from '../facts/d-code.js';
 import { findDoubleReleases } from '../facts/double-release.js';
 import { laterUses } from '../facts/later-uses.js';
-import { RAW_WORDS } from '../facts/raw-words.js';
+import { RAW_CODE } from '../facts/raw-words.js';
 import { lineOf } from '../facts/lines.js';
 import { walkBody } from '../facts/walk-body.js';
 import { describePlace } from '../flow/place.js';
@@ -13,7 +13,8 @@ import { defineRule } from './rule.js';
 const TOKENS = {
   rust: [
     'free',
-    'alloc',
+    'dealloc',
+    'realloc',
     'drop_in_place',
     'from_raw',
     '_destroy',
@@ -58,12 +59,14 @@ export default defineRule({
   // Without `unsafe` nothing of this compiles.
   requires: { rust: ['unsafe'] },
   bodyTokens: TOKENS,
-  bodyRequires: { rust: RAW_WORDS },
+  bodyRequires: { rust: RAW_CODE },
+  looksAt: 'bodies',
+  perFile: ['rust', 'd'],
   check({ unit, report }) {
     for (const language of ['rust', 'd'] as const) {
       for (const file of unit.filesOf(language)) {
         const text = unit.textOf(file.path) ?? '';
-        for (const fn of unit.functionsWith(file, TOKENS[language], language === 'rust' ? RAW_WORDS : undefined)) {
+        for (const fn of unit.functionsWith(file, TOKENS[language], language === 'rust' ? RAW_CODE : undefined)) {
           for (const kept of language === 'd' ? findKeptStatics(fn) : [])
             report({
               messageId: 'kept',

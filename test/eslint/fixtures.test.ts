@@ -15,7 +15,7 @@ describe.each(javascript.map((rule) => [rule.meta.id, rule] as const))('%s', (id
     const { findings, gaps } = await scanFixture(fixture, javascript);
     expect(compareMarks(readFixtureMarks(fixture, ids), findings, gaps)).toEqual([]);
     expect(findings.some(({ ruleId }) => ruleId === rule.meta.id)).toBe(fixture.kind === 'bad');
-    const unfiltered = await scanFixture(fixture, javascript, false);
+    const unfiltered = await scanFixture(fixture, javascript, { isFiltered: false });
     expect(unfiltered.findings, 'the text filter changes nothing').toEqual(findings);
   });
 });

@@ -4,7 +4,7 @@ import { findLineStarts, positionAt, type Span } from '../../model/source.js';
 import type { BodyFilter } from '../pack.js';
 import type { SyntaxNode } from '../syntax.js';
 import { parseSyntax, type Grammar, type ParseOptions } from '../tree.js';
-import { outline, signatureStart, type Outline } from './outline.js';
+import { outline, type Outline } from './outline.js';
 import type { Comment } from './tokens.js';
 
 /** What the place of an item decides about it. */
@@ -74,9 +74,7 @@ export class Lowering {
   }
 
   isWanted(span: Span): boolean {
-    return (
-      this.wanted === undefined || this.wanted.test(this.text.slice(signatureStart(this.text, span.start), span.end))
-    );
+    return this.wanted === undefined || this.wanted.test(this.text.slice(span.start, span.end));
   }
 
   lineOf(offset: number): number {

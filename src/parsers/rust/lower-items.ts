@@ -356,7 +356,7 @@ function lowerFunction(
     return id;
   }
   if (!bodyNode) return id;
-  if (cx.skippedBodies.has(bodyNode.start) || !cx.isWanted(bodyNode)) {
+  if (cx.skippedBodies.has(bodyNode.start) || !cx.isWanted({ start: node.start, end: bodyNode.end })) {
     cx.functions[id] = { ...declared, skipped: true };
     return id;
   }

@@ -14,6 +14,8 @@ export interface Outline {
   readonly skippedBodies: ReadonlySet<number>;
   /** Where the offsets of `view` lie in the text; absent when nothing was cut out. */
   readonly offsets?: OffsetMap;
+  /** The brackets do not match. */
+  readonly isUnbalanced?: true;
 }
 
 const enum Bracket {
@@ -42,7 +44,8 @@ function skipBlank(text: string, index: number): number {
 const CLOSING: Readonly<Record<number, number>> = { 41: 40, 93: 91, 125: 123 };
 
 /**
- * Finds what can be left out, in one pass over the characters. Where the brackets of the text do not match, nothing is cut
+ * Finds what can be left out, in one pass over the characters. `isWanted` is asked with the extent of a function, head and
+ * body. Where the brackets of the text do not match, nothing is cut
  * out, so that the parser sees the error.
  */
 export function outline(text: string, isWanted: ((start: number, end: number) => boolean) | undefined): Outline {
@@ -50,9 +53,11 @@ export function outline(text: string, isWanted: ((start: number, end: number) =>
   const cutStarts: number[] = [];
   const cutEnds: number[] = [];
   const bodies: number[] = [];
-  const open: { code: number; at: number; kind: Bracket; cuts: number; bodies: number }[] = [];
+  const open: { code: number; at: number; kind: Bracket; head: number; cuts: number; bodies: number }[] = [];
   /** How many brackets were open at the `fn` whose body comes next; -1 when none is expected. */
   let pending = -1;
+  /** Where that `fn` stands. */
+  let head = 0;
   let isBalanced = true;
   const cut = (start: number, end: number): void => {
     if (end <= start) return;
@@ -92,7 +97,10 @@ export function outline(text: string, isWanted: ((start: number, end: number) =>
           !isIdentifierCode(text.charCodeAt(i - 1))
         ) {
           const name = text.charCodeAt(skipBlank(text, i + 2));
-          if (isIdentifierCode(name) || name === 36) pending = open.length;
+          if (isIdentifierCode(name) || name === 36) {
+            pending = open.length;
+            head = i;
+          }
           i += 2;
           continue;
         }
@@ -108,7 +116,7 @@ export function outline(text: string, isWanted: ((start: number, end: number) =>
           kind = Bracket.Body;
           pending = -1;
         }
-        open.push({ code, at: i, kind, cuts: cutStarts.length, bodies: bodies.length });
+        open.push({ code, at: i, kind, head, cuts: cutStarts.length, bodies: bodies.length });
         break;
       }
       case 33: {
@@ -121,7 +129,7 @@ export function outline(text: string, isWanted: ((start: number, end: number) =>
         }
         const next = text.charCodeAt(at);
         if (next !== 40 && next !== 91 && next !== 123) break;
-        open.push({ code: next, at, kind: Bracket.Macro, cuts: cutStarts.length, bodies: bodies.length });
+        open.push({ code: next, at, kind: Bracket.Macro, head, cuts: cutStarts.length, bodies: bodies.length });
         i = at + 1;
         continue;
       }
@@ -135,7 +143,8 @@ export function outline(text: string, isWanted: ((start: number, end: number) =>
         }
         if (pending > open.length) pending = -1;
         const leaveOut =
-          bracket.kind === Bracket.Macro || (bracket.kind === Bracket.Body && isWanted?.(bracket.at, i + 1) === false);
+          bracket.kind === Bracket.Macro ||
+          (bracket.kind === Bracket.Body && isWanted?.(headStart(text, bracket.head), i + 1) === false);
         if (leaveOut) {
           cutStarts.length = bracket.cuts;
           cutEnds.length = bracket.cuts;
@@ -151,8 +160,8 @@ export function outline(text: string, isWanted: ((start: number, end: number) =>
     }
     i++;
   }
-  if (!isBalanced || open.length > 0 || cutStarts.length === 0)
-    return { view: text, comments, skippedBodies: new Set() };
+  if (!isBalanced || open.length > 0) return { view: text, comments, skippedBodies: new Set(), isUnbalanced: true };
+  if (cutStarts.length === 0) return { view: text, comments, skippedBodies: new Set() };
   return {
     view: leftOver(text, cutStarts, cutEnds),
     comments,
@@ -221,12 +230,12 @@ class CutMap implements OffsetMap {
   }
 }
 
-/** How far before a body its signature is looked for. */
-const SIGNATURE_REACH = 200;
+/** How far before `fn` its modifiers are looked for. */
+const MODIFIERS_REACH = 60;
 
-/** Where the signature of the function whose body opens at `body` begins: what it takes and returns decides who reads it. */
-export function signatureStart(text: string, body: number): number {
-  const before = text.slice(Math.max(0, body - SIGNATURE_REACH), body);
+/** Where the head of the function begins whose `fn` stands at `at`: what it takes and returns decides who reads it. */
+function headStart(text: string, at: number): number {
+  const before = text.slice(Math.max(0, at - MODIFIERS_REACH), at);
   const end = Math.max(before.lastIndexOf('{'), before.lastIndexOf('}'), before.lastIndexOf(';'));
-  return body - (before.length - end - 1);
+  return at - (before.length - end - 1);
 }

@@ -6,29 +6,64 @@ import { rustApis } from './apis.js';
 import { Lowering, PARSE_OPTIONS, readable, type Scope } from './context.js';
 import { rustFacets } from './facets.js';
 import { lowerItems, resolveOwnerKinds } from './lower-items.js';
-import { outline, signatureStart } from './outline.js';
+import { outline, type Outline } from './outline.js';
 
 const GRAMMAR = 'tree-sitter-rust.wasm';
 
 let grammar: Grammar | undefined;
 
-function lower(file: SourceFile, filter?: BodyFilter): FileIr {
-  if (!grammar) throw new Error('The Rust grammar was not loaded before the first file.');
-  const wanted = withoutState(filter);
-  const { text } = file;
+/** A closure outside functions, where a static is initialised. */
+const LOOSE_CLOSURE = /[(,=]\s*(?:move\s*)?\|/u;
+
+function lower(file: SourceFile, wanted?: BodyFilter): FileIr {
+  const filter = withoutState(wanted);
+  return lowerOutlined(file, filter, outlineOf(file.text, filter));
+}
+
+function lowerIfSought(file: SourceFile, wanted: BodyFilter | undefined, sought: BodyFilter): FileIr | undefined {
+  const filter = withoutState(wanted);
+  const wish = withoutState(sought) ?? sought;
+  let isFound = false;
+  const read = outlineOf(file.text, {
+    test(text) {
+      const isSought = wish.test(text);
+      isFound ||= isSought;
+      return filter === undefined || (filter === wish ? isSought : filter.test(text));
+    },
+  });
+  // Where brackets do not match, no body was asked about.
+  const { isUnbalanced, view } = read.outlined;
+  return isFound || isUnbalanced === true || LOOSE_CLOSURE.test(view) ? lowerOutlined(file, filter, read) : undefined;
+}
+
+/** The text as the grammar can read it, and its outline. */
+interface ReadText {
+  readonly source: string;
+  readonly outlined: Outline;
+}
+
+function outlineOf(text: string, wanted: BodyFilter | undefined): ReadText {
   const source = readable(text);
-  const outlined = outline(
+  return {
     source,
-    wanted && ((start, end) => wanted.test(text.slice(signatureStart(text, start), end))),
-  );
+    outlined: outline(source, wanted && ((start, end) => wanted.test(text.slice(start, end)))),
+  };
+}
+
+function lowerOutlined(
+  { path, text }: SourceFile,
+  wanted: BodyFilter | undefined,
+  { source, outlined }: ReadText,
+): FileIr {
+  if (!grammar) throw new Error('The Rust grammar was not loaded before the first file.');
   const { offsets } = outlined;
   const root = parseSyntax(grammar, outlined.view, offsets ? { ...PARSE_OPTIONS, offsets } : PARSE_OPTIONS);
-  const cx = new Lowering(file.path, text, source, outlined, wanted, grammar);
+  const cx = new Lowering(path, text, source, outlined, wanted, grammar);
   const scope: Scope = { names: [], conditions: [], isTest: false };
   lowerItems(cx, root.isError ? [root] : root.children, scope, cx.attributes);
   resolveOwnerKinds(cx);
   return {
-    path: file.path,
+    path,
     language: 'rust',
     module: [],
     attributes: cx.attributes,
@@ -55,4 +90,5 @@ export const rustPack: LanguagePack = {
     grammar ??= await loadGrammar(GRAMMAR);
   },
   lower,
+  lowerIfSought,
 };
