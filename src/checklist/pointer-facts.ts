@@ -57,7 +57,7 @@ function describeOrigin(subject: Subject, target: Place): string {
     case 'temp':
       return `${inside}a temporary of one statement`;
     case 'allocation':
-      return `${inside}${{ heap: 'a heap allocation', gc: 'memory of the collector', malloc: 'memory of malloc', foreign: 'memory of a foreign library', js: 'memory of JavaScript', none: 'an allocation' }[place.root.storage ?? 'none']}`;
+      return `${inside}${{ heap: 'a heap allocation', gc: 'memory of the collector', malloc: 'memory of malloc', foreign: 'memory of a foreign library', js: 'memory of JavaScript', stack: 'an object on the stack', none: 'an allocation' }[place.root.storage ?? 'none']}`;
     case 'captured':
       return `${inside}the captured variable '${place.root.name}'`;
     case 'unknown':

@@ -35,11 +35,11 @@ export interface UnitInput {
 
 /**
  * What may change the size of a container, or end it: for choosing the bodies that are read when an owner is followed. The
- * text of a string mixin may do anything.
+ * text of a string mixin may do anything, a constructor of D may keep what it is given, and a body of one `return` may hand it back.
  */
 const MAY_GROW: Readonly<Record<Language, RegExp>> = {
   rust: /\.\s*(?:push|extend|reserve|insert|resize|shrink|append|split_off|drain|truncate|set_len|retain|remove|swap_remove|dedup|take|replace|clear|clone_from)|mem::|&(?:mut\s+)?self\s*\.\s*\w+\s*(?:as\b[^}]*)?\}|[(,]\s*(?:mut\s+)?\w+\s*:\s*(?:Vec|String|Box|CString)\b/u,
-  d: /~=|\.\s*length\s*(?:[-+*/~]=|=[^=]|\+\+|--)|\.\s*(?:reserve|insert|put|assumeSafeAppend|remove|clear)|realloc|assumeSafeAppend|reserve\s*\(| ~ |\bmixin\s*\(/u,
+  d: /~=|\.\s*length\s*(?:[-+*/~]=|=[^=]|\+\+|--)|\.\s*(?:reserve|insert|put|assumeSafeAppend|remove|clear)|realloc|assumeSafeAppend|reserve\s*\(| ~ |\bmixin\s*\(|^[\w@\s()]*\bthis\s*\(|\{\s*return\b[^;{}]*;\s*\}$/u,
 };
 
 /** How many helpers deep the flow core follows calls. */

@@ -76,6 +76,21 @@ export function enclosing(file: FileIr, fn: FunctionIr): readonly FunctionIr[] {
   return found;
 }
 
+/**
+ * The function that a delegate expression runs: that of a literal, or the nested function whose address is taken (`&step`).
+ * Undefined for anything else, for addresses of methods too.
+ */
+export function delegateFunction(file: FileIr, fn: FunctionIr, expr: Expr): FunctionIr | undefined {
+  if (expr.kind === 'closure') return file.functions.find((one) => one.id === expr.functionId);
+  if (expr.kind !== 'address' || expr.base.kind !== 'name' || expr.base.path.length !== 1) return undefined;
+  const [name] = expr.base.path;
+  const found = file.functions.filter(
+    (one) => one.kind === 'function' && one.parent !== undefined && !one.isStatic && one.name === name,
+  );
+  const around = [fn, ...enclosing(file, fn)];
+  return found.find((one) => around.some((outer) => outer.id === one.parent));
+}
+
 /** Names that a function declares itself: parameters and the variables of its body, not those of functions in it. */
 export function declaredIn(fn: FunctionIr): ReadonlySet<string> {
   const names = new Set(fn.params.map((param) => param.name));

@@ -11,7 +11,6 @@ import type {
   Growth,
   Invalidation,
   LockScope,
-  OwnedTwice,
   Pointer,
   PointerForm,
   StaleUse,
@@ -19,10 +18,17 @@ import type {
   UseKind,
   Value,
 } from './result.js';
-import { fieldTypeOf, growthKey, typeOfPlace } from './place-type.js';
-import { isReleasedByDrop } from './released-by-drop.js';
 import { State } from './state.js';
-import { elementType, isGrowable, ownsBlock, peel, unwrapped, withoutAlias, type TypeOracle } from './types.js';
+import {
+  elementType,
+  isGrowable,
+  keepsSliceOf,
+  ownsBlock,
+  peel,
+  unwrapped,
+  withoutAlias,
+  type TypeOracle,
+} from './types.js';
 import { builtinCallType, builtinMethodType, syntheticType } from './builtin-types.js';
 import type { Argument, Block, Expr, ExprOf, FileIr, FunctionIr, Pattern, Statement, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
@@ -144,16 +150,20 @@ class Analysis {
   private incomplete = false;
   private frames: Context['frames'] = [];
   private loops = 0;
-  /** Which walk of a loop body this is; 0 outside of loops. */
-  private round = 0;
-  private rounds = 0;
   private readonly rootsBySite = new Map<string, Root>();
   private readonly pointersBySite = new Map<string, Pointer>();
   private readonly loopStack: { label: string | undefined; breaks: State[]; continues: State[]; values: Value[] }[] =
     [];
-  private readonly returnStack: { values: Value[]; functionId: number }[] = [];
+  /** `stale` holds what had happened to a returned pointer by the time it was returned. */
+  private readonly returnStack: {
+    values: Value[];
+    functionId: number;
+    stale: Map<number, readonly Invalidation[]>;
+  }[] = [];
   private readonly inlined = new Set<number>();
   private readonly functions: Map<number, FunctionIr>;
+  /** D: the subjects of the `with` statements around, outermost first. */
+  private readonly subjectsOfWith: Value[] = [];
 
   /** Pointers made by the statement being walked: alive though no variable holds them yet. */
   private fresh = new Set<number>();
@@ -164,7 +174,6 @@ class Analysis {
   private readonly invalidations = new Map<string, Invalidation>();
   private readonly calls = new Map<string, CallSite>();
   private readonly adoptions = new Map<string, Adoption>();
-  private readonly ownedTwice = new Map<string, OwnedTwice>();
   private readonly accesses = new Map<string, Access>();
   private readonly suspensions = new Map<number, Span>();
   private readonly consumed: { param: number; span: Span }[] = [];
@@ -204,8 +213,9 @@ class Analysis {
         ...optionalType(this.ownerType()),
       });
     this.declareParams(fn);
+    if (this.isSynchronized(fn)) this.state.locks.push({ span: fn.nameSpan, what: 'this' });
     if (fn.body) {
-      this.returnStack.push({ values: [], functionId: fn.id });
+      this.returnStack.push({ values: [], functionId: fn.id, stale: new Map() });
       const result = this.block(fn.body, true);
       if (this.state.alive && fn.body.result) this.leave(result, fn.body.result.span);
       else if (this.state.alive) this.leaveBehind(fn.body.span);
@@ -220,12 +230,20 @@ class Analysis {
       invalidations: [...this.invalidations.values()],
       calls: [...this.calls.values()],
       adoptions: [...this.adoptions.values()],
-      ownedTwice: [...this.ownedTwice.values()],
       accesses: [...this.accesses.values()],
       suspensions: [...this.suspensions.values()],
       summary: this.summary(),
       incomplete: this.incomplete,
     };
+  }
+
+  /** D: the method, or the class that it belongs to, is `synchronized`: the whole body holds the object's lock. */
+  private isSynchronized(fn: FunctionIr): boolean {
+    if (this.rust || fn.owner === undefined) return false;
+    const holder = this.settings.oracle.declaration(fn.owner, this.file.path);
+    return [...fn.attributes, ...(holder?.kind === 'class' ? holder.attributes : [])].some(
+      (a) => a.name === 'synchronized',
+    );
   }
 
   /** Rust: parameters taken by value that end with the function, as far as every use of them shows. */
@@ -234,7 +252,6 @@ class Analysis {
     const end: Span = { start: Math.max(body.start, body.end - 1), end: body.end };
     for (const root of this.scopes[0]?.values() ?? []) {
       if (root.kind !== 'param' || root.index === undefined || !root.byValue || this.state.moved.has(root.id)) continue;
-      if (this.state.alive) this.endOwner(root, end);
       const type = root.type?.kind === 'path' ? root.type.name : '';
       if (!/^(?:Vec|String|Box|CString|VecDeque|BytesMut|PathBuf|OsString)$/u.test(type)) continue;
       const isKept = [...this.accesses.values()].some(
@@ -268,7 +285,31 @@ class Analysis {
         index,
         ...optionalType(param.type),
       });
+      // Whoever sets it anew, mostly to a copy, has thought of it.
+      if (
+        !this.rust &&
+        param.type?.kind === 'slice' &&
+        param.modifiers.includes('variadic') &&
+        !(fn.body && isAssigned(fn.body, param.name))
+      )
+        this.declareVariadic(param.name, param.span, param.type);
     });
+  }
+
+  /** D: `T[] rest...` is a slice of an array that the caller makes on its stack for the call. */
+  private declareVariadic(name: string, span: Span, type: TypeRef): void {
+    const root = this.lookup(name);
+    if (!root) return;
+    const array = this.makeRoot({
+      kind: 'param',
+      name,
+      span: { start: span.start, end: span.start },
+      byValue: true,
+      declared: 'param',
+      type: { ...type, kind: 'static-array' },
+    });
+    const pointer = this.borrow({ root: array, path: ['[]'] }, 'slice', false, span, '...');
+    this.state.write({ root, path: [] }, { pointers: [pointer], type });
   }
 
   /** The type that an alias of the unit stands for. */
@@ -347,7 +388,16 @@ class Analysis {
   }
 
   /** A reference that is used where a raw pointer is wanted becomes one without a cast in the source. */
-  private coerce(value: Value, wanted: TypeRef | undefined): Value {
+  private coerce(value: Value, wanted: TypeRef | undefined, span?: Span): Value {
+    // D: a static array where a slice is wanted is sliced without a sign in the source.
+    if (span && !this.rust && wanted?.kind === 'slice' && value.type?.kind === 'static-array')
+      return value.pointers.length > 0
+        ? value
+        : {
+            places: [],
+            pointers: value.places.map((p) => this.borrow(extend(p, '[]'), 'slice', false, span, '[]')),
+            type: wanted,
+          };
     return this.rust && value.pointers.length > 0 && holdsRawPointer(wanted) ? this.asRaw(value) : value;
   }
 
@@ -389,6 +439,7 @@ class Analysis {
         ...(stored.adopts ? { adopts: stored.adopts } : {}),
         ...(stored.closure !== undefined ? { closure: stored.closure } : {}),
         ...(stored.literal !== undefined ? { literal: stored.literal } : {}),
+        ...(stored.alias ? { alias: stored.alias } : {}),
       };
     if (this.isPointerType(type))
       return { places: [place], pointers: [this.implicitPointer(place)], ...optionalType(type) };
@@ -399,6 +450,18 @@ class Analysis {
   private subjects(value: Value): readonly Place[] {
     const through = value.pointers.filter((p) => p.form !== 'closure').map((p) => p.target);
     return through.length > 0 ? through : value.places;
+  }
+
+  /** D: the array whose elements a value shows: a slice that was copied from a variable shows that variable's. */
+  private storageOf(value: Value): readonly Place[] {
+    return value.pointers.length === 0 && value.alias ? [value.alias] : this.subjects(value);
+  }
+
+  /** D: what a variable set to this value is another name for: a whole array, copied by reference. */
+  private aliasOf(value: Value, type: TypeRef | undefined): { alias?: Place } {
+    const [place, ...others] = value.places;
+    if (this.rust || value.pointers.length > 0 || !place || others.length > 0) return {};
+    return type?.kind === 'slice' && value.type?.kind === 'slice' ? { alias: value.alias ?? place } : {};
   }
 
   private use(value: Value, span: Span, kind: UseKind, what: string): void {
@@ -413,20 +476,19 @@ class Analysis {
 
   /** The value with the pointers that the local variables behind it hold: fields of a block of arguments, elements of a list. */
   private withHeld(value: Value): Value {
-    if (!this.rust) return value;
     const held = [...value.places, ...value.pointers.filter((p) => p.form !== 'closure').map((p) => p.target)]
-      .filter((p) => p.root.kind === 'local' && p.root.byValue)
+      .filter((p) => p.root.byValue && (p.root.kind === 'local' || (!this.rust && p.root.kind === 'temp')))
       .flatMap((place) => [
         ...(this.state.read(place)?.pointers ?? []),
         ...this.state.below(place).flatMap(([, s]) => s.pointers),
       ])
-      .filter((p) => p.how !== 'declared');
+      // D: what a captured variable is captured for is the delegate's, and judged with it.
+      .filter((p) => p.how !== 'declared' && (this.rust || p.form !== 'closure'));
     return held.length === 0 ? value : { ...value, pointers: uniquePointers([...value.pointers, ...held]) };
   }
 
   private access(places: readonly Place[], span: Span, kind: Access['kind'], what: string): void {
     for (const place of places) {
-      if (this.state.dropped.size > 0) this.useDropped(place, span, kind, what);
       const key = `${placeKey(place)}|${span.start}|${kind}|${this.state.suspended.length > 0 ? 1 : 0}`;
       if (!this.accesses.has(key))
         this.accesses.set(key, {
@@ -438,29 +500,6 @@ class Analysis {
           context: this.context(),
         });
     }
-  }
-
-  /** A value is used that was dropped by hand, if that was not in another round of a loop, which may have taken another way. */
-  private useDropped(place: Place, span: Span, kind: Access['kind'], what: string): void {
-    if (kind === 'borrow' || kind === 'write' || kind === 'move') return;
-    for (const { pointer, invalidation, round } of this.state.dropped.values()) {
-      if (!isWithin(place, pointer.target) || (round !== 0 && round !== this.round)) continue;
-      const key = `${pointer.id}|dropped|${span.start}`;
-      if (!this.stale.has(key))
-        this.stale.set(key, { pointer, invalidation, use: { span, kind, what }, context: this.context() });
-    }
-  }
-
-  /** `ManuallyDrop::drop(&mut place)`: the value is gone, the place stays. */
-  private dropByHand(pointer: Pointer, span: Span, name: string, row: ApiRow): void {
-    const { target } = pointer;
-    if (target.path.some((s) => s === '[]' || s === '*') || target.root.kind === 'unknown') return;
-    this.useDropped(target, span, 'release', name);
-    this.state.dropped.set(placeKey(target), {
-      pointer,
-      invalidation: { kind: 'release', place: target, span, how: name, row },
-      round: this.round,
-    });
   }
 
   private invalidate(
@@ -503,7 +542,6 @@ class Analysis {
     through?: string,
   ): void {
     for (const place of places) {
-      if (operation === 'replace' && place.path.length === 0) this.state.taken.delete(place.root.id);
       const key = this.keyOf(place);
       if (this.rust && EMPTIES.has(operation)) this.state.write(extend(place, '[]'), { pointers: [] });
       const id = `${placeKey(place)}|${span.start}|${operation}`;
@@ -583,16 +621,8 @@ class Analysis {
     return kind === 'struct' || kind === 'union' || kind === 'enum';
   }
 
-  /** Rust: the variable ends here and frees what something else has taken over, unless that gave it back. */
-  private endOwner(root: Root, end: Span): void {
-    if (this.state.moved.has(root.id)) return;
-    for (const adoption of this.state.taken.get(root.id) ?? [])
-      this.ownedTwice.set(`${adoption.span.start}`, { adoption, owner: root, end });
-  }
-
   private drop(root: Root, span: Span, how: string): void {
     if (this.state.moved.has(root.id)) return;
-    this.endOwner(root, span);
     const stored = this.state.read({ root, path: [] });
     for (const pointer of stored?.adopts ?? []) {
       this.use({ places: [], pointers: [pointer] }, root.span, 'release', `the end of '${root.name}'`);
@@ -602,10 +632,36 @@ class Analysis {
     const moved = this.movedInto(root);
     this.invalidate('drop', { root, path: [] }, span, how, (target) =>
       target.root.id === root.id
-        ? !target.path.includes('*') ||
-          isReleasedByDrop(target, this.settings.oracle, this.file.path, this.settings.depth)
+        ? !target.path.includes('*') || this.isReleasedByDrop(target)
         : moved.has(target.root.id) && !target.path.includes('*') && !this.isInline(target),
     );
+  }
+
+  /** Whether a `Drop` of the unit, of the variable's type or of a field's on the way, releases what the pointer leads to. */
+  private isReleasedByDrop(target: Place): boolean {
+    const star = target.path.indexOf('*');
+    for (let at = 0; at < star; at++) {
+      const holder = typeOfPlace(
+        { root: target.root, path: target.path.slice(0, at) },
+        this.settings.oracle,
+        this.file.path,
+      );
+      if (holder?.kind !== 'path') continue;
+      const drop = this.settings.oracle.method(holder.name, 'drop', this.file.path);
+      if (drop?.fn.trait !== 'Drop') continue;
+      const flow = this.settings.oracle.summaryOf(drop.path, drop.fn, this.settings.depth, true);
+      if (!flow) continue;
+      const field = target.path.slice(at, star + 1).join('.');
+      const isIt = (place: Place): boolean => place.root.kind === 'self' && place.path.join('.') === field;
+      // Whatever function a destructor hands the pointer to, it is the one that ends what is behind it.
+      const given = flow.calls.filter((c) => !c.method).flatMap((c) => c.args.flatMap((a) => a.pointers));
+      if (
+        [...flow.summary.releases, ...flow.summary.adopts].some((r) => isIt(r.place)) ||
+        given.some((p) => isIt(p.target))
+      )
+        return true;
+    }
+    return false;
   }
 
   /** The variables whose whole value was moved into this one, and from there on. */
@@ -643,7 +699,7 @@ class Analysis {
 
   /** The value as something to borrow from: its places, or a fresh temporary when the expression made a new value. */
   private materialise(value: Value, span: Span): readonly Place[] {
-    if (value.places.length > 0 || value.pointers.length > 0) return this.subjects(value);
+    if (value.places.length > 0 || value.pointers.length > 0) return this.storageOf(value);
     if (!value.owned) return [];
     return [{ root: this.makeTemp(span, value.type), path: [] }];
   }
@@ -657,15 +713,23 @@ class Analysis {
     const value: Value = byRef
       ? {
           places: [],
-          pointers: given.places.map((p) => this.borrow(p, 'reference', false, span, 'ref return')),
+          pointers: given.places.flatMap((p) => {
+            // `return *p;` hands on what `p` points to, made where `p` was made.
+            const through =
+              given.via?.filter((v) => p.root.kind === 'local' && placeKey(v.target) === placeKey(p)) ?? [];
+            return through.length > 0 ? through : [this.borrow(p, 'reference', false, span, 'ref return')];
+          }),
           ...optionalType(given.type),
         }
       : this.coerce(given, wanted?.returns);
     if (this.rust && inner === this.fn.id) this.leaveBehind(span);
-    const leaving = this.rust && inner === this.fn.id ? this.withHeld(value) : value;
+    const leaving = (this.rust ? inner === this.fn.id : !byRef) ? this.withHeld(value) : value;
     this.use(leaving, span, 'return', 'return');
     this.escape(leaving, 'return', span);
-    this.returnStack.at(-1)?.values.push(value);
+    const returns = this.returnStack.at(-1);
+    returns?.values.push(value);
+    for (const { id } of value.pointers)
+      returns?.stale.set(id, [...(returns.stale.get(id) ?? []), ...(this.state.invalid.get(id) ?? [])]);
     if (value.places.length > 0 && value.pointers.length === 0) this.moveOut(value);
   }
 
@@ -674,8 +738,6 @@ class Analysis {
     if (!this.rust) return;
     for (const { place, stored } of this.state.entries()) {
       if (stored.pointers.length === 0 || !this.outlives(place)) continue;
-      // A parameter of a closure that ran here is not the caller's, unless it got something of the caller's.
-      if (place.root.kind === 'param' && (place.root.index ?? place.root.origin?.root.index) === undefined) continue;
       if (place.root.kind === 'self' && place.root.byValue && !this.state.moved.has(place.root.id)) continue;
       for (const pointer of stored.pointers) {
         if (pointer.how === 'declared' || pointer.target.root.id === place.root.id) continue;
@@ -700,10 +762,9 @@ class Analysis {
 
   /** A reference that became a raw pointer by coercion: from here on the compiler does not check it. */
   private asRaw(value: Value): Value {
-    const isChecked = (p: Pointer): boolean => p.form === 'reference' || p.form === 'slice';
-    if (!value.pointers.some(isChecked)) return value;
+    if (value.pointers.every((p) => p.form !== 'reference')) return value;
     const pointers = value.pointers.map((p) => {
-      if (!isChecked(p)) return p;
+      if (p.form !== 'reference') return p;
       const raw = this.borrow(p.target, 'raw', true, p.site, p.how, p.row, p.locks);
       for (const invalidation of this.state.invalid.get(p.id) ?? []) this.state.addInvalid(raw.id, invalidation);
       return raw;
@@ -802,11 +863,9 @@ class Analysis {
     }
     if (this.rust && this.state.alive && isBody) {
       const kept = new Set(value.places.map((p) => p.root.id));
-      for (const root of roots.reverse()) {
-        if (kept.has(root.id)) continue;
-        if (this.state.read({ root, path: [] })?.adopts) this.drop(root, end, `end of the scope of '${root.name}'`);
-        else this.endOwner(root, end);
-      }
+      for (const root of roots.reverse())
+        if (!kept.has(root.id) && this.state.read({ root, path: [] })?.adopts)
+          this.drop(root, end, `end of the scope of '${root.name}'`);
     }
     this.scopes.pop();
     return value;
@@ -825,13 +884,15 @@ class Analysis {
       case 'let': {
         let value: Value = NOTHING;
         if (statement.init) {
-          value = this.coerce(this.expr(statement.init), statement.type);
+          value = this.coerce(this.expr(statement.init), statement.type, statement.init.span);
           if (statement.otherwise) {
             const before = this.state.clone();
             this.block(statement.otherwise);
             this.state = before;
           }
-          if (this.rust && extendsTemporaries(statement.init)) this.extendTemps(value, mark);
+          // `let r = &temporary;` keeps the temporary for the whole block.
+          if (this.rust && statement.init.kind === 'address') this.extendTemps(value, mark);
+          if (statement.modifiers.includes('scope')) value = this.onStack(value, statement);
         }
         const type = statement.type ?? value.type;
         this.bindPattern(
@@ -878,6 +939,25 @@ class Analysis {
     this.dropGuards(statement.span);
     for (const id of this.fresh) outerFresh.add(id);
     this.fresh = outerFresh;
+  }
+
+  /** D: `scope x = new C` makes the object on the stack; the variable and its copies refer to it. */
+  private onStack(value: Value, { init, pattern }: Extract<Statement, { kind: 'let' }>): Value {
+    if (init?.kind !== 'new' || pattern.kind !== 'bind' || init.type.kind !== 'path') return value;
+    // What a `scope` variable was made with must live as long as the variable, not longer.
+    if (this.settings.oracle.declaration(init.type.name, this.file.path)?.kind !== 'class')
+      return { ...value, pointers: [] };
+    const root = this.makeRoot({
+      kind: 'local',
+      name: pattern.name,
+      // The object, not the variable that refers to it.
+      span: { start: pattern.span.start, end: init.span.end },
+      byValue: true,
+      declared: 'let',
+      type: init.type,
+      storage: 'stack',
+    });
+    return { places: [], pointers: [this.borrow({ root, path: [] }, 'raw', false, init.span, 'new')], type: init.type };
   }
 
   /** Rust: a guard that no variable holds ends with the statement that took it, and with it the critical section. */
@@ -955,6 +1035,7 @@ class Analysis {
               ...(value.adopts ? { adopts: value.adopts } : {}),
               ...(value.closure !== undefined ? { closure: value.closure } : {}),
               ...(value.literal !== undefined ? { literal: value.literal } : {}),
+              ...this.aliasOf(value, type),
             },
           );
           if (value.pointers.length === 0) {
@@ -1054,15 +1135,7 @@ class Analysis {
       case 'index': {
         const base = this.expr(expr.base);
         this.expr(expr.index);
-        this.use(base, expr.span, 'index', '[]');
-        this.access(this.subjects(base), expr.span, 'index', '[]');
-        const places = this.subjects(base).map((p) =>
-          p.path.at(-1) === '[]' && this.isView(base) ? p : extend(p, '[]'),
-        );
-        const type = elementType(base.type);
-        const first = places[0];
-        const read = first ? this.valueOf(first, type) : NOTHING;
-        return { places, pointers: read.pointers, via: [...(base.via ?? []), ...base.pointers], ...optionalType(type) };
+        return this.element(base, expr.span);
       }
       case 'slice': {
         const base = this.expr(expr.base);
@@ -1089,8 +1162,7 @@ class Analysis {
       }
       case 'deref': {
         const base = this.expr(expr.base);
-        // What has no size is not read.
-        if (!isUnit(base.type?.element)) this.use(base, expr.span, 'deref', '*');
+        this.use(base, expr.span, 'deref', '*');
         this.access(base.places, expr.span, 'deref', '*');
         const places =
           base.pointers.length > 0
@@ -1125,13 +1197,7 @@ class Analysis {
           this.state.alive = false;
           return NOTHING;
         }
-        if (/^(?:debug_)?assert(?:_eq|_ne)?$/.test(expr.name)) {
-          const [condition] = expr.args;
-          if (condition && expr.name.endsWith('assert')) this.makeNull(nullTests(condition).whenTrue);
-          return NOTHING;
-        }
-        // What is printed or logged is only lent.
-        return /^(?:dbg|pin|vec|ready|try)$/.test(expr.name) ? merged(values) : withoutAdopts(merged(values));
+        return merged(values);
       }
       case 'literal':
         return {
@@ -1161,6 +1227,8 @@ class Analysis {
           return NOTHING;
         }
         // Pointer arithmetic keeps pointing into the same storage; concatenation makes a new array.
+        if (!this.rust && expr.operator === '-' && left.pointers.length > 0 && right.pointers.length > 0)
+          return NOTHING;
         if (expr.operator === '+' || expr.operator === '-')
           return {
             places: [],
@@ -1184,9 +1252,6 @@ class Analysis {
           this.use(value, expr.span, 'deref', 'cast');
           return { places: [], pointers: [], owned: true, type: expr.type };
         }
-        // Too small for an address: what is left of a pointer is a number.
-        if (this.rust && expr.type.kind === 'path' && /^(?:[iu](?:8|16|32)|f32|f64|bool|char)$/u.test(expr.type.name))
-          return { places: [], pointers: [], type: expr.type };
         const erases = this.rust && (expr.type.kind === 'pointer' || expr.type.kind === 'reference');
         const pointers = erases
           ? value.pointers.map((p) =>
@@ -1306,11 +1371,36 @@ class Analysis {
       }
       case 'new': {
         const values = expr.args.map((a) => this.expr(a.value));
-        return { ...merged(values), places: [], owned: true, type: this.rust ? expr.type : this.madeBy(expr.type) };
+        const type = this.rust ? expr.type : this.madeBy(expr.type);
+        const made =
+          this.rust || type !== expr.type ? undefined : this.construct(type.name, expr.args, values, expr.span);
+        if (made) return made;
+        return { ...merged(values), places: [], owned: true, type };
       }
       case 'unknown':
         return merged(expr.children.map((c) => this.expr(c)));
     }
+  }
+
+  /** An element of an array or slice, as a place. */
+  private element(base: Value, span: Span): Value {
+    this.use(base, span, 'index', '[]');
+    const storage = this.storageOf(base);
+    this.access(storage, span, 'index', '[]');
+    const places = storage.map((p) => (p.path.at(-1) === '[]' && this.isView(base) ? p : extend(p, '[]')));
+    const type = elementType(base.type);
+    const first = places[0];
+    const read = first ? this.valueOf(first, type) : NOTHING;
+    return { places, pointers: read.pointers, via: [...(base.via ?? []), ...base.pointers], ...optionalType(type) };
+  }
+
+  /** D: `a.front` and `a.back` of an array are its elements, by reference. */
+  private endElement(base: Value, name: string, span: Span): Value | undefined {
+    if (this.rust || (name !== 'front' && name !== 'back')) return undefined;
+    const { type } = base;
+    const isArray =
+      type?.kind === 'slice' || type?.kind === 'static-array' || (type?.kind === 'path' && type.name === 'Array');
+    return isArray ? this.element(base, span) : undefined;
   }
 
   private literalType(expr: ExprOf<'literal'>): TypeRef | undefined {
@@ -1331,6 +1421,49 @@ class Analysis {
     return kind === 'struct' || kind === 'union'
       ? { kind: 'pointer', text: `${type.text}*`, span: type.span, name: '', path: [], args: [], element: type }
       : type;
+  }
+
+  /**
+   * D: a new struct or object as a temporary whose fields hold what the arguments are or what the constructor stores in them;
+   * undefined when the declaration is not known. What a constructor that is not known keeps is not guessed.
+   */
+  private construct(name: string, args: readonly Argument[], values: readonly Value[], span: Span): Value | undefined {
+    const decl = name === '' ? undefined : this.settings.oracle.declaration(name, this.file.path);
+    const isStruct = decl?.kind === 'struct' || decl?.kind === 'union';
+    if (!decl || !(isStruct || decl.kind === 'class')) return undefined;
+    const type = syntheticType(name, span);
+    if (values.every((v) => v.pointers.length === 0)) return { places: [], pointers: [], owned: true, type };
+    const place: Place = { root: this.makeTemp(span, type), path: [] };
+    this.state.write(place, { pointers: [], type });
+    const makers = this.file.functions.filter((f) => f.owner === name && f.kind === 'constructor');
+    const fitting = makers.filter((f) => f.params.length === values.length);
+    const maker = fitting[0]
+      ? { path: this.file.path, fn: fitting[0] }
+      : this.settings.oracle.method(name, 'this', this.file.path);
+    if (fitting.length < 2 && maker?.fn.kind === 'constructor' && (maker.fn.body || maker.fn.skipped === true))
+      this.applySummary(maker, { places: [place], pointers: [], type }, values, span, name, undefined);
+    else if (isStruct && makers.length === 0 && !maker) {
+      const fields = decl.fields.filter((f) => !f.isStatic);
+      values.forEach((value, i) => {
+        const field = args[i]?.name ?? fields[i]?.name;
+        if (field !== undefined)
+          this.state.write(extend(place, field), { pointers: value.pointers, ...optionalType(value.type) });
+      });
+    }
+    return { places: [place], pointers: [], owned: true, type };
+  }
+
+  /** D: a function declared inside this one, which sees its variables. */
+  private nestedFunction(path: readonly string[]): FunctionIr | undefined {
+    const [name] = path;
+    if (this.rust || path.length !== 1 || name === undefined) return undefined;
+    const inside = (fn: FunctionIr): boolean => {
+      for (let at = fn.parent; at !== undefined; at = this.functions.get(at)?.parent)
+        if (at === this.fn.id) return true;
+      return false;
+    };
+    const found = nestedTable(this.file).get(name)?.filter(inside) ?? [];
+    return found.length === 1 ? found[0] : undefined;
   }
 
   /** Slices, iterators and raw element pointers already denote elements: indexing them stays in the same storage. */
@@ -1366,6 +1499,8 @@ class Analysis {
         };
       }
       if (!this.rust) {
+        const subject = this.subjectsOfWith.findLast((value) => this.hasField(value.type, first));
+        if (subject) return this.memberOf(subject, first, expr.span);
         const self = this.lookup('self');
         const type = self ? this.fieldType(self.type, first) : undefined;
         if (self && (type ?? this.hasField(self.type, first))) return this.valueOf({ root: self, path: [first] }, type);
@@ -1414,18 +1549,47 @@ class Analysis {
     return fieldTypeOf(type, name, this.settings.oracle, this.file.path);
   }
 
-  private field(expr: ExprOf<'field'>): Value {
+  /** `isAddressed`: D takes the address of a method, it does not call it. */
+  private field(expr: ExprOf<'field'>, isAddressed = false): Value {
     const base = this.expr(expr.base);
     if (!this.rust) {
+      const end = this.endElement(base, expr.name, expr.span);
+      if (end) return end;
       const matches = this.settings.apis.method(expr.name, base.type);
       const known = this.hasField(base.type, expr.name);
       if (matches.length > 0 && !known)
         return this.applyMatches(matches, base, [], [], expr, expr.name, true, undefined);
+      if (!known && !isAddressed) {
+        const result = this.propertyCall(base, expr);
+        if (result && (result.pointers.length > 0 || result.places.length > 0)) return result;
+      }
     }
-    this.use(base, expr.span, 'field', `.${expr.name}`);
+    return this.memberOf(base, expr.name, expr.span);
+  }
+
+  /** D: `x.name` without parentheses calls a method, or a function of the file with `x` as its argument. */
+  private propertyCall(base: Value, expr: ExprOf<'field'>): Value | undefined {
+    if (!base.type) return undefined;
+    const method = this.resolveMethod(base, expr.name);
+    if (method?.fn.kind === 'method' && method.fn.params.length === 0)
+      return this.applySummary(method, base, [], expr.span, expr.name, peel(base.type)?.name);
+    const free = method ? undefined : this.extension(expr.name);
+    return free?.fn.params.length === 1
+      ? this.applySummary(free, undefined, [base], expr.span, expr.name, undefined)
+      : undefined;
+  }
+
+  /** D: a function of the file that may be called as if it were a method. */
+  private extension(name: string): Resolved | undefined {
+    const found = this.rust ? undefined : this.settings.oracle.freeFunction(name, this.file.path);
+    return found && found.fn.params.length > 0 && found.fn.abi === undefined ? found : undefined;
+  }
+
+  private memberOf(base: Value, name: string, span: Span): Value {
+    this.use(base, span, 'field', `.${name}`);
     const through = this.subjects(base);
-    const places = through.map((p) => extend(p, expr.name));
-    const type = this.fieldType(base.type, expr.name);
+    const places = through.map((p) => extend(p, name));
+    const type = this.fieldType(base.type, name);
     const first = places[0];
     const read = first ? this.valueOf(first, type) : NOTHING;
     return {
@@ -1471,10 +1635,7 @@ class Analysis {
         ...optionalType(base.type),
       };
     }
-    let value = this.expr(inner);
-    // `&mut 0` is a temporary, `&0` a static.
-    if (this.rust && expr.mutable && inner.kind === 'literal' && /^(?:number|bool|char)$/u.test(inner.type))
-      value = { ...value, owned: true };
+    const value = !this.rust && inner.kind === 'field' ? this.field(inner, true) : this.expr(inner);
     if (value.closure !== undefined && value.places.length === 0) return value;
     const frame = inner.kind === 'field' ? this.methodFrame(value, inner.name) : undefined;
     if (frame) return { places: [], pointers: frame.map((p) => this.borrow(p, 'raw', false, expr.span, '&')) };
@@ -1517,6 +1678,7 @@ class Analysis {
     const bare = peel(type);
     if (bare?.kind !== 'path' || this.hasField(type, name)) return undefined;
     if (!this.settings.oracle.method(bare.name, name, this.file.path)) return undefined;
+    if (holder.path.length === 0 && holder.root.storage === 'stack') return [holder];
     return type?.kind === 'pointer' || this.isReferenceType(bare) ? [] : [holder];
   }
 
@@ -1554,7 +1716,11 @@ class Analysis {
       }
       if (matches.length > 0 && value.pointers.length > 0) {
         const into = target.places[0];
-        if (into) this.escape(value, 'collect', expr.span, { into });
+        if (into) {
+          this.escape(value, 'collect', expr.span, { into });
+          const kept = this.keptByAppending(value, target.type);
+          if (kept.length > 0) this.state.write(extend(into, '[]'), { pointers: kept }, true);
+        }
       }
       return NOTHING;
     }
@@ -1562,7 +1728,7 @@ class Analysis {
     for (const [key, release] of this.releases)
       if (target.places.some((p) => p.path.length < release.place.path.length && isWithin(release.place, p)))
         this.releases.set(key, { ...release, renewed: true });
-    value = this.coerce(value, target.type);
+    value = this.coerce(value, target.type, expr.target.kind === 'slice' ? undefined : expr.value.span);
     for (const place of target.places) {
       const previous = this.state.read(place);
       const growable = isGrowable(this.typeAt(place) ?? previous?.type, this.file.language);
@@ -1571,7 +1737,7 @@ class Analysis {
         this.grow([place], target.via ?? [], expr.span, 'replace', selfAppend ? '= .. ~' : '=', false);
       }
       if (this.outlives(place)) {
-        this.escape(value, 'store', expr.span, { into: place });
+        this.escape(this.rust ? value : this.withHeld(value), 'store', expr.span, { into: place });
         this.noteStores(value, place, expr.span);
       }
       if (previous?.adopts)
@@ -1589,6 +1755,7 @@ class Analysis {
           ...(value.adopts ? { adopts: value.adopts } : {}),
           ...(value.closure !== undefined ? { closure: value.closure } : {}),
           ...(value.literal !== undefined ? { literal: value.literal } : {}),
+          ...(single ? this.aliasOf(value, target.type) : {}),
         },
         !single,
       );
@@ -1599,6 +1766,17 @@ class Analysis {
       this.moveOut(value);
     }
     return NOTHING;
+  }
+
+  /** D: what an array holds after `a ~= v`: pointers and slices as they are, but of a slice of the same elements only copies. */
+  private keptByAppending(value: Value, array: TypeRef | undefined): readonly Pointer[] {
+    const element = this.rust ? undefined : elementType(array);
+    if (!element) return [];
+    return value.pointers.filter((p) =>
+      p.form === 'slice'
+        ? keepsSliceOf(element, this.typeAt(p.target))
+        : p.form === 'raw' && element.kind === 'pointer',
+    );
   }
 
   private typeAt(place: Place): TypeRef | undefined {
@@ -1658,7 +1836,10 @@ class Analysis {
       ? { label: expr.label, breaks: [] as State[], continues: [] as State[], values: [] as Value[] }
       : undefined;
     if (loop) this.loopStack.push(loop);
+    const isWith = expr.flavour === 'with' && subject !== undefined;
+    if (isWith) this.subjectsOfWith.push(subject);
     let value = this.block(expr.block);
+    if (isWith) this.subjectsOfWith.pop();
     if (loop) {
       this.loopStack.pop();
       const ends = this.state.alive ? [this.state, ...loop.breaks] : loop.breaks;
@@ -1784,9 +1965,7 @@ class Analysis {
     const exits: State[] = [];
     const maySkip = expr.form === 'while' || expr.form === 'for' || expr.form === 'foreach';
     if (maySkip && !expr.condition) exits.push(this.state.clone());
-    const outer = this.round;
     for (let round = 0; round < 2 && this.state.alive; round++) {
-      this.round = ++this.rounds;
       this.scopes.push(new Map());
       if (expr.condition && expr.form !== 'do') {
         const mark = this.temps.length;
@@ -1809,7 +1988,6 @@ class Analysis {
       if (expr.form !== 'loop') exits.push(this.state.clone());
     }
     this.loops--;
-    this.round = outer;
     this.loopStack.pop();
     this.scopes.pop();
     const ends = [...exits, ...loop.breaks];
@@ -1850,7 +2028,7 @@ class Analysis {
         this.bindPattern(pattern, { places: [], pointers, ...optionalType(type) }, 'foreach');
         return;
       }
-      const elements = this.subjects(source).map((p) => (this.isView(source) ? p : extend(p, '[]')));
+      const elements = this.storageOf(source).map((p) => (this.isView(source) ? p : extend(p, '[]')));
       if (binding.byRef)
         this.bindPattern(binding.pattern, { places: elements, pointers: [], ...optionalType(type) }, 'foreach', true);
       else
@@ -1934,14 +2112,15 @@ class Analysis {
           this.state.write({ root, path: [] }, { pointers: given.pointers, ...optionalType(type) });
       }
     });
-    this.returnStack.push({ values: [], functionId: fn.id });
+    this.returnStack.push({ values: [], functionId: fn.id, stale: new Map() });
     const loopStack = this.loopStack.splice(0);
     const mark = this.temps.length;
     const result = this.block(fn.body, true);
     if (this.state.alive && fn.body.result) this.leave(result, fn.body.result.span);
     this.dropTemps(mark, fn.body.span);
     this.loopStack.push(...loopStack);
-    const returned = this.returnStack.pop()?.values ?? [];
+    const returns = this.returnStack.pop();
+    const returned = returns?.values ?? [];
     this.blockRoots.pop();
     this.scopes.pop();
     this.frames = frames;
@@ -1951,6 +2130,9 @@ class Analysis {
     after.alive = true;
     // It may not have run, and a spawned one does not hold up or suspend its maker.
     this.state = State.join([before, after]);
+    // D: what happens after one `return` happens on another path than that of what it returned.
+    if (!this.rust && run === 'called')
+      for (const [id, stale] of returns?.stale ?? []) this.state.invalid.set(id, stale);
     this.state.locks = locks;
     if (run !== 'called') this.state.suspended = outerSuspended;
     return { ...merged(returned), places: [] };
@@ -1983,9 +2165,13 @@ class Analysis {
         return this.runClosure(fn, values, 'called', expr.span);
       }
     }
+    const nested = this.nestedFunction(path);
+    if (nested) return this.runClosure(nested, this.arguments(expr.args).values, 'called', expr.span);
     const calleeValue = callee.kind === 'name' ? NOTHING : this.expr(callee);
     const { values, exprs } = this.arguments(expr.args);
     const last = path.at(-1) ?? '';
+    const shown = this.withMethod(path);
+    if (shown) return this.applySummary(shown.method, shown.subject, values, expr.span, last, undefined);
     const member = this.ownMethod(path);
     const matches = member ? [] : this.settings.apis.path(path);
     const found = matches.length > 0 ? undefined : (member ?? this.resolveCall(path));
@@ -2020,21 +2206,14 @@ class Analysis {
       );
     if (resolved)
       return this.applySummary(resolved, undefined, values, expr.span, last, path.length > 1 ? path.at(-2) : undefined);
-    const byPath = this.methodByPath(path);
-    if (byPath.length > 0)
-      return this.applyMatches(byPath, values[0], values.slice(1), exprs.slice(1), expr, last, true, undefined);
+    if (!this.rust) {
+      const named = this.plain(syntheticType(last, expr.span))?.name ?? last;
+      const made = this.construct(named, expr.args, values, expr.span);
+      const type = made ? undefined : this.plain(builtinCallType(path, expr.span));
+      return made ?? { places: [], pointers: [], ...(type ? { type, owned: true } : {}) };
+    }
     // `Some(x)`, `Wrapper(x)`, `Kind::Variant(x)`: a constructor holds what it is given.
-    if (
-      /^[A-Z]/.test(last) &&
-      (this.rust ? this.isConstructor(path) : this.settings.oracle.declaration(last, this.file.path) !== undefined)
-    ) {
-      const holder = syntheticType(path.at(-2) ?? last, expr.span);
-      const variant = path.length > 1 && this.isEnum(holder) ? `${last}.` : '';
-      if (this.rust)
-        values.forEach((value, i) => {
-          const wanted = this.fieldType(variant === '' ? syntheticType(last, expr.span) : holder, `${variant}${i}`);
-          values[i] = this.coerce(value, wanted);
-        });
+    if (/^[A-Z]/.test(last) && this.isConstructor(path)) {
       for (const value of values) if (value.pointers.length === 0) this.moveOut(value);
       return {
         ...merged(values),
@@ -2048,9 +2227,8 @@ class Analysis {
       };
     }
     for (const value of values) if (value.pointers.length === 0) this.moveOut(value);
-    if (this.rust) this.overwriteOut(values);
     const type = this.plain(builtinCallType(path, expr.span));
-    if (!type && this.rust && this.isForeignCall(callee, path)) {
+    if (!type && this.isForeignCall(callee, path)) {
       const root = this.makeRoot({
         kind: 'allocation',
         name: name || describeCallee(callee),
@@ -2065,45 +2243,6 @@ class Analysis {
       };
     }
     return { places: [], pointers: [], ...(type ? { type, owned: true } : {}) };
-  }
-
-  /** Rust: a pointer variable whose address an unknown function is given may lead anywhere afterwards. */
-  private overwriteOut(values: readonly Value[]): void {
-    for (const { target, how } of values.flatMap((v) => v.pointers))
-      if (/^(?:&mut|addr_of!)$/u.test(how) && this.isPointerType(this.state.read(target)?.type ?? this.typeAt(target)))
-        this.state.write(target, { pointers: [], ...optionalType(this.typeAt(target)) });
-  }
-
-  /** Rust: `CString::as_ptr(&text)` is `text.as_ptr()`. */
-  private methodByPath(path: readonly string[]): readonly Match[] {
-    const owner = path.at(-2);
-    if (!this.rust || owner === undefined || !STANDARD.test(owner)) return [];
-    return this.settings.apis.method(path.at(-1) ?? '', syntheticType(owner, this.fn.nameSpan));
-  }
-
-  /** Rust: a function that is named where a closure could stand (`.map(CStr::as_ptr)`), applied to `given`. */
-  private applyNamed(expr: Expr | undefined, given: Value | undefined): Value | undefined {
-    if (!this.rust || expr?.kind !== 'name' || !given || given.pointers.length === 0) return undefined;
-    const { path, span } = expr;
-    if (path.length === 1 && this.lookup(path[0] ?? '')) return undefined;
-    const matches = this.settings.apis.path(path);
-    const name = path.at(-1) ?? '';
-    if (matches.length > 0)
-      return this.applyMatches(matches, undefined, [given], [expr], expr, path.join('::'), false, undefined);
-    const resolved = this.resolveCall(path);
-    if (resolved && (resolved.fn.body || resolved.fn.skipped === true)) {
-      const { self, params } = resolved.fn;
-      return this.applySummary(
-        resolved,
-        self ? given : undefined,
-        self ? [] : [this.coerce(given, params[0]?.type)],
-        span,
-        name,
-        path.at(-2),
-      );
-    }
-    const byPath = this.methodByPath(path);
-    return byPath.length > 0 ? this.applyMatches(byPath, given, [], [], expr, name, true, undefined) : undefined;
   }
 
   /** Rust: whether a capitalised callee makes a tuple struct or a variant. Foreign libraries capitalise functions, too. */
@@ -2157,6 +2296,8 @@ class Analysis {
     const receiver = this.asPointer(this.expr(expr.receiver), expr.method);
     const { values, exprs } = this.arguments(expr.args);
     const matches = this.settings.apis.method(expr.method, receiver.type);
+    const end = expr.args.length === 0 ? this.endElement(receiver, expr.method, expr.span) : undefined;
+    if (end) return end;
     const resolved = this.resolveMethod(receiver, expr.method);
     // A method that the unit declares on a known type says more than a name in a table.
     const effective = resolved?.fn.body && matches.every((m) => m.weak || !m.row.receiver?.length) ? [] : matches;
@@ -2199,6 +2340,8 @@ class Analysis {
       if (isTaken) this.moveOut(given);
       return result;
     }
+    const free = effective.length === 0 ? this.extension(expr.method) : undefined;
+    if (free) return this.applySummary(free, undefined, [receiver, ...values], expr.span, expr.method, undefined);
     return this.unknownMethod(expr, receiver, values, exprs);
   }
 
@@ -2245,10 +2388,10 @@ class Analysis {
   ): Value[] {
     const results: Value[] = [];
     values.forEach((value, i) => {
-      const span = exprs[i]?.span;
-      if (value.closure === undefined || !span) return;
+      if (value.closure === undefined) return;
       const fn = this.functions.get(value.closure);
-      if (!fn || fn.kind === 'async-block') return;
+      const span = exprs[i]?.span;
+      if (!fn || fn.kind === 'async-block' || !span) return;
       const adapter = receiver !== undefined && CONTENT_ADAPTERS.has(method);
       const content: Value | undefined =
         adapter && receiver
@@ -2328,7 +2471,7 @@ class Analysis {
         !handled.has(index) ||
         matches.some((m) => m.row.effects.some((e) => e.kind === 'store' || e.kind === 'retain'))
       )
-        this.use(resolved ? value : this.withHeld(value), at, 'argument', callee);
+        this.use(resolved || !this.rust ? value : this.withHeld(value), at, 'argument', callee);
       this.access(value.places, at, 'argument', callee);
       if (value.pointers.length > 0 && !resolved) this.escape(value, 'argument', span, { callee, index });
     });
@@ -2401,7 +2544,7 @@ class Analysis {
     through?: string,
   ): void {
     for (const pointer of pointers) {
-      const adoption: Adoption = {
+      this.adoptions.set(`${pointer.id}|${span.start}`, {
         pointer,
         rawType,
         how,
@@ -2409,28 +2552,7 @@ class Analysis {
         context: this.context(),
         ...(content ? { content } : {}),
         ...(through ? { through } : {}),
-      };
-      this.adoptions.set(`${pointer.id}|${span.start}`, adoption);
-      const { root, path } = pointer.target;
-      if (this.rust && pointer.form === 'raw' && path.length === 1 && path[0] === '[]' && this.freesBlock(root))
-        this.state.taken.set(root.id, [...(this.state.taken.get(root.id) ?? []), adoption]);
-    }
-  }
-
-  /** Whether the variable owns a block that it frees at its end. A count that was raised before may be taken apart twice. */
-  private freesBlock(root: Root): boolean {
-    if ((root.kind !== 'local' && root.kind !== 'param') || !root.byValue || root.type?.kind !== 'path') return false;
-    if (!ownsBlock(root.type) || this.state.moved.has(root.id)) return false;
-    if (root.type.name !== 'Rc' && root.type.name !== 'Arc') return true;
-    return ![...this.calls.values()].some((c) => c.callee.endsWith('increment_strong_count'));
-  }
-
-  /** What was taken over goes back to the raw pointer: its owner frees it alone. */
-  private giveBack(adopts: readonly Pointer[]): void {
-    for (const pointer of adopts) {
-      const { id } = pointer.target.root;
-      const left = this.state.taken.get(id)?.filter((a) => a.pointer !== pointer);
-      if (left) this.state.taken.set(id, left);
+      });
     }
   }
 
@@ -2518,10 +2640,7 @@ class Analysis {
         const made =
           pointers.length > 0
             ? pointers
-            : (value.type === undefined ||
-              value.type.kind === 'reference' ||
-              value.type.kind === 'pointer' ||
-              (value.type.kind === 'path' && (value.type.lifetimes?.length ?? 0) > 0)
+            : (value.type === undefined || value.type.kind === 'reference' || value.type.kind === 'pointer'
                 ? value.places
                 : []
               ).map((p) => this.borrow(extend(p, '*'), 'reference', true, span, name, row));
@@ -2551,11 +2670,9 @@ class Analysis {
         for (const p of value.adopts ?? [])
           this.invalidate('release', p.target, span, name, (t) => isWithin(t, p.target), row);
         if (name.endsWith('ManuallyDrop::drop'))
-          for (const p of value.pointers) {
-            this.dropByHand(p, span, name, row);
+          for (const p of value.pointers)
             for (const held of this.state.read(p.target)?.pointers ?? [])
               this.invalidate('release', held.target, span, name, (t) => isWithin(t, held.target), row);
-          }
         for (const place of value.places) {
           if (value.pointers.some((p) => p.form === 'raw')) continue;
           this.invalidate('drop', place, span, name, (t) => isWithin(t, place) && !t.path.includes('*'), row);
@@ -2566,7 +2683,6 @@ class Analysis {
       case 'forget': {
         const value = operand(effect.target);
         for (const place of value.places) if (place.path.length === 0) this.state.moved.add(place.root.id);
-        this.giveBack(value.adopts ?? []);
         // What was taken over from a raw pointer goes back to it; what a box merely holds stays inside.
         const same = /(?:into_raw|leak|into_non_null)$/u.test(name) ? (value.adopts ?? []) : value.pointers;
         if (same.length > 0) return { places: [], pointers: same };
@@ -2591,8 +2707,7 @@ class Analysis {
         if (pointers.length === 0 && place && made.length > 0)
           this.state.write(place, { pointers: made, ...optionalType(value.type) });
         const written = typeArgs?.[0] ?? (value.type?.kind === 'pointer' ? value.type.element : undefined);
-        // Without a capacity nothing is freed.
-        if (values.at(-1)?.literal !== '0') this.adopt(made, effect.rawType, name, span, this.plain(written));
+        this.adopt(made, effect.rawType, name, span, this.plain(written));
         return { places: [], pointers: [], adopts: made, owned: true };
       }
       case 'acquire': {
@@ -2621,7 +2736,7 @@ class Analysis {
       case 'call-now': {
         const value = operand(effect.what);
         const fn = value.closure === undefined ? undefined : this.functions.get(value.closure);
-        if (fn?.kind === 'async-block') return undefined;
+        if (!fn || fn.kind === 'async-block') return undefined;
         const content =
           receiver && CONTENT_ADAPTERS.has(name)
             ? {
@@ -2631,7 +2746,6 @@ class Analysis {
                 ...(this.isOwnedContent(receiver) ? { owned: true } : {}),
               }
             : undefined;
-        if (!fn) return this.applyNamed(typeof effect.what === 'number' ? exprs[effect.what] : undefined, content);
         const result = this.runClosure(
           fn,
           content ? fn.params.map(() => content) : [],
@@ -2719,6 +2833,17 @@ class Analysis {
     return method?.fn.body || method?.fn.skipped === true ? method : undefined;
   }
 
+  /** D: a method of what a `with` statement around makes visible. */
+  private withMethod(path: readonly string[]): { readonly method: Resolved; readonly subject: Value } | undefined {
+    const [name] = path;
+    if (path.length !== 1 || name === undefined) return undefined;
+    for (const subject of this.subjectsOfWith.toReversed()) {
+      const method = this.resolveMethod(subject, name);
+      if (method) return { method, subject };
+    }
+    return undefined;
+  }
+
   private resolveCall(path: readonly string[]): Resolved | undefined {
     const last = path.at(-1);
     if (!last) return undefined;
@@ -2771,8 +2896,10 @@ class Analysis {
       if (p.root.kind === 'self') return self ? this.materialise(self, span).map((s) => extend(s, ...p.path)) : [];
       if (p.root.kind === 'param' && p.root.index !== undefined) {
         const value = values[p.root.index];
-        const path = p.path[0] === '*' ? p.path.slice(1) : p.path;
         if (!value) return [];
+        // D: the elements of a slice are those of what it shows.
+        const isShown = !this.rust && p.path[0] === '[]' && value.pointers.length > 0 && this.isView(value);
+        const path = p.path[0] === '*' || isShown ? p.path.slice(1) : p.path;
         // A pointer of unknown origin is passed by value: the helper reaches what it points to, not the caller's variable.
         if (p.path[0] === '*' && value.pointers.length === 0) {
           return this.rust || this.isReferenceType(value.type) ? value.places.map((s) => extend(s, '*', ...path)) : [];
@@ -2917,6 +3044,23 @@ function functionTable(file: FileIr): Map<number, FunctionIr> {
   return table;
 }
 
+const nestedTables = new WeakMap<FileIr, Map<string, FunctionIr[]>>();
+/** Named functions inside functions, by name. */
+function nestedTable(file: FileIr): ReadonlyMap<string, readonly FunctionIr[]> {
+  let table = nestedTables.get(file);
+  if (!table) {
+    table = new Map();
+    for (const fn of file.functions) {
+      if (fn.parent === undefined || fn.kind !== 'function' || !fn.body) continue;
+      const same = table.get(fn.name);
+      if (same) same.push(fn);
+      else table.set(fn.name, [fn]);
+    }
+    nestedTables.set(file, table);
+  }
+  return table;
+}
+
 /** Locks whose guards a value was reached through. */
 function guardsOf(value: Value): LockScope[] {
   return [...value.pointers, ...(value.via ?? [])]
@@ -2954,7 +3098,7 @@ function originFrom(value: Value): { origin?: Place } {
       : value.places.length === 0 && value.pointers.length === 1
         ? value.pointers[0]?.target
         : undefined;
-  return place ? { origin: place } : {};
+  return place && place.root.kind !== 'temp' ? { origin: place } : {};
 }
 
 function optionalType(type: TypeRef | undefined): { type?: TypeRef } {
@@ -2978,11 +3122,6 @@ function merged(values: readonly Value[]): Value {
     ...(adopts.length > 0 ? { adopts } : {}),
     ...(closure !== undefined ? { closure } : {}),
   };
-}
-
-/** The value, which frees nothing when it ends. */
-function withoutAdopts({ adopts: _, ...value }: Value): Value {
-  return value;
 }
 
 function isDropInPlace({ kind, how }: Invalidation): boolean {
@@ -3086,25 +3225,6 @@ function containsLet(expr: Expr): boolean {
   return expr.kind === 'binary' && (containsLet(expr.left) || containsLet(expr.right));
 }
 
-/** `let r = &temporary;` keeps the temporary for the whole block, also inside a cast, a struct, a tuple or an array. */
-function extendsTemporaries(expr: Expr): boolean {
-  switch (expr.kind) {
-    case 'address':
-      return true;
-    case 'cast':
-      return extendsTemporaries(expr.value);
-    case 'tuple':
-    case 'array':
-      return expr.items.some(extendsTemporaries);
-    case 'struct':
-      return expr.fields.some((f) => extendsTemporaries(f.value));
-    case 'block':
-      return expr.block.result !== undefined && extendsTemporaries(expr.block.result);
-    default:
-      return false;
-  }
-}
-
 /** What a borrow makes a static of: constants, and the empty array in any case. */
 function isPromoted(expr: Expr, mutable: boolean): boolean {
   return (!mutable || (expr.kind === 'array' && expr.items.length === 0 && !expr.repeat)) && isConstant(expr);
@@ -3128,10 +3248,6 @@ function isConstant(expr: Expr): boolean {
   }
 }
 
-/** Types of the standard library whose methods are called by path, too. */
-const STANDARD =
-  /^(?:Vec|VecDeque|String|str|CStr|CString|OsStr|OsString|Path|PathBuf|Option|Result|NonNull|BytesMut)$/u;
-
 const BOXES = /(?:^|::)(?:Box|Rc|Arc|Cell|RefCell|Mutex)::(?:new|pin)$/u;
 
 /** Collections whose elements are plain values: nothing in them points elsewhere. */
@@ -3152,11 +3268,6 @@ const CONSUMES: ReadonlySet<string> = new Set([
   'unwrap_unchecked',
 ]);
 
-/** `()` */
-function isUnit(type: TypeRef | undefined): boolean {
-  return type?.kind === 'tuple' && type.args.length === 0;
-}
-
 /** Whether a value of the type is, or wraps, a raw pointer. */
 function holdsRawPointer(type: TypeRef | undefined): boolean {
   if (!type) return false;
@@ -3176,6 +3287,21 @@ function replaceSelf(type: TypeRef | undefined, owner: string | undefined): Type
   if (type.kind === 'path' && type.args.some((a) => a.name === 'Self'))
     return { ...type, args: type.args.map((a) => replaceSelf(a, owner) ?? a) };
   return type;
+}
+
+/** Whether the body holds `name = ..`; closures are not entered. */
+function isAssigned(body: Block, name: string): boolean {
+  const visit = (node: unknown): boolean => {
+    if (Array.isArray(node)) return node.some(visit);
+    if (typeof node !== 'object' || node === null) return false;
+    if ('kind' in node && node.kind === 'assign' && 'operator' in node && node.operator === '=' && 'target' in node) {
+      const { target } = node;
+      if (typeof target === 'object' && target !== null && 'path' in target && Array.isArray(target.path))
+        if (target.path.length === 1 && target.path[0] === name) return true;
+    }
+    return Object.entries(node).some(([key, value]) => key !== 'span' && key !== 'type' && visit(value));
+  };
+  return visit(body);
 }
 
 /** Names used inside a block that it does not declare itself; nested closures included. */
@@ -3202,8 +3328,58 @@ function freeNames(block: Block, functions: ReadonlyMap<number, FunctionIr>): st
   return names;
 }
 
+/** The type of a field of the type behind `type`, base classes included. */
+function fieldTypeOf(
+  type: TypeRef | undefined,
+  name: string,
+  oracle: TypeOracle,
+  fromPath: string,
+): TypeRef | undefined {
+  if (type?.kind === 'tuple') return type.args[Number(name)];
+  let inner = peel(type);
+  for (let i = 0; inner && i < 6; i++) {
+    const decl = oracle.declaration(inner.name, fromPath);
+    if (!decl) return undefined;
+    if (decl.kind === 'alias') {
+      inner = peel(decl.alias);
+      continue;
+    }
+    const field = decl.fields.find((f) => f.name === name);
+    if (field) {
+      const written = field.type;
+      const generic = field.type?.kind === 'path' ? decl.generics.findIndex((g) => g.name === field.type?.name) : -1;
+      return generic >= 0 && inner.args[generic] ? inner.args[generic] : withoutAlias(written, oracle, fromPath);
+    }
+    const base = decl.bases[0];
+    inner = base ? syntheticType(base, decl.nameSpan) : undefined;
+  }
+  return undefined;
+}
+
 /** Operations after which nobody can say what a container still holds. */
 const EMPTIES: ReadonlySet<Growth['operation']> = new Set(['clear', 'remove', 'replace']);
 
 /** Operations on a container that may move its elements and drop none. */
 const MOVES_ONLY: ReadonlySet<Growth['operation']> = new Set(['append', 'reserve', 'insert']);
+
+/** The declared type of a place, following fields and elements; undefined as soon as one step is not known. */
+export function typeOfPlace(place: Place, oracle: TypeOracle, fromPath: string): TypeRef | undefined {
+  let type = place.root.type;
+  for (const segment of place.path) {
+    if (!type) return undefined;
+    if (segment === '[]') type = elementType(type);
+    else if (segment === '*') type = type.kind === 'pointer' || type.kind === 'reference' ? type.element : peel(type);
+    else type = fieldTypeOf(type, segment, oracle, fromPath);
+  }
+  return type;
+}
+
+/** The name under which every function of the unit knows a place: `Pool.jobs` or `global:queue`; undefined for locals. */
+export function growthKey(place: Place, oracle: TypeOracle, fromPath: string): string | undefined {
+  const lastField = place.path.findLastIndex((s) => s !== '[]' && s !== '*');
+  if (lastField < 0)
+    return place.root.kind === 'global' ? `global:${place.root.name}${place.path.join('')}` : undefined;
+  const holder = peel(typeOfPlace({ root: place.root, path: place.path.slice(0, lastField) }, oracle, fromPath));
+  if (!holder || holder.kind !== 'path' || !holder.name) return undefined;
+  return `${holder.name}.${place.path.slice(lastField).join('.')}`;
+}

@@ -18,8 +18,8 @@ export interface Root {
   readonly declared: 'let' | 'param' | 'foreach' | 'pattern' | 'catch' | 'static' | 'call' | 'implicit';
   /** 0 for the function's own block, growing inwards; what a place outlives is decided by it. */
   readonly depth: number;
-  /** How memory of an allocation was obtained. */
-  readonly storage?: 'heap' | 'gc' | 'malloc' | 'foreign' | 'js';
+  /** How memory of an allocation was obtained; `stack` for a D object made by `scope x = new C`. */
+  readonly storage?: 'heap' | 'gc' | 'malloc' | 'foreign' | 'js' | 'stack';
   /** Parameters: 0-based position. */
   readonly index?: number;
   /** The place whose content was bound or moved into this variable, when there was one. */

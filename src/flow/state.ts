@@ -9,6 +9,8 @@ export interface Stored {
   readonly adopts?: readonly Pointer[];
   readonly closure?: number;
   readonly literal?: string;
+  /** D: the array that a copied slice is another name for. */
+  readonly alias?: Place;
 }
 
 /** A value that was dropped in place by hand (`ManuallyDrop::drop`). */
@@ -150,11 +152,13 @@ function joinStored(a: Stored, b: Stored): Stored {
   const adopts = [...new Map([...(a.adopts ?? []), ...(b.adopts ?? [])].map((p) => [p.id, p])).values()];
   const type = a.type ?? b.type;
   const closure = a.closure ?? b.closure;
+  const isSameArray = a.alias !== undefined && b.alias !== undefined && placeKey(a.alias) === placeKey(b.alias);
   return {
     pointers,
     ...(type ? { type } : {}),
     ...(adopts.length > 0 ? { adopts } : {}),
     ...(closure !== undefined ? { closure } : {}),
     ...(a.literal !== undefined && a.literal === b.literal ? { literal: a.literal } : {}),
+    ...(isSameArray ? { alias: a.alias } : {}),
   };
 }

@@ -146,6 +146,14 @@ export function ownsBlock(type: TypeRef | undefined): boolean {
   return type?.kind === 'path' && SEPARATE_BLOCK.has(type.name);
 }
 
+/** D: whether a list with elements of one type keeps a slice of items of the other when it is added, instead of copying the items. */
+export function keepsSliceOf(element: TypeRef | undefined, item: TypeRef | undefined): boolean {
+  if (!element || !item) return false;
+  const character = { string: 'char', wstring: 'wchar', dstring: 'dchar' }[element.name];
+  if (character !== undefined) return item.kind === 'path' && item.name === character;
+  return element.kind === 'slice' && element.element?.kind === item.kind && element.element.name === item.name;
+}
+
 /** The type of an element of a container; undefined when it can't be told. */
 export function elementType(type: TypeRef | undefined): TypeRef | undefined {
   const inner = peel(type);
@@ -157,6 +165,8 @@ export function elementType(type: TypeRef | undefined): TypeRef | undefined {
     inner.kind === 'pointer'
   )
     return inner.element;
+  // D: the argument of `Appender!(T[])` is the array that it makes.
+  if (inner.kind === 'path' && /^(?:Ref)?Appender$/u.test(inner.name)) return elementType(inner.args[0]);
   if (inner.kind === 'path' && inner.args.length > 0) return /Map$/.test(inner.name) ? inner.args[1] : inner.args[0];
   return undefined;
 }

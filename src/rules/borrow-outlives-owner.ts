@@ -5,8 +5,10 @@ import { lineOf } from '../facts/lines.js';
 import { endsWithItsRoot } from '../facts/storage.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../facts/walk-body.js';
+import { typeOfPlace } from '../flow/analyse.js';
 import { describePlace, type Root } from '../flow/place.js';
 import type { Escape, FunctionFlow, StaleUse } from '../flow/result.js';
+import { elementType, keepsSliceOf } from '../flow/types.js';
 import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
@@ -25,8 +27,10 @@ const TOKENS = {
     '*mut ',
     'unchecked',
   ],
-  d: ['&', '[]', '..', '.ptr', '...', 'tempCString'],
+  d: ['&', '[]', '..', '.ptr', '...', 'tempCString', 'scope '],
 };
+/** The same in a body: `scope` matters where it puts an object on the stack, and a static array is a slice without a sign. */
+const D_BODY = /&|\[\]|\.\.|\.ptr|tempCString|\bscope\b[^;(){}]*=\s*new\b|\w\[\w+\]\s+\w+\s*[;=]/u;
 
 export default defineRule({
   meta: {
@@ -52,7 +56,7 @@ export default defineRule({
   },
   tokens: TOKENS,
   // A caller of a helper that hands out a pointer may hold none of the words itself.
-  bodyTokens: { ...TOKENS, rust: [...TOKENS.rust, 'unsafe'] },
+  bodyTokens: { d: [D_BODY], rust: [...TOKENS.rust, 'unsafe'] },
   bodyRequires: { rust: [LENDING] },
   looksAt: 'bodies',
   perFile: ['rust', 'd'],
@@ -60,7 +64,7 @@ export default defineRule({
     for (const language of ['rust', 'd'] as const) {
       for (const file of unit.filesOf(language)) {
         for (const fn of language === 'd'
-          ? unit.functionsWith(file, TOKENS.d)
+          ? unit.functionsWith(file, D_BODY)
           : unit.functionsWith(file, [...TOKENS.rust, 'unsafe'], [LENDING])) {
           for (const kept of language === 'd' ? findConverted(fn) : [])
             report({
@@ -168,24 +172,72 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
       if (!closure || root.span.start < closure.span.start || root.span.end > closure.span.end) return false;
       if (root.kind === 'param' && root.type === undefined) return false;
     }
-    // The compiler itself refuses the direct form.
-    if (
-      !rust &&
-      escape.span.start <= pointer.site.start &&
-      pointer.site.end <= escape.span.end &&
-      pointer.form !== 'slice'
-    )
-      return false;
+    if (!rust && pointer.form !== 'slice' && isRefused(unit, file, fn, escape)) return false;
+    if (!rust && isKeptWithFrame(flow, root)) return false;
     if (!rust && pointer.form === 'slice' && escape.span.start <= pointer.site.start && fn.trust === 'safe')
       return false;
     return true;
   }
   if (rust) return escape.atExit === true || (escape.kind === 'spawn' && !isWaitedFor(flow, escape));
+  if (escape.kind === 'collect') return isKeptByList(unit, file, escape) && !isRefused(unit, file, fn, escape);
   if (escape.kind === 'store' && (isArgumentBlock(fn, escape) || waitsFor(fn, escape) || isTakenBack(fn, escape)))
     return false;
   if (escape.kind === 'store')
     return escape.into !== undefined && !capturedOnHeap(flow, root) ? fn.trust !== 'safe' : false;
   return false;
+}
+
+/**
+ * D: the address is taken in the very expression that leaves, and nothing between hides it: casts, branches, arithmetic and literals
+ * of arrays and structs. The compiler itself refuses this form.
+ */
+function isRefused(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): boolean {
+  const { site } = escape.pointer;
+  if (escape.span.start > site.start || site.end > escape.span.end) return false;
+  let refused = true;
+  const isLiteral = (name: string): boolean =>
+    unit.oracle('d').declaration(name, file.path)?.kind === 'struct' &&
+    !file.functions.some((f) => f.owner === name && f.kind === 'constructor');
+  const passes = (outer: Expr): boolean => {
+    switch (outer.kind) {
+      case 'call':
+        return outer.callee.kind === 'name' && isLiteral(outer.callee.path.at(-1) ?? '');
+      case 'new':
+        return isLiteral(outer.type.name);
+      case 'array':
+        return outer.keys === undefined;
+      case 'method':
+        return false;
+      default:
+        return true;
+    }
+  };
+  for (const one of [fn, ...file.functions.filter((f) => f.kind === 'closure')]) {
+    if (one.body === undefined || site.start < one.span.start || site.end > one.span.end) continue;
+    walkBody(one.body, ({ expr, around }) => {
+      if (expr.span.start !== site.start || expr.span.end !== site.end) return;
+      // What a helper hands back is not looked through.
+      if (!passes(expr)) refused = false;
+      const outer = around.filter((each) => escape.span.start <= each.span.start && each.span.end <= escape.span.end);
+      if (!outer.every(passes)) refused = false;
+    });
+  }
+  return refused;
+}
+
+/** D: what is added to a list that outlives the function, where the list holds pointers or slices and not what they show. */
+function isKeptByList(unit: UnitFacts, file: FileIr, { pointer, into }: Escape): boolean {
+  if (into === undefined || pointer.context.frames.length > 0) return false;
+  const { root } = into;
+  const leaves =
+    root.kind === 'self' ||
+    root.kind === 'global' ||
+    (root.kind === 'param' && (!root.byValue || into.path.length > 0));
+  if (!leaves) return false;
+  const element = elementType(typeOfPlace(into, unit.oracle('d'), file.path));
+  return pointer.form === 'slice'
+    ? keepsSliceOf(element, typeOfPlace(pointer.target, unit.oracle('d'), file.path))
+    : element?.kind === 'pointer';
 }
 
 /** D: results of `tempCString` that are converted to a pointer at once: assigned to one, bound as one, or a branch of `?:`. */
@@ -300,6 +352,13 @@ function capturedOnHeap(flow: FunctionFlow, root: Root): boolean {
   return flow.pointers.some((p) => p.form === 'closure' && p.target.root.id === root.id);
 }
 
+/** D: the frame that holds the local is on the heap, because a delegate that leaves the function captures it. */
+function isKeptWithFrame(flow: FunctionFlow, root: Root): boolean {
+  return flow.escapes.some(
+    (e) => e.pointer.form === 'closure' && e.pointer.target.root.id === root.id && e.kind !== 'argument',
+  );
+}
+
 function nameOf(root: Root): string {
   if (root.kind === 'temp') return 'a temporary';
   return root.kind === 'param' ? `the by-value parameter '${root.name}'` : `'${root.name}'`;
@@ -318,5 +377,6 @@ function declareStep(file: FileIr, root: Root): { file: FileIr; span: Root['span
 function whereTo(escape: Escape): string {
   if (escape.kind === 'return') return escape.context.frames.length > 0 ? 'returned from the closure' : 'returned';
   if (escape.kind === 'spawn') return 'given to another thread';
+  if (escape.kind === 'collect') return escape.into ? `added to '${describePlace(escape.into)}'` : 'added to a list';
   return escape.into ? `stored in '${describePlace(escape.into)}'` : 'stored';
 }

@@ -1,4 +1,5 @@
 import { containerStorage } from '../facts/containers.js';
+import { D_POINTERS } from '../facts/d-words.js';
 import { LENDING } from '../facts/raw-words.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
@@ -25,8 +26,6 @@ const TOKENS = {
   ],
   d: ['&', '.ptr', 'ref '],
 };
-/** Address-of (not the operators `&` and `&&`), `.ptr` and `ref` in D. */
-const D_POINTERS = /(?:[=(,;{}[:?!~]|return)\s*&\s*[A-Za-z_(]|\.ptr\b|\bref\b/u;
 /** In such a file, also what turns a stored pointer into a reference. */
 const BODY_TOKENS = { rust: [...TOKENS.rust, '&*', '&mut *'], d: [D_POINTERS] };
 
@@ -120,7 +119,7 @@ function isHazard(
   if (growth?.operation === 'free') return false;
   if (!rust) {
     // A GC slice keeps its own block alive; only a pointer or reference that is meant to be *the* element goes stale.
-    if (pointer.form === 'slice' && containerStorage(type, 'd') === 'gc') return false;
+    if (pointer.form === 'slice' && (growable !== true || containerStorage(type, 'd') === 'gc')) return false;
     if (growth && (growth.operation === 'clear' || growth.operation === 'remove' || growth.operation === 'shrink'))
       return false;
     if (growth?.operation === 'replace' && growth.how === '=') return false;

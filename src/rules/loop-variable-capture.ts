@@ -1,5 +1,14 @@
-import { boundNames, calledName, freeNames, hasBody, memberPath } from '../facts/d-code.js';
+import {
+  aggregateOf,
+  boundNames,
+  calledName,
+  delegateFunction,
+  freeNames,
+  hasBody,
+  memberPath,
+} from '../facts/d-code.js';
 import { lineOf } from '../facts/lines.js';
+import type { UnitFacts } from '../facts/unit.js';
 import { walkBody, type Walked } from '../facts/walk-body.js';
 import type { Expr, ExprOf, FileIr, FunctionIr, Statement } from '../model/ir.js';
 import { defineRule } from './rule.js';
@@ -41,16 +50,17 @@ export default defineRule({
         let closures = 0;
         walkBody(fn.body, (one) => {
           walked.push(one);
-          if (one.expr.kind === 'closure') closures++;
+          if (one.expr.kind === 'closure' || one.expr.kind === 'address') closures++;
         });
         if (closures === 0) continue;
         for (const one of walked) {
-          if (one.expr.kind !== 'closure') continue;
+          if (one.expr.kind !== 'closure' && one.expr.kind !== 'address') continue;
           const closure = one.expr;
           const loops = one.around.filter(
-            (outer): outer is ExprOf<'loop'> => outer.kind === 'loop' && sharesFrame(outer),
+            (outer): outer is ExprOf<'loop'> =>
+              outer.kind === 'loop' && sharesFrame(outer) && !callsItsBody(unit, file, fn, outer),
           );
-          const inner = file.functions.find((each) => each.id === closure.functionId);
+          const inner = loops.length === 0 ? undefined : delegateFunction(file, fn, closure);
           if (loops.length === 0 || inner === undefined) continue;
           const kept = howKept(one, walked);
           if (kept === undefined) continue;
@@ -90,6 +100,27 @@ function sharesFrame(loop: ExprOf<'loop'>): boolean {
     name === 'EnumMembers' ||
     name === 'expand' ||
     over.kind === 'unknown'
+  );
+}
+
+/** `foreach` over a type with `opApply`: the body is a delegate itself, with a frame for each call. */
+function callsItsBody(unit: UnitFacts, file: FileIr, fn: FunctionIr, { iterable }: ExprOf<'loop'>): boolean {
+  const name = iterable === undefined ? undefined : memberPath(iterable);
+  if (name === undefined) return false;
+  let type =
+    fn.params.find((param) => param.name === name)?.type ??
+    aggregateOf(file, fn)?.fields.find((field) => field.name === name)?.type;
+  if (fn.body !== undefined)
+    walkBody(fn.body, ({ expr, statement }) => {
+      if (statement?.kind !== 'let' || statement.init !== expr || statement.pattern.kind !== 'bind') return;
+      if (statement.pattern.name !== name) return;
+      type ??= statement.type ?? (expr.kind === 'new' ? expr.type : undefined);
+    });
+  const holder = type?.kind === 'path' ? type.name : undefined;
+  if (holder === undefined) return false;
+  return (
+    file.functions.some((one) => one.owner === holder && one.name === 'opApply') ||
+    unit.oracle('d').method(holder, 'opApply', file.path) !== undefined
   );
 }
 

@@ -1,8 +1,9 @@
+import { D_POINTERS } from '../facts/d-words.js';
 import { RAW_CODE, RAW_WORDS } from '../facts/raw-words.js';
 import { lineOf } from '../facts/lines.js';
 import { describePlace } from '../flow/place.js';
 import type { Escape, StaleUse } from '../flow/result.js';
-import type { FileIr } from '../model/ir.js';
+import type { FileIr, FunctionIr } from '../model/ir.js';
 import { defineRule } from './rule.js';
 
 const TOKENS = {
@@ -36,14 +37,16 @@ export default defineRule({
   tokens: TOKENS,
   // A pointer that the compiler does not follow is made or taken apart.
   requires: { rust: RAW_WORDS },
-  bodyTokens: CODE,
+  // The methods of a synchronized class hold none of the words themselves.
+  bodyTokens: { rust: CODE.rust, d: [...CODE.d, D_POINTERS] },
   bodyRequires: { rust: RAW_CODE },
   looksAt: 'bodies',
   perFile: ['rust', 'd'],
   check({ unit, report }) {
     for (const language of ['rust', 'd'] as const) {
       for (const file of unit.filesOf(language)) {
-        for (const fn of unit.functionsWith(file, CODE[language], language === 'rust' ? RAW_CODE : undefined)) {
+        const locking = unit.functionsWith(file, CODE[language], language === 'rust' ? RAW_CODE : undefined);
+        for (const fn of [...locking, ...synchronizedMethods(file).filter((one) => !locking.includes(one))]) {
           const causes = new Set<number>();
           for (const stale of language === 'rust' ? unit.flowOf(file, fn).staleUses : []) {
             const { pointer, invalidation, use } = stale;
@@ -112,6 +115,18 @@ export default defineRule({
     }
   },
 });
+
+/** D: the methods of `synchronized` classes: each call holds the lock of its object. */
+function synchronizedMethods(file: FileIr): readonly FunctionIr[] {
+  const names = new Set(
+    file.types
+      .filter((type) => type.kind === 'class' && type.attributes.some((one) => one.name === 'synchronized'))
+      .map((type) => type.name),
+  );
+  return file.functions.filter(
+    (fn) => fn.body !== undefined && fn.parent === undefined && fn.owner !== undefined && names.has(fn.owner),
+  );
+}
 
 /** Rust: what a temporary guard gave is read or written when the guard is gone. */
 function isUseAfterGuard({ pointer, invalidation, use }: StaleUse): boolean {

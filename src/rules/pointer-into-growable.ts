@@ -1,4 +1,5 @@
 import { containerStorage, type ContainerStorage } from '../facts/containers.js';
+import { D_POINTERS } from '../facts/d-words.js';
 import { LENDING } from '../facts/raw-words.js';
 import { lineOf } from '../facts/lines.js';
 import type { GrowthSite, UnitFacts } from '../facts/unit.js';
@@ -58,8 +59,6 @@ const TOKENS = {
   ],
   d: ['&', '.ptr', 'ref '],
 };
-/** Address-of (not the operators `&` and `&&`), `.ptr` and `ref` in D. */
-const D_POINTERS = /(?:[=(,;{}[:?!~]|return)\s*&\s*[A-Za-z_(]|\.ptr\b|\bref\b/u;
 /** In such a file, also what turns a stored pointer into a reference. */
 const BODY_TOKENS = { rust: [...TOKENS.rust, '&*', '&mut *'], d: [D_POINTERS] };
 

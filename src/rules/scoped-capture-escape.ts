@@ -2,6 +2,7 @@ import {
   aggregateOf,
   calledName,
   declaredIn,
+  delegateFunction,
   enclosing,
   freeNames,
   hasBody,
@@ -28,7 +29,7 @@ const KEEPERS = new Set([
   'schedule',
 ]);
 /** A literal of a function begins with a word, with an arrow, or with a brace where a value stands. */
-const TOKENS = ['delegate', '=>', /[(,=:?]\s*\{|\breturn\s*\{|[(,=]\s*\([^()]*\)[\w@\s]*\{/u];
+const TOKENS = ['delegate', '=>', /[=(,]\s*&\s*[a-z_]/u, /[(,=:?]\s*\{|\breturn\s*\{|[(,=]\s*\([^()]*\)[\w@\s]*\{/u];
 
 interface Captured {
   readonly name: string;
@@ -69,16 +70,18 @@ export default defineRule({
         let closures = 0;
         walkBody(fn.body, (one) => {
           walked.push(one);
-          if (one.expr.kind === 'closure') closures++;
+          if (one.expr.kind === 'closure' || one.expr.kind === 'address') closures++;
         });
         if (closures === 0) continue;
         for (const one of walked) {
-          if (one.expr.kind !== 'closure') continue;
+          if (one.expr.kind !== 'closure' && one.expr.kind !== 'address') continue;
           const closure = one.expr;
-          const inner = file.functions.find((each) => each.id === closure.functionId);
-          const kept = inner === undefined ? undefined : howKept(file, fn, one, walked);
-          if (inner === undefined || kept === undefined) continue;
-          const captured = findCaptured(file, fn, inner, kept.isReturned);
+          const inner = delegateFunction(file, fn, closure);
+          const method = inner === undefined ? ownMethod(file, fn, closure) : undefined;
+          const kept = inner === undefined && method === undefined ? undefined : howKept(file, fn, one, walked);
+          if (kept === undefined) continue;
+          const captured = inner === undefined ? method : findCaptured(file, fn, inner, kept.isReturned);
+          if (inner === undefined && kept.isReturned) continue;
           if (captured === undefined || (kept.isStarted && waits(walked, closure.span))) continue;
           report({
             messageId: 'captured',
@@ -161,6 +164,27 @@ function leaves(file: FileIr, fn: FunctionIr, value: Expr, around: readonly Expr
 function isLocal(file: FileIr, fn: FunctionIr, name: string): boolean {
   // A pointer or class reference in a local may lead anywhere, but mostly to what the function made itself.
   return declaredIn(fn).has(name) || enclosing(file, fn).some((outer) => declaredIn(outer).has(name));
+}
+
+/** `&this.method` or `&method` in a struct: a delegate whose frame is the struct. */
+function ownMethod(file: FileIr, fn: FunctionIr, expr: Expr): Captured | undefined {
+  if (expr.kind !== 'address' || fn.isStatic) return undefined;
+  const { base } = expr;
+  const isThis = base.kind === 'field' && base.base.kind === 'name' && base.base.path[0] === 'self';
+  const name = isThis ? base.name : base.kind === 'name' && base.path.length === 1 ? base.path[0] : undefined;
+  const type = aggregateOf(file, fn);
+  if (name === undefined || type === undefined || (type.kind !== 'struct' && type.kind !== 'union')) return undefined;
+  if (!isThis && [fn, ...enclosing(file, fn)].some((one) => declaredIn(one).has(name))) return undefined;
+  const isMethod = methodsOf(file, type).some((one) => one.name === name && one.kind === 'method' && !one.isStatic);
+  return isMethod
+    ? {
+        name: 'this',
+        what: `'this' of the struct '${type.name}' for '${name}'`,
+        declared: fn.nameSpan,
+        use: expr.span,
+        type,
+      }
+    : undefined;
 }
 
 /** What the closure reads that ends, or may move, when the function returns. */
