@@ -58,8 +58,8 @@ function renderGapTable(): string {
 
 function renderRuleTable(metas: readonly RuleMeta[]): string {
   const rows = metas.map(
-    ({ id, languages, severity, summary }) =>
-      `| [${id}](${id}.md) | ${languages.map((language) => languageNames[language]).join(', ')} | ${severity} | ${summary.replaceAll('|', '\\|')} |`,
+    ({ id, languages, severity, maturity, summary }) =>
+      `| [${id}](${id}.md) | ${languages.map((language) => languageNames[language]).join(', ')} | ${severity}${maturity === 'preview' ? ' (preview)' : ''} | ${summary.replaceAll('|', '\\|')} |`,
   );
   return [
     '# Rules',
@@ -69,6 +69,8 @@ function renderRuleTable(metas: readonly RuleMeta[]): string {
     '| id | languages | default level | what it says |',
     '| --- | --- | --- | --- |',
     ...rows,
+    '',
+    'Rules in preview are off until the configuration gives them a level: `"rules": { "aliasing-cast": "warning" }`.',
     '',
   ].join('\n');
 }

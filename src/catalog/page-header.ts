@@ -13,7 +13,7 @@ function renderPageHeader(meta: RuleMeta): string {
     `default level **${meta.severity}**`,
     `confidence ${meta.confidence}`,
     ...(meta.audience === 'audit' ? ['shown in audits only'] : []),
-    ...(meta.maturity === 'preview' ? ['preview'] : []),
+    ...(meta.maturity === 'preview' ? ['preview, off until the configuration gives it a level'] : []),
     `since ${meta.since}`,
     ...meta.cwe.map((cwe) => `[${cwe}](${cweUrl(cwe)})`),
   ];

@@ -10,7 +10,7 @@ export const configSchema = v.strictObject({
     v.pipe(
       v.record(v.string(), v.picklist(['off', 'note', 'warning', 'error'])),
       v.description(
-        'Level of a rule by its id. A finding that a rule itself puts below its default keeps the lower level.',
+        'Level of a rule by its id. A finding that a rule itself puts below its default keeps the lower level. A rule in preview runs only when it is given one.',
       ),
     ),
   ),

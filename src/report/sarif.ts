@@ -97,7 +97,7 @@ function describeRule({ meta, page, url }: CatalogEntry, cwes: readonly string[]
     fullDescription: { text: limit(meta.summary) },
     help: { text: plainMarkdown(markdown), markdown },
     helpUri: url,
-    defaultConfiguration: { level: meta.severity, enabled: true },
+    defaultConfiguration: { level: meta.severity, enabled: meta.maturity === 'stable' },
     relationships: meta.cwe.map((cwe) => ({
       target: { id: cwe, index: cwes.indexOf(cwe), toolComponent: { name: 'CWE', index: 0 } },
       kinds: ['superset'],

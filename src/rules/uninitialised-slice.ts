@@ -1,0 +1,431 @@
+import { lineOf } from '../facts/lines.js';
+import { bindingsOf, type Bindings } from '../facts/raw-views.js';
+import type { UnitFacts } from '../facts/unit.js';
+import { walkBody, type Walked } from '../facts/walk-body.js';
+import type { Block, Expr, ExprOf, FileIr, FunctionIr, Statement, TypeRef } from '../model/ir.js';
+import type { Span } from '../model/source.js';
+import { defineRule } from './rule.js';
+
+const TOKENS = { rust: ['set_len', 'spare_capacity_mut', 'with_capacity', 'uninit', 'alloc(', 'malloc('] };
+
+export default defineRule({
+  meta: {
+    id: 'uninitialised-slice',
+    title: 'Slice over uninitialised memory',
+    summary:
+      'Memory that nothing has written is made a slice or a vector, and is read or given to code that may read it.',
+    languages: ['rust'],
+    severity: 'warning',
+    confidence: 'medium',
+    audience: 'everyone',
+    maturity: 'preview',
+    since: '0.1.0',
+    cwe: ['CWE-908'],
+    messages: {
+      given:
+        "'{owner}' gets its memory at line {made} with nothing in it, and '{reader}' is given it at line {line}: whoever implements that may read what was in this memory before.",
+      read: "'{owner}' gets its memory at line {made} with nothing in it, and line {line} reads it before anything is written.",
+      returned:
+        "'{owner}' gets its memory at line {made} with nothing in it, and '{function}' returns it before anything is written.",
+    },
+    checklist: 'Who writes this memory before somebody reads it, also when fewer bytes come than were asked for?',
+    scenarios: [],
+  },
+  tokens: TOKENS,
+  bodyTokens: TOKENS,
+  check({ unit, report }) {
+    for (const file of unit.filesOf('rust')) {
+      for (const fn of file.functions) {
+        const { body } = fn;
+        if (!body) continue;
+        for (const opened of findOpened(unit, file, body)) {
+          const use = firstUse(unit, file, fn, body, opened);
+          if (!use) continue;
+          const made = lineOf(unit, file, opened.made.start);
+          const owner = opened.name;
+          const at = { file, span: opened.span };
+          const steps = [
+            {
+              file,
+              span: opened.made,
+              role: 'acquire' as const,
+              note: 'The memory comes from here, with nothing in it.',
+            },
+            { file, span: opened.span, role: 'borrow' as const, note: `From here '${owner}' counts as written.` },
+            { file, span: use.span, role: 'use' as const, note: use.note },
+          ];
+          const key = `${fn.qualifiedName}|${owner}`;
+          const line = lineOf(unit, file, use.span.start);
+          if (use.kind === 'given')
+            report({ messageId: 'given', data: { owner, made, line, reader: use.reader }, at, steps, key });
+          else if (use.kind === 'read') report({ messageId: 'read', data: { owner, made, line }, at, steps, key });
+          else report({ messageId: 'returned', data: { owner, made, function: fn.name }, at, steps, key });
+        }
+      }
+    }
+  },
+});
+
+/** The name of memory that counts as written from `span` on, although nothing was written into it. */
+interface Opened {
+  readonly name: string;
+  /** Where the memory comes from. */
+  readonly made: Span;
+  readonly span: Span;
+}
+
+type Use =
+  | { readonly kind: 'given'; readonly span: Span; readonly reader: string; readonly note: string }
+  | { readonly kind: 'read' | 'returned'; readonly span: Span; readonly note: string };
+
+function findOpened(unit: UnitFacts, file: FileIr, body: Block): readonly Opened[] {
+  const bindings = bindingsOf(body);
+  const all: Walked[] = [];
+  const lets: { readonly statement: Extract<Statement, { kind: 'let' }> }[] = [];
+  walkBody(body, (walked) => {
+    all.push(walked);
+    const { statement, expr } = walked;
+    if (statement?.kind === 'let' && statement.init === expr) lets.push({ statement });
+  });
+  const found: Opened[] = [];
+  for (const { expr } of all) {
+    if (expr.kind !== 'method' || expr.method !== 'set_len') continue;
+    const name = nameOf(expr.receiver);
+    const size = expr.args[0]?.value;
+    if (name === undefined || size === undefined || (size.kind === 'literal' && /^0(?:_?usize)?$/u.test(size.text)))
+      continue;
+    const made = reservedBefore(all, lets, name, expr);
+    if (made === undefined || isSeenByClippy(body, made, expr.span)) continue;
+    found.push({ name, made, span: expr.span });
+  }
+  for (const { statement } of lets) {
+    const { pattern, init } = statement;
+    if (pattern.kind !== 'bind' || init === undefined || isMaybeUninit(statement.type)) continue;
+    const made = uninitialisedView(unit, file, init, bindings, all);
+    if (made !== undefined) found.push({ name: pattern.name, made, span: inner(init).span });
+  }
+  return found;
+}
+
+function nameOf(expr: Expr | undefined): string | undefined {
+  return expr?.kind === 'name' && expr.path.length === 1 ? expr.path[0] : undefined;
+}
+
+function isMaybeUninit(type: TypeRef | undefined): boolean {
+  return type?.text.includes('MaybeUninit') === true;
+}
+
+/** Methods of a vector that neither write nor read what is in it. */
+const LOOKS = /^(?:len|capacity|is_empty|set_len|reserve|reserve_exact|try_reserve|try_reserve_exact|clear)$/u;
+
+/**
+ * Where a vector got the room that `set_len` opens: nothing between may have written it, so every other mention of the name
+ * in between speaks against it.
+ */
+function reservedBefore(
+  all: readonly Walked[],
+  lets: readonly { readonly statement: Extract<Statement, { kind: 'let' }> }[],
+  name: string,
+  setLength: Expr,
+): Span | undefined {
+  let made: Span | undefined;
+  for (const { statement } of lets) {
+    const { pattern, init, type } = statement;
+    if (pattern.kind !== 'bind' || pattern.name !== name || !init || init.span.start > setLength.span.start) continue;
+    if (isMaybeUninit(type)) return undefined;
+    made = isWithCapacity(init) ? init.span : undefined;
+  }
+  for (const { expr, around } of all) {
+    if (expr.span.start >= setLength.span.start || nameOf(expr) !== name) continue;
+    const parent = around.at(-1);
+    if (parent?.kind !== 'method' || parent.receiver !== expr || !LOOKS.test(parent.method)) {
+      made = undefined;
+      continue;
+    }
+    if (/reserve/u.test(parent.method)) made = parent.span;
+  }
+  return made;
+}
+
+function isWithCapacity(expr: Expr): boolean {
+  return (
+    expr.kind === 'call' &&
+    expr.callee.kind === 'name' &&
+    /^(?:Vec|String|BytesMut)::with_capacity(?:_in)?$/u.test(expr.callee.path.slice(-2).join('::')) &&
+    !(expr.callee.typeArgs ?? []).some(isMaybeUninit)
+  );
+}
+
+/** clippy's uninit_vec, which is an error by default, sees `set_len` in the statement after the allocation. */
+function isSeenByClippy(body: Block, made: Span, setLength: Span): boolean {
+  const blocks: Block[] = [body];
+  walkBody(body, ({ expr }) => {
+    if (expr.kind === 'block') blocks.push(expr.block);
+    if (expr.kind === 'loop') blocks.push(expr.body);
+  });
+  const holds = (outer: Span, inner: Span): boolean => outer.start <= inner.start && inner.end <= outer.end;
+  return blocks.some(({ statements, result }) => {
+    const spans = [...statements.map(({ span }) => span), ...(result ? [result.span] : [])];
+    return spans.some((span, at) => {
+      const next = spans[at + 1];
+      return next !== undefined && holds(span, made) && !holds(span, setLength) && holds(next, setLength);
+    });
+  });
+}
+
+/** The span of the allocation when an expression is a slice, reference or value over memory that nothing wrote. */
+function uninitialisedView(
+  unit: UnitFacts,
+  file: FileIr,
+  expr: Expr,
+  bindings: Bindings,
+  all: readonly Walked[],
+): Span | undefined {
+  const plain = inner(expr);
+  if (plain.kind === 'call' && plain.callee.kind === 'name') {
+    const name = plain.callee.path.at(-1) ?? '';
+    const owner = plain.callee.path.at(-2) ?? '';
+    const [first] = plain.args;
+    if (!/^from_raw_parts(?:_mut)?$/u.test(name) || /^(?:Vec|String)$/u.test(owner) || !first) return undefined;
+    return rawMemory(unit, file, first.value, bindings, all, plain.span.start);
+  }
+  // &mut *(room as *mut [MaybeUninit<u8>] as *mut [u8])
+  if (plain.kind === 'address' && plain.base.kind === 'deref')
+    return rawMemory(unit, file, plain.base.base, bindings, all, plain.span.start);
+  if (plain.kind === 'method' && /^assume_init(?:_mut|_ref)?$/u.test(plain.method)) {
+    const name = nameOf(plain.receiver);
+    const source = name === undefined ? inner(plain.receiver) : bindings.get(name);
+    if (source === undefined || !isUninitialised(source)) return undefined;
+    // clippy and rustc see `uninit().assume_init()` of one value, not that of a slice.
+    if (name === undefined) return isSlice(source) ? source.span : undefined;
+    return isMentionedBetween(all, name, source.span.end, plain.receiver.span.start) ? undefined : source.span;
+  }
+  return undefined;
+}
+
+function inner(expr: Expr): Expr {
+  if (expr.kind === 'block' && expr.block.statements.length === 0 && expr.block.result) return inner(expr.block.result);
+  return expr.kind === 'try' ? inner(expr.value) : expr;
+}
+
+function isUninitialised(expr: Expr): boolean {
+  const plain = inner(expr);
+  const name = plain.kind === 'call' && plain.callee.kind === 'name' ? plain.callee.path.slice(-2).join('::') : '';
+  return /^(?:MaybeUninit::uninit|(?:Box|Rc|Arc)::new_uninit(?:_slice)?|\w+::new_uninit_slice)$/u.test(name);
+}
+
+function isSlice(expr: Expr): boolean {
+  const plain = inner(expr);
+  return plain.kind === 'call' && plain.callee.kind === 'name' && plain.callee.path.at(-1) === 'new_uninit_slice';
+}
+
+function isMentionedBetween(all: readonly Walked[], name: string, from: number, to: number): boolean {
+  return all.some(({ expr }) => nameOf(expr) === name && expr.span.start >= from && expr.span.start < to);
+}
+
+const ALLOCATORS = /^(?:(?:alloc|libc|System)::)?(?:alloc|malloc|realloc)$/u;
+
+/** The allocation that a pointer leads to, when nothing was written through it or its owner before. */
+function rawMemory(
+  unit: UnitFacts,
+  file: FileIr,
+  expr: Expr,
+  bindings: Bindings,
+  all: readonly Walked[],
+  before: number,
+  depth = 0,
+): Span | undefined {
+  if (depth > 8) return undefined;
+  const next = (value: Expr): Span | undefined => rawMemory(unit, file, value, bindings, all, before, depth + 1);
+  switch (expr.kind) {
+    case 'cast':
+      // Uninitialised memory that stays called so.
+      return isMaybeUninit(expr.type) && depth === 0 ? undefined : next(expr.value);
+    case 'block':
+      return next(inner(expr) === expr ? { kind: 'literal', span: expr.span, type: 'unit', text: '' } : inner(expr));
+    case 'name': {
+      const name = nameOf(expr);
+      const bound = name === undefined ? undefined : bindings.get(name);
+      if (name === undefined || bound === undefined) return undefined;
+      // A pointer that was handed on may have been written through.
+      const isUsed = all.some(({ expr: other, around }) => {
+        if (nameOf(other) !== name || other.span.start >= before || other.span.start === expr.span.start) return false;
+        const parent = around.at(-1);
+        return !(parent?.kind === 'method' && parent.receiver === other && parent.method === 'is_null');
+      });
+      return isUsed ? undefined : next(bound);
+    }
+    case 'method': {
+      if (/^(?:cast|as_mut_ptr|as_ptr|unwrap|expect)$/u.test(expr.method)) {
+        const owner = nameOf(expr.receiver);
+        const source = owner === undefined ? undefined : bindings.get(owner);
+        if (owner === undefined || source === undefined || expr.method === 'cast') return next(expr.receiver);
+        if (!isWithCapacity(source) && !isUninitialised(source)) return next(expr.receiver);
+        return isFilledBetween(all, owner, source.span.end, before) ? undefined : source.span;
+      }
+      if (/^(?:add|offset)$/u.test(expr.method)) return spareRoom(expr, all) ?? next(expr.receiver);
+      return expr.method === 'spare_capacity_mut' || expr.method === 'unfilled_mut' ? expr.span : undefined;
+    }
+    case 'call': {
+      const name = expr.callee.kind === 'name' ? expr.callee.path.slice(-2).join('::') : '';
+      return ALLOCATORS.test(name) && !name.endsWith('zeroed') && isStandard(file, name) ? expr.span : undefined;
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** `alloc(layout)` of std or malloc of libc, not a function of the package with such a name. */
+function isStandard(file: FileIr, name: string): boolean {
+  return (
+    /^(?:alloc|libc|System)::/u.test(name) ||
+    file.imports.some(({ path, name: local }) => local === name && /^(?:alloc|libc)$/u.test(path.at(-2) ?? ''))
+  );
+}
+
+/** `v.as_mut_ptr().add(v.len())`: the room behind what is in a vector. */
+function spareRoom(expr: ExprOf<'method'>, all: readonly Walked[]): Span | undefined {
+  const pointer = expr.receiver;
+  if (pointer.kind !== 'method' || pointer.method !== 'as_mut_ptr') return undefined;
+  const by = expr.args[0]?.value;
+  const name = nameOf(pointer.receiver);
+  if (by?.kind !== 'method' || by.method !== 'len' || name === undefined || nameOf(by.receiver) !== name)
+    return undefined;
+  // Only where this function made the room; else it may have been written by whoever did.
+  const reserve = all.find(
+    ({ expr: other }) =>
+      other.kind === 'method' &&
+      /^(?:try_)?reserve(?:_exact)?$/u.test(other.method) &&
+      nameOf(other.receiver) === name &&
+      other.span.start < expr.span.start,
+  );
+  return reserve?.expr.span;
+}
+
+function isFilledBetween(all: readonly Walked[], name: string, from: number, to: number): boolean {
+  return all.some(({ expr, around }) => {
+    if (nameOf(expr) !== name || expr.span.start < from || expr.span.start >= to) return false;
+    const parent = around.at(-1);
+    return !(
+      parent?.kind === 'method' &&
+      parent.receiver === expr &&
+      (LOOKS.test(parent.method) || /^(?:as_mut_ptr|as_ptr)$/u.test(parent.method))
+    );
+  });
+}
+
+const READERS = /^(?:read|read_exact|read_at|read_exact_at|poll_read|read_to_end|recv|recv_from)$/u;
+const READS =
+  /^(?:iter|to_vec|as_slice|as_str|as_bytes|first|last|get|get_unchecked|clone|into_boxed_slice|hash|contains|eq|concat|chunks|windows|into_iter)$/u;
+
+/** The first thing that happens to the memory, when that is not writing it. */
+function firstUse(unit: UnitFacts, file: FileIr, fn: FunctionIr, body: Block, opened: Opened): Use | undefined {
+  let use: Use | undefined;
+  let isOver = false;
+  walkBody(body, ({ expr, around }) => {
+    if (isOver || nameOf(expr) !== opened.name || expr.span.start < opened.span.end) return;
+    const found = judge(unit, file, fn, body, expr, around);
+    if (found === 'none') return;
+    isOver = true;
+    if (found !== 'unknown') use = found;
+  });
+  return use;
+}
+
+/** What one mention does: nothing to the content, something unknown (it may write), or a read. */
+function judge(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+  body: Block,
+  expr: Expr,
+  around: readonly Expr[],
+): Use | 'none' | 'unknown' {
+  let child = expr;
+  let isExclusive = false;
+  let isPart = false;
+  for (const parent of [...around].reverse()) {
+    switch (parent.kind) {
+      case 'address':
+        isExclusive = parent.mutable;
+        break;
+      case 'slice':
+      case 'index':
+        if (parent.base !== child) return 'none';
+        isPart = parent.kind === 'index' && parent.index.kind !== 'range';
+        break;
+      case 'deref':
+      case 'try':
+      case 'await':
+        break;
+      case 'method': {
+        if (parent.receiver === child) {
+          if (LOOKS.test(parent.method)) return 'none';
+          if (READS.test(parent.method) && !isExclusive)
+            return { kind: 'read', span: parent.span, note: `'${parent.method}' reads it here.` };
+          return 'unknown';
+        }
+        if (!READERS.test(parent.method)) return 'unknown';
+        const reader = anyReader(unit, file, fn, parent.receiver);
+        return reader === undefined
+          ? 'unknown'
+          : {
+              kind: 'given',
+              span: parent.span,
+              reader: `${reader}.${parent.method}`,
+              note: `'${parent.method}' of any implementation is given it here.`,
+            };
+      }
+      case 'assign':
+        return parent.target === child ? 'unknown' : isPart ? readAt(parent.span) : 'unknown';
+      case 'binary':
+        return isPart ? readAt(child.span) : 'unknown';
+      case 'return':
+        return isPart ? readAt(parent.span) : returnedAt(parent.span);
+      case 'block':
+        if (parent.block.result !== child) return 'unknown';
+        break;
+      case 'call': {
+        const name = parent.callee.kind === 'name' ? (parent.callee.path.at(-1) ?? '') : '';
+        // Ok(buffer), Some(buffer)
+        if (/^(?:Ok|Some)$/u.test(name)) break;
+        return 'unknown';
+      }
+      default:
+        return 'unknown';
+    }
+    child = parent;
+  }
+  return body.result === child && !isPart && !isExclusive ? returnedAt(child.span) : 'unknown';
+}
+
+const readAt = (span: Span): Use => ({ kind: 'read', span, note: 'It is read here.' });
+const returnedAt = (span: Span): Use => ({ kind: 'returned', span, note: 'It is returned here.' });
+
+/**
+ * The name of a reader that anybody may implement: a type parameter, `dyn` or `impl`, as a parameter or a field. The readers
+ * of std and those of the package write what they are given.
+ */
+function anyReader(unit: UnitFacts, file: FileIr, fn: FunctionIr, receiver: Expr): string | undefined {
+  let at = receiver;
+  while (at.kind === 'address' || at.kind === 'deref') at = at.base;
+  if (at.kind === 'method' && /^(?:by_ref|as_mut|get_mut|take|project)$/u.test(at.method)) at = at.receiver;
+  const name = nameOf(at);
+  const isOpen = (type: TypeRef | undefined, generics: readonly { readonly name: string }[]): boolean => {
+    let plain = type;
+    while (plain && (plain.kind === 'reference' || (plain.kind === 'path' && /^(?:Box|Pin)$/u.test(plain.name))))
+      plain = plain.kind === 'reference' ? plain.element : plain.args[0];
+    if (plain === undefined) return false;
+    if (plain.kind === 'trait-object' || plain.kind === 'impl-trait') return true;
+    return plain.kind === 'path' && generics.some((generic) => generic.name === plain.name);
+  };
+  if (name !== undefined) {
+    const type = fn.params.find((parameter) => parameter.name === name)?.type;
+    return isOpen(type, fn.generics) ? name : undefined;
+  }
+  if (at.kind !== 'field' || nameOf(at.base) !== 'self' || fn.owner === undefined) return undefined;
+  const { name: field } = at;
+  const decl = unit.oracle('rust').declaration(fn.owner, file.path);
+  const type = decl?.fields.find((each) => each.name === field)?.type;
+  return decl && isOpen(type, decl.generics) ? `self.${field}` : undefined;
+}
