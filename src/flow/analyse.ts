@@ -162,6 +162,8 @@ class Analysis {
   }[] = [];
   private readonly inlined = new Set<number>();
   private readonly functions: Map<number, FunctionIr>;
+  /** D: what the scopes around run when they are left, outermost scope first: `scope (exit)` and `finally` blocks. */
+  private pending: (readonly Block[])[] = [];
   /** D: the subjects of the `with` statements around, outermost first. */
   private readonly subjectsOfWith: Value[] = [];
 
@@ -319,7 +321,9 @@ class Analysis {
 
   private makeRoot(seed: Omit<Root, 'id' | 'depth'>): Root {
     // One root per declaring expression, so that walking a loop body twice does not make two owners out of one.
-    const key = `${seed.kind}:${seed.name}:${seed.span.start}:${seed.span.end}`;
+    // What two calls of a nested function allocate are two things.
+    const calls = seed.kind === 'allocation' && !this.rust ? this.frames.map((f) => f.span.start).join(':') : '';
+    const key = `${seed.kind}:${seed.name}:${seed.span.start}:${seed.span.end}:${calls}`;
     const known = this.rootsBySite.get(key);
     if (known) return known;
     const type = this.plain(seed.type);
@@ -333,9 +337,8 @@ class Analysis {
     this.scopes.at(-1)?.set(name, root);
     this.blockRoots.at(-1)?.push(root);
     this.state.forget(root);
-    if (this.rust)
-      for (const pointer of this.pointers)
-        if (pointer.how === 'declared' && pointer.target.root === root) this.state.invalid.delete(pointer.id);
+    for (const pointer of this.pointers)
+      if (pointer.how === 'declared' && pointer.target.root === root) this.state.invalid.delete(pointer.id);
     return root;
   }
 
@@ -599,7 +602,10 @@ class Analysis {
       // A slice `p[0 .. n]` of a bare pointer is released as the whole block.
       const { root, path } = pointer.target;
       const block: Place =
-        this.file.language === 'd' && path.at(-1) === '[]' && path.at(-2) === '*'
+        this.file.language === 'd' &&
+        path.at(-1) === '[]' &&
+        path.at(-2) === '*' &&
+        this.typeAt({ root, path: path.slice(0, -1) })?.kind !== 'slice'
           ? { root, path: path.slice(0, -1) }
           : pointer.target;
       const isInside = (target: Place): boolean =>
@@ -607,6 +613,11 @@ class Analysis {
       this.invalidate('release', pointer.target, span, how, isInside, row, through);
       // Releasing storage through the only pointer to a container's elements releases the container too.
       const container = containerOf(pointer.target);
+      // D: `free(a.ptr)`: the slice still shows what was released.
+      if (!this.rust && container && pointer.target.path.at(-1) === '[]' && pointer.form === 'raw') {
+        const type = this.typeAt(container);
+        if (type?.kind === 'slice') this.state.write(container, { pointers: [pointer], type });
+      }
       if (container && pointer.target.path.at(-1) === '[]')
         this.grow([container], [], span, 'free', how, false, row, through);
     }
@@ -837,6 +848,7 @@ class Analysis {
     this.scopes.push(new Map());
     this.blockRoots.push([]);
     const defers: Block[] = [];
+    this.pending.push(defers);
     for (const statement of block.statements) {
       if (!this.state.alive) break;
       this.statement(statement, defers);
@@ -845,6 +857,7 @@ class Analysis {
     if (block.result && this.state.alive) {
       value = this.expr(block.result);
     }
+    this.pending.pop();
     if (this.state.alive) for (const body of defers.reverse()) this.block(body);
     const end: Span = { start: Math.max(block.span.start, block.span.end - 1), end: block.span.end };
     const roots = this.blockRoots.pop() ?? [];
@@ -919,7 +932,9 @@ class Analysis {
         break;
       case 'try': {
         const before = this.state.clone();
+        if (statement.finally) this.pending.push([statement.finally]);
         this.block(statement.body);
+        if (statement.finally) this.pending.pop();
         const after = this.state;
         const ends: State[] = after.alive ? [after] : [];
         const thrown = State.join([before, after.revived()]);
@@ -1030,7 +1045,8 @@ class Analysis {
           this.state.write(
             { root, path: [] },
             {
-              pointers: value.pointers,
+              // D: an address in a number is a number.
+              pointers: !this.rust && SCALAR.test(type?.kind === 'path' ? type.name : '') ? [] : value.pointers,
               ...optionalType(type),
               ...(value.adopts ? { adopts: value.adopts } : {}),
               ...(value.closure !== undefined ? { closure: value.closure } : {}),
@@ -1340,6 +1356,7 @@ class Analysis {
         return this.loop(expr);
       case 'return': {
         const value = expr.value ? this.expr(expr.value) : NOTHING;
+        if (!this.rust && value.pointers.length > 0) this.runPending();
         this.leave(value, expr.span);
         this.state.alive = false;
         return NOTHING;
@@ -1401,6 +1418,15 @@ class Analysis {
     const isArray =
       type?.kind === 'slice' || type?.kind === 'static-array' || (type?.kind === 'path' && type.name === 'Array');
     return isArray ? this.element(base, span) : undefined;
+  }
+
+  /** D: what a `return` runs on its way out, after its value is made. What happens only under a condition is left out. */
+  private runPending(): void {
+    const pending = this.pending;
+    this.pending = [];
+    for (const defers of pending.toReversed())
+      for (const body of defers.toReversed()) if (this.state.alive && !holdsBranch(body)) this.block(body);
+    this.pending = pending;
   }
 
   private literalType(expr: ExprOf<'literal'>): TypeRef | undefined {
@@ -1551,7 +1577,7 @@ class Analysis {
 
   /** `isAddressed`: D takes the address of a method, it does not call it. */
   private field(expr: ExprOf<'field'>, isAddressed = false): Value {
-    const base = this.expr(expr.base);
+    const base = this.withoutPointer(this.expr(expr.base));
     if (!this.rust) {
       const end = this.endElement(base, expr.name, expr.span);
       if (end) return end;
@@ -1565,6 +1591,19 @@ class Analysis {
       }
     }
     return this.memberOf(base, expr.name, expr.span);
+  }
+
+  /** D: `p.ptr` and `p.length` of a pointer to an array are those of the array. */
+  private withoutPointer(base: Value): Value {
+    const element = !this.rust && base.type?.kind === 'pointer' ? base.type.element : undefined;
+    if (element?.kind !== 'slice' && element?.kind !== 'static-array' && element?.kind !== 'assoc-array') return base;
+    const through = base.pointers.length > 0;
+    return {
+      places: through ? base.pointers.map((p) => p.target) : base.places.map((p) => extend(p, '*')),
+      pointers: [],
+      via: [...(base.via ?? []), ...base.pointers],
+      type: element,
+    };
   }
 
   /** D: `x.name` without parentheses calls a method, or a function of the file with `x` as its argument. */
@@ -1760,6 +1799,7 @@ class Analysis {
         !single,
       );
       if (place.path.length === 0) this.state.moved.delete(place.root.id);
+      if (!this.rust && single) this.renew(place);
     }
     if (value.pointers.length === 0) {
       for (const place of target.places) this.copyFields(value.places, place);
@@ -1777,6 +1817,16 @@ class Analysis {
         ? keepsSliceOf(element, this.typeAt(p.target))
         : p.form === 'raw' && element.kind === 'pointer',
     );
+  }
+
+  /** D: what was below the old value of a place is not below the new one; who else points there still does. */
+  private renew(place: Place): void {
+    const stale = this.pointers.filter(
+      (p) => p.how === 'declared' && isWithin(p.target, place) && this.state.invalid.has(p.id),
+    );
+    if (stale.length === 0) return;
+    const live = this.state.livePointers();
+    for (const { id } of stale) if (!live.has(id)) this.state.invalid.delete(id);
   }
 
   private typeAt(place: Place): TypeRef | undefined {
@@ -1963,7 +2013,8 @@ class Analysis {
     this.loopStack.push(loop);
     this.loops++;
     const exits: State[] = [];
-    const maySkip = expr.form === 'while' || expr.form === 'for' || expr.form === 'foreach';
+    const isEndless = !this.rust && isEndlessLoop(expr);
+    const maySkip = !isEndless && (expr.form === 'while' || expr.form === 'for' || expr.form === 'foreach');
     if (maySkip && !expr.condition) exits.push(this.state.clone());
     for (let round = 0; round < 2 && this.state.alive; round++) {
       this.scopes.push(new Map());
@@ -1985,7 +2036,7 @@ class Analysis {
       this.state = State.join(heads);
       if (expr.condition && expr.form === 'do') this.expr(expr.condition);
       if (expr.update) this.expr(expr.update);
-      if (expr.form !== 'loop') exits.push(this.state.clone());
+      if (expr.form !== 'loop' && !isEndless) exits.push(this.state.clone());
     }
     this.loops--;
     this.loopStack.pop();
@@ -2114,8 +2165,11 @@ class Analysis {
     });
     this.returnStack.push({ values: [], functionId: fn.id, stale: new Map() });
     const loopStack = this.loopStack.splice(0);
+    const { pending } = this;
+    this.pending = [];
     const mark = this.temps.length;
     const result = this.block(fn.body, true);
+    this.pending = pending;
     if (this.state.alive && fn.body.result) this.leave(result, fn.body.result.span);
     this.dropTemps(mark, fn.body.span);
     this.loopStack.push(...loopStack);
@@ -2649,7 +2703,10 @@ class Analysis {
       case 'copy': {
         const value = operand(effect.from);
         this.use(value, span, 'argument', name);
-        return { places: [], pointers: [], owned: true, ...optionalType(value.type) };
+        // D: the copy of a static array is a slice of memory of the collector.
+        const type =
+          !this.rust && value.type?.kind === 'static-array' ? { ...value.type, kind: 'slice' as const } : value.type;
+        return { places: [], pointers: [], owned: true, ...optionalType(type) };
       }
       case 'release': {
         const value = operand(effect.target);
@@ -2893,7 +2950,11 @@ class Analysis {
         ...(isOwnedType(returnType) ? { owned: true } : {}),
       };
     const place = (p: Place): readonly Place[] => {
-      if (p.root.kind === 'self') return self ? this.materialise(self, span).map((s) => extend(s, ...p.path)) : [];
+      if (p.root.kind === 'self') {
+        if (!self) return [];
+        const isBehind = !this.rust && self.type?.kind === 'pointer' && self.pointers.length === 0;
+        return this.materialise(self, span).map((s) => extend(s, ...(isBehind ? ['*'] : []), ...p.path));
+      }
       if (p.root.kind === 'param' && p.root.index !== undefined) {
         const value = values[p.root.index];
         if (!value) return [];
@@ -3220,6 +3281,21 @@ function isEnumerated(expr: Expr | undefined): boolean {
   return false;
 }
 
+/** Whether something in the block happens under a condition or not at all. */
+function holdsBranch(node: unknown): boolean {
+  if (Array.isArray(node)) return node.some(holdsBranch);
+  if (typeof node !== 'object' || node === null) return false;
+  if ('kind' in node && (node.kind === 'if' || node.kind === 'return' || node.kind === 'throw')) return true;
+  return Object.entries(node).some(([key, value]) => key !== 'span' && key !== 'type' && holdsBranch(value));
+}
+
+/** `for (;;)` and `while (true)`: only a `break` leaves them. */
+function isEndlessLoop({ form, iterable, condition }: ExprOf<'loop'>): boolean {
+  if (iterable) return false;
+  if (!condition) return form === 'for';
+  return condition.kind === 'literal' && /^(?:true|1)$/u.test(condition.text);
+}
+
 function containsLet(expr: Expr): boolean {
   if (expr.kind === 'let-condition') return true;
   return expr.kind === 'binary' && (containsLet(expr.left) || containsLet(expr.right));
@@ -3247,6 +3323,9 @@ function isConstant(expr: Expr): boolean {
       return expr.kind === 'name' && /^[A-Z][A-Z0-9_]*$/u.test(expr.path.at(-1) ?? '');
   }
 }
+
+/** Numbers of D, which hold no pointer whatever they were made of. */
+const SCALAR = /^(?:bool|u?byte|u?short|u?int|u?long|size_t|ptrdiff_t|float|double|real|[wd]?char)$/u;
 
 const BOXES = /(?:^|::)(?:Box|Rc|Arc|Cell|RefCell|Mutex)::(?:new|pin)$/u;
 

@@ -322,7 +322,7 @@ function isTakenBack(fn: FunctionIr, escape: Escape): boolean {
   if (fn.body !== undefined)
     walkBody(fn.body, ({ expr }) => {
       if (expr.kind === 'assign' && expr.operator === '=' && expr.span.start > escape.span.end)
-        isSet ||= memberPath(expr.target) === name && isNull(expr.value);
+        isSet ||= memberPath(expr.target) === name && expr.value.kind !== 'address';
     });
   return isSet;
 }

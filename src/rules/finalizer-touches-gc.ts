@@ -147,23 +147,48 @@ function forbidden(unit: UnitFacts, file: FileIr, type: TypeDecl, expr: Expr): s
       const name = calledName(expr);
       if (name === undefined) return undefined;
       if (ALLOCATING.has(name)) return `calls '${name}', which allocates`;
+      if (name === 'destroy' || name === 'delete') {
+        const given = expr.kind === 'method' ? expr.receiver : expr.args[0]?.value;
+        const destroyed = given === undefined ? undefined : objectMember(unit, file, type, given);
+        if (destroyed !== undefined) return `destroys its member '${destroyed}', an object of the collector`;
+      }
       if (expr.kind === 'call') return undefined;
       if ((name === 'lock' || name === 'join') && expr.args.length === 0)
         return name === 'lock' ? 'takes a lock' : 'waits for a thread';
-      const member = memberPath(expr.receiver);
-      const field = member === undefined ? undefined : type.fields.find((one) => one.name === member && !one.isStatic);
-      const isObject =
-        field?.type?.kind === 'path' && unit.oracle('d').declaration(field.type.name, file.path)?.kind === 'class';
-      return isObject ? `uses its member '${field.name}', an object of the collector` : undefined;
+      const member = objectMember(unit, file, type, expr.receiver);
+      return member === undefined ? undefined : `uses its member '${member}', an object of the collector`;
+    }
+    case 'field': {
+      const member = objectMember(unit, file, type, expr.base);
+      return member === undefined ? undefined : `uses its member '${member}', an object of the collector`;
     }
     case 'loop': {
       const member = expr.iterable === undefined ? undefined : memberPath(expr.iterable);
       const field = member === undefined ? undefined : type.fields.find((one) => one.name === member && !one.isStatic);
-      return field?.type?.kind === 'assoc-array' ? `reads the associative array '${field.name}'` : undefined;
+      if (field?.type?.kind === 'assoc-array') return `reads the associative array '${field.name}'`;
+      return field?.type?.kind === 'slice' && isCollected(unit, file, type, field.name)
+        ? `reads the array '${field.name}' of the collector`
+        : undefined;
     }
     default:
       return undefined;
   }
+}
+
+/** The member of the class that an expression names, when it is a reference to an object. */
+function objectMember(unit: UnitFacts, file: FileIr, type: TypeDecl, expr: Expr): string | undefined {
+  const member = memberPath(expr);
+  const field = member === undefined ? undefined : type.fields.find((one) => one.name === member && !one.isStatic);
+  const isObject =
+    field?.type?.kind === 'path' && unit.oracle('d').declaration(field.type.name, file.path)?.kind === 'class';
+  return isObject ? field.name : undefined;
+}
+
+/** Whether a method of the class appends to the array, or makes it by 'new': then its memory is the collector's. */
+function isCollected(unit: UnitFacts, file: FileIr, type: TypeDecl, name: string): boolean {
+  const text = unit.textOf(file.path) ?? '';
+  const made = new RegExp(`\\b${name}\\s*(?:~=|=\\s*new\\b|\\.\\s*length\\s*=[^=])`, 'u');
+  return made.test(text.slice(type.span.start, type.span.end));
 }
 
 function isDebugOnly(expr: Expr): boolean {

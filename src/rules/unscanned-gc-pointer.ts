@@ -100,7 +100,10 @@ export default defineRule({
             });
             return;
           }
-          const found = castOfUnscanned(unit, file, fn, walked) ?? rawArena(unit, file, fn, walked);
+          const found =
+            castOfUnscanned(unit, file, fn, walked) ??
+            emplacedObject(unit, file, fn, walked.expr) ??
+            rawArena(unit, file, fn, walked);
           if (found === undefined || seen.has(found.cause ?? found.span.start)) return;
           seen.add(found.cause ?? found.span.start);
           report({
@@ -152,6 +155,24 @@ function castOfUnscanned(
   };
 }
 
+/** `emplace!C(malloc(..)[0 .. n])`: an object of a class whose fields lead to memory of the collector. */
+function emplacedObject(unit: UnitFacts, file: FileIr, fn: FunctionIr, expr: Expr): Unscanned | undefined {
+  if (expr.kind !== 'call' || expr.callee.kind !== 'name' || expr.callee.path.at(-1) !== 'emplace') return undefined;
+  const made = expr.callee.typeArgs?.[0];
+  const chunk = expr.args[0]?.value;
+  if (made?.kind !== 'path' || chunk === undefined) return undefined;
+  const decl = unit.oracle('d').declaration(made.name, file.path);
+  if (decl?.kind !== 'class' || isAware(unit, file, fn)) return undefined;
+  const holds = decl.fields.some((field) => !field.isStatic && collectedContent(field.type, unit, file.path) === 'yes');
+  if (!holds) return undefined;
+  const base = uncast(chunk.kind === 'slice' ? chunk.base : chunk);
+  const source = base.kind === 'name' && base.path.length === 1 ? initOf(fn, base.path[0] ?? '') : base;
+  const memory = source === undefined ? undefined : unscannedMemory(source, fn);
+  return memory === undefined
+    ? undefined
+    : { span: expr.span, memory, content: `an object of class '${made.name}', which holds references`, steps: [] };
+}
+
 function assignedTo(around: readonly Expr[]): string | undefined {
   const parent = around.at(-1);
   return parent?.kind === 'assign' ? rootName(parent.target) : undefined;
@@ -162,6 +183,8 @@ function unscannedMemory(value: Expr, fn: FunctionIr): string | undefined {
   const inner = uncast(value);
   // `(cast(ubyte*) malloc(n))[0 .. n]` is the same memory.
   if (inner.kind === 'slice') return unscannedMemory(inner.base, fn);
+  const bytes = inner.kind === 'name' && inner.path.length === 1 ? initOf(fn, inner.path[0] ?? '') : inner;
+  if (bytes?.kind === 'new' && /^u?byte\[/u.test(bytes.type.text)) return `'new ${bytes.type.text}'`;
   if (inner.kind === 'field' && inner.name === 'ptr') {
     const base = uncast(inner.base);
     const made = base.kind === 'name' && base.path.length === 1 ? uncast(initOf(fn, base.path[0] ?? '') ?? base) : base;

@@ -274,6 +274,9 @@ const ARITHMETIC = /^\.(?:(?:wrapping_|byte_)?(?:add|sub|offset)|offset_from)\(\
 /** What gives memory back, or takes it over, without touching the value in it. */
 const FREES = /(?:^|::)(?:dealloc|free|from_raw_parts|realloc|deallocate)$/u;
 
+/** What takes the memory of a destroyed object, or asks for its block. */
+const GIVES_BACK = /(?:free|delete|dealloc\w*|dispose|release|addrOf)$/iu;
+
 const DEALLOCATES = /^allocator-/u;
 
 /** `used` is the source from the use on. */
@@ -290,6 +293,7 @@ function isHazard({ pointer, invalidation, use }: StaleUse, used: string): boole
   if (path.length >= 8) return false;
   // First the destructor, then the memory: the usual pair.
   if (/destroy$/u.test(invalidation.how) && use.kind === 'release' && !/^destroy/u.test(use.what)) return false;
+  if (/destroy$/u.test(invalidation.how) && use.kind === 'argument' && GIVES_BACK.test(use.what)) return false;
   // Pointers kept in an array, and blocks cut out of an allocator's store: the next one is another one.
   if (path.some((segment, i) => segment === '[]' && path.includes('*', i + 1))) return false;
   const cut = path.indexOf('[]');

@@ -160,6 +160,7 @@ const growth: readonly ApiRow[] = [
       kebab(name),
       name,
       { kind: 'grow', target: 0, how: 'resize' },
+      { kind: 'release', target: 0, by: name },
       { kind: 'acquire', as: 'malloc', scanned: false },
     ),
   ),
