@@ -27,9 +27,13 @@ export function findBoxedCallbacks(
   text: string,
   fn: FunctionIr,
   flow: FunctionFlow,
+  resolve: (type: TypeRef) => TypeRef | undefined,
 ): readonly BoxedCallback[] {
-  if (!fn.body || !fn.bodySpan) return [];
+  // What an `unsafe fn` keeps is its caller's contract.
+  if (!fn.body || !fn.bodySpan || fn.isUnsafe) return [];
   const candidates = fn.params.flatMap((param) => {
+    const lent = borrowingBox(fn, param.type, resolve);
+    if (lent) return [{ param, generic: lent }];
     const generic = genericOf(fn, param.type);
     return generic && isUnboundedClosure(fn, generic, param) ? [{ param, generic }] : [];
   });
@@ -37,7 +41,10 @@ export function findBoxedCallbacks(
   const boxes = new Map<string, string>();
   const raws = new Map<string, { content: string; span: Span }>();
   const direct: { content: string; span: Span }[] = [];
+  const variables = new Map<string, Span>();
   walkBody(fn.body, ({ expr, statement }) => {
+    if (statement?.kind === 'let' && statement.pattern.kind === 'bind' && statement.init)
+      variables.set(statement.pattern.name, statement.init.span);
     if (expr.kind !== 'call') return;
     const bound = statement?.kind === 'let' && statement.pattern.kind === 'bind' ? statement.pattern.name : undefined;
     const content = boxedName(expr);
@@ -50,6 +57,11 @@ export function findBoxedCallbacks(
     if (bound !== undefined) raws.set(bound, { content: taken, span: expr.span });
     direct.push({ content: taken, span: expr.span });
   });
+  // A record that is made of the pointer carries it.
+  for (const [name, init] of variables) {
+    const inside = direct.find((d) => init.start <= d.span.start && d.span.end <= init.end);
+    if (inside && !raws.has(name)) raws.set(name, inside);
+  }
   const found: BoxedCallback[] = [];
   for (const call of flow.calls) {
     if (
@@ -69,6 +81,25 @@ export function findBoxedCallbacks(
     }
   }
   return found;
+}
+
+/** `Box<dyn FnMut() + 'a>`, also by an alias with a lifetime: a closure that may borrow, whoever made the box. */
+function borrowingBox(
+  fn: FunctionIr,
+  type: TypeRef | undefined,
+  resolve: (type: TypeRef) => TypeRef | undefined,
+): Generic | undefined {
+  if (type?.kind !== 'path') return undefined;
+  if (type.name === 'Option') return borrowingBox(fn, type.args[0], resolve);
+  if (type.lifetimes?.includes("'static") === true) return undefined;
+  const plain = resolve(type);
+  const content = plain?.kind === 'path' && plain.name === 'Box' ? plain.args[0] : undefined;
+  if (!content || !CALLABLE.test(content.text)) return undefined;
+  const lifetime = /\+\s*('\w+)\s*(?:\+|$|>)/u.exec(content.text)?.[1];
+  // A lifetime that the type itself is declared with ties the two together.
+  const isOwn = plain === type && !fn.generics.some((g) => g.name === lifetime);
+  if (lifetime === undefined || lifetime === "'static" || isOwn) return undefined;
+  return { name: type.text, bounds: [] };
 }
 
 /** The type parameter that a type is made of; `impl FnMut()` is one without a name of its own. */

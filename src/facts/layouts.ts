@@ -21,10 +21,10 @@ const OWNERS = new Set(
  * other crates, trait objects) differ from nothing.
  */
 export function layoutsDiffer(a: TypeRef, b: TypeRef, oracle: TypeOracle, fromPath: string, depth = 0): boolean {
+  // A type parameter is never a type that holds it, whatever else in the package has its name.
+  if (depth === 0 && (holds(a, b) || holds(b, a))) return true;
   const left = withoutAlias(a, oracle, fromPath) ?? a;
   const right = withoutAlias(b, oracle, fromPath) ?? b;
-  // A type parameter is never a type that holds it.
-  if (depth === 0 && (holds(left, right) || holds(right, left))) return true;
   const isKnown = (type: TypeRef): boolean =>
     type.kind === 'tuple' ||
     type.kind === 'slice' ||

@@ -11,6 +11,7 @@ import type {
   Growth,
   Invalidation,
   LockScope,
+  OwnedTwice,
   Pointer,
   PointerForm,
   StaleUse,
@@ -18,6 +19,8 @@ import type {
   UseKind,
   Value,
 } from './result.js';
+import { fieldTypeOf, growthKey, typeOfPlace } from './place-type.js';
+import { isReleasedByDrop } from './released-by-drop.js';
 import { State } from './state.js';
 import {
   elementType,
@@ -150,6 +153,9 @@ class Analysis {
   private incomplete = false;
   private frames: Context['frames'] = [];
   private loops = 0;
+  /** Which walk of a loop body this is; 0 outside of loops. */
+  private round = 0;
+  private rounds = 0;
   private readonly rootsBySite = new Map<string, Root>();
   private readonly pointersBySite = new Map<string, Pointer>();
   private readonly loopStack: { label: string | undefined; breaks: State[]; continues: State[]; values: Value[] }[] =
@@ -176,6 +182,7 @@ class Analysis {
   private readonly invalidations = new Map<string, Invalidation>();
   private readonly calls = new Map<string, CallSite>();
   private readonly adoptions = new Map<string, Adoption>();
+  private readonly ownedTwice = new Map<string, OwnedTwice>();
   private readonly accesses = new Map<string, Access>();
   private readonly suspensions = new Map<number, Span>();
   private readonly consumed: { param: number; span: Span }[] = [];
@@ -232,6 +239,7 @@ class Analysis {
       invalidations: [...this.invalidations.values()],
       calls: [...this.calls.values()],
       adoptions: [...this.adoptions.values()],
+      ownedTwice: [...this.ownedTwice.values()],
       accesses: [...this.accesses.values()],
       suspensions: [...this.suspensions.values()],
       summary: this.summary(),
@@ -254,6 +262,7 @@ class Analysis {
     const end: Span = { start: Math.max(body.start, body.end - 1), end: body.end };
     for (const root of this.scopes[0]?.values() ?? []) {
       if (root.kind !== 'param' || root.index === undefined || !root.byValue || this.state.moved.has(root.id)) continue;
+      if (this.state.alive) this.endOwner(root, end);
       const type = root.type?.kind === 'path' ? root.type.name : '';
       if (!/^(?:Vec|String|Box|CString|VecDeque|BytesMut|PathBuf|OsString)$/u.test(type)) continue;
       const isKept = [...this.accesses.values()].some(
@@ -316,7 +325,8 @@ class Analysis {
 
   /** The type that an alias of the unit stands for. */
   private plain(type: TypeRef | undefined): TypeRef | undefined {
-    return this.rust ? withoutAlias(type, this.settings.oracle, this.file.path) : type;
+    if (!this.rust || (type?.kind === 'path' && this.fn.generics.some((g) => g.name === type.name))) return type;
+    return withoutAlias(type, this.settings.oracle, this.file.path);
   }
 
   private makeRoot(seed: Omit<Root, 'id' | 'depth'>): Root {
@@ -492,6 +502,7 @@ class Analysis {
 
   private access(places: readonly Place[], span: Span, kind: Access['kind'], what: string): void {
     for (const place of places) {
+      if (this.state.dropped.size > 0) this.useDropped(place, span, kind, what);
       const key = `${placeKey(place)}|${span.start}|${kind}|${this.state.suspended.length > 0 ? 1 : 0}`;
       if (!this.accesses.has(key))
         this.accesses.set(key, {
@@ -503,6 +514,29 @@ class Analysis {
           context: this.context(),
         });
     }
+  }
+
+  /** A value is used that was dropped by hand, if that was not in another round of a loop, which may have taken another way. */
+  private useDropped(place: Place, span: Span, kind: Access['kind'], what: string): void {
+    if (kind === 'borrow' || kind === 'write' || kind === 'move') return;
+    for (const { pointer, invalidation, round } of this.state.dropped.values()) {
+      if (!isWithin(place, pointer.target) || (round !== 0 && round !== this.round)) continue;
+      const key = `${pointer.id}|dropped|${span.start}`;
+      if (!this.stale.has(key))
+        this.stale.set(key, { pointer, invalidation, use: { span, kind, what }, context: this.context() });
+    }
+  }
+
+  /** `ManuallyDrop::drop(&mut place)`: the value is gone, the place stays. */
+  private dropByHand(pointer: Pointer, span: Span, name: string, row: ApiRow): void {
+    const { target } = pointer;
+    if (target.path.some((s) => s === '[]' || s === '*') || target.root.kind === 'unknown') return;
+    this.useDropped(target, span, 'release', name);
+    this.state.dropped.set(placeKey(target), {
+      pointer,
+      invalidation: { kind: 'release', place: target, span, how: name, row },
+      round: this.round,
+    });
   }
 
   private invalidate(
@@ -545,6 +579,7 @@ class Analysis {
     through?: string,
   ): void {
     for (const place of places) {
+      if (operation === 'replace' && place.path.length === 0) this.state.taken.delete(place.root.id);
       const key = this.keyOf(place);
       if (this.rust && EMPTIES.has(operation)) this.state.write(extend(place, '[]'), { pointers: [] });
       const id = `${placeKey(place)}|${span.start}|${operation}`;
@@ -632,9 +667,20 @@ class Analysis {
     return kind === 'struct' || kind === 'union' || kind === 'enum';
   }
 
+  /** Rust: the variable ends here and frees what something else has taken over, unless that gave it back. */
+  private endOwner(root: Root, end: Span): void {
+    if (this.state.moved.has(root.id)) return;
+    for (const adoption of this.state.taken.get(root.id) ?? [])
+      this.ownedTwice.set(`${adoption.span.start}`, { adoption, owner: root, end });
+  }
+
   private drop(root: Root, span: Span, how: string): void {
     if (this.state.moved.has(root.id)) return;
+    this.endOwner(root, span);
     const stored = this.state.read({ root, path: [] });
+    // A guard unlocks at its end, and the lock must still be there.
+    for (const guard of stored?.pointers.filter((p) => p.form === 'guard') ?? [])
+      this.use({ places: [], pointers: [guard] }, root.span, 'method', `the end of '${root.name}'`);
     for (const pointer of stored?.adopts ?? []) {
       this.use({ places: [], pointers: [pointer] }, root.span, 'release', `the end of '${root.name}'`);
       this.invalidate('release', pointer.target, span, how, (target) => isWithin(target, pointer.target));
@@ -643,36 +689,10 @@ class Analysis {
     const moved = this.movedInto(root);
     this.invalidate('drop', { root, path: [] }, span, how, (target) =>
       target.root.id === root.id
-        ? !target.path.includes('*') || this.isReleasedByDrop(target)
+        ? !target.path.includes('*') ||
+          isReleasedByDrop(target, this.settings.oracle, this.file.path, this.settings.depth)
         : moved.has(target.root.id) && !target.path.includes('*') && !this.isInline(target),
     );
-  }
-
-  /** Whether a `Drop` of the unit, of the variable's type or of a field's on the way, releases what the pointer leads to. */
-  private isReleasedByDrop(target: Place): boolean {
-    const star = target.path.indexOf('*');
-    for (let at = 0; at < star; at++) {
-      const holder = typeOfPlace(
-        { root: target.root, path: target.path.slice(0, at) },
-        this.settings.oracle,
-        this.file.path,
-      );
-      if (holder?.kind !== 'path') continue;
-      const drop = this.settings.oracle.method(holder.name, 'drop', this.file.path);
-      if (drop?.fn.trait !== 'Drop') continue;
-      const flow = this.settings.oracle.summaryOf(drop.path, drop.fn, this.settings.depth, true);
-      if (!flow) continue;
-      const field = target.path.slice(at, star + 1).join('.');
-      const isIt = (place: Place): boolean => place.root.kind === 'self' && place.path.join('.') === field;
-      // Whatever function a destructor hands the pointer to, it is the one that ends what is behind it.
-      const given = flow.calls.filter((c) => !c.method).flatMap((c) => c.args.flatMap((a) => a.pointers));
-      if (
-        [...flow.summary.releases, ...flow.summary.adopts].some((r) => isIt(r.place)) ||
-        given.some((p) => isIt(p.target))
-      )
-        return true;
-    }
-    return false;
   }
 
   /** The variables whose whole value was moved into this one, and from there on. */
@@ -749,6 +769,8 @@ class Analysis {
     if (!this.rust) return;
     for (const { place, stored } of this.state.entries()) {
       if (stored.pointers.length === 0 || !this.outlives(place)) continue;
+      // A parameter of a closure that ran here is not the caller's, unless it got something of the caller's.
+      if (place.root.kind === 'param' && (place.root.index ?? place.root.origin?.root.index) === undefined) continue;
       if (place.root.kind === 'self' && place.root.byValue && !this.state.moved.has(place.root.id)) continue;
       for (const pointer of stored.pointers) {
         if (pointer.how === 'declared' || pointer.target.root.id === place.root.id) continue;
@@ -773,9 +795,10 @@ class Analysis {
 
   /** A reference that became a raw pointer by coercion: from here on the compiler does not check it. */
   private asRaw(value: Value): Value {
-    if (value.pointers.every((p) => p.form !== 'reference')) return value;
+    const isChecked = (p: Pointer): boolean => p.form === 'reference' || p.form === 'slice';
+    if (!value.pointers.some(isChecked)) return value;
     const pointers = value.pointers.map((p) => {
-      if (p.form !== 'reference') return p;
+      if (!isChecked(p)) return p;
       const raw = this.borrow(p.target, 'raw', true, p.site, p.how, p.row, p.locks);
       for (const invalidation of this.state.invalid.get(p.id) ?? []) this.state.addInvalid(raw.id, invalidation);
       return raw;
@@ -876,9 +899,13 @@ class Analysis {
     }
     if (this.rust && this.state.alive && isBody) {
       const kept = new Set(value.places.map((p) => p.root.id));
-      for (const root of roots.reverse())
-        if (!kept.has(root.id) && this.state.read({ root, path: [] })?.adopts)
+      for (const root of roots.reverse()) {
+        if (kept.has(root.id)) continue;
+        const held = this.state.read({ root, path: [] });
+        if (held?.adopts || held?.pointers.some((p) => p.form === 'guard') === true)
           this.drop(root, end, `end of the scope of '${root.name}'`);
+        else this.endOwner(root, end);
+      }
     }
     this.scopes.pop();
     return value;
@@ -903,8 +930,7 @@ class Analysis {
             this.block(statement.otherwise);
             this.state = before;
           }
-          // `let r = &temporary;` keeps the temporary for the whole block.
-          if (this.rust && statement.init.kind === 'address') this.extendTemps(value, mark);
+          if (this.rust && extendsTemporaries(statement.init)) this.extendTemps(value, mark);
           if (statement.modifiers.includes('scope')) value = this.onStack(value, statement);
         }
         const type = statement.type ?? value.type;
@@ -1178,7 +1204,8 @@ class Analysis {
       }
       case 'deref': {
         const base = this.expr(expr.base);
-        this.use(base, expr.span, 'deref', '*');
+        // What has no size is not read.
+        if (!isUnit(base.type?.element)) this.use(base, expr.span, 'deref', '*');
         this.access(base.places, expr.span, 'deref', '*');
         const places =
           base.pointers.length > 0
@@ -1213,7 +1240,13 @@ class Analysis {
           this.state.alive = false;
           return NOTHING;
         }
-        return merged(values);
+        if (/^(?:debug_)?assert(?:_eq|_ne)?$/.test(expr.name)) {
+          const [condition] = expr.args;
+          if (condition && expr.name.endsWith('assert')) this.makeNull(nullTests(condition).whenTrue);
+          return NOTHING;
+        }
+        // What is printed or logged is only lent.
+        return /^(?:dbg|pin|vec|ready|try)$/.test(expr.name) ? merged(values) : withoutAdopts(merged(values));
       }
       case 'literal':
         return {
@@ -1268,6 +1301,9 @@ class Analysis {
           this.use(value, expr.span, 'deref', 'cast');
           return { places: [], pointers: [], owned: true, type: expr.type };
         }
+        // Too small for an address: what is left of a pointer is a number.
+        if (this.rust && expr.type.kind === 'path' && /^(?:[iu](?:8|16|32)|f32|f64|bool|char)$/u.test(expr.type.name))
+          return { places: [], pointers: [], type: expr.type };
         const erases = this.rust && (expr.type.kind === 'pointer' || expr.type.kind === 'reference');
         const pointers = erases
           ? value.pointers.map((p) =>
@@ -1674,7 +1710,10 @@ class Analysis {
         ...optionalType(base.type),
       };
     }
-    const value = !this.rust && inner.kind === 'field' ? this.field(inner, true) : this.expr(inner);
+    let value = !this.rust && inner.kind === 'field' ? this.field(inner, true) : this.expr(inner);
+    // `&mut 0` is a temporary, `&0` a static.
+    if (this.rust && expr.mutable && inner.kind === 'literal' && /^(?:number|bool|char)$/u.test(inner.type))
+      value = { ...value, owned: true };
     if (value.closure !== undefined && value.places.length === 0) return value;
     const frame = inner.kind === 'field' ? this.methodFrame(value, inner.name) : undefined;
     if (frame) return { places: [], pointers: frame.map((p) => this.borrow(p, 'raw', false, expr.span, '&')) };
@@ -2016,7 +2055,9 @@ class Analysis {
     const isEndless = !this.rust && isEndlessLoop(expr);
     const maySkip = !isEndless && (expr.form === 'while' || expr.form === 'for' || expr.form === 'foreach');
     if (maySkip && !expr.condition) exits.push(this.state.clone());
+    const outer = this.round;
     for (let round = 0; round < 2 && this.state.alive; round++) {
+      this.round = ++this.rounds;
       this.scopes.push(new Map());
       if (expr.condition && expr.form !== 'do') {
         const mark = this.temps.length;
@@ -2039,6 +2080,7 @@ class Analysis {
       if (expr.form !== 'loop' && !isEndless) exits.push(this.state.clone());
     }
     this.loops--;
+    this.round = outer;
     this.loopStack.pop();
     this.scopes.pop();
     const ends = [...exits, ...loop.breaks];
@@ -2266,8 +2308,17 @@ class Analysis {
       const type = made ? undefined : this.plain(builtinCallType(path, expr.span));
       return made ?? { places: [], pointers: [], ...(type ? { type, owned: true } : {}) };
     }
+    const byPath = this.methodByPath(path);
+    if (byPath.length > 0)
+      return this.applyMatches(byPath, values[0], values.slice(1), exprs.slice(1), expr, last, true, undefined);
     // `Some(x)`, `Wrapper(x)`, `Kind::Variant(x)`: a constructor holds what it is given.
     if (/^[A-Z]/.test(last) && this.isConstructor(path)) {
+      const holder = syntheticType(path.at(-2) ?? last, expr.span);
+      const variant = path.length > 1 && this.isEnum(holder) ? `${last}.` : '';
+      values.forEach((value, i) => {
+        const wanted = this.fieldType(variant === '' ? syntheticType(last, expr.span) : holder, `${variant}${i}`);
+        values[i] = this.coerce(value, wanted);
+      });
       for (const value of values) if (value.pointers.length === 0) this.moveOut(value);
       return {
         ...merged(values),
@@ -2281,6 +2332,7 @@ class Analysis {
       };
     }
     for (const value of values) if (value.pointers.length === 0) this.moveOut(value);
+    if (this.rust) this.overwriteOut(values);
     const type = this.plain(builtinCallType(path, expr.span));
     if (!type && this.isForeignCall(callee, path)) {
       const root = this.makeRoot({
@@ -2297,6 +2349,45 @@ class Analysis {
       };
     }
     return { places: [], pointers: [], ...(type ? { type, owned: true } : {}) };
+  }
+
+  /** Rust: a pointer variable whose address an unknown function is given may lead anywhere afterwards. */
+  private overwriteOut(values: readonly Value[]): void {
+    for (const { target, how } of values.flatMap((v) => v.pointers))
+      if (/^(?:&mut|addr_of!)$/u.test(how) && this.isPointerType(this.state.read(target)?.type ?? this.typeAt(target)))
+        this.state.write(target, { pointers: [], ...optionalType(this.typeAt(target)) });
+  }
+
+  /** Rust: `CString::as_ptr(&text)` is `text.as_ptr()`. */
+  private methodByPath(path: readonly string[]): readonly Match[] {
+    const owner = path.at(-2);
+    if (!this.rust || owner === undefined || !STANDARD.test(owner)) return [];
+    return this.settings.apis.method(path.at(-1) ?? '', syntheticType(owner, this.fn.nameSpan));
+  }
+
+  /** Rust: a function that is named where a closure could stand (`.map(CStr::as_ptr)`), applied to `given`. */
+  private applyNamed(expr: Expr | undefined, given: Value | undefined): Value | undefined {
+    if (!this.rust || expr?.kind !== 'name' || !given || given.pointers.length === 0) return undefined;
+    const { path, span } = expr;
+    if (path.length === 1 && this.lookup(path[0] ?? '')) return undefined;
+    const matches = this.settings.apis.path(path);
+    const name = path.at(-1) ?? '';
+    if (matches.length > 0)
+      return this.applyMatches(matches, undefined, [given], [expr], expr, path.join('::'), false, undefined);
+    const resolved = this.resolveCall(path);
+    if (resolved && (resolved.fn.body || resolved.fn.skipped === true)) {
+      const { self, params } = resolved.fn;
+      return this.applySummary(
+        resolved,
+        self ? given : undefined,
+        self ? [] : [this.coerce(given, params[0]?.type)],
+        span,
+        name,
+        path.at(-2),
+      );
+    }
+    const byPath = this.methodByPath(path);
+    return byPath.length > 0 ? this.applyMatches(byPath, given, [], [], expr, name, true, undefined) : undefined;
   }
 
   /** Rust: whether a capitalised callee makes a tuple struct or a variant. Foreign libraries capitalise functions, too. */
@@ -2442,10 +2533,10 @@ class Analysis {
   ): Value[] {
     const results: Value[] = [];
     values.forEach((value, i) => {
-      if (value.closure === undefined) return;
-      const fn = this.functions.get(value.closure);
       const span = exprs[i]?.span;
-      if (!fn || fn.kind === 'async-block' || !span) return;
+      if (value.closure === undefined || !span) return;
+      const fn = this.functions.get(value.closure);
+      if (!fn || fn.kind === 'async-block') return;
       const adapter = receiver !== undefined && CONTENT_ADAPTERS.has(method);
       const content: Value | undefined =
         adapter && receiver
@@ -2598,7 +2689,7 @@ class Analysis {
     through?: string,
   ): void {
     for (const pointer of pointers) {
-      this.adoptions.set(`${pointer.id}|${span.start}`, {
+      const adoption: Adoption = {
         pointer,
         rawType,
         how,
@@ -2606,7 +2697,28 @@ class Analysis {
         context: this.context(),
         ...(content ? { content } : {}),
         ...(through ? { through } : {}),
-      });
+      };
+      this.adoptions.set(`${pointer.id}|${span.start}`, adoption);
+      const { root, path } = pointer.target;
+      if (this.rust && pointer.form === 'raw' && path.length === 1 && path[0] === '[]' && this.freesBlock(root))
+        this.state.taken.set(root.id, [...(this.state.taken.get(root.id) ?? []), adoption]);
+    }
+  }
+
+  /** Whether the variable owns a block that it frees at its end. A count that was raised before may be taken apart twice. */
+  private freesBlock(root: Root): boolean {
+    if ((root.kind !== 'local' && root.kind !== 'param') || !root.byValue || root.type?.kind !== 'path') return false;
+    if (!ownsBlock(root.type) || this.state.moved.has(root.id)) return false;
+    if (root.type.name !== 'Rc' && root.type.name !== 'Arc') return true;
+    return ![...this.calls.values()].some((c) => c.callee.endsWith('increment_strong_count'));
+  }
+
+  /** What was taken over goes back to the raw pointer: its owner frees it alone. */
+  private giveBack(adopts: readonly Pointer[]): void {
+    for (const pointer of adopts) {
+      const { id } = pointer.target.root;
+      const left = this.state.taken.get(id)?.filter((a) => a.pointer !== pointer);
+      if (left) this.state.taken.set(id, left);
     }
   }
 
@@ -2694,7 +2806,10 @@ class Analysis {
         const made =
           pointers.length > 0
             ? pointers
-            : (value.type === undefined || value.type.kind === 'reference' || value.type.kind === 'pointer'
+            : (value.type === undefined ||
+              value.type.kind === 'reference' ||
+              value.type.kind === 'pointer' ||
+              (value.type.kind === 'path' && (value.type.lifetimes?.length ?? 0) > 0)
                 ? value.places
                 : []
               ).map((p) => this.borrow(extend(p, '*'), 'reference', true, span, name, row));
@@ -2727,9 +2842,11 @@ class Analysis {
         for (const p of value.adopts ?? [])
           this.invalidate('release', p.target, span, name, (t) => isWithin(t, p.target), row);
         if (name.endsWith('ManuallyDrop::drop'))
-          for (const p of value.pointers)
+          for (const p of value.pointers) {
+            this.dropByHand(p, span, name, row);
             for (const held of this.state.read(p.target)?.pointers ?? [])
               this.invalidate('release', held.target, span, name, (t) => isWithin(t, held.target), row);
+          }
         for (const place of value.places) {
           if (value.pointers.some((p) => p.form === 'raw')) continue;
           this.invalidate('drop', place, span, name, (t) => isWithin(t, place) && !t.path.includes('*'), row);
@@ -2740,6 +2857,7 @@ class Analysis {
       case 'forget': {
         const value = operand(effect.target);
         for (const place of value.places) if (place.path.length === 0) this.state.moved.add(place.root.id);
+        this.giveBack(value.adopts ?? []);
         // What was taken over from a raw pointer goes back to it; what a box merely holds stays inside.
         const same = /(?:into_raw|leak|into_non_null)$/u.test(name) ? (value.adopts ?? []) : value.pointers;
         if (same.length > 0) return { places: [], pointers: same };
@@ -2764,7 +2882,8 @@ class Analysis {
         if (pointers.length === 0 && place && made.length > 0)
           this.state.write(place, { pointers: made, ...optionalType(value.type) });
         const written = typeArgs?.[0] ?? (value.type?.kind === 'pointer' ? value.type.element : undefined);
-        this.adopt(made, effect.rawType, name, span, this.plain(written));
+        // Without a capacity nothing is freed.
+        if (values.at(-1)?.literal !== '0') this.adopt(made, effect.rawType, name, span, this.plain(written));
         return { places: [], pointers: [], adopts: made, owned: true };
       }
       case 'acquire': {
@@ -2793,7 +2912,7 @@ class Analysis {
       case 'call-now': {
         const value = operand(effect.what);
         const fn = value.closure === undefined ? undefined : this.functions.get(value.closure);
-        if (!fn || fn.kind === 'async-block') return undefined;
+        if (fn?.kind === 'async-block') return undefined;
         const content =
           receiver && CONTENT_ADAPTERS.has(name)
             ? {
@@ -2803,6 +2922,7 @@ class Analysis {
                 ...(this.isOwnedContent(receiver) ? { owned: true } : {}),
               }
             : undefined;
+        if (!fn) return this.applyNamed(typeof effect.what === 'number' ? exprs[effect.what] : undefined, content);
         const result = this.runClosure(
           fn,
           content ? fn.params.map(() => content) : [],
@@ -3010,7 +3130,8 @@ class Analysis {
     for (const a of flow.summary.adopts) {
       const taken =
         a.place.root.kind === 'param' && a.place.root.index !== undefined ? values[a.place.root.index] : undefined;
-      if (taken) this.adopt(taken.pointers, a.rawType, a.how, span, a.content, name);
+      // What a field of the argument leads to is taken over, not the argument.
+      if (taken && a.place.path.length <= 1) this.adopt(taken.pointers, a.rawType, a.how, span, a.content, name);
     }
     for (const s of flow.summary.stores) {
       const value = values[s.param];
@@ -3185,6 +3306,11 @@ function merged(values: readonly Value[]): Value {
   };
 }
 
+/** The value, which frees nothing when it ends. */
+function withoutAdopts({ adopts: _, ...value }: Value): Value {
+  return value;
+}
+
 function isDropInPlace({ kind, how }: Invalidation): boolean {
   return kind === 'release' && /(?:^|::)drop_in_place$/u.test(how);
 }
@@ -3301,6 +3427,25 @@ function containsLet(expr: Expr): boolean {
   return expr.kind === 'binary' && (containsLet(expr.left) || containsLet(expr.right));
 }
 
+/** `let r = &temporary;` keeps the temporary for the whole block, also inside a cast, a struct, a tuple or an array. */
+function extendsTemporaries(expr: Expr): boolean {
+  switch (expr.kind) {
+    case 'address':
+      return true;
+    case 'cast':
+      return extendsTemporaries(expr.value);
+    case 'tuple':
+    case 'array':
+      return expr.items.some(extendsTemporaries);
+    case 'struct':
+      return expr.fields.some((f) => extendsTemporaries(f.value));
+    case 'block':
+      return expr.block.result !== undefined && extendsTemporaries(expr.block.result);
+    default:
+      return false;
+  }
+}
+
 /** What a borrow makes a static of: constants, and the empty array in any case. */
 function isPromoted(expr: Expr, mutable: boolean): boolean {
   return (!mutable || (expr.kind === 'array' && expr.items.length === 0 && !expr.repeat)) && isConstant(expr);
@@ -3327,6 +3472,10 @@ function isConstant(expr: Expr): boolean {
 /** Numbers of D, which hold no pointer whatever they were made of. */
 const SCALAR = /^(?:bool|u?byte|u?short|u?int|u?long|size_t|ptrdiff_t|float|double|real|[wd]?char)$/u;
 
+/** Types of the standard library whose methods are called by path, too. */
+const STANDARD =
+  /^(?:Vec|VecDeque|String|str|CStr|CString|OsStr|OsString|Path|PathBuf|Option|Result|NonNull|BytesMut)$/u;
+
 const BOXES = /(?:^|::)(?:Box|Rc|Arc|Cell|RefCell|Mutex)::(?:new|pin)$/u;
 
 /** Collections whose elements are plain values: nothing in them points elsewhere. */
@@ -3346,6 +3495,11 @@ const CONSUMES: ReadonlySet<string> = new Set([
   'unwrap_or_else',
   'unwrap_unchecked',
 ]);
+
+/** `()` */
+function isUnit(type: TypeRef | undefined): boolean {
+  return type?.kind === 'tuple' && type.args.length === 0;
+}
 
 /** Whether a value of the type is, or wraps, a raw pointer. */
 function holdsRawPointer(type: TypeRef | undefined): boolean {
@@ -3407,58 +3561,8 @@ function freeNames(block: Block, functions: ReadonlyMap<number, FunctionIr>): st
   return names;
 }
 
-/** The type of a field of the type behind `type`, base classes included. */
-function fieldTypeOf(
-  type: TypeRef | undefined,
-  name: string,
-  oracle: TypeOracle,
-  fromPath: string,
-): TypeRef | undefined {
-  if (type?.kind === 'tuple') return type.args[Number(name)];
-  let inner = peel(type);
-  for (let i = 0; inner && i < 6; i++) {
-    const decl = oracle.declaration(inner.name, fromPath);
-    if (!decl) return undefined;
-    if (decl.kind === 'alias') {
-      inner = peel(decl.alias);
-      continue;
-    }
-    const field = decl.fields.find((f) => f.name === name);
-    if (field) {
-      const written = field.type;
-      const generic = field.type?.kind === 'path' ? decl.generics.findIndex((g) => g.name === field.type?.name) : -1;
-      return generic >= 0 && inner.args[generic] ? inner.args[generic] : withoutAlias(written, oracle, fromPath);
-    }
-    const base = decl.bases[0];
-    inner = base ? syntheticType(base, decl.nameSpan) : undefined;
-  }
-  return undefined;
-}
-
 /** Operations after which nobody can say what a container still holds. */
 const EMPTIES: ReadonlySet<Growth['operation']> = new Set(['clear', 'remove', 'replace']);
 
 /** Operations on a container that may move its elements and drop none. */
 const MOVES_ONLY: ReadonlySet<Growth['operation']> = new Set(['append', 'reserve', 'insert']);
-
-/** The declared type of a place, following fields and elements; undefined as soon as one step is not known. */
-export function typeOfPlace(place: Place, oracle: TypeOracle, fromPath: string): TypeRef | undefined {
-  let type = place.root.type;
-  for (const segment of place.path) {
-    if (!type) return undefined;
-    if (segment === '[]') type = elementType(type);
-    else if (segment === '*') type = type.kind === 'pointer' || type.kind === 'reference' ? type.element : peel(type);
-    else type = fieldTypeOf(type, segment, oracle, fromPath);
-  }
-  return type;
-}
-
-/** The name under which every function of the unit knows a place: `Pool.jobs` or `global:queue`; undefined for locals. */
-export function growthKey(place: Place, oracle: TypeOracle, fromPath: string): string | undefined {
-  const lastField = place.path.findLastIndex((s) => s !== '[]' && s !== '*');
-  if (lastField < 0)
-    return place.root.kind === 'global' ? `global:${place.root.name}${place.path.join('')}` : undefined;
-  const holder = peel(typeOfPlace({ root: place.root, path: place.path.slice(0, lastField) }, oracle, fromPath));
-  if (!holder || holder.kind !== 'path' || !holder.name) return undefined;
-  return `${holder.name}.${place.path.slice(lastField).join('.')}`;
-}

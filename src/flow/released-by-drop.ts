@@ -28,7 +28,7 @@ export function isReleasedByDrop(target: Place, oracle: TypeOracle, fromPath: st
 }
 
 /** Whether code at `span` runs only when a field of `self` other than `field` says so (`if self.owned { .. }`). */
-function dependsOnAnotherField(body: Block, span: Span, field: string): boolean {
+export function dependsOnAnotherField(body: Block, span: Span, field: string): boolean {
   const contains = (outer: Span): boolean => outer.start <= span.start && span.end <= outer.end;
   let depends = false;
   const visit = (node: unknown): void => {

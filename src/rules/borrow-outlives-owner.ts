@@ -5,9 +5,9 @@ import { lineOf } from '../facts/lines.js';
 import { endsWithItsRoot } from '../facts/storage.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../facts/walk-body.js';
-import { typeOfPlace } from '../flow/analyse.js';
+import { typeOfPlace } from '../flow/place-type.js';
 import { describePlace, type Root } from '../flow/place.js';
-import type { Escape, FunctionFlow, StaleUse } from '../flow/result.js';
+import type { Escape, FunctionFlow, Pointer, StaleUse } from '../flow/result.js';
 import { elementType, keepsSliceOf } from '../flow/types.js';
 import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
@@ -163,7 +163,11 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
   if (rust && pointer.form !== 'raw' && !pointer.erased) return false;
   if (!rust && isCopiedOrShared(file, fn, escape)) return false;
   const oracle = unit.oracle(file.language);
-  if (!endsWithItsRoot(pointer.target, file.language, oracle, file.path, dropsIn(unit))) return false;
+  if (
+    !endsWithItsRoot(pointer.target, file.language, oracle, file.path, dropsIn(unit)) &&
+    !(rust && mayOwnContent(fn, pointer))
+  )
+    return false;
   if (escape.kind === 'return') {
     const frame = escape.context.frames[0];
     if (frame) {
@@ -238,6 +242,19 @@ function isKeptByList(unit: UnitFacts, file: FileIr, { pointer, into }: Escape):
   return pointer.form === 'slice'
     ? keepsSliceOf(element, typeOfPlace(pointer.target, unit.oracle('d'), file.path))
     : element?.kind === 'pointer';
+}
+
+/** Rust: what `as_ref()` of a parameter of a generic type shows is the parameter's own when the type owns it. */
+function mayOwnContent(fn: FunctionIr, { target: { root, path } }: Pointer): boolean {
+  if (!root.byValue || path.length !== 1 || path[0] !== '[]' || !root.type) return false;
+  const bounds =
+    root.type.kind === 'impl-trait'
+      ? [root.type.text]
+      : root.type.kind === 'path'
+        ? (fn.generics.find((g) => g.name === root.type?.name)?.bounds ?? [])
+        : [];
+  const isCopied = bounds.some((b) => /\bCopy\b|^\s*'|\+\s*'(?!static)/u.test(b));
+  return !isCopied && bounds.some((b) => /\b(?:AsRef|AsMut|Borrow)\s*</u.test(b));
 }
 
 /** D: results of `tempCString` that are converted to a pointer at once: assigned to one, bound as one, or a branch of `?:`. */

@@ -7,6 +7,7 @@ import { describePlace } from '../flow/place.js';
 import type { Escape, FunctionFlow } from '../flow/result.js';
 import type { FileIr, FunctionIr, Param, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
+import { withoutAlias } from '../flow/types.js';
 import { defineRule } from './rule.js';
 
 const TOKENS = {
@@ -86,8 +87,9 @@ export default defineRule({
               key: `${kept.callee}|${kept.param.name}`,
             });
           }
-          for (const kept of language === 'rust' && unit.textOf(file.path)?.includes('Box::into_raw') === true
-            ? findBoxedCallbacks(file, unit.textOf(file.path) ?? '', fn, flow)
+          const source = unit.textOf(file.path) ?? '';
+          for (const kept of language === 'rust' && /\b(?:Box|Arc|Rc)::into_raw\b/u.test(source)
+            ? findBoxedCallbacks(file, source, fn, flow, (type) => withoutAlias(type, unit.oracle('rust'), file.path))
             : []) {
             const bound = boundSpan(unit.textOf(file.path) ?? '', fn, kept.type) ?? kept.span;
             report({

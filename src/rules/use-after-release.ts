@@ -1,7 +1,9 @@
 import { calledName } from '../facts/d-code.js';
+import { findClonedOwners } from '../facts/cloned-owners.js';
 import { findDoubleReleases } from '../facts/double-release.js';
-import { laterUses } from '../facts/later-uses.js';
 import { RAW_CODE } from '../facts/raw-words.js';
+import { laterUses } from '../facts/later-uses.js';
+import { findRepeatedTakers } from '../facts/repeated-takers.js';
 import { lineOf } from '../facts/lines.js';
 import { walkBody } from '../facts/walk-body.js';
 import { describePlace } from '../flow/place.js';
@@ -48,6 +50,10 @@ export default defineRule({
         "'{what}' is given to '{keeper}' (line {kept}), which releases it in a finalizer, and is released here by '{taker}' (line {line}) too.",
       shared:
         "'{taker}' at line {line} takes over memory that '{owner}' still owns: '{owner}' frees it again at its end (line {end}).",
+      repeated:
+        "'{function}' takes over '{what}' by '{taker}' (line {line}), but '{registration}' registers it (line {registered}) to be called again and again: the second call frees it twice.",
+      cloned:
+        "'{owner}' derives 'Clone' (line {derived}), and its 'drop' releases '{what}' by '{release}' (line {released}): a clone releases the same memory again.",
       both: "'{owner}.{what}' is released by '{release}' in '{method}' (line {released}) and keeps its value, and 'drop' releases it again by '{second}' (line {use}).",
       kept: "'{what}' is released by '{release}' (line {released}) and keeps its value for the next call of '{function}', which uses it again (line {use}).",
       again: "'{what}' is released by '{release}' (line {released}) and released again by '{second}' (line {use}).",
@@ -114,6 +120,51 @@ export default defineRule({
               key: `${fn.owner ?? ''}.${twice.field}`,
             });
           const flow = unit.flowOf(file, fn);
+          for (const repeated of language === 'rust' ? findRepeatedTakers(unit, fn, flow) : [])
+            report({
+              messageId: 'repeated',
+              data: {
+                function: fn.name,
+                what: repeated.adoption.pointer.target.root.name,
+                taker: repeated.adoption.how,
+                line: lineOf(unit, file, repeated.adoption.span.start),
+                registration: repeated.callee,
+                registered: lineOf(unit, repeated.file, repeated.span.start),
+              },
+              at: { file, span: repeated.adoption.span },
+              steps: [
+                {
+                  file: repeated.file,
+                  span: repeated.span,
+                  role: 'escape',
+                  note: `'${repeated.callee}' keeps the function.`,
+                },
+                {
+                  file,
+                  span: repeated.adoption.span,
+                  role: 'release',
+                  note: `Each call takes it over and frees it.`,
+                },
+              ],
+              key: fn.name,
+            });
+          for (const cloned of language === 'rust' ? findClonedOwners(file, fn, flow) : [])
+            report({
+              messageId: 'cloned',
+              data: {
+                owner: fn.owner ?? '',
+                derived: lineOf(unit, file, cloned.derive.start),
+                what: cloned.field,
+                release: cloned.how,
+                released: lineOf(unit, file, cloned.span.start),
+              },
+              at: { file, span: cloned.derive },
+              steps: [
+                { file, span: cloned.derive, role: 'declare', note: `A clone copies the pointer '${cloned.field}'.` },
+                { file, span: cloned.span, role: 'release', note: `'${cloned.how}' releases it, for every clone.` },
+              ],
+              key: `${fn.owner ?? ''}.${cloned.field}`,
+            });
           for (const { adoption, owner, end } of flow.ownedTwice)
             report({
               messageId: 'shared',
@@ -282,7 +333,14 @@ const DEALLOCATES = /^allocator-/u;
 /** `used` is the source from the use on. */
 function isHazard({ pointer, invalidation, use }: StaleUse, used: string): boolean {
   if (invalidation.kind !== 'release') return false;
-  if (pointer.form === 'closure' || pointer.form === 'guard') return false;
+  if (pointer.form === 'closure') return false;
+  // A guard is used where it unlocks; the lock lies in what was released.
+  if (pointer.form === 'guard')
+    return (
+      use.what.startsWith("the end of '") &&
+      use.span.start < invalidation.span.start &&
+      pointer.target.path.length > invalidation.place.path.length
+    );
   const { path } = pointer.target;
   // The same release in the next round of a loop; elements and what lies behind other pointers are others by then.
   if (use.span.start === invalidation.span.start) {
