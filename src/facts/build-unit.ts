@@ -39,7 +39,7 @@ export interface UnitInput {
  */
 const MAY_GROW: Readonly<Record<Language, RegExp>> = {
   rust: /\.\s*(?:push|extend|reserve|insert|resize|shrink|append|split_off|drain|truncate|set_len|retain|remove|swap_remove|dedup|take|replace|clear|clone_from)|mem::|&(?:mut\s+)?self\s*\.\s*\w+\s*(?:as\b[^}]*)?\}|[(,]\s*(?:mut\s+)?\w+\s*:\s*(?:Vec|String|Box|CString)\b/u,
-  d: /~=|\.\s*length\s*(?:[-+*/~]=|=[^=]|\+\+|--)|\.\s*(?:reserve|insert|put|assumeSafeAppend|remove|clear)|realloc|assumeSafeAppend|reserve\s*\(| ~ |\bmixin\s*\(|^[\w@\s()]*\bthis\s*\(|\{\s*return\b[^;{}]*;\s*\}$/u,
+  d: /~=|\.\s*length\s*(?:[-+*/~]=|=[^=]|\+\+|--)|\.\s*(?:reserve|insert|put|assumeSafeAppend|remove|clear)|realloc|assumeSafeAppend|\b(?:reserve|move|swap)\s*\(| ~ |\bmixin\s*\(|^[\w@\s()]*\bthis\s*\(|\{\s*return\b[^;{}]*;\s*\}$/u,
 };
 
 /** How many helpers deep the flow core follows calls. */
@@ -55,6 +55,7 @@ class Unit implements UnitFacts {
   readonly project: ProjectModel;
   private readonly parsed = new Map<string, FileIr | undefined>();
   private readonly deep = new Map<string, FileIr | undefined>();
+  private readonly whole = new Map<string, FileIr>();
   private readonly flows = new Map<FunctionIr, FunctionFlow>();
   private readonly running = new Set<FunctionIr>();
   private readonly growths = new Map<string, readonly GrowthSite[]>();
@@ -88,6 +89,17 @@ class Unit implements UnitFacts {
       if (file) found.push(file);
     }
     return found;
+  }
+
+  wholeOf(file: FileIr): FileIr {
+    if (!file.functions.some((fn) => fn.skipped === true)) return file;
+    const known = this.whole.get(file.path);
+    if (known) return known;
+    const text = this.textOf(file.path);
+    const lowered = text === undefined ? undefined : this.input.packs[file.language]?.lower({ path: file.path, text });
+    const whole = lowered ?? file;
+    this.whole.set(file.path, whole);
+    return whole;
   }
 
   pathsOf(language: Language): readonly string[] {
@@ -411,7 +423,7 @@ function isFresh({ root }: Place): boolean {
 function growthNear(name: string, language: Language): RegExp {
   const source =
     language === 'd'
-      ? `\\b${name}\\b\\s*(?:\\[[^\\]]*\\]\\s*)?(?:~=|\\.\\s*(?:length|reserve|insert\\w*|put|assumeSafeAppend|remove\\w*|clear)|=[^=])|(?:realloc|assumeSafeAppend|reserve|&)\\s*\\(?\\s*[\\w.]*\\b${name}\\b`
+      ? `\\b${name}\\b\\s*(?:\\[[^\\]]*\\]\\s*)?(?:~=|\\.\\s*(?:length|reserve|insert\\w*|put|assumeSafeAppend|remove\\w*|clear)|=[^=])|(?:realloc|assumeSafeAppend|reserve|move|swap|&)\\s*\\(?\\s*[\\w.]*\\b${name}\\b`
       : `\\b${name}\\b\\s*(?:\\.\\s*\\w+\\(\\)\\??\\s*)*(?:\\.\\s*(?:push|extend|reserve|insert|resize|shrink|append|split_off|drain|truncate|set_len|retain|remove|swap_remove|dedup|take|replace|clear|clone_from)|=[^=>])|&mut\\s[\\w.]*\\b${name}\\b`;
   return new RegExp(source, 'u');
 }

@@ -36,6 +36,6 @@ export interface LanguagePack {
    * `hasError`, drops its body and records a gap.
    */
   lower(file: SourceFile, wanted?: BodyFilter): FileIr;
-  /** As `lower`, but undefined without a parse when no function with a body, and nothing like a closure outside functions, matches `sought`. */
+  /** As `lower`, but undefined without a parse when no function with a body, and no code outside functions, may match `sought`. */
   lowerIfSought?(file: SourceFile, wanted: BodyFilter | undefined, sought: BodyFilter): FileIr | undefined;
 }

@@ -1,3 +1,4 @@
+import { D_ENTRIES } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { growthKey, typeOfPlace } from '../flow/place-type.js';
@@ -29,11 +30,12 @@ export default defineRule({
   },
   tokens: { d: TOKENS },
   requires: { d: ['.remove', '.clear'] },
-  bodyTokens: { d: TOKENS },
+  bodyTokens: { d: [D_ENTRIES] },
+  looksAt: 'bodies',
   perFile: ['d'],
   check({ unit, report }) {
     for (const file of unit.filesOf('d')) {
-      for (const fn of unit.functionsWith(file, TOKENS)) {
+      for (const fn of unit.functionsWith(file, D_ENTRIES)) {
         const seen = new Set<number>();
         for (const escape of unit.flowOf(file, fn).escapes) {
           const owner = entryOwner(unit, file, escape);

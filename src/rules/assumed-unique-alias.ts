@@ -26,6 +26,7 @@ export default defineRule({
   },
   tokens: { d: TOKENS },
   bodyTokens: { d: TOKENS },
+  looksAt: 'bodies',
   perFile: ['d'],
   check({ unit, report }) {
     for (const file of unit.filesOf('d')) {

@@ -1,6 +1,7 @@
 import { calledName, isTypeParameter, memberPath } from '../facts/d-code.js';
 import { laterUses } from '../facts/later-uses.js';
 import { LENDING } from '../facts/raw-words.js';
+import { D_BORROWS } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
 import { endsWithItsRoot } from '../facts/storage.js';
 import type { UnitFacts } from '../facts/unit.js';
@@ -29,9 +30,6 @@ const TOKENS = {
   ],
   d: ['&', '[]', '..', '.ptr', '...', 'tempCString', 'scope '],
 };
-/** The same in a body: `scope` matters where it puts an object on the stack, and a static array is a slice without a sign. */
-const D_BODY = /&|\[\]|\.\.|\.ptr|tempCString|\bscope\b[^;(){}]*=\s*new\b|\w\[\w+\]\s+\w+\s*[;=]/u;
-
 export default defineRule({
   meta: {
     id: 'borrow-outlives-owner',
@@ -56,7 +54,7 @@ export default defineRule({
   },
   tokens: TOKENS,
   // A caller of a helper that hands out a pointer may hold none of the words itself.
-  bodyTokens: { d: [D_BODY], rust: [...TOKENS.rust, 'unsafe'] },
+  bodyTokens: { rust: [...TOKENS.rust, 'unsafe'], d: [D_BORROWS] },
   bodyRequires: { rust: [LENDING] },
   looksAt: 'bodies',
   perFile: ['rust', 'd'],
@@ -64,7 +62,7 @@ export default defineRule({
     for (const language of ['rust', 'd'] as const) {
       for (const file of unit.filesOf(language)) {
         for (const fn of language === 'd'
-          ? unit.functionsWith(file, D_BODY)
+          ? unit.functionsWith(file, D_BORROWS)
           : unit.functionsWith(file, [...TOKENS.rust, 'unsafe'], [LENDING])) {
           for (const kept of language === 'd' ? findConverted(fn) : [])
             report({

@@ -28,6 +28,7 @@ export default defineRule({
   },
   tokens: { d: ['~this'] },
   bodyTokens: { d: ['~this'] },
+  looksAt: 'bodies',
   perFile: ['d'],
   check({ unit, report }) {
     for (const file of unit.filesOf('d')) {

@@ -11,6 +11,10 @@ interface Shown {
   readonly as: 'pointer' | 'slice' | 'reference';
 }
 
+/** A result made by address, index, slice or `.ptr`, or a head that says reference, pointer or slice. */
+const SHOWS =
+  /(?:\breturn\b|=>)[^;{}]*?(?:(?<!&)&(?!&)|\[|\.ptr\b)|^[^{(]*(?:[\]*]|\b(?:ref|inout)\b[^({]*)\s*\w+\s*\(/u;
+
 export default defineRule({
   meta: {
     id: 'field-address-without-return',
@@ -32,7 +36,8 @@ export default defineRule({
   },
   tokens: { d: ['struct', 'union'] },
   requires: { d: ['&', '[]', '..', '.ptr', 'ref '] },
-  bodyTokens: { d: ['&', '[', '.ptr', 'ref '] },
+  bodyTokens: { d: [SHOWS] },
+  looksAt: 'bodies',
   perFile: ['d'],
   check({ unit, report }) {
     for (const file of unit.filesOf('d')) {

@@ -28,6 +28,8 @@ interface Touch {
   readonly file: FileIr;
 }
 
+const DESTRUCTOR = /~\s*this\b/u;
+
 export default defineRule({
   meta: {
     id: 'finalizer-touches-gc',
@@ -50,9 +52,15 @@ export default defineRule({
   },
   tokens: { d: ['~this'] },
   requires: { d: ['class'] },
+  bodyTokens: { d: [DESTRUCTOR] },
+  looksAt: 'bodies',
   perFile: ['d'],
   check({ unit, report }) {
-    for (const file of unit.filesOf('d')) {
+    for (const read of unit.filesOf('d')) {
+      const isFinal = (fn: FunctionIr): boolean => fn.kind === 'destructor' && aggregateOf(read, fn)?.kind === 'class';
+      if (!read.functions.some(isFinal)) continue;
+      // What a destructor calls is followed.
+      const file = unit.wholeOf(read);
       for (const fn of file.functions) {
         if (fn.kind !== 'destructor' || !hasBody(fn)) continue;
         const type = aggregateOf(file, fn);

@@ -27,6 +27,12 @@ const TOKENS = {
   d: ['toStringz', 'extern', 'set', 'register', 'add'],
 };
 
+/** How D code gives memory to foreign code. */
+const D_GIVEN = [
+  /\.ptr\b|toStringz|tempCString|\bcast\s*\([^)]*\*|(?<![&\w)\]\s])\s*&\s*[A-Za-z_(]/u,
+  /\[\s*\]\s*[),]/u,
+];
+
 export default defineRule({
   meta: {
     id: 'foreign-retention',
@@ -54,14 +60,14 @@ export default defineRule({
   // Without `unsafe` nothing of this compiles.
   requires: { rust: ['unsafe'] },
   bodyTokens: TOKENS,
-  bodyRequires: { rust: RAW_CODE },
+  bodyRequires: { rust: RAW_CODE, d: D_GIVEN },
   looksAt: 'bodies',
   // In Rust it reports those that call a helper.
   perFile: ['d'],
   check({ unit, report }) {
     for (const language of ['rust', 'd'] as const) {
       for (const file of unit.filesOf(language)) {
-        for (const fn of unit.functionsWith(file, TOKENS[language], language === 'rust' ? RAW_CODE : undefined)) {
+        for (const fn of unit.functionsWith(file, TOKENS[language], language === 'rust' ? RAW_CODE : D_GIVEN)) {
           const flow = unit.flowOf(file, fn);
           const seen = new Set<string>();
           for (const kept of findUnbounded(fn, flow)) {

@@ -1,6 +1,6 @@
 import { containerStorage } from '../facts/containers.js';
-import { D_POINTERS } from '../facts/d-words.js';
 import { LENDING } from '../facts/raw-words.js';
+import { D_POINTERS } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { typeOfPlace } from '../flow/place-type.js';

@@ -7,6 +7,7 @@ import {
   hasBody,
   memberPath,
 } from '../facts/d-code.js';
+import { D_CLOSURE } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody, type Walked } from '../facts/walk-body.js';
@@ -41,6 +42,8 @@ export default defineRule({
   tokens: { d: ['foreach', 'for (', 'for(', 'while'] },
   requires: { d: ['delegate', 'Thread', 'Fiber', 'spawn', 'ask', 'Timer', '=>'] },
   bodyTokens: { d: ['foreach', 'for (', 'for(', 'while'] },
+  bodyRequires: { d: [D_CLOSURE] },
+  looksAt: 'bodies',
   perFile: ['d'],
   check({ unit, report }) {
     for (const file of unit.filesOf('d')) {

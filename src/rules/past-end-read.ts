@@ -28,6 +28,7 @@ export default defineRule({
   tokens: { d: TOKENS },
   requires: { d: ['.length'] },
   bodyTokens: { d: TOKENS },
+  looksAt: 'bodies',
   perFile: ['d'],
   check({ unit, report }) {
     for (const file of unit.filesOf('d')) {

@@ -1,4 +1,4 @@
-import { D_POINTERS } from '../facts/d-words.js';
+import { D_POINTERS } from '../facts/d-text.js';
 import { RAW_CODE, RAW_WORDS } from '../facts/raw-words.js';
 import { lineOf } from '../facts/lines.js';
 import { describePlace } from '../flow/place.js';

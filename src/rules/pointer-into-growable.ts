@@ -1,6 +1,6 @@
 import { containerStorage, type ContainerStorage } from '../facts/containers.js';
-import { D_POINTERS } from '../facts/d-words.js';
 import { LENDING } from '../facts/raw-words.js';
+import { D_POINTERS } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
 import type { GrowthSite, UnitFacts } from '../facts/unit.js';
 import { growthKey, typeOfPlace } from '../flow/place-type.js';

@@ -8,6 +8,7 @@ import {
   methodsOf,
   rootName,
 } from '../facts/d-code.js';
+import { D_RETURNS_SLICE } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
 import { walkBody, type Walked } from '../facts/walk-body.js';
 import type { Expr, ExprOf, FileIr, FunctionIr, Statement, TypeDecl, TypeRef } from '../model/ir.js';
@@ -41,7 +42,9 @@ export default defineRule({
     scenarios: ['command', 'sequential'],
   },
   tokens: { d: ['byLine', 'byChunk', 'static ', '..'] },
-  bodyTokens: { d: ['byLine', 'byChunk', 'static ', '..', '= 0'] },
+  // The last is where a buffer is used from its beginning again.
+  bodyTokens: { d: ['byLine', 'byChunk', D_RETURNS_SLICE, /(?:[;{}=)]|\belse)\s*[\w.]+\s*=\s*0\s*;/u] },
+  looksAt: 'bodies',
   perFile: ['d'],
   check({ unit, report }) {
     for (const file of unit.filesOf('d')) {

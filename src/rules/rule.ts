@@ -57,7 +57,7 @@ export interface Rule<Messages extends Readonly<Record<string, string>> = Readon
   /** When given, the function must also hold one of these. */
   readonly bodyRequires?: Partial<Record<Language, readonly (string | RegExp)[]>>;
   /**
-   * Everything it reports starts from a function that `bodyTokens` picks: a Rust file without one is not parsed for it. With
+   * Everything it reports starts from a function that `bodyTokens` picks: a file without one is not parsed for it. With
    * `body text` it reads of those functions the head and the text, and their bodies are not lowered for it. Default: it
    * looks at declarations too.
    */

@@ -29,7 +29,8 @@ export default defineRule({
     scenarios: ['command'],
   },
   tokens: { d: TOKENS },
-  bodyTokens: { d: TOKENS },
+  bodyTokens: { d: [/@trusted[^]*(?<!&)&(?!&)|\bcast\s*\([^;]*\bdelegate\b/u] },
+  looksAt: 'bodies',
   perFile: ['d'],
   check({ unit, report }) {
     for (const file of unit.filesOf('d')) {

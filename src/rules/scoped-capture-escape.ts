@@ -9,6 +9,7 @@ import {
   memberPath,
   methodsOf,
 } from '../facts/d-code.js';
+import { D_CLOSURE } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody, type Walked } from '../facts/walk-body.js';
@@ -28,9 +29,6 @@ const KEEPERS = new Set([
   'enqueue',
   'schedule',
 ]);
-/** A literal of a function begins with a word, with an arrow, or with a brace where a value stands. */
-const TOKENS = ['delegate', '=>', /[=(,]\s*&\s*[a-z_]/u, /[(,=:?]\s*\{|\breturn\s*\{|[(,=]\s*\([^()]*\)[\w@\s]*\{/u];
-
 interface Captured {
   readonly name: string;
   readonly what: string;
@@ -60,7 +58,8 @@ export default defineRule({
     scenarios: ['command'],
   },
   tokens: { d: ['delegate', '=>', 'Thread', 'runTask', 'setTimer'] },
-  bodyTokens: { d: TOKENS },
+  bodyTokens: { d: [D_CLOSURE] },
+  looksAt: 'bodies',
   perFile: ['d'],
   check({ unit, report }) {
     for (const file of unit.filesOf('d')) {

@@ -29,6 +29,7 @@ export default defineRule({
   tokens: { d: ['__gshared', 'shared '] },
   requires: { d: ['Thread', 'spawn', 'taskPool', 'parallel', 'runWorkerTask', 'pthread_create'] },
   bodyTokens: { d: ['~=', '.length'] },
+  looksAt: 'bodies',
   perFile: ['d'],
   check({ unit, report }) {
     for (const file of unit.filesOf('d')) {

@@ -3,8 +3,8 @@ import { CutMap, leftOver } from './cut-map.js';
 import { endOfLexeme, endOfLine, type Comment } from './lexemes.js';
 
 /**
- * What of a file is given to the grammar. Comments, the bodies of functions that nobody asked for and long tables of plain
- * values are cut out before, because the time of a parse is decided by the length of the text. `offsets` gives the tree the
+ * What of a file is given to the grammar. Comments, the bodies of functions that nobody asked for, long tables of plain
+ * values and long hexadecimal strings are cut out before, because the time of a parse is decided by the length of the text. `offsets` gives the tree the
  * offsets of the whole text again.
  */
 export interface Outline {
@@ -20,6 +20,8 @@ export interface Outline {
   readonly tooDeep?: number;
   /** Absent when nothing was cut out. */
   readonly offsets?: OffsetMap;
+  /** Whether code may stand elsewhere than in the bodies that were asked about: initialisers, contracts, lambdas, brackets that do not match. */
+  readonly hasOtherCode: boolean;
 }
 
 /** A table of plain values longer than this is cut out. */
@@ -104,6 +106,7 @@ export function readOutline(text: string, isWanted: Selection | undefined): Outl
   const open: Open[] = [];
   let head: Head = { start: -1, isAggregate: false, isCallable: false, isOther: false, isAttributes: true };
   let isBalanced = true;
+  let hasOtherCode = false;
   const cut = (start: number, end: number): void => {
     if (end <= start) return;
     starts.push(start);
@@ -127,7 +130,12 @@ export function readOutline(text: string, isWanted: Selection | undefined): Outl
     if (isWordCode(code)) {
       const lexeme = code === 113 || code === 114 || code === 120 ? endOfLexeme(text, i) : i;
       if (lexeme > i) {
-        verbatim.push(i, lexeme);
+        // Data written as a hexadecimal string.
+        if (code === 120 && lexeme - i > longTable) {
+          const close = text.lastIndexOf('"', lexeme - 1);
+          verbatim.push(i, i + 2, close, lexeme);
+          cut(i + 2, close);
+        } else verbatim.push(i, lexeme);
         i = lexeme;
         continue;
       }
@@ -159,6 +167,7 @@ export function readOutline(text: string, isWanted: Selection | undefined): Outl
         continue;
       }
       case 61: // =
+        if (text.charCodeAt(i + 1) === 62) hasOtherCode ||= isDeclaring || open.every(({ brace }) => brace !== 'body');
         if (isDeclaring && head.start >= 0) head.isOther = true;
         break;
       case 58: // :
@@ -174,6 +183,7 @@ export function readOutline(text: string, isWanted: Selection | undefined): Outl
       case 91:
       case 123: {
         const brace: Brace = code !== 123 || !isDeclaring ? 'other' : braceOf(head);
+        if (code === 123 && isDeclaring && (brace === 'other' || head.start < 0)) hasOtherCode = true;
         open.push({ code, at: i, brace, head: head.start, cuts: starts.length, bodies: cutBodies.length, group });
         isDeclaring = brace === 'members';
         if (isDeclaring && head.isAttributes && head.start >= 0) group += ` ${text.slice(head.start, i)}`;
@@ -211,13 +221,20 @@ export function readOutline(text: string, isWanted: Selection | undefined): Outl
     i++;
   }
   if (!isBalanced || open.length > 0 || starts.length === 0) {
-    return { view: breakLines(text, [], [], verbatim), blankView: () => text, comments, cutBodies: new Set() };
+    return {
+      view: breakLines(text, [], [], verbatim),
+      blankView: () => text,
+      comments,
+      cutBodies: new Set(),
+      hasOtherCode: hasOtherCode || !isBalanced || open.length > 0,
+    };
   }
   return {
     view: breakLines(text, starts, ends, verbatim),
     blankView: () => leftOver(text, starts, ends),
     comments,
     cutBodies: new Set(cutBodies),
+    hasOtherCode,
     ...(tooDeep === undefined ? {} : { tooDeep }),
     offsets: new CutMap(starts, ends),
   };

@@ -5,7 +5,7 @@ import { loadGrammar, parseSyntax, type Grammar, type ParseOptions } from '../tr
 import { dApis } from './apis.js';
 import { dFacets } from './facets.js';
 import { DeclarationLowering } from './lower-declarations.js';
-import { readOutline, type Selection } from './outline.js';
+import { readOutline, type Outline, type Selection } from './outline.js';
 
 const grammarFile = 'tree-sitter-d.wasm';
 
@@ -23,18 +23,35 @@ export const dPack: LanguagePack = {
   async load(): Promise<void> {
     grammar = await loadGrammar(grammarFile);
   },
-  lower(file: SourceFile, filter?: BodyFilter): FileIr {
-    if (grammar === undefined) throw new Error('The D grammar is not loaded; call load() first.');
-    const wanted = withoutState(filter);
-    const { text } = file;
-    const outline = readOutline(text, wanted === undefined ? undefined : selection(text, wanted));
-    const { offsets } = outline;
-    const options = { ...parseOptions, ...(offsets === undefined ? {} : { offsets }) };
-    let root = parseSyntax(grammar, outline.view, options);
-    if (root.hasError) root = parseSyntax(grammar, outline.blankView(), options);
-    return new DeclarationLowering(file, outline).lowerFile(root);
+  lower(file: SourceFile, wanted?: BodyFilter): FileIr {
+    const filter = withoutState(wanted);
+    return lowerOutlined(file, readOutline(file.text, filter && selection(file.text, filter)));
+  },
+  lowerIfSought(file: SourceFile, wanted: BodyFilter | undefined, sought: BodyFilter): FileIr | undefined {
+    const filter = withoutState(wanted);
+    const wish = withoutState(sought) ?? sought;
+    let isFound = false;
+    const outline = readOutline(
+      file.text,
+      selection(file.text, {
+        test(text) {
+          isFound ||= wish.test(text);
+          return filter === undefined || filter.test(text);
+        },
+      }),
+    );
+    return isFound || outline.hasOtherCode ? lowerOutlined(file, outline) : undefined;
   },
 };
+
+function lowerOutlined(file: SourceFile, outline: Outline): FileIr {
+  if (grammar === undefined) throw new Error('The D grammar is not loaded; call load() first.');
+  const { offsets } = outline;
+  const options = { ...parseOptions, ...(offsets === undefined ? {} : { offsets }) };
+  let root = parseSyntax(grammar, outline.view, options);
+  if (root.hasError) root = parseSyntax(grammar, outline.blankView(), options);
+  return new DeclarationLowering(file, outline).lowerFile(root);
+}
 
 /** Kinds whose parts nobody asks for: what they mean is in their text. */
 const parseOptions: ParseOptions = {
@@ -67,13 +84,7 @@ const parseOptions: ParseOptions = {
   maxDepth: 1500,
 };
 
-/** Asks the pattern about the text of a function and about the attributes that groups (`@trusted:`) give it. */
+/** Asks the pattern about a function together with the attributes that groups (`@trusted:`) give it. */
 function selection(text: string, wanted: BodyFilter): Selection {
-  const groups = new Map<string, boolean>();
-  const matchesGroup = (group: string): boolean => {
-    let known = groups.get(group);
-    if (known === undefined) groups.set(group, (known = wanted.test(group)));
-    return known;
-  };
-  return (start, end, group) => matchesGroup(group) || wanted.test(text.slice(start, end));
+  return (start, end, group) => wanted.test(group === '' ? text.slice(start, end) : group + text.slice(start, end));
 }

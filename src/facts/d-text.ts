@@ -1,0 +1,26 @@
+/** Address-of (not the operators `&` and `&&`). */
+const ADDRESS = String.raw`(?:(?:[=(,;{}[:?!~>]|return|\bcast\s*\([^;()]*(?:\([^()]*\))?[^;()]*\))\s*|\))&\s*[A-Za-z_(]`;
+
+/** A result by reference, a loop or a variable by reference; a `ref` parameter is the caller's. */
+const REFERENCE = String.raw`(?:^|[;{}\s@])ref\b[^;{}(]*\(|\bforeach\w*\s*\([^;]*\bref\b|[;{}]\s*(?:auto\s+)?ref\b`;
+
+/** `a[]` and `a[i .. j]`; the brackets of a type have a name behind them. */
+const SLICE = String.raw`[\w)\]]\s*\[\s*\](?!\s*[\w@([])|\[[^;{}]{0,200}?\.\.`;
+
+/** A function whose text does not match makes no pointer or reference to an element. */
+export const D_POINTERS = new RegExp(`${ADDRESS}|\\.ptr\\b|${REFERENCE}`, 'u');
+
+/** `scope` where it puts an object on the stack, and a static array, which is a slice without a sign. */
+const ON_STACK = String.raw`\bscope\b[^;(){}]*=\s*new\b|\w\[\w+\]\s+\w+\s*[;=]`;
+
+/** A function whose text does not match makes no pointer or slice that could outlive what it shows. */
+export const D_BORROWS = new RegExp(`${ADDRESS}|\\.ptr\\b|\\.\\.\\.|${SLICE}|tempCString|${ON_STACK}`, 'u');
+
+/** Address-of, or an entry looked up by `in`. */
+export const D_ENTRIES = new RegExp(`${ADDRESS}|[\\w)"'\\]]\\s+in\\s`, 'u');
+
+/** A closure: a lambda, a literal with a body that is given, kept or returned, the address of a nested function. */
+export const D_CLOSURE = /=>|[=(,]\s*&\s*[a-z_]|\bdelegate\b|[(,=:?]\s*\{|\breturn\s*\{|[(,=]\s*\([^()]*\)[\w@\s]*\{/u;
+
+/** A slice that is returned. */
+export const D_RETURNS_SLICE = new RegExp(String.raw`\breturn\b[^;]*(?:\[\s*\]|\.\.)`, 'u');
