@@ -193,7 +193,8 @@ class Walker {
       case 'ForInStatement':
       case 'ForOfStatement': {
         const iterated = this.evaluate(node.right);
-        this.loop(label, true, () => {
+        // An array that holds promises has elements.
+        this.loop(label, iterated.promises.size === 0, () => {
           if (node.type === 'ForOfStatement' && node.await) this.state.settle(iterated.promises);
           const pattern = node.left.type === 'VariableDeclaration' ? node.left.declarations[0]?.id : node.left;
           // Every element is a store of its own; promises in the array stay reachable through the variable.
@@ -713,7 +714,8 @@ class Walker {
     const before = new Set(this.state.pending.keys());
     fn.params.forEach((parameter, at) => this.bindPattern(parameter, args[at] ?? nothing, undefined));
     const started = fn.async ? new Set<Pending>() : undefined;
-    if (started !== undefined) this.asyncBody(fn.body, started);
+    const waited = started === undefined ? new Set<Pending>() : this.asyncBody(fn.body, started);
+    if (started !== undefined) this.state.isDead = false;
     else if (fn.body.type === 'BlockStatement') this.statement(fn.body);
     else this.returned.push(this.evaluate(fn.body));
     this.state.isDead = false;
@@ -722,17 +724,22 @@ class Walker {
     this.loops.push(...outerLoops);
     if (started === undefined) return value;
     for (const pending of started) if (!before.has(pending)) this.state.pending.set(pending, 'running');
-    return { storages: new Set(), promises: new Set([...value.promises, ...started]) };
+    return { storages: new Set(), promises: new Set([...value.promises, ...started, ...waited]) };
   }
 
-  /** Hits inside follow the body's own order; the caller only learns which calls the body starts. */
-  private asyncBody(body: TSESTree.Node, started: Set<Pending>): void {
+  /**
+   * Hits inside follow the body's own order; the caller only learns which calls the body starts, and is given those of its own
+   * for which the body waits.
+   */
+  private asyncBody(body: TSESTree.Node, started: Set<Pending>): Set<Pending> {
     const outside = this.state.clone();
     this.watchers.push(started);
     if (body.type === 'BlockStatement') this.statement(body);
     else this.returned.push(this.evaluate(body));
     this.watchers.pop();
+    const left = this.state.pending;
     this.state = outside;
+    return new Set([...outside.pending.keys()].filter((pending) => !left.has(pending)));
   }
 
   // -- places ----------------------------------------------------------------------------------------------------------
