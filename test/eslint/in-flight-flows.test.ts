@@ -184,6 +184,36 @@ const bad: readonly Probe[] = [
     'js',
     'buffer-transferred-in-flight',
   ],
+  [
+    'overlapping parts',
+    'export async function f(){ const all = new Uint8Array(16); const a = all.subarray(0, 8), b = all.subarray(4, 12); const p = hash(a); b.fill(1); await p; }',
+  ],
+  [
+    'the same part twice',
+    'export async function f(n){ const all = new Uint8Array(16); const p = hash(all.subarray(0, n)); all.subarray(0, n).fill(1); await p; }',
+  ],
+  [
+    'the whole of a part',
+    'export async function f(n){ const all = new Uint8Array(16); const p = hash(all.subarray(0, n)); all[n] = 1; await p; }',
+  ],
+  [
+    'one slot for all rounds',
+    'export async function f(n){ const pool = Buffer.alloc(64), all = []; for (let i = 0; i < n; i++) { const slot = pool.subarray(0, 32); slot.fill(i); all.push(hash(slot)); } await Promise.all(all); }',
+  ],
+  [
+    'an element of a pattern',
+    'export async function f(){ const b = new Uint8Array(8); const p = hash(b); [b[0]] = [1]; await p; }',
+  ],
+  [
+    'given to a helper that waits, which nobody waits for',
+    'async function done(p){ await p; }\nexport function f(){ const b = Buffer.alloc(8); const p = hash(b); void done(p); b.fill(0); }',
+  ],
+  [
+    'one of two parts transferred',
+    'export async function f(port){ const all = new Uint8Array(16); const a = all.subarray(0, 4), b = all.subarray(4); const p = hash(a); port.postMessage(b, [b.buffer]); await p; }',
+    'js',
+    'buffer-transferred-in-flight',
+  ],
 ];
 const good: readonly Probe[] = [
   ['awaited', 'export async function f(buf){ await hash(buf); buf.fill(0); }'],
@@ -236,6 +266,26 @@ const good: readonly Probe[] = [
   ],
   ['map set', 'export async function f(m, b){ const p = hash(b); m.set(1, b); await p; }'],
   ['reassigned', 'export async function f(b){ const p = hash(b); b = Buffer.alloc(3); b.fill(0); await p; }'],
+  [
+    'two halves',
+    'export async function f(n){ const all = new Uint8Array(16); const a = all.subarray(0, n), b = all.subarray(n); const p = hash(a); b.fill(1); await p; }',
+  ],
+  [
+    'two views apart',
+    'export async function f(store){ const a = new Uint8Array(store, 0, 8), b = new Uint8Array(store, 8, 8); const p = hash(a); b[0] = 1; await p; }',
+  ],
+  [
+    'a slot for each round',
+    'export async function f(n){ const pool = Buffer.alloc(64 * n), all = []; for (let i = 0; i < n; i++) { const slot = pool.subarray(i * 64, (i + 1) * 64); slot.fill(i); all.push(hash(slot)); } await Promise.all(all); }',
+  ],
+  [
+    'each of a list awaited',
+    'export async function f(){ const b = Buffer.alloc(8), all = [hash(b)]; for (const p of all) await p; b.fill(0); }',
+  ],
+  [
+    'helper that waits',
+    'async function done(p){ await p; }\nexport async function f(){ const b = Buffer.alloc(8); const p = hash(b); await done(p); b.fill(0); }',
+  ],
 ];
 
 function linesOf([, code, language = 'js', rule = 'buffer-mutated-in-flight']: Probe): readonly number[] {

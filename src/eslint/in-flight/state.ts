@@ -17,6 +17,8 @@ export interface Pending {
   readonly call: TSESTree.CallExpression | TSESTree.NewExpression;
   readonly callee: string;
   readonly storages: ReadonlySet<Storage>;
+  /** Which part of a store the call was given, as `Value.part` spells it; absent for a whole store. */
+  readonly parts?: ReadonlyMap<Storage, string>;
   /** Those that the addon's declarations call buffers. */
   readonly buffers?: ReadonlySet<Storage>;
   readonly confidence: Confidence;
@@ -35,6 +37,8 @@ export interface Value {
   readonly promises: ReadonlySet<Pending>;
   /** Stores that a native object was given and may read later: `sharp(bytes)`. */
   readonly held?: ReadonlySet<Storage>;
+  /** The arguments that cut this view out of its store: `0, 8` of `buf.subarray(0, 8)`; absent for the whole store. */
+  readonly part?: string;
   /** The value is an ArrayBuffer, so a view made from it shares the bytes. */
   readonly isArrayBuffer?: boolean;
   /** Promise.race and Promise.any: awaiting it doesn't wait for all. */

@@ -491,7 +491,7 @@ class Walker {
       for (const moved of transferList(this.resolved(options))) this.touch('transfer', moved, node, true);
     if (name !== undefined && viewTypes.has(name)) {
       const source = args[0];
-      if (source?.isArrayBuffer === true) return { ...source, isArrayBuffer: false };
+      if (source?.isArrayBuffer === true) return { ...this.partOf(node, source, 1), isArrayBuffer: false };
       return this.fresh(node);
     }
     if (name !== undefined && isArrayBufferName(name)) return { ...this.fresh(node), isArrayBuffer: true };
@@ -543,6 +543,7 @@ class Walker {
         call: node,
         callee: shortText(this.code, node.callee, 40),
         storages: new Set([...all.storages, ...(all.held ?? []), ...(receiver.held ?? [])]),
+        parts: partsGiven(args),
         buffers: new Set(declared),
         confidence: native.confidence,
         isShared: false,
@@ -635,19 +636,19 @@ class Walker {
     args: readonly Value[],
   ): Value | undefined {
     if (callee.type !== 'MemberExpression' || name === undefined) return undefined;
-    if (name === 'subarray' || name === 'fill' || name === 'reverse' || name === 'sort')
-      return { ...receiver, promises: new Set() };
+    if (name === 'subarray') return { ...this.partOf(node, receiver, 0), promises: new Set() };
+    if (name === 'fill' || name === 'reverse' || name === 'sort') return { ...receiver, promises: new Set() };
     if (name === 'slice' && receiver.storages.size > 0) {
       const isShared = bufferOrigin(this.code, callee.object).kind === 'buffer';
       return isShared
-        ? { ...receiver, promises: new Set() }
+        ? { ...this.partOf(node, receiver, 0), promises: new Set() }
         : { ...this.fresh(node), isArrayBuffer: receiver.isArrayBuffer === true };
     }
     const object = bare(callee.object);
     if (object.type === 'Identifier' && (object.name === 'Buffer' || viewTypes.has(object.name))) {
       const source = args[0];
       if (name === 'from' && object.name === 'Buffer' && source?.isArrayBuffer === true)
-        return { ...source, isArrayBuffer: false };
+        return { ...this.partOf(node, source, 1), isArrayBuffer: false };
       return this.fresh(node);
     }
     return undefined;
@@ -812,6 +813,8 @@ class Walker {
         this.bindPattern(target.parameter, value, undefined);
         return;
       case 'MemberExpression': {
+        // [a[0], a[1]] = [a[1], a[0]]
+        if (this.writeElement(target, target)) return;
         const key = this.pathKey(target);
         if (key !== undefined) this.state.env.set(key, value);
         return;
@@ -883,6 +886,17 @@ class Walker {
     this.state.env.set(key, { storages: known.storages, promises: new Set([...known.promises, ...added.promises]) });
   }
 
+  /** A view of a value, cut out by the arguments of a call from a position on: start and end, or offset and length after `@`. */
+  private partOf(node: TSESTree.CallExpression | TSESTree.NewExpression, whole: Value, from: number): Value {
+    const cut = node.arguments
+      .slice(from)
+      .map((each) => this.code.getText(each))
+      .join(', ');
+    if (cut === '') return whole;
+    const part = from === 0 ? cut : `@${cut}`;
+    return { ...whole, part: whole.part === undefined ? part : `${whole.part} / ${part}` };
+  }
+
   private fresh(node: TSESTree.Node): Value {
     return { storages: new Set([this.newStorage(shortText(this.code, node, 40), node, node)]), promises: new Set() };
   }
@@ -899,6 +913,8 @@ class Walker {
     for (const [pending, phase] of this.state.pending) {
       for (const storage of value.storages) {
         if (!pending.storages.has(storage)) continue;
+        const isNextRound = this.earlierRounds.has(pending);
+        if (kind === 'write' && mayBeApart(pending.parts?.get(storage), value.part, isNextRound)) continue;
         if (!isTelling && pending.buffers?.has(storage) !== true && !this.isBuffer(target, storage)) continue;
         this.hit({
           kind,
@@ -907,7 +923,7 @@ class Walker {
           phase,
           storage,
           name: shortText(this.code, withoutStore(target), 40),
-          isNextRound: this.earlierRounds.has(pending),
+          isNextRound,
         });
       }
     }
@@ -947,6 +963,37 @@ class Walker {
 
 function isWithin(node: TSESTree.Node, outer: TSESTree.Node): boolean {
   return node.range[0] >= outer.range[0] && node.range[1] <= outer.range[1];
+}
+
+/** The part of each store that a call was given; a store that came whole, or in two parts, has none. */
+function partsGiven(args: readonly Value[]): ReadonlyMap<Storage, string> {
+  const parts = new Map<Storage, string>();
+  const whole = new Set<Storage>();
+  for (const { storages, part } of args) {
+    for (const storage of storages) {
+      if (part === undefined || (parts.get(storage) ?? part) !== part) whole.add(storage);
+      else parts.set(storage, part);
+    }
+  }
+  for (const storage of whole) parts.delete(storage);
+  return parts;
+}
+
+/**
+ * Two views of one store that may have no byte in common: whoever cuts a store in two does it to use the halves apart. The same
+ * cut in another round of a loop is another one when it names a variable.
+ */
+function mayBeApart(given: string | undefined, written: string | undefined, isNextRound: boolean): boolean {
+  if (given === undefined || written === undefined) return false;
+  if (given === written) return isNextRound && !/^[\d\s,/@]*$/u.test(given);
+  const [a, b] = [literalRange(given), literalRange(written)];
+  return a === undefined || b === undefined || a.end <= b.start || b.end <= a.start;
+}
+
+function literalRange(part: string): { readonly start: number; readonly end: number } | undefined {
+  const [, start, end] = /^(\d+)(?:, (\d+))?$/u.exec(part) ?? [];
+  if (start === undefined) return undefined;
+  return { start: Number(start), end: end === undefined ? Number.POSITIVE_INFINITY : Number(end) };
 }
 
 function isRelease(name: string): boolean {
