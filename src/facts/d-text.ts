@@ -13,8 +13,14 @@ export const D_POINTERS = new RegExp(`${ADDRESS}|\\.ptr\\b|${REFERENCE}`, 'u');
 /** `scope` where it puts an object on the stack, and a static array, which is a slice without a sign. */
 const ON_STACK = String.raw`\bscope\b[^;(){}]*=\s*new\b|\w\[\w+\]\s+\w+\s*[;=]`;
 
+/** A function that returns a pointer or a reference may have it from a helper. */
+const HANDS_OUT = String.raw`^[^(){};=]*(?:\*|\bref\b[^(){};=]*)\s*\b\w+\s*\(`;
+
 /** A function whose text does not match makes no pointer or slice that could outlive what it shows. */
-export const D_BORROWS = new RegExp(`${ADDRESS}|\\.ptr\\b|\\.\\.\\.|${SLICE}|tempCString|${ON_STACK}`, 'u');
+export const D_BORROWS = new RegExp(
+  `${ADDRESS}|\\.ptr\\b|\\.\\.\\.|${SLICE}|tempCString|${ON_STACK}|${HANDS_OUT}`,
+  'u',
+);
 
 /** Address-of, or an entry looked up by `in`. */
 export const D_ENTRIES = new RegExp(`${ADDRESS}|[\\w)"'\\]]\\s+in\\s`, 'u');

@@ -360,6 +360,25 @@ class Analysis {
     return undefined;
   }
 
+  /** D: what a variable no longer holds on one path does not come back to it from there. */
+  private join(states: readonly State[]): State {
+    if (!this.rust && states.length > 1)
+      for (const state of states) {
+        const live = state.invalid.size > 0 ? state.livePointers() : undefined;
+        for (const id of state.invalid.keys())
+          if (live?.has(id) !== true && !this.isReachable(state, id)) state.invalid.delete(id);
+      }
+    return State.join(states);
+  }
+
+  /** Whether a pointer that no variable holds can still be met: made by this statement, or what a variable never set leads to. */
+  private isReachable(state: State, id: number): boolean {
+    const pointer = this.pointers[id - 1];
+    if (!pointer || this.fresh.has(id)) return true;
+    const { root, path } = pointer.target;
+    return pointer.how === 'declared' && state.read({ root, path: path.slice(0, -1) }) === undefined;
+  }
+
   private context(): Context {
     return { frames: this.frames, inLoop: this.loops > 0 };
   }
@@ -408,7 +427,9 @@ class Analysis {
         ? value
         : {
             places: [],
-            pointers: value.places.map((p) => this.borrow(extend(p, '[]'), 'slice', false, span, '[]')),
+            pointers: (value.owned ? this.materialise(value, span) : value.places).map((p) =>
+              this.borrow(extend(p, '[]'), 'slice', false, span, '[]'),
+            ),
             type: wanted,
           };
     return this.rust && value.pointers.length > 0 && holdsRawPointer(wanted) ? this.asRaw(value) : value;
@@ -963,13 +984,13 @@ class Analysis {
         if (statement.finally) this.pending.pop();
         const after = this.state;
         const ends: State[] = after.alive ? [after] : [];
-        const thrown = State.join([before, after.revived()]);
+        const thrown = this.join([before, after.revived()]);
         for (const c of statement.catches) {
           this.state = thrown.clone();
           this.block(c.body);
           if (this.state.alive) ends.push(this.state);
         }
-        this.state = ends.length > 0 ? State.join(ends) : after.dead();
+        this.state = ends.length > 0 ? this.join(ends) : after.dead();
         if (statement.finally) this.block(statement.finally);
         break;
       }
@@ -1260,7 +1281,7 @@ class Analysis {
         if (expr.operator === '&&' || expr.operator === '||') {
           const skipped = this.state.clone();
           this.expr(expr.right);
-          this.state = this.state.alive ? State.join([skipped, this.state]) : skipped;
+          this.state = this.state.alive ? this.join([skipped, this.state]) : skipped;
           return NOTHING;
         }
         const right = this.expr(expr.right);
@@ -1932,7 +1953,7 @@ class Analysis {
     if (loop) {
       this.loopStack.pop();
       const ends = this.state.alive ? [this.state, ...loop.breaks] : loop.breaks;
-      if (ends.length > 0) this.state = State.join(ends);
+      if (ends.length > 0) this.state = this.join(ends);
       value = merged([value, ...loop.values]);
     }
     if (isLock) this.unlock(expr.span, (l) => l.span.start === expr.span.start);
@@ -1976,7 +1997,7 @@ class Analysis {
       otherwise = this.branch(expr.else);
       if (this.state.alive) ends.push(this.state);
     } else ends.push(this.state);
-    this.state = ends.length > 0 ? State.join(ends) : this.state.dead();
+    this.state = ends.length > 0 ? this.join(ends) : this.state.dead();
     return this.joinBranches([then, otherwise], expr.else ? [expr.then, expr.else] : []);
   }
 
@@ -2020,7 +2041,7 @@ class Analysis {
       if (this.state.alive) ends.push(this.state);
     }
     if (expr.arms.length === 0) ends.push(before);
-    this.state = ends.length > 0 ? State.join(ends) : before.dead();
+    this.state = ends.length > 0 ? this.join(ends) : before.dead();
     return this.joinBranches(
       values,
       expr.arms.map((a) => a.body),
@@ -2074,7 +2095,7 @@ class Analysis {
         this.state = this.state.dead();
         break;
       }
-      this.state = State.join(heads);
+      this.state = this.join(heads);
       if (expr.condition && expr.form === 'do') this.expr(expr.condition);
       if (expr.update) this.expr(expr.update);
       if (expr.form !== 'loop' && !isEndless) exits.push(this.state.clone());
@@ -2084,7 +2105,7 @@ class Analysis {
     this.loopStack.pop();
     this.scopes.pop();
     const ends = [...exits, ...loop.breaks];
-    this.state = ends.length > 0 ? State.join(ends) : this.state.dead();
+    this.state = ends.length > 0 ? this.join(ends) : this.state.dead();
     return merged(loop.values);
   }
 
@@ -2225,7 +2246,7 @@ class Analysis {
     const after = this.state;
     after.alive = true;
     // It may not have run, and a spawned one does not hold up or suspend its maker.
-    this.state = State.join([before, after]);
+    this.state = this.join([before, after]);
     // D: what happens after one `return` happens on another path than that of what it returned.
     if (!this.rust && run === 'called')
       for (const [id, stale] of returns?.stale ?? []) this.state.invalid.set(id, stale);
@@ -3062,10 +3083,11 @@ class Analysis {
     const isMethod = fn.self !== undefined || (fn.owner !== undefined && !fn.isStatic && !this.rust);
     // A method without a receiver in D is called on `this`.
     const self = isMethod ? (receiver ?? this.selfValue()) : undefined;
+    const declared = fn.body || fn.skipped === true ? [] : this.declaredReturns(fn, self, values, span, name);
     if (!flow)
       return {
-        places: [],
-        pointers: [],
+        places: fn.returnsRef ? declared.map((p) => p.target) : [],
+        pointers: fn.returnsRef ? [] : declared,
         ...optionalType(returnType),
         ...(isOwnedType(returnType) ? { owned: true } : {}),
       };
@@ -3149,6 +3171,7 @@ class Analysis {
     const pointers = flow.summary.returns.flatMap((r) =>
       place(r.target).map((t) => this.borrow(t, r.form, r.erased, span, `${name}()`)),
     );
+    if (pointers.length === 0) pointers.push(...declared);
     this.runClosureArguments(
       values,
       values.map(() => ({ kind: 'unknown', span, syntax: 'argument', children: [] })),
@@ -3163,6 +3186,31 @@ class Analysis {
       ...optionalType(returnType),
       ...(isOwnedType(returnType) ? { owned: true } : {}),
     };
+  }
+
+  /** D: what a function without a body says by `return` that its result points into: the struct, or what a parameter shows. */
+  private declaredReturns(
+    fn: FunctionIr,
+    self: Value | undefined,
+    values: readonly Value[],
+    span: Span,
+    name: string,
+  ): Pointer[] {
+    const { returns } = fn;
+    if (this.rust || (returns?.kind !== 'pointer' && returns?.kind !== 'slice' && fn.returnsRef !== true)) return [];
+    const form: PointerForm = returns?.kind === 'slice' ? 'slice' : 'raw';
+    const has = (word: string): boolean => fn.attributes.some((a) => a.name === word);
+    const found: Pointer[] = [];
+    if (self && has('return') && !has('scope') && fn.ownerKind === 'struct')
+      for (const place of this.materialise(self, span))
+        if (self.type?.kind !== 'pointer') found.push(this.borrow(place, form, false, span, `${name}()`));
+    fn.params.forEach((param, i) => {
+      const value = values[i];
+      if (!value || !param.modifiers.includes('return')) return;
+      if (!param.modifiers.includes('ref')) found.push(...value.pointers);
+      else for (const place of value.places) found.push(this.borrow(place, form, false, span, `${name}()`));
+    });
+    return found;
   }
 
   private selfValue(): Value | undefined {

@@ -134,6 +134,8 @@ export function builtinMethodType(name: string, receiver: TypeRef | undefined, s
       return syntheticType('Option', span, [lent]);
     }
   }
+  // D: the copy of a static array is a slice.
+  if ((name === 'dup' || name === 'idup') && receiver?.kind === 'static-array') return { ...receiver, kind: 'slice' };
   if (KEEPS.has(name)) {
     const inner = peel(receiver);
     if (

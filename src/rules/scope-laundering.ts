@@ -1,10 +1,19 @@
-import { boundNames, declaredIn, enclosing, hasAttribute, hasBody, memberPath } from '../facts/d-code.js';
+import {
+  boundNames,
+  declaredIn,
+  enclosing,
+  hasAttribute,
+  hasBody,
+  memberPath,
+  type WithBody,
+} from '../facts/d-code.js';
+import type { UnitFacts } from '../facts/unit.js';
 import { walkBody, type Walked } from '../facts/walk-body.js';
-import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
+import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
-const TOKENS = ['@trusted', 'cast('];
+const TOKENS = ['@trusted', 'cast(', 'scope '];
 
 export default defineRule({
   meta: {
@@ -22,8 +31,9 @@ export default defineRule({
       cast: "The cast turns the 'scope' parameter '{name}' into a delegate that may be kept, and the result is {kept}: its frame may be gone when it is called.",
       lambda:
         "The trusted lambda gives the address of the local '{name}', and the result is {kept}: the compiler no longer sees that it must not leave the function.",
+      kept: "'{name}' is not checked by the compiler and its 'scope' parameter '{param}' is {kept}: the caller may take back what it shows when the call ends.",
       helper:
-        "The trusted function '{name}' returns the address of its 'ref' parameter '{param}' without 'return', so safe callers may keep a pointer to something that ends before it.",
+        "The trusted function '{name}' returns a pointer into its 'ref' parameter '{param}' without 'return', so safe callers may keep a pointer to something that ends before it.",
     },
     checklist: 'Does the compiler still see which pointers must not leave the function?',
     scenarios: ['command'],
@@ -36,7 +46,7 @@ export default defineRule({
     for (const file of unit.filesOf('d')) {
       for (const fn of file.functions) {
         if (!hasBody(fn)) continue;
-        const param = trustedAddress(fn);
+        const param = trustedAddress(unit, file, fn);
         if (param !== undefined)
           report({
             messageId: 'helper',
@@ -44,6 +54,14 @@ export default defineRule({
             at: { file, span: fn.nameSpan },
             steps: [{ file, span: param.span, role: 'declare', note: 'The caller decides how long this lives.' }],
             key: fn.name,
+          });
+        for (const { param: scoped, span, kept } of keptScope(fn))
+          report({
+            messageId: 'kept',
+            data: { name: fn.name, param: scoped.name, kept },
+            at: { file, span },
+            steps: [{ file, span: scoped.span, role: 'declare', note: "'scope' promises that it is not kept." }],
+            key: `${fn.name}|${scoped.name}`,
           });
         walkBody(fn.body, (walked) => {
           const { expr } = walked;
@@ -79,8 +97,98 @@ export default defineRule({
   },
 });
 
-/** A trusted function, not a template, that returns `&param` of a `ref` parameter without `return`. */
-function trustedAddress(fn: FunctionIr): FunctionIr['params'][number] | undefined {
+/**
+ * `scope` parameters that leave a function which the compiler does not check: delegates, whose frame may be on the caller's stack,
+ * and in trusted functions, whose callers are checked by what the signature says, arrays and pointers too.
+ */
+function keptScope(fn: WithBody): readonly { param: FunctionIr['params'][number]; span: Span; kept: string }[] {
+  if (fn.trust === 'safe' || fn.generics.length > 0 || fn.parent !== undefined || fn.kind === 'unittest') return [];
+  const scoped = fn.params.filter(
+    ({ type, modifiers }) =>
+      modifiers.includes('scope') &&
+      !modifiers.includes('return') &&
+      !modifiers.includes('ref') &&
+      (type?.kind === 'delegate' || (fn.trust === 'trusted' && (type?.kind === 'slice' || type?.kind === 'pointer'))),
+  );
+  if (scoped.length === 0) return [];
+  const set = new Set<string>();
+  const found: { param: FunctionIr['params'][number]; span: Span; kept: string }[] = [];
+  const judge = (value: Expr, span: Span, kept: string): void => {
+    const name = shownBy(value);
+    const param = scoped.find((one) => one.name === name);
+    if (param !== undefined && !found.some((one) => one.param === param)) found.push({ param, span, kept });
+  };
+  if (fn.body.result !== undefined) judge(fn.body.result, fn.body.result.span, 'returned');
+  walkBody(fn.body, (walked) => {
+    const { expr } = walked;
+    if (expr.kind === 'return' && expr.value !== undefined) judge(expr.value, expr.span, 'returned');
+    if (expr.kind !== 'assign' || (expr.operator !== '=' && expr.operator !== '~=')) return;
+    if (expr.target.kind === 'name') set.add(expr.target.path[0] ?? '');
+    // What is put aside and put back within the call is not kept.
+    const target = memberPath(expr.target) ?? (expr.target.kind === 'index' ? memberPath(expr.target.base) : undefined);
+    const isCopied =
+      expr.operator === '~=' && scoped.find((one) => one.name === shownBy(expr.value))?.type?.kind !== 'delegate';
+    const head = target?.split('.')[0] ?? '';
+    if (target === undefined || isCopied || expr.target.kind === 'slice' || declaredIn(fn).has(head)) return;
+    if (!isSetAgain(fn, target, expr.span.end)) judge(expr.value, expr.span, `stored in '${target}'`);
+  });
+  return found.filter(({ param }) => !set.has(param.name));
+}
+
+/** The parameter whose own content an expression shows: itself, a slice of it, its pointer, the address of an element. */
+function shownBy(value: Expr): string | undefined {
+  if (value.kind === 'name') return value.path.length === 1 ? value.path[0] : undefined;
+  if (value.kind === 'slice') return shownBy(value.base);
+  if (value.kind === 'field' && value.name === 'ptr') return shownBy(value.base);
+  if (value.kind === 'address' && value.base.kind === 'index') return shownBy(value.base.base);
+  return undefined;
+}
+
+function isSetAgain(fn: WithBody, target: string, after: number): boolean {
+  let isSet = false;
+  walkBody(fn.body, ({ expr }) => {
+    if (expr.kind === 'assign' && expr.span.start > after && memberPath(expr.target) === target) isSet = true;
+  });
+  return isSet;
+}
+
+/** The type of a chain of fields and elements that stays inside a parameter; undefined as soon as a step may leave it. */
+function inlineType(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+  expr: Expr,
+): { param: string; type: TypeRef } | undefined {
+  if (expr.kind === 'name') {
+    const param = fn.params.find((one) => one.name === expr.path[0] && expr.path.length === 1);
+    return param?.type === undefined ? undefined : { param: param.name, type: param.type };
+  }
+  const base = expr.kind === 'field' || expr.kind === 'index' ? inlineType(unit, file, fn, expr.base) : undefined;
+  if (base === undefined) return undefined;
+  if (expr.kind === 'index')
+    return base.type.kind === 'static-array' && base.type.element
+      ? { param: base.param, type: base.type.element }
+      : undefined;
+  const decl = base.type.kind === 'path' ? unit.oracle('d').declaration(base.type.name, file.path) : undefined;
+  const field =
+    expr.kind === 'field' && decl?.kind === 'struct' ? decl.fields.find((one) => one.name === expr.name) : undefined;
+  return field?.type === undefined || field.isStatic ? undefined : { param: base.param, type: field.type };
+}
+
+/** The parameter whose own memory a value is a pointer or slice into: `&param`, `&param.field`, `param.cells[]`. */
+function addressedParam(unit: UnitFacts, file: FileIr, fn: FunctionIr, value: Expr): string | undefined {
+  if (value.kind === 'cast') return addressedParam(unit, file, fn, value.value);
+  if (value.kind === 'address')
+    return value.base.kind === 'name' && value.base.path.length === 1
+      ? value.base.path[0]
+      : inlineType(unit, file, fn, value.base)?.param;
+  const isView = value.kind === 'slice' || (value.kind === 'field' && value.name === 'ptr');
+  const shown = isView ? inlineType(unit, file, fn, value.base) : undefined;
+  return shown?.type.kind === 'static-array' ? shown.param : undefined;
+}
+
+/** A trusted function, not a template, that returns a pointer or slice into a `ref` parameter without `return`. */
+function trustedAddress(unit: UnitFacts, file: FileIr, fn: FunctionIr): FunctionIr['params'][number] | undefined {
   if (
     fn.trust !== 'trusted' ||
     fn.kind === 'closure' ||
@@ -89,9 +197,9 @@ function trustedAddress(fn: FunctionIr): FunctionIr['params'][number] | undefine
     fn.body === undefined
   )
     return undefined;
-  if (hasAttribute(fn, 'return') || fn.returns?.kind !== 'pointer') return undefined;
+  if (hasAttribute(fn, 'return') || (fn.returns?.kind !== 'pointer' && fn.returns?.kind !== 'slice')) return undefined;
   return returned(fn)
-    .map((value) => (value.kind === 'address' && value.base.kind === 'name' ? value.base.path[0] : undefined))
+    .map((value) => addressedParam(unit, file, fn, value))
     .map((name) =>
       fn.params.find(
         (param) =>

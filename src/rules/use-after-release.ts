@@ -328,6 +328,9 @@ const FREES = /(?:^|::)(?:dealloc|free|from_raw_parts|realloc|deallocate)$/u;
 /** What takes the memory of a destroyed object, or asks for its block. */
 const GIVES_BACK = /(?:free|delete|dealloc\w*|dispose|release|addrOf)$/iu;
 
+/** Rows of `realloc` and its kin in D. */
+const REALLOCATES = /^(?:pure-)?realloc$/u;
+
 const DEALLOCATES = /^allocator-/u;
 
 /** `used` is the source from the use on. */
@@ -351,6 +354,8 @@ function isHazard({ pointer, invalidation, use }: StaleUse, used: string): boole
   if (path.length >= 8) return false;
   // First the destructor, then the memory: the usual pair.
   if (/destroy$/u.test(invalidation.how) && use.kind === 'release' && !/^destroy/u.test(use.what)) return false;
+  // Handing the old address on after `realloc` (to print it, to compare it) reads nothing.
+  if (invalidation.row !== undefined && REALLOCATES.test(invalidation.row.id) && use.kind === 'argument') return false;
   if (/destroy$/u.test(invalidation.how) && use.kind === 'argument' && GIVES_BACK.test(use.what)) return false;
   // Pointers kept in an array, and blocks cut out of an allocator's store: the next one is another one.
   if (path.some((segment, i) => segment === '[]' && path.includes('*', i + 1))) return false;
