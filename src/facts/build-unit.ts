@@ -39,7 +39,7 @@ export interface UnitInput {
  */
 const MAY_GROW: Readonly<Record<Language, RegExp>> = {
   rust: /\.\s*(?:push|extend|reserve|insert|resize|shrink|append|split_off|drain|truncate|set_len|retain|remove|swap_remove|dedup|take|replace|clear|clone_from)|mem::|&(?:mut\s+)?self\s*\.\s*\w+\s*(?:as\b[^}]*)?\}|[(,]\s*(?:mut\s+)?\w+\s*:\s*(?:Vec|String|Box|CString)\b/u,
-  d: /~=|\.\s*length\s*(?:[-+*/~]=|=[^=]|\+\+|--)|\.\s*(?:reserve|insert|put|assumeSafeAppend|remove|clear)|realloc|assumeSafeAppend|\b(?:reserve|move|swap)\s*\(| ~ |\bmixin\s*\(|^[\w@\s()]*\bthis\s*\(|\{\s*(?:return\b|[\w.]+\s*=)[^;{}]*;\s*\}$/u,
+  d: /~=|\.\s*length\s*(?:[-+*/~]=|=[^=]|\+\+|--)|\.\s*(?:reserve|insert|put|assumeSafeAppend|remove|clear)|realloc|assumeSafeAppend|\b(?:reserve|move|swap)\s*\(| ~ |\bmixin\s*\(|(?<![.~\w])this\s*\(|\{\s*(?:return\b|[\w.]+\s*=)[^;{}]*;\s*\}$/u,
 };
 
 /** How many helpers deep the flow core follows calls. */
