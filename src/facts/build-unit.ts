@@ -156,6 +156,10 @@ class Unit implements UnitFacts {
     });
   }
 
+  holds(file: FileIr, fn: FunctionIr, pattern: TextPattern): boolean {
+    return matches((this.textOf(file.path) ?? '').slice(fn.span.start, fn.span.end), pattern);
+  }
+
   flowOf(file: FileIr, fn: FunctionIr): FunctionFlow {
     return this.flow(file, fn, SUMMARY_DEPTH);
   }

@@ -20,6 +20,7 @@ export function narrowUnit(unit: UnitFacts, isKept: (path: string) => boolean): 
     functionsNamed: (name, language) => unit.functionsNamed(name, language),
     oracle: (language) => unit.oracle(language),
     functionsWith: (file, tokens, beside) => unit.functionsWith(file, tokens, beside),
+    holds: (file, fn, pattern) => unit.holds(file, fn, pattern),
     flowOf: (file, fn) => unit.flowOf(file, fn),
     growthsOf: (key, language, fromPath) => unit.growthsOf(key, language, fromPath),
     isDevelopmentOnly: (file, fn) => unit.isDevelopmentOnly(file, fn),

@@ -49,6 +49,8 @@ export interface UnitFacts {
    * closures belong to the function around them.
    */
   functionsWith(file: FileIr, tokens: TextPattern, beside?: TextPattern): readonly FunctionIr[];
+  /** Whether the text of the function, head and body, holds one of the strings or matches. */
+  holds(file: FileIr, fn: FunctionIr, pattern: TextPattern): boolean;
   /** What the flow core found out about one function; closures are part of the function around them. */
   flowOf(file: FileIr, fn: FunctionIr): FunctionFlow;
   /**

@@ -32,6 +32,7 @@ export default defineRule({
     for (const file of unit.filesOf('d')) {
       for (const fn of file.functions) {
         if (!hasBody(fn) || fn.kind === 'unittest' || fn.kind === 'closure' || fn.name === 'assumeUnique') continue;
+        if (!unit.holds(file, fn, TOKENS)) continue;
         const judge = (expr: Expr, leaves: string | undefined): void => {
           const view = immutableView(expr);
           if (view === undefined || leaves === undefined) return;

@@ -20,6 +20,8 @@ const KEEPERS = new Set([
   'addTask', 'addJob', 'executeInNewThread',
 ]); // prettier-ignore
 
+const LOOPS = ['foreach', 'for (', 'for(', 'while'];
+
 export default defineRule({
   meta: {
     id: 'loop-variable-capture',
@@ -39,16 +41,16 @@ export default defineRule({
     checklist: 'Does each delegate made in a loop have its own copy of what it reads?',
     scenarios: ['command'],
   },
-  tokens: { d: ['foreach', 'for (', 'for(', 'while'] },
+  tokens: { d: LOOPS },
   requires: { d: ['delegate', 'Thread', 'Fiber', 'spawn', 'ask', 'Timer', '=>'] },
-  bodyTokens: { d: ['foreach', 'for (', 'for(', 'while'] },
+  bodyTokens: { d: LOOPS },
   bodyRequires: { d: [D_CLOSURE] },
   looksAt: 'bodies',
   perFile: ['d'],
   check({ unit, report }) {
     for (const file of unit.filesOf('d')) {
       for (const fn of file.functions) {
-        if (!hasBody(fn)) continue;
+        if (!hasBody(fn) || !unit.holds(file, fn, LOOPS) || !unit.holds(file, fn, D_CLOSURE)) continue;
         const walked: Walked[] = [];
         let closures = 0;
         walkBody(fn.body, (one) => {

@@ -18,6 +18,9 @@ import { defineRule } from './rule.js';
 const READERS = new Set(['byLine', 'byChunk']);
 const VIEWS = /^(?:data|front|get|opSlice|opIndex|peek\w*|bytes|toBytes|ptr|slice|view|buffer)$/u;
 
+/** Where a slice of such a buffer comes from. */
+const KEEPS = ['byLine', 'byChunk', D_RETURNS_SLICE];
+
 export default defineRule({
   meta: {
     id: 'reused-buffer-slice',
@@ -43,13 +46,13 @@ export default defineRule({
   },
   tokens: { d: ['byLine', 'byChunk', 'static ', '..'] },
   // The last is where a buffer is used from its beginning again.
-  bodyTokens: { d: ['byLine', 'byChunk', D_RETURNS_SLICE, /(?:[;{}=)]|\belse)\s*[\w.]+\s*=\s*0\s*;/u] },
+  bodyTokens: { d: [...KEEPS, /(?:[;{}=)]|\belse)\s*[\w.]+\s*=\s*0\s*;/u] },
   looksAt: 'bodies',
   perFile: ['d'],
   check({ unit, report }) {
     for (const file of unit.filesOf('d')) {
       for (const fn of file.functions) {
-        if (!hasBody(fn)) continue;
+        if (!hasBody(fn) || !unit.holds(file, fn, KEEPS)) continue;
         const statics = new Set<string>();
         for (const statement of fn.body.statements)
           if (

@@ -64,7 +64,7 @@ export default defineRule({
   check({ unit, report }) {
     for (const file of unit.filesOf('d')) {
       for (const fn of file.functions) {
-        if (!hasBody(fn) || fn.kind === 'unittest') continue;
+        if (!hasBody(fn) || fn.kind === 'unittest' || !unit.holds(file, fn, D_CLOSURE)) continue;
         const walked: Walked[] = [];
         let closures = 0;
         walkBody(fn.body, (one) => {
