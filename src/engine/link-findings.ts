@@ -1,3 +1,4 @@
+import { compareSeverity } from './levels.js';
 import type { Finding } from '../model/finding.js';
 import type { CargoPackage, NpmPackage, ProjectModel } from '../model/project.js';
 
@@ -40,7 +41,8 @@ const mostRelated = 8;
 /**
  * Fills `related` of findings that belong to the same addon and the same story, where at least one of the two is on the
  * JavaScript side: the allocator, the worker file that loads the addon, the configuration that hides the crash. `projects`
- * are the models of the units, by their root. At most eight per finding, in the order of the findings.
+ * are the models of the units, by their root. At most eight per finding, one of
+ * each rule before a second of any, in the order of the findings.
  */
 export function linkPackageFindings(
   findings: readonly Finding[],
@@ -62,9 +64,23 @@ export function linkPackageFindings(
     (addons.get(a) ?? []).some((addon) => (addons.get(b) ?? []).includes(addon));
   return findings.map((finding) => {
     if (!addons.has(finding)) return finding;
-    const related = told.filter((other) => areRelated(finding, other)).map(({ fingerprint }) => fingerprint);
-    return related.length === 0 ? finding : { ...finding, related: related.slice(0, mostRelated) };
+    const related = mostTelling(told.filter((other) => areRelated(finding, other)));
+    return related.length === 0 ? finding : { ...finding, related: related.map(({ fingerprint }) => fingerprint) };
   });
+}
+
+/** The findings to name when there are many: one of each rule before a second of any, the worse ones first. */
+function mostTelling(related: readonly Finding[]): readonly Finding[] {
+  if (related.length <= mostRelated) return related;
+  const seen = new Map<string, number>();
+  const ranked = related.map((finding) => {
+    const repeated = seen.get(finding.ruleId) ?? 0;
+    seen.set(finding.ruleId, repeated + 1);
+    return { finding, repeated };
+  });
+  ranked.sort((a, b) => a.repeated - b.repeated || compareSeverity(b.finding.severity, a.finding.severity));
+  const kept = new Set(ranked.slice(0, mostRelated).map(({ finding }) => finding));
+  return related.filter((finding) => kept.has(finding));
 }
 
 function isJavaScript({ location: { path } }: Finding): boolean {

@@ -71,6 +71,24 @@ describe('findings of both sides', () => {
     ]);
   });
 
+  it('names one of each rule before a second of any, when there are many', () => {
+    const found = linkPackageFindings(
+      [
+        ...Array.from({ length: 9 }, () => finding('native-handle-undisposed', 'packages/app/src/a.mjs')),
+        finding('allocator-in-addon', 'crates/image/src/lib.rs'),
+        finding('addon-only-in-workers', 'packages/app/src/main.mjs'),
+        finding('crash-masking-config', 'packages/app/vitest.config.ts'),
+      ],
+      projects(),
+    );
+    const related = found.at(-1)?.related ?? [];
+    expect(related).toHaveLength(8);
+    expect(related.slice(-2).map((each) => each.replace(/-\d+$/u, ''))).toEqual([
+      'allocator-in-addon',
+      'addon-only-in-workers',
+    ]);
+  });
+
   it('a crate that the addon links belongs to it', () => {
     expect(
       relatedRules([
