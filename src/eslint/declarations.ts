@@ -4,7 +4,7 @@ export interface Declarations {
   readonly functions: ReadonlyMap<string, boolean>;
   readonly classes: ReadonlyMap<string, ClassDeclaration>;
   /** Function, method or class name -> positions of the parameters that are declared as buffers; 0-based. */
-  readonly bufferParameters: ReadonlyMap<string, ReadonlySet<number>>;
+  readonly bufferParameters: { get(name: string): ReadonlySet<number> | undefined };
 }
 
 interface ClassDeclaration {
@@ -40,10 +40,13 @@ const promise = /^\s*(?:Promise|PromiseLike)\s*</u;
 export function readDeclarations(text: string): Declarations {
   const functions = new Map<string, boolean>();
   const classes = new Map<string, ClassDeclaration>();
-  const bufferParameters = new Map<string, ReadonlySet<number>>();
+  /** Parameter lists that name a buffer; they are taken apart when one is asked for. */
+  const lists = new Map<string, string[]>();
   const takeParameters = (name: string, parameters: string): void => {
-    const found = namesBuffer.test(parameters) ? bufferPositions(parameters) : [];
-    if (found.length > 0) bufferParameters.set(name, new Set([...(bufferParameters.get(name) ?? []), ...found]));
+    if (!namesBuffer.test(parameters)) return;
+    const known = lists.get(name);
+    if (known === undefined) lists.set(name, [parameters]);
+    else known.push(parameters);
   };
   let current: { readonly name: string; readonly methods: Map<string, boolean> } | undefined;
   const lines = text.split('\n');
@@ -79,7 +82,11 @@ export function readDeclarations(text: string): Declarations {
     }
   }
   if (current !== undefined) finishClass(current, classes);
-  return { functions, classes, bufferParameters };
+  const get = (name: string): ReadonlySet<number> | undefined => {
+    const found = (lists.get(name) ?? []).flatMap(bufferPositions);
+    return found.length === 0 ? undefined : new Set(found);
+  };
+  return { functions, classes, bufferParameters: { get } };
 }
 
 function finishClass(

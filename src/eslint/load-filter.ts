@@ -1,5 +1,8 @@
 /** Any string where a module can stand: cheap, and never without a real load. */
-const looseSpecifier = /(?:\bfrom|\bimport|[\w)]\s*\()\s*['"`]([^'"`\n]+)['"`]/gu;
+const looseSpecifier =
+  /(?:\bfrom|\bimport|\bimport\s*\(|[rR]equire\w*\s*\(|[\w)]\s*\((?=\s*['"`][^'"`\n]*\.node['"`]))\s*['"`]([^'"`\n]+)['"`]/gu;
+/** The same where a function of any name may load: `createRequire` gave it. */
+const looserSpecifier = /(?:\bfrom|\bimport|[\w)]\s*\()\s*['"`]([^'"`\n]+)['"`]/gu;
 
 /** Text with comments blanked out, so that offsets stay; strings that look like comments are rare in import lines. */
 function withoutComments(text: string): string {
@@ -37,7 +40,8 @@ export function specifiersIn(text: string): readonly Specifier[] {
  */
 export function nativeModulesIn<T>(text: string, resolve: (specifier: string) => T | undefined): readonly T[] {
   const loose = new Map<string, T>();
-  for (const [, specifier] of text.matchAll(looseSpecifier)) {
+  const pattern = text.includes('createRequire') ? looserSpecifier : looseSpecifier;
+  for (const [, specifier] of text.matchAll(pattern)) {
     const module = specifier === undefined || loose.has(specifier) ? undefined : resolve(specifier);
     if (specifier !== undefined && module !== undefined) loose.set(specifier, module);
   }

@@ -87,6 +87,8 @@ export function createNativeModules(options: NativeModulesOptions): NativeModule
   const byFile = new Map<string, NativeModule | undefined>();
   const manifests = new Map<string, Manifest | undefined>();
   const lockfiles = new Map<string, ReadonlySet<string>>();
+  /** Whether a folder has a node_modules. */
+  const folders = new Map<string, boolean>();
 
   const manifestIn = (folder: string): Manifest | undefined => {
     if (manifests.has(folder)) return manifests.get(folder);
@@ -154,10 +156,19 @@ export function createNativeModules(options: NativeModulesOptions): NativeModule
   const followed = (file: string | undefined, name: string, depth: number): NativeModule | undefined =>
     file === undefined ? undefined : nativeFile(file, name, depth);
 
+  const hasModules = (folder: string): boolean => {
+    const known = folders.get(folder);
+    if (known !== undefined) return known;
+    const has = reader.list(folder).some((entry) => entry.name === 'node_modules');
+    folders.set(folder, has);
+    return has;
+  };
+
   const packageFolder = (name: string, fromFile: string): string | undefined => {
     for (const folder of foldersAbove(fromFile)) {
       const manifest = manifestIn(folder);
       if (manifest?.name === name) return folder;
+      if (!hasModules(folder)) continue;
       const installed = join(folder, 'node_modules', name);
       if (reader.isFile(join(installed, 'package.json'))) return reader.realPath(installed);
     }
