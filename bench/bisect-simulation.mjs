@@ -2,12 +2,16 @@
  * Bisection by simulation: the session that `lifetime-lint bisect` runs, on made-up histories, beside plain bisection
  * that runs each version 1, 5 or 20 times.
  *
- * `npm run bench:bisect` runs 10,000 histories and writes the table between the marks in docs/bisect.md;
- * `node bench/bisect-simulation.mjs --histories 320` is a quick look that writes nothing.
+ * `npm run bench:bisect` plays 10,000 histories (and those of the comparison), writes the tables between the marks in docs/bisect.md,
+ * and ends with 1 when a bar is missed. `node bench/bisect-simulation.mjs --histories 1000` is a look that writes nothing; fewer
+ * histories than that are too noisy for the bars.
  */
 
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { pathToFileURL } from 'node:url';
+import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 
 export const rates = [0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1];
 export const sizes = [20, 60, 200, 500];
@@ -15,8 +19,8 @@ export const repeats = [1, 5, 20];
 
 /** Answers are read off at each of these probabilities of the likeliest answer, for the comparison at equal accuracy. */
 const thresholds = [
-  0.03, 0.05, 0.08, 0.12, 0.16, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995,
-  0.998, 0.999,
+  0.02, 0.03, 0.05, 0.08, 0.12, 0.16, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97,
+  0.98, 0.99, 0.995, 0.998, 0.999,
 ];
 export const confidence = 0.95;
 
@@ -69,7 +73,7 @@ export function simulatedTester(isHit) {
 }
 
 /** Plain bisection with 20 runs is never surer than this at low crash rates, so nothing above it need be compared. */
-const sureEnough = (p) => (p < 0.3 ? 0.98 : 0.999);
+const sureEnough = (p) => (p < 0.2 ? 0.97 : p < 0.3 ? 0.99 : 0.999);
 
 /**
  * Runs one cell: `count` histories of `size` versions with crash rate `p` after a first bad version drawn evenly, and `q` before.
@@ -89,7 +93,7 @@ export async function simulateCell(bisect, { p, q = 0, size, count, seed, hint, 
     right: 0,
     claimed: 0,
     most: 0,
-    curve: thresholds.map(() => ({ runs: 0, right: 0 })),
+    curve: thresholds.map(() => ({ runs: 0, right: 0, seen: 0 })),
     plain: repeats.map(() => ({ runs: 0, looks: 0, right: 0 })),
   };
   for (let made = 0; made < count; made++) {
@@ -101,6 +105,7 @@ export async function simulateCell(bisect, { p, q = 0, size, count, seed, hint, 
       const probability = posterior.probability(posterior.best);
       const right = posterior.best === first ? 1 : 0;
       for (; reached < thresholds.length && probability >= thresholds[reached]; reached++) {
+        cell.curve[reached].seen++;
         cell.curve[reached].runs += runs;
         cell.curve[reached].right += right;
       }
@@ -129,9 +134,9 @@ export async function simulateCell(bisect, { p, q = 0, size, count, seed, hint, 
 const PLAIN_HISTORIES = 20_000;
 
 /** How often plain bisection is right, its runs, and those that look at its ends, as means over many histories. */
-export function simulatePlain({ p, size, seed, count = PLAIN_HISTORIES }) {
+export function simulatePlain({ p, size, seed, count = PLAIN_HISTORIES, list = repeats }) {
   const random = generator(seed);
-  return repeats.map((most) => {
+  return list.map((most) => {
     const sum = { runs: 0, looks: 0, right: 0 };
     for (let made = 0; made < count; made++) {
       const first = 1 + Math.floor(random() * (size - 1));
@@ -144,44 +149,122 @@ export function simulatePlain({ p, size, seed, count = PLAIN_HISTORIES }) {
   });
 }
 
-/** Mean runs after which the answers of a cell are right as often as `accuracy`, between thresholds by a straight line. */
-export function runsAtAccuracy(cell, accuracy) {
-  let before = { accuracy: 1 / (cell.size - 1), runs: 0 };
-  for (const point of cell.curve) {
-    const here = { accuracy: point.right / cell.count, runs: point.runs / cell.count };
-    if (here.accuracy >= accuracy) {
-      if (here.accuracy <= before.accuracy) return before.runs;
-      const share = (accuracy - before.accuracy) / (here.accuracy - before.accuracy);
-      return before.runs + Math.max(0, share) * (here.runs - before.runs);
-    }
-    if (here.accuracy > before.accuracy) before = here;
-  }
-  return Infinity;
+/** The operating points of a cell: mean runs and how often the answer is right, for a guess and at each confidence. */
+function pointsOf(cell) {
+  const guess = { runs: 0, right: 1 / (cell.size - 1) };
+  const reached = cell.curve.filter((point) => point.seen === cell.count);
+  return [guess, ...reached.map((point) => ({ runs: point.runs / cell.count, right: point.right / cell.count }))];
 }
 
-export async function simulate(bisect, { histories, seed = 1, hint, q = 0, traced = false, lowest = 0, onCell }) {
-  const cells = [];
+/** Mean runs at the confidence whose answers are right as often as `accuracy`, between neighbouring confidences by a straight line. */
+export function runsAtAccuracy(cell, accuracy) {
+  const points = pointsOf(cell);
+  let [before] = points;
+  for (const here of points) {
+    if (here.right >= accuracy) {
+      if (here.right <= before.right) return before.runs;
+      const share = (accuracy - before.right) / (here.right - before.right);
+      return before.runs + Math.max(0, share) * (here.runs - before.runs);
+    }
+    if (here.right > before.right) before = here;
+  }
+  const last = points.at(-1);
+  return isAsRight(last.right, accuracy, cell.count) ? last.runs : Infinity;
+}
+
+/** The same when a coin may choose between two confidences, a mere guess being one: the lower edge of the operating points. */
+export function runsWithCoin(cell, accuracy) {
+  const points = pointsOf(cell);
+  let least = runsAtAccuracy(cell, accuracy);
+  for (const low of points) {
+    for (const high of points) {
+      if (low.right > accuracy || high.right < accuracy || high.right <= low.right) continue;
+      const share = (accuracy - low.right) / (high.right - low.right);
+      least = Math.min(least, low.runs + share * (high.runs - low.runs));
+    }
+  }
+  return least;
+}
+
+/** Near 100 % some hundred histories cannot tell 99.7 from 99.9 %: two standard errors count as equal. */
+function isAsRight(right, accuracy, count) {
+  return right >= accuracy - 2 * Math.sqrt((accuracy * (1 - accuracy)) / count) - 1 / count;
+}
+
+/** How often plain bisection with `most` runs a step is right, computed over every first bad version. */
+export function plainAccuracy(size, p, most) {
+  const seen = 1 - (1 - p) ** most;
+  let sum = 0;
+  for (let first = 1; first < size; first++) {
+    let good = 0;
+    let bad = size - 1;
+    let probability = 1;
+    while (bad - good > 1) {
+      const middle = (good + bad) >> 1;
+      if (middle >= first) {
+        bad = middle;
+        probability *= seen;
+      } else good = middle;
+    }
+    sum += probability;
+  }
+  return sum / (size - 1);
+}
+
+/** The fewest runs a step with which plain bisection is right as often as the session promises, for one who knows the rate. */
+export function repeatsFor(size, p) {
+  let most = 1;
+  while (plainAccuracy(size, p, most) < confidence) most++;
+  return most;
+}
+
+/** Every cell that is asked for, shared among the processor's cores; the order of the result is that of the jobs. */
+async function simulateAll(jobs, onCell) {
+  const results = new Array(jobs.length);
+  let next = 0;
+  await Promise.all(
+    Array.from({ length: Math.min(availableParallelism(), jobs.length) }, async () => {
+      const worker = new Worker(new URL(import.meta.url));
+      try {
+        while (next < jobs.length) {
+          const at = next++;
+          worker.postMessage(jobs[at]);
+          // Rejects when the worker fails, and takes its own listeners away.
+          [results[at]] = await once(worker, 'message');
+          onCell(results[at], jobs[at]);
+        }
+      } finally {
+        await worker.terminate();
+      }
+    }),
+  );
+  return results;
+}
+
+/** The user has seen the crash a few times and is wrong about its rate by up to a factor of two either way. */
+const told = (p, random) => Math.min(0.98, p * 2 ** (2 * random() - 1));
+
+function cellsOf({ kind, histories, seed, q = 0, from = 0, to = 1, traced = false, hinted = false }) {
   const count = Math.max(1, Math.round(histories / (rates.length * sizes.length)));
-  for (const p of rates.filter((rate) => rate >= lowest)) {
-    for (const size of sizes) {
-      const cell = await simulateCell(bisect, {
+  return rates
+    .filter((p) => p >= from && p <= to)
+    .flatMap((p, row) =>
+      sizes.map((size, column) => ({
+        kind,
         p,
         q,
         size,
         count,
-        seed: seed + cells.length,
-        ...(hint === undefined ? {} : { hint }),
         traced,
-      });
-      cells.push(cell);
-      onCell?.(cell);
-    }
-  }
-  return cells;
+        hinted,
+        seed: seed + row * sizes.length + column,
+      })),
+    );
 }
 
 const percent = (share) => `${(100 * share).toFixed(share > 0.9995 || share < 0.0005 ? 0 : 1)} %`;
 const number = (value) => (Number.isFinite(value) ? value.toFixed(1) : '–');
+const name = ({ p, size }) => `${percent(p).replace('.0', '')}, ${size} versions`;
 
 /** The table of docs/bisect.md. */
 function mainTable(cells, hinted) {
@@ -195,31 +278,42 @@ function mainTable(cells, hinted) {
     percent(cell.claimed / cell.count),
     number(hinted[at].runs / hinted[at].count),
     percent(hinted[at].right / hinted[at].count),
-    ...cell.plain.flatMap((plain) => [number(plain.runs / cell.count), percent(plain.right / cell.count)]),
+    ...cell.plain.flatMap((plain) => [
+      number((plain.runs + plain.looks) / cell.count),
+      percent(plain.right / cell.count),
+    ]),
   ]);
   return format(head, rows);
 }
 
-/** Runs that plain bisection takes and runs after which the session is right as often, by how often that is. */
-function equalTable(traced, tracedHinted) {
+/** Plain bisection and the session at the accuracy of the former; `missed` collects the comparisons that the session loses. */
+function equalTable(traced, cells, missed) {
   const head = ['crash rate', 'versions'];
-  for (const most of repeats) head.push(`plain × ${most}`, 'right', 'bisect', 'with `--rate`');
-  const rows = traced
-    .filter((cell) => cell.p <= 0.5)
-    .map((cell) => {
-      const at = traced.indexOf(cell);
-      return [
-        percent(cell.p).replace('.0', ''),
-        cell.size,
-        ...simulatePlain({ p: cell.p, size: cell.size, seed: 5000 + at }).flatMap(({ runs, looks, right }) => [
-          `${number(runs)} + ${number(looks)}`,
-          percent(right),
-          number(runsAtAccuracy(cell, right)),
-          number(runsAtAccuracy(tracedHinted[at], right)),
-        ]),
-      ];
+  for (const most of repeats) head.push(`plain × ${most}`, 'right', 'bisect', 'with a coin');
+  head.push('plain for 95 %', 'runs', 'bisect at 0.95');
+  const won = { direct: 0, coin: 0, steps: 0, all: 0 };
+  const rows = traced.map((cell, at) => {
+    const row = [percent(cell.p).replace('.0', ''), cell.size];
+    simulatePlain({ p: cell.p, size: cell.size, seed: 5000 + at }).forEach(({ runs, looks, right }, index) => {
+      const direct = runsAtAccuracy(cell, right);
+      const coin = runsWithCoin(cell, right);
+      won.all++;
+      if (direct < runs + looks) won.direct++;
+      if (coin < runs + looks) won.coin++;
+      else
+        missed.push(
+          `${name(cell)}: plain × ${repeats[index]} takes ${number(runs + looks)} runs, bisect ${number(coin)}.`,
+        );
+      if (coin < runs) won.steps++;
+      row.push(`${number(runs)} + ${number(looks)}`, percent(right), number(direct), number(coin));
     });
-  return format(head, rows);
+    const most = repeatsFor(cell.size, cell.p);
+    const [best] = simulatePlain({ p: cell.p, size: cell.size, seed: 6000 + at, list: [most] });
+    const own = cells.find((other) => other.p === cell.p && other.size === cell.size);
+    row.push(`× ${most}`, number(best.runs + best.looks), number(own.runs / own.count));
+    return row;
+  });
+  return { table: format(head, rows), won };
 }
 
 function format(head, rows) {
@@ -230,28 +324,56 @@ function format(head, rows) {
   ].join('\n');
 }
 
+/** What is promised; each sentence that does not hold. */
+function missedBars(cells) {
+  const missed = [];
+  for (const cell of cells) {
+    const right = cell.right / cell.count;
+    const error = Math.sqrt((confidence * (1 - confidence)) / cell.count);
+    if (right < confidence - 3 * error) missed.push(`${name(cell)}: ${percent(right)} are right.`);
+    if (cell.p === 1 && cell.most > Math.log2(cell.size) + 10) missed.push(`${name(cell)}: ${cell.most} runs.`);
+  }
+  const sum = (key) =>
+    cells.reduce((all, cell) => all + cell[key], 0) / cells.reduce((all, cell) => all + cell.count, 0);
+  if (sum('right') < confidence) missed.push(`All: ${percent(sum('right'))} are right.`);
+  if (Math.abs(sum('right') - sum('claimed')) > 0.03) {
+    missed.push(`All: ${percent(sum('right'))} are right and ${percent(sum('claimed'))} are claimed.`);
+  }
+  return missed;
+}
+
 async function main() {
-  const { bisect } = await import('../dist/dynamic/bisect/session.js');
   const at = process.argv.indexOf('--histories');
   const histories = at < 0 ? 10_000 : Number(process.argv[at + 1]);
+  if (!(histories >= 1)) throw new Error('--histories expects a number of at least 1.');
   const started = performance.now();
-  const onCell = (cell) => {
-    process.stderr.write(
-      `${cell.p} ${cell.size}: ${number(cell.runs / cell.count)} runs, ${percent(cell.right / cell.count)}\n`,
-    );
-  };
-  const cells = await simulate(bisect, { histories, onCell });
-  // The user has seen the crash a few times and is wrong about its rate by up to a factor of two either way.
-  const hint = (p, random) => Math.min(0.98, p * 2 ** (2 * random() - 1));
   const few = histories / 4;
-  const hinted = await simulate(bisect, { histories: few, seed: 1000, hint });
-  const traced = await simulate(bisect, { histories: few, seed: 3000, traced: true });
-  const tracedHinted = await simulate(bisect, { histories: few, seed: 3000, hint, traced: true });
-  const noisy = await simulate(bisect, { histories: histories / 10, seed: 2000, q: 0.02, lowest: 0.2 });
+  // The comparison needs about as many runs as everything else together, and its accuracies must not be guesses.
+  const jobs = [
+    ...cellsOf({ kind: 'main', histories, seed: 1 }),
+    ...cellsOf({ kind: 'hinted', histories: few, seed: 1000, hinted: true }),
+    ...cellsOf({ kind: 'traced', histories: histories * TRACED_SHARE, seed: 3000, to: 0.5, traced: true }),
+    ...cellsOf({ kind: 'noisy', histories: few, seed: 2000, q: 0.02, from: 0.2 }),
+  ];
+  // The longest first, or one core waits for the other at the end.
+  const order = jobs.map((_, index) => index).sort((a, b) => jobs[a].p - jobs[b].p);
+  const done = await simulateAll(
+    order.map((index) => jobs[index]),
+    (cell, { kind }) =>
+      process.stderr.write(
+        `${kind} ${name(cell)}: ${number(cell.runs / cell.count)} runs, ${percent(cell.right / cell.count)}\n`,
+      ),
+  );
+  const results = new Array(jobs.length);
+  order.forEach((index, position) => (results[index] = done[position]));
+  const of = (kind) => results.filter((_, index) => jobs[index].kind === kind);
+  const [cells, hinted, traced, noisy] = ['main', 'hinted', 'traced', 'noisy'].map(of);
   const all = (list, key) => list.reduce((sum, cell) => sum + cell[key], 0);
   const share = (list, key) => percent(all(list, key) / all(list, 'count'));
   const sure = cells.filter((cell) => cell.p === 1);
   const count = (list) => all(list, 'count').toLocaleString('en-GB');
+  const missed = missedBars(cells);
+  const equal = equalTable(traced, cells, missed);
   const text = [
     `${count(cells)} histories, confidence 0.95: ${share(cells, 'right')} of the answers are right, and they claim ${share(cells, 'claimed')} on average.`,
     `At a crash rate of 100 % the most runs that any history took were ${sure.map((cell) => `${cell.most} for ${cell.size} versions (log₂ n + 10 is ${number(Math.log2(cell.size) + 10)})`).join(', ')}.`,
@@ -259,12 +381,15 @@ async function main() {
     '',
     mainTable(cells, hinted),
     '',
-    `Equal accuracy (${count(traced)} other histories of each kind of \`bisect\`, ${PLAIN_HISTORIES.toLocaleString('en-GB')} of plain bisection for each row): the runs of the steps of plain bisection + those that look at its ends, how often it is right, and after how many runs \`bisect\` is right as often.`,
+    `Equal accuracy (${count(traced)} other histories of \`bisect\`, ${PLAIN_HISTORIES.toLocaleString('en-GB')} of plain bisection for each row). Fewer runs than plain bisection with its looks in ${equal.won.direct} of ${equal.won.all} comparisons at one confidence, in ${equal.won.coin} with a coin; in ${equal.won.steps} even without its looks.`,
     '',
-    equalTable(traced, tracedHinted),
+    equal.table,
+    '',
+    missed.length === 0 ? 'No bar is missed.' : `Missed: ${missed.join(' ')}`,
   ].join('\n');
   process.stderr.write(`${((performance.now() - started) / 1000).toFixed(0)} s\n`);
   process.stdout.write(`${text}\n`);
+  if (missed.length > 0) process.exitCode = 1;
   if (histories < 10_000) return;
   const page = new URL('../docs/bisect.md', import.meta.url);
   const begin = '<!-- bench:bisect -->\n';
@@ -276,4 +401,14 @@ async function main() {
   writeFileSync(page, source.slice(0, from + begin.length) + text + source.slice(to));
 }
 
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) await main();
+/** Histories of the comparison for each one of the main table. */
+const TRACED_SHARE = 1;
+
+if (!isMainThread) {
+  const { bisect } = await import('../dist/dynamic/bisect/session.js');
+  parentPort.on('message', (job) => {
+    simulateCell(bisect, { ...job, ...(job.hinted ? { hint: told } : {}) }).then((cell) =>
+      parentPort.postMessage(cell),
+    );
+  });
+} else if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) await main();

@@ -78,15 +78,17 @@ const GOOD_RATES = [0.0002, 0.005, 0.01, 0.02, 0.035, 0.055, 0.08, 0.12, 0.17, 0
 /** For each bad rate, how many good rates lie far enough below it. */
 const ALLOWED = BAD_RATES.map((bad) => GOOD_RATES.filter((good) => good * SEPARATION <= bad).length);
 
-/** Most bugs leave the good versions wholly clean; one history in five has a background, and a low one. */
-const GOOD = gridOf(GOOD_RATES, [{ weight: 0.2, a: 1, b: 20 }], new Map([[0.0002, 0.8]]));
+/** Most bugs leave the good versions wholly clean; one history in five has a background, of one or two percent mostly. */
+const BACKGROUND = 0.2;
+const GOOD = gridOf(GOOD_RATES, [{ weight: BACKGROUND, a: 1, b: 60 }], new Map([[0.0002, 1 - BACKGROUND]]));
 
-/** Nothing is known: any rate may be, many crash always. */
+/** Nothing is known: any rate may be, many crash always. Less room for the latter costs runs at 100 %, more costs errors at 50 %. */
+const ALWAYS = 0.28;
 const UNKNOWN: readonly BetaTerm[] = [
-  { weight: 0.27, a: 0.5, b: 1 },
-  { weight: 0.44, a: 1, b: 2 },
+  { weight: 0.38 * (1 - ALWAYS), a: 0.5, b: 1 },
+  { weight: 0.62 * (1 - ALWAYS), a: 1, b: 2 },
 ];
-const ALWAYS = new Map([[0.9995, 0.29]]);
+const CERTAIN = new Map([[0.9995, ALWAYS]]);
 
 /** With a rate that the user has seen: mostly within a factor of two of it, and some room for having been told wrong. */
 function expecting(rate: number): Grid {
@@ -104,20 +106,84 @@ function expecting(rate: number): Grid {
 /** Logarithm of a weight beside which 1 loses nothing in double precision; its exponential need not be taken. */
 const NEGLIGIBLE = -40;
 
-/** Fills `into` with likelihood x prior, scaled so that the largest is 1; returns the logarithm of the scale. */
-function fill(into: Float64Array, grid: Grid, hits: number, clean: number): number {
-  let largest = -Infinity;
-  for (let index = 0; index < into.length; index++) {
+/** Likelihood x prior on the points of a grid, scaled so that the largest is 1, and the logarithm of the scale. */
+function weigh(grid: Grid, { hits, clean }: Counts): { readonly weights: Float64Array; readonly scale: number } {
+  const weights = new Float64Array(grid.rates.length);
+  let scale = -Infinity;
+  for (let index = 0; index < weights.length; index++) {
     const value = (grid.logPrior[index] ?? 0) + hits * (grid.logRate[index] ?? 0) + clean * (grid.logClean[index] ?? 0);
-    into[index] = value;
-    if (value > largest) largest = value;
+    weights[index] = value;
+    if (value > scale) scale = value;
   }
-  for (let index = 0; index < into.length; index++) {
-    const below = (into[index] ?? 0) - largest;
-    into[index] = below < NEGLIGIBLE ? 0 : Math.exp(below);
+  for (let index = 0; index < weights.length; index++) {
+    const below = (weights[index] ?? 0) - scale;
+    weights[index] = below < NEGLIGIBLE ? 0 : Math.exp(below);
   }
-  return largest;
+  return { weights, scale };
 }
+
+interface Counts {
+  readonly hits: number;
+  readonly clean: number;
+}
+
+/**
+ * The sums that one side brings to every pairing with the other, by the number of good rates that may be paired: at
+ * `POWERS * limit + k` the weight times the probability of `k` clean runs.
+ */
+interface SideSums {
+  readonly scale: number;
+  readonly sums: Float64Array;
+}
+
+const LIMITS = GOOD_RATES.length + 1;
+const POWERS = LARGEST_BATCH + 1;
+
+/** For the bad side: the weights of those rates that are paired with exactly so many good rates. */
+function sumBad(grid: Grid, counts: Counts): SideSums {
+  const { weights, scale } = weigh(grid, counts);
+  const sums = new Float64Array(POWERS * LIMITS);
+  weights.forEach((weight, index) => {
+    const row = POWERS * (ALLOWED[index] ?? 0);
+    let value = weight;
+    for (let k = 0; k < POWERS; k++) {
+      sums[row + k] = (sums[row + k] ?? 0) + value;
+      value *= 1 - (grid.rates[index] ?? 0);
+    }
+  });
+  return { scale, sums };
+}
+
+/** For the good side: the weights of the first so many good rates. */
+function sumGood(counts: Counts): SideSums {
+  const { weights, scale } = weigh(GOOD, counts);
+  const sums = new Float64Array(POWERS * LIMITS);
+  weights.forEach((weight, index) => {
+    const row = POWERS * (index + 1);
+    let value = weight;
+    for (let k = 0; k < POWERS; k++) {
+      sums[row + k] = (sums[row + k - POWERS] ?? 0) + value;
+      value *= 1 - (GOOD.rates[index] ?? 0);
+    }
+  });
+  return { scale, sums };
+}
+
+/** Keeps what was computed for counts, because the same counts come back with every run of a bisection. */
+function remember(compute: (counts: Counts) => SideSums): (hits: number, clean: number) => SideSums {
+  const known = new Map<number, SideSums>();
+  return (hits, clean) => {
+    const key = hits * 2 ** 26 + clean;
+    let sums = known.get(key);
+    if (sums === undefined) {
+      if (known.size >= MOST_REMEMBERED) known.clear();
+      sums = compute({ hits, clean });
+      known.set(key, sums);
+    }
+    return sums;
+  };
+}
+const MOST_REMEMBERED = 50_000;
 
 /** What is believed about the rates, ready to judge counts. */
 export interface RateModel {
@@ -130,48 +196,32 @@ export interface RateModel {
  * right and costs some where it is not
  */
 export function createRateModel(expected?: number): RateModel {
-  const badGrid = expected === undefined ? gridOf(BAD_RATES, UNKNOWN, ALWAYS) : expecting(Math.min(0.98, expected));
-  const bad = new Float64Array(BAD_RATES.length);
-  const good = new Float64Array(GOOD_RATES.length);
+  const badGrid = expected === undefined ? gridOf(BAD_RATES, UNKNOWN, CERTAIN) : expecting(Math.min(0.98, expected));
+  const badSide = remember((counts) => sumBad(badGrid, counts));
   return {
-    evidence(counts) {
-      const scale =
-        fill(bad, badGrid, counts.badHits, counts.badClean) + fill(good, GOOD, counts.goodHits, counts.goodClean);
+    evidence({ badHits, badClean, goodHits, goodClean }) {
+      const bad = badSide(badHits, badClean);
+      const good = goodSide(goodHits, goodClean);
       let total = 0;
       const badSums = [0, 0, 0];
       const goodSums = [0, 0, 0];
-      // Sums over pairs of rates, by prefix sums over the good rates below each bad rate: of the weight, and of the
-      // weight times (1 - q)^k.
-      let taken = 0;
-      let weight = 0;
-      const cleanWeights = [0, 0, 0];
-      for (let index = 0; index < bad.length; index++) {
-        const limit = ALLOWED[index] ?? 0;
-        for (; taken < limit; taken++) {
-          const share = good[taken] ?? 0;
-          const clean = 1 - (GOOD.rates[taken] ?? 0);
-          weight += share;
-          let power = clean;
-          for (let k = 0; k < LARGEST_BATCH; k++) {
-            cleanWeights[k] = (cleanWeights[k] ?? 0) + share * power;
-            power *= clean;
-          }
-        }
-        const share = bad[index] ?? 0;
-        total += share * weight;
-        const clean = 1 - (badGrid.rates[index] ?? 0);
-        let power = clean;
+      for (let row = POWERS; row < POWERS * LIMITS; row += POWERS) {
+        const badWeight = bad.sums[row] ?? 0;
+        if (badWeight === 0) continue;
+        const goodWeight = good.sums[row] ?? 0;
+        total += badWeight * goodWeight;
         for (let k = 0; k < LARGEST_BATCH; k++) {
-          badSums[k] = (badSums[k] ?? 0) + share * weight * power;
-          goodSums[k] = (goodSums[k] ?? 0) + share * (cleanWeights[k] ?? 0);
-          power *= clean;
+          badSums[k] = (badSums[k] ?? 0) + (bad.sums[row + k + 1] ?? 0) * goodWeight;
+          goodSums[k] = (goodSums[k] ?? 0) + badWeight * (good.sums[row + k + 1] ?? 0);
         }
       }
-      return {
-        logEvidence: scale + Math.log(total),
-        badClean: badSums.map((sum) => sum / total),
-        goodClean: goodSums.map((sum) => sum / total),
-      };
+      for (let k = 0; k < LARGEST_BATCH; k++) {
+        badSums[k] = (badSums[k] ?? 0) / total;
+        goodSums[k] = (goodSums[k] ?? 0) / total;
+      }
+      return { logEvidence: bad.scale + good.scale + Math.log(total), badClean: badSums, goodClean: goodSums };
     },
   };
 }
+
+const goodSide = remember(sumGood);

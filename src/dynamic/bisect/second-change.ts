@@ -7,6 +7,7 @@
 
 import type { RateModel } from './crash-rates.js';
 import type { Posterior, Tally } from './posterior.js';
+import { silence } from './silence.js';
 
 /** Before any run: how likely a history changes three times. */
 const THREE_CHANGES = 0.02;
@@ -97,23 +98,27 @@ export function findSecondChange(
 }
 
 /**
- * A cheap look before the sum over all triples: only clean runs between hits can speak for three changes, and only more of them
- * than the crash rate of one change explains.
+ * A cheap look before the sum over all triples: only clean runs between hits can speak for three changes, and only when the other runs
+ * of the bad side make so many of them unlikely.
  */
 function isExplained(single: Posterior, tested: readonly number[], tallies: ReadonlyMap<number, Tally>): boolean {
-  const segment = single.segments.find((candidate) => single.best <= candidate.to);
-  const clean = segment?.badClean[0] ?? 1;
+  let hits = 0;
+  let clean = 0;
   let seenHit = false;
   let run = 0;
   let longest = 0;
   for (const version of tested) {
     const tally = tallies.get(version);
     if (tally === undefined) continue;
+    if (version >= single.best) {
+      hits += tally.hits;
+      clean += tally.clean;
+    }
     if (tally.hits > 0) {
       if (seenHit) longest = Math.max(longest, run);
       seenHit = true;
       run = 0;
     } else run += tally.clean;
   }
-  return clean ** longest > UNREMARKABLE;
+  return silence({ hits, clean: Math.max(0, clean - longest) }, longest) > UNREMARKABLE;
 }

@@ -4,6 +4,7 @@ import { createRateModel, type RateModel } from './crash-rates.js';
 import { planQuery } from './planner.js';
 import { firstBadPrior, posteriorOf, type Posterior, type Tally } from './posterior.js';
 import { findSecondChange, type SecondChange } from './second-change.js';
+import { silence } from './silence.js';
 import type { Tester } from './tester.js';
 import { excludedRate, formatPercent, runsToExclude } from '../statistics.js';
 
@@ -61,8 +62,17 @@ export interface BisectResult extends Snapshot {
   readonly observations: readonly Observation[];
 }
 
-/** Runs of the bad end that must hit before anything else is asked. */
-const HITS_AT_BAD_END = 2;
+/**
+ * Runs of the bad end before anything else is asked, and those after which it is asked alone while nothing has crashed. In between the
+ * middle of the history is as good a witness: a crash there says that the bug exists, and where.
+ */
+const FIRST_LOOKS = 1;
+const looksEverywhere = (expected?: number): number =>
+  expected === undefined ? 20 : Math.min(20, Math.ceil(2 / expected));
+/** Crashes of the bad side before an answer is given. */
+const LEAST_HITS = 2;
+/** A bad end that stays silent is not bad when that happens less often than this at the rate of the other bad versions. */
+const TOO_SILENT = 0.003;
 /**
  * Clean runs of the bad end, with no hit anywhere, after which its premise has failed: they exclude crash rates above 2 %, and a
  * quarter of a rate that was told.
@@ -75,8 +85,10 @@ const TRANSIENT_TRIES = 3;
 const USELESS_TRIES = 10;
 /** Above this probability of three changes the planner asks what separates the two readings. */
 const SUSPICION = 0.05;
-/** A stretch of good versions that was never run is worth one look when it is this share of the history. */
+/** A stretch of versions of one side that was never run is worth one look when it is this share of the history. */
 const LONG_STRETCH = 1 / 3;
+/** Runs of a look into the bad side, up to the first crash: one clean run there means little. */
+const BAD_LOOKS = 4;
 /** Below this probability of three changes an answer that assumes one may be given. */
 const DOUBT = 0.05;
 
@@ -85,8 +97,12 @@ interface Summary extends Snapshot {
   readonly prior: Float64Array;
 }
 
-function summarise(history: readonly string[], observations: readonly Observation[], model: RateModel): Summary {
-  const positions = new Map(history.map((version, index) => [version, index]));
+function summarise(
+  history: readonly string[],
+  positions: ReadonlyMap<string, number>,
+  observations: readonly Observation[],
+  model: RateModel,
+): Summary {
   const byVersion = new Map<number, Tally>();
   const skipped = new Map<number, string>();
   let hits = 0;
@@ -135,6 +151,9 @@ function summarise(history: readonly string[], observations: readonly Observatio
   };
 }
 
+const positionsOf = (history: readonly string[]): ReadonlyMap<string, number> =>
+  new Map(history.map((version, index) => [version, index]));
+
 /**
  * What runs that were made elsewhere, in whatever order, say about a history: the same judgement as that of {@link bisect}, which
  * also chooses the runs.
@@ -144,7 +163,7 @@ export function conclude(
   observations: readonly Observation[],
   confidence: number,
 ): BisectResult {
-  const { prior: _prior, ...snapshot } = summarise(history, observations, createRateModel());
+  const { prior: _prior, ...snapshot } = summarise(history, positionsOf(history), observations, createRateModel());
   const { posterior, secondChange, testable } = snapshot;
   const finish = (status: BisectStatus, reason?: string): BisectResult => ({
     ...snapshot,
@@ -191,12 +210,13 @@ export async function bisect(
   const observations: Observation[] = [...earlier];
   const model = createRateModel(options.expectedRate);
   const bad = history.length - 1;
+  const positions = positionsOf(history);
 
-  let state = summarise(history, observations, model);
+  let state = summarise(history, positions, observations, model);
 
   function record(observation: Observation): void {
     observations.push(observation);
-    state = summarise(history, observations, model);
+    state = summarise(history, positions, observations, model);
     hooks.onObservation?.(observations, state);
   }
 
@@ -310,6 +330,13 @@ export async function bisect(
           : `'${name}', the bad end, did not crash in ${quiet} runs, which excludes crash rates above ${formatPercent(excludedRate(quiet))}, so there is nothing to bisect here; find a way of running it that crashes first.`,
       );
     }
+    const others = crashesOfBadSide(last - 1);
+    if (seen === 0 && others.hits >= LEAST_HITS && silence(others, quiet) < TOO_SILENT) {
+      return finish(
+        'premise-failed',
+        `'${history[bad] ?? ''}', the bad end, did not crash in ${quiet} runs, though versions before it did (${others.hits} of ${others.hits + others.clean} runs): it may be fixed there already; name one of those as the bad version.`,
+      );
+    }
     if (posterior.probability(0) >= options.confidence) {
       const { hits, clean } = countOf(0);
       return finish(
@@ -321,6 +348,36 @@ export async function bisect(
   };
   const countOf = (at: number): Tally => state.tallies.get(at) ?? { hits: 0, clean: 0 };
 
+  /** Runs of the versions before `end` that are bad in the likeliest answer. */
+  function crashesOfBadSide(end: number): Tally {
+    let hits = 0;
+    let clean = 0;
+    for (let at = state.posterior.best; at < end; at++) {
+      hits += countOf(at).hits;
+      clean += countOf(at).clean;
+    }
+    return { hits, clean };
+  }
+
+  /**
+   * The version that must still be looked at before the likeliest answer may be given: an end whose premise is open, or the oldest
+   * version that crashed on the bad side when it did so once only. Where crashes are rare one of them may be background, and the
+   * whole answer would rest on it.
+   */
+  function unchecked(): number | undefined {
+    const last = state.testable.length - 1;
+    const end = countOf(last);
+    const badSide = crashesOfBadSide(state.testable.length);
+    if (end.hits === 0 || badSide.hits < LEAST_HITS) return last;
+    if (countOf(0).hits + countOf(0).clean === 0) return 0;
+    if (badSide.clean === 0) return undefined;
+    for (let at = state.posterior.best; at <= last; at++) {
+      const { hits } = countOf(at);
+      if (hits > 0) return hits === 1 ? at : undefined;
+    }
+    return undefined;
+  }
+
   for (;;) {
     const early = endSkipped() ?? premiseFailure();
     if (early !== undefined) return early;
@@ -329,16 +386,18 @@ export async function bisect(
     if (secondChange.probability >= options.confidence) {
       return finish('non-monotone', NON_MONOTONE);
     }
-    const goodEnd = countOf(0);
-    const premiseChecked = countOf(last).hits >= HITS_AT_BAD_END && goodEnd.hits + goodEnd.clean > 0;
-    if (
-      premiseChecked &&
-      secondChange.probability < DOUBT &&
-      posterior.probability(posterior.best) >= options.confidence
-    ) {
-      const gap = unseenStretch(posterior.best, tallies, testable.length);
+    const open = unchecked();
+    const sure = secondChange.probability < DOUBT && posterior.probability(posterior.best) >= options.confidence;
+    if (sure && open === undefined) {
+      const badSide = crashesOfBadSide(testable.length);
+      const { best } = posterior;
+      const gap =
+        unseenStretch(tallies, testable.length * LONG_STRETCH, 0, best) ??
+        (badSide.hits > badSide.clean
+          ? unseenStretch(tallies, testable.length * LONG_STRETCH, best, testable.length)
+          : undefined);
       if (gap === undefined) return finish('found');
-      const looked = stopReason() ?? (await ask(testable[gap] ?? -1, 1));
+      const looked = stopReason() ?? (await ask(testable[gap] ?? -1, gap < best ? 1 : BAD_LOOKS));
       if (looked !== undefined) return looked;
       continue;
     }
@@ -346,8 +405,10 @@ export async function bisect(
     if (stop !== undefined) return stop;
 
     let query: { readonly version: number; readonly runs: number } | undefined;
-    if (countOf(last).hits < HITS_AT_BAD_END) query = { version: last, runs: 1 };
-    else if (goodEnd.hits + goodEnd.clean === 0) query = { version: 0, runs: 1 };
+    const looks = countOf(last).hits + countOf(last).clean;
+    if (state.hits === 0 && (looks < FIRST_LOOKS || state.runs >= looksEverywhere(options.expectedRate)))
+      query = { version: last, runs: 1 };
+    else if (sure && open !== undefined) query = { version: open, runs: 1 };
     else if (secondChange.probability >= SUSPICION) query = separating(posterior, secondChange, tallies);
     query ??= planQuery(
       posterior,
@@ -370,15 +431,20 @@ export async function bisect(
 }
 
 /**
- * The middle of the longest stretch of the good side that was never run, when it is long. A search that assumes one change need not
- * look there; one look costs little and may show that an earlier stretch is bad too.
+ * The middle of the longest stretch of versions from `start` to before `end` that was never run, if it is longer than `least`. A search
+ * that assumes one change need not look there; one look costs little and may show that the history changes more than once.
  */
-function unseenStretch(best: number, tallies: ReadonlyMap<number, Tally>, size: number): number | undefined {
-  let from = 0;
-  let longest = size * LONG_STRETCH;
+function unseenStretch(
+  tallies: ReadonlyMap<number, Tally>,
+  least: number,
+  start: number,
+  end: number,
+): number | undefined {
+  let from: number | undefined;
+  let longest = least;
   let middle: number | undefined;
-  for (const at of [...tallies.keys()].filter((version) => version < best).sort((a, b) => a - b)) {
-    if (at - from - 1 > longest) {
+  for (const at of [...tallies.keys()].filter((version) => version >= start && version < end).sort((a, b) => a - b)) {
+    if (from !== undefined && at - from - 1 > longest) {
       longest = at - from - 1;
       middle = (at + from) >> 1;
     }

@@ -61,8 +61,8 @@ export async function loadTarget(plan: ChildPlan): Promise<Namespace> {
 }
 
 /**
- * The namespace, or what `require` gives when the only export is an empty object: seen with wrappers of one line around an
- * addon, whose module had been parsed and not yet run.
+ * The namespace, or what `require` gives when the only export is an empty object: there is nothing in it to call, and packages with an
+ * entry for each module system may offer the addon in the other one only.
  */
 function orRequired(namespace: Namespace, required: () => Namespace): Namespace {
   const value = namespace['default'];
