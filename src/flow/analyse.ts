@@ -20,7 +20,7 @@ import type {
   Value,
 } from './result.js';
 import { fieldTypeOf, growthKey, typeOfPlace } from './place-type.js';
-import { isReleasedByDrop } from './released-by-drop.js';
+import { dependsOnAnotherField, isReleasedByDrop } from './released-by-drop.js';
 import { State } from './state.js';
 import {
   elementType,
@@ -182,6 +182,7 @@ class Analysis {
   private readonly invalidations = new Map<string, Invalidation>();
   private readonly calls = new Map<string, CallSite>();
   private readonly adoptions = new Map<string, Adoption>();
+  private readonly uses = new Map<string, Summary['uses'][number]>();
   private readonly ownedTwice = new Map<string, OwnedTwice>();
   private readonly accesses = new Map<string, Access>();
   private readonly suspensions = new Map<number, Span>();
@@ -500,12 +501,22 @@ class Analysis {
 
   private use(value: Value, span: Span, kind: UseKind, what: string): void {
     for (const pointer of value.pointers) {
+      if (this.rust && pointer.how === 'declared' && (kind === 'deref' || kind === 'argument'))
+        this.noteUse(pointer, span);
       for (const invalidation of this.state.invalid.get(pointer.id) ?? []) {
         const key = `${pointer.id}|${invalidation.kind}|${invalidation.span.start}|${span.start}`;
         if (!this.stale.has(key))
           this.stale.set(key, { pointer, invalidation, use: { span, kind, what }, context: this.context() });
       }
     }
+  }
+
+  /** What the function reads behind a pointer of `self`, for its callers; not where a field decides whether it does. */
+  private noteUse(pointer: Pointer, span: Span): void {
+    const { root, path } = pointer.target;
+    if (root.kind !== 'self' || path.at(-1) !== '*' || this.frames.length > 0) return;
+    const key = placeKey(pointer.target);
+    if (!this.uses.has(key)) this.uses.set(key, { place: pointer.target, span });
   }
 
   /** The value with the pointers that the local variables behind it hold: fields of a block of arguments, elements of a list. */
@@ -2080,6 +2091,7 @@ class Analysis {
     for (let round = 0; round < 2 && this.state.alive; round++) {
       this.round = ++this.rounds;
       this.scopes.push(new Map());
+      this.blockRoots.push([]);
       if (expr.condition && expr.form !== 'do') {
         const mark = this.temps.length;
         this.expr(expr.condition);
@@ -2089,7 +2101,8 @@ class Analysis {
       if (iterable && round > 0) this.use(iterable, expr.iterable?.span ?? expr.span, 'deref', 'next element');
       this.bindLoop(expr, iterable);
       this.block(expr.body);
-      this.scopes.pop();
+      // What the loop took out by value ends with each round.
+      this.leaveScope(expr.body.span, NOTHING);
       const heads = [...(this.state.alive ? [this.state] : []), ...loop.continues.splice(0)];
       if (heads.length === 0) {
         this.state = this.state.dead();
@@ -2414,6 +2427,8 @@ class Analysis {
   /** Rust: whether a capitalised callee makes a tuple struct or a variant. Foreign libraries capitalise functions, too. */
   private isConstructor(path: readonly string[]): boolean {
     const [first = ''] = path;
+    // `ERR_get_error(..)` is a function.
+    if (/_[a-z]/u.test(path.at(-1) ?? '') || path.slice(0, -1).some((s) => FOREIGN_CRATE.test(s))) return false;
     if (path.length > 1 || CONSTRUCTORS.has(first)) return true;
     if (this.settings.oracle.declaration(first, this.file.path) !== undefined) return true;
     if (this.file.functions.some((f) => f.name === first && f.abi !== undefined)) return false;
@@ -2629,6 +2644,10 @@ class Analysis {
   ): void {
     const handled = new Set<number>();
     for (const { row } of matches) for (const e of row.effects) for (const n of operandsOf(e)) handled.add(n);
+    // What is written over is not read.
+    const overwritten = new Set(
+      matches.flatMap((m) => m.row.effects.flatMap((e) => (e.kind === 'store' ? [e.into] : []))),
+    );
     // Only the addresses are compared.
     if (this.rust && /(?:^|::)ptr::(?:eq|addr_eq|hash)$/u.test(callee)) return;
     values.forEach((value, index) => {
@@ -2637,7 +2656,12 @@ class Analysis {
         !handled.has(index) ||
         matches.some((m) => m.row.effects.some((e) => e.kind === 'store' || e.kind === 'retain'))
       )
-        this.use(resolved || !this.rust ? value : this.withHeld(value), at, 'argument', callee);
+        this.use(
+          resolved || !this.rust || overwritten.has(index) ? value : this.withHeld(value),
+          at,
+          'argument',
+          callee,
+        );
       this.access(value.places, at, 'argument', callee);
       if (value.pointers.length > 0 && !resolved) this.escape(value, 'argument', span, { callee, index });
     });
@@ -2958,6 +2982,7 @@ class Analysis {
         if (into) {
           if (!effect.assigns) this.escape(value, 'collect', span, { into });
           else if (this.outlives(into)) this.escape(value, 'store', span, { into });
+          if (row.id === 'ptr-write' || row.id === 'pointer-write') this.state.renew(into);
           if (this.outlives(into)) this.noteStores(value, into, span);
           if (this.rust && value.pointers.length > 0)
             this.state.write(extend(into, '[]'), { pointers: value.pointers, ...optionalType(value.type) }, true);
@@ -3125,6 +3150,7 @@ class Analysis {
         ];
       return [];
     };
+    for (const u of flow.summary.uses) for (const target of place(u.place)) this.useBehind(target, span, name);
     for (const g of flow.summary.grows)
       this.grow(
         place(g.place),
@@ -3213,6 +3239,16 @@ class Analysis {
     return found;
   }
 
+  /** A helper reads what the place leads to: a use of every pointer of unknown origin to it that was released. */
+  private useBehind(target: Place, span: Span, name: string): void {
+    for (const [id, invalidations] of this.state.invalid) {
+      if (!invalidations.some((i) => i.kind === 'release')) continue;
+      const pointer = this.pointers.find((p) => p.id === id);
+      if (pointer && pointer.how === 'declared' && placeKey(pointer.target) === placeKey(target))
+        this.use({ places: [], pointers: [pointer] }, span, 'argument', `${name}()`);
+    }
+  }
+
   private selfValue(): Value | undefined {
     const root = this.lookup('self');
     return root ? { places: [{ root, path: [] }], pointers: [], ...optionalType(root.type) } : undefined;
@@ -3246,6 +3282,9 @@ class Analysis {
         (g) => visible(g.place) && !g.context.frames.some((f) => f.run === 'spawned' || f.run === 'stored'),
       ),
       releases: [...this.releases.values()],
+      uses: [...this.uses.values()].filter(
+        (u) => !this.fn.body || !dependsOnAnotherField(this.fn.body, u.span, u.place.path[0] ?? ''),
+      ),
       stores: [...this.stores.values()],
       consumes: this.consumed,
       adopts: [...this.adoptions.values()]

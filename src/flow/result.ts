@@ -180,6 +180,8 @@ export interface Summary {
     readonly how: string;
     readonly renewed?: boolean;
   }[];
+  /** What is read behind pointer fields of `self`. */
+  readonly uses: readonly { readonly place: Place; readonly span: Span }[];
   readonly stores: readonly { readonly param: number; readonly into: Place; readonly span: Span }[];
   /** Parameters taken by value that end with the function. */
   readonly consumes: readonly { readonly param: number; readonly span: Span }[];

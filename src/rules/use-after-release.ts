@@ -26,6 +26,7 @@ const TOKENS = {
     '_unref',
     'decrement_strong_count',
     'drop(',
+    '_finalize',
   ],
   d: ['free', 'destroy', 'dispose', 'deallocate', 'realloc', 'munmap', 'fclose', '_destroy', '_release', 'delete'],
 };

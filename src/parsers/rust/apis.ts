@@ -242,6 +242,11 @@ const passes: readonly ApiRow[] = [
   path('slice-pointer-mut', 'ptr::slice_from_raw_parts_mut', [passRaw(0)]),
   path('non-null-slice', 'NonNull::slice_from_raw_parts', [pass(0)]),
   path('from-utf8', 'str::from_utf8', [pass(0)]),
+  path('os-str-from-bytes', 'OsStr::from_bytes', [pass(0)]),
+  path('os-str-new', 'OsStr::new', [pass(0)]),
+  path('path-new', 'Path::new', [pass(0)]),
+  path('cstr-from-bytes', 'CStr::from_bytes_with_nul', [pass(0)]),
+  path('cstr-from-bytes-unchecked', 'CStr::from_bytes_with_nul_unchecked', [pass(0)]),
   path('from-utf8-unchecked', 'str::from_utf8_unchecked', [pass(0)]),
   path('from-utf8-unchecked-mut', 'str::from_utf8_unchecked_mut', [pass(0)]),
   path('atomic-ptr-new', 'AtomicPtr::new', [passRaw(0)]),
@@ -287,6 +292,7 @@ const copies: readonly ApiRow[] = [
 
 const releases: readonly ApiRow[] = [
   path('libc-free', 'free', [{ kind: 'release', target: 0, by: 'free', foreign: true }]),
+  path('sqlite3-finalize', 'sqlite3_finalize', [{ kind: 'release', target: 0, by: 'sqlite3_finalize', foreign: true }]),
   path('dealloc', 'dealloc', [{ kind: 'release', target: 0, by: 'dealloc' }]),
   path('drop-in-place', 'drop_in_place', [{ kind: 'release', target: 0, by: 'drop_in_place' }]),
   method('pointer-drop-in-place', 'drop_in_place', [{ kind: 'release', target: 'receiver', by: 'drop_in_place' }]),
