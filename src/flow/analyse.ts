@@ -32,7 +32,7 @@ import {
   withoutAlias,
   type TypeOracle,
 } from './types.js';
-import { builtinCallType, builtinMethodType, syntheticType } from './builtin-types.js';
+import { builtinCallType, builtinMethodType, digestType, syntheticType } from './builtin-types.js';
 import type { Argument, Block, Expr, ExprOf, FileIr, FunctionIr, Pattern, Statement, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 
@@ -2339,7 +2339,9 @@ class Analysis {
     if (!this.rust) {
       const named = this.plain(syntheticType(last, expr.span))?.name ?? last;
       const made = this.construct(named, expr.args, values, expr.span);
-      const type = made ? undefined : this.plain(builtinCallType(path, expr.span));
+      const type = made
+        ? undefined
+        : (digestType(last, undefined, expr.span) ?? this.plain(builtinCallType(path, expr.span)));
       return made ?? { places: [], pointers: [], ...(type ? { type, owned: true } : {}) };
     }
     const byPath = this.methodByPath(path);
@@ -2523,6 +2525,8 @@ class Analysis {
     }
     const free = effective.length === 0 ? this.extension(expr.method) : undefined;
     if (free) return this.applySummary(free, undefined, [receiver, ...values], expr.span, expr.method, undefined);
+    const digest = this.rust ? undefined : digestType(expr.method, receiver.type, expr.span);
+    if (digest) return { places: [], pointers: [], owned: true, type: digest };
     return this.unknownMethod(expr, receiver, values, exprs);
   }
 

@@ -54,6 +54,19 @@ export function builtinCallType(
   return undefined;
 }
 
+/** D: what `std.digest` gives for a message: a static array by value. */
+const DIGESTS = /^(?:MD5|SHA\w*|RIPEMD160|CRC\w*|MurmurHash3|HMAC)$/u;
+const DIGEST_FUNCTIONS = /^(?:md5|sha\d+(?:_\d+)?|ripemd160|crc\d+\w*)Of$/u;
+
+/** The type of a digest as a value; undefined when the function makes none. `receiver` is that of a method. */
+export function digestType(name: string, receiver: TypeRef | undefined, span: Span): TypeRef | undefined {
+  const isDigest =
+    name === 'finish' ? receiver?.kind === 'path' && DIGESTS.test(receiver.name) : DIGEST_FUNCTIONS.test(name);
+  if (!isDigest) return undefined;
+  const element = syntheticType('ubyte', span);
+  return { kind: 'static-array', text: 'ubyte[N]', span, name: '', path: [], args: [], element };
+}
+
 const KEEPS = new Set([
   'ok',
   'ok_or',
