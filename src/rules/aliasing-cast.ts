@@ -268,12 +268,15 @@ function lentByCall(scope: Scope, call: ExprOf<'method'>, cast: Span): SharedCas
   const [name] = call.receiver.kind === 'name' && call.receiver.path.length === 1 ? call.receiver.path : [];
   const type = scope.fn.params.find((parameter) => parameter.name === name)?.type;
   const owner = name === 'self' ? scope.fn.owner : type?.kind === 'reference' ? type.element?.name : type?.name;
-  const method =
-    owner === undefined ? undefined : scope.unit.oracle('rust').method(owner, call.method, scope.file.path);
-  const returned = method?.fn.returns;
-  return returned?.kind === 'reference' && isContiguous(returned) && mayNotBeWritten(scope, returned)
-    ? lent
-    : undefined;
+  if (owner === undefined) return undefined;
+  const files = new Set(scope.unit.implsOf(owner).map(({ file }) => file));
+  const named = [...files].flatMap((file) =>
+    file.functions.filter((each) => each.name === call.method && each.owner === owner),
+  );
+  const isLent = named.every(
+    ({ returns }) => returns?.kind === 'reference' && isContiguous(returns) && mayNotBeWritten(scope, returns),
+  );
+  return named.length > 0 && isLent ? lent : undefined;
 }
 
 /** The type behind a parameter `&T` or a shared `self`; undefined for all other names. */
