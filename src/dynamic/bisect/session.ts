@@ -249,7 +249,7 @@ export async function bisect(
     if (hooks.isInterrupted?.() === true) return finish('interrupted', 'It was interrupted.');
     if (state.runs >= options.maxRuns) return finish('budget', `The budget of ${options.maxRuns} runs is used up.`);
     if (clock() - started >= options.maxSeconds) {
-      return finish('budget', `The budget of ${Math.round(options.maxSeconds / 60)} minutes is used up.`);
+      return finish('budget', `The budget of ${Number((options.maxSeconds / 60).toFixed(2))} minutes is used up.`);
     }
     return undefined;
   }
