@@ -680,11 +680,6 @@ class Analysis {
       this.invalidate('release', pointer.target, span, how, isInside, row, through);
       // Releasing storage through the only pointer to a container's elements releases the container too.
       const container = containerOf(pointer.target);
-      // D: `free(a.ptr)`: the slice still shows what was released.
-      if (!this.rust && container && pointer.target.path.at(-1) === '[]' && pointer.form === 'raw') {
-        const type = this.typeAt(container);
-        if (type?.kind === 'slice') this.state.write(container, { pointers: [pointer], type });
-      }
       if (container && pointer.target.path.at(-1) === '[]')
         this.grow([container], [], span, 'free', how, false, row, through);
     }
@@ -2877,7 +2872,7 @@ class Analysis {
         if (!this.rust) {
           const given = typeof effect.target === 'number' ? exprs[effect.target] : undefined;
           // Half of a mapping: what lies before it stays.
-          if (given?.kind === 'binary') return undefined;
+          if (given?.kind === 'binary' || given?.kind === 'if') return undefined;
           if (effect.by === 'destroy' && this.staysUsable(value.type)) return undefined;
         }
         // A name that merely ends like a release must at least be given a pointer.
