@@ -136,9 +136,13 @@ class Unit implements UnitFacts {
   }
 
   functionsNamed(name: string, language: Language): readonly Located<FunctionIr>[] {
-    return this.known(language).flatMap((file) =>
-      file.functions.filter((f) => f.name === name).map((item) => ({ file, item })),
-    );
+    const files =
+      language === 'rust'
+        ? this.declarationIndex('rust')
+            .withFunction(name)
+            .flatMap((path) => this.parse(path, 'rust') ?? [])
+        : this.known(language);
+    return files.flatMap((file) => file.functions.filter((f) => f.name === name).map((item) => ({ file, item })));
   }
 
   oracle(language: Language): TypeOracle {

@@ -9,6 +9,7 @@ const PATTERNS: Readonly<Record<Language, RegExp>> = {
 /** Which files of a unit declare or implement a type of a given name, found from their text in one pass at the first question. */
 export class DeclarationIndex {
   private names: Record<'declaring' | 'implementing', Map<string, string[]>> | undefined;
+  private functions: Map<string, string[]> | undefined;
 
   constructor(
     private readonly language: Language,
@@ -28,6 +29,18 @@ export class DeclarationIndex {
     return this.names.implementing.get(name) ?? [];
   }
 
+  /** Rust: base-relative paths of files with a function of this name, in listing order; a comment can add one too many. */
+  withFunction(name: string): readonly string[] {
+    if (!this.functions) {
+      this.functions = new Map();
+      for (const path of this.paths) {
+        for (const match of this.readText(path)?.matchAll(/\bfn\s+(\w+)/gu) ?? [])
+          add(this.functions, match[1] ?? '', path);
+      }
+    }
+    return this.functions.get(name) ?? [];
+  }
+
   private build(): Record<'declaring' | 'implementing', Map<string, string[]>> {
     const declaring = new Map<string, string[]>();
     const implementing = new Map<string, string[]>();
@@ -38,12 +51,15 @@ export class DeclarationIndex {
       for (const match of text.matchAll(pattern)) {
         const name = match[1];
         if (name === undefined) continue;
-        const names = match[0].startsWith('for') ? implementing : declaring;
-        const list = names.get(name);
-        if (!list) names.set(name, [path]);
-        else if (list.at(-1) !== path) list.push(path);
+        add(match[0].startsWith('for') ? implementing : declaring, name, path);
       }
     }
     return { declaring, implementing };
   }
+}
+
+function add(names: Map<string, string[]>, name: string, path: string): void {
+  const list = names.get(name);
+  if (!list) names.set(name, [path]);
+  else if (list.at(-1) !== path) list.push(path);
 }

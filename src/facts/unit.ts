@@ -40,7 +40,9 @@ export interface UnitFacts {
   /** Type declarations by name in the whole unit (parsed on demand). */
   typesNamed(name: string, language: Language): readonly Located<TypeDecl>[];
   implsOf(typeName: string): readonly Located<ImplDecl>[];
+  /** Globals by name in the files that were parsed. */
   globalsNamed(name: string, language: Language): readonly Located<GlobalDecl>[];
+  /** Functions by name: in Rust in the whole unit (parsed on demand), in D in the files that were parsed. */
   functionsNamed(name: string, language: Language): readonly Located<FunctionIr>[];
   /** Declarations as the flow core sees them from one language. */
   oracle(language: Language): TypeOracle;
