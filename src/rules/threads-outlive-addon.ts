@@ -57,6 +57,7 @@ export default defineRule({
         const at: Anchor = link === undefined ? { file: first.file, span: first.span } : placeStep(link);
         const shared = {
           at,
+          ...(link === undefined ? {} : { orAt: { file: first.file, span: first.span } }),
           steps: [
             ...found.slice(0, mostSteps).map((one): ReportStep => ({
               file: one.file,
