@@ -2,9 +2,9 @@
  * Bisection by simulation: the session that `lifetime-lint bisect` runs, on made-up histories, beside plain bisection
  * that runs each version 1, 5 or 20 times.
  *
- * `npm run bench:bisect` plays 2,000 histories (and those of the comparison) in some minutes, writes the tables between the marks in
- * docs/bisect.md, and ends with 1 when a bar is missed. `npm run bench:bisect -- --histories 10000` takes five times as long and tells
- * near ties apart; fewer than 2,000 write nothing.
+ * `npm run bench:bisect` plays 10,000 histories (and those of the comparison) in some minutes, writes the tables between the marks in
+ * docs/bisect.md, and ends with 1 when a bar is missed. `npm run bench:bisect -- --histories 2000` takes a fifth of the time and cannot
+ * tell near ties apart; fewer than 2,000 write nothing.
  */
 
 import { once } from 'node:events';
@@ -401,8 +401,8 @@ async function main() {
   writeFileSync(page, source.slice(0, from + begin.length) + text + source.slice(to));
 }
 
-/** Enough for one percent either way over all cells; a single cell has 63 of them. */
-const DEFAULT_HISTORIES = 2000;
+/** A single cell has 313 of them. */
+const DEFAULT_HISTORIES = 10_000;
 
 /** Histories of the comparison for each one of the main table. */
 const TRACED_SHARE = 0.5;
