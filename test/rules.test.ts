@@ -13,6 +13,10 @@ const perFile = {
   d: new Set(rules.filter((rule) => rule.perFile?.includes('d')).map(({ meta }) => meta.id)),
 };
 
+function placeOf({ ruleId, location, message }: Finding): string {
+  return `${location.path}:${location.startLine} ${ruleId}: ${message}`;
+}
+
 it('every fixture is called bad or good and belongs to a rule', () => {
   expect(strays).toEqual([]);
   expect([...new Set(fixtures.map(({ ruleId }) => ruleId))].filter((id) => !ruleIds.includes(id))).toEqual([]);
@@ -58,6 +62,16 @@ describe.each(metas.map((meta) => [meta.id, meta] as const))('%s', (id, meta) =>
     }
     const unfiltered = await scanFixture(fixture, rules, { isFiltered: false });
     expect(unfiltered.findings, 'the token filter changes nothing').toEqual(findings);
+
+    // Suppressions are about the other rules.
+    if (id !== suppressionMeta.id) {
+      const alone = await scanFixture(
+        fixture,
+        rules.filter((rule) => rule.meta.id === id),
+      );
+      const own = alone.findings.filter(({ ruleId }) => ruleId === id);
+      expect(own.map(placeOf), 'what a rule finds does not depend on what others read').toEqual(mine.map(placeOf));
+    }
 
     const sources = fixture.files.filter((file) => /\.(?:rs|di?)$/u.test(file));
     for (const only of sources.length > 1 ? sources : []) {

@@ -1,7 +1,7 @@
 import { hasBody, walkDeep } from '../facts/d-code.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
-import { walkBody, type Walked } from '../facts/walk-body.js';
+import { walkBody, type Walked } from '../model/walk-body.js';
 import { describePlace } from '../flow/place.js';
 import type { FileIr, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';

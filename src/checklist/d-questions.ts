@@ -1,5 +1,5 @@
 import { aggregateOf, calledName, declaredIn, enclosing, freeNames, memberPath, uncast } from '../facts/d-code.js';
-import type { Walked } from '../facts/walk-body.js';
+import type { Walked } from '../model/walk-body.js';
 import { describePlace } from '../flow/place.js';
 import type { Expr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Fact, Question } from './checklist.js';

@@ -1,6 +1,6 @@
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
-import type { Walked } from '../facts/walk-body.js';
+import type { Walked } from '../model/walk-body.js';
 import type { Argument, Expr, FunctionIr } from '../model/ir.js';
 import type { Fact } from './checklist.js';
 import { factAt, type Subject } from './subject.js';

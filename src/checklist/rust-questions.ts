@@ -1,5 +1,5 @@
 import { lineOf } from '../facts/lines.js';
-import type { Walked } from '../facts/walk-body.js';
+import type { Walked } from '../model/walk-body.js';
 import { describePlace } from '../flow/place.js';
 import type { Expr, FunctionIr, ImplDecl } from '../model/ir.js';
 import type { Fact, Question } from './checklist.js';

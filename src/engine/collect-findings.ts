@@ -44,8 +44,11 @@ export function collectFindings(
   for (const rule of rules) {
     const began = performance.now();
     try {
+      const view = viewOf(rule);
       rule.check({
-        unit: viewOf(rule),
+        unit: view,
+        functionsIn: (file) =>
+          view.functionsWith(file, rule.bodyTokens?.[file.language] ?? /(?:)/u, rule.bodyRequires?.[file.language]),
         report: (report: AnyReport) => {
           const draft = draftOf(rule, report, unit, index, isAsked);
           if (draft !== undefined) drafts.push(draft);

@@ -41,8 +41,8 @@ const mostRelated = 8;
 /**
  * Fills `related` of findings that belong to the same addon and the same story, where at least one of the two is on the
  * JavaScript side: the allocator, the worker file that loads the addon, the configuration that hides the crash. `projects`
- * are the models of the units, by their root. At most eight per finding, one of
- * each rule before a second of any, in the order of the findings.
+ * are the models of the units, by their root. At most eight per finding, one of each rule before a second of any, in the
+ * order of the findings.
  */
 export function linkPackageFindings(
   findings: readonly Finding[],

@@ -88,7 +88,6 @@ export function readUnitSources(input: UnitSourcesInput): UnitSources {
     return text;
   };
   const readText = (path: string): string | undefined => {
-    if (texts.has(path)) return texts.get(path);
     const text = peekText(path);
     // Scripts are looked at once, and there may be thousands that nobody asks for again.
     if (text === undefined || byPath.get(path)?.language !== 'javascript') texts.set(path, text);

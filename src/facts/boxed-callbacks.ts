@@ -1,5 +1,5 @@
 import type { FunctionFlow } from '../flow/result.js';
-import { walkBody } from './walk-body.js';
+import { walkBody } from '../model/walk-body.js';
 import type { Expr, FileIr, FunctionIr, Generic, Param, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 

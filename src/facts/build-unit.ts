@@ -239,13 +239,11 @@ class Unit implements UnitFacts {
   /** As `parse`, but undefined for a file in which no rule has a function to look at; it may still be asked for by name. */
   private parseCandidate(path: string, language: Language): FileIr | undefined {
     const pack = this.input.packs[language];
-    const sought = pack?.lowerIfSought === undefined ? undefined : this.input.soughtIn(language, path);
-    if (sought === undefined || pack?.lowerIfSought === undefined || this.parsed.has(path))
-      return this.parse(path, language);
-    const text = this.textOf(path);
-    if (text === undefined) return this.parse(path, language);
+    const sought = this.parsed.has(path) ? undefined : this.input.soughtIn(language, path);
+    const text = sought && this.textOf(path);
+    if (!pack || sought === undefined || text === undefined) return this.parse(path, language);
     const file = pack.lowerIfSought({ path, text }, this.bodiesIn(language, path), sought);
-    return file === undefined ? undefined : this.keep(path, file);
+    return file && this.keep(path, file);
   }
 
   private parse(path: string, language: Language): FileIr | undefined {
@@ -291,6 +289,16 @@ class Unit implements UnitFacts {
     this.deep.set(path, file);
     if (file && !this.parsed.has(path)) this.input.onParsed?.(path);
     return file;
+  }
+
+  /** The file with the body of a helper in it: with all that may grow something, or when only `unsafe` code is in it, with all. */
+  private withBodyOf(path: string, language: Language, fn: FunctionIr): FileIr | undefined {
+    const text = this.textOf(path);
+    const own = text?.slice(fn.span.start, fn.span.end);
+    if (text === undefined || own === undefined) return undefined;
+    if (MAY_GROW[language].test(own)) return this.parseDeep(path, language, text);
+    const plain = this.parsed.get(path);
+    return plain && language === 'rust' && /\bunsafe\b/u.test(own) ? this.wholeOf(plain) : undefined;
   }
 
   private known(language: Language): readonly FileIr[] {
@@ -388,11 +396,10 @@ class Unit implements UnitFacts {
         if (known) return known;
         if (depth <= 0 || this.running.has(fn)) return undefined;
         if (!fn.body) {
-          // No rule asked for the helper's body, but whether it grows or releases something matters to its callers.
-          const text = fn.skipped === true && matters ? this.textOf(path) : undefined;
-          const deep = text === undefined ? undefined : this.parseDeep(path, language, text);
-          const twin = deep?.functions.find((f) => f.nameSpan.start === fn.nameSpan.start);
-          return deep && twin?.body && !this.running.has(twin) ? this.flow(deep, twin, depth - 1) : undefined;
+          // No rule asked for the helper's body, but what it grows, releases or reads matters to its callers.
+          const file = fn.skipped === true && matters ? this.withBodyOf(path, language, fn) : undefined;
+          const twin = file?.functions.find((f) => f.nameSpan.start === fn.nameSpan.start);
+          return file && twin?.body && !this.running.has(twin) ? this.flow(file, twin, depth - 1) : undefined;
         }
         const file = [this.parsed.get(path), ...this.deepFiles(path)].find((f) => f?.functions.includes(fn));
         return file ? this.flow(file, fn, depth - 1) : undefined;

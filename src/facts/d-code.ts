@@ -1,6 +1,6 @@
 import type { Expr, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 import type { UnitFacts } from './unit.js';
-import { walkBody, type Walked } from './walk-body.js';
+import { walkBody, type Walked } from '../model/walk-body.js';
 
 /** A D function with a body that may be judged. */
 export type WithBody = FunctionIr & { readonly body: NonNullable<FunctionIr['body']> };
@@ -214,4 +214,22 @@ export function collectedContent(
 /** Whether a function or what is around it carries an attribute of this name. */
 export function hasAttribute(fn: FunctionIr, name: string): boolean {
   return fn.attributes.some((attribute) => attribute.name === name);
+}
+
+/**
+ * The file with all bodies, when one of the functions names a function whose body was not read or has such a sibling in its
+ * type; else the file as it is.
+ */
+export function readAround(unit: UnitFacts, file: FileIr, picked: readonly FunctionIr[]): FileIr {
+  const skipped = file.functions.filter((fn) => fn.skipped === true);
+  if (skipped.length === 0 || picked.length === 0) return file;
+  const text = unit.textOf(file.path) ?? '';
+  const named = new Set(
+    picked.flatMap((fn) =>
+      [...text.slice(fn.span.start, fn.span.end).matchAll(/[A-Za-z_]\w*/gu)].map(([word]) => word),
+    ),
+  );
+  const owners = new Set(picked.flatMap(({ owner }) => owner ?? []));
+  const isNear = (fn: FunctionIr): boolean => named.has(fn.name) || (fn.owner !== undefined && owners.has(fn.owner));
+  return skipped.some(isNear) ? unit.wholeOf(file) : file;
 }

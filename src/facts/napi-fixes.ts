@@ -1,6 +1,6 @@
 import type { FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
-import { calleeOf, walkBody } from './walk-body.js';
+import { calleeOf, walkBody } from '../model/walk-body.js';
 import { findNapiType } from './napi-types.js';
 import { isExported } from './js-memory.js';
 

@@ -1,7 +1,7 @@
 import type { Block, Expr, FileIr, FunctionIr, Pattern, Statement, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import type { UnitFacts } from './unit.js';
-import { walkBody } from './walk-body.js';
+import { walkBody } from '../model/walk-body.js';
 
 /** A reference that is made from a raw pointer, or whose lifetime a transmute took away. */
 export interface RawView {

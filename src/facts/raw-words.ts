@@ -15,7 +15,7 @@ export const RAW_CODE: readonly (string | RegExp)[] = [
 export const LENDING = new RegExp(
   [
     String.raw`->\s*(?:Option\s*<\s*)?(?:\*|(?:\w+::)*NonNull)`,
-    `\\{[^]*?(?:${[
+    `^[^{]*\\{[^]*?(?:${[
       String.raw`\w\s*\[`,
       String.raw`&(?!\s*(?:mut\s+)?\*|[&'\s])`,
       String.raw`\.\s*(?!(?:add|sub|offset|cast|cast_mut|cast_const|byte_add|byte_sub|wrapping_add|wrapping_sub)\b)\w+\s*(?:::\s*<[^>]*>\s*)?\(`,

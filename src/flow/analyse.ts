@@ -35,6 +35,7 @@ import {
 import { builtinCallType, builtinMethodType, digestType, syntheticType } from './builtin-types.js';
 import type { Argument, Block, Expr, ExprOf, FileIr, FunctionIr, Pattern, Statement, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
+import { walkBody } from '../model/walk-body.js';
 
 export interface FlowSettings {
   readonly oracle: TypeOracle;
@@ -3242,8 +3243,8 @@ class Analysis {
   private useBehind(target: Place, span: Span, name: string): void {
     for (const [id, invalidations] of this.state.invalid) {
       if (!invalidations.some((i) => i.kind === 'release')) continue;
-      const pointer = this.pointers.find((p) => p.id === id);
-      if (pointer && pointer.how === 'declared' && placeKey(pointer.target) === placeKey(target))
+      const pointer = this.pointers[id - 1];
+      if (pointer?.how === 'declared' && placeKey(pointer.target) === placeKey(target))
         this.use({ places: [], pointers: [pointer] }, span, 'argument', `${name}()`);
     }
   }
@@ -3494,11 +3495,12 @@ function isEnumerated(expr: Expr | undefined): boolean {
 }
 
 /** Whether something in the block happens under a condition or not at all. */
-function holdsBranch(node: unknown): boolean {
-  if (Array.isArray(node)) return node.some(holdsBranch);
-  if (typeof node !== 'object' || node === null) return false;
-  if ('kind' in node && (node.kind === 'if' || node.kind === 'return' || node.kind === 'throw')) return true;
-  return Object.entries(node).some(([key, value]) => key !== 'span' && key !== 'type' && holdsBranch(value));
+function holdsBranch(body: Block): boolean {
+  let holds = false;
+  walkBody(body, ({ expr }) => {
+    holds ||= expr.kind === 'if' || expr.kind === 'return' || expr.kind === 'throw';
+  });
+  return holds;
 }
 
 /** `for (;;)` and `while (true)`: only a `break` leaves them. */
@@ -3610,17 +3612,12 @@ function replaceSelf(type: TypeRef | undefined, owner: string | undefined): Type
 
 /** Whether the body holds `name = ..`; closures are not entered. */
 function isAssigned(body: Block, name: string): boolean {
-  const visit = (node: unknown): boolean => {
-    if (Array.isArray(node)) return node.some(visit);
-    if (typeof node !== 'object' || node === null) return false;
-    if ('kind' in node && node.kind === 'assign' && 'operator' in node && node.operator === '=' && 'target' in node) {
-      const { target } = node;
-      if (typeof target === 'object' && target !== null && 'path' in target && Array.isArray(target.path))
-        if (target.path.length === 1 && target.path[0] === name) return true;
-    }
-    return Object.entries(node).some(([key, value]) => key !== 'span' && key !== 'type' && visit(value));
-  };
-  return visit(body);
+  let isSet = false;
+  walkBody(body, ({ expr }) => {
+    if (expr.kind !== 'assign' || expr.operator !== '=' || expr.target.kind !== 'name') return;
+    isSet ||= expr.target.path.length === 1 && expr.target.path[0] === name;
+  });
+  return isSet;
 }
 
 /** Names used inside a block that it does not declare itself; nested closures included. */

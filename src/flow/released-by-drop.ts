@@ -1,8 +1,9 @@
 import type { Place } from './place.js';
 import { typeOfPlace } from './place-type.js';
 import type { TypeOracle } from './types.js';
-import type { Block, Expr, ExprOf } from '../model/ir.js';
+import type { Block, Expr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
+import { walkBody, walkExpression } from '../model/walk-body.js';
 
 /** Whether a `Drop` of the unit, of the variable's type or of a field's on the way, releases what the pointer leads to. */
 export function isReleasedByDrop(target: Place, oracle: TypeOracle, fromPath: string, depth: number): boolean {
@@ -31,39 +32,22 @@ export function isReleasedByDrop(target: Place, oracle: TypeOracle, fromPath: st
 export function dependsOnAnotherField(body: Block, span: Span, field: string): boolean {
   const contains = (outer: Span): boolean => outer.start <= span.start && span.end <= outer.end;
   let depends = false;
-  const visit = (node: unknown): void => {
-    if (depends || typeof node !== 'object' || node === null) return;
-    if (Array.isArray(node)) {
-      for (const item of node) visit(item);
-      return;
-    }
-    if ('kind' in node && (node.kind === 'if' || node.kind === 'match') && 'span' in node) {
-      // These two kinds are expressions only, whose parts are typed by them.
-      const choice = node as ExprOf<'if'> | ExprOf<'match'>;
-      const decides = mentionsAnotherField(choice.kind === 'if' ? choice.condition : choice.scrutinee, field);
-      const isLeft = choice.kind === 'if' && choice.span.end <= span.start && leaves(choice.then);
-      if (decides && (contains(choice.span) || isLeft)) {
-        depends = true;
-        return;
-      }
-    }
-    for (const [key, value] of Object.entries(node)) if (key !== 'span' && key !== 'type') visit(value);
-  };
-  visit(body);
+  walkBody(body, ({ expr }) => {
+    if (depends || (expr.kind !== 'if' && expr.kind !== 'match')) return;
+    const isLeft = expr.kind === 'if' && expr.span.end <= span.start && leaves(expr.then);
+    if (!isLeft && !contains(expr.span)) return;
+    depends = readsAnotherField(expr.kind === 'if' ? expr.condition : expr.scrutinee, field);
+  });
   return depends;
 }
 
 /** Whether an expression reads a field of `self` other than `field`. */
-function mentionsAnotherField(node: unknown, field: string): boolean {
-  if (typeof node !== 'object' || node === null) return false;
-  if ('kind' in node && node.kind === 'field') {
-    // Only expressions have this kind.
-    const { base, name } = node as ExprOf<'field'>;
-    if (base.kind === 'name' && base.path[0] === 'self') return name !== field;
-  }
-  return Object.entries(node).some(
-    ([key, part]) => key !== 'span' && key !== 'type' && mentionsAnotherField(part, field),
-  );
+function readsAnotherField(condition: Expr, field: string): boolean {
+  let reads = false;
+  walkExpression(condition, ({ expr }) => {
+    reads ||= expr.kind === 'field' && expr.base.kind === 'name' && expr.base.path[0] === 'self' && expr.name !== field;
+  });
+  return reads;
 }
 
 /** Whether a branch ends by leaving the function. */

@@ -15,6 +15,25 @@ export function withoutState(filter: BodyFilter | undefined): BodyFilter | undef
     : filter;
 }
 
+/** A filter for what to lower that also notes whether something was `sought`; `isFound` is asked afterwards. */
+export function watching(
+  wanted: BodyFilter | undefined,
+  sought: BodyFilter,
+): { readonly filter: BodyFilter; readonly isFound: () => boolean } {
+  const wish = withoutState(sought) ?? sought;
+  let found = false;
+  return {
+    filter: {
+      test(text) {
+        const isSought = wish.test(text);
+        found ||= isSought;
+        return wanted === undefined || (wanted === wish ? isSought : wanted.test(text));
+      },
+    },
+    isFound: () => found,
+  };
+}
+
 /** What the engine may ask of a language. */
 export interface LanguagePack {
   readonly id: Language;
@@ -37,5 +56,5 @@ export interface LanguagePack {
    */
   lower(file: SourceFile, wanted?: BodyFilter): FileIr;
   /** As `lower`, but undefined without a parse when no function with a body, and no code outside functions, may match `sought`. */
-  lowerIfSought?(file: SourceFile, wanted: BodyFilter | undefined, sought: BodyFilter): FileIr | undefined;
+  lowerIfSought(file: SourceFile, wanted: BodyFilter | undefined, sought: BodyFilter): FileIr | undefined;
 }

@@ -1,7 +1,7 @@
 import { bindingsOf, typeOfSource, type Bindings, type Source } from '../facts/raw-views.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
-import { walkBody } from '../facts/walk-body.js';
+import { walkBody } from '../model/walk-body.js';
 import type { Block, Expr, ExprOf, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
@@ -29,6 +29,8 @@ export default defineRule({
   },
   tokens: TOKENS,
   bodyTokens: TOKENS,
+  looksAt: 'bodies',
+  perFile: ['rust'],
   check({ unit, report }) {
     for (const file of unit.filesOf('rust')) {
       for (const fn of file.functions) {

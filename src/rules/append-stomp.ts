@@ -1,6 +1,6 @@
 import { aggregateOf, calledName, hasBody, memberPath, methodsOf, rootName } from '../facts/d-code.js';
 import { lineOf } from '../facts/lines.js';
-import { walkBody } from '../facts/walk-body.js';
+import { walkBody } from '../model/walk-body.js';
 import type { Expr, FileIr, FunctionIr, TypeDecl } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';

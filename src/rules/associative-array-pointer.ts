@@ -33,9 +33,9 @@ export default defineRule({
   bodyTokens: { d: [D_ENTRIES] },
   looksAt: 'bodies',
   perFile: ['d'],
-  check({ unit, report }) {
+  check({ unit, functionsIn, report }) {
     for (const file of unit.filesOf('d')) {
-      for (const fn of unit.functionsWith(file, D_ENTRIES)) {
+      for (const fn of functionsIn(file)) {
         const seen = new Set<number>();
         for (const escape of unit.flowOf(file, fn).escapes) {
           const owner = entryOwner(unit, file, escape);

@@ -1,5 +1,5 @@
 import { aggregateOf, calledName, declaredIn, hasBody, memberPath } from '../facts/d-code.js';
-import { walkBody } from '../facts/walk-body.js';
+import { walkBody } from '../model/walk-body.js';
 import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import { defineRule } from './rule.js';
 

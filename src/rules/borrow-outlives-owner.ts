@@ -5,7 +5,7 @@ import { D_BORROWS } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
 import { endsWithItsRoot } from '../facts/storage.js';
 import type { UnitFacts } from '../facts/unit.js';
-import { walkBody } from '../facts/walk-body.js';
+import { walkBody } from '../model/walk-body.js';
 import { typeOfPlace } from '../flow/place-type.js';
 import { describePlace, type Root } from '../flow/place.js';
 import type { Escape, FunctionFlow, Pointer, StaleUse } from '../flow/result.js';
@@ -30,6 +30,7 @@ const TOKENS = {
   ],
   d: ['&', '[]', '..', '.ptr', '...', 'tempCString', 'scope '],
 };
+
 export default defineRule({
   meta: {
     id: 'borrow-outlives-owner',
@@ -58,12 +59,10 @@ export default defineRule({
   bodyRequires: { rust: [LENDING] },
   looksAt: 'bodies',
   perFile: ['rust', 'd'],
-  check({ unit, report }) {
+  check({ unit, functionsIn, report }) {
     for (const language of ['rust', 'd'] as const) {
       for (const file of unit.filesOf(language)) {
-        for (const fn of language === 'd'
-          ? unit.functionsWith(file, D_BORROWS)
-          : unit.functionsWith(file, [...TOKENS.rust, 'unsafe'], [LENDING])) {
+        for (const fn of functionsIn(file)) {
           for (const kept of language === 'd' ? findConverted(fn) : [])
             report({
               messageId: 'converted',

@@ -1,6 +1,6 @@
 import { plainText } from '../facts/plain-text.js';
 import type { UnitFacts } from '../facts/unit.js';
-import { walkBody, type Walked } from '../facts/walk-body.js';
+import { walkBody, type Walked } from '../model/walk-body.js';
 import type { Block, Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule, type ReportStep } from './rule.js';

@@ -1,6 +1,6 @@
 import { isExported } from '../facts/js-memory.js';
 import type { UnitFacts } from '../facts/unit.js';
-import { walkBody } from '../facts/walk-body.js';
+import { walkBody } from '../model/walk-body.js';
 import type { Block, Expr, FileIr, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';

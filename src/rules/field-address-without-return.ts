@@ -1,6 +1,6 @@
 import { aggregateOf, declaredIn, hasAttribute, hasBody, methodsOf } from '../facts/d-code.js';
 import type { UnitFacts } from '../facts/unit.js';
-import { walkBody } from '../facts/walk-body.js';
+import { walkBody } from '../model/walk-body.js';
 import type { Expr, FileIr, FunctionIr, TypeDecl } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';

@@ -5,6 +5,7 @@ import {
   hasBody,
   memberPath,
   methodsOf,
+  readAround,
   walkDeep,
   type WithBody,
 } from '../facts/d-code.js';
@@ -62,7 +63,7 @@ export default defineRule({
       );
       if (finalizers.length === 0) continue;
       // What a destructor calls is followed, and what that calls.
-      const file = mayCall(unit.textOf(read.path) ?? '', read, finalizers) ? unit.wholeOf(read) : read;
+      const file = readAround(unit, read, finalizers);
       for (const fn of file.functions) {
         if (fn.kind !== 'destructor' || !hasBody(fn)) continue;
         const type = aggregateOf(file, fn);
@@ -95,16 +96,6 @@ export default defineRule({
     }
   },
 });
-
-/** Whether one of the functions names a function of the file whose body was not read. */
-function mayCall(text: string, file: FileIr, callers: readonly FunctionIr[]): boolean {
-  const called = new Set(
-    callers.flatMap((fn) =>
-      [...text.slice(fn.span.start, fn.span.end).matchAll(/[A-Za-z_]\w*/gu)].map(([word]) => word),
-    ),
-  );
-  return file.functions.some((fn) => fn.skipped === true && called.has(fn.name));
-}
 
 /** The first thing that a finalizer must not do, in the function or in a method of the same class that it calls. */
 function findTouch(unit: UnitFacts, file: FileIr, type: TypeDecl, fn: WithBody, depth: number): Touch | undefined {

@@ -35,9 +35,9 @@ export default defineRule({
   bodyTokens: { rust: ['from_raw', 'free', 'dealloc'] },
   looksAt: 'bodies',
   perFile: ['rust'],
-  check({ unit, report }) {
+  check({ unit, functionsIn, report }) {
     for (const file of unit.filesOf('rust')) {
-      for (const fn of unit.functionsWith(file, ['from_raw', 'free', 'dealloc'])) {
+      for (const fn of functionsIn(file)) {
         const flow = unit.flowOf(file, fn);
         const seen = new Set<number>();
         for (const adoption of flow.adoptions) {

@@ -64,10 +64,10 @@ export default defineRule({
   looksAt: 'bodies',
   // In Rust it reports those that call a helper.
   perFile: ['d'],
-  check({ unit, report }) {
+  check({ unit, functionsIn, report }) {
     for (const language of ['rust', 'd'] as const) {
       for (const file of unit.filesOf(language)) {
-        for (const fn of unit.functionsWith(file, TOKENS[language], language === 'rust' ? RAW_CODE : D_GIVEN)) {
+        for (const fn of functionsIn(file)) {
           const flow = unit.flowOf(file, fn);
           const seen = new Set<string>();
           for (const kept of findUnbounded(fn, flow)) {

@@ -11,7 +11,7 @@ import {
   type Source,
 } from '../facts/raw-views.js';
 import type { UnitFacts } from '../facts/unit.js';
-import { walkBody } from '../facts/walk-body.js';
+import { walkBody } from '../model/walk-body.js';
 import type { Block, Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import { defineRule } from './rule.js';
 

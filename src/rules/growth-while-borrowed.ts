@@ -55,12 +55,10 @@ export default defineRule({
   bodyRequires: { rust: [LENDING] },
   looksAt: 'bodies',
   perFile: ['rust', 'd'],
-  check({ unit, report }) {
+  check({ unit, functionsIn, report }) {
     for (const language of ['rust', 'd'] as const) {
       for (const file of unit.filesOf(language)) {
-        for (const fn of language === 'd'
-          ? unit.functionsWith(file, D_POINTERS)
-          : unit.functionsWith(file, BODY_TOKENS.rust, [LENDING])) {
+        for (const fn of functionsIn(file)) {
           const flow = unit.flowOf(file, fn);
           const causes = new Set<string>();
           for (const stale of flow.staleUses) {

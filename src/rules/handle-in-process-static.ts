@@ -1,7 +1,7 @@
 import { filesInside, findAddonScopes, triplesWith, type AddonScope } from '../facts/addon-scope.js';
 import { findHeldHandle, type HeldHandle } from '../facts/held-handles.js';
 import type { UnitFacts } from '../facts/unit.js';
-import { calleeOf, walkBody } from '../facts/walk-body.js';
+import { calleeOf, walkBody } from '../model/walk-body.js';
 import type { Expr, FileIr, GlobalDecl } from '../model/ir.js';
 import type { CargoPackage } from '../model/project.js';
 import { defineRule, type ReportStep } from './rule.js';

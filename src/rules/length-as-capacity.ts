@@ -28,10 +28,10 @@ export default defineRule({
   bodyTokens: TOKENS,
   looksAt: 'bodies',
   perFile: ['rust'],
-  check({ unit, report }) {
+  check({ unit, functionsIn, report }) {
     for (const file of unit.filesOf('rust')) {
       const text = unit.textOf(file.path) ?? '';
-      for (const fn of unit.functionsWith(file, TOKENS.rust)) {
+      for (const fn of functionsIn(file)) {
         const flow = unit.flowOf(file, fn);
         for (const call of flow.calls) {
           if (!/(^|::)(Vec|String)::from_raw_parts$/u.test(call.callee)) continue;

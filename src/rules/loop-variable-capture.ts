@@ -10,7 +10,7 @@ import {
 import { D_CLOSURE } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
-import { walkBody, type Walked } from '../facts/walk-body.js';
+import { walkBody, type Walked } from '../model/walk-body.js';
 import type { Expr, ExprOf, FileIr, FunctionIr, Statement } from '../model/ir.js';
 import { defineRule } from './rule.js';
 

@@ -1,7 +1,7 @@
 import { lineOf } from '../facts/lines.js';
 import { plainText } from '../facts/plain-text.js';
 import type { UnitFacts } from '../facts/unit.js';
-import { walkBody, type Walked } from '../facts/walk-body.js';
+import { walkBody, type Walked } from '../model/walk-body.js';
 import type { Block, Expr, ExprOf, FileIr, FunctionIr, Statement } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
@@ -36,6 +36,7 @@ export default defineRule({
   requires: { rust: ['unsafe'] },
   bodyTokens: TOKENS,
   bodyRequires: { rust: ['unsafe'] },
+  looksAt: 'bodies',
   check({ unit, report }) {
     const found: { readonly use: UncheckedUse; readonly file: FileIr; readonly fn: FunctionIr }[] = [];
     const checks = new Map<string, { readonly file: FileIr; readonly span: Span }>();
@@ -190,7 +191,7 @@ function foreignCalls(unit: UnitFacts, file: FileIr, fn: FunctionIr, body: Block
     const name = expr.callee.path.at(-1) ?? '';
     if (emptyWhen.has(name)) {
       for (const pointer of outPointers(expr)) {
-        const use = isChecked(text, pointer) ? undefined : sinkOf(all, text, pointer, expr, /^slice$/u);
+        const use = isChecked(text, pointer) ? undefined : sinkOf(all, text, pointer, expr, true);
         if (use) unchecked.push({ name, call: expr.span, ...use, pointer });
       }
       continue;
@@ -200,7 +201,7 @@ function foreignCalls(unit: UnitFacts, file: FileIr, fn: FunctionIr, body: Block
     const variable = statement?.pattern.kind === 'bind' ? statement.pattern.name : undefined;
     const need =
       (parent === undefined ? undefined : needOf(parent, value)) ??
-      (variable === undefined || isChecked(text, variable) ? undefined : sinkOf(all, text, variable, expr, /./u));
+      (variable === undefined || isChecked(text, variable) ? undefined : sinkOf(all, text, variable, expr, false));
     const check =
       parent !== undefined && looksForNull(parent)
         ? parent.span
@@ -272,13 +273,13 @@ function needOf(expr: Expr, part: Expr): { readonly at: Span; readonly how: stri
   return isNeeding ? { at: expr.span, how: name } : undefined;
 }
 
-/** The first place after a call that needs a variable to be a valid pointer. */
+/** The first place after a call that needs a variable to be a valid pointer, or with `onlySlices` makes a slice of it. */
 function sinkOf(
   all: readonly Walked[],
   text: string,
   variable: string,
   after: Expr,
-  wanted: RegExp,
+  onlySlices: boolean,
 ): { readonly at: Span; readonly how: string } | undefined {
   for (const { expr, around } of all) {
     if (expr.span.start < after.span.end || expr.kind !== 'name' || expr.path.length !== 1 || expr.path[0] !== variable)
@@ -287,7 +288,7 @@ function sinkOf(
     // Handed on, compared, assigned: somebody else may look at it.
     const need = parent === undefined ? undefined : needOf(parent, value);
     const isSlice = need !== undefined && /from_raw_parts/u.test(need.how);
-    if (need === undefined || (wanted.source === '^slice$' && !isSlice)) return undefined;
+    if (need === undefined || (onlySlices && !isSlice)) return undefined;
     if (isSlice && parent?.kind === 'call' && isLengthChecked(text, parent)) return undefined;
     return need;
   }

@@ -1,6 +1,6 @@
 import { calledName, hasBody, memberPath, walkDeep } from '../facts/d-code.js';
 import { lineOf } from '../facts/lines.js';
-import { walkBody } from '../facts/walk-body.js';
+import { walkBody } from '../model/walk-body.js';
 import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';

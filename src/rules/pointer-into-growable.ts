@@ -88,12 +88,10 @@ export default defineRule({
   bodyRequires: { rust: [LENDING] },
   looksAt: 'bodies',
   perFile: ['rust', 'd'],
-  check({ unit, report }) {
+  check({ unit, functionsIn, report }) {
     for (const language of ['rust', 'd'] as const) {
       for (const file of unit.filesOf(language)) {
-        for (const fn of language === 'd'
-          ? unit.functionsWith(file, D_POINTERS)
-          : unit.functionsWith(file, BODY_TOKENS.rust, [LENDING])) {
+        for (const fn of functionsIn(file)) {
           const seen = new Set<string>();
           for (const escape of unit.flowOf(file, fn).escapes) {
             const hazard = judge(unit, file, fn, escape);

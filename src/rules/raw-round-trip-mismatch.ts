@@ -39,9 +39,9 @@ export default defineRule({
   bodyTokens: TOKENS,
   looksAt: 'bodies',
   perFile: ['rust'],
-  check({ unit, report }) {
+  check({ unit, functionsIn, report }) {
     for (const file of unit.filesOf('rust')) {
-      for (const fn of unit.functionsWith(file, TOKENS.rust)) {
+      for (const fn of functionsIn(file)) {
         const flow = unit.flowOf(file, fn);
         for (const call of flow.calls) {
           const type = call.args[0]?.type;

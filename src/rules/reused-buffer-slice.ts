@@ -10,7 +10,7 @@ import {
 } from '../facts/d-code.js';
 import { D_RETURNS_SLICE } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
-import { walkBody, type Walked } from '../facts/walk-body.js';
+import { walkBody, type Walked } from '../model/walk-body.js';
 import type { Expr, ExprOf, FileIr, FunctionIr, Statement, TypeDecl, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';

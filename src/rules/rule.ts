@@ -1,5 +1,5 @@
 import type { Confidence, Role, Severity } from '../model/finding.js';
-import type { FileIr, Language } from '../model/ir.js';
+import type { FileIr, FunctionIr, Language } from '../model/ir.js';
 import type { RuleMeta } from '../model/rule.js';
 import type { Span } from '../model/source.js';
 import type { UnitFacts } from '../facts/unit.js';
@@ -36,6 +36,11 @@ export interface Report<Messages extends Readonly<Record<string, string>>, Id ex
 
 interface RuleContext<Messages extends Readonly<Record<string, string>>> {
   readonly unit: UnitFacts;
+  /**
+   * The functions of a file with a lowered body that `bodyTokens` and `bodyRequires` pick, all without them; closures belong to
+   * the function around them.
+   */
+  functionsIn(file: FileIr): readonly FunctionIr[];
   /**
    * Records a finding. The engine drops it when neither of its locations is among the files that were asked for, lowers it
    * to a note in tests, benches and examples, and refuses it inside a function with a syntax error.

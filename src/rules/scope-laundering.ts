@@ -8,7 +8,7 @@ import {
   type WithBody,
 } from '../facts/d-code.js';
 import type { UnitFacts } from '../facts/unit.js';
-import { walkBody, type Walked } from '../facts/walk-body.js';
+import { walkBody, type Walked } from '../model/walk-body.js';
 import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
@@ -39,7 +39,7 @@ export default defineRule({
     scenarios: ['command'],
   },
   tokens: { d: TOKENS },
-  bodyTokens: { d: [/@trusted[^]*(?<!&)&(?!&)|\bcast\s*\([^;]*\bdelegate\b/u] },
+  bodyTokens: { d: [/\bscope\s|@trusted[^]*(?<!&)&(?!&)|\bcast\s*\([^;]*\bdelegate\b/u] },
   looksAt: 'bodies',
   perFile: ['d'],
   check({ unit, report }) {

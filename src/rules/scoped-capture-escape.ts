@@ -12,7 +12,7 @@ import {
 import { D_CLOSURE } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
-import { walkBody, type Walked } from '../facts/walk-body.js';
+import { walkBody, type Walked } from '../model/walk-body.js';
 import type { Expr, FileIr, FunctionIr, TypeDecl } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
@@ -29,6 +29,7 @@ const KEEPERS = new Set([
   'enqueue',
   'schedule',
 ]);
+
 interface Captured {
   readonly name: string;
   readonly what: string;

@@ -1,7 +1,7 @@
 import { filesInside, findAddonScopes, reachOf, triplesWith, unkeptTriples } from '../facts/addon-scope.js';
 import { describeUnloading } from '../facts/unloading.js';
 import type { UnitFacts } from '../facts/unit.js';
-import { calleeOf, walkBody, type Walked } from '../facts/walk-body.js';
+import { calleeOf, walkBody, type Walked } from '../model/walk-body.js';
 import type { Expr, FileIr } from '../model/ir.js';
 import type { AddonReach, CargoPackage, Place } from '../model/project.js';
 import type { Span } from '../model/source.js';

@@ -1,7 +1,7 @@
 import { lineOf } from '../facts/lines.js';
 import { bindingsOf, type Bindings } from '../facts/raw-views.js';
 import type { UnitFacts } from '../facts/unit.js';
-import { walkBody, type Walked } from '../facts/walk-body.js';
+import { walkBody, type Walked } from '../model/walk-body.js';
 import type { Block, Expr, ExprOf, FileIr, FunctionIr, Statement, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
@@ -33,6 +33,8 @@ export default defineRule({
   },
   tokens: TOKENS,
   bodyTokens: TOKENS,
+  looksAt: 'bodies',
+  perFile: ['rust'],
   check({ unit, report }) {
     for (const file of unit.filesOf('rust')) {
       for (const fn of file.functions) {
@@ -242,7 +244,7 @@ function rawMemory(
       // Uninitialised memory that stays called so.
       return isMaybeUninit(expr.type) && depth === 0 ? undefined : next(expr.value);
     case 'block':
-      return next(inner(expr) === expr ? { kind: 'literal', span: expr.span, type: 'unit', text: '' } : inner(expr));
+      return inner(expr) === expr ? undefined : next(inner(expr));
     case 'name': {
       const name = nameOf(expr);
       const bound = name === undefined ? undefined : bindings.get(name);

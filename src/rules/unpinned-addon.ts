@@ -8,7 +8,7 @@ import {
 } from '../facts/addon-scope.js';
 import { needsDrop } from '../facts/needs-drop.js';
 import type { UnitFacts } from '../facts/unit.js';
-import { calleeOf, walkBody } from '../facts/walk-body.js';
+import { calleeOf, walkBody } from '../model/walk-body.js';
 import type { FileIr } from '../model/ir.js';
 import type { CargoPackage } from '../model/project.js';
 import type { Span } from '../model/source.js';

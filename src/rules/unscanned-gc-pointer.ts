@@ -6,13 +6,14 @@ import {
   hasBody,
   isTypeParameter,
   memberPath,
+  readAround,
   rootName,
   uncast,
   walkDeep,
 } from '../facts/d-code.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
-import { walkBody, type Walked } from '../facts/walk-body.js';
+import { walkBody, type Walked } from '../model/walk-body.js';
 import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule, type ReportStep } from './rule.js';
@@ -72,10 +73,15 @@ export default defineRule({
   bodyTokens: { d: TOKENS },
   perFile: ['d'],
   check({ unit, report }) {
-    for (const file of unit.filesOf('d')) {
-      const text = unit.textOf(file.path) ?? '';
+    for (const read of unit.filesOf('d')) {
+      // Who fills the memory decides what it holds.
+      const file = readAround(
+        unit,
+        read,
+        read.functions.filter((fn) => hasBody(fn) && unit.holds(read, fn, TOKENS)),
+      );
       for (const fn of file.functions) {
-        if (!hasBody(fn) || !TOKENS.some((token) => text.slice(fn.span.start, fn.span.end).includes(token))) continue;
+        if (!hasBody(fn) || !unit.holds(file, fn, TOKENS)) continue;
         const seen = new Set<number | string>();
         walkBody(fn.body, (walked) => {
           const inverted = invertedCondition(walked.expr);

@@ -1,5 +1,5 @@
 import { declaredIn, enclosing, hasAttribute, hasBody, memberPath } from '../facts/d-code.js';
-import { walkBody } from '../facts/walk-body.js';
+import { walkBody } from '../model/walk-body.js';
 import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';

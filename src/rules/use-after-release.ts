@@ -5,7 +5,7 @@ import { RAW_CODE } from '../facts/raw-words.js';
 import { laterUses } from '../facts/later-uses.js';
 import { findRepeatedTakers } from '../facts/repeated-takers.js';
 import { lineOf } from '../facts/lines.js';
-import { walkBody } from '../facts/walk-body.js';
+import { walkBody } from '../model/walk-body.js';
 import { describePlace } from '../flow/place.js';
 import type { StaleUse } from '../flow/result.js';
 import type { FunctionIr } from '../model/ir.js';
@@ -69,11 +69,11 @@ export default defineRule({
   bodyRequires: { rust: RAW_CODE },
   looksAt: 'bodies',
   perFile: ['rust', 'd'],
-  check({ unit, report }) {
+  check({ unit, functionsIn, report }) {
     for (const language of ['rust', 'd'] as const) {
       for (const file of unit.filesOf(language)) {
         const text = unit.textOf(file.path) ?? '';
-        for (const fn of unit.functionsWith(file, TOKENS[language], language === 'rust' ? RAW_CODE : undefined)) {
+        for (const fn of functionsIn(file)) {
           for (const kept of language === 'd' ? findKeptStatics(fn) : [])
             report({
               messageId: 'kept',

@@ -4,8 +4,8 @@ import { endOfLexeme, endOfLine, type Comment } from './lexemes.js';
 
 /**
  * What of a file is given to the grammar. Comments, the bodies of functions that nobody asked for, long tables of plain
- * values and long hexadecimal strings are cut out before, because the time of a parse is decided by the length of the text. `offsets` gives the tree the
- * offsets of the whole text again.
+ * values and long hexadecimal strings are cut out before, because the time of a parse is decided by the length of the text.
+ * `offsets` gives the tree the offsets of the whole text again.
  */
 export interface Outline {
   /** Blanks outside strings are line breaks in it: see `breakLines`. */
@@ -20,7 +20,7 @@ export interface Outline {
   readonly tooDeep?: number;
   /** Absent when nothing was cut out. */
   readonly offsets?: OffsetMap;
-  /** Whether code may stand elsewhere than in the bodies that were asked about: initialisers, contracts, lambdas, brackets that do not match. */
+  /** Whether code may stand elsewhere than in the bodies asked about: initialisers, contracts, lambdas, unmatched brackets. */
   readonly hasOtherCode: boolean;
 }
 
@@ -275,8 +275,10 @@ function breakLines(
 
 function readWord(text: string, start: number, end: number, head: Head): void {
   const word = text.slice(start, end);
-  const isAttribute = text.charCodeAt(start - 1) === 64;
-  if (head.start < 0) head.start = isAttribute ? start - 1 : start;
+  const before = text.charCodeAt(start - 1);
+  const isAttribute = before === 64;
+  // The sign of an attribute and that of a destructor belong to the word.
+  if (head.start < 0) head.start = isAttribute || before === 126 ? start - 1 : start;
   if (isAttribute) return;
   if (!attributeWords.has(word)) head.isAttributes = false;
   if (aggregates.has(word)) head.isAggregate = true;

@@ -1,6 +1,6 @@
 import type { FileIr } from '../../model/ir.js';
 import type { SourceFile } from '../../model/source.js';
-import { withoutState, type BodyFilter, type LanguagePack } from '../pack.js';
+import { watching, withoutState, type BodyFilter, type LanguagePack } from '../pack.js';
 import { loadGrammar, parseSyntax, type Grammar, type ParseOptions } from '../tree.js';
 import { dApis } from './apis.js';
 import { dFacets } from './facets.js';
@@ -28,19 +28,9 @@ export const dPack: LanguagePack = {
     return lowerOutlined(file, readOutline(file.text, filter && selection(file.text, filter)));
   },
   lowerIfSought(file: SourceFile, wanted: BodyFilter | undefined, sought: BodyFilter): FileIr | undefined {
-    const filter = withoutState(wanted);
-    const wish = withoutState(sought) ?? sought;
-    let isFound = false;
-    const outline = readOutline(
-      file.text,
-      selection(file.text, {
-        test(text) {
-          isFound ||= wish.test(text);
-          return filter === undefined || filter.test(text);
-        },
-      }),
-    );
-    return isFound || outline.hasOtherCode ? lowerOutlined(file, outline) : undefined;
+    const { filter, isFound } = watching(withoutState(wanted), sought);
+    const outline = readOutline(file.text, selection(file.text, filter));
+    return isFound() || outline.hasOtherCode ? lowerOutlined(file, outline) : undefined;
   },
 };
 

@@ -45,8 +45,7 @@ const CLOSING: Readonly<Record<number, number>> = { 41: 40, 93: 91, 125: 123 };
 
 /**
  * Finds what can be left out, in one pass over the characters. `isWanted` is asked with the extent of a function, head and
- * body. Where the brackets of the text do not match, nothing is cut
- * out, so that the parser sees the error.
+ * body. Where the brackets of the text do not match, nothing is cut out, so that the parser sees the error.
  */
 export function outline(text: string, isWanted: ((start: number, end: number) => boolean) | undefined): Outline {
   const comments: Comment[] = [];

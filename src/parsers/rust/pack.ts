@@ -1,6 +1,6 @@
 import type { FileIr } from '../../model/ir.js';
 import type { SourceFile } from '../../model/source.js';
-import { withoutState, type BodyFilter, type LanguagePack } from '../pack.js';
+import { watching, withoutState, type BodyFilter, type LanguagePack } from '../pack.js';
 import { loadGrammar, parseSyntax, type Grammar } from '../tree.js';
 import { rustApis } from './apis.js';
 import { Lowering, PARSE_OPTIONS, readable, type Scope } from './context.js';
@@ -22,18 +22,13 @@ function lower(file: SourceFile, wanted?: BodyFilter): FileIr {
 
 function lowerIfSought(file: SourceFile, wanted: BodyFilter | undefined, sought: BodyFilter): FileIr | undefined {
   const filter = withoutState(wanted);
-  const wish = withoutState(sought) ?? sought;
-  let isFound = false;
-  const read = outlineOf(file.text, {
-    test(text) {
-      const isSought = wish.test(text);
-      isFound ||= isSought;
-      return filter === undefined || (filter === wish ? isSought : filter.test(text));
-    },
-  });
+  const watch = watching(filter, sought);
+  const read = outlineOf(file.text, watch.filter);
   // Where brackets do not match, no body was asked about.
   const { isUnbalanced, view } = read.outlined;
-  return isFound || isUnbalanced === true || LOOSE_CLOSURE.test(view) ? lowerOutlined(file, filter, read) : undefined;
+  return watch.isFound() || isUnbalanced === true || LOOSE_CLOSURE.test(view)
+    ? lowerOutlined(file, filter, read)
+    : undefined;
 }
 
 /** The text as the grammar can read it, and its outline. */

@@ -1,4 +1,4 @@
-import type { Block, Expr, Statement } from '../model/ir.js';
+import type { Block, Expr, Statement } from './ir.js';
 
 export interface Walked {
   readonly expr: Expr;
@@ -14,6 +14,11 @@ export interface Walked {
  */
 export function walkBody(body: Block, visit: (walked: Walked) => void): void {
   walkBlock(body, [], visit);
+}
+
+/** As `walkBody`, for one expression and what is in it. */
+export function walkExpression(expr: Expr, visit: (walked: Walked) => void): void {
+  walkExpr(expr, [], visit, undefined);
 }
 
 function walkBlock(block: Block, around: readonly Expr[], visit: (walked: Walked) => void): void {
