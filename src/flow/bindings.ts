@@ -1,0 +1,265 @@
+import { isAssigned, isEnumerated } from './expression-shapes.js';
+import { Ownership } from './ownership.js';
+import { extend, type Root } from './place.js';
+import type { Value } from './result.js';
+import { elementType, peel, unwrapped } from './types.js';
+import { NOTHING, optionalType, originFrom } from './values.js';
+import type { ExprOf, FunctionIr, Pattern, Statement, TypeRef } from '../model/ir.js';
+import type { Span } from '../model/source.js';
+
+/** Numbers of D, which hold no pointer whatever they were made of. */
+const SCALAR = /^(?:bool|u?byte|u?short|u?int|u?long|size_t|ptrdiff_t|float|double|real|[wd]?char)$/u;
+
+/** How patterns, parameters and loops bind their variables, and how long what they bind is kept. */
+export abstract class Bindings extends Ownership {
+  protected declareParams(fn: FunctionIr): void {
+    fn.params.forEach((param, index) => {
+      const byValue =
+        !param.modifiers.some((m) => m === 'ref' || m === 'out' || m === 'lazy') && param.type?.kind !== 'reference';
+      if (param.pattern && param.pattern.kind !== 'bind') {
+        this.bindPattern(param.pattern, { places: [], pointers: [], ...optionalType(param.type) }, 'param');
+        return;
+      }
+      if (!param.name) return;
+      this.declare(param.name, {
+        kind: 'param',
+        name: param.name,
+        span: param.span,
+        byValue,
+        declared: 'param',
+        index,
+        ...optionalType(param.type),
+      });
+      // Whoever sets it anew, mostly to a copy, has thought of it.
+      if (
+        !this.rust &&
+        param.type?.kind === 'slice' &&
+        param.modifiers.includes('variadic') &&
+        !(fn.body && isAssigned(fn.body, param.name))
+      )
+        this.declareVariadic(param.name, param.span, param.type);
+    });
+  }
+
+  /** D: `T[] rest...` is a slice of an array that the caller makes on its stack for the call. */
+  private declareVariadic(name: string, span: Span, type: TypeRef): void {
+    const root = this.lookup(name);
+    if (!root) return;
+    const array = this.makeRoot({
+      kind: 'param',
+      name,
+      span: { start: span.start, end: span.start },
+      byValue: true,
+      declared: 'param',
+      type: { ...type, kind: 'static-array' },
+    });
+    const pointer = this.borrow({ root: array, path: ['[]'] }, 'slice', false, span, '...');
+    this.state.write({ root, path: [] }, { pointers: [pointer], type });
+  }
+
+  /** D: `scope x = new C` makes the object on the stack; the variable and its copies refer to it. */
+  protected onStack(value: Value, { init, pattern }: Extract<Statement, { kind: 'let' }>): Value {
+    if (init?.kind !== 'new' || pattern.kind !== 'bind' || init.type.kind !== 'path') return value;
+    // What a `scope` variable was made with must live as long as the variable, not longer.
+    if (this.settings.oracle.declaration(init.type.name, this.file.path)?.kind !== 'class')
+      return { ...value, pointers: [] };
+    const root = this.makeRoot({
+      kind: 'local',
+      name: pattern.name,
+      // The object, not the variable that refers to it.
+      span: { start: pattern.span.start, end: init.span.end },
+      byValue: true,
+      declared: 'let',
+      type: init.type,
+      storage: 'stack',
+    });
+    return { places: [], pointers: [this.borrow({ root, path: [] }, 'raw', false, init.span, 'new')], type: init.type };
+  }
+
+  /** The temporaries since `mark` that the value points to live as long as the variables of the block. */
+  protected extendTemps(value: Value, mark: number): void {
+    const wanted = new Set(value.pointers.map((p) => p.target.root));
+    const kept = this.temps.slice(mark).filter((t) => wanted.has(t));
+    if (kept.length === 0) return;
+    this.temps = this.temps.filter((t, i) => i < mark || !wanted.has(t));
+    this.blockRoots.at(-1)?.push(...kept);
+  }
+
+  /** Declares the variables of a pattern, each holding its part of the value. */
+  protected bindPattern(
+    pattern: Pattern,
+    value: Value,
+    declared: Root['declared'],
+    byRef = false,
+    annotated?: TypeRef,
+  ): void {
+    switch (pattern.kind) {
+      case 'bind': {
+        const type = this.plain(annotated ?? pattern.type ?? value.type);
+        const references = byRef || pattern.byRef;
+        const root = this.declare(pattern.name, {
+          kind: 'local',
+          name: pattern.name,
+          span: pattern.span,
+          byValue: !references,
+          declared,
+          ...optionalType(references ? value.type : type),
+          ...originFrom(value),
+        });
+        if (references) {
+          const targets = this.subjects(value);
+          this.state.write(
+            { root, path: [] },
+            {
+              pointers: targets.map((t) =>
+                this.borrow(
+                  t,
+                  'reference',
+                  false,
+                  pattern.span,
+                  declared === 'foreach' ? 'foreach (ref ..)' : 'ref binding',
+                ),
+              ),
+              ...optionalType(type),
+            },
+          );
+        } else {
+          this.state.write(
+            { root, path: [] },
+            {
+              // D: an address in a number is a number.
+              pointers: !this.rust && SCALAR.test(type?.kind === 'path' ? type.name : '') ? [] : value.pointers,
+              ...optionalType(type),
+              ...(value.adopts ? { adopts: value.adopts } : {}),
+              ...(value.closure !== undefined ? { closure: value.closure } : {}),
+              ...(value.literal !== undefined ? { literal: value.literal } : {}),
+              ...this.aliasOf(value, type),
+            },
+          );
+          if (value.pointers.length === 0) {
+            this.copyFields(value.places, { root, path: [] });
+            this.moveOut(value);
+          }
+        }
+        if (pattern.sub) this.bindPattern(pattern.sub, value, declared);
+        return;
+      }
+      case 'parts': {
+        // Matching through a reference binds references.
+        const lends = byRef || (this.rust && value.pointers.length === 0 && this.isBehindReference(value));
+        for (const part of pattern.parts) {
+          const wrapper =
+            pattern.path.at(-1) === 'Some' || pattern.path.at(-1) === 'Ok' || pattern.path.at(-1) === 'Err';
+          if (wrapper) {
+            this.bindPattern(
+              part.pattern,
+              {
+                ...value,
+                ...optionalType(pattern.path.at(-1) === 'Err' ? undefined : unwrapped(peel(value.type) ?? value.type)),
+              },
+              'pattern',
+              lends,
+            );
+            continue;
+          }
+          const field =
+            this.isEnum(value.type) && pattern.path.length > 0
+              ? `${pattern.path.at(-1) ?? ''}.${part.field}`
+              : part.field;
+          const places = this.subjects(value).map((p) => extend(p, field));
+          const first = places[0];
+          const type =
+            value.type?.kind === 'tuple'
+              ? value.type.args[Number(part.field)]
+              : (eitherArgument(value.type, pattern.path) ?? this.fieldType(value.type, field));
+          const read = first ? this.valueOf(first, type) : NOTHING;
+          this.bindPattern(
+            part.pattern,
+            { places, pointers: read.pointers.length > 0 ? read.pointers : value.pointers, ...optionalType(type) },
+            'pattern',
+            lends && read.pointers.length === 0,
+          );
+        }
+        return;
+      }
+      case 'reference':
+        this.bindPattern(
+          pattern.pattern,
+          { ...value, ...optionalType(value.type?.kind === 'reference' ? value.type.element : value.type) },
+          declared,
+        );
+        return;
+      case 'alternatives':
+        for (const alternative of pattern.patterns) this.bindPattern(alternative, value, declared);
+        return;
+      case 'wildcard':
+      case 'literal':
+        return;
+    }
+  }
+
+  /** Ends the variables that a pattern bound, at the end of its arm or branch. */
+  protected leaveScope(span: Span, value: Value): void {
+    const end: Span = { start: Math.max(span.start, span.end - 1), end: span.end };
+    const roots = this.blockRoots.pop() ?? [];
+    this.scopes.pop();
+    if (!this.rust || !this.state.alive) return;
+    for (const root of roots.reverse())
+      if (root.byValue && !value.places.some((p) => p.root.id === root.id))
+        this.drop(root, end, `end of the scope of '${root.name}'`);
+  }
+
+  /** Declares the variables of a loop over `iterable`, each holding an element. */
+  protected bindLoop(expr: ExprOf<'loop'>, iterable: Value | undefined): void {
+    const bindings = expr.bindings ?? [];
+    bindings.forEach((binding, i) => {
+      const isElement = i === bindings.length - 1;
+      const source = iterable ?? NOTHING;
+      if (!isElement) {
+        this.bindPattern(binding.pattern, { places: [], pointers: [], ...optionalType(binding.type) }, 'foreach');
+        return;
+      }
+      const type = binding.type ?? elementType(source.type);
+      if (this.rust) {
+        const borrowed = source.pointers.length > 0;
+        const pointers = borrowed
+          ? source.pointers.map((p) =>
+              this.borrow(
+                p.target.path.at(-1) === '[]' ? p.target : extend(p.target, '[]'),
+                'reference',
+                p.erased,
+                expr.iterable?.span ?? expr.span,
+                'for',
+              ),
+            )
+          : [];
+        const { pattern } = binding;
+        if (pattern.kind === 'parts' && pattern.path.length === 0 && isEnumerated(expr.iterable)) {
+          // The first part counts, the second points into what is iterated.
+          for (const part of pattern.parts)
+            this.bindPattern(part.pattern, { places: [], pointers: part.field === '1' ? pointers : [] }, 'foreach');
+          return;
+        }
+        this.bindPattern(pattern, { places: [], pointers, ...optionalType(type) }, 'foreach');
+        return;
+      }
+      const elements = this.storageOf(source).map((p) => (this.isView(source) ? p : extend(p, '[]')));
+      if (binding.byRef)
+        this.bindPattern(binding.pattern, { places: elements, pointers: [], ...optionalType(type) }, 'foreach', true);
+      else
+        this.bindPattern(
+          binding.pattern,
+          { places: [], pointers: elements.flatMap((p) => this.state.read(p)?.pointers ?? []), ...optionalType(type) },
+          'foreach',
+        );
+    });
+  }
+}
+
+/** `Either3::B(x)` of an `Either3<S, T, U>` binds a `T`. */
+function eitherArgument(type: TypeRef | undefined, path: readonly string[]): TypeRef | undefined {
+  const inner = peel(type);
+  const variant = path.at(-1) ?? '';
+  if (inner?.kind !== 'path' || !/^Either\d*$/.test(inner.name) || !/^[A-Z]$/.test(variant)) return undefined;
+  return inner.args[variant.charCodeAt(0) - 65];
+}

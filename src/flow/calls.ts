@@ -1,0 +1,516 @@
+import type { Match } from './api-index.js';
+import type { Effect, Operand } from './api.js';
+import { builtinCallType, builtinMethodType, digestType, syntheticType } from './builtin-types.js';
+import { Effects } from './effects.js';
+import { describeCallee, dottedPath } from './expression-shapes.js';
+import { extend, type Place } from './place.js';
+import type { Value } from './result.js';
+import { elementType, peel } from './types.js';
+import { adaptedType, merged, NOTHING, optionalType, type Resolved } from './values.js';
+import type { Argument, Expr, ExprOf, FileIr, FunctionIr } from '../model/ir.js';
+import type { Span } from '../model/source.js';
+
+/** Methods that look at a pointer's address, not at what it points to. */
+const ADDRESS_ONLY = new Set([
+  'is_null',
+  'addr',
+  'is_aligned',
+  'eq',
+  'ne',
+  'cmp',
+  'hash',
+  'fmt',
+  'to_bits',
+  'cast',
+  'cast_mut',
+  'cast_const',
+  'expose_provenance',
+]);
+
+/** Methods that only pointers have. */
+const POINTER_ONLY = new Set([
+  'cast',
+  'cast_mut',
+  'cast_const',
+  'offset',
+  'wrapping_add',
+  'wrapping_offset',
+  'byte_add',
+]);
+
+const CONSTRUCTORS = new Set([
+  'Some',
+  'Ok',
+  'Err',
+  'Reverse',
+  'Wrapping',
+  'Borrowed',
+  'Owned',
+  'Left',
+  'Right',
+  'Ready',
+]);
+
+/** Crates that declare the functions of a C library or of an operating system. */
+const FOREIGN_CRATE = /^(?:windows|windows_\w+|winapi|libc|ffi|sys|\w+_sys|\w+_ffi)$/u;
+
+const nestedTables = new WeakMap<FileIr, Map<string, FunctionIr[]>>();
+
+/** Calls: what is called, what it is given, and what is known of it. */
+export abstract class Calls extends Effects {
+  /** D: the subjects of the `with` statements around, outermost first. */
+  protected readonly subjectsOfWith: Value[] = [];
+
+  /** Walks an expression; nothing is known of one that is nested too deep. */
+  protected abstract expr(expr: Expr): Value;
+
+  /** An element of an array or slice, as a place. */
+  protected element(base: Value, span: Span): Value {
+    this.use(base, span, 'index', '[]');
+    const storage = this.storageOf(base);
+    this.access(storage, span, 'index', '[]');
+    const places = storage.map((p) => (p.path.at(-1) === '[]' && this.isView(base) ? p : extend(p, '[]')));
+    const type = elementType(base.type);
+    const first = places[0];
+    const read = first ? this.valueOf(first, type) : NOTHING;
+    return { places, pointers: read.pointers, via: [...(base.via ?? []), ...base.pointers], ...optionalType(type) };
+  }
+
+  /** D: `a.front` and `a.back` of an array are its elements, by reference. */
+  protected endElement(base: Value, name: string, span: Span): Value | undefined {
+    if (this.rust || (name !== 'front' && name !== 'back')) return undefined;
+    const { type } = base;
+    const isArray =
+      type?.kind === 'slice' || type?.kind === 'static-array' || (type?.kind === 'path' && type.name === 'Array');
+    return isArray ? this.element(base, span) : undefined;
+  }
+
+  /**
+   * D: a new struct or object as a temporary whose fields hold what the arguments are or what the constructor stores in them;
+   * undefined when the declaration is not known. What a constructor that is not known keeps is not guessed.
+   */
+  protected construct(
+    name: string,
+    args: readonly Argument[],
+    values: readonly Value[],
+    span: Span,
+  ): Value | undefined {
+    const decl = name === '' ? undefined : this.settings.oracle.declaration(name, this.file.path);
+    const isStruct = decl?.kind === 'struct' || decl?.kind === 'union';
+    if (!decl || !(isStruct || decl.kind === 'class')) return undefined;
+    const type = syntheticType(name, span);
+    if (values.every((v) => v.pointers.length === 0)) return { places: [], pointers: [], owned: true, type };
+    const place: Place = { root: this.makeTemp(span, type), path: [] };
+    this.state.write(place, { pointers: [], type });
+    const makers = this.file.functions.filter((f) => f.owner === name && f.kind === 'constructor');
+    const fitting = makers.filter((f) => f.params.length === values.length);
+    const maker = fitting[0]
+      ? { path: this.file.path, fn: fitting[0] }
+      : this.settings.oracle.method(name, 'this', this.file.path);
+    if (fitting.length < 2 && maker?.fn.kind === 'constructor' && (maker.fn.body || maker.fn.skipped === true))
+      this.applySummary(maker, { places: [place], pointers: [], type }, values, span, name, undefined);
+    else if (isStruct && makers.length === 0 && !maker) {
+      const fields = decl.fields.filter((f) => !f.isStatic);
+      values.forEach((value, i) => {
+        const field = args[i]?.name ?? fields[i]?.name;
+        if (field !== undefined)
+          this.state.write(extend(place, field), { pointers: value.pointers, ...optionalType(value.type) });
+      });
+    }
+    return { places: [place], pointers: [], owned: true, type };
+  }
+
+  /** D: a function declared inside this one, which sees its variables. */
+  private nestedFunction(path: readonly string[]): FunctionIr | undefined {
+    const [name] = path;
+    if (this.rust || path.length !== 1 || name === undefined) return undefined;
+    const inside = (fn: FunctionIr): boolean => {
+      for (let at = fn.parent; at !== undefined; at = this.functions.get(at)?.parent)
+        if (at === this.fn.id) return true;
+      return false;
+    };
+    const found = nestedTable(this.file).get(name)?.filter(inside) ?? [];
+    return found.length === 1 ? found[0] : undefined;
+  }
+
+  /** D: `x.name` without parentheses calls a method, or a function of the file with `x` as its argument. */
+  protected propertyCall(base: Value, expr: ExprOf<'field'>): Value | undefined {
+    if (!base.type) return undefined;
+    const method = this.resolveMethod(base, expr.name);
+    if (method?.fn.kind === 'method' && method.fn.params.length === 0)
+      return this.applySummary(method, base, [], expr.span, expr.name, peel(base.type)?.name);
+    const free = method ? undefined : this.extension(expr.name);
+    return free?.fn.params.length === 1
+      ? this.applySummary(free, undefined, [base], expr.span, expr.name, undefined)
+      : undefined;
+  }
+
+  /** D: a function of the file that may be called as if it were a method. */
+  private extension(name: string): Resolved | undefined {
+    const found = this.rust ? undefined : this.settings.oracle.freeFunction(name, this.file.path);
+    return found && found.fn.params.length > 0 && found.fn.abi === undefined ? found : undefined;
+  }
+
+  private arguments(args: readonly Argument[]): { values: Value[]; exprs: Expr[] } {
+    const values: Value[] = [];
+    for (const a of args) values.push(this.expr(a.value));
+    return { values, exprs: args.map((a) => a.value) };
+  }
+
+  /** A call of a path, a variable or an expression. */
+  protected call(expr: ExprOf<'call'>): Value {
+    const { callee } = expr;
+    if (callee.kind === 'closure') {
+      const { values } = this.arguments(expr.args);
+      const fn = this.functions.get(callee.functionId);
+      return fn ? this.runClosure(fn, values, 'called', expr.span) : NOTHING;
+    }
+    const path = callee.kind === 'name' ? callee.path : [];
+    const name = path.join('::');
+    if (path.length === 1) {
+      // A local that holds a closure.
+      const root = this.lookup(path[0] ?? '');
+      const closure = root ? this.state.read({ root, path: [] })?.closure : undefined;
+      const fn = closure !== undefined ? this.functions.get(closure) : undefined;
+      if (fn) {
+        const { values } = this.arguments(expr.args);
+        return this.runClosure(fn, values, 'called', expr.span);
+      }
+    }
+    const nested = this.nestedFunction(path);
+    if (nested) return this.runClosure(nested, this.arguments(expr.args).values, 'called', expr.span);
+    const calleeValue = callee.kind === 'name' ? NOTHING : this.expr(callee);
+    const { values, exprs } = this.arguments(expr.args);
+    const last = path.at(-1) ?? '';
+    const shown = this.withMethod(path);
+    if (shown) return this.applySummary(shown.method, shown.subject, values, expr.span, last, undefined);
+    const member = this.ownMethod(path);
+    const matches = member ? [] : this.settings.apis.path(path);
+    const found = matches.length > 0 ? undefined : (member ?? this.resolveCall(path));
+    // A foreign declaration has nothing to follow.
+    const resolved = found?.fn.abi !== undefined && !found.fn.body && found.fn.skipped !== true ? undefined : found;
+    if (this.rust && found)
+      found.fn.params.forEach((param, i) => {
+        const given = values[i];
+        if (given) values[i] = this.coerce(given, param.type);
+      });
+    this.recordCall(
+      expr,
+      name || describeCallee(callee),
+      false,
+      calleeValue.pointers.length > 0 ? calleeValue : undefined,
+      values,
+      exprs,
+      matches,
+      resolved,
+    );
+    this.passArguments(values, exprs, name || describeCallee(callee), expr.span, matches, resolved);
+    if (matches.length > 0)
+      return this.applyMatches(
+        matches,
+        undefined,
+        values,
+        exprs,
+        expr,
+        name,
+        false,
+        callee.kind === 'name' ? callee.typeArgs : undefined,
+      );
+    if (resolved)
+      return this.applySummary(resolved, undefined, values, expr.span, last, path.length > 1 ? path.at(-2) : undefined);
+    if (!this.rust) {
+      const named = this.plain(syntheticType(last, expr.span))?.name ?? last;
+      const made = this.construct(named, expr.args, values, expr.span);
+      const type = made
+        ? undefined
+        : (digestType(last, undefined, expr.span) ?? this.plain(builtinCallType(path, expr.span)));
+      return made ?? { places: [], pointers: [], ...(type ? { type, owned: true } : {}) };
+    }
+    const byPath = this.methodByPath(path);
+    if (byPath.length > 0)
+      return this.applyMatches(byPath, values[0], values.slice(1), exprs.slice(1), expr, last, true, undefined);
+    // `Some(x)`, `Wrapper(x)`, `Kind::Variant(x)`: a constructor holds what it is given.
+    if (/^[A-Z]/.test(last) && this.isConstructor(path)) {
+      const holder = syntheticType(path.at(-2) ?? last, expr.span);
+      const variant = path.length > 1 && this.isEnum(holder) ? `${last}.` : '';
+      values.forEach((value, i) => {
+        const wanted = this.fieldType(variant === '' ? syntheticType(last, expr.span) : holder, `${variant}${i}`);
+        values[i] = this.coerce(value, wanted);
+      });
+      for (const value of values) if (value.pointers.length === 0) this.moveOut(value);
+      return {
+        ...merged(values),
+        places: [],
+        owned: merged(values).pointers.length === 0,
+        ...optionalType(
+          last === 'Some' || last === 'Ok'
+            ? values[0]?.type
+            : syntheticType(path.length > 1 ? (path.at(-2) ?? last) : last, expr.span),
+        ),
+      };
+    }
+    for (const value of values) if (value.pointers.length === 0) this.moveOut(value);
+    if (this.rust) this.overwriteOut(values);
+    const type = this.plain(builtinCallType(path, expr.span));
+    if (!type && this.isForeignCall(callee, path)) {
+      const root = this.makeRoot({
+        kind: 'allocation',
+        name: name || describeCallee(callee),
+        span: expr.span,
+        byValue: true,
+        declared: 'call',
+        storage: 'foreign',
+      });
+      return {
+        places: [],
+        pointers: [this.borrow({ root, path: [] }, 'raw', true, expr.span, name || describeCallee(callee))],
+      };
+    }
+    return { places: [], pointers: [], ...(type ? { type, owned: true } : {}) };
+  }
+
+  /** Rust: whether a capitalised callee makes a tuple struct or a variant. Foreign libraries capitalise functions, too. */
+  private isConstructor(path: readonly string[]): boolean {
+    const [first = ''] = path;
+    // `ERR_get_error(..)` is a function.
+    if (/_[a-z]/u.test(path.at(-1) ?? '') || path.slice(0, -1).some((s) => FOREIGN_CRATE.test(s))) return false;
+    if (path.length > 1 || CONSTRUCTORS.has(first)) return true;
+    if (this.settings.oracle.declaration(first, this.file.path) !== undefined) return true;
+    if (this.file.functions.some((f) => f.name === first && f.abi !== undefined)) return false;
+    return !this.file.imports.some(
+      (i) => (i.name === first || i.isGlob === true) && i.path.some((s) => FOREIGN_CRATE.test(s)),
+    );
+  }
+
+  /** Whether the callee is code of another language: by its path, its declaration, or because it is a function pointer. */
+  private isForeignCall(callee: Expr, path: readonly string[]): boolean {
+    if (path.length > 1) return path.slice(0, -1).some((s) => /^(ffi|sys|libc|c|\w+_sys|\w+_ffi|bindings)$/u.test(s));
+    if (path.length === 1) {
+      const root = this.lookup(path[0] ?? '');
+      if (root)
+        return (
+          root.type?.kind === 'function' ||
+          this.settings.oracle.declaration(root.type?.name ?? '', this.file.path)?.alias?.kind === 'function'
+        );
+      return this.file.functions.some(
+        (f) => f.name === path[0] && f.abi !== undefined && f.body === undefined && f.skipped !== true,
+      );
+    }
+    return callee.kind !== 'closure';
+  }
+
+  /** A call with a receiver. */
+  protected methodCall(expr: ExprOf<'method'>): Value {
+    const dotted = dottedPath(expr.receiver);
+    const root = dotted?.[0];
+    // D: `GC.addRoot(p)`, `core.memory.GC.free(p)`, `Mallocator.instance.deallocate(b)` are calls by path.
+    if (
+      !this.rust &&
+      dotted &&
+      root !== undefined &&
+      !this.lookup(root) &&
+      !this.hasField(this.lookup('self')?.type, root)
+    ) {
+      const path = [...dotted, expr.method];
+      const matches = this.settings.apis.path(path).filter((m) => !('suffix' in m.row.match));
+      if (matches.length > 0) {
+        const { values, exprs } = this.arguments(expr.args);
+        this.recordCall(expr, path.join('.'), false, undefined, values, exprs, matches, undefined);
+        this.passArguments(values, exprs, path.join('.'), expr.span, matches, undefined);
+        return this.applyMatches(matches, undefined, values, exprs, expr, path.join('.'), false, expr.typeArgs);
+      }
+    }
+    const receiver = this.asPointer(this.expr(expr.receiver), expr.method);
+    const { values, exprs } = this.arguments(expr.args);
+    const matches = this.settings.apis.method(expr.method, receiver.type);
+    const end = expr.args.length === 0 ? this.endElement(receiver, expr.method, expr.span) : undefined;
+    if (end) return end;
+    const resolved = this.resolveMethod(receiver, expr.method);
+    // A method that the unit declares on a known type says more than a name in a table.
+    const effective = resolved?.fn.body && matches.every((m) => m.weak || !m.row.receiver?.length) ? [] : matches;
+    if (!ADDRESS_ONLY.has(expr.method)) {
+      const passes = effective.some((m) =>
+        m.row.effects.some((e) => e.kind === 'pass' || e.kind === 'borrow' || e.kind === 'erase'),
+      );
+      if (!passes || this.rust) this.use(receiver, expr.span, passes ? 'field' : 'method', `.${expr.method}()`);
+      this.access(
+        [...receiver.places, ...receiver.pointers.filter((p) => p.form !== 'closure').map((p) => p.target)],
+        expr.span,
+        'method',
+        expr.method,
+      );
+    }
+    this.recordCall(expr, expr.method, true, receiver, values, exprs, effective, resolved);
+    this.passArguments(values, exprs, expr.method, expr.span, effective, resolved);
+    // UFCS: `p.free()` is `free(p)`.
+    if (effective.length === 0 && !resolved && !this.rust) {
+      const ufcs = this.settings.apis.path([expr.method]);
+      if (ufcs.length > 0)
+        return this.applyMatches(
+          ufcs,
+          undefined,
+          [receiver, ...values],
+          [expr.receiver, ...exprs],
+          expr,
+          expr.method,
+          false,
+          expr.typeArgs,
+        );
+    }
+    if (effective.length > 0)
+      return this.applyMatches(effective, receiver, values, exprs, expr, expr.method, true, expr.typeArgs);
+    if (resolved) {
+      // `fn finish(self)` takes the receiver with it, a temporary too.
+      const isTaken = resolved.fn.self?.mode === 'value' && receiver.pointers.length === 0;
+      const given = isTaken ? { ...receiver, places: this.materialise(receiver, expr.span) } : receiver;
+      const result = this.applySummary(resolved, given, values, expr.span, expr.method, peel(receiver.type)?.name);
+      if (isTaken) this.moveOut(given);
+      return result;
+    }
+    const free = effective.length === 0 ? this.extension(expr.method) : undefined;
+    if (free) return this.applySummary(free, undefined, [receiver, ...values], expr.span, expr.method, undefined);
+    const digest = this.rust ? undefined : digestType(expr.method, receiver.type, expr.span);
+    if (digest) return { places: [], pointers: [], owned: true, type: digest };
+    return this.unknownMethod(expr, receiver, values, exprs);
+  }
+
+  /** What only a pointer can do is done to a pointer, whatever its declared type: the value is not borrowed from. */
+  private asPointer(receiver: Value, method: string): Value {
+    const place = receiver.places[0];
+    // A reference to a pointer that is kept in a container: what the pointer leads to is not in the container.
+    const kept = receiver.type?.kind === 'reference' ? receiver.type.element : undefined;
+    if (this.rust && kept && this.isPointerType(kept) && receiver.pointers.some((p) => p.form === 'reference'))
+      return {
+        ...receiver,
+        pointers: receiver.pointers.map((p) => (p.form === 'reference' ? this.implicitPointer(p.target) : p)),
+        type: kept,
+      };
+    if (!this.rust || !POINTER_ONLY.has(method) || receiver.pointers.length > 0 || !place) return receiver;
+    if (receiver.type && !this.isPointerType(receiver.type)) return receiver;
+    return { ...receiver, pointers: receiver.places.map((p) => this.implicitPointer(p)) };
+  }
+
+  /** A method that no table and no declaration explains: closures may run, pointers inside wrappers stay reachable. */
+  private unknownMethod(
+    expr: ExprOf<'method'>,
+    receiver: Value,
+    values: readonly Value[],
+    exprs: readonly Expr[],
+  ): Value {
+    const results = this.runClosureArguments(values, exprs, receiver, expr.method, 'unknown');
+    const type =
+      adaptedType(expr.method, results, expr.span) ?? builtinMethodType(expr.method, receiver.type, expr.span);
+    return {
+      places: [],
+      pointers: results.flatMap((r) => r.pointers),
+      ...optionalType(type),
+      ...(results.some((r) => r.owned) ? { owned: true } : {}),
+    };
+  }
+
+  private recordCall(
+    expr: Expr,
+    callee: string,
+    method: boolean,
+    receiver: Value | undefined,
+    args: readonly Value[],
+    exprs: readonly Expr[],
+    matches: readonly Match[],
+    resolved: Resolved | undefined,
+  ): void {
+    const key = `${expr.span.start}|${expr.span.end}`;
+    const previous = this.calls.get(key);
+    // The second walk of a loop body knows more than the first.
+    if (previous && this.loops === 0) return;
+    this.calls.set(key, {
+      span: expr.span,
+      expr,
+      callee,
+      method,
+      args,
+      argSpans: exprs.map((e) => e.span),
+      rows: matches.map((m) => m.row),
+      context: this.context(),
+      locks: [...this.state.locks],
+      ...(receiver ? { receiver } : {}),
+      ...(resolved ? { resolved: { path: resolved.path, functionId: resolved.fn.id } } : {}),
+    });
+  }
+
+  private passArguments(
+    values: readonly Value[],
+    exprs: readonly Expr[],
+    callee: string,
+    span: Span,
+    matches: readonly Match[],
+    resolved: Resolved | undefined,
+  ): void {
+    const handled = new Set<number>();
+    for (const { row } of matches) for (const e of row.effects) for (const n of operandsOf(e)) handled.add(n);
+    // What is written over is not read.
+    const overwritten = new Set(
+      matches.flatMap((m) => m.row.effects.flatMap((e) => (e.kind === 'store' ? [e.into] : []))),
+    );
+    // Only the addresses are compared.
+    if (this.rust && /(?:^|::)ptr::(?:eq|addr_eq|hash)$/u.test(callee)) return;
+    values.forEach((value, index) => {
+      const at = exprs[index]?.span ?? span;
+      if (
+        !handled.has(index) ||
+        matches.some((m) => m.row.effects.some((e) => e.kind === 'store' || e.kind === 'retain'))
+      )
+        this.use(
+          resolved || !this.rust || overwritten.has(index) ? value : this.withHeld(value),
+          at,
+          'argument',
+          callee,
+        );
+      this.access(value.places, at, 'argument', callee);
+      if (value.pointers.length > 0 && !resolved) this.escape(value, 'argument', span, { callee, index });
+    });
+  }
+
+  /** D: inside an aggregate `destroy(x)` is its own method of that name, when it has one; it hides functions of modules. */
+  private ownMethod(path: readonly string[]): Resolved | undefined {
+    const [name] = path;
+    if (this.rust || path.length !== 1 || name === undefined || this.fn.owner === undefined) return undefined;
+    const method = this.settings.oracle.method(this.fn.owner, name, this.file.path);
+    return method?.fn.body || method?.fn.skipped === true ? method : undefined;
+  }
+
+  /** D: a method of what a `with` statement around makes visible. */
+  private withMethod(path: readonly string[]): { readonly method: Resolved; readonly subject: Value } | undefined {
+    const [name] = path;
+    if (path.length !== 1 || name === undefined) return undefined;
+    for (const subject of this.subjectsOfWith.toReversed()) {
+      const method = this.resolveMethod(subject, name);
+      if (method) return { method, subject };
+    }
+    return undefined;
+  }
+}
+
+/** Named functions inside functions, by name. */
+function nestedTable(file: FileIr): ReadonlyMap<string, readonly FunctionIr[]> {
+  let table = nestedTables.get(file);
+  if (!table) {
+    table = new Map();
+    for (const fn of file.functions) {
+      if (fn.parent === undefined || fn.kind !== 'function' || !fn.body) continue;
+      const same = table.get(fn.name);
+      if (same) same.push(fn);
+      else table.set(fn.name, [fn]);
+    }
+    nestedTables.set(file, table);
+  }
+  return table;
+}
+
+function operandsOf(effect: Effect): number[] {
+  const found: number[] = [];
+  for (const key of ['from', 'target', 'what'] as const) {
+    const operand = key in effect ? (effect as { readonly [K in typeof key]?: Operand })[key] : undefined;
+    if (typeof operand === 'number') found.push(operand);
+  }
+  return found;
+}

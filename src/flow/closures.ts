@@ -1,0 +1,152 @@
+import { Bindings } from './bindings.js';
+import { freeNames } from './expression-shapes.js';
+import { extend, type Place } from './place.js';
+import type { Context, Pointer, Value } from './result.js';
+import { type State } from './state.js';
+import { CONTENT_ADAPTERS, contentType, merged, NOTHING, optionalType, originFrom } from './values.js';
+import type { Block, Expr, ExprOf, FunctionIr } from '../model/ir.js';
+import type { Span } from '../model/source.js';
+
+/** Closures: what they capture, and what happens when they run. */
+export abstract class Closures extends Bindings {
+  protected readonly loopStack: { label: string | undefined; breaks: State[]; continues: State[]; values: Value[] }[] =
+    [];
+  private readonly inlined = new Set<number>();
+  /** D: what the scopes around run when they are left, outermost scope first: `scope (exit)` and `finally` blocks. */
+  protected pending: (readonly Block[])[] = [];
+
+  /** Walks a block in a scope of its own; the value is that of its last expression. */
+  protected abstract block(block: Block, isBody?: boolean): Value;
+
+  /** A closure as a value: it holds pointers to what it captures by reference, and what the captured hold. */
+  protected closureValue(expr: ExprOf<'closure'>): Value {
+    const fn = this.functions.get(expr.functionId);
+    const pointers: Pointer[] = [];
+    if (fn?.body) {
+      const seen = new Set<string>();
+      for (const name of freeNames(fn.body, this.functions)) {
+        if (seen.has(name)) continue;
+        seen.add(name);
+        const root = this.lookup(name);
+        if (!root) continue;
+        const place: Place = { root, path: [] };
+        pointers.push(...(this.state.read(place)?.pointers ?? []));
+        if (fn.isMove === true) this.moveOut({ places: [place], pointers: [] });
+        if (!this.rust) pointers.push(this.borrow(place, 'closure', false, expr.span, `capture of '${name}'`));
+        else if (!fn.isMove && fn.kind === 'closure')
+          pointers.push(this.borrow(place, 'closure', false, expr.span, `capture of '${name}'`));
+      }
+    }
+    if (fn?.kind === 'async-block') {
+      // An async block runs at its first poll; what it does is walked where it stands, its suspensions included.
+      this.runClosure(fn, [], 'async', expr.span);
+    }
+    return { places: [], pointers, closure: expr.functionId };
+  }
+
+  /** Walks a closure's body here and now, with its parameters bound to `args`; returns what it returns. */
+  protected runClosure(
+    fn: FunctionIr,
+    args: readonly Value[],
+    run: Context['frames'][number]['run'],
+    span: Span,
+    on?: string,
+  ): Value {
+    if (!fn.body || this.inlined.has(fn.id) || this.inlined.size > 6) return NOTHING;
+    this.inlined.add(fn.id);
+    const frames = this.frames;
+    this.frames = [{ functionId: fn.id, run, span, ...(on ? { on } : {}) }, ...frames];
+    const before = this.state.clone();
+    const locks = this.state.locks;
+    if (run === 'spawned') this.state.locks = [];
+    const loops = this.loops;
+    if (run === 'spawned' || run === 'async') this.loops = 0;
+    const outerSuspended = this.state.suspended;
+    this.scopes.push(new Map());
+    this.blockRoots.push([]);
+    fn.params.forEach((param, i) => {
+      const given = args[i] ?? NOTHING;
+      const type = param.type ?? given.type;
+      if (param.pattern && param.pattern.kind !== 'bind')
+        this.bindPattern(param.pattern, { ...given, ...optionalType(type) }, 'param');
+      else if (param.name) {
+        const byValue =
+          !param.modifiers.includes('ref') &&
+          type !== undefined &&
+          type.kind !== 'reference' &&
+          given.pointers.length === 0 &&
+          (given.owned === true || param.type !== undefined);
+        const root = this.declare(param.name, {
+          kind: 'param',
+          name: param.name,
+          span: param.span,
+          byValue,
+          declared: 'param',
+          ...optionalType(type),
+          ...originFrom(given),
+        });
+        if (given.pointers.length > 0)
+          this.state.write({ root, path: [] }, { pointers: given.pointers, ...optionalType(type) });
+      }
+    });
+    this.returnStack.push({ values: [], functionId: fn.id, stale: new Map() });
+    const loopStack = this.loopStack.splice(0);
+    const { pending } = this;
+    this.pending = [];
+    const mark = this.temps.length;
+    const result = this.block(fn.body, true);
+    this.pending = pending;
+    if (this.state.alive && fn.body.result) this.leave(result, fn.body.result.span);
+    this.dropTemps(mark, fn.body.span);
+    this.loopStack.push(...loopStack);
+    const returns = this.returnStack.pop();
+    const returned = returns?.values ?? [];
+    this.blockRoots.pop();
+    this.scopes.pop();
+    this.frames = frames;
+    this.loops = loops;
+    this.inlined.delete(fn.id);
+    const after = this.state;
+    after.alive = true;
+    // It may not have run, and a spawned one does not hold up or suspend its maker.
+    this.state = this.join([before, after]);
+    // D: what happens after one `return` happens on another path than that of what it returned.
+    if (!this.rust && run === 'called')
+      for (const [id, stale] of returns?.stale ?? []) this.state.invalid.set(id, stale);
+    this.state.locks = locks;
+    if (run !== 'called') this.state.suspended = outerSuspended;
+    return { ...merged(returned), places: [] };
+  }
+
+  /** Runs the closures among the arguments of a call; returns what they return. */
+  protected runClosureArguments(
+    values: readonly Value[],
+    exprs: readonly Expr[],
+    receiver: Value | undefined,
+    method: string,
+    run: 'called' | 'unknown',
+  ): Value[] {
+    const results: Value[] = [];
+    values.forEach((value, i) => {
+      const span = exprs[i]?.span;
+      if (value.closure === undefined || !span) return;
+      const fn = this.functions.get(value.closure);
+      if (!fn || fn.kind === 'async-block') return;
+      const adapter = receiver !== undefined && CONTENT_ADAPTERS.has(method);
+      const content: Value | undefined =
+        adapter && receiver
+          ? {
+              places: receiver.pointers.length > 0 ? [] : receiver.places.map((p) => extend(p, '[]')),
+              pointers: this.elementsOf(receiver.pointers),
+              ...optionalType(contentType(receiver.type)),
+              ...(this.isOwnedContent(receiver) ? { owned: true } : {}),
+            }
+          : undefined;
+      const args = content
+        ? fn.params.map((_, k) => (k === fn.params.length - 1 || method !== 'fold' ? content : NOTHING))
+        : [];
+      results.push(this.runClosure(fn, args, adapter ? 'called' : run, span));
+    });
+    return results;
+  }
+}

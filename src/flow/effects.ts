@@ -1,0 +1,598 @@
+import type { Match } from './api-index.js';
+import type { ApiRow, Effect, Operand } from './api.js';
+import { builtinCallType, builtinMethodType, syntheticType } from './builtin-types.js';
+import { Closures } from './closures.js';
+import { describePlace, extend, isWithin, type Place } from './place.js';
+import type { Pointer, PointerForm, Value } from './result.js';
+import { peel, unwrapped } from './types.js';
+import {
+  adaptedType,
+  CONTENT_ADAPTERS,
+  contentType,
+  guardsOf,
+  NOTHING,
+  optionalType,
+  type Resolved,
+  uniquePointers,
+} from './values.js';
+import type { Expr, FunctionIr, TypeRef } from '../model/ir.js';
+import type { Span } from '../model/source.js';
+
+/** Methods that make a pointer to another element out of one. */
+const ARITHMETIC = new Set([
+  'add',
+  'sub',
+  'offset',
+  'wrapping_add',
+  'wrapping_sub',
+  'wrapping_offset',
+  'byte_add',
+  'byte_sub',
+  'byte_offset',
+]);
+
+/** Methods of an iterator that yield one element. */
+const ITERATOR_STEPS = new Set(['next', 'next_back', 'nth']);
+
+/** Types of the standard library whose methods are called by path, too. */
+const STANDARD =
+  /^(?:Vec|VecDeque|String|str|CStr|CString|OsStr|OsString|Path|PathBuf|Option|Result|NonNull|BytesMut)$/u;
+
+const BOXES = /(?:^|::)(?:Box|Rc|Arc|Cell|RefCell|Mutex)::(?:new|pin)$/u;
+const PLAIN = /^(?:[iu](?:8|16|32|64|128|size)|f32|f64|bool|char|String|CString|OsString|PathBuf)$/u;
+/** Methods that take an Option or Result apart and give its content by value. */
+const CONSUMES: ReadonlySet<string> = new Set([
+  'unwrap',
+  'expect',
+  'unwrap_or',
+  'unwrap_or_default',
+  'unwrap_or_else',
+  'unwrap_unchecked',
+]);
+
+/** What a known call does: the effects of a row of the API tables, and the summary of a function of the unit. */
+export abstract class Effects extends Closures {
+  /** Rust: `CString::as_ptr(&text)` is `text.as_ptr()`. */
+  protected methodByPath(path: readonly string[]): readonly Match[] {
+    const owner = path.at(-2);
+    if (!this.rust || owner === undefined || !STANDARD.test(owner)) return [];
+    return this.settings.apis.method(path.at(-1) ?? '', syntheticType(owner, this.fn.nameSpan));
+  }
+
+  /** Rust: a function that is named where a closure could stand (`.map(CStr::as_ptr)`), applied to `given`. */
+  private applyNamed(expr: Expr | undefined, given: Value | undefined): Value | undefined {
+    if (!this.rust || expr?.kind !== 'name' || !given || given.pointers.length === 0) return undefined;
+    const { path, span } = expr;
+    if (path.length === 1 && this.lookup(path[0] ?? '')) return undefined;
+    const matches = this.settings.apis.path(path);
+    const name = path.at(-1) ?? '';
+    if (matches.length > 0)
+      return this.applyMatches(matches, undefined, [given], [expr], expr, path.join('::'), false, undefined);
+    const resolved = this.resolveCall(path);
+    if (resolved && (resolved.fn.body || resolved.fn.skipped === true)) {
+      const { self, params } = resolved.fn;
+      return this.applySummary(
+        resolved,
+        self ? given : undefined,
+        self ? [] : [this.coerce(given, params[0]?.type)],
+        span,
+        name,
+        path.at(-2),
+      );
+    }
+    const byPath = this.methodByPath(path);
+    return byPath.length > 0 ? this.applyMatches(byPath, given, [], [], expr, name, true, undefined) : undefined;
+  }
+
+  /** A call that rows of the API tables describe; returns what they say that it returns. */
+  protected applyMatches(
+    matches: readonly Match[],
+    receiver: Value | undefined,
+    values: readonly Value[],
+    exprs: readonly Expr[],
+    expr: Expr,
+    name: string,
+    method: boolean,
+    typeArgs: readonly TypeRef[] | undefined,
+  ): Value {
+    let pointers: Pointer[] = [];
+    let adopts: Pointer[] = [];
+    let owned = false;
+    let places: readonly Place[] = [];
+    let type = method
+      ? builtinMethodType(name, receiver?.type, expr.span)
+      : this.plain(builtinCallType(name.split(/::|\./), expr.span, typeArgs));
+    const content = values[0]?.type;
+    if (!method && type && content && type.args.length === 0 && BOXES.test(name) && type.kind === 'path')
+      type = { ...type, args: [content] };
+    let ranClosures = false;
+    const adapted: Value[] = [];
+    for (const { row, weak } of matches) {
+      for (const effect of row.effects) {
+        const result = this.applyEffect(effect, row, receiver, values, exprs, expr.span, name, weak, typeArgs);
+        if (effect.kind === 'call-now') {
+          ranClosures = true;
+          if (result) adapted.push(result);
+        }
+        if (!result) continue;
+        pointers = [...pointers, ...result.pointers];
+        adopts = [...adopts, ...(result.adopts ?? [])];
+        owned ||= result.owned === true;
+        if (result.places.length > 0) places = result.places;
+        type ??= result.type;
+      }
+    }
+    if (!ranClosures) {
+      const spawned = matches.some((m) => m.row.effects.some((e) => e.kind === 'spawn'));
+      if (!spawned)
+        for (const r of this.runClosureArguments(values, exprs, receiver, name, 'unknown')) {
+          pointers = [...pointers, ...r.pointers];
+          adapted.push(r);
+        }
+    }
+    if (method) type = adaptedType(name, adapted, expr.span) ?? type;
+    const aim = method && name === 'cast' ? typeArgs?.[0] : undefined;
+    if (aim)
+      type = { ...syntheticType('', expr.span), kind: 'pointer', text: `*mut ${aim.text}`, path: [], element: aim };
+    return {
+      places,
+      pointers: uniquePointers(pointers),
+      ...optionalType(type),
+      ...(owned ? { owned } : {}),
+      ...(adopts.length > 0 ? { adopts } : {}),
+    };
+  }
+
+  /** What is read through a reference: the pointers stored there, or whatever else it leads to. */
+  private contentOf(value: Value, span: Span, how: string, row: ApiRow): Value {
+    return {
+      places: [],
+      pointers: value.pointers.flatMap(
+        (p) =>
+          this.state.read(p.target)?.pointers ?? [
+            this.borrow(extend(p.target, '*'), 'reference', true, span, how, row),
+          ],
+      ),
+    };
+  }
+
+  /** Applies one effect of a row; returns what it contributes to the call's result. */
+  protected applyEffect(
+    effect: Effect,
+    row: ApiRow,
+    receiver: Value | undefined,
+    values: readonly Value[],
+    exprs: readonly Expr[],
+    span: Span,
+    name: string,
+    weak: boolean,
+    typeArgs?: readonly TypeRef[],
+  ): Value | undefined {
+    const operand = (o: Operand): Value =>
+      o === 'receiver' ? (receiver ?? values[0] ?? NOTHING) : o === 'result' ? NOTHING : (values[o] ?? NOTHING);
+    const operandSpan = (o: Operand): Span => (typeof o === 'number' ? (exprs[o]?.span ?? span) : span);
+    switch (effect.kind) {
+      case 'grow': {
+        const value = operand(effect.target);
+        this.grow(this.subjects(value), [...(value.via ?? []), ...value.pointers], span, effect.how, name, weak, row);
+        return undefined;
+      }
+      case 'borrow': {
+        const value = operand(effect.from);
+        const view = this.isView(value);
+        if (value.pointers.length > 0 && (view || value.pointers.every((p) => p.form === 'raw'))) {
+          // A pointer taken from a pointer still points where that one did.
+          const pointers =
+            effect.as === 'raw-pointer'
+              ? value.pointers.map((p) =>
+                  p.form === 'raw' ? p : this.borrow(p.target, 'raw', p.erased, p.site, p.how, row, p.locks),
+                )
+              : value.pointers;
+          return { places: [], pointers };
+        }
+        const form: PointerForm = effect.as === 'raw-pointer' ? 'raw' : effect.as;
+        // A reference of unknown target, given where a reference is wanted, leads beyond the variable that holds it.
+        const isLent = effect.element === false && value.pointers.length === 0 && value.places.length > 0;
+        const targets = this.materialise(value, operandSpan(effect.from)).map((p) =>
+          isLent
+            ? extend(p, '*')
+            : effect.as === 'guard' || effect.element === false || (p.path.at(-1) === '[]' && !this.ownsBlock(p))
+              ? p
+              : extend(p, '[]'),
+        );
+        const guards = guardsOf(value);
+        return { places: [], pointers: targets.map((t) => this.borrow(t, form, false, span, name, row, guards)) };
+      }
+      case 'pass': {
+        const value = operand(effect.from);
+        if (this.rust && ARITHMETIC.has(name) && value.pointers.some((p) => this.isElementGone(p)))
+          return { ...value, places: [], pointers: value.pointers.map((p) => this.nextElement(p, span)) };
+        // `opt.unwrap()` of an Option that owns its content makes a value that nobody holds yet.
+        if (CONSUMES.has(name) && effect.from === 'receiver' && this.rust && this.isOwnedContent(value)) {
+          this.moveOut(value);
+          return { places: [], pointers: [], owned: true, ...optionalType(unwrapped(value.type)) };
+        }
+        const made = exprs.length === 0 && name === 'collect' ? typeArgs?.[0] : undefined;
+        if (made && this.rust && isPlainOwner(made)) return { places: [], pointers: [], owned: true, type: made };
+        const passed = effect.raw === true ? this.asRaw(value) : value;
+        const pointers = ITERATOR_STEPS.has(name) ? this.elementsOf(passed.pointers) : passed.pointers;
+        return { ...passed, pointers, ...optionalType(made ?? unwrapped(value.type)) };
+      }
+      case 'erase': {
+        const given = operand(effect.from);
+        const value = effect.through === true ? this.contentOf(given, span, name, row) : given;
+        const pointers = value.pointers.map((p) =>
+          this.borrow(p.target, p.form === 'raw' ? 'slice' : p.form, true, p.site, p.how, p.row ?? row, p.locks),
+        );
+        const made =
+          pointers.length > 0
+            ? pointers
+            : (value.type === undefined ||
+              value.type.kind === 'reference' ||
+              value.type.kind === 'pointer' ||
+              (value.type.kind === 'path' && (value.type.lifetimes?.length ?? 0) > 0)
+                ? value.places
+                : []
+              ).map((p) => this.borrow(extend(p, '*'), 'reference', true, span, name, row));
+        return { places: [], pointers: made, ...optionalType(value.type) };
+      }
+      case 'copy': {
+        const value = operand(effect.from);
+        this.use(value, span, 'argument', name);
+        // D: the copy of a static array is a slice of memory of the collector.
+        const type =
+          !this.rust && value.type?.kind === 'static-array' ? { ...value.type, kind: 'slice' as const } : value.type;
+        return { places: [], pointers: [], owned: true, ...optionalType(type) };
+      }
+      case 'release': {
+        const value = operand(effect.target);
+        if (!this.rust) {
+          const given = typeof effect.target === 'number' ? exprs[effect.target] : undefined;
+          // Half of a mapping: what lies before it stays.
+          if (given?.kind === 'binary' || given?.kind === 'if') return undefined;
+          if (effect.by === 'destroy' && this.staysUsable(value.type)) return undefined;
+        }
+        // A name that merely ends like a release must at least be given a pointer.
+        if ('suffix' in row.match && !this.isPointerType(value.type) && !value.pointers.some((p) => p.form === 'raw'))
+          return undefined;
+        this.release(value, span, name, row);
+        return undefined;
+      }
+      case 'drop': {
+        const value = operand(effect.target);
+        for (const p of value.adopts ?? [])
+          this.invalidate('release', p.target, span, name, (t) => isWithin(t, p.target), row);
+        if (name.endsWith('ManuallyDrop::drop'))
+          for (const p of value.pointers) {
+            this.dropByHand(p, span, name, row);
+            for (const held of this.state.read(p.target)?.pointers ?? [])
+              this.invalidate('release', held.target, span, name, (t) => isWithin(t, held.target), row);
+          }
+        for (const place of value.places) {
+          if (value.pointers.some((p) => p.form === 'raw')) continue;
+          this.invalidate('drop', place, span, name, (t) => isWithin(t, place) && !t.path.includes('*'), row);
+          if (place.path.length === 0) this.state.moved.add(place.root.id);
+        }
+        return undefined;
+      }
+      case 'forget': {
+        const value = operand(effect.target);
+        for (const place of value.places) if (place.path.length === 0) this.state.moved.add(place.root.id);
+        this.giveBack(value.adopts ?? []);
+        // What was taken over from a raw pointer goes back to it; what a box merely holds stays inside.
+        const same = /(?:into_raw|leak|into_non_null)$/u.test(name) ? (value.adopts ?? []) : value.pointers;
+        if (same.length > 0) return { places: [], pointers: same };
+        const root = this.makeRoot({
+          kind: 'allocation',
+          name,
+          span,
+          byValue: true,
+          declared: 'call',
+          storage: 'heap',
+          ...optionalType(value.type),
+        });
+        if (value.pointers.length > 0) this.state.write({ root, path: ['[]'] }, { pointers: value.pointers });
+        return { places: [], pointers: [this.borrow({ root, path: [] }, 'raw', true, span, name, row)] };
+      }
+      case 'adopt': {
+        const value = operand(effect.from);
+        this.use(value, span, 'argument', name);
+        const pointers = value.pointers.filter((p) => p.form !== 'closure');
+        const place = value.places[0];
+        const made = pointers.length > 0 ? pointers : place ? [this.implicitPointer(place)] : [];
+        if (pointers.length === 0 && place && made.length > 0)
+          this.state.write(place, { pointers: made, ...optionalType(value.type) });
+        const written = typeArgs?.[0] ?? (value.type?.kind === 'pointer' ? value.type.element : undefined);
+        // Without a capacity nothing is freed.
+        if (values.at(-1)?.literal !== '0') this.adopt(made, effect.rawType, name, span, this.plain(written));
+        return { places: [], pointers: [], adopts: made, owned: true };
+      }
+      case 'acquire': {
+        const root = this.makeRoot({
+          kind: 'allocation',
+          name,
+          span,
+          byValue: true,
+          declared: 'call',
+          storage: effect.as,
+        });
+        return effect.as === 'heap' || effect.as === 'gc'
+          ? { places: [], pointers: [], owned: true }
+          : { places: [], pointers: [this.borrow({ root, path: [] }, 'raw', true, span, name, row)] };
+      }
+      case 'spawn': {
+        const value = operand(effect.what);
+        this.escape(value, effect.scoped ? 'argument' : 'spawn', span, { callee: name });
+        if (value.closure !== undefined) {
+          const fn = this.functions.get(value.closure);
+          if (fn && fn.kind !== 'async-block')
+            this.runClosure(fn, [], effect.scoped ? 'called' : 'spawned', span, effect.on);
+        }
+        return undefined;
+      }
+      case 'call-now': {
+        const value = operand(effect.what);
+        const fn = value.closure === undefined ? undefined : this.functions.get(value.closure);
+        if (fn?.kind === 'async-block') return undefined;
+        const content =
+          receiver && CONTENT_ADAPTERS.has(name)
+            ? {
+                places: receiver.pointers.length > 0 ? [] : receiver.places.map((p) => extend(p, '[]')),
+                pointers: this.elementsOf(receiver.pointers),
+                ...optionalType(contentType(receiver.type)),
+                ...(this.isOwnedContent(receiver) ? { owned: true } : {}),
+              }
+            : undefined;
+        if (!fn) return this.applyNamed(typeof effect.what === 'number' ? exprs[effect.what] : undefined, content);
+        const result = this.runClosure(
+          fn,
+          content ? fn.params.map(() => content) : [],
+          'called',
+          operandSpan(effect.what),
+        );
+        return { places: [], pointers: result.pointers, ...optionalType(result.type) };
+      }
+      case 'store': {
+        const value = operand(effect.what);
+        const into = this.subjects(operand(effect.into))[0];
+        if (into) {
+          if (!effect.assigns) this.escape(value, 'collect', span, { into });
+          else if (this.outlives(into)) this.escape(value, 'store', span, { into });
+          if (row.id === 'ptr-write' || row.id === 'pointer-write') this.state.renew(into);
+          if (this.outlives(into)) this.noteStores(value, into, span);
+          if (this.rust && value.pointers.length > 0)
+            this.state.write(extend(into, '[]'), { pointers: value.pointers, ...optionalType(value.type) }, true);
+        }
+        if (value.pointers.length === 0) this.moveOut(value);
+        return undefined;
+      }
+      case 'retain': {
+        const value = operand(effect.what);
+        // A record that is copied: what its fields point to is kept, not the record.
+        const kept = effect.contents
+          ? this.subjects(value).flatMap((place) => this.state.below(place).flatMap(([, stored]) => stored.pointers))
+          : value.pointers;
+        this.escape({ places: [], pointers: uniquePointers(kept) }, 'store', span, { callee: name });
+        return undefined;
+      }
+      case 'lock': {
+        const value = operand(effect.target);
+        const what = value.places[0] ? describePlace(value.places[0]) : name;
+        if (!effect.returnsGuard) {
+          this.state.locks.push({ span, what });
+          return undefined;
+        }
+        return {
+          places: value.places,
+          pointers: this.subjects(value).map((p) => this.borrow(p, 'guard', false, span, name, row)),
+          ...optionalType(value.type),
+        };
+      }
+      case 'unlock': {
+        const value = operand(effect.target);
+        const what = value.places[0] ? describePlace(value.places[0]) : undefined;
+        this.unlock(span, (l) => what === undefined || l.what === what);
+        return undefined;
+      }
+      case 'root':
+      case 'unroot':
+      case 'wait':
+        return undefined;
+    }
+  }
+
+  /** The function of the unit that a path names. */
+  protected resolveCall(path: readonly string[]): Resolved | undefined {
+    const last = path.at(-1);
+    if (!last) return undefined;
+    if (path.length > 1) {
+      const owner = path.at(-2) === 'Self' || path.at(-2) === 'self' ? this.fn.owner : path.at(-2);
+      if (owner && /^[A-Z]/.test(owner)) return this.settings.oracle.method(owner, last, this.file.path);
+      return this.settings.oracle.freeFunction(last, this.file.path);
+    }
+    if (!this.rust && this.fn.owner) {
+      const method = this.settings.oracle.method(this.fn.owner, last, this.file.path);
+      if (method) return method;
+    }
+    return this.settings.oracle.freeFunction(last, this.file.path);
+  }
+
+  /** The method that the unit declares on the receiver's type. */
+  protected resolveMethod(receiver: Value, name: string): Resolved | undefined {
+    const type = peel(receiver.type);
+    return type?.kind === 'path' && type.name
+      ? this.settings.oracle.method(type.name, name, this.file.path)
+      : undefined;
+  }
+
+  /** A call of a function of the unit: what its summary says happens to the arguments; returns what it returns. */
+  protected applySummary(
+    resolved: Resolved,
+    receiver: Value | undefined,
+    values: readonly Value[],
+    span: Span,
+    name: string,
+    owner: string | undefined,
+  ): Value {
+    const { fn } = resolved;
+    const returnType = this.plain(replaceSelf(fn.returns, fn.owner ?? owner));
+    const flow = this.settings.oracle.summaryOf(
+      resolved.path,
+      fn,
+      this.settings.depth,
+      fn.returns?.kind === 'pointer' || this.pointers.some((p) => p.form === 'raw' || p.erased || !this.rust),
+    );
+    const isMethod = fn.self !== undefined || (fn.owner !== undefined && !fn.isStatic && !this.rust);
+    // A method without a receiver in D is called on `this`.
+    const self = isMethod ? (receiver ?? this.selfValue()) : undefined;
+    const declared = fn.body || fn.skipped === true ? [] : this.declaredReturns(fn, self, values, span, name);
+    if (!flow)
+      return {
+        places: fn.returnsRef ? declared.map((p) => p.target) : [],
+        pointers: fn.returnsRef ? [] : declared,
+        ...optionalType(returnType),
+        ...(isOwnedType(returnType) ? { owned: true } : {}),
+      };
+    const place = (p: Place): readonly Place[] => {
+      if (p.root.kind === 'self') {
+        if (!self) return [];
+        const isBehind = !this.rust && self.type?.kind === 'pointer' && self.pointers.length === 0;
+        return this.materialise(self, span).map((s) => extend(s, ...(isBehind ? ['*'] : []), ...p.path));
+      }
+      if (p.root.kind === 'param' && p.root.index !== undefined) {
+        const value = values[p.root.index];
+        if (!value) return [];
+        // D: the elements of a slice are those of what it shows.
+        const isShown = !this.rust && p.path[0] === '[]' && value.pointers.length > 0 && this.isView(value);
+        const path = p.path[0] === '*' || isShown ? p.path.slice(1) : p.path;
+        // A pointer of unknown origin is passed by value: the helper reaches what it points to, not the caller's variable.
+        if (p.path[0] === '*' && value.pointers.length === 0) {
+          return this.rust || this.isReferenceType(value.type) ? value.places.map((s) => extend(s, '*', ...path)) : [];
+        }
+        return this.subjects(value).map((s) => extend(s, ...path));
+      }
+      if (p.root.kind === 'global')
+        return [
+          {
+            root: this.makeRoot({
+              kind: 'global',
+              name: p.root.name,
+              span: p.root.span,
+              byValue: true,
+              declared: 'static',
+              ...optionalType(p.root.type),
+            }),
+            path: p.path,
+          },
+        ];
+      return [];
+    };
+    for (const u of flow.summary.uses) for (const target of place(u.place)) this.useBehind(target, span, name);
+    for (const g of flow.summary.grows)
+      this.grow(
+        place(g.place),
+        [...(self?.via ?? []), ...(self?.pointers ?? [])],
+        span,
+        g.operation,
+        g.how,
+        g.weak,
+        g.row,
+        name,
+      );
+    for (const r of flow.summary.releases) {
+      if (r.renewed) continue;
+      for (const target of place(r.place))
+        this.invalidate(
+          'release',
+          target,
+          span,
+          r.how,
+          (t) => isWithin(t, target) && (this.rust || !t.path.slice(target.path.length).includes('*')),
+          undefined,
+          name,
+        );
+    }
+    for (const a of flow.summary.adopts) {
+      const taken =
+        a.place.root.kind === 'param' && a.place.root.index !== undefined ? values[a.place.root.index] : undefined;
+      // What a field of the argument leads to is taken over, not the argument.
+      if (taken && a.place.path.length <= 1) this.adopt(taken.pointers, a.rawType, a.how, span, a.content, name);
+    }
+    for (const s of flow.summary.stores) {
+      const value = values[s.param];
+      const into = place(s.into)[0];
+      if (value && into && this.outlives(into))
+        this.escape(value, 'store', span, { into, callee: name, index: s.param });
+      if (value && into && (this.rust || !this.outlives(into)))
+        for (const p of value.pointers) this.state.write(into, { pointers: [p] }, true);
+    }
+    for (const { param } of flow.summary.consumes)
+      for (const given of values[param]?.places ?? [])
+        if (given.path.length === 0 && given.root.kind === 'local' && !this.state.moved.has(given.root.id))
+          this.drop(given.root, span, `the end of '${name}', which takes it by value`);
+    for (const value of values) if (value.pointers.length === 0) this.moveOut(value);
+    const pointers = flow.summary.returns.flatMap((r) =>
+      place(r.target).map((t) => this.borrow(t, r.form, r.erased, span, `${name}()`)),
+    );
+    if (pointers.length === 0) pointers.push(...declared);
+    this.runClosureArguments(
+      values,
+      values.map(() => ({ kind: 'unknown', span, syntax: 'argument', children: [] })),
+      receiver,
+      name,
+      'unknown',
+    );
+    const resultPlaces = fn.returnsRef ? pointers.map((p) => p.target) : [];
+    return {
+      places: resultPlaces,
+      pointers: fn.returnsRef ? [] : pointers,
+      ...optionalType(returnType),
+      ...(isOwnedType(returnType) ? { owned: true } : {}),
+    };
+  }
+
+  /** D: what a function without a body says by `return` that its result points into: the struct, or what a parameter shows. */
+  private declaredReturns(
+    fn: FunctionIr,
+    self: Value | undefined,
+    values: readonly Value[],
+    span: Span,
+    name: string,
+  ): Pointer[] {
+    const { returns } = fn;
+    if (this.rust || (returns?.kind !== 'pointer' && returns?.kind !== 'slice' && fn.returnsRef !== true)) return [];
+    const form: PointerForm = returns?.kind === 'slice' ? 'slice' : 'raw';
+    const has = (word: string): boolean => fn.attributes.some((a) => a.name === word);
+    const found: Pointer[] = [];
+    if (self && has('return') && !has('scope') && fn.ownerKind === 'struct')
+      for (const place of this.materialise(self, span))
+        if (self.type?.kind !== 'pointer') found.push(this.borrow(place, form, false, span, `${name}()`));
+    fn.params.forEach((param, i) => {
+      const value = values[i];
+      if (!value || !param.modifiers.includes('return')) return;
+      if (!param.modifiers.includes('ref')) found.push(...value.pointers);
+      else for (const place of value.places) found.push(this.borrow(place, form, false, span, `${name}()`));
+    });
+    return found;
+  }
+}
+
+/** Collections whose elements are plain values: nothing in them points elsewhere. */
+function isPlainOwner(type: TypeRef): boolean {
+  if (type.kind !== 'path' || !/^(?:Vec|String|Box|VecDeque|CString|OsString|PathBuf)$/u.test(type.name)) return false;
+  return type.args.every((arg) => arg.kind === 'path' && PLAIN.test(arg.name));
+}
+
+function isOwnedType(type: TypeRef | undefined): boolean {
+  if (!type) return false;
+  const bare = unwrapped(type);
+  return bare?.kind === 'path' && bare.name !== 'Self' && bare.name !== 'NonNull';
+}
+
+function replaceSelf(type: TypeRef | undefined, owner: string | undefined): TypeRef | undefined {
+  if (!type || !owner) return type;
+  if (type.kind === 'path' && type.name === 'Self') return { ...type, name: owner, path: [owner], text: owner };
+  if (type.kind === 'path' && type.args.some((a) => a.name === 'Self'))
+    return { ...type, args: type.args.map((a) => replaceSelf(a, owner) ?? a) };
+  return type;
+}

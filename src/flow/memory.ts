@@ -1,0 +1,422 @@
+import type { ApiIndex } from './api-index.js';
+import type { ApiRow } from './api.js';
+import { syntheticType } from './builtin-types.js';
+import { isRawExpr } from './expression-shapes.js';
+import { fieldTypeOf, growthKey, typeOfPlace } from './place-type.js';
+import { extend, isElementOf, type Place, placeKey, type Root } from './place.js';
+import type { Context, LockScope, Pointer, PointerForm, Value } from './result.js';
+import { State } from './state.js';
+import { ownsBlock, peel, type TypeOracle, withoutAlias } from './types.js';
+import { merged, optionalType } from './values.js';
+import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
+import type { Span } from '../model/source.js';
+
+/** What a walk may ask about the rest of the unit. */
+export interface FlowSettings {
+  readonly oracle: TypeOracle;
+  readonly apis: ApiIndex;
+  /** How many helpers deep summaries are followed from here. */
+  readonly depth: number;
+}
+
+const tables = new WeakMap<FileIr, Map<number, FunctionIr>>();
+
+/**
+ * What a walk through a function knows: the variables in scope, what they hold, and the pointers made so far. The lowest of
+ * the layers that the analysis is made of: each extends the one before and knows nothing of those after it.
+ */
+export abstract class Memory {
+  protected state = new State();
+  protected readonly scopes: Map<string, Root>[] = [new Map<string, Root>()];
+  protected readonly blockRoots: Root[][] = [];
+  protected temps: Root[] = [];
+  private nextRoot = 1;
+  private nextPointer = 1;
+  protected frames: Context['frames'] = [];
+  protected loops = 0;
+  private readonly rootsBySite = new Map<string, Root>();
+  private readonly pointersBySite = new Map<string, Pointer>();
+  protected readonly functions: Map<number, FunctionIr>;
+  /** Pointers made by the statement being walked: alive though no variable holds them yet. */
+  protected fresh = new Set<number>();
+  protected readonly pointers: Pointer[] = [];
+
+  constructor(
+    protected readonly file: FileIr,
+    protected readonly fn: FunctionIr,
+    protected readonly settings: FlowSettings,
+  ) {
+    this.functions = functionTable(file);
+  }
+
+  protected get rust(): boolean {
+    return this.file.language === 'rust';
+  }
+
+  /** The type that `self` or `this` has, by name. */
+  protected ownerType(): TypeRef | undefined {
+    return this.fn.owner ? syntheticType(this.fn.owner, this.fn.nameSpan) : undefined;
+  }
+
+  /** The type that an alias of the unit stands for. */
+  protected plain(type: TypeRef | undefined): TypeRef | undefined {
+    if (!this.rust || (type?.kind === 'path' && this.fn.generics.some((g) => g.name === type.name))) return type;
+    return withoutAlias(type, this.settings.oracle, this.file.path);
+  }
+
+  /** The variable, temporary or allocation of a site: the same one each time the site is walked. */
+  protected makeRoot(seed: Omit<Root, 'id' | 'depth'>): Root {
+    // One root per declaring expression, so that walking a loop body twice does not make two owners out of one.
+    // What two calls of a nested function allocate are two things.
+    const calls = seed.kind === 'allocation' && !this.rust ? this.frames.map((f) => f.span.start).join(':') : '';
+    const key = `${seed.kind}:${seed.name}:${seed.span.start}:${seed.span.end}:${calls}`;
+    const known = this.rootsBySite.get(key);
+    if (known) return known;
+    const type = this.plain(seed.type);
+    const root: Root = { ...seed, ...optionalType(type), id: this.nextRoot++, depth: this.scopes.length - 1 };
+    this.rootsBySite.set(key, root);
+    return root;
+  }
+
+  /** A variable of the innermost scope, which ends with it and holds nothing yet. */
+  protected declare(name: string, seed: Omit<Root, 'id' | 'depth'>): Root {
+    const root = this.makeRoot(seed);
+    this.scopes.at(-1)?.set(name, root);
+    this.blockRoots.at(-1)?.push(root);
+    this.state.forget(root);
+    for (const pointer of this.pointers)
+      if (pointer.how === 'declared' && pointer.target.root === root) this.state.invalid.delete(pointer.id);
+    return root;
+  }
+
+  /** The variable of that name in the scopes around, innermost first. */
+  protected lookup(name: string): Root | undefined {
+    for (let i = this.scopes.length - 1; i >= 0; i--) {
+      const root = this.scopes[i]?.get(name);
+      if (root) return root;
+    }
+    return undefined;
+  }
+
+  /** D: what a variable no longer holds on one path does not come back to it from there. */
+  protected join(states: readonly State[]): State {
+    if (!this.rust && states.length > 1)
+      for (const state of states) {
+        const live = state.invalid.size > 0 ? state.livePointers() : undefined;
+        for (const id of state.invalid.keys())
+          if (live?.has(id) !== true && !this.isReachable(state, id)) state.invalid.delete(id);
+      }
+    return State.join(states);
+  }
+
+  /** Whether a pointer that no variable holds can still be met: made by this statement, or what a variable never set leads to. */
+  private isReachable(state: State, id: number): boolean {
+    const pointer = this.pointers[id - 1];
+    if (!pointer || this.fresh.has(id)) return true;
+    const { root, path } = pointer.target;
+    return pointer.how === 'declared' && state.read({ root, path: path.slice(0, -1) }) === undefined;
+  }
+
+  /** Where the walk is: in which closures, and whether in a loop. */
+  protected context(): Context {
+    return { frames: this.frames, inLoop: this.loops > 0 };
+  }
+
+  /** The pointer to `target` made at `site`, valid from now on: the same one each time the site is walked. */
+  protected borrow(
+    target: Place,
+    form: PointerForm,
+    erased: boolean,
+    site: Span,
+    how: string,
+    row?: ApiRow,
+    guards: readonly LockScope[] = [],
+  ): Pointer {
+    const key = `${placeKey(target)}|${site.start}|${site.end}|${form}|${erased ? 1 : 0}`;
+    let pointer = this.pointersBySite.get(key);
+    if (!pointer) {
+      pointer = {
+        id: this.nextPointer++,
+        target,
+        form,
+        erased,
+        site,
+        how,
+        locks: [
+          ...this.state.locks,
+          ...guards.filter((g) => !this.state.locks.some((l) => l.span.start === g.span.start)),
+        ],
+        context: this.context(),
+        ...(row ? { row } : {}),
+      };
+      this.pointersBySite.set(key, pointer);
+      this.pointers.push(pointer);
+    }
+    this.state.invalid.delete(pointer.id);
+    this.fresh.add(pointer.id);
+    return pointer;
+  }
+
+  /** A reference that is used where a raw pointer is wanted becomes one without a cast in the source. */
+  protected coerce(value: Value, wanted: TypeRef | undefined, span?: Span): Value {
+    // D: a static array where a slice is wanted is sliced without a sign in the source.
+    if (span && !this.rust && wanted?.kind === 'slice' && value.type?.kind === 'static-array')
+      return value.pointers.length > 0
+        ? value
+        : {
+            places: [],
+            pointers: (value.owned ? this.materialise(value, span) : value.places).map((p) =>
+              this.borrow(extend(p, '[]'), 'slice', false, span, '[]'),
+            ),
+            type: wanted,
+          };
+    return this.rust && value.pointers.length > 0 && holdsRawPointer(wanted) ? this.asRaw(value) : value;
+  }
+
+  /** What a place of pointer type points to when nothing in the function says: one object per place. */
+  protected implicitPointer(place: Place): Pointer {
+    const target = extend(place, '*');
+    const key = `implicit|${placeKey(target)}`;
+    let pointer = this.pointersBySite.get(key);
+    if (!pointer) {
+      pointer = {
+        id: this.nextPointer++,
+        target,
+        form: 'raw',
+        erased: true,
+        site: place.root.span,
+        how: 'declared',
+        locks: [],
+        context: this.context(),
+      };
+      this.pointersBySite.set(key, pointer);
+      this.pointers.push(pointer);
+    }
+    return pointer;
+  }
+
+  /** Whether values of the type are raw pointers. */
+  protected isPointerType(type: TypeRef | undefined): boolean {
+    return (
+      type?.kind === 'pointer' || (type?.kind === 'path' && (type.name === 'NonNull' || type.name === 'AtomicPtr'))
+    );
+  }
+
+  /** What a read of the place gives. */
+  protected valueOf(place: Place, type: TypeRef | undefined): Value {
+    const stored = this.state.read(place);
+    if (stored)
+      return {
+        places: [place],
+        pointers: stored.pointers,
+        ...optionalType(stored.type ?? type),
+        ...(stored.adopts ? { adopts: stored.adopts } : {}),
+        ...(stored.closure !== undefined ? { closure: stored.closure } : {}),
+        ...(stored.literal !== undefined ? { literal: stored.literal } : {}),
+        ...(stored.alias ? { alias: stored.alias } : {}),
+      };
+    if (this.isPointerType(type))
+      return { places: [place], pointers: [this.implicitPointer(place)], ...optionalType(type) };
+    return { places: [place], pointers: [], ...optionalType(type) };
+  }
+
+  /** The storage that a method on `value` works on: through references and pointers, else the places themselves. */
+  protected subjects(value: Value): readonly Place[] {
+    const through = value.pointers.filter((p) => p.form !== 'closure').map((p) => p.target);
+    return through.length > 0 ? through : value.places;
+  }
+
+  /** D: the array whose elements a value shows: a slice that was copied from a variable shows that variable's. */
+  protected storageOf(value: Value): readonly Place[] {
+    return value.pointers.length === 0 && value.alias ? [value.alias] : this.subjects(value);
+  }
+
+  /** D: what a variable set to this value is another name for: a whole array, copied by reference. */
+  protected aliasOf(value: Value, type: TypeRef | undefined): { alias?: Place } {
+    const [place, ...others] = value.places;
+    if (this.rust || value.pointers.length > 0 || !place || others.length > 0) return {};
+    return type?.kind === 'slice' && value.type?.kind === 'slice' ? { alias: value.alias ?? place } : {};
+  }
+
+  /** A temporary, which ends with the statement unless a `let` keeps it. */
+  protected makeTemp(span: Span, type: TypeRef | undefined): Root {
+    const root = this.makeRoot({
+      kind: 'temp',
+      name: 'temporary',
+      span,
+      byValue: true,
+      declared: 'implicit',
+      ...optionalType(type),
+    });
+    this.state.moved.delete(root.id);
+    if (!this.temps.includes(root)) this.temps.push(root);
+    return root;
+  }
+
+  /** The value as something to borrow from: its places, or a fresh temporary when the expression made a new value. */
+  protected materialise(value: Value, span: Span): readonly Place[] {
+    if (value.places.length > 0 || value.pointers.length > 0) return this.storageOf(value);
+    if (!value.owned) return [];
+    return [{ root: this.makeTemp(span, value.type), path: [] }];
+  }
+
+  /** A reference that became a raw pointer by coercion: from here on the compiler does not check it. */
+  protected asRaw(value: Value): Value {
+    const isChecked = (p: Pointer): boolean => p.form === 'reference' || p.form === 'slice';
+    if (!value.pointers.some(isChecked)) return value;
+    const pointers = value.pointers.map((p) => {
+      if (!isChecked(p)) return p;
+      const raw = this.borrow(p.target, 'raw', true, p.site, p.how, p.row, p.locks);
+      for (const invalidation of this.state.invalid.get(p.id) ?? []) this.state.addInvalid(raw.id, invalidation);
+      return raw;
+    });
+    return { ...value, pointers };
+  }
+
+  /** Branches of which one is written as a raw pointer are all raw pointers. */
+  protected joinBranches(values: readonly Value[], branches: readonly Expr[]): Value {
+    return merged(this.rust && branches.some(isRawExpr) ? values.map((v) => this.asRaw(v)) : values);
+  }
+
+  /** Whether the place is in the variable's own storage, which stays where it is when the value is moved away. */
+  protected isInline(place: Place): boolean {
+    return this.rust && place.path.every((segment) => segment !== '[]' && segment !== '*');
+  }
+
+  /** Whether what is at the place has a block on the heap for itself. */
+  protected ownsBlock(place: Place): boolean {
+    return this.rust && ownsBlock(typeOfPlace(place, this.settings.oracle, this.file.path));
+  }
+
+  /** Whether the target lies in a block that an element of the growing owner has for itself: growth moves the element only. */
+  protected staysBehind(target: Place, owner: Place): boolean {
+    return target.path.some(
+      (segment, at) =>
+        at > owner.path.length &&
+        segment === '[]' &&
+        this.ownsBlock({ root: target.root, path: target.path.slice(0, at) }),
+    );
+  }
+
+  /** The name under which the unit knows what grows at the place. */
+  protected keyOf(place: Place): string | undefined {
+    return growthKey(place, this.settings.oracle, this.file.path);
+  }
+
+  /** Whether the value is reached through a reference, so that a pattern borrows from it. */
+  protected isBehindReference(value: Value): boolean {
+    if (value.type?.kind === 'reference') return true;
+    return value.places.some((p) => p.path.length === 0 && p.root.kind === 'self' && !p.root.byValue);
+  }
+
+  /** Struct values carry the pointers of their fields along when they are copied or moved. */
+  protected copyFields(from: readonly Place[], to: Place): void {
+    for (const place of from) {
+      for (const [suffix, stored] of this.state.below(place)) this.state.write(extend(to, ...suffix), stored);
+    }
+  }
+
+  /** What `*` reaches: the content of a type that owns a block, whatever else points to. */
+  protected derefSegment(type: TypeRef | undefined): '[]' | '*' {
+    return this.rust && type?.kind === 'path' && ownsBlock(type) ? '[]' : '*';
+  }
+
+  /** Slices, iterators and raw element pointers already denote elements: indexing them stays in the same storage. */
+  protected isView(value: Value): boolean {
+    return value.pointers.some(
+      (p) => p.target.path.at(-1) === '[]' && (p.form === 'slice' || p.form === 'raw' || p.form === 'iterator'),
+    );
+  }
+
+  /** What an iterator yields: a reference to an element, whose own memory is another matter. */
+  protected elementsOf(pointers: readonly Pointer[]): readonly Pointer[] {
+    return pointers.map((p) =>
+      p.form === 'iterator' ? this.borrow(p.target, 'reference', p.erased, p.site, p.how, p.row, p.locks) : p,
+    );
+  }
+
+  /** Whether the unit declares the type as an enum. */
+  protected isEnum(type: TypeRef | undefined): boolean {
+    const inner = peel(type);
+    return inner?.kind === 'path' && this.settings.oracle.declaration(inner.name, this.file.path)?.kind === 'enum';
+  }
+
+  /** Whether the unit declares a field of that name in the type. */
+  protected hasField(type: TypeRef | undefined, name: string): boolean {
+    const inner = peel(type);
+    return inner
+      ? (this.settings.oracle.declaration(inner.name, this.file.path)?.fields.some((f) => f.name === name) ?? false)
+      : false;
+  }
+
+  /** The declared type of a field. */
+  protected fieldType(type: TypeRef | undefined, name: string): TypeRef | undefined {
+    return fieldTypeOf(type, name, this.settings.oracle, this.file.path);
+  }
+
+  /** The declared type of what is at the place. */
+  protected typeAt(place: Place): TypeRef | undefined {
+    return typeOfPlace(place, this.settings.oracle, this.file.path);
+  }
+
+  /** Whether a pointer to an element of the place was made. */
+  protected hasPointersInto(place: Place): boolean {
+    return this.pointers.some((p) => isElementOf(p.target, place));
+  }
+
+  /** Whether something stored there is still there when the function has returned. */
+  protected outlives(place: Place): boolean {
+    const { root } = place;
+    if (root.kind === 'global' || root.declared === 'static') return true;
+    if (root.kind === 'self') return place.path.length > 0;
+    if (root.kind === 'param')
+      return (
+        !root.byValue ||
+        place.path.includes('*') ||
+        (!this.rust && place.path.length > 0 && this.isReferenceType(root.type))
+      );
+    if (root.kind === 'unknown' || root.kind === 'captured') return place.path.length > 0 || !this.rust;
+    return place.path.includes('*');
+  }
+
+  /** Whether a copy of a value of the type leads to the same storage. */
+  protected isReferenceType(type: TypeRef | undefined): boolean {
+    if (!type) return false;
+    if (type.kind === 'pointer' || type.kind === 'slice' || type.kind === 'reference') return true;
+    const kind = this.settings.oracle.declaration(type.name, this.file.path)?.kind;
+    return kind === 'class' || kind === 'interface';
+  }
+
+  /** Whether an adapter's closure gets the content by value: the Option is consumed, not borrowed. */
+  protected isOwnedContent(receiver: Value): boolean {
+    if (receiver.pointers.length > 0 || !receiver.type) return false;
+    if (receiver.type.kind !== 'path' || (receiver.type.name !== 'Option' && receiver.type.name !== 'Result'))
+      return false;
+    const inner = receiver.type.args[0];
+    return (
+      inner !== undefined &&
+      inner.kind === 'path' &&
+      inner.lifetimes === undefined &&
+      /^(CString|String|Vec|OsString|PathBuf|Box)$/.test(inner.name)
+    );
+  }
+
+  /** `self` or `this`, when the function has it. */
+  protected selfValue(): Value | undefined {
+    const root = this.lookup('self');
+    return root ? { places: [{ root, path: [] }], pointers: [], ...optionalType(root.type) } : undefined;
+  }
+}
+
+function functionTable(file: FileIr): Map<number, FunctionIr> {
+  let table = tables.get(file);
+  if (!table) tables.set(file, (table = new Map(file.functions.map((f) => [f.id, f]))));
+  return table;
+}
+
+/** Whether a value of the type is, or wraps, a raw pointer. */
+function holdsRawPointer(type: TypeRef | undefined): boolean {
+  if (!type) return false;
+  if (type.kind === 'pointer') return true;
+  return (type.kind === 'path' || type.kind === 'tuple') && type.args.some(holdsRawPointer);
+}

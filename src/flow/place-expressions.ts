@@ -1,0 +1,291 @@
+import { syntheticType } from './builtin-types.js';
+import { Calls } from './calls.js';
+import { isPromoted } from './expression-shapes.js';
+import { extend, isWithin, type Place } from './place.js';
+import type { PointerForm, Value } from './result.js';
+import { isGrowable, peel } from './types.js';
+import { guardsOf, NOTHING, optionalType } from './values.js';
+import type { ExprOf, TypeRef } from '../model/ir.js';
+import type { Span } from '../model/source.js';
+
+/** Expressions that stand for a place: names, fields, addresses, and assignments to them. */
+export abstract class PlaceExpressions extends Calls {
+  protected literalType(expr: ExprOf<'literal'>): TypeRef | undefined {
+    if (expr.type === 'string') return syntheticType('str', expr.span);
+    const suffix =
+      this.rust && expr.type === 'number' ? /(?:[iu](?:8|16|32|64|128|size)|f32|f64)$/u.exec(expr.text) : null;
+    return suffix ? syntheticType(suffix[0], expr.span) : undefined;
+  }
+
+  /** D: `new S` of a struct is a pointer to it, of a class the reference itself. */
+  protected madeBy(type: TypeRef): TypeRef {
+    const kind = type.kind === 'path' ? this.settings.oracle.declaration(type.name, this.file.path)?.kind : undefined;
+    return kind === 'struct' || kind === 'union'
+      ? { kind: 'pointer', text: `${type.text}*`, span: type.span, name: '', path: [], args: [], element: type }
+      : type;
+  }
+
+  /** A variable, a member of `this` that is named alone, a global, or a name of unknown origin. */
+  protected name(expr: ExprOf<'name'>): Value {
+    const first = expr.path[0];
+    if (first === undefined) return NOTHING;
+    if (expr.path.length === 1) {
+      const root = this.lookup(first);
+      if (root) {
+        const value = this.valueOf({ root, path: [] }, root.type);
+        // A D `ref` variable is its target: reading it reads there, and what it points to is not a value of its own.
+        if (this.rust || root.byValue || root.kind !== 'local' || value.pointers.length === 0) return value;
+        this.use(value, expr.span, 'deref', root.name);
+        const places = value.pointers.map((p) => p.target);
+        return {
+          places,
+          pointers: places.flatMap((p) => this.state.read(p)?.pointers ?? []),
+          via: value.pointers,
+          ...optionalType(root.type),
+        };
+      }
+      if (!this.rust) {
+        const subject = this.subjectsOfWith.findLast((value) => this.hasField(value.type, first));
+        if (subject) return this.memberOf(subject, first, expr.span);
+        const self = this.lookup('self');
+        const type = self ? this.fieldType(self.type, first) : undefined;
+        if (self && (type ?? this.hasField(self.type, first))) return this.valueOf({ root: self, path: [first] }, type);
+      }
+    }
+    const name = expr.path.at(-1) ?? first;
+    const global = this.settings.oracle.global(name, this.file.path);
+    if (global) {
+      const { decl } = global;
+      const root = this.makeRoot({
+        kind: 'global',
+        name,
+        span: decl.nameSpan,
+        byValue: true,
+        declared: 'static',
+        ...optionalType(decl.type),
+      });
+      return this.valueOf({ root, path: [] }, decl.type);
+    }
+    if (expr.path.length === 1 && /^[a-z_]/.test(first)) {
+      const root = this.makeRoot({
+        kind: 'unknown',
+        name: first,
+        span: { start: -1, end: -1 },
+        byValue: false,
+        declared: 'implicit',
+      });
+      return this.valueOf({ root, path: [] }, undefined);
+    }
+    return NOTHING;
+  }
+
+  /** `isAddressed`: D takes the address of a method, it does not call it. */
+  protected field(expr: ExprOf<'field'>, isAddressed = false): Value {
+    const base = this.withoutPointer(this.expr(expr.base));
+    if (!this.rust) {
+      const end = this.endElement(base, expr.name, expr.span);
+      if (end) return end;
+      const matches = this.settings.apis.method(expr.name, base.type);
+      const known = this.hasField(base.type, expr.name);
+      if (matches.length > 0 && !known)
+        return this.applyMatches(matches, base, [], [], expr, expr.name, true, undefined);
+      if (!known && !isAddressed) {
+        const result = this.propertyCall(base, expr);
+        if (result && (result.pointers.length > 0 || result.places.length > 0)) return result;
+      }
+    }
+    return this.memberOf(base, expr.name, expr.span);
+  }
+
+  /** D: `p.ptr` and `p.length` of a pointer to an array are those of the array. */
+  private withoutPointer(base: Value): Value {
+    const element = !this.rust && base.type?.kind === 'pointer' ? base.type.element : undefined;
+    if (element?.kind !== 'slice' && element?.kind !== 'static-array' && element?.kind !== 'assoc-array') return base;
+    const through = base.pointers.length > 0;
+    return {
+      places: through ? base.pointers.map((p) => p.target) : base.places.map((p) => extend(p, '*')),
+      pointers: [],
+      via: [...(base.via ?? []), ...base.pointers],
+      type: element,
+    };
+  }
+
+  private memberOf(base: Value, name: string, span: Span): Value {
+    this.use(base, span, 'field', `.${name}`);
+    const through = this.subjects(base);
+    const places = through.map((p) => extend(p, name));
+    const type = this.fieldType(base.type, name);
+    const first = places[0];
+    const read = first ? this.valueOf(first, type) : NOTHING;
+    return {
+      places,
+      pointers: read.pointers,
+      via: [...(base.via ?? []), ...base.pointers],
+      ...optionalType(read.type ?? type),
+      ...(read.closure !== undefined ? { closure: read.closure } : {}),
+    };
+  }
+
+  /** `&x`, `&mut x`, `&raw x`, `addr_of!(x)`. */
+  protected address(expr: ExprOf<'address'>): Value {
+    const inner = expr.base;
+    if (inner.kind === 'deref') {
+      // `&*p`: whatever checked the lifetime of p's target is gone when p is raw.
+      const base = this.expr(inner.base);
+      this.use(base, expr.span, 'deref', '&*');
+      const targets = base.pointers.length > 0 ? base.pointers : [];
+      if (targets.length > 0) {
+        const pointers = targets.map((p) =>
+          this.borrow(
+            p.target,
+            expr.raw ? 'raw' : 'reference',
+            p.form === 'raw' || p.erased,
+            p.site,
+            p.how,
+            p.row,
+            p.locks,
+          ),
+        );
+        return {
+          places: [],
+          pointers,
+          ...optionalType(base.type?.element ? { ...base.type, kind: expr.raw ? 'pointer' : 'reference' } : base.type),
+        };
+      }
+      const erased = base.type?.kind === 'pointer';
+      return {
+        places: [],
+        pointers: base.places.map((p) =>
+          this.borrow(extend(p, this.derefSegment(base.type)), expr.raw ? 'raw' : 'reference', erased, expr.span, '&*'),
+        ),
+        ...optionalType(base.type),
+      };
+    }
+    let value = !this.rust && inner.kind === 'field' ? this.field(inner, true) : this.expr(inner);
+    // `&mut 0` is a temporary, `&0` a static.
+    if (this.rust && expr.mutable && inner.kind === 'literal' && /^(?:number|bool|char)$/u.test(inner.type))
+      value = { ...value, owned: true };
+    if (value.closure !== undefined && value.places.length === 0) return value;
+    const frame = inner.kind === 'field' ? this.methodFrame(value, inner.name) : undefined;
+    if (frame) return { places: [], pointers: frame.map((p) => this.borrow(p, 'raw', false, expr.span, '&')) };
+    const form: PointerForm = expr.raw || !this.rust ? 'raw' : 'reference';
+    let places = value.places;
+    if (places.length === 0 && value.pointers.length > 0) {
+      if (!this.rust) return value;
+      // `&call()` of something that points elsewhere: the pointer inside is what matters, unless a value is made that holds it.
+      if (value.owned !== true || value.type?.kind !== 'path') return value;
+    }
+    // `&[1, 2]` of constants is promoted to a static.
+    if (places.length === 0 && value.owned && this.rust && isPromoted(inner, expr.mutable)) return NOTHING;
+    if (places.length === 0 && value.owned) places = [{ root: this.makeTemp(inner.span, value.type), path: [] }];
+    this.access(places, expr.span, 'borrow', '&');
+    const how = !this.rust ? '&' : expr.raw ? 'addr_of!' : expr.mutable ? '&mut' : '&';
+    const type: TypeRef | undefined = value.type
+      ? {
+          kind: form === 'raw' ? 'pointer' : 'reference',
+          text: `&${value.type.text}`,
+          span: expr.span,
+          name: '',
+          path: [],
+          args: [],
+          element: value.type,
+        }
+      : undefined;
+    return {
+      places: [],
+      pointers: places.map((p) => this.borrow(p, form, false, expr.span, how, undefined, guardsOf(value))),
+      ...optionalType(type),
+    };
+  }
+
+  /** D: `&x.method` is a delegate that has `x` itself as its frame when `x` is a struct; nothing when `x` refers to something. */
+  private methodFrame(value: Value, name: string): readonly Place[] | undefined {
+    const [member] = value.places;
+    if (this.rust || value.type !== undefined || member?.path.at(-1) !== name) return undefined;
+    const holder: Place = { root: member.root, path: member.path.slice(0, -1) };
+    const type = this.typeAt(holder);
+    const bare = peel(type);
+    if (bare?.kind !== 'path' || this.hasField(type, name)) return undefined;
+    if (!this.settings.oracle.method(bare.name, name, this.file.path)) return undefined;
+    if (holder.path.length === 0 && holder.root.storage === 'stack') return [holder];
+    return type?.kind === 'pointer' || this.isReferenceType(bare) ? [] : [holder];
+  }
+
+  /** `target = value` and `target op= value`. */
+  protected assign(expr: ExprOf<'assign'>): Value {
+    let value = this.expr(expr.value);
+    // `x.length = n` is an operation on x, not a store into a field.
+    if (!this.rust && expr.target.kind === 'field') {
+      const base = this.expr(expr.target.base);
+      const operator = `.${expr.target.name}=`;
+      const matches = this.hasField(base.type, expr.target.name) ? [] : this.settings.apis.assign(operator, base.type);
+      if (matches.length > 0) {
+        for (const { row, weak } of matches)
+          for (const effect of row.effects)
+            this.applyEffect(effect, row, base, [value], [expr.value], expr.span, operator, weak);
+        return NOTHING;
+      }
+    }
+    const target = this.expr(expr.target);
+    if (expr.operator !== '=') {
+      const matches = this.settings.apis.assign(expr.operator, target.type);
+      this.access(this.subjects(target), expr.span, 'write', expr.operator);
+      for (const { row, weak } of matches) {
+        for (const effect of row.effects)
+          this.applyEffect(effect, row, target, [value], [expr.value], expr.span, expr.operator, weak);
+      }
+      if (matches.length > 0 && value.pointers.length > 0) {
+        const into = target.places[0];
+        if (into) {
+          this.escape(value, 'collect', expr.span, { into });
+          const kept = this.keptByAppending(value, target.type);
+          if (kept.length > 0) this.state.write(extend(into, '[]'), { pointers: kept }, true);
+        }
+      }
+      return NOTHING;
+    }
+    this.access(target.places, expr.span, 'write', '=');
+    for (const [key, release] of this.releases)
+      if (target.places.some((p) => p.path.length < release.place.path.length && isWithin(release.place, p)))
+        this.releases.set(key, { ...release, renewed: true });
+    value = this.coerce(value, target.type, expr.target.kind === 'slice' ? undefined : expr.value.span);
+    for (const place of target.places) {
+      const previous = this.state.read(place);
+      const growable = isGrowable(this.typeAt(place) ?? previous?.type, this.file.language);
+      const selfAppend = expr.value.kind === 'binary' && expr.value.operator === '~';
+      if (growable === true || (this.rust && this.hasPointersInto(place))) {
+        this.grow([place], target.via ?? [], expr.span, 'replace', selfAppend ? '= .. ~' : '=', false);
+      }
+      if (this.outlives(place)) {
+        this.escape(this.rust ? value : this.withHeld(value), 'store', expr.span, { into: place });
+        this.noteStores(value, place, expr.span);
+      }
+      if (previous?.adopts)
+        for (const p of previous.adopts.filter(
+          // In a loop the owner may be of another round, or taken by then.
+          (old) => value.adopts?.includes(old) !== true && !(this.loops > 0 && old.context.inLoop),
+        ))
+          this.invalidate('release', p.target, expr.span, 'overwritten', (t) => isWithin(t, p.target));
+      const single = target.places.length === 1 && !place.path.includes('[]');
+      this.state.write(
+        place,
+        {
+          pointers: value.pointers,
+          ...optionalType(value.type ?? previous?.type),
+          ...(value.adopts ? { adopts: value.adopts } : {}),
+          ...(value.closure !== undefined ? { closure: value.closure } : {}),
+          ...(value.literal !== undefined ? { literal: value.literal } : {}),
+          ...(single ? this.aliasOf(value, target.type) : {}),
+        },
+        !single,
+      );
+      if (place.path.length === 0) this.state.moved.delete(place.root.id);
+      if (!this.rust && single) this.renew(place);
+    }
+    if (value.pointers.length === 0) {
+      for (const place of target.places) this.copyFields(value.places, place);
+      this.moveOut(value);
+    }
+    return NOTHING;
+  }
+}

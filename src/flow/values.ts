@@ -1,0 +1,117 @@
+import { syntheticType } from './builtin-types.js';
+import { describePlace, type Place } from './place.js';
+import type { LockScope, Pointer, Value } from './result.js';
+import { elementType, unwrapped } from './types.js';
+import type { FunctionIr, TypeRef } from '../model/ir.js';
+import type { Span } from '../model/source.js';
+
+/** A value of which nothing is known. */
+export const NOTHING: Value = { places: [], pointers: [] };
+
+/** Adapters whose closure gets the receiver's content and whose result is what the closure returned. */
+export const CONTENT_ADAPTERS = new Set([
+  'map',
+  'map_or',
+  'map_or_else',
+  'and_then',
+  'then',
+  'filter_map',
+  'flat_map',
+  'for_each',
+  'inspect',
+  'is_some_and',
+  'is_ok_and',
+  'try_for_each',
+  'find_map',
+  'fold',
+  'any',
+  'all',
+  'filter',
+  'with',
+  'unwrap_or_else',
+  'or_else',
+  'map_err',
+  'ok_or_else',
+  'get_or_insert_with',
+  'get_or_init',
+  'call_once',
+  'each',
+  'tap',
+]);
+
+/** A function of the unit and the file that declares it. */
+export interface Resolved {
+  readonly path: string;
+  readonly fn: FunctionIr;
+}
+
+/** Locks whose guards a value was reached through. */
+export function guardsOf(value: Value): LockScope[] {
+  return [...value.pointers, ...(value.via ?? [])]
+    .filter((p) => p.form === 'guard')
+    .map((p) => ({ span: p.site, what: describePlace(p.target) }));
+}
+
+/** What an adapter's closure is given: the content of an Option or Result, an element of anything else. */
+export function contentType(type: TypeRef | undefined): TypeRef | undefined {
+  const bare = unwrapped(type);
+  return bare === type && type?.kind !== 'path'
+    ? (elementType(type) ?? type)
+    : bare === type &&
+        type !== undefined &&
+        /^(Vec|VecDeque|HashSet|BTreeSet|HashMap|BTreeMap|SmallVec|Box)$/.test(type.name)
+      ? elementType(type)
+      : bare;
+}
+
+/** The type of what an adapter makes of its closure's result: `map` wraps it, `and_then` hands it on. */
+export function adaptedType(method: string, results: readonly Value[], span: Span): TypeRef | undefined {
+  const type = results.find((r) => r.type)?.type;
+  if (!type) return undefined;
+  if (method === 'map') return syntheticType('Option', span, [type]);
+  return method === 'and_then' || method === 'map_or' || method === 'unwrap_or_else' || method === 'or_else'
+    ? type
+    : undefined;
+}
+
+/** Where a variable's content was before, when it was one known place. */
+export function originFrom(value: Value): { origin?: Place } {
+  const place =
+    value.places.length === 1
+      ? value.places[0]
+      : value.places.length === 0 && value.pointers.length === 1
+        ? value.pointers[0]?.target
+        : undefined;
+  return place && place.root.kind !== 'temp' ? { origin: place } : {};
+}
+
+/** For spreading: the type, when there is one. */
+export function optionalType(type: TypeRef | undefined): { type?: TypeRef } {
+  return type ? { type } : {};
+}
+
+/** Each pointer once, in order. */
+export function uniquePointers(pointers: readonly Pointer[]): Pointer[] {
+  return [...new Map(pointers.map((p) => [p.id, p])).values()];
+}
+
+/** What a value is that may be any of these. */
+export function merged(values: readonly Value[]): Value {
+  if (values.length === 1 && values[0]) return values[0];
+  const pointers = uniquePointers(values.flatMap((v) => v.pointers));
+  const adopts = values.flatMap((v) => v.adopts ?? []);
+  const closure = values.find((v) => v.closure !== undefined)?.closure;
+  return {
+    places: values.flatMap((v) => v.places),
+    pointers,
+    ...optionalType(values.find((v) => v.type)?.type),
+    ...(values.some((v) => v.owned) ? { owned: true } : {}),
+    ...(adopts.length > 0 ? { adopts } : {}),
+    ...(closure !== undefined ? { closure } : {}),
+  };
+}
+
+/** The value, which frees nothing when it ends. */
+export function withoutAdopts({ adopts: _, ...value }: Value): Value {
+  return value;
+}
