@@ -26,10 +26,10 @@ export function bare(node: TSESTree.Node): TSESTree.Node {
   }
 }
 
-/** The name of a member when it is written down: `a.b`, `a['b']`, `a[0]`. */
+/** The name of a member when it is written down: `a.b`, `a['b']`, `a[0]`, also in a template without holes. */
 export function memberName(node: TSESTree.MemberExpression): string | undefined {
   if (!node.computed) return node.property.type === 'PrivateIdentifier' ? `#${node.property.name}` : node.property.name;
-  return node.property.type === 'Literal' ? String(node.property.value) : undefined;
+  return node.property.type === 'Literal' ? String(node.property.value) : stringValue(node.property);
 }
 
 /** The name of an object property or class member when it is written down. */

@@ -2,8 +2,10 @@
 
 const views = '(?:(?:Big)?(?:Int|Uint)|Float)\\d+(?:Clamped)?Array|DataView';
 
+const writers = 'fill|set|reverse|sort|copyWithin|copy|read|write\\w*|swap\\d+|set\\w*\\d\\w*|setFromHex';
 const write = new RegExp(
-  '\\.\\s*(?:fill|set|reverse|sort|copyWithin|copy|read|write\\w*|swap\\d+|set\\w*\\d\\w*)\\s*\\(|randomFill|getRandomValues|readSync|encodeInto|Atomics|\\][!\\s)]*(?:[-+*/%&|^?]{1,3}|<<|>{2,3})?=(?![=>])|\\][!\\s)]*(?:\\+\\+|--)|(?:\\+\\+|--)[\\s(]*[\\w$]',
+  `\\.\\s*(?:${writers})\\s*(?:\\?\\.\\s*)?(?:\\.\\s*(?:call|apply)\\s*)?\\(|\\[\\s*['"\`](?:${writers})['"\`]\\s*\\]|Reflect\\s*\\.\\s*(?:apply|set)|Object\\s*\\.\\s*assign|` +
+    'randomFill|getRandomValues|readSync|encodeInto|Atomics|\\][!\\s)]*(?:[-+*/%&|^?]{1,3}|<<|>{2,3})?=(?![=>])|\\][!\\s)]*(?:\\+\\+|--)|(?:\\+\\+|--)[\\s(]*[\\w$]',
   'u',
 );
 
@@ -42,7 +44,7 @@ export function handsStoreOn(text: string): boolean {
 
 /** Something may be transferred. */
 export function mentionsTransfer(text: string): boolean {
-  return /postMessage|structuredClone|transferList|\btransfer\b|\.\s*(?:transfer|transferToFixedLength|resize)\s*\(|Piscina\s*\.\s*move/u.test(
+  return /postMessage|structuredClone|transferList|\btransfer\b|\btransferToFixedLength\b|\bresize\b|Piscina\s*\.\s*move/u.test(
     text,
   );
 }

@@ -1,27 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { lint } from './support.js';
-
-const dts = `export declare function hash(data: Uint8Array): Promise<string>
-export declare function hashSync(data: Uint8Array): string
-export declare function sum(list: Array<number>): Promise<number>
-export declare function cb(data: Buffer, done: (err: Error | null, r: string) => void): void
-export declare class Enc {
-  constructor(data: Uint8Array)
-  encode(format: 'png'): Promise<Buffer>
-  write(chunk: Uint8Array): Promise<void>
-  close(): void
-}
-`;
-/** An addon with a declaration file, and a package that uses it. */
-const files = {
-  '/p/package.json': '{"name":"app"}',
-  '/p/node_modules/hasher/package.json': '{"name":"hasher","main":"index.js","types":"index.d.ts","napi":{}}',
-  '/p/node_modules/hasher/index.d.ts': dts,
-  '/p/node_modules/hasher/index.js': 'module.exports = require("./hasher.node")',
-};
-const head = `import { hash, hashSync, sum, cb, Enc } from 'hasher'; import fs from 'node:fs'; import fsp from 'node:fs/promises';\n`;
-/** Name, code, language, rule. */
-type Probe = readonly [string, string, ('js' | 'ts')?, string?];
+import { linesOf, type Probe } from './hasher.js';
 
 const bad: readonly Probe[] = [
   ['untyped param fill', 'export async function f(buf){ const p = hash(buf); buf.fill(0); return p; }'],
@@ -287,11 +265,6 @@ const good: readonly Probe[] = [
     'async function done(p){ await p; }\nexport async function f(){ const b = Buffer.alloc(8); const p = hash(b); await done(p); b.fill(0); }',
   ],
 ];
-
-function linesOf([, code, language = 'js', rule = 'buffer-mutated-in-flight']: Probe): readonly number[] {
-  const filename = `/p/file.${language === 'ts' ? 'ts' : 'mjs'}`;
-  return lint(rule, head + code, { filename, files }).messages.map(({ line }) => line);
-}
 
 describe('a buffer that an addon still uses', () => {
   it.each(bad.map((probe) => [probe[0], probe] as const))('%s', (_name, probe) => {

@@ -46,6 +46,14 @@ function analyse(context: VisitorContext): readonly InFlightHit[] {
 function addAround(node: TSESTree.Node, bodies: Set<FunctionNode | TSESTree.Program>): void {
   for (let at = parentOf(node); at !== undefined; at = parentOf(at))
     if (at.type === 'Program' || isFunction(at)) bodies.add(at);
+    else if (at.type === 'PropertyDefinition' && !at.static) addConstructor(at.parent, bodies);
+}
+
+/** The fields of a class get their values in its constructor. */
+function addConstructor(body: TSESTree.ClassBody, bodies: Set<FunctionNode | TSESTree.Program>): void {
+  for (const member of body.body)
+    if (member.type === 'MethodDefinition' && member.kind === 'constructor' && isFunction(member.value))
+      bodies.add(member.value);
 }
 
 /** Functions that call a function of the file which starts native work, two calls away at most. */

@@ -40,6 +40,10 @@ export function inFlightReport<MessageId extends string>(
     node: pending.call,
     note: `'${pending.callee}' takes the buffer and is not awaited before it is used again.`,
   });
+  if (hit.thrower !== undefined)
+    steps.push({ role: 'use', node: hit.thrower, note: 'An exception here leaves the call running.' });
+  if (hit.timer !== undefined)
+    steps.push({ role: 'use', node: hit.timer, note: 'The function given here may run before the call is over.' });
   if (hit.inside === undefined) steps.push({ role: 'use', node, note: what });
   else {
     steps.push({ role: 'use', node, note: `'${how}' does it.` });
@@ -56,9 +60,10 @@ export function inFlightReport<MessageId extends string>(
   };
 }
 
-function confidenceOf({ pending, phase }: InFlightHit): Confidence {
+function confidenceOf({ pending, phase, timer }: InFlightHit): Confidence {
   if (pending.isShared) return 'low';
-  return phase === 'partial' && pending.confidence === 'high' ? 'medium' : pending.confidence;
+  const isCertain = phase === 'running' && timer === undefined;
+  return !isCertain && pending.confidence === 'high' ? 'medium' : pending.confidence;
 }
 
 function suggestionsFor(

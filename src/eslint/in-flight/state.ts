@@ -10,6 +10,14 @@ export interface Storage {
   readonly node: TSESTree.Node;
   /** An expression to ask for the kind of buffer that it is. */
   readonly witness: TSESTree.Node;
+  /** The list that it is an element of. */
+  readonly list?: Storage;
+  /** It stands for every element of the list in turn, not for one of them. */
+  readonly isEach?: boolean;
+  /** The list's name or type says that its elements are buffers. */
+  readonly isBuffer?: boolean;
+  /** For a list: what its elements are made by. */
+  readonly made?: TSESTree.Node;
 }
 
 /** A native call that was started and may not have finished. */
@@ -24,17 +32,24 @@ export interface Pending {
   readonly confidence: Confidence;
   /** A callback that the addon may call at any time until it is released: `watch(folder, callback)`. */
   readonly isOpenCallback?: boolean;
+  /** The innermost loop in which it was started. */
+  readonly loop?: object | undefined;
   /** The promise left the function's sight: something else may wait for it. */
   isShared: boolean;
 }
 
-/** `running`: not awaited. `partial`: awaited together with others by a `Promise.all` that rejected early. */
-export type Phase = 'running' | 'partial';
+/**
+ * `running`: not awaited. `interrupted`: an exception left the block before the await. `partial`: awaited together with others
+ * by a `Promise.all` that rejected early.
+ */
+export type Phase = 'running' | 'interrupted' | 'partial';
 
 /** What an expression may stand for. */
 export interface Value {
   readonly storages: ReadonlySet<Storage>;
   readonly promises: ReadonlySet<Pending>;
+  /** Stores that an array or object has inside: writing to the array does not write to them. */
+  readonly inner?: ReadonlySet<Storage>;
   /** Stores that a native object was given and may read later: `sharp(bytes)`. */
   readonly held?: ReadonlySet<Storage>;
   /** The arguments that cut this view out of its store: `0, 8` of `buf.subarray(0, 8)`; absent for the whole store. */
@@ -43,8 +58,12 @@ export interface Value {
   readonly isArrayBuffer?: boolean;
   /** Promise.race and Promise.any: awaiting it doesn't wait for all. */
   readonly isRace?: boolean;
+  /** Promise.all of several: it rejects with the first of them, while the others may run. */
+  readonly isAll?: boolean;
   /** Elements of an array literal, for swaps by destructuring. */
   readonly elements?: readonly Value[];
+  /** The element in each pair that `entries()` gives. */
+  readonly entry?: Value;
   /** Fields of an object literal. */
   readonly fields?: ReadonlyMap<string, Value>;
 }
@@ -52,7 +71,17 @@ export interface Value {
 export const nothing: Value = { storages: new Set(), promises: new Set() };
 
 export function isNothing(value: Value): boolean {
-  return value.storages.size === 0 && value.promises.size === 0 && (value.held?.size ?? 0) === 0;
+  return (
+    value.storages.size === 0 &&
+    value.promises.size === 0 &&
+    (value.held?.size ?? 0) === 0 &&
+    (value.inner?.size ?? 0) === 0
+  );
+}
+
+/** Every store that code can get at through a value. */
+export function reachable(value: Value): readonly Storage[] {
+  return [...value.storages, ...(value.inner ?? []), ...(value.held ?? [])];
 }
 
 export function unite(values: readonly Value[]): Value {
@@ -62,9 +91,11 @@ export function unite(values: readonly Value[]): Value {
   return {
     storages: new Set(some.flatMap((value) => [...value.storages])),
     promises: new Set(some.flatMap((value) => [...value.promises])),
+    inner: new Set(some.flatMap((value) => [...(value.inner ?? [])])),
     held: new Set(some.flatMap((value) => [...(value.held ?? [])])),
     isArrayBuffer: some.every((value) => value.isArrayBuffer === true),
     isRace: some.some((value) => value.isRace === true),
+    isAll: some.some((value) => value.isAll === true),
   };
 }
 

@@ -15,13 +15,16 @@ import {
   type Code,
   type FunctionNode,
 } from '../syntax.js';
+import { isBufferList } from './buffer-lists.js';
 import { effectOf, transferList } from './effects.js';
 import { asyncNativeCall } from './native-calls.js';
 import { localFunction } from './local-functions.js';
+import { mayThrow } from './may-throw.js';
 import {
   isNothing,
   join,
   nothing,
+  reachable,
   State,
   unite,
   type Pending,
@@ -37,6 +40,10 @@ export interface InFlightHit {
   readonly node: TSESTree.Node;
   readonly pending: Pending;
   readonly phase: Phase;
+  /** What may throw before the call is awaited. */
+  readonly thrower?: TSESTree.Node | undefined;
+  /** Where the timer is started that does it. */
+  readonly timer?: TSESTree.Node | undefined;
   /** The buffer; undefined for an exit. */
   readonly storage: Storage | undefined;
   /** As the source writes the buffer at the hit. */
@@ -60,20 +67,41 @@ interface Loop {
   readonly continues: State[];
   readonly label: string | undefined;
   readonly isSwitch: boolean;
+  /** How many `try` blocks are around it. */
+  readonly tries: number;
 }
 
 interface TryFrame {
   /** States at which the block was left by return, break, continue or throw. */
   readonly exits: State[];
-  /** Calls that `Promise.all` may leave running when it rejects. */
-  readonly partial: Set<Pending>;
+  /** Calls that are still running when an exception leaves the block, and what throws it. */
+  readonly interrupted: Map<Pending, { readonly phase: Phase; readonly thrower: TSESTree.Node }>;
+  /** An exception of the block doesn't get further. */
+  readonly isCaught: boolean;
+}
+
+/** A function that a timer or a queue calls later. */
+interface Timer {
+  readonly start: TSESTree.Node;
+  readonly fn: FunctionNode;
+  /** Calls that were over when it was started. */
+  readonly over: ReadonlySet<Pending>;
 }
 
 const iterators: ReadonlySet<string> = new Set(['map', 'flatMap', 'filter', 'some', 'every', 'find', 'reduce']);
 /** How deep calls of functions of the same file are followed. */
 const deepestHelper = 3;
 const bufferName = /(?:^|[a-z_$#])(?:[bB]uf|[bB]uff|[bB]uffer|[bB]ytes|[uU]int8(?:[aA]rray)?|[tT]yped[aA]rray)\d*$/u;
+const bufferListName = /(?:^|[a-z_$#])(?:[bB]ufs|[bB]uffs|[bB]uffers)\d*$/u;
 const adders: ReadonlySet<string> = new Set(['push', 'unshift', 'add']);
+const timerStarters: ReadonlySet<string> = new Set([
+  'setTimeout',
+  'setInterval',
+  'setImmediate',
+  'queueMicrotask',
+  'nextTick',
+]);
+const timerEnders: ReadonlySet<string> = new Set(['clearTimeout', 'clearInterval', 'clearImmediate']);
 
 /**
  * Interprets one function: which backing store each variable, field and view stands for, and which native calls may still
@@ -96,6 +124,19 @@ class Walker {
   private earlierRounds = new Set<Pending>();
   private state = new State();
   private nextStorage = 0;
+  /** Loops around the current place, also around the call of a function that is walked in place. */
+  private readonly around: Loop[] = [];
+  /** How many `try` blocks are outside of the function that is walked in place. */
+  private outerTries = 0;
+  private readonly timers: Timer[] = [];
+  /** The timer whose function is walked. */
+  private timer: Timer | undefined;
+  private readonly created: Pending[] = [];
+  private readonly throwers = new Map<Pending, TSESTree.Node>();
+  /** Each storage of a list that stands for all its elements. */
+  private readonly elements = new Map<Storage, Storage>();
+  /** How often a variable has been written so far: an index expression with a new value means another element. */
+  private readonly versions = new Map<TSESLint.Scope.Variable, number>();
   /** What the function that is walked in place returns. */
   private returned: Value[] = [];
   /** One per async body that is walked in place: the native calls that it starts. */
@@ -111,9 +152,38 @@ class Walker {
 
   run(body: Body): readonly InFlightHit[] {
     if (body.type === 'Program') for (const statement of body.body) this.statement(statement);
-    else if (body.body.type === 'BlockStatement') this.statement(body.body);
-    else this.evaluate(body.body);
+    else {
+      this.constructed(body);
+      for (const parameter of body.params)
+        if (parameter.type === 'AssignmentPattern')
+          this.bindPattern(parameter.left, this.evaluate(parameter.right), parameter.right);
+      if (body.body.type === 'BlockStatement') this.statement(body.body);
+      else this.evaluate(body.body);
+    }
     return [...this.hits.values()];
+  }
+
+  /** The fields of a class get their values before its constructor runs. */
+  private constructed(body: FunctionNode): void {
+    const method = body.parent;
+    if (method?.type !== 'MethodDefinition' || method.kind !== 'constructor') return;
+    for (const member of method.parent.body)
+      if (member.type === 'PropertyDefinition' && !member.static) this.field(member);
+  }
+
+  private field(member: TSESTree.PropertyDefinition): void {
+    if (member.value === null || isFunction(member.value)) return;
+    const value = this.evaluate(member.value);
+    const name = keyName(member);
+    if (name !== undefined && !isNothing(value)) this.state.env.set(`this.${name}`, value);
+  }
+
+  /** What runs when a class is defined: static fields and static blocks. */
+  private classBody(node: TSESTree.ClassDeclaration | TSESTree.ClassExpression): void {
+    for (const member of node.body.body) {
+      if (member.type === 'StaticBlock') this.statements(member.body);
+      else if (member.type === 'PropertyDefinition' && member.static) this.field(member);
+    }
   }
 
   // -- statements ------------------------------------------------------------------------------------------------------
@@ -149,14 +219,16 @@ class Walker {
       case 'ReturnStatement':
       case 'ThrowStatement': {
         const value = node.argument === null ? nothing : this.evaluate(node.argument);
-        if (node.type === 'ReturnStatement') this.returned.push(value);
-        this.leave();
+        if (node.type === 'ReturnStatement') {
+          this.returned.push(value);
+          this.leave(this.outerTries);
+        } else this.throw();
         return;
       }
       case 'BreakStatement': {
         const loop = this.loops.findLast((each) => (node.label === null ? true : each.label === node.label.name));
         loop?.breaks.push(this.state.clone());
-        this.leave();
+        this.leave(loop?.tries ?? this.outerTries);
         return;
       }
       case 'ContinueStatement': {
@@ -164,7 +236,7 @@ class Walker {
           (each) => !each.isSwitch && (node.label === null || each.label === node.label.name),
         );
         loop?.continues.push(this.state.clone());
-        this.leave();
+        this.leave(loop?.tries ?? this.outerTries);
         return;
       }
       case 'LabeledStatement':
@@ -195,13 +267,19 @@ class Walker {
         const iterated = this.evaluate(node.right);
         // An array that holds promises has elements.
         this.loop(label, iterated.promises.size === 0, () => {
-          if (node.type === 'ForOfStatement' && node.await) this.state.settle(iterated.promises);
+          // While one of several is there, the others may run.
+          const isOne = [...iterated.promises].every((each, at) => at === 0 && each.loop === undefined);
+          if (node.type === 'ForOfStatement' && node.await && isOne) this.state.settle(iterated.promises);
           const pattern = node.left.type === 'VariableDeclaration' ? node.left.declarations[0]?.id : node.left;
-          // Every element is a store of its own; promises in the array stay reachable through the variable.
           if (pattern !== undefined)
-            this.bindPattern(pattern, { storages: new Set(), promises: iterated.promises }, undefined);
+            this.bindPattern(
+              pattern,
+              node.type === 'ForOfStatement' ? this.elementOf(node.right, iterated, true) : nothing,
+              undefined,
+            );
           this.statement(node.body);
         });
+        if (node.type === 'ForOfStatement' && node.await) this.state.settle(iterated.promises);
         return;
       }
       case 'SwitchStatement':
@@ -215,8 +293,11 @@ class Walker {
         if (node.declaration !== null) this.statement(node.declaration);
         return;
       case 'ExportDefaultDeclaration':
-        if (!isFunction(node.declaration) && node.declaration.type !== 'ClassDeclaration')
-          this.evaluate(node.declaration);
+        if (node.declaration.type === 'ClassDeclaration') this.classBody(node.declaration);
+        else if (!isFunction(node.declaration)) this.evaluate(node.declaration);
+        return;
+      case 'ClassDeclaration':
+        this.classBody(node);
         return;
       default:
         return;
@@ -228,9 +309,28 @@ class Walker {
     else this.evaluate(node);
   }
 
-  private leave(): void {
-    for (const frame of this.tries) frame.exits.push(this.state.clone());
+  /** The way ends here; it leaves the `try` blocks from one of that number on. */
+  private leave(from: number): void {
+    for (const frame of this.tries.slice(from)) frame.exits.push(this.state.clone());
     this.state.isDead = true;
+  }
+
+  private throw(): void {
+    for (const frame of this.tries.toReversed()) {
+      frame.exits.push(this.state.clone());
+      if (frame.isCaught) break;
+    }
+    this.state.isDead = true;
+  }
+
+  /** An expression may throw now; what is running then is running in the handler. */
+  private interrupt(thrower: TSESTree.Node, phaseOf: (pending: Pending) => Phase = () => 'interrupted'): void {
+    if (this.state.pending.size === 0) return;
+    for (const frame of this.tries.toReversed()) {
+      for (const pending of this.state.pending.keys())
+        if (!frame.interrupted.has(pending)) frame.interrupted.set(pending, { phase: phaseOf(pending), thrower });
+      if (frame.isCaught) break;
+    }
   }
 
   /** Walks alternatives from the same state and joins what comes out. */
@@ -249,8 +349,9 @@ class Walker {
 
   private loop(label: string | undefined, mayBeSkipped: boolean, round: () => void): void {
     const before = this.state.clone();
-    const loop: Loop = { breaks: [], continues: [], label, isSwitch: false };
+    const loop: Loop = { breaks: [], continues: [], label, isSwitch: false, tries: this.tries.length };
     this.loops.push(loop);
+    this.around.push(loop);
     round();
     const first = join([this.state, ...loop.continues]);
     const outer = this.earlierRounds;
@@ -260,12 +361,13 @@ class Walker {
     if (!first.isDead) round();
     this.earlierRounds = outer;
     this.loops.pop();
+    this.around.pop();
     this.state = join([...(mayBeSkipped ? [before] : []), this.state, first, ...loop.continues, ...loop.breaks]);
   }
 
   private switch(node: TSESTree.SwitchStatement, label: string | undefined): void {
     const before = this.state.clone();
-    const frame: Loop = { breaks: [], continues: [], label, isSwitch: true };
+    const frame: Loop = { breaks: [], continues: [], label, isSwitch: true, tries: this.tries.length };
     this.loops.push(frame);
     this.state.isDead = true;
     for (const each of node.cases) {
@@ -279,7 +381,7 @@ class Walker {
   }
 
   private try(node: TSESTree.TryStatement): void {
-    const frame: TryFrame = { exits: [], partial: new Set() };
+    const frame: TryFrame = { exits: [], interrupted: new Map(), isCaught: node.handler !== null };
     this.tries.push(frame);
     this.statement(node.block);
     this.tries.pop();
@@ -287,18 +389,21 @@ class Walker {
     // What an exception finds: everything that the block started and didn't wait for, and what Promise.all left behind.
     const failed = join([normal, ...frame.exits]).isDead ? lastOf(frame.exits, normal) : join([normal, ...frame.exits]);
     failed.isDead = false;
-    for (const pending of frame.partial) if (!failed.pending.has(pending)) failed.pending.set(pending, 'partial');
+    this.interrupted(failed, frame);
 
     let handled: State | undefined;
     const exits = [...frame.exits];
     if (node.handler !== null) {
       this.state = failed.clone();
-      const inner: TryFrame = { exits: [], partial: new Set() };
-      this.tries.push(inner);
+      const inner: TryFrame = { exits: [], interrupted: new Map(), isCaught: false };
+      if (node.finalizer !== null) this.tries.push(inner);
       this.statement(node.handler.body);
-      this.tries.pop();
+      if (node.finalizer !== null) this.tries.pop();
       handled = this.state;
-      exits.push(...inner.exits);
+      const escaped = failed.clone();
+      escaped.pending.clear();
+      this.interrupted(escaped, inner);
+      exits.push(...inner.exits, escaped);
     }
     if (node.finalizer === null) {
       this.state = join(handled === undefined ? [normal] : [normal, handled]);
@@ -315,6 +420,14 @@ class Walker {
     // Paths that left the block don't come out below the finalizer.
     for (const pending of [...this.state.pending.keys()])
       if (!live.pending.has(pending)) this.state.pending.delete(pending);
+  }
+
+  private interrupted(state: State, frame: TryFrame): void {
+    for (const [pending, { phase, thrower }] of frame.interrupted) {
+      if (state.pending.has(pending)) continue;
+      state.pending.set(pending, phase);
+      if (phase === 'interrupted') this.throwers.set(pending, thrower);
+    }
   }
 
   // -- expressions -----------------------------------------------------------------------------------------------------
@@ -346,6 +459,10 @@ class Walker {
         return this.assign(node);
       case 'UpdateExpression':
         this.writeElement(node.argument, node);
+        if (node.argument.type === 'Identifier') this.counted(node.argument);
+        return nothing;
+      case 'ClassExpression':
+        this.classBody(node);
         return nothing;
       case 'ConditionalExpression':
         this.evaluate(node.test);
@@ -358,7 +475,9 @@ class Walker {
         return node.expressions.map((each) => this.evaluate(each)).at(-1) ?? nothing;
       case 'ArrayExpression': {
         const elements = node.elements.map((each) => (each === null ? nothing : this.evaluate(each)));
-        return { ...unite(elements), isArrayBuffer: false, elements };
+        const value = container(elements);
+        // Behind a spread no position is known.
+        return node.elements.some((each) => each?.type === 'SpreadElement') ? value : { ...value, elements };
       }
       case 'ObjectExpression': {
         const fields = new Map<string, Value>();
@@ -369,10 +488,12 @@ class Walker {
           if (name !== undefined) fields.set(name, value);
           return value;
         });
-        return { ...unite(values), fields };
+        return { ...container(values), fields };
       }
-      case 'SpreadElement':
-        return this.evaluate(node.argument);
+      case 'SpreadElement': {
+        const spread = this.evaluate(node.argument);
+        return node.parent.type === 'ObjectExpression' ? spread : this.elementOf(node.argument, spread, false);
+      }
       case 'BinaryExpression':
         this.evaluate(node.left);
         this.evaluate(node.right);
@@ -440,13 +561,97 @@ class Walker {
     }
     const object = this.evaluate(node.object);
     if (node.computed) this.evaluate(node.property);
-    return { storages: new Set(), promises: object.promises };
+    return this.indexed(node, object);
+  }
+
+  /** One element of a list by a position: the same position, written the same way, is the same element. */
+  private indexed(node: TSESTree.MemberExpression, list: Value): Value {
+    const at = node.computed ? this.indexText(node.property) : undefined;
+    const [storage] = list.storages;
+    const written = at === undefined ? undefined : list.elements?.[Number(at)];
+    if (written !== undefined) return written;
+    if (at === undefined || storage === undefined || list.storages.size > 1)
+      return { storages: new Set(list.inner), promises: list.promises };
+    const key = `${String(storage.id)}[${at}]`;
+    const known = this.entries.get(key);
+    if (known !== undefined) return { ...known, promises: list.promises };
+    const made = this.newStorage(shortText(this.code, node, 40), node, storage.made ?? node);
+    const value: Value = {
+      storages: new Set([{ ...made, list: storage, isBuffer: this.isBufferList(storage) }]),
+      promises: list.promises,
+    };
+    this.entries.set(key, value);
+    return value;
+  }
+
+  /** An index expression with the current version of each variable in it; undefined when it may change by itself. */
+  private indexText(node: TSESTree.Node): string | undefined {
+    const plain = bare(node);
+    switch (plain.type) {
+      case 'Literal':
+        return typeof plain.value === 'number' ? String(plain.value) : undefined;
+      case 'Identifier': {
+        const variable = variableOf(this.code, plain);
+        if (variable === undefined) return undefined;
+        return `${plain.name}@${String(variable.identifiers[0]?.range[0] ?? 0)}#${String(this.versions.get(variable) ?? 0)}`;
+      }
+      case 'BinaryExpression': {
+        const left = this.indexText(plain.left);
+        const right = this.indexText(plain.right);
+        return left === undefined || right === undefined ? undefined : `(${left}${plain.operator}${right})`;
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  /** A variable has another value from now on. */
+  private counted(node: TSESTree.Identifier): void {
+    const variable = variableOf(this.code, node);
+    if (variable !== undefined) this.versions.set(variable, (this.versions.get(variable) ?? 0) + 1);
+  }
+
+  /** What a loop over a list binds in one round, or, out of a loop, what any of its elements may be. */
+  private elementOf(node: TSESTree.Node, list: Value, isRound: boolean): Value {
+    const { promises } = list;
+    if (list.inner !== undefined && list.inner.size > 0) return { storages: list.inner, promises };
+    const each = [...list.storages].map((storage) => this.eachOf(storage));
+    if (!isRound || each.length === 0) return { storages: new Set(each), promises };
+    // Of its own in each round, and one of all for other loops over the list.
+    const [first] = each;
+    const round: Storage = {
+      ...this.newStorage(first?.name ?? '', node, first?.witness ?? node),
+      isBuffer: first?.isBuffer === true,
+    };
+    return { storages: new Set([round, ...each]), promises };
+  }
+
+  private eachOf(list: Storage): Storage {
+    const known = this.elements.get(list);
+    if (known !== undefined) return known;
+    const each: Storage = {
+      ...this.newStorage(`${list.name}[…]`, list.node, list.made ?? list.node),
+      list,
+      isEach: true,
+      isBuffer: this.isBufferList(list),
+    };
+    this.elements.set(list, each);
+    return each;
+  }
+
+  private isBufferList(list: Storage): boolean {
+    return (
+      bufferListName.test(list.name) ||
+      (list.made !== undefined && bufferOrigin(this.code, list.made).kind !== 'unknown') ||
+      isBufferList(this.code, list.node)
+    );
   }
 
   /** A key for `a.b.c` and `this.b`, when the path is written out and begins at a variable or at `this`. */
   private pathKey(node: TSESTree.Node): string | undefined {
     const path = dottedName(node);
-    if (path === undefined || path.length < 2 || path.length > 5) return undefined;
+    if (path === undefined || path.length < 2 || path.length > 5 || path.some((part) => /^\d+$/u.test(part)))
+      return undefined;
     let root: TSESTree.Node = bare(node);
     while (root.type === 'MemberExpression') root = bare(root.object);
     if (root.type === 'ThisExpression') return path.join('.');
@@ -457,14 +662,14 @@ class Walker {
 
   private await(node: TSESTree.AwaitExpression): Value {
     const value = this.evaluate(node.argument);
+    this.runTimers();
     if (value.isRace !== true) {
-      const isAll =
-        [...value.promises].length > 1 && /\bPromise\s*\.\s*all\s*\(/u.test(this.code.getText(node.argument));
-      const frame = this.tries.at(-1);
-      if (isAll && frame !== undefined)
-        for (const pending of value.promises) if (this.state.pending.has(pending)) frame.partial.add(pending);
+      if (value.isAll === true)
+        this.interrupt(node, (pending) => (value.promises.has(pending) ? 'partial' : 'interrupted'));
       this.state.settle(value.promises);
     }
+    // What is awaited may reject while other calls run.
+    this.interrupt(node);
     // Something else may have waited for a promise that was handed out before.
     const awaited = bare(node.argument);
     if (awaited.type === 'CallExpression' || awaited.type === 'Identifier' || awaited.type === 'MemberExpression') {
@@ -496,20 +701,28 @@ class Walker {
     }
     if (name !== undefined && isArrayBufferName(name)) return { ...this.fresh(node), isArrayBuffer: true };
     const all = unite(args);
+    if (mayThrow(node)) this.interrupt(node);
     return { storages: new Set(), promises: all.promises, held: this.heldBy(node, all, nothing) };
   }
 
   private call(node: TSESTree.CallExpression): Value {
     const callee = bare(node.callee);
     if (isFunction(callee)) {
-      for (const argument of node.arguments) this.evaluate(argument);
-      return this.inline(callee, []);
+      return this.inline(
+        callee,
+        node.arguments.map((argument) => this.evaluate(argument)),
+      );
     }
     const name = callee.type === 'MemberExpression' ? memberName(callee) : undefined;
     const object = callee.type === 'MemberExpression' ? bare(callee.object) : undefined;
     if (object?.type === 'Identifier' && object.name === 'Promise' && name !== undefined) {
       const value = unite(node.arguments.map((each) => this.evaluate(each)));
-      return { storages: new Set(), promises: value.promises, isRace: name === 'race' || name === 'any' };
+      return {
+        storages: new Set(),
+        promises: value.promises,
+        isRace: name === 'race' || name === 'any',
+        isAll: name === 'all' && mayBeSeveral(node.arguments[0]),
+      };
     }
     if (
       object !== undefined &&
@@ -518,11 +731,40 @@ class Walker {
     ) {
       return this.chain(callee.object, name, node.arguments);
     }
+    const called = name ?? (callee.type === 'Identifier' ? callee.name : undefined);
+    if (called !== undefined && timerStarters.has(called)) {
+      const fn = this.functionOf(node.arguments[0]);
+      if (fn !== undefined) this.startTimer(node, fn);
+    }
+    if (called !== undefined && timerEnders.has(called)) this.timers.length = 0;
     if (callee.type === 'MemberExpression' && name !== undefined && node.arguments.length > 0) {
       const iterated = this.iteration(callee.object, name, node.arguments);
       if (iterated !== undefined) return iterated;
     }
     return this.plainCall(node, callee, name);
+  }
+
+  /** The function that an argument is, or names. */
+  private functionOf(node: TSESTree.Node | undefined): FunctionNode | undefined {
+    if (node === undefined) return undefined;
+    return isFunction(node) ? node : localFunction(this.code, node);
+  }
+
+  private startTimer(start: TSESTree.Node, fn: FunctionNode): void {
+    const timer: Timer = { start, fn, over: new Set(this.created.filter((each) => !this.state.pending.has(each))) };
+    this.timers.push(timer);
+    this.runTimers([timer]);
+  }
+
+  /** The thread is free at an await: timers that were started may run. */
+  private runTimers(timers: readonly Timer[] = this.timers): void {
+    if (this.timer !== undefined) return;
+    for (const timer of timers) {
+      if (![...this.state.pending.keys()].some((pending) => !timer.over.has(pending))) continue;
+      this.timer = timer;
+      this.later(timer.fn, [...timer.over]);
+      this.timer = undefined;
+    }
   }
 
   private plainCall(node: TSESTree.CallExpression, callee: TSESTree.Node, name: string | undefined): Value {
@@ -542,12 +784,14 @@ class Walker {
       const pending: Pending = {
         call: node,
         callee: shortText(this.code, node.callee, 40),
-        storages: new Set([...all.storages, ...(all.held ?? []), ...(receiver.held ?? [])]),
+        storages: new Set([...reachable(all), ...(receiver.held ?? []), ...this.fieldStores(node)]),
         parts: partsGiven(args),
         buffers: new Set(declared),
         confidence: native.confidence,
+        loop: this.around.at(-1),
         isShared: false,
       };
+      this.created.push(pending);
       if (native.callback !== undefined && isFunction(native.callback)) this.later(native.callback, [pending]);
       this.state.pending.set(pending, 'running');
       for (const watcher of this.watchers) watcher.add(pending);
@@ -558,7 +802,7 @@ class Walker {
     if (
       helper !== undefined &&
       !this.helpers.some(({ fn }) => fn === helper) &&
-      (all.storages.size > 0 || this.state.pending.size > 0)
+      (all.storages.size > 0 || (all.inner?.size ?? 0) > 0 || this.state.pending.size > 0)
     ) {
       this.helpers.push({ call: node, fn: helper });
       const value = this.inline(helper, args);
@@ -570,13 +814,15 @@ class Walker {
     if (effect !== undefined) {
       for (const written of effect.writes) this.touch('write', written, node, effect.isTelling);
       for (const moved of effect.transfers) this.touch('transfer', moved, node, true);
+      if (effect.transferList !== undefined) this.transferAll(effect.transferList, node);
     }
     const path = dottedName(callee);
     if (path?.join('.') === 'process.exit') this.exit(node);
+    if (mayThrow(node)) this.interrupt(node);
 
     const made = this.bufferMade(node, callee, name, receiver, args);
     if (made !== undefined) return made;
-    if (callee.type === 'MemberExpression' && name !== undefined && adders.has(name) && all.promises.size > 0) {
+    if (callee.type === 'MemberExpression' && name !== undefined && adders.has(name) && !isNothing(all)) {
       this.addTo(callee.object, all);
       return nothing;
     }
@@ -624,7 +870,18 @@ class Walker {
     receiver: Value,
   ): ReadonlySet<Storage> {
     if (this.bindings.originOf(node.callee) === undefined) return new Set();
-    return new Set([...all.storages, ...(all.held ?? []), ...(receiver.held ?? [])]);
+    return new Set([...reachable(all), ...(receiver.held ?? [])]);
+  }
+
+  /** Stores in fields that were set on an argument before: `job.data = buf; run(job)`. */
+  private fieldStores(node: TSESTree.CallExpression): readonly Storage[] {
+    return node.arguments.flatMap((argument) => {
+      const key = bare(argument).type === 'Identifier' ? this.placeKey(bare(argument)) : undefined;
+      if (key === undefined) return [];
+      return [...this.state.env].flatMap(([place, value]) =>
+        typeof place === 'string' && place.startsWith(`${key}.`) ? [...value.storages] : [],
+      );
+    });
   }
 
   /** Calls that make a buffer or a view of one. */
@@ -636,6 +893,12 @@ class Walker {
     args: readonly Value[],
   ): Value | undefined {
     if (callee.type !== 'MemberExpression' || name === undefined) return undefined;
+    // The elements of a list stay what they are; an entry is a pair of a position and an element.
+    if (name === 'values' || name === 'toReversed' || name === 'toSorted') return receiver;
+    if (name === 'entries' && node.arguments.length === 0) {
+      const element = this.elementOf(callee.object, receiver, true);
+      return { storages: new Set(), promises: receiver.promises, inner: element.storages, entry: element };
+    }
     if (name === 'subarray') return { ...this.partOf(node, receiver, 0), promises: new Set() };
     if (name === 'fill' || name === 'reverse' || name === 'sort') return { ...receiver, promises: new Set() };
     if (name === 'slice' && receiver.storages.size > 0) {
@@ -659,16 +922,16 @@ class Walker {
     const value = this.evaluate(object);
     const added: Pending[] = [];
     args.forEach((argument, at) => {
-      if (!isFunction(argument)) {
+      const fn = this.functionOf(argument);
+      if (fn === undefined) {
         this.evaluate(argument);
         return;
       }
-      const isAll = value.promises.size > 1 && /\bPromise\s*\.\s*all\s*\(/u.test(this.code.getText(object));
-      const isAfterFailure = isAll && (name !== 'then' || at === 1);
-      added.push(...this.later(argument, value.isRace === true ? [] : [...value.promises], isAfterFailure));
+      const isAfterFailure = value.isAll === true && (name === 'catch' || name === 'finally' || at === 1);
+      added.push(...this.later(fn, value.isRace === true ? [] : [...value.promises], isAfterFailure));
     });
     for (const pending of added) this.state.pending.set(pending, 'running');
-    return { storages: new Set(), promises: new Set([...value.promises, ...added]), isRace: value.isRace === true };
+    return { ...value, storages: new Set(), promises: new Set([...value.promises, ...added]) };
   }
 
   /** Walks a callback that runs after `settled`; its state is not kept, but the native calls that it leaves running are. */
@@ -692,16 +955,29 @@ class Walker {
     name: string,
     args: readonly TSESTree.CallExpressionArgument[],
   ): Value | undefined {
-    const [first] = args;
-    if (!isFunction(first) || !(iterators.has(name) || name === 'forEach')) return undefined;
-    const iterated = this.evaluate(object);
-    const element: Value = { storages: new Set(), promises: iterated.promises };
+    if (!(iterators.has(name) || name === 'forEach' || name === 'from')) return undefined;
+    const fn = this.functionOf(args[name === 'from' ? 1 : 0]);
+    if (fn === undefined) return undefined;
+    const [first] = name === 'from' ? args : [object];
+    const iterated = first === undefined ? nothing : this.evaluate(first);
     const results: Value[] = [];
     this.loop(undefined, true, () => {
-      results.push(this.inline(first, [element]));
+      results.push(this.inline(fn, [this.elementOf(first ?? object, iterated, true)]));
     });
     const result = unite(results);
-    return { storages: new Set(), promises: name === 'forEach' ? new Set() : result.promises };
+    if (name === 'forEach') return nothing;
+    if (name !== 'map' && name !== 'flatMap' && name !== 'from')
+      return { storages: new Set(), promises: result.promises };
+    if (isNothing(result) || result.promises.size > 0) return { storages: new Set(), promises: result.promises };
+    // A list of what the function made or gave back: each element another one.
+    const isOld = [...result.storages].some((storage) => storage.list !== undefined);
+    if (isOld) return { storages: new Set(), promises: new Set(), inner: result.storages };
+    const [made] = result.storages;
+    const list: Storage = {
+      ...this.newStorage(shortText(this.code, object, 40), object, object),
+      ...(made === undefined ? {} : { made: made.node }),
+    };
+    return { storages: new Set([list]), promises: new Set() };
   }
 
   /**
@@ -713,6 +989,8 @@ class Walker {
     const outerLoops = this.loops.splice(0);
     this.returned = [];
     const before = new Set(this.state.pending.keys());
+    const outerTries = this.outerTries;
+    this.outerTries = this.tries.length;
     fn.params.forEach((parameter, at) => this.bindPattern(parameter, args[at] ?? nothing, undefined));
     const started = fn.async ? new Set<Pending>() : undefined;
     const waited = started === undefined ? new Set<Pending>() : this.asyncBody(fn.body, started);
@@ -722,6 +1000,7 @@ class Walker {
     this.state.isDead = false;
     const value = unite(this.returned);
     this.returned = outerReturned;
+    this.outerTries = outerTries;
     this.loops.push(...outerLoops);
     if (started === undefined) return value;
     for (const pending of started) if (!before.has(pending)) this.state.pending.set(pending, 'running');
@@ -752,12 +1031,13 @@ class Walker {
       if (this.writeElement(left, node)) return value;
       const key = this.pathKey(left);
       if (key !== undefined) this.state.env.set(key, value);
-      else if (value.promises.size > 0) this.addTo(left.object, value);
+      else if (left.computed) this.addTo(left.object, value);
       // A promise in a field can be awaited by any method.
       for (const pending of value.promises) pending.isShared = true;
       return value;
     }
-    if (node.operator === '=') this.bind(left, value, node.right);
+    if (left.type === 'Identifier' && node.operator !== '=') this.counted(left);
+    if (node.operator === '=' || /^(?:\|\||&&|\?\?)=$/u.test(node.operator)) this.bind(left, value, node.right);
     return value;
   }
 
@@ -788,12 +1068,12 @@ class Walker {
       }
       case 'ArrayPattern':
         target.elements.forEach((element, at) => {
-          if (element !== null)
-            this.bindPattern(
-              element,
-              value.elements?.[at] ?? { storages: new Set(), promises: value.promises },
-              undefined,
-            );
+          if (element === null) return;
+          const rest = element.type === 'RestElement' ? value.elements?.slice(at) : undefined;
+          const known = rest === undefined ? value.elements?.[at] : { ...container(rest), elements: rest };
+          // [index, buffer] of entries()
+          const entry = at === 1 ? value.entry : undefined;
+          this.bindPattern(element, known ?? entry ?? { storages: new Set(), promises: value.promises }, undefined);
         });
         return;
       case 'ObjectPattern':
@@ -836,6 +1116,7 @@ class Walker {
     const known = value.fields?.get(name);
     if (known !== undefined) return known;
     const root = source === undefined ? undefined : bare(source);
+    if (name === 'buffer' && value.storages.size > 0) return { ...value, isArrayBuffer: true };
     const path = root === undefined || value.promises.size > 0 ? undefined : this.placeKey(root);
     return path === undefined ? plain : this.lookup(`${path}.${name}`, node, this.code.getText(node));
   }
@@ -855,6 +1136,7 @@ class Walker {
     source: TSESTree.Node | undefined,
   ): void {
     const at = variable.identifiers[0]?.range[0];
+    this.counted(node);
     const prefix = at === undefined ? undefined : `${String(at)}:`;
     for (const key of [...this.state.env.keys()]) {
       if (typeof key === 'string' && prefix !== undefined && key.startsWith(prefix)) this.state.env.delete(key);
@@ -883,7 +1165,11 @@ class Walker {
     }
     if (typeof key === 'string') for (const pending of added.promises) pending.isShared = true;
     const known = this.state.env.get(key) ?? nothing;
-    this.state.env.set(key, { storages: known.storages, promises: new Set([...known.promises, ...added.promises]) });
+    this.state.env.set(key, {
+      storages: known.storages,
+      promises: new Set([...known.promises, ...added.promises]),
+      inner: new Set([...(known.inner ?? []), ...added.storages, ...(added.inner ?? [])]),
+    });
   }
 
   /** A view of a value, cut out by the arguments of a call from a position on: start and end, or offset and length after `@`. */
@@ -910,12 +1196,30 @@ class Walker {
   private touch(kind: 'write' | 'transfer', target: TSESTree.Node, node: TSESTree.Node, isTelling: boolean): void {
     const value = this.evaluate(target);
     if (value.storages.size === 0) return;
+    this.touchStores(kind, value, target, node, isTelling);
+  }
+
+  /** Every store in a transfer list. */
+  private transferAll(list: TSESTree.Node, node: TSESTree.Node): void {
+    const value = this.evaluate(list);
+    const inner = this.elementOf(list, value, false);
+    this.touchStores('transfer', inner, list, node, true);
+  }
+
+  private touchStores(
+    kind: 'write' | 'transfer',
+    value: Value,
+    target: TSESTree.Node,
+    node: TSESTree.Node,
+    isTelling: boolean,
+  ): void {
     for (const [pending, phase] of this.state.pending) {
       for (const storage of value.storages) {
-        if (!pending.storages.has(storage)) continue;
+        const given = this.sharedStore(pending, storage);
+        if (given === undefined) continue;
         const isNextRound = this.earlierRounds.has(pending);
-        if (kind === 'write' && mayBeApart(pending.parts?.get(storage), value.part, isNextRound)) continue;
-        if (!isTelling && pending.buffers?.has(storage) !== true && !this.isBuffer(target, storage)) continue;
+        if (kind === 'write' && mayBeApart(pending.parts?.get(given), value.part, isNextRound)) continue;
+        if (!isTelling && pending.buffers?.has(given) !== true && !this.isBuffer(target, storage)) continue;
         this.hit({
           kind,
           node,
@@ -929,12 +1233,24 @@ class Walker {
     }
   }
 
+  /** The store of a call that a store is, or may be: elements of one list by two names, once the call's loop is over. */
+  private sharedStore(pending: Pending, storage: Storage): Storage | undefined {
+    if (pending.storages.has(storage) && storage.isEach !== true) return storage;
+    const { list } = storage;
+    if (list === undefined || (pending.loop !== undefined && this.around.some((loop) => loop === pending.loop)))
+      return undefined;
+    for (const given of pending.storages)
+      if (given.list === list && (given === storage || given.isEach === true || storage.isEach === true)) return given;
+    return undefined;
+  }
+
   private isBuffer(target: TSESTree.Node, storage: Storage): boolean {
     const plain = bare(target);
     const name = plain.type === 'MemberExpression' ? memberName(plain) : plain.type === 'Identifier' ? plain.name : '';
     return (
       // It was given to native code and is written to: with such a name it is no plain array.
       bufferName.test(name ?? '') ||
+      storage.isBuffer === true ||
       isCertainlyBuffer(this.code, target, this.types) ||
       bufferOrigin(this.code, storage.witness).kind !== 'unknown' ||
       isCertainlyBuffer(this.code, storage.node, this.types)
@@ -952,13 +1268,30 @@ class Walker {
     // What a helper does to its own calls is found when it is walked itself.
     const isOwn = this.helpers.some(({ fn }) => isWithin(found.pending.call, fn));
     if (outer !== undefined && isOwn) return;
+    const thrower = found.phase === 'interrupted' ? this.throwers.get(found.pending) : undefined;
+    const place: InFlightHit = { ...found, thrower, timer: this.timer?.start };
     const hit: InFlightHit =
       outer === undefined
-        ? found
-        : { ...found, node: outer.call, inside: found.node, name: found.storage?.name ?? found.name };
+        ? place
+        : { ...place, node: outer.call, inside: found.node, name: found.storage?.name ?? found.name };
     const key = `${hit.kind}:${String(hit.node.range[0])}:${String(hit.pending.call.range[0])}`;
     if (!this.hits.has(key)) this.hits.set(key, hit);
   }
+}
+
+/** Only a list of one written element is certainly not more. */
+function mayBeSeveral(node: TSESTree.Node | undefined): boolean {
+  const list = node === undefined ? undefined : bare(node);
+  if (list?.type !== 'ArrayExpression') return list !== undefined;
+  return list.elements.length > 1 || list.elements[0]?.type === 'SpreadElement';
+}
+
+/** An array or object of these values. */
+function container(values: readonly Value[]): Value {
+  const { promises } = unite(values);
+  const held = values.flatMap((value) => [...(value.held ?? [])]);
+  const inner = values.flatMap((value) => [...value.storages, ...(value.inner ?? [])]);
+  return { storages: new Set(), promises, held: new Set(held), inner: new Set(inner) };
 }
 
 function isWithin(node: TSESTree.Node, outer: TSESTree.Node): boolean {
@@ -969,7 +1302,8 @@ function isWithin(node: TSESTree.Node, outer: TSESTree.Node): boolean {
 function partsGiven(args: readonly Value[]): ReadonlyMap<Storage, string> {
   const parts = new Map<Storage, string>();
   const whole = new Set<Storage>();
-  for (const { storages, part } of args) {
+  for (const { storages, part, inner } of args) {
+    for (const storage of inner ?? []) whole.add(storage);
     for (const storage of storages) {
       if (part === undefined || (parts.get(storage) ?? part) !== part) whole.add(storage);
       else parts.set(storage, part);
