@@ -455,8 +455,11 @@ describe.each([
   ['spellings', spellings],
   ['flows', flows],
 ] as const)('%s', (_group, pairs) => {
-  it.each(pairs.map((pair) => [pair[0], pair] as const))('%s', (_name, [name, bad, good, language = 'js', rule = 'buffer-mutated-in-flight']) => {
-    expect(linesOf([name, bad, language, rule]), 'the bug').toHaveLength(1);
-    expect(linesOf([name, good, language, rule]), 'its repair').toEqual([]);
-  });
+  it.each(pairs.map((pair) => [pair[0], pair] as const))(
+    '%s',
+    (_name, [name, bad, good, language = 'js', rule = 'buffer-mutated-in-flight']) => {
+      expect(linesOf([name, bad, language, rule]), 'the bug').toHaveLength(1);
+      expect(linesOf([name, good, language, rule]), 'its repair').toEqual([]);
+    },
+  );
 });
