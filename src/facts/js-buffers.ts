@@ -1,8 +1,9 @@
 import { typeOfPlace } from '../flow/place-type.js';
 import { peel } from '../flow/types.js';
-import { describePlace, originOf, placeKey, type Place } from '../flow/place.js';
-import type { Access, Pointer, Value } from '../flow/result.js';
-import type { FileIr, FunctionIr, TypeRef } from '../model/ir.js';
+import { describePlace, originOf, placeKey, type Place, type Root } from '../flow/place.js';
+import type { Access, CallSite, Context, Pointer, Value } from '../flow/result.js';
+import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
+import { walkBody } from '../model/walk-body.js';
 import type { Span } from '../model/source.js';
 import {
   BYTE_METHODS,
@@ -63,15 +64,9 @@ function buffersOf(unit: UnitFacts, file: FileIr, fn: FunctionIr): JsBuffer[] {
   const oracle = unit.oracle('rust');
   const buffers = new Map<string, { name: string; memory: JsMemory; place: Place; reads: ByteRead[] }>();
   const wholeBody = threadOfBody(fn, exported);
-
-  for (const access of flow.accesses) {
-    const place = originOf(access.place);
-    const held = bufferWithin(place, (p) =>
-      jsMemoryOf(typeOfPlace(p, oracle, file.path), exported && p.root.kind === 'param'),
-    );
-    if (!held || foreign.has(held.memory.name)) continue;
-    const what = isWrapper(typeOfPlace(place, oracle, file.path)) ? undefined : byteUse(access, held.memory);
-    if (!what) continue;
+  const memoryOf = (place: Place): JsMemory | undefined =>
+    jsMemoryOf(typeOfPlace(place, oracle, file.path), exported && place.root.kind === 'param');
+  const bufferAt = (held: Held): { reads: ByteRead[] } => {
     const key = placeKey(held.place);
     let buffer = buffers.get(key);
     if (!buffer)
@@ -79,80 +74,75 @@ function buffersOf(unit: UnitFacts, file: FileIr, fn: FunctionIr): JsBuffer[] {
         key,
         (buffer = { name: describePlace(held.place), memory: held.memory, place: held.place, reads: [] }),
       );
-    if (buffer.reads.some((r) => r.span.start === access.span.start)) continue;
-    const frame = access.context.frames.find((f) => f.run === 'spawned' || f.run === 'async');
+    return buffer;
+  };
+  const add = (held: Held, read: ByteRead): void => {
+    if (foreign.has(held.memory.name) || isMadeHere(file, held.place.root)) return;
+    const { reads } = bufferAt(held);
+    if (!reads.some((r) => r.span.start === read.span.start)) reads.push(read);
+  };
+  const threadAt = (context: Context): { thread?: string; threadSpan?: Span } => {
+    const frame = context.frames.find((f) => f.run === 'spawned' || f.run === 'async');
     const thread = frame
       ? frame.run === 'async'
         ? 'the thread that polls an async block'
         : nameOfThread(frame.on)
       : wholeBody;
+    return { ...(thread ? { thread } : {}), ...(frame ? { threadSpan: frame.span } : {}) };
+  };
+
+  for (const access of flow.accesses) {
+    const held = heldBy(access.place, memoryOf);
+    if (!held) continue;
+    if (isConverted(access.place)) {
+      // `let bytes: Vec<u8> = buffer.into()` copies where it stands: on the thread of the whole body.
+      if (wholeBody && access.context.frames.length === 0)
+        add(held, { span: access.place.root.span, what: 'into', copies: true, thread: wholeBody });
+      continue;
+    }
+    const what = byteUse(
+      access,
+      held.memory,
+      typeOfPlace(access.place, oracle, file.path) ?? typeOfPlace(originOf(access.place), oracle, file.path),
+    );
+    if (!what) continue;
     const helper = helperOf(unit, file, flow, access);
     const awaited = held.memory.kind === 'owned' ? undefined : access.suspended.at(-1);
-    buffer.reads.push({
+    add(held, {
       span: access.span,
       what,
       copies: COPY_METHODS.has(what),
-      ...(thread ? { thread, ...(frame ? { threadSpan: frame.span } : {}) } : {}),
+      ...threadAt(access.context),
       ...(awaited ? { awaited } : {}),
       ...(helper ? { helper } : {}),
     });
   }
-  // What helpers of the unit do with `self`, a field or an argument that holds a buffer.
   for (const call of flow.calls) {
-    if (!call.resolved) continue;
-    const callee = oracle.functionById(call.resolved.path, call.resolved.functionId);
-    const calleeFile = call.resolved.path === file.path ? file : unit.fileAt(call.resolved.path);
-    if (!callee?.body || !calleeFile || callee === fn) continue;
-    const frame = call.context.frames.find((f) => f.run === 'spawned' || f.run === 'async');
-    const thread = frame
-      ? frame.run === 'async'
-        ? 'the thread that polls an async block'
-        : nameOfThread(frame.on)
-      : wholeBody;
-    if (!thread) continue;
-    for (const access of unit.flowOf(calleeFile, callee).accesses) {
-      const inner = originOf(access.place);
-      const base =
-        inner.root.kind === 'self'
-          ? call.receiver
-          : inner.root.kind === 'param' && inner.root.index !== undefined
-            ? call.args[inner.root.index]
-            : undefined;
-      for (const place of placesOf(base)) {
-        const full = originOf({ root: place.root, path: [...place.path, ...inner.path] });
-        const held = bufferWithin(full, (p) =>
-          jsMemoryOf(typeOfPlace(p, oracle, file.path), exported && p.root.kind === 'param'),
-        );
-        if (!held || foreign.has(held.memory.name)) continue;
-        const what = isWrapper(typeOfPlace(full, oracle, file.path)) ? undefined : byteUse(access, held.memory);
-        if (!what) continue;
-        const key = placeKey(held.place);
-        let buffer = buffers.get(key);
-        if (!buffer)
-          buffers.set(
-            key,
-            (buffer = { name: describePlace(held.place), memory: held.memory, place: held.place, reads: [] }),
-          );
-        if (buffer.reads.some((r) => r.span.start === call.span.start)) continue;
-        buffer.reads.push({
-          span: call.span,
-          what: `${callee.name}()`,
-          copies: COPY_METHODS.has(what),
-          thread,
-          ...(frame ? { threadSpan: frame.span } : {}),
-          helper: { file: calleeFile, span: access.span, name: callee.name },
-        });
+    const at = threadAt(call.context);
+    if (at.thread === undefined) continue;
+    if (!call.resolved) {
+      for (const { target, span } of handedOn(call, (p) => typeOfPlace(p, oracle, file.path))) {
+        const held = heldBy(target, memoryOf);
+        if (held) add(held, { span, what: `${call.callee}()`, copies: false, ...at });
       }
+      continue;
+    }
+    // What helpers of the unit do with `self`, a field or an argument that holds a buffer.
+    for (const use of helperUses(unit, file, fn, call, memoryOf, 0)) {
+      add(use.held, {
+        span: call.span,
+        what: `${use.helper.name}()`,
+        copies: use.copies,
+        ...at,
+        helper: use.helper,
+      });
     }
   }
   // Views made before an await and used after it, whatever wrapper they came from.
   for (const stale of flow.staleUses) {
     if (stale.invalidation.kind !== 'suspend') continue;
-    const target = originOf(stale.pointer.target);
-    const held = bufferWithin(target, (p) =>
-      jsMemoryOf(typeOfPlace(p, oracle, file.path), exported && p.root.kind === 'param'),
-    );
-    if (!held || foreign.has(held.memory.name)) continue;
+    const held = heldBy(stale.pointer.target, memoryOf);
+    if (!held || foreign.has(held.memory.name) || isMadeHere(file, held.place.root)) continue;
     // A reference to the wrapper itself is not a view of its bytes.
     if (
       stale.pointer.how === '&' &&
@@ -160,14 +150,7 @@ function buffersOf(unit: UnitFacts, file: FileIr, fn: FunctionIr): JsBuffer[] {
       !BYTE_METHODS.has(stale.use.what.replace(/^\.|\(\)$/gu, ''))
     )
       continue;
-    const key = placeKey(held.place);
-    let buffer = buffers.get(key);
-    if (!buffer)
-      buffers.set(
-        key,
-        (buffer = { name: describePlace(held.place), memory: held.memory, place: held.place, reads: [] }),
-      );
-    buffer.reads.push({
+    bufferAt(held).reads.push({
       span: stale.use.span,
       what: stale.use.what,
       copies: false,
@@ -185,6 +168,202 @@ function buffersOf(unit: UnitFacts, file: FileIr, fn: FunctionIr): JsBuffer[] {
   }));
 }
 
+/** A place of the function that holds JavaScript memory. */
+interface Held {
+  readonly place: Place;
+  readonly memory: JsMemory;
+}
+
+/** The buffer that a place lies in: by what its variable came from, or by the variable's own type (a pattern's). */
+function heldBy(place: Place, memoryOf: (p: Place) => JsMemory | undefined): Held | undefined {
+  const origin = originOf(place);
+  const held = bufferWithin(origin, memoryOf);
+  if (held) return held;
+  const own = place.root.origin ? bufferWithin(place, memoryOf) : undefined;
+  return own && { place: originOf(own.place), memory: own.memory };
+}
+
+/** A variable of a type that owns its bytes, made of what was bound or moved into it. */
+function isConverted(place: Place): boolean {
+  const { type, origin } = place.root;
+  return (
+    origin !== undefined &&
+    type?.kind === 'path' &&
+    /^(?:Vec|String|Bytes|BytesMut)$/u.test(type.name) &&
+    jsMemoryOf(type) === undefined
+  );
+}
+
+/**
+ * Whether the buffer in a local variable was made by this function out of memory of Rust: `Buffer::from(bytes)`, `bytes.into()`.
+ * What came out of a field, an argument or JavaScript is not.
+ */
+function isMadeHere(file: FileIr, root: Root): boolean {
+  if (root.kind !== 'local' || root.origin || root.declared !== 'let') return false;
+  const around = file.functions.filter(
+    (f) => f.body && f.bodySpan && f.bodySpan.start <= root.span.start && root.span.end <= f.bodySpan.end,
+  );
+  let init: Expr | undefined;
+  for (const { body } of around)
+    if (body)
+      walkBody(body, ({ expr, statement }) => {
+        if (statement?.kind === 'let' && statement.init === expr && statement.pattern.span.start === root.span.start)
+          init = expr;
+      });
+  return init !== undefined && makesBuffer(init);
+}
+
+const MAKERS = /^(?:from|new|default|copy_from|from_data|from_iter|with_data_copied|with_capacity)$/u;
+
+function makesBuffer(expr: Expr): boolean {
+  switch (expr.kind) {
+    case 'try':
+    case 'await':
+      return makesBuffer(expr.value);
+    case 'method':
+      if (/^(?:unwrap|expect|unwrap_or_default|map_err)$/u.test(expr.method)) return makesBuffer(expr.receiver);
+      return /^(?:into|try_into|to_owned|to_vec|collect)$/u.test(expr.method);
+    case 'call':
+      return expr.callee.kind === 'name' && expr.callee.path.length > 1 && MAKERS.test(expr.callee.path.at(-1) ?? '');
+    case 'macro':
+      return /^vec$/u.test(expr.name);
+    default:
+      return false;
+  }
+}
+
+/** Callees that put a reference away, look at the wrapper, or make a value around it. */
+function storesArgument(callee: string): boolean {
+  const name = callee.split(/::|\./u).at(-1) ?? '';
+  return (
+    /^[A-Z]/u.test(name) ||
+    /^(?:drop|forget|take|replace|swap|push|push_back|insert|send|set|store|clone|ptr_eq|size_of_val|len|eq|ne)$/u.test(
+      name,
+    )
+  );
+}
+
+/** References to a buffer that a call of unknown body is given: it reads them as bytes, unless it only puts them away. */
+function handedOn(
+  call: CallSite,
+  typeOf: (p: Place) => TypeRef | undefined,
+): readonly { readonly target: Place; readonly span: Span }[] {
+  if (storesArgument(call.callee)) return [];
+  return call.args.flatMap((value, i) =>
+    value.pointers
+      .filter(({ form, target }) => {
+        const type = form === 'reference' ? typeOf(target) : undefined;
+        return form === 'reference' && (type === undefined || isBufferItself(type));
+      })
+      .map(({ target }) => ({ target, span: call.argSpans[i] ?? call.span })),
+  );
+}
+
+interface HelperUse {
+  readonly held: Held;
+  readonly copies: boolean;
+  readonly helper: NonNullable<ByteRead['helper']>;
+}
+
+/** What a function of the unit that is called with a buffer, or with what holds one, does with its bytes, up to three calls deep. */
+function helperUses(
+  unit: UnitFacts,
+  file: FileIr,
+  caller: FunctionIr,
+  call: CallSite,
+  memoryOf: (p: Place) => JsMemory | undefined,
+  depth: number,
+): readonly HelperUse[] {
+  const oracle = unit.oracle('rust');
+  if (!call.resolved || depth > 2) return [];
+  const callee = oracle.functionById(call.resolved.path, call.resolved.functionId);
+  const calleeFile = call.resolved.path === file.path ? file : unit.fileAt(call.resolved.path);
+  if (!callee?.body || !calleeFile || callee === caller) return [];
+  const mayHold = (value: Value | undefined): readonly Place[] =>
+    [...placesOf(value), ...(value?.pointers.length ? value.places : [])].filter(
+      (p) => heldBy(p, memoryOf) !== undefined || holdsBuffer(unit, file, typeOfPlace(originOf(p), oracle, file.path)),
+    );
+  const receiver = mayHold(call.receiver);
+  const args = call.args.map(mayHold);
+  if (receiver.length === 0 && args.every((a) => a.length === 0)) return [];
+  const flow = unit.flowOf(calleeFile, callee);
+  // A place of the helper as the caller sees it.
+  const outside = (place: Place): readonly Place[] => {
+    const { root, path } = originOf(place);
+    const bases =
+      root.kind === 'self'
+        ? receiver
+        : root.kind === 'param' && root.index !== undefined
+          ? (args[root.index] ?? [])
+          : [];
+    return bases.map((base) => {
+      const from = originOf(base);
+      return { root: from.root, path: [...from.path, ...path] };
+    });
+  };
+  const found: HelperUse[] = [];
+  for (const access of flow.accesses) {
+    if (isConverted(access.place)) continue;
+    for (const place of outside(access.place)) {
+      const ownType = typeOfPlace(access.place, oracle, calleeFile.path);
+      const own = jsMemoryOf(ownType);
+      const held = bufferWithin(place, memoryOf) ?? (own && { place, memory: own });
+      const what = held && byteUse(access, held.memory, typeOfPlace(place, oracle, file.path) ?? ownType);
+      if (held && what)
+        found.push({
+          held,
+          copies: COPY_METHODS.has(what),
+          helper: { file: calleeFile, span: access.span, name: callee.name },
+        });
+    }
+  }
+  for (const inner of flow.calls) {
+    if (!inner.resolved) {
+      for (const { target, span } of handedOn(inner, (p) => typeOfPlace(p, oracle, calleeFile.path)))
+        for (const place of outside(target)) {
+          const held = bufferWithin(place, memoryOf);
+          if (held) found.push({ held, copies: false, helper: { file: calleeFile, span, name: callee.name } });
+        }
+      continue;
+    }
+    const seen: CallSite = {
+      ...inner,
+      ...(inner.receiver ? { receiver: placed(inner.receiver, outside) } : {}),
+      args: inner.args.map((a) => placed(a, outside)),
+    };
+    for (const use of helperUses(unit, calleeFile, callee, seen, memoryOf, depth + 1))
+      found.push({ ...use, helper: { ...use.helper, name: callee.name } });
+  }
+  return found;
+}
+
+function placed(value: Value, outside: (p: Place) => readonly Place[]): Value {
+  return { places: placesOf(value).flatMap(outside), pointers: [] };
+}
+
+const holders = new WeakMap<UnitFacts, Map<string, boolean>>();
+
+/** Whether a type of the unit has a field, at any depth, that is JavaScript memory. */
+function holdsBuffer(unit: UnitFacts, file: FileIr, type: TypeRef | undefined): boolean {
+  if (!type) return false;
+  if (jsMemoryOf(type)) return true;
+  if (type.kind === 'reference' || type.kind === 'pointer') return holdsBuffer(unit, file, type.element);
+  if (type.args.some((a) => holdsBuffer(unit, file, a))) return true;
+  if (type.kind !== 'path') return false;
+  let known = holders.get(unit);
+  if (!known) holders.set(unit, (known = new Map<string, boolean>()));
+  const answer = known.get(type.name);
+  if (answer !== undefined) return answer;
+  // A type that contains itself holds nothing by that.
+  known.set(type.name, false);
+  const decl = unit.oracle('rust').declaration(type.name, file.path);
+  const holds =
+    (decl?.fields.some((f) => holdsBuffer(unit, file, f.type)) ?? false) ||
+    (decl?.alias !== undefined && holdsBuffer(unit, file, decl.alias));
+  known.set(type.name, holds);
+  return holds;
+}
+
 /** Where a spawned closure runs, as a reader says it. */
 function nameOfThread(on: string | undefined): string {
   if (on === 'pool') return 'a thread pool';
@@ -192,10 +371,49 @@ function nameOfThread(on: string | undefined): string {
   return on === 'task' ? 'a task of the runtime' : 'another thread';
 }
 
-/** Containers of buffers: looking into them touches no bytes. */
-function isWrapper(type: TypeRef | undefined): boolean {
+/** Methods that an `Option` and the like have themselves: they look at what is in it, not at the bytes. */
+const WRAPPER_METHODS = new Set([
+  'as_ref',
+  'as_mut',
+  'iter',
+  'iter_mut',
+  'into_iter',
+  'borrow',
+  'deref',
+  'deref_mut',
+  'get',
+  'get_mut',
+  'contains',
+  'to_owned',
+  'read',
+  'as_slice',
+  'as_mut_slice',
+  'into_value',
+]);
+
+/** The buffer type itself, behind references. */
+function isBufferItself(type: TypeRef): boolean {
+  const inner = type.kind === 'reference' ? type.element : type;
+  return (
+    inner !== undefined &&
+    jsMemoryOf(inner) !== undefined &&
+    !isWrapper(inner) &&
+    inner.kind === 'path' &&
+    !/^Either/u.test(inner.name)
+  );
+}
+
+/** `list`: many buffers; `one`: a single one behind a type that derefs to it or holds it. */
+function wrapperOf(type: TypeRef | undefined): 'list' | 'one' | undefined {
   const inner = type?.kind === 'reference' ? type.element : type;
-  return inner?.kind === 'path' && /^(Option|Vec|Result|Mutex|Arc|Rc|Box|HashMap)$/.test(inner.name);
+  if (inner?.kind !== 'path') return undefined;
+  if (/^(?:Vec|VecDeque|HashMap|BTreeMap|IndexMap)$/u.test(inner.name)) return 'list';
+  if (!/^(?:Option|Result|Mutex|RwLock|RefCell|Arc|Rc|Box)$/u.test(inner.name)) return undefined;
+  return inner.args.some((a) => wrapperOf(a) === 'list') ? 'list' : 'one';
+}
+
+function isWrapper(type: TypeRef): boolean {
+  return wrapperOf(type) !== undefined;
 }
 
 function placesOf(value: Value | undefined): readonly Place[] {
@@ -212,10 +430,7 @@ function threadOfBody(fn: FunctionIr, exported: boolean): string | undefined {
   return undefined;
 }
 
-function bufferWithin(
-  place: Place,
-  memoryOf: (p: Place) => JsMemory | undefined,
-): { place: Place; memory: JsMemory } | undefined {
+function bufferWithin(place: Place, memoryOf: (p: Place) => JsMemory | undefined): Held | undefined {
   for (let length = 0; length <= place.path.length; length++) {
     const prefix: Place = { root: place.root, path: place.path.slice(0, length) };
     const memory = memoryOf(prefix);
@@ -224,8 +439,16 @@ function bufferWithin(
   return undefined;
 }
 
-/** The operation when an access touches the bytes, not only the wrapper around them. */
-function byteUse(access: Access, memory: JsMemory): string | undefined {
+/** The operation when an access touches the bytes, not only the wrapper around them; `type` is what is accessed. */
+function byteUse(access: Access, memory: JsMemory, type: TypeRef | undefined): string | undefined {
+  const wrapper = wrapperOf(type);
+  if (wrapper === 'list') return undefined;
+  // A pattern that takes an `Option` apart names its content, and the place stays the `Option`: nothing else has an index.
+  if (wrapper === 'one')
+    return access.kind === 'index' ||
+      (access.kind === 'method' && BYTE_METHODS.has(access.what) && !WRAPPER_METHODS.has(access.what))
+      ? access.what
+      : undefined;
   switch (access.kind) {
     case 'method':
       return BYTE_METHODS.has(access.what) ? access.what : undefined;
