@@ -78,12 +78,12 @@ function buildNapi() {
 }
 
 function buildD(name, fixture, twin) {
-  const input = join(sources, name, `${twin}.d`);
+  const inputs = [`${twin}.d`, ...(fixture.sources ?? [])].map((file) => join(sources, name, file));
   const folder = join(cache, name);
   const output = join(folder, process.platform === 'win32' ? `${twin}.exe` : twin);
   mkdirSync(folder, { recursive: true });
-  if (!isFresh(output, [input]))
-    run('ldc2', ['-g', ...(fixture.compilerFlags ?? []), `-of=${output}`, `-od=${folder}`, input]);
+  if (!isFresh(output, inputs))
+    run('ldc2', ['-g', ...(fixture.compilerFlags ?? []), `-of=${output}`, `-od=${folder}`, ...inputs]);
   return output;
 }
 

@@ -27,7 +27,7 @@ export default defineRule({
         "'{function}' casts what '{call}' returns without checking whose payload it is: an object of another class, or of another addon, is read as if it were the right one.",
     },
     checklist: 'Can JavaScript pass an object of another class here?',
-    scenarios: [],
+    scenarios: ['thenable-twice'],
   },
   tokens: { rust: ['napi_unwrap', 'napi_remove_wrap', 'napi_get_value_external'] },
   bodyTokens: { rust: [UNWRAP] },
