@@ -22,6 +22,11 @@ const manifestNames: ReadonlySet<string> = new Set([
   'bun.lock',
   'napi.json',
   'lerna.json',
+  // Settings of test runners.
+  'jest.config.json',
+  'node.config.json',
+  '.mocharc.json',
+  '.mocharc.jsonc',
   'dub.json',
   'dub.sdl',
   'dub.selections.json',
@@ -33,6 +38,11 @@ const manifestNames: ReadonlySet<string> = new Set([
 // Workflows, recipes and shell scripts say with which features an addon is built.
 const manifestPath =
   /(?:^|[/\\])(?:\.cargo[/\\]config(?:\.toml)?|\.(?:github|gitea|forgejo)[/\\](?:workflows|actions)[/\\].+\.ya?ml|\.gitlab-ci\.ya?ml|azure-pipelines\.ya?ml|\.?justfile|GNUmakefile|Makefile|[^/\\]+\.(?:just|mk|sh))$/i;
+
+/** True of the JSON files that the JavaScript rules read: manifests and the settings of test runners. */
+export function isScriptSettings(path: string): boolean {
+  return /(?:^|\/)(?:package\.json|(?:jest|node)\.config\.json|\.mocharc\.jsonc?)$/u.test(path);
+}
 
 /** The kind of a file by its path alone; undefined when the scan has no use for it. */
 export function findKind(path: string): FileKind | undefined {

@@ -1,4 +1,5 @@
 import type { DiscoveredFile, DiscoveredUnit } from '../discover/inputs.js';
+import { isScriptSettings } from '../discover/languages.js';
 import type { JavaScriptScan } from '../eslint/scan-javascript.js';
 import { buildUnitFacts } from '../facts/build-unit.js';
 import { narrowUnit } from '../facts/narrow-unit.js';
@@ -113,8 +114,7 @@ async function scanScripts(
   project: ProjectModel,
   readText: (path: string) => string | undefined,
 ): Promise<Pick<JavaScriptScan, 'rules' | 'gaps' | 'parsed' | 'marked'>> {
-  const isScript = ({ path, language }: DiscoveredFile): boolean =>
-    language === 'javascript' || path === 'package.json' || path.endsWith('/package.json');
+  const isScript = ({ path, language }: DiscoveredFile): boolean => language === 'javascript' || isScriptSettings(path);
   const files = unit.files.filter((file) => isScript(file) && unit.asked(file.path)).map(({ path }) => path);
   if (files.length === 0 || !rules.some(isJavaScriptRule)) return { rules, gaps: [], parsed: [], marked: [] };
   const { scanJavaScript } = await import('../eslint/scan-javascript.js');

@@ -19,7 +19,7 @@ export interface JavaScriptScanInput {
   readonly base: string;
   /** Base-relative folder of the unit. */
   readonly root: string;
-  /** Base-relative paths of the JavaScript and TypeScript files and of the package.json files to look at. */
+  /** Base-relative paths of the JavaScript and TypeScript files and of the JSON settings to look at. */
   readonly files: readonly string[];
   readonly rules: readonly Rule[];
   readonly project: ProjectModel;
@@ -86,7 +86,7 @@ export async function scanJavaScript(input: JavaScriptScanInput): Promise<JavaSc
       found.length = before;
       const config: Linter.Config = {
         // A pattern that matches every name alone doesn't make ESLint take a file.
-        files: ['**/*.{js,cjs,mjs,jsx,ts,cts,mts,tsx,json}'],
+        files: ['**/*.{js,cjs,mjs,jsx,ts,cts,mts,tsx,json,jsonc}'],
         languageOptions,
         linterOptions: { noInlineConfig: true, reportUnusedDisableDirectives: 'off' },
         plugins: { 'lifetime-lint': { rules } },
@@ -94,7 +94,7 @@ export async function scanJavaScript(input: JavaScriptScanInput): Promise<JavaSc
       };
       try {
         // JSON is an expression of JavaScript once it is in parentheses.
-        const source = path.endsWith('.json') ? `(${text}\n)` : text;
+        const source = isJson(path) ? `(${text}\n)` : text;
         const messages = linter.verify(source, [config], { filename: join(input.base, path) });
         // A syntax error, or ESLint's word that it left the file out.
         unseen = messages.find(
@@ -114,7 +114,7 @@ export async function scanJavaScript(input: JavaScriptScanInput): Promise<JavaSc
       }
     }
     // The project model reports a manifest that can't be read.
-    if (unseen !== undefined && !path.endsWith('.json')) {
+    if (unseen !== undefined && !isJson(path)) {
       gaps.push(parseGap(path, /^\s*(?:\/\*|\/\/)[^]{0,400}?@flow\b/u.test(text), unseen));
     }
   }
@@ -122,9 +122,7 @@ export async function scanJavaScript(input: JavaScriptScanInput): Promise<JavaSc
     rules: input.rules.map((rule) => replaying(rule, found)),
     gaps,
     parsed: parsed.map(({ path }) => path),
-    marked: parsed
-      .filter(({ path, text }) => !path.endsWith('.json') && text.includes(suppressionMark))
-      .map(({ path }) => path),
+    marked: parsed.filter(({ path, text }) => !isJson(path) && text.includes(suppressionMark)).map(({ path }) => path),
     milliseconds: Math.round(performance.now() - began),
   };
 }
@@ -154,7 +152,7 @@ function findCandidates(
   const resolveIn = (file: string) => (specifier: string) => modules.resolve(specifier, file);
   for (const path of input.files) {
     // Test configurations are found by their names; their words (`exit`, `serial`) are in far too many other files.
-    const isManifest = path.endsWith('package.json');
+    const isManifest = isJson(path);
     const isConfiguration = isManifest || runnerOf(path) !== undefined;
     const possible = active.filter((rule) => (rule.meta.id === maskingId ? isConfiguration : !isManifest));
     if (possible.length === 0) continue;
@@ -208,6 +206,10 @@ const workerRules = new Set(['addon-only-in-workers', 'addon-not-context-aware',
 function isBesideAddon(modules: NativeModules, file: string): boolean {
   const manifest = modules.manifestOf(file);
   return manifest !== undefined && modules.addonOf(manifest) !== undefined;
+}
+
+function isJson(path: string): boolean {
+  return /\.jsonc?$/u.test(path);
 }
 
 function isTypeScript(path: string): boolean {
@@ -301,8 +303,7 @@ function anchorOf(base: string, path: string, place: JavaScriptPlace): Anchor {
   }
   const { start, end } = (place.node as TSESTree.Node).loc;
   // The parenthesis that was put before a JSON text is on its first line.
-  const columnOf = ({ line, column }: TSESTree.Position): number =>
-    path.endsWith('.json') && line === 1 ? column : column + 1;
+  const columnOf = ({ line, column }: TSESTree.Position): number => (isJson(path) && line === 1 ? column : column + 1);
   const isOneLine = start.line === end.line;
   return { path, line: start.line, column: columnOf(start), ...(isOneLine ? { endColumn: columnOf(end) } : {}) };
 }

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 
-export type Runner = 'vitest' | 'jest' | 'mocha' | 'ava';
+export type Runner = 'vitest' | 'jest' | 'mocha' | 'ava' | 'tap' | 'node';
 
 /** The test runner whose configuration a file is, by its name. */
 export function runnerOf(file: string): Runner | 'manifest' | undefined {
@@ -14,5 +14,6 @@ export function runnerOf(file: string): Runner | 'manifest' | undefined {
     return 'vitest';
   if (/^jest\.(?:[\w-]+\.)*config(?:\.[\w-]+)*\.(?:[cm]?[jt]s|json)$/u.test(name)) return 'jest';
   if (/^\.mocharc\.(?:c?js|mjs|json|jsonc)$/u.test(name)) return 'mocha';
+  if (name === 'node.config.json') return 'node';
   return /^ava\.config\.[cm]?js$/u.test(name) ? 'ava' : undefined;
 }

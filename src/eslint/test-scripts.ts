@@ -8,17 +8,23 @@ export interface ScriptVerdict {
   readonly flag: string;
 }
 
-const runners = ['vitest', 'jest', 'mocha', 'ava'];
+const runners = ['vitest', 'jest', 'mocha', 'ava', 'tap', 'node --test'];
 
 const serialFlags: Readonly<Record<string, RegExp>> = {
   vitest:
-    /--(?:poolOptions\.threads\.singleThread|poolOptions\.forks\.singleFork|single-thread|singleThread|no-file-parallelism|no-threads-parallelism|fileParallelism[= ]false|max-?[wW]orkers[= ]1\b|poolOptions\.threads\.maxThreads[= ]1\b|poolOptions\.forks\.maxForks[= ]1\b)(?:=true)?/u,
+    /--(?:poolOptions\.\w+\.single(?:Thread|Fork)|single-?[tT]hread|no-file-parallelism|no-threads-parallelism|fileParallelism[= ]false|max-?[wW]orkers[= ]1\b|poolOptions\.\w+\.max(?:Threads|Forks)[= ]1\b)(?:=true)?(?![=\w])|\bVITEST_MAX_(?:THREADS|FORKS|WORKERS)=1\b/u,
   jest: /(?:--runInBand|--run-in-band|(?<=\s)-i(?=\s|$)|--max-?[wW]orkers[= ]1\b|(?<=\s)-w[= ]?1\b)/u,
   mocha: /--jobs[= ]1\b|(?<=\s)-j[= ]1\b/u,
+  tap: /--jobs[= ]1\b|(?<=\s)-j[= ]?1\b/u,
+  'node --test': /--test-concurrency[= ]1\b|--(?:experimental-)?test-isolation[= ]none\b/u,
   ava: /--serial\b|(?<=\s)-s(?=\s|$)|--concurrency[= ]1\b|(?<=\s)-c[= ]1\b/u,
 };
 
-const exitFlags: Readonly<Record<string, RegExp>> = { jest: /--forceExit\b/u, mocha: /--exit\b/u };
+const exitFlags: Readonly<Record<string, RegExp>> = {
+  jest: /--force-?[eE]xit\b/u,
+  mocha: /--exit\b/u,
+  'node --test': /--test-force-exit\b/u,
+};
 
 /**
  * Reads one script command. Runs that differ in more than what they select (a configuration, a project, a folder to run
@@ -37,18 +43,22 @@ export function judgeScript(command: string): ScriptVerdict | undefined {
     if (own.length > 1 && command.includes('&&') && own.every((part) => selectsTests(part, runner))) {
       return { effect: 'batches', runner, count: own.length, flag: '' };
     }
-    if (/\|\|\s*(?:true|:|exit 0)\s*$/u.test(command))
+    if (/(?:\|\||;)\s*(?:true|:|exit 0)\s*$|\|\|\s*(?:echo|printf)\b[^&|]*$/u.test(command))
       return { effect: 'ignoredStatus', runner, count: own.length, flag: '' };
   }
   return undefined;
 }
 
-/** `vitest …`, also behind `npx`, `cross-env A=b`, `node --flag node_modules/.bin/`. */
+const variable = `\\w+=(?:'[^']*'|"[^"]*"|[^\\s'"])*\\s+`;
+const option = `--?[\\w-]+(?:=(?:'[^']*'|"[^"]*"|[^\\s'"])*)?\\s+`;
+const starter = 'npx|pnpm|yarn|bunx|dlx|c8|nyc|cross-env|env|exec|run|node|tsx|dotenv|xvfb-run|--';
+
+/** `vitest …`, also behind `npx`, `cross-env A=b`, `node --flag node_modules/.bin/`; `node … --test`. */
 function startsRunner(part: string, runner: string): boolean {
-  return new RegExp(
-    `^(?:[A-Z_]+=\\S+\\s+)*(?:(?:npx|pnpm|yarn|bunx|c8|nyc|cross-env|exec|node|dotenv|--)\\s+(?:[A-Z_]+=\\S+\\s+|--?[\\w-]+(?:=\\S+)?\\s+)*)*(?:\\S*/)?${runner}(?:\\.m?js)?(?=\\s|$)`,
-    'u',
-  ).test(part);
+  const before = `^(?:${variable})*(?:(?:${starter})\\s+(?:${variable}|${option})*)*`;
+  return runner === 'node --test'
+    ? new RegExp(`^(?:${variable})*(?:(?:${starter})\\s+(?:${variable}|${option})*)*--test(?=\\s|$)`, 'u').test(part)
+    : new RegExp(`${before}(?:\\S*/)?${runner}(?:\\.[cm]?js)?(?=\\s|$)`, 'u').test(part);
 }
 
 function selectsTests(part: string, runner: string): boolean {

@@ -46,5 +46,9 @@ export default defineJavaScriptRule({
     'vitest',
     'mocha',
     'ava',
+    'tap',
+    '--test',
+    'test-isolation',
+    'test-force-exit',
   ],
 });

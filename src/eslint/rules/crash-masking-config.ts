@@ -1,7 +1,17 @@
 import type { TSESTree } from '@typescript-eslint/utils';
 import rule from '../../rules/crash-masking-config.js';
 import { defineVisitor } from '../javascript-visitor.js';
-import { bare, type Code, keyName, parentOf, shortText, soleInit, stringValue, variableOf } from '../syntax.js';
+import {
+  bare,
+  type Code,
+  keyName,
+  memberName,
+  parentOf,
+  shortText,
+  soleInit,
+  stringValue,
+  variableOf,
+} from '../syntax.js';
 import { runnerOf, type Runner } from '../test-runners.js';
 import { judgeScript } from '../test-scripts.js';
 
@@ -15,6 +25,7 @@ interface Setting {
 const one = (value: unknown): boolean => value === 1 || value === '1';
 const yes = (value: unknown): boolean => value === true;
 const no = (value: unknown): boolean => value === false;
+const none = (value: unknown): boolean => value === 'none';
 
 /** Names as the runners spell them, old and new; a value that is computed (`CI ? 1 : undefined`) is not judged. */
 const settings: Readonly<Record<Runner, Readonly<Record<string, Setting>>>> = {
@@ -39,7 +50,18 @@ const settings: Readonly<Record<Runner, Readonly<Record<string, Setting>>>> = {
     concurrency: { effect: 'serial', isMasking: one },
     serial: { effect: 'serial', isMasking: yes },
   },
+  tap: {
+    jobs: { effect: 'serial', isMasking: one },
+  },
+  node: {
+    'test-concurrency': { effect: 'serial', isMasking: one },
+    'test-isolation': { effect: 'serial', isMasking: none },
+    'experimental-test-isolation': { effect: 'serial', isMasking: none },
+    'test-force-exit': { effect: 'forcedExit', isMasking: yes },
+  },
 };
+
+const manifestKeys: ReadonlySet<string> = new Set(['scripts', 'jest', 'ava', 'mocha', 'vitest', 'tap']);
 
 export default defineVisitor(rule, (context) => {
   const { sourceCode: code, modules, filename } = context;
@@ -48,8 +70,15 @@ export default defineVisitor(rule, (context) => {
   const manifest = modules.manifestOf(filename);
   const addon = manifest === undefined ? undefined : modules.addonOf(manifest);
   if (addon === undefined) return {};
-  const isolate: TSESTree.Property[] = [];
-  const found: { readonly effect: Effect; readonly node: TSESTree.Property }[] = [];
+  const isolate: TSESTree.Node[] = [];
+  const found: { readonly effect: Effect; readonly node: TSESTree.Node }[] = [];
+  const judge = (owner: Runner, name: string, node: TSESTree.Node, value: TSESTree.Node): void => {
+    const setting = settings[owner][name];
+    const written = literalValue(code, value);
+    if (setting !== undefined && setting.isMasking(written)) found.push({ effect: setting.effect, node });
+    // Together with one worker it is what vitest 4 has instead of singleThread; alone it hides nothing.
+    if (owner === 'vitest' && name === 'isolate' && written === false) isolate.push(node);
+  };
 
   return {
     Property(node) {
@@ -60,12 +89,13 @@ export default defineVisitor(rule, (context) => {
         reportScript(node, name);
         return;
       }
-      if (owner === undefined) return;
-      const setting = settings[owner][name];
-      if (setting !== undefined && setting.isMasking(literalValue(code, node.value)))
-        found.push({ effect: setting.effect, node });
-      // Together with one worker it is what vitest 4 has instead of singleThread; alone it hides nothing.
-      if (owner === 'vitest' && name === 'isolate' && literalValue(code, node.value) === false) isolate.push(node);
+      if (owner !== undefined) judge(owner, name, node, node.value);
+    },
+    // config.test.maxWorkers = 1
+    AssignmentExpression(node) {
+      const left = bare(node.left);
+      const name = left.type === 'MemberExpression' ? memberName(left) : undefined;
+      if (runner !== 'manifest' && name !== undefined && node.operator === '=') judge(runner, name, node, node.right);
     },
     'Program:exit'() {
       for (const effect of ['serial', 'forcedExit'] as const) {
@@ -113,10 +143,13 @@ function manifestOwner(node: TSESTree.Property): Runner | 'scripts' | undefined 
     const isTop = at.parent.parent.type === 'ExpressionStatement';
     if (!isTop) continue;
     const name = keyName(at);
-    if (name === 'scripts' || name === 'jest' || name === 'ava' || name === 'mocha' || name === 'vitest') return name;
-    return undefined;
+    return name !== undefined && isManifestKey(name) ? name : undefined;
   }
   return undefined;
+}
+
+function isManifestKey(name: string): name is Runner | 'scripts' {
+  return manifestKeys.has(name);
 }
 
 /** A literal, also by the name of a constant. */
