@@ -1,8 +1,7 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { createHash } from 'node:crypto';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Option, type Command } from 'commander';
-import { reasonOf } from '../discover/list-files.js';
 import { openHistory, type History, type HistoryRequest } from '../dynamic/bisect/history.js';
 import {
   createBisectReport,
@@ -21,7 +20,7 @@ import { UsageError } from '../model/usage-error.js';
 import { wantsColor, type Io } from './io.js';
 import { collect } from './repro.js';
 import { createRunProgress, untilInterrupted } from './run-progress.js';
-import { makeFolder } from '../discover/make-folder.js';
+import { prepareOutputFile, writeOutput } from './output-file.js';
 
 interface Flags extends Omit<ReproFlags, 'command' | 'runs' | 'scenario'> {
   readonly good?: string;
@@ -109,6 +108,7 @@ async function runBisect(name: string | undefined, flags: Flags, io: Io): Promis
     io.cwd,
   );
   if ('error' in options) throw new UsageError(options.error);
+  prepareOutputFile(flags.outputFile, io);
 
   const progress = createRunProgress(io);
   const interruption = untilInterrupted(io);
@@ -179,7 +179,7 @@ async function runBisect(name: string | undefined, flags: Flags, io: Io): Promis
       boundary,
     );
     progress.clear();
-    write(render(report, flags, io), flags, io);
+    writeOutput(render(report, flags, io), flags.outputFile, io);
     return result.status === 'found' ? 0 : 1;
   } finally {
     progress.clear();
@@ -319,20 +319,4 @@ function render(report: BisectReport, flags: Flags, io: Io): string {
   if (flags.format === 'json') return renderBisectJson(report);
   if (flags.format === 'markdown') return renderBisectMarkdown(report);
   return renderBisect(report, flags.outputFile === undefined && wantsColor(flags.color, io));
-}
-
-function write(text: string, { outputFile }: Flags, io: Io): void {
-  if (outputFile === undefined) {
-    io.stdout.write(text);
-    return;
-  }
-  const path = resolve(io.cwd, outputFile);
-  try {
-    makeFolder(dirname(path));
-    writeFileSync(path, text);
-  } catch (error) {
-    // What took an hour must not be lost with it.
-    io.stdout.write(text);
-    throw new UsageError(`The output file '${outputFile}' could not be written: ${reasonOf(error)}.`);
-  }
 }

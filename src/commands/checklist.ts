@@ -1,5 +1,5 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { readCatalog } from '../catalog/read-catalog.js';
 import { assemble } from '../checklist/assemble.js';
@@ -13,13 +13,13 @@ import { readPrevious, type PreviousEntry } from '../checklist/review.js';
 import { readBaseline, readConfig } from '../config/read-config.js';
 import { resolveInputs } from '../discover/inputs.js';
 import { findGitRoot, reasonOf, runGit } from '../discover/list-files.js';
-import { makeFolder } from '../discover/make-folder.js';
 import type { Evidence, Finding } from '../model/finding.js';
 import { UsageError } from '../model/usage-error.js';
 import { rules } from '../rules/index.js';
 import { scan } from '../scan.js';
 import type { Io } from './io.js';
 import { createProgress } from './progress.js';
+import { writeOutput } from './output-file.js';
 
 interface ChecklistFlags {
   readonly since?: string;
@@ -93,9 +93,9 @@ async function runChecklist(paths: readonly string[], flags: ChecklistFlags, io:
   });
   progress.clear();
   const list = assemble(entries, { ...result, findings: withEvidence(result.findings, stored) }, changes, previous);
-  write(
+  writeOutput(
     render(list, flags.format, (id) => catalog.find(id)?.url),
-    flags,
+    flags.outputFile,
     io,
   );
   return result.gaps.some(({ kind }) => kind === 'internal') ? 2 : 0;
@@ -218,18 +218,4 @@ function readMerged(file: string, shown: string): readonly PreviousEntry[] {
   if (text.trim() !== '' && !/^# Lifetime checklist$/mu.test(text) && !text.includes('<!-- lifetime-lint-review:'))
     throw new UsageError(`'${shown}' is not a list that 'lifetime-lint checklist' wrote in Markdown.`);
   return readPrevious(text);
-}
-
-function write(text: string, { outputFile }: ChecklistFlags, io: Io): void {
-  if (outputFile === undefined) {
-    io.stdout.write(text);
-    return;
-  }
-  const path = resolve(io.cwd, outputFile);
-  try {
-    makeFolder(dirname(path));
-    writeFileSync(path, text);
-  } catch (error) {
-    throw new UsageError(`The output file '${outputFile}' could not be written: ${reasonOf(error)}.`);
-  }
 }

@@ -1,14 +1,12 @@
-import { writeFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
-import { reasonOf } from '../discover/list-files.js';
 import { readPlan } from '../dynamic/experiment/plan.js';
 import { renderExperiment, renderExperimentJson, renderExperimentMarkdown } from '../dynamic/experiment/report.js';
 import { runExperiment } from '../dynamic/experiment/run-experiment.js';
 import { UsageError } from '../model/usage-error.js';
 import type { Io } from './io.js';
 import { createRunProgress, untilInterrupted } from './run-progress.js';
-import { makeFolder } from '../discover/make-folder.js';
+import { prepareOutputFile, writeOutput } from './output-file.js';
 
 interface Flags {
   readonly runs?: string;
@@ -38,6 +36,7 @@ async function run(path: string, flags: Flags, io: Io): Promise<void> {
   const runs = flags.runs === undefined ? plan.runs : Number(flags.runs);
   if (!Number.isInteger(runs) || runs < 1)
     throw new UsageError(`--runs expects a whole number above 0, not '${flags.runs ?? ''}'.`);
+  prepareOutputFile(flags.outputFile, io);
   const progress = createRunProgress(io);
   const interruption = untilInterrupted(io);
   const began = performance.now();
@@ -62,19 +61,7 @@ async function run(path: string, flags: Flags, io: Io): Promise<void> {
         : flags.format === 'markdown'
           ? renderExperimentMarkdown(report)
           : renderExperiment(report);
-    if (flags.outputFile === undefined) {
-      io.stdout.write(text);
-      return;
-    }
-    const file = resolve(io.cwd, flags.outputFile);
-    try {
-      makeFolder(dirname(file));
-      writeFileSync(file, text);
-    } catch (error) {
-      // What took an hour must not be lost with it.
-      io.stdout.write(text);
-      throw new UsageError(`The output file '${flags.outputFile}' could not be written: ${reasonOf(error)}.`);
-    }
+    writeOutput(text, flags.outputFile, io);
   } finally {
     progress.clear();
     interruption.dispose();

@@ -1,7 +1,5 @@
-import { writeFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { reasonOf } from '../discover/list-files.js';
 import { isAmplifierName } from '../dynamic/amplifier.js';
 import { isScenarioName } from '../dynamic/scenario.js';
 import { combineShards, mergeSarif, readShards, renderCombined } from '../dynamic/workflow/combine.js';
@@ -11,7 +9,7 @@ import { homeUrl } from '../catalog/catalog.js';
 import { UsageError } from '../model/usage-error.js';
 import type { Io } from './io.js';
 import { readToolInfo } from './tool-info.js';
-import { makeFolder } from '../discover/make-folder.js';
+import { writeOutput } from './output-file.js';
 
 interface Flags {
   readonly os: string;
@@ -69,7 +67,7 @@ export function register(program: Command, io: Io): void {
     .option('--no-code-scanning', 'do not upload the SARIF to code scanning')
     .option('--output-file <file>', 'where it goes, for example .github/workflows/hunt.yml')
     .action((flags: Flags) => {
-      write(generateWorkflow(readOptions(flags)), flags.outputFile, io);
+      writeOutput(generateWorkflow(readOptions(flags)), flags.outputFile, io);
     });
   registerPlan(command, io);
   registerCombine(command, io);
@@ -135,8 +133,9 @@ function registerCombine(command: Command, io: Io): void {
         confidence: readShare(flags.confidence),
         ...(order === undefined ? {} : { order }),
       });
-      if (flags.json !== undefined) write(`${JSON.stringify(combined, null, 2)}\n`, flags.json, io);
-      if (flags.sarif !== undefined) write(mergeSarif(shards, { ...readToolInfo(), url: homeUrl }), flags.sarif, io);
+      if (flags.json !== undefined) writeOutput(`${JSON.stringify(combined, null, 2)}\n`, flags.json, io);
+      if (flags.sarif !== undefined)
+        writeOutput(mergeSarif(shards, { ...readToolInfo(), url: homeUrl }), flags.sarif, io);
       io.stdout.write(renderCombined(combined));
     });
 }
@@ -246,18 +245,4 @@ function readOptions(flags: Flags): WorkflowOptions {
     ...(flags.driver === undefined ? {} : { driver: plain('driver', flags.driver) }),
     ...(flags.inputs === undefined ? {} : { inputs: plain('inputs', flags.inputs) }),
   };
-}
-
-function write(text: string, outputFile: string | undefined, io: Io): void {
-  if (outputFile === undefined) {
-    io.stdout.write(text);
-    return;
-  }
-  const path = resolve(io.cwd, outputFile);
-  try {
-    makeFolder(dirname(path));
-    writeFileSync(path, text);
-  } catch (error) {
-    throw new UsageError(`The output file '${outputFile}' could not be written: ${reasonOf(error)}.`);
-  }
 }

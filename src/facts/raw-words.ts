@@ -1,6 +1,20 @@
 /** A Rust function that has to do with a raw pointer holds one of these; only `unsafe` takes one apart. */
 export const RAW_WORDS: readonly string[] = ['unsafe', '*const ', '*mut ', 'NonNull', 'ptr', 'raw', 'addr_of'];
 
+/** How a pointer that the compiler does not check can come about. */
+export const RAW_POINTERS: readonly string[] = [
+  'as_ptr',
+  'as_mut_ptr',
+  'transmute',
+  'from_raw_parts',
+  'addr_of',
+  '&raw ',
+  'NonNull::',
+  'ptr::from_',
+  '*const ',
+  '*mut ',
+];
+
 /** As they stand in code: `raw` begins a part of a name. */
 export const RAW_CODE: readonly (string | RegExp)[] = [
   ...RAW_WORDS.filter((word) => word !== 'raw'),

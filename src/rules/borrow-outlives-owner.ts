@@ -1,6 +1,6 @@
 import { calledName, isTypeParameter, memberPath } from '../facts/d-code.js';
 import { laterUses } from '../facts/later-uses.js';
-import { LENDING } from '../facts/raw-words.js';
+import { LENDING, RAW_POINTERS } from '../facts/raw-words.js';
 import { D_BORROWS } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
 import { endsWithItsRoot } from '../facts/storage.js';
@@ -15,19 +15,7 @@ import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
 const TOKENS = {
-  rust: [
-    'as_ptr',
-    'as_mut_ptr',
-    'transmute',
-    'from_raw_parts',
-    'addr_of',
-    '&raw ',
-    'NonNull::',
-    'ptr::from_',
-    '*const ',
-    '*mut ',
-    'unchecked',
-  ],
+  rust: [...RAW_POINTERS, 'unchecked'],
   d: ['&', '[]', '..', '.ptr', '...', 'tempCString', 'scope '],
 };
 

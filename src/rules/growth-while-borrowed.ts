@@ -1,5 +1,6 @@
 import { containerStorage } from '../facts/containers.js';
 import { LENDING } from '../facts/raw-words.js';
+import { RAW_POINTERS } from '../facts/raw-words.js';
 import { D_POINTERS } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
@@ -10,24 +11,9 @@ import { isGrowable } from '../flow/types.js';
 import type { FileIr } from '../model/ir.js';
 import { defineRule } from './rule.js';
 
-/** How a pointer that the compiler does not check can come about. */
-const TOKENS = {
-  rust: [
-    'as_ptr',
-    'as_mut_ptr',
-    'transmute',
-    'from_raw_parts',
-    'addr_of',
-    '&raw ',
-    'NonNull::',
-    'ptr::from_',
-    '*const ',
-    '*mut ',
-  ],
-  d: ['&', '.ptr', 'ref '],
-};
+const TOKENS = { rust: RAW_POINTERS, d: ['&', '.ptr', 'ref '] };
 /** In such a file, also what turns a stored pointer into a reference. */
-const BODY_TOKENS = { rust: [...TOKENS.rust, '&*', '&mut *'], d: [D_POINTERS] };
+const BODY_TOKENS = { rust: [...RAW_POINTERS, '&*', '&mut *'], d: [D_POINTERS] };
 
 export default defineRule({
   meta: {

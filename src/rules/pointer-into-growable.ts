@@ -1,5 +1,6 @@
 import { containerStorage, type ContainerStorage } from '../facts/containers.js';
 import { LENDING } from '../facts/raw-words.js';
+import { RAW_POINTERS } from '../facts/raw-words.js';
 import { D_POINTERS } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
 import type { GrowthSite, UnitFacts } from '../facts/unit.js';
@@ -43,24 +44,9 @@ const DOCUMENTED_VIEWS = new Set([
 /** Operators of a container, and looks at what comes next. */
 const D_VIEW = /^(?:op[A-Z]\w*|peek\w*)$/u;
 
-/** How a pointer that the compiler does not check can come about. */
-const TOKENS = {
-  rust: [
-    'as_ptr',
-    'as_mut_ptr',
-    'transmute',
-    'from_raw_parts',
-    'addr_of',
-    '&raw ',
-    'NonNull::',
-    'ptr::from_',
-    '*const ',
-    '*mut ',
-  ],
-  d: ['&', '.ptr', 'ref '],
-};
+const TOKENS = { rust: RAW_POINTERS, d: ['&', '.ptr', 'ref '] };
 /** In such a file, also what turns a stored pointer into a reference. */
-const BODY_TOKENS = { rust: [...TOKENS.rust, '&*', '&mut *'], d: [D_POINTERS] };
+const BODY_TOKENS = { rust: [...RAW_POINTERS, '&*', '&mut *'], d: [D_POINTERS] };
 
 export default defineRule({
   meta: {

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Finding, Gap } from '../../src/model/finding.js';
@@ -57,6 +57,24 @@ it.skipIf(process.platform !== 'linux')('an output file where no folder can be m
     2,
     "lifetime-lint: The output file '/proc/none/x.txt' could not be written: the folder '/proc/none' cannot be made there.\n",
   ]);
+});
+
+it.skipIf(process.platform !== 'linux').each([
+  ['bisect', ['bisect', 'some-package', '--good', '1.0.0', '--bad', '2.0.0']],
+  ['experiment', ['experiment', 'plan.json']],
+])('an output file that cannot be written is said before %s runs anything', async (_, args) => {
+  const plan = JSON.stringify({
+    schema: 1,
+    base: { command: 'touch ran' },
+    variants: [{ name: 'a' }, { name: 'b', set: { env: { X: '1' } } }],
+  });
+  const folder = makeFolder({ 'plan.json': plan });
+  const { code, stderr } = await callCli(folder, [...args, '--output-file', '/proc/none/x.txt']);
+  expect([code, stderr]).toEqual([
+    2,
+    "lifetime-lint: The output file '/proc/none/x.txt' cannot be written: the folder '/proc/none' cannot be made there.\n",
+  ]);
+  expect(existsSync(join(folder, 'ran'))).toBe(false);
 });
 
 it('an empty folder', async () => {

@@ -1,5 +1,5 @@
 import type { OffsetMap } from '../tree.js';
-import { CutMap, leftOver } from './cut-map.js';
+import { CutMap, leftOver } from '../cut-map.js';
 import { endOfLexeme, endOfLine, type Comment } from './lexemes.js';
 
 /**

@@ -1,4 +1,5 @@
 import type { OffsetMap } from '../tree.js';
+import { CutMap, leftOver } from '../cut-map.js';
 import { skipLexeme, type Comment } from './tokens.js';
 
 /**
@@ -167,66 +168,6 @@ export function outline(text: string, isWanted: ((start: number, end: number) =>
     skippedBodies: new Set(bodies),
     offsets: new CutMap(cutStarts, cutEnds),
   };
-}
-
-function leftOver(text: string, starts: readonly number[], ends: readonly number[]): string {
-  const kept: string[] = [];
-  let from = 0;
-  starts.forEach((start, k) => {
-    kept.push(text.slice(from, start));
-    from = ends[k] ?? start;
-  });
-  kept.push(text.slice(from));
-  return kept.join('');
-}
-
-/**
- * What begins where something was cut out begins behind the cut, what ends there ends before it: tokens never reach into
- * what was cut out. Neighbouring questions are answered from where the last one was.
- */
-class CutMap implements OffsetMap {
-  /** Where each cut lies in the view, and how much was cut out up to and with it. */
-  private readonly places: Int32Array;
-  private readonly removed: Int32Array;
-  private lastStart = 0;
-  private lastEnd = 0;
-
-  constructor(starts: readonly number[], ends: readonly number[]) {
-    this.places = new Int32Array(starts.length);
-    this.removed = new Int32Array(starts.length);
-    let sum = 0;
-    for (let k = 0; k < starts.length; k++) {
-      const start = starts[k] ?? 0;
-      this.places[k] = start - sum;
-      sum += (ends[k] ?? start) - start;
-      this.removed[k] = sum;
-    }
-  }
-
-  start(offset: number): number {
-    this.lastStart = this.countBefore(offset + 1, this.lastStart);
-    return this.lastStart === 0 ? offset : offset + (this.removed[this.lastStart - 1] ?? 0);
-  }
-
-  end(offset: number): number {
-    this.lastEnd = this.countBefore(offset, this.lastEnd);
-    return this.lastEnd === 0 ? offset : offset + (this.removed[this.lastEnd - 1] ?? 0);
-  }
-
-  /** How many cuts lie at places below `limit`. */
-  private countBefore(limit: number, near: number): number {
-    const { places } = this;
-    if ((near === 0 || (places[near - 1] ?? 0) < limit) && (near === places.length || (places[near] ?? 0) >= limit))
-      return near;
-    let low = 0;
-    let high = places.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((places[middle] ?? 0) < limit) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
 }
 
 /** How far before `fn` its modifiers are looked for. */

@@ -1,4 +1,4 @@
-import type { OffsetMap } from '../tree.js';
+import type { OffsetMap } from './tree.js';
 
 /** The text without the parts `[starts[k], ends[k])`, which must be in order and apart. */
 export function leftOver(text: string, starts: readonly number[], ends: readonly number[]): string {
