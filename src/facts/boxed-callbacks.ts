@@ -10,6 +10,8 @@ export interface BoxedCallback {
   readonly param: Param;
   /** The type parameter, a closure without a lifetime bound. */
   readonly type: string;
+  /** The returned value that lives no longer than the closure, but takes nothing back when it ends. */
+  readonly guard?: string;
 }
 
 /** Foreign functions are told apart by the module that declares them, or by a declaration in the file. */
@@ -28,14 +30,18 @@ export function findBoxedCallbacks(
   fn: FunctionIr,
   flow: FunctionFlow,
   resolve: (type: TypeRef) => TypeRef | undefined,
+  isDropped: (type: string) => boolean,
 ): readonly BoxedCallback[] {
   // What an `unsafe fn` keeps is its caller's contract.
   if (!fn.body || !fn.bodySpan || fn.isUnsafe) return [];
-  const candidates = fn.params.flatMap((param) => {
+  const candidates = fn.params.flatMap((param): { param: Param; generic: Generic; guard?: string }[] => {
     const lent = borrowingBox(fn, param.type, resolve);
     if (lent) return [{ param, generic: lent }];
     const generic = genericOf(fn, param.type);
-    return generic && isUnboundedClosure(fn, generic, param) ? [{ param, generic }] : [];
+    if (!generic) return [];
+    if (isUnboundedClosure(fn, generic, param)) return [{ param, generic }];
+    const guard = tiedTo(fn, generic);
+    return guard !== undefined && !isDropped(guard) ? [{ param, generic, guard }] : [];
   });
   if (candidates.length === 0) return [];
   const boxes = new Map<string, string>();
@@ -77,7 +83,13 @@ export function findBoxedCallbacks(
         [...raws].find(([name]) => new RegExp(`\\b${name}\\b`, 'u').test(argument))?.[1].content;
       const candidate = given === undefined ? undefined : candidates.find((c) => isFrom(text, fn, given, c.param));
       if (candidate && !found.some((f) => f.type === candidate.generic.name))
-        found.push({ callee: call.callee, span: call.span, param: candidate.param, type: candidate.generic.name });
+        found.push({
+          callee: call.callee,
+          span: call.span,
+          param: candidate.param,
+          type: candidate.generic.name,
+          ...(candidate.guard === undefined ? {} : { guard: candidate.guard }),
+        });
     }
   }
   return found;
@@ -128,6 +140,16 @@ function isUnboundedClosure(fn: FunctionIr, generic: Generic, param: Param): boo
   return isCounted(param.type) ? generic.bounds.length > 0 : generic.bounds.some((b) => CALLABLE.test(b));
 }
 
+/** The type of the returned value that carries a closure's own lifetime: `F: Fn() + 'a` in a function that returns a `Guard<'a>`. */
+function tiedTo(fn: FunctionIr, generic: Generic): string | undefined {
+  const own = generic.bounds.find((b) => b.trim().startsWith("'") && b.trim() !== "'static")?.trim();
+  if (own === undefined || !generic.bounds.some((b) => CALLABLE.test(b))) return undefined;
+  let guard = fn.returns;
+  while (guard?.kind === 'path' && /^(?:Result|Option)$/u.test(guard.name)) guard = guard.args[0];
+  if (guard?.kind !== 'path' || guard.lifetimes?.includes(own) !== true) return undefined;
+  return guard.name === 'Self' ? fn.owner : guard.name;
+}
+
 /** A value that the caller counts or boxed: it can be taken apart as it is. */
 function isCounted(type: TypeRef | undefined): boolean {
   return type?.kind === 'path' && /^(?:Arc|Rc|Box)$/u.test(type.name);
@@ -155,10 +177,11 @@ function intoRawOwner(expr: Expr): string {
   return expr.callee.path.at(-2) ?? '';
 }
 
-/** `x` of `Box::new(x)`. */
+/** `x` of `Box::new(x)` and of `Box::new(Box::new(x) as Callback)`. */
 function boxedName(expr: Expr): string | undefined {
-  const argument = isPath(expr, 'Box', 'new') ? expr.args[0]?.value : undefined;
-  return argument ? plainName(argument) : undefined;
+  let argument = isPath(expr, 'Box', 'new') ? expr.args[0]?.value : undefined;
+  while (argument?.kind === 'cast') argument = argument.value;
+  return argument ? (plainName(argument) ?? boxedName(argument)) : undefined;
 }
 
 /** Whether a variable is the parameter, or what an `Option` of it holds. */

@@ -1,6 +1,6 @@
 import { dependsOnAnotherField } from '../flow/released-by-drop.js';
-import type { FunctionFlow } from '../flow/result.js';
-import type { FileIr, FunctionIr } from '../model/ir.js';
+import type { FunctionFlow, Value } from '../flow/result.js';
+import type { FileIr, FunctionIr, TypeDecl } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 
 /** A pointer field that `drop` releases though the type derives `Clone`. */
@@ -20,6 +20,8 @@ export function findClonedOwners(file: FileIr, fn: FunctionIr, flow: FunctionFlo
   const derive = declared?.attributes.find((a) => a.name === 'derive' && /\bClone\b/u.test(a.args ?? ''));
   if (!declared || !derive) return [];
   const found: ClonedOwner[] = [];
+  const whole = releaseOfSelf(fn, flow, declared);
+  if (whole) return [{ ...whole, derive: derive.span }];
   for (const { place, span, how } of [...flow.summary.releases, ...flow.summary.adopts]) {
     const [field = '', star] = place.path;
     const type = declared.fields.find((f) => f.name === field)?.type;
@@ -35,4 +37,24 @@ export function findClonedOwners(file: FileIr, fn: FunctionIr, flow: FunctionFlo
     if (!found.some((f) => f.field === field)) found.push({ field, how, span, derive: derive.span });
   }
   return found;
+}
+
+/** A function pointer of the value that `drop` calls with the value itself: a record of C that carries its own destructor. */
+function releaseOfSelf(
+  fn: FunctionIr,
+  flow: FunctionFlow,
+  declared: TypeDecl,
+): { readonly field: string; readonly how: string; readonly span: Span } | undefined {
+  const destructor = declared.fields.find((f) => /\bfn\s*\(/u.test(f.type?.text ?? ''));
+  const pointer = declared.fields.find((f) => f.type?.kind === 'pointer');
+  if (!fn.body || !destructor || !pointer) return undefined;
+  const call = flow.calls.find(
+    (c) => !c.method && !c.resolved && c.rows.length === 0 && c.args.length > 0 && isWholeSelf(c.args[0]),
+  );
+  if (!call || dependsOnAnotherField(fn.body, call.span, destructor.name)) return undefined;
+  return { field: pointer.name, how: call.callee, span: call.span };
+}
+
+function isWholeSelf(value: Value | undefined): boolean {
+  return (value?.places ?? []).some(({ root, path }) => root.kind === 'self' && path.length === 0);
 }

@@ -1,4 +1,4 @@
-import type { FileIr, Generic, ImplDecl, TypeDecl, TypeRef } from '../model/ir.js';
+import type { FileIr, ImplDecl, TypeDecl, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { findNapiType } from './napi-types.js';
 import type { UnitFacts } from './unit.js';
@@ -7,10 +7,10 @@ import type { UnitFacts } from './unit.js';
 export interface ThreadBound {
   /**
    * `handle`: a JavaScript value or the environment; `count`: `Rc`; `cell`: unguarded interior mutability (only for `Sync`);
-   * `guard`: a lock guard; `generic`: a type parameter without a bound; `shared`: one that is reached by a shared reference and only
-   * bound by `Send`; `pointer`: a raw pointer.
+   * `guard`: a lock guard; `generic`: a type parameter without a bound; `object`: a trait object that does not say `Send`; `shared`: a
+   * parameter that is reached by a shared reference and only bound by `Send`; `pointer`: a raw pointer.
    */
-  readonly kind: 'handle' | 'count' | 'cell' | 'guard' | 'generic' | 'shared' | 'pointer';
+  readonly kind: 'handle' | 'count' | 'cell' | 'guard' | 'generic' | 'object' | 'shared' | 'pointer';
   /** The type or type parameter, as written. */
   readonly what: string;
   /** The field of the outermost type. */
@@ -137,6 +137,11 @@ function visit(walk: Walk, type: TypeRef, scope: Scope, trait: Trait, at: Positi
       return;
     case 'pointer':
       visitPointer(walk, type.element, type, scope, at, type.mutable === true);
+      return;
+    case 'trait-object':
+      // Who may share it is another matter: a closure that needs `&mut` cannot be called by two threads at once.
+      if (trait === 'Send' && !boundsOf(type).some((b) => mayPromise(walk.unit, scope.file, b, 0)))
+        add('object', type.text);
       return;
     case 'path':
       break;
@@ -304,7 +309,29 @@ function isUnbounded(walk: Walk, parameter: string): boolean {
   const where = /\bwhere\b([\s\S]*?)\{/u.exec(text)?.[1] ?? '';
   // `where Inner<T>: Send` bounds T by what contains it.
   if (new RegExp(`\\b${parameter}\\b[^,:]*:[^,]*\\b(?:Send|Sync)\\b`, 'u').test(where)) return false;
-  return !generic.bounds.some((bound) => mayPromise(walk.unit, walk.implFile, bound, generic, 0));
+  return !generic.bounds.some((bound) => mayPromise(walk.unit, walk.implFile, bound, 0));
+}
+
+/** `dyn FnMut(u32) -> Vec<u8> + Send + 'a`, bound by bound. */
+function boundsOf({ text }: TypeRef): readonly string[] {
+  const bounds: string[] = [];
+  let nesting = 0;
+  let start = 0;
+  for (let i = 0; i <= text.length; i++) {
+    const at = text[i] ?? '+';
+    if ('<(['.includes(at)) nesting++;
+    else if (')]'.includes(at) || (at === '>' && text[i - 1] !== '-')) nesting--;
+    else if (at === '+' && nesting === 0) {
+      bounds.push(text.slice(start, i));
+      start = i + 1;
+    }
+  }
+  return bounds.map((b) =>
+    b
+      .replace(/^\s*dyn\s+/u, '')
+      .replace(/->[\s\S]*$/u, '')
+      .trim(),
+  );
 }
 
 /** Whether the type that is declared `Send` looks at its content by `*const` and by no `NonNull`. */
@@ -330,14 +357,14 @@ function isSendOnly(walk: Walk, parameter: string): boolean {
 }
 
 /** Whether a bound implies `Send` or `Sync`, or comes from elsewhere so that it may. */
-function mayPromise(unit: UnitFacts, file: FileIr, bound: string, generic: Generic, depth: number): boolean {
+function mayPromise(unit: UnitFacts, file: FileIr, bound: string, depth: number): boolean {
   if (/\b(?:Send|Sync)\b/u.test(bound)) return true;
   if (bound.startsWith("'") || bound.startsWith('?') || bound.startsWith('~')) return false;
   const name = /([A-Za-z_]\w*)\s*(?:<[\s\S]*|\([\s\S]*)?$/u.exec(bound.replace(/^for\s*<[^>]*>\s*/u, ''))?.[1] ?? bound;
   if (SILENT_TRAITS.has(name)) return false;
   const decl = depth < 4 ? unit.oracle('rust').declaration(name, file.path) : undefined;
   if (decl?.kind !== 'trait') return true;
-  return decl.bases.some((base) => mayPromise(unit, file, base, generic, depth + 1));
+  return decl.bases.some((base) => mayPromise(unit, file, base, depth + 1));
 }
 
 function allowsNonSend(attributes: TypeDecl['attributes']): boolean {
@@ -359,7 +386,8 @@ function isHandle(unit: UnitFacts, file: FileIr, type: TypeRef): boolean {
   const head = type.path.length > 1 ? type.path[0] : undefined;
   const imported = head === undefined ? file.imports.find((i) => i.name === type.name && !i.isGlob) : undefined;
   const origin = head ?? imported?.path[0];
-  if (origin !== undefined && WASM.has(origin)) return true;
+  // `use self::web_sys::AudioContext` in a crate that declares its dependencies at its root.
+  if ((origin !== undefined && WASM.has(origin)) || imported?.path.some((s) => WASM.has(s)) === true) return true;
   if (origin === 'v8') return V8_TYPES.has(type.name);
   if (type.name === 'JsValue' && origin === undefined) return hasGlob(file, /^wasm_bindgen$/u);
   const known = findNapiType(type.name);

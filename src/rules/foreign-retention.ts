@@ -51,6 +51,7 @@ export default defineRule({
         "'{callee}' at line {line} keeps '{owner}' of the generic type '{type}', which has no \"'static\" bound: it may borrow something that ends before '{callee}' lets go.",
       callback:
         "'{callee}' at line {line} keeps the boxed closure '{owner}' of the generic type '{type}', which has no lifetime bound: it may borrow something that ends while the library still calls it.",
+      tied: "'{callee}' at line {line} keeps the boxed closure '{owner}', and no 'Drop' of '{guard}' takes it back: what the closure borrows may end while the library still calls it.",
       kept: "'{callee}' at line {line} keeps a pointer into '{owner}' (line {borrow}), which {end}.",
     },
     checklist: 'Does everything that foreign code keeps live until it lets go?',
@@ -95,31 +96,38 @@ export default defineRule({
           }
           const source = unit.textOf(file.path) ?? '';
           for (const kept of language === 'rust' && /\b(?:Box|Arc|Rc)::into_raw\b/u.test(source)
-            ? findBoxedCallbacks(file, source, fn, flow, (type) => withoutAlias(type, unit.oracle('rust'), file.path))
+            ? findBoxedCallbacks(
+                file,
+                source,
+                fn,
+                flow,
+                (type) => withoutAlias(type, unit.oracle('rust'), file.path),
+                (type) => isTakenBackByDrop(unit, file, type),
+              )
             : []) {
             const bound = boundSpan(unit.textOf(file.path) ?? '', fn, kept.type) ?? kept.span;
-            report({
-              messageId: 'callback',
-              data: {
-                callee: kept.callee,
-                line: lineOf(unit, file, kept.span.start),
-                owner: kept.param.name,
-                type: kept.type,
-              },
+            const data = { callee: kept.callee, line: lineOf(unit, file, kept.span.start), owner: kept.param.name };
+            const place = {
               at: { file, span: bound },
               steps: [
                 {
                   file,
                   span: kept.param.span,
-                  role: 'declare',
-                  note: `'${kept.param.name}' may borrow: its type has neither "'static" nor another lifetime as a bound.`,
+                  role: 'declare' as const,
+                  note:
+                    kept.guard === undefined
+                      ? `'${kept.param.name}' may borrow: its type has neither "'static" nor another lifetime as a bound.`
+                      : `'${kept.param.name}' may borrow: its type has a lifetime as a bound.`,
                 },
-                { file, span: kept.span, role: 'escape', note: `'${kept.callee}' is given the box here.` },
+                { file, span: kept.span, role: 'escape' as const, note: `'${kept.callee}' is given the box here.` },
               ],
               key: `${kept.callee}|${kept.param.name}`,
-              severity: 'warning',
-              confidence: 'medium',
-            });
+              severity: 'warning' as const,
+              confidence: 'medium' as const,
+            };
+            if (kept.guard === undefined)
+              report({ ...place, messageId: 'callback', data: { ...data, type: kept.type } });
+            else report({ ...place, messageId: 'tied', data: { ...data, guard: kept.guard } });
           }
           for (const escape of flow.escapes) {
             const end = endOf(unit, file, fn, flow, escape);
@@ -208,6 +216,14 @@ export default defineRule({
     }
   },
 });
+
+/** Whether a type, or one of its fields, runs code when it is dropped, or is not declared here. */
+function isTakenBackByDrop(unit: UnitFacts, file: FileIr, name: string): boolean {
+  const declared = unit.oracle('rust').declaration(name, file.path);
+  if (declared === undefined) return true;
+  const names = [name, ...declared.fields.flatMap((f) => (f.type?.kind === 'path' ? [f.type.name] : []))];
+  return names.some((n) => unit.implsOf(n).some(({ item }) => item.trait?.name === 'Drop' && !item.isTest));
+}
 
 interface Lender {
   readonly file: FileIr;

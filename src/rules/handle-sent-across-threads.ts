@@ -7,7 +7,16 @@ import { defineRule, type ReportStep } from './rule.js';
 const NO_BODY = ['unsafe impl of a body'];
 
 /** What decides first when a type has several reasons. */
-const ORDER: readonly ThreadBound['kind'][] = ['handle', 'count', 'guard', 'generic', 'shared', 'cell', 'pointer'];
+const ORDER: readonly ThreadBound['kind'][] = [
+  'handle',
+  'count',
+  'guard',
+  'generic',
+  'object',
+  'shared',
+  'cell',
+  'pointer',
+];
 
 /** Read as a block of data that the type's own methods share read-only, as a string does; `()` is an identity only. */
 const SCALARS = /^(?:[iu](?:8|16|32|64|128|size)|f32|f64|bool|char|str|c_char|c_uchar)$/u;
@@ -32,6 +41,8 @@ export default defineRule({
         "'{type}' is declared {traits}, but '{field}' holds '{what}', which must be dropped on the thread that locked.",
       generic:
         "'{type}' is declared {traits} for every '{what}', also for types that are not, and '{field}' holds or reaches one.",
+      object:
+        "'{type}' is declared {traits}, but '{field}' holds '{what}', and nothing says that what is behind it may leave its thread.",
       shared:
         "'{type}' is declared {traits} for every '{what}' that is 'Send', but '{field}' shares one by reference, which needs '{what}: Sync'.",
       cell: "'{type}' is declared {traits}, but '{field}' ('{what}') changes through a shared reference without a lock.",
