@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { Language, Parser, type Tree } from 'web-tree-sitter';
-import { Cursor, type CursorCalls } from './cursor.js';
+import { Cursor } from './cursor.js';
+import { startRuntime, type Runtime } from './runtime.js';
 import type { SyntaxNode } from './syntax.js';
 
 /** A loaded grammar with its parser. Loaded once per process and file name; not shareable between threads. */
@@ -16,7 +17,7 @@ export interface Grammar {
   readonly named: readonly boolean[];
   /** Field names by field id; entry 0 is no field. */
   readonly fields: readonly (string | undefined)[];
-  readonly calls: CursorCalls;
+  readonly runtime: Runtime;
 }
 
 /** Gives offsets of a parsed text as offsets of the file that it was made from. */
@@ -41,12 +42,6 @@ export interface ParseOptions {
   readonly maxDepth?: number;
 }
 
-/**
- * The lexer of the D grammar goes back so often that the length of what one read copies decides the time of a parse:
- * 64 characters take an eighth of the time that the default takes (docs/decisions.md).
- */
-const readLength = 64;
-
 /** Deep enough for real sources (the deepest seen is in docs/decisions.md), shallow enough for recursive consumers. */
 const defaultMaxDepth = 400;
 
@@ -54,14 +49,7 @@ const defaultMaxDepth = 400;
 const errorTypeId = 0xffff;
 
 const loaded = new Map<string, Promise<Grammar>>();
-let runtime: Promise<CursorCalls> | undefined;
-
-async function startRuntime(): Promise<CursorCalls> {
-  const module: Partial<CursorCalls> = {};
-  await Parser.init(module);
-  // The object handed to `init` has become the WASM module.
-  return module as CursorCalls;
-}
+let runtime: Promise<Runtime> | undefined;
 
 /** Below this many characters of source, code that starts at once beats code that runs fast (docs/decisions.md). */
 const quickStartBelow = 2_000_000;
@@ -91,7 +79,7 @@ export function loadGrammar(fileName: string): Promise<Grammar> {
 async function readGrammar(fileName: string): Promise<Grammar> {
   const path = findGrammar(fileName);
   runtime ??= startRuntime();
-  const calls = await runtime;
+  const started = await runtime;
   const language = await Language.load(path);
   const parser = new Parser();
   parser.setLanguage(language);
@@ -104,7 +92,7 @@ async function readGrammar(fileName: string): Promise<Grammar> {
     kinds: Array.from(language.types, (kind) => kind ?? ''),
     named,
     fields: language.fields.map((field) => field ?? undefined),
-    calls,
+    runtime: started,
   };
 }
 
@@ -123,20 +111,14 @@ function findGrammar(fileName: string): string {
  * The parser's own tree is freed before this returns.
  */
 export function parseSyntax(grammar: Grammar, text: string, options: ParseOptions = {}): SyntaxNode {
-  const tree = grammar.parser.parse((index) => readChunk(text, index));
+  // The reader stands in for the callback.
+  const tree = grammar.runtime.reader.reading(text, () => grammar.parser.parse(() => undefined));
   if (tree === null) throw new Error(`The grammar '${grammar.fileName}' gave no tree.`);
   try {
     return snapshot(grammar, tree, options);
   } finally {
     tree.delete();
   }
-}
-
-/** A read must not end between the halves of a surrogate pair: the lexer would see two characters that are none. */
-function readChunk(text: string, index: number): string {
-  const end = index + readLength;
-  const last = text.charCodeAt(end - 1);
-  return text.slice(index, last >= 0xd800 && last <= 0xdbff ? end + 1 : end);
 }
 
 interface MutableNode {
@@ -162,7 +144,7 @@ function snapshot(grammar: Grammar, tree: Tree, options: ParseOptions): SyntaxNo
   const isClean = !tree.rootNode.hasError;
   const ignored = isClean && options.ignored ? findIds(grammar, options.ignored) : undefined;
   const { offsets } = options;
-  const cursor = new Cursor(grammar.calls, tree);
+  const cursor = new Cursor(grammar.runtime.calls, tree);
   try {
     const root = readNode(grammar, cursor, cursor.nodeTypeId, offsets);
     const open: MutableNode[] = [];
