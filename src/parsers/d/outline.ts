@@ -1,25 +1,22 @@
-import type { OffsetMap } from '../tree.js';
 import { CutMap, leftOver } from '../cut-map.js';
+import { compact, type View } from './compact.js';
 import { endOfLexeme, endOfLine, type Comment } from './lexemes.js';
 
 /**
  * What of a file is given to the grammar. Comments, the bodies of functions that nobody asked for, long tables of plain
  * values and long hexadecimal strings are cut out before, because the time of a parse is decided by the length of the text.
- * `offsets` gives the tree the offsets of the whole text again.
  */
 export interface Outline {
-  /** Blanks outside strings are line breaks in it: see `breakLines`. */
-  readonly view: string;
+  /** One line break for all blanks between two tokens: see `compact`. */
+  readonly view: View;
   /** The view with its blanks. After a syntax error the grammar goes on better with it, because it counts skipped lines. */
-  readonly blankView: () => string;
+  readonly blankView: () => View;
   /** Comments of the whole text, in order. */
   readonly comments: readonly Comment[];
   /** Offsets of the `{` of bodies whose inside was cut out. */
   readonly cutBodies: ReadonlySet<number>;
   /** Where brackets nested too deep to be parsed in reasonable time; what is inside was cut out. */
   readonly tooDeep?: number;
-  /** Absent when nothing was cut out. */
-  readonly offsets?: OffsetMap;
   /** Whether code may stand elsewhere than in the bodies asked about: initialisers, contracts, lambdas, unmatched brackets. */
   readonly hasOtherCode: boolean;
 }
@@ -220,57 +217,19 @@ export function readOutline(text: string, isWanted: Selection | undefined): Outl
     }
     i++;
   }
-  if (!isBalanced || open.length > 0 || starts.length === 0) {
-    return {
-      view: breakLines(text, [], [], verbatim),
-      blankView: () => text,
-      comments,
-      cutBodies: new Set(),
-      hasOtherCode: hasOtherCode || !isBalanced || open.length > 0,
-    };
+  const isMatched = isBalanced && open.length === 0;
+  if (!isMatched) {
+    starts.length = 0;
+    ends.length = 0;
   }
   return {
-    view: breakLines(text, starts, ends, verbatim),
-    blankView: () => leftOver(text, starts, ends),
+    view: compact(text, starts, ends, verbatim),
+    blankView: () => ({ text: leftOver(text, starts, ends), offsets: new CutMap(starts, ends) }),
     comments,
-    cutBodies: new Set(cutBodies),
-    hasOtherCode,
-    ...(tooDeep === undefined ? {} : { tooDeep }),
-    offsets: new CutMap(starts, ends),
+    cutBodies: new Set(isMatched ? cutBodies : []),
+    hasOtherCode: hasOtherCode || !isMatched,
+    ...(tooDeep === undefined || !isMatched ? {} : { tooDeep }),
   };
-}
-
-/**
- * The text without the cuts, with line breaks for blanks. The grammar's scanner asks for the column at every token, and the
- * answer is found by reading the line again from its start: short lines save a quarter of the time of a parse.
- */
-function breakLines(
-  text: string,
-  starts: readonly number[],
-  ends: readonly number[],
-  verbatim: readonly number[],
-): string {
-  const parts: string[] = [];
-  let next = 0;
-  const keep = (from: number, to: number): void => {
-    let at = from;
-    for (; (verbatim[next] ?? to) < to; next += 2) {
-      const start = verbatim[next] ?? to;
-      const end = verbatim[next + 1] ?? to;
-      // Strings in a part that was cut out were passed over with it.
-      if (start < at) continue;
-      parts.push(text.slice(at, start).replace(/[ \t]/g, '\n'), text.slice(start, end));
-      at = end;
-    }
-    parts.push(text.slice(at, to).replace(/[ \t]/g, '\n'));
-  };
-  let from = 0;
-  starts.forEach((start, k) => {
-    keep(from, start);
-    from = ends[k] ?? start;
-  });
-  keep(from, text.length);
-  return parts.join('');
 }
 
 function readWord(text: string, start: number, end: number, head: Head): void {

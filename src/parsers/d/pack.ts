@@ -2,7 +2,9 @@ import type { FileIr } from '../../model/ir.js';
 import type { SourceFile } from '../../model/source.js';
 import { watching, withoutState, type BodyFilter, type LanguagePack } from '../pack.js';
 import { loadGrammar, parseSyntax, type Grammar, type ParseOptions } from '../tree.js';
+import type { SyntaxNode } from '../syntax.js';
 import { dApis } from './apis.js';
+import type { View } from './compact.js';
 import { dFacets } from './facets.js';
 import { DeclarationLowering } from './lower-declarations.js';
 import { readOutline, type Outline, type Selection } from './outline.js';
@@ -35,11 +37,11 @@ export const dPack: LanguagePack = {
 };
 
 function lowerOutlined(file: SourceFile, outline: Outline): FileIr {
-  if (grammar === undefined) throw new Error('The D grammar is not loaded; call load() first.');
-  const { offsets } = outline;
-  const options = { ...parseOptions, ...(offsets === undefined ? {} : { offsets }) };
-  let root = parseSyntax(grammar, outline.view, options);
-  if (root.hasError) root = parseSyntax(grammar, outline.blankView(), options);
+  const loaded = grammar;
+  if (loaded === undefined) throw new Error('The D grammar is not loaded; call load() first.');
+  const parse = ({ text, offsets }: View): SyntaxNode => parseSyntax(loaded, text, { ...parseOptions, offsets });
+  let root = parse(outline.view);
+  if (root.hasError) root = parse(outline.blankView());
   return new DeclarationLowering(file, outline).lowerFile(root);
 }
 

@@ -99,14 +99,14 @@ int arrow() => 3;
 describe('the outline', () => {
   it('cuts comments, and long tables of plain values, and nothing else', () => {
     const table = Array.from({ length: 1000 }, (_, i) => String(i)).join(', ');
-    const { view, offsets } = readOutline(`int a; // one\nint[] b = [${table}];\nint/**/c;`, undefined);
-    expect(view.replace(/\n+/g, ' ')).toBe('int a; int[] b = []; int/**/c;');
-    expect(offsets?.start(view.indexOf('c;'))).toBeGreaterThan(table.length);
+    const { text, offsets } = readOutline(`int a; // one\nint[] b = [${table}];\nint/**/c;`, undefined).view;
+    expect(text.replaceAll('\n', ' ')).toBe('int a; int[] b = []; int/**/c;');
+    expect(offsets.start(text.indexOf('c;'))).toBeGreaterThan(table.length);
   });
 
   it('leaves everything where brackets do not match', () => {
     const text = 'void f() { call(; } // c\n';
-    expect(readOutline(text, () => false).view).toBe(text.replaceAll(' ', '\n'));
+    expect(readOutline(text, () => false).view.text).toBe(text.replaceAll(' ', '\n'));
   });
 
   it.each([
@@ -130,7 +130,7 @@ describe('the outline', () => {
     ['auto s = q"(a " {)"; void g() { b(); }', 'auto s = q"(a " {)"; void g() {}'],
     ["char c = '{', d = '\\''; void g() { b(); }", "char c = '{', d = '\\''; void g() {}"],
   ])('of %s without bodies is %s', (text, view) => {
-    const found = readOutline(text, () => false).view;
+    const found = readOutline(text, () => false).view.text;
     expect(found.replaceAll('\n', ' ')).toBe(view);
     // Strings stay as they are, blanks outside of them are line breaks.
     expect(found.replace(/q"\(.*\)"/, '')).not.toContain(' ');
