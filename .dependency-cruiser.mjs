@@ -60,7 +60,7 @@ export default {
       name: 'one-parser',
       comment: 'The memory of the WASM parser is freed in one place only.',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/parsers/(tree|cursor)\\.ts$' },
+      from: { path: '^src/', pathNot: '^src/parsers/(tree|cursor|runtime)\\.ts$' },
       to: { path: 'node_modules/web-tree-sitter' },
     },
     {
@@ -70,7 +70,7 @@ export default {
       from: {
         path: '^src/',
         pathNot:
-          '^src/(discover/|parsers/tree\\.ts$|project/|dynamic/|commands/|catalog/read-|config/read-|eslint/|cli\\.ts$|scan\\.ts$)',
+          '^src/(discover/|parsers/(tree|runtime)\\.ts$|project/|dynamic/|commands/|catalog/read-|config/read-|eslint/|cli\\.ts$|scan\\.ts$)',
       },
       to: { path: '^(node:)?fs(/promises)?$' },
     },
