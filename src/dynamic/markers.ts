@@ -21,6 +21,8 @@ export interface MarkerSummary {
   readonly firstThrow: string;
   /** Calls that were pending while their buffer was disturbed. */
   readonly inFlight: number;
+  /** Calls whose buffers could be disturbed; undefined where the scenario disturbs none. */
+  readonly bufferCalls?: number;
   readonly notes: readonly string[];
 }
 
@@ -81,6 +83,7 @@ export function readMarkers(lines: readonly string[]): MarkerSummary {
   let threw = 0;
   let firstThrow = '';
   let inFlight = 0;
+  let bufferCalls: number | undefined;
   for (const line of lines) {
     const marker = parseMarker(line);
     if (marker === undefined) continue;
@@ -105,8 +108,10 @@ export function readMarkers(lines: readonly string[]): MarkerSummary {
       returned += Number(first);
       threw += Number(second);
       if (firstThrow === '') firstThrow = String(third);
-    } else if (kind === 'in-flight') inFlight += Number(first);
-    else if (kind === 'note') notes.add(String(first));
+    } else if (kind === 'in-flight') {
+      inFlight += Number(first);
+      bufferCalls = Number(second);
+    } else if (kind === 'note') notes.add(String(first));
   }
   const [pending] = opening.values();
   return {
@@ -126,6 +131,7 @@ export function readMarkers(lines: readonly string[]): MarkerSummary {
     threw,
     firstThrow,
     inFlight,
+    ...(bufferCalls === undefined ? {} : { bufferCalls }),
     notes: [...notes],
   };
 }

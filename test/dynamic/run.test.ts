@@ -58,6 +58,22 @@ function openThen(rest: string): string {
     ${rest}`;
 }
 
+describe('a package whose addon is missing', () => {
+  it.each(['import', 'main-and-worker'] as const)('says which module it wanted, with %s', async (scenario) => {
+    const pkg = join(folder, 'pkg');
+    mkdirSync(pkg);
+    // The entry for `import` is missing too; the one for `require` comes as far as the addon.
+    const exports = { import: './missing.mjs', require: './entry.cjs' };
+    writeFileSync(join(pkg, 'package.json'), JSON.stringify({ name: 'broken', version: '1.0.0', exports }));
+    writeFileSync(join(pkg, 'entry.cjs'), "module.exports = require('./binding.linux-x64-gnu.node');\n");
+    const target = await prepareTarget({ kind: 'folder', folder: pkg }, { cacheFolder: join(folder, 'cache') });
+    if ('error' in target) throw new Error(target.error);
+    const outcome = await runOnce(defaultPlan(target, scenario, { workers: 1 }));
+    expect(outcome).toMatchObject({ kind: 'not-hit-error', class: 'load-error' });
+    expect(outcome.detail).toContain("Cannot find module './binding.linux-x64-gnu.node'");
+  });
+});
+
 describe('commands', () => {
   it('is clean, and has its output for a value', async () => {
     const outcome = await runOnce(command(script('console.log(1)')));
@@ -253,6 +269,19 @@ describe('the harness', () => {
       );
       expect(await runOnce(driver(text, 'detach'))).toMatchObject({ kind: 'hit', class: 'changed-value' });
       expect(await runOnce(driver(text, 'transfer'))).toMatchObject({ kind: 'hit', class: 'changed-value' });
+    });
+
+    it('says which calls it could not compare, and does not run into the time limit with slow ones', async () => {
+      const text = (body: string): string => openThen(`export const call = (c, i, { inputs }) => ${body};`);
+      const later = (ms: number, value: string): string =>
+        text(`new Promise((r) => setTimeout(() => r(${value}), ${ms}))`);
+      const random = await runOnce(driver(later(5, 'Math.random()'), 'mutate'));
+      expect(random).toMatchObject({ kind: 'clean' });
+      expect(random.notes).toEqual(["'call 0' returns another value each time, so only a crash of it would show."]);
+      const refused = await runOnce(driver(text("Promise.reject(new Error('no'))"), 'mutate'));
+      expect(refused.notes).toEqual(["'call 0' refused every sample (Error: no)."]);
+      const slow = await runOnce(driver(later(400, '1'), 'mutate', { calls: 1000, timeoutMs: 6000 }));
+      expect(slow).toMatchObject({ kind: 'clean', stage: 'done' });
     });
 
     it('tries samples until a guessed call accepts one, and goes on after a call that never settles', async () => {

@@ -48,7 +48,10 @@ function load(): void {
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
     if (input.loader === '' || !(esOnly.has(code) || error instanceof SyntaxError)) return fail(error);
-    importTarget().then(finish, fail);
+    // `require` came as far as a module that the target wants: that it is missing says more than what an import then misses.
+    const gotFurther =
+      code === 'MODULE_NOT_FOUND' && !String(error).includes(`Cannot find module '${input.specifier}'`);
+    importTarget().then(finish, (second: unknown) => fail(gotFurther ? error : second));
     return;
   }
   finish();

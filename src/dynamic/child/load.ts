@@ -55,9 +55,16 @@ export async function loadTarget(plan: ChildPlan): Promise<Namespace> {
       return require(plan.specifier) as Namespace;
     } catch (second) {
       // The first error is the one a user of `import` would see, unless only the second got as far as the addon.
-      throw second instanceof Error && 'code' in second && second.code === 'ERR_DLOPEN_FAILED' ? second : error;
+      throw gotFurther(second, plan.specifier) ? second : error;
     }
   }
+}
+
+/** Whether `require` found the target itself: it failed on an addon, or on a module that the target wants. */
+function gotFurther(error: unknown, specifier: string): boolean {
+  if (!(error instanceof Error && 'code' in error)) return false;
+  if (error.code === 'ERR_DLOPEN_FAILED') return true;
+  return error.code === 'MODULE_NOT_FOUND' && !error.message.startsWith(`Cannot find module '${specifier}'`);
 }
 
 /**

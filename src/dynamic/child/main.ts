@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { ChildPlan } from './child-plan.js';
 import { releaseDrained } from './drain.js';
 import { isHeard, mark, markError } from './marker.js';
@@ -10,7 +11,7 @@ const plan = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as ChildPla
 
 let finished = false;
 watchProcess();
-watchParent();
+watchParent(dirname(process.argv[2] ?? ''));
 mark('start');
 const stopPump = plan.pump ? startPump() : undefined;
 process.on('beforeExit', () => {

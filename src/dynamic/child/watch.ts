@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import thread from './thread.cjs';
 
 export const { exitProcess, watchProcess } = thread;
@@ -14,11 +15,17 @@ export function startPump(): () => void {
   return () => clearInterval(timer);
 }
 
-/** A child whose parent died kills its own group: nobody else would. */
-export function watchParent(): void {
+/** A child whose parent died deletes the folder of the run and kills its own group: nobody else would. */
+export function watchParent(folder: string): void {
   const parent = process.ppid;
+  const tidy = (): boolean => {
+    if (process.ppid === parent) return false;
+    rmSync(folder, { recursive: true, force: true });
+    return true;
+  };
+  process.on('exit', tidy);
   const timer = setInterval(() => {
-    if (process.ppid === parent) return;
+    if (!tidy()) return;
     if (process.platform === 'win32') exitProcess(1);
     process.kill(-process.pid, 'SIGKILL');
   }, 500);
