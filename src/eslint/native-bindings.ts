@@ -1,4 +1,5 @@
 import type { TSESLint, TSESTree } from '@typescript-eslint/utils';
+import { localFunction } from './in-flight/local-functions.js';
 import { fieldValues } from './class-fields.js';
 import { undeclared, type NativeModule } from './native-modules.js';
 import { createSourceMemo, loadsAddon, type VisitorContext } from './javascript-visitor.js';
@@ -7,6 +8,8 @@ import {
   type Code,
   descendantsOf,
   dottedName,
+  enclosingFunction,
+  type FunctionNode,
   importedName,
   keyName,
   memberName,
@@ -73,15 +76,21 @@ function findBindings({
   };
 
   /** `(enc = new Encoder())`, and the module in `import('x').then((module) => …)`. */
-  const ofParameter = (name: TSESTree.Node, depth: number): NativeOrigin | undefined => {
-    const parent = parentOf(name);
-    if (parent?.type === 'AssignmentPattern' && parent.left === name) return originAt(parent.right, depth);
-    if (parent?.type !== 'ArrowFunctionExpression' && parent?.type !== 'FunctionExpression') return undefined;
-    const call = parent.parent;
-    if (parent.params[0] !== name || call.type !== 'CallExpression' || call.arguments[0] !== parent) return undefined;
+  const ofParameter = (def: TSESLint.Scope.Definition, depth: number): NativeOrigin | undefined => {
+    const parent = parentOf(def.name);
+    if (parent?.type === 'AssignmentPattern' && parent.left === def.name) return originAt(parent.right, depth);
+    const fn = def.node;
+    if (fn.type !== 'ArrowFunctionExpression' && fn.type !== 'FunctionExpression') return undefined;
+    const call = fn.parent;
+    const [first] = fn.params;
+    if (first === undefined || call.type !== 'CallExpression' || call.arguments[0] !== fn) return undefined;
+    const isPattern = first.type === 'Identifier' || first.type === 'ObjectPattern';
+    const path = isPattern && def.name.type === 'Identifier' ? patternPath(first, def.name.name) : undefined;
     const callee = bare(call.callee);
     const isThen = callee.type === 'MemberExpression' && memberName(callee) === 'then';
-    return isThen && bare(callee.object).type === 'ImportExpression' ? originAt(callee.object, depth) : undefined;
+    if (path === undefined || !isThen || bare(callee.object).type !== 'ImportExpression') return undefined;
+    const origin = originAt(callee.object, depth);
+    return origin === undefined ? undefined : { module: origin.module, path: [...origin.path, ...path] };
   };
 
   const ofVariable = (variable: TSESLint.Scope.Variable, depth: number): NativeOrigin | undefined => {
@@ -97,7 +106,7 @@ function findBindings({
         return { module, path: def.node.type === 'ImportSpecifier' ? [importedName(def.node)] : [] };
       }
       if (def.type === 'Parameter') {
-        const origin = ofParameter(def.name, depth);
+        const origin = ofParameter(def, depth);
         if (origin !== undefined) return origin;
       }
       if (def.node.type === 'VariableDeclarator' && def.node.init !== null) {
@@ -114,6 +123,17 @@ function findBindings({
       const parent = reference.identifier.parent;
       if (parent?.type !== 'AssignmentExpression' || parent.left !== reference.identifier) continue;
       const origin = originAt(written, depth);
+      if (origin !== undefined) return origin;
+    }
+    return undefined;
+  };
+
+  /** `const load = () => require('x')`: what a function of the file without parameters gives back. */
+  const ofReturned = (callee: TSESTree.Node, depth: number): NativeOrigin | undefined => {
+    const fn = bare(callee).type === 'Identifier' ? localFunction(code, callee) : undefined;
+    if (fn === undefined || fn.params.length > 0) return undefined;
+    for (const value of returnedValues(code, fn)) {
+      const origin = originAt(value, depth);
       if (origin !== undefined) return origin;
     }
     return undefined;
@@ -148,6 +168,8 @@ function findBindings({
         const promisified = plain.type === 'CallExpression' ? promisifiedArgument(plain) : undefined;
         const wrapped = promisified === undefined ? undefined : originAt(promisified, depth);
         if (wrapped !== undefined) return { module: wrapped.module, path: [...wrapped.path, 'promisifiedAsync'] };
+        const returned = plain.type === 'CallExpression' ? ofReturned(plain.callee, depth) : undefined;
+        if (returned !== undefined) return returned;
         const callee = originAt(plain.callee, depth);
         return callee === undefined ? undefined : { module: callee.module, path: [...callee.path, '()'] };
       }
@@ -187,6 +209,13 @@ function findBindings({
   };
 
   return { loads, originOf: (node) => originAt(node, 0) };
+}
+
+function returnedValues(code: Code, fn: FunctionNode): readonly TSESTree.Node[] {
+  if (fn.body.type !== 'BlockStatement') return [fn.body];
+  return descendantsOf(code, fn.body).flatMap((node) =>
+    node.type === 'ReturnStatement' && node.argument !== null && enclosingFunction(node) === fn ? [node.argument] : [],
+  );
 }
 
 function isDlopen(node: TSESTree.CallExpression): boolean {

@@ -26,7 +26,7 @@ export default defineJavaScriptRule({
     checklist: 'Is every native promise that was given this buffer settled before the buffer is written again?',
     scenarios: ['mutate'],
   },
-  tokens: ['require', 'import'],
+  tokens: ['require', 'import', 'dlopen'],
   patterns: [mentionsWrite],
   onlyWithAddon: true,
 });

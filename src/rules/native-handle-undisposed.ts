@@ -25,7 +25,7 @@ export default defineJavaScriptRule({
     checklist: "Is this native handle released in a 'finally' block or by 'using'?",
     scenarios: [],
   },
-  tokens: ['require', 'import'],
+  tokens: ['require', 'import', 'dlopen'],
   patterns: [(text) => /\bnew\s/u.test(text) || releasesSomething(text)],
   onlyWithAddon: true,
 });

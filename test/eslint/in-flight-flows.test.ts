@@ -264,6 +264,121 @@ const good: readonly Probe[] = [
     'helper that waits',
     'async function done(p){ await p; }\nexport async function f(){ const b = Buffer.alloc(8); const p = hash(b); await done(p); b.fill(0); }',
   ],
+
+  [
+    'log only',
+    'export async function f(buf){ const p = hash(buf); try { console.log(1); const r = await p; use(r); } finally { buf.fill(0); } }',
+  ],
+  [
+    'retry loop',
+    'export async function f(buf){ for (let i = 0; i < 3; i++) { try { return await hash(buf); } catch (e) { if (i === 2) throw e; await sleep(10); } } }',
+  ],
+  [
+    'zero after',
+    'export async function f(){ const key = Buffer.alloc(32); try { const r = await hash(key); return wrap(r); } finally { key.fill(0); } }',
+  ],
+  [
+    'validate first',
+    'export async function f(buf){ try { validate(buf); const r = await hash(buf); await save(r); return r; } catch (e) { buf.fill(0); throw e; } }',
+  ],
+  [
+    'pool release',
+    'export async function f(pool){ const b = pool.acquire(); try { b.fill(1); return await hash(b); } finally { pool.release(b); } }',
+  ],
+  [
+    'seq map',
+    'export async function f(buffers){ for (const b of buffers) { b.fill(0); await hash(b); } for (const b of buffers) b.fill(1); }',
+  ],
+  [
+    'reduce chain',
+    'export function f(buffers){ return buffers.reduce((p, b) => p.then(() => { b.fill(0); return hash(b); }), Promise.resolve()); }',
+  ],
+  [
+    'double buffering',
+    'export async function f(fd){ const bufs = [Buffer.alloc(8), Buffer.alloc(8)]; let p = Promise.resolve(), i = 0; while (fs.readSync(fd, bufs[i]) > 0) { await p; p = hash(bufs[i]); i = 1 - i; } await p; }',
+  ],
+  [
+    'double buffering xor',
+    'export async function f(fd){ const bufs = [Buffer.alloc(8), Buffer.alloc(8)]; let p, i = 0; for (;;) { const n = fs.readSync(fd, bufs[i & 1]); if (!n) break; await p; p = hash(bufs[i & 1]); i++; } await p; }',
+  ],
+  [
+    'swap',
+    'export async function f(fd){ let a = Buffer.alloc(8), b = Buffer.alloc(8), p; while (fs.readSync(fd, a) > 0) { await p; p = hash(a); [a, b] = [b, a]; } await p; }',
+  ],
+  [
+    'abort timer',
+    'export async function f(buf){ const c = new AbortController(); const t = setTimeout(() => c.abort(), 10); try { return await hash(buf); } finally { clearTimeout(t); buf.fill(0); } }',
+  ],
+  [
+    'results list write',
+    'export async function f(list){ const out = []; const jobs = list.map(async (x, i) => { out[i] = await hash(x); }); out.length = 0; await Promise.all(jobs); out.reverse(); }',
+  ],
+  [
+    'results write',
+    'export async function f(list){ const results = new Array(list.length); await Promise.all(list.map(async (x, i) => { results[i] = await hash(x); })); return results; }',
+  ],
+  ['cache obj', 'const cache = {}; export function f(k, b){ cache[k] = cache[k] || hash(b); return cache[k]; }'],
+  [
+    'args sort',
+    'export async function f(parts){ const p = all(parts); const order = [...parts]; order.sort(); await p; return order; }',
+  ],
+  [
+    'list push after',
+    'export async function f(a, b){ const parts = [a]; const p = all(parts); parts.push(b); parts.length = 0; await p; }',
+  ],
+  [
+    'list index set',
+    'export async function f(a, b){ const parts = [a]; const p = all(parts); parts[0] = b; await p; }',
+  ],
+  [
+    'job field',
+    'export async function f(a){ const job = { data: a, done: false }; const p = run(job); job.done = true; job.data = null; await p; }',
+  ],
+  [
+    'job other',
+    'export async function f(a){ const job = { data: a, out: Buffer.alloc(4) }; const p = hash(job.data); job.out.fill(0); await p; }',
+  ],
+  [
+    'mapped copies',
+    'export async function f(buffers){ const copies = buffers.map((b) => Buffer.from(b)); const p = all(copies); for (const b of buffers) b.fill(0); await p; }',
+  ],
+  [
+    'filter',
+    'export async function f(buffers){ const small = buffers.filter((b) => b.length < 9); await all(small); for (const b of small) b.fill(0); }',
+  ],
+  [
+    'interval progress',
+    'export async function f(buf){ let n = 0; const arr = [0]; const t = setInterval(() => { n++; arr[0] = n; }, 5); await hash(buf); clearInterval(t); }',
+  ],
+  [
+    'allSettled finally',
+    'export async function f(buffers){ try { await Promise.allSettled(buffers.map((b) => hash(b))); } finally { for (const b of buffers) b.fill(0); } }',
+  ],
+  ['await in if', 'export async function f(buf, x){ let p; if (x) { p = hash(buf); await p; } buf.fill(0); }'],
+  [
+    'try await other before start',
+    'export async function f(buf){ try { await other(); const p = hash(buf); await p; } catch { buf.fill(0); } }',
+  ],
+  [
+    'catch awaits',
+    'export async function f(buf){ const p = hash(buf); try { await other(); } catch (e) { await p.catch(() => {}); buf.fill(0); throw e; } await p; buf.fill(0); }',
+  ],
+  [
+    'hash of each then other',
+    'export async function f(bufs, out){ const all = []; for (const b of bufs) { const q = hash(b); all.push(q); out[0] = 1; } await Promise.all(all); }',
+  ],
+  [
+    'forEach async',
+    'export async function f(buffers){ for (const b of buffers) { const r = await hash(b); b.write(r); } }',
+  ],
+  [
+    'chunk write to stream',
+    'export async function f(s, out){ for await (const c of s) { const p = hash(c); out.write(c); await p; } }',
+  ],
+  [
+    'map set',
+    'export async function f(m, buffers){ const jobs = buffers.map((b) => hash(b)); buffers.forEach((b, i) => m.set(i, b)); await Promise.all(jobs); }',
+  ],
 ];
 
 describe('a buffer that an addon still uses', () => {

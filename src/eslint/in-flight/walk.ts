@@ -570,16 +570,18 @@ class Walker {
     const [storage] = list.storages;
     const written = at === undefined ? undefined : list.elements?.[Number(at)];
     if (written !== undefined) return written;
-    if (at === undefined || storage === undefined || list.storages.size > 1)
-      return { storages: new Set(list.inner), promises: list.promises };
-    const key = `${String(storage.id)}[${at}]`;
+    const { promises } = list;
+    // One of the elements that are known, nobody knows which: a store of its own.
+    const [inner] = list.inner ?? [];
+    const owner = storage === undefined ? this.placeKey(bare(node.object)) : String(storage.id);
+    if (at === undefined || owner === undefined || list.storages.size > 1) return { storages: new Set(), promises };
+    const key = `${owner}[${at}]`;
     const known = this.entries.get(key);
-    if (known !== undefined) return { ...known, promises: list.promises };
-    const made = this.newStorage(shortText(this.code, node, 40), node, storage.made ?? node);
-    const value: Value = {
-      storages: new Set([{ ...made, list: storage, isBuffer: this.isBufferList(storage) }]),
-      promises: list.promises,
-    };
+    if (known !== undefined) return { ...known, promises };
+    const witness = inner?.witness ?? storage?.made ?? node;
+    const made = this.newStorage(shortText(this.code, node, 40), node, witness);
+    const element = storage === undefined ? made : { ...made, list: storage, isBuffer: this.isBufferList(storage) };
+    const value: Value = { storages: new Set([element]), promises };
     this.entries.set(key, value);
     return value;
   }
@@ -937,6 +939,8 @@ class Walker {
   /** Walks a callback that runs after `settled`; its state is not kept, but the native calls that it leaves running are. */
   private later(fn: FunctionNode, settled: readonly Pending[], isPartial = false): readonly Pending[] {
     const outside = this.state;
+    // What it throws does not get to the `try` blocks around the place where it was given away.
+    const tries = this.tries.splice(0);
     this.state = outside.clone();
     for (const pending of settled) {
       if (isPartial && this.state.pending.has(pending)) this.state.pending.set(pending, 'partial');
@@ -946,6 +950,7 @@ class Walker {
     this.inline(fn, []);
     const added = [...this.state.pending.keys()].filter((each) => !before.has(each) && !outside.pending.has(each));
     this.state = outside;
+    this.tries.push(...tries);
     return added;
   }
 
