@@ -94,7 +94,7 @@ const count = (code: string, extension: string): number =>
   lint('buffer-mutated-in-flight', code, { filename: `/p/file.${extension}`, files }).messages.length;
 
 describe('ways to get at a native function', () => {
-  it.each(ways)('%s', (_name, code, extension = 'mjs') => {
+  it.each(ways.map((way) => [way[0], way] as const))('%s', (_name, [, code, extension = 'mjs']) => {
     expect(count(code.replace('W', bug), extension), 'the bug').toBe(1);
     expect(count(code.replace('W', repair), extension), 'its repair').toBe(0);
   });
