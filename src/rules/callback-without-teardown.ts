@@ -1,6 +1,8 @@
+import { isExported } from '../facts/js-memory.js';
+import { lineOf } from '../facts/lines.js';
 import { plainText } from '../facts/plain-text.js';
 import type { UnitFacts } from '../facts/unit.js';
-import { walkBody, type Walked } from '../model/walk-body.js';
+import { calleeOf, walkBody, type Walked } from '../model/walk-body.js';
 import type { Block, Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule, type ReportStep } from './rule.js';
@@ -25,13 +27,24 @@ export default defineRule({
       kept: "The threadsafe function made in '{function}' is kept in '{keeper}', strong and with nothing that releases it: it holds the event loop open, or is dropped after its environment is gone.",
       captured:
         "'{function}' moves the threadsafe function '{name}' into a shared closure, from where nothing can release it before the environment ends.",
+      given:
+        "The threadsafe function '{name}' of '{function}' is kept in '{keeper}', strong and with nothing that releases it: it holds the event loop open, or is dropped after its environment is gone.",
+      unheard:
+        "'{function}' drops the status of '{call}' and waits at line {line} for the answer: once the environment is closing the callback never runs, and nobody answers.",
       raw: "The threadsafe function made in '{function}' is kept in '{keeper}' and never unreferenced: it holds the event loop open until the process is killed.",
     },
     checklist: 'Who releases this callback when the environment ends?',
     scenarios: ['exit-with-work', 'terminate'],
   },
   tokens: { rust: ['threadsafe_function', 'ThreadsafeFunction'] },
-  bodyTokens: { rust: ['build_threadsafe_function', 'create_threadsafe_function'] },
+  bodyTokens: {
+    rust: [
+      'build_threadsafe_function',
+      'create_threadsafe_function',
+      'napi_call_threadsafe_function',
+      'ThreadsafeFunctionCallMode',
+    ],
+  },
   check({ unit, report }) {
     for (const file of unit.filesOf('rust')) {
       const captured: { fn: FunctionIr; name: string; span: Span }[] = [];
@@ -51,7 +64,31 @@ export default defineRule({
             ],
             key: fn.qualifiedName,
           });
+        const given = findGiven(unit, file, fn);
+        if (given)
+          report({
+            messageId: 'given',
+            data: { function: fn.name, name: given.name, keeper: given.keeper },
+            at: { file, span: given.span },
+            steps: [
+              { file, span: given.span, role: 'acquire', note: 'napi makes a threadsafe function of the argument.' },
+              { file, span: given.at, role: 'escape', note: `It is kept in '${given.keeper}' here.` },
+            ],
+            key: fn.qualifiedName,
+          });
         if (!fn.body) continue;
+        const unheard = findUnheard(fn.body);
+        if (unheard)
+          report({
+            messageId: 'unheard',
+            data: { function: fn.name, call: unheard.call, line: lineOf(unit, file, unheard.received.start) },
+            at: { file, span: unheard.span },
+            steps: [
+              { file, span: unheard.span, role: 'escape', note: 'The status of this call is not looked at.' },
+              { file, span: unheard.received, role: 'suspend', note: 'The thread waits for the callback here.' },
+            ],
+            key: fn.qualifiedName,
+          });
         for (const kept of findKept(unit, file, fn, fn.body))
           report({
             messageId: 'kept',
@@ -154,12 +191,114 @@ function weakPart(type: TypeRef): string {
   return type.args.length >= 6 ? type.text : '';
 }
 
+// --- arguments of exported functions ---------------------------------------------------------------------------------
+
+/** A parameter of an exported function that is a strong threadsafe function, kept in a class that JavaScript holds or in a static. */
+function findGiven(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+): { readonly name: string; readonly span: Span; readonly at: Span; readonly keeper: string } | undefined {
+  if (!isExported(fn)) return undefined;
+  const params = fn.params.filter((p) => p.type && isStrong(unit, file, withoutOption(p.type), true));
+  if (params.length === 0) return undefined;
+  const whole = unit.wholeOf(file).functions.find((f) => f.nameSpan.start === fn.nameSpan.start);
+  if (!whole?.body) return undefined;
+  const text = plainText(unit, file, fn.span);
+  for (const param of params) {
+    if (new RegExp(`\\b${param.name}\\s*\\.\\s*(?:unref|abort)\\s*\\(`, 'u').test(text)) continue;
+    const kept = findKeeper(
+      unit,
+      file,
+      whole,
+      whole.body,
+      closureOf(unit, file, whole.body, param.name) ?? param.name,
+      undefined,
+    );
+    if (kept && (kept.isStatic || isClass(unit, file, kept.type)))
+      return { name: param.name, span: param.span, ...kept };
+  }
+  return undefined;
+}
+
+function withoutOption(type: TypeRef): TypeRef {
+  return type.kind === 'path' && type.name === 'Option' ? (type.args[0] ?? type) : type;
+}
+
+/** The variable that holds a closure behind `Arc`, `Rc` or `Box` into which `name` is moved. */
+function closureOf(unit: UnitFacts, file: FileIr, body: Block, name: string): string | undefined {
+  let found: string | undefined;
+  for (const statement of body.statements) {
+    if (statement.kind !== 'let' || !statement.init || statement.pattern.kind !== 'bind') continue;
+    const text = plainText(unit, file, statement.init.span);
+    if (/\b(?:Arc|Rc|Box)::new\s*\(\s*move\s*\|/u.test(text) && new RegExp(`\\b${name}\\b`, 'u').test(text))
+      found = statement.pattern.name;
+  }
+  return found;
+}
+
+function isClass(unit: UnitFacts, file: FileIr, name: string): boolean {
+  const attributes = unit.oracle('rust').declaration(name, file.path)?.attributes ?? [];
+  const attribute = attributes.find((a) => a.name === 'napi' || a.name.endsWith('::napi'));
+  return attribute !== undefined && !/\bobject\b/u.test(attribute.args ?? '');
+}
+
+// --- calls whose status nobody looks at ------------------------------------------------------------------------------
+
+/** A call of a threadsafe function as a statement, and a receive without a limit of time after it. */
+function findUnheard(body: Block): { readonly call: string; readonly span: Span; readonly received: Span } | undefined {
+  let called: { call: string; span: Span } | undefined;
+  let received: Span | undefined;
+  // `let status = unsafe { call(..) };`: what a variable takes is looked at.
+  const taken: Span[] = [];
+  walkBody(body, ({ expr, around, statement }) => {
+    if (statement?.kind === 'let' && statement.pattern.kind !== 'wildcard' && statement.init === expr)
+      taken.push(expr.span);
+    const call = callOfCallback(expr);
+    if (
+      call !== undefined &&
+      around.every((e) => e.kind === 'block') &&
+      !taken.some((t) => t.start <= expr.span.start && expr.span.end <= t.end)
+    )
+      called ??= { call, span: expr.span };
+    if (
+      called &&
+      expr.kind === 'method' &&
+      /^(?:recv|blocking_recv)$/u.test(expr.method) &&
+      expr.args.length === 0 &&
+      expr.methodSpan.start > called.span.end
+    )
+      received ??= expr.methodSpan;
+  });
+  return called && received ? { call: called.call, span: called.span, received } : undefined;
+}
+
+function callOfCallback(expr: Expr): string | undefined {
+  const callee = calleeOf(expr);
+  if (callee === undefined) return undefined;
+  if (/(?:^|::)napi_call_threadsafe_function$/u.test(callee)) return 'napi_call_threadsafe_function';
+  if (expr.kind !== 'method' || !/^call(?:_with_return_value)?$/u.test(expr.method)) return undefined;
+  const isCallback = expr.args.some(
+    ({ value }) => value.kind === 'name' && value.path.includes('ThreadsafeFunctionCallMode'),
+  );
+  return isCallback ? expr.method : undefined;
+}
+
 // --- builders --------------------------------------------------------------------------------------------------------
 
 interface Kept {
   readonly span: Span;
   readonly at: Span;
   readonly keeper: string;
+}
+
+interface Keeper {
+  readonly at: Span;
+  /** As the message names it: `Plugin.callback`, or a static. */
+  readonly keeper: string;
+  /** The type of the field, or the static. */
+  readonly type: string;
+  readonly isStatic: boolean;
 }
 
 function findKept(unit: UnitFacts, file: FileIr, fn: FunctionIr, body: Block): readonly Kept[] {
@@ -208,8 +347,8 @@ function findKeeper(
   fn: FunctionIr,
   body: Block,
   name: string | undefined,
-  made: Expr,
-): { readonly at: Span; readonly keeper: string } | undefined {
+  made: Expr | undefined,
+): Keeper | undefined {
   const holds = (value: Expr): boolean => {
     let found = false;
     walkBody({ span: value.span, statements: [], result: value }, ({ expr }) => {
@@ -221,19 +360,20 @@ function findKeeper(
     });
     return found;
   };
-  let keeper: { at: Span; keeper: string } | undefined;
+  let keeper: Keeper | undefined;
   walkBody(body, ({ expr }) => {
     if (keeper) return;
     if (expr.kind === 'struct') {
       const type = expr.type.name === 'Self' ? (fn.owner ?? 'Self') : expr.type.name;
       for (const field of expr.fields)
         if (holds(field.value) && !hasTeardown(unit, file, type, field.name))
-          keeper = { at: field.span, keeper: `${type}.${field.name}` };
+          keeper = { at: field.span, keeper: `${type}.${field.name}`, type, isStatic: false };
       return;
     }
     if (expr.kind === 'method' && /^(?:set|store|replace|insert|push|get_or_init)$/u.test(expr.method)) {
       const root = globalRoot(expr.receiver);
-      if (root !== undefined && expr.args.some((a) => holds(a.value))) keeper = { at: expr.span, keeper: root };
+      if (root !== undefined && expr.args.some((a) => holds(a.value)))
+        keeper = { at: expr.span, keeper: root, type: root, isStatic: true };
     }
   });
   return keeper;
