@@ -42,6 +42,8 @@ interface Walk {
   readonly span: Span;
   readonly found: ThreadBound[];
   readonly seen: Set<TypeDecl>;
+  /** The target of the impl has a `Drop` of its own. */
+  readonly ownsDrop: boolean;
 }
 
 /** What makes a type movable or shareable whatever is in it, or holds nothing of its arguments. */
@@ -83,6 +85,9 @@ export function findThreadBounds(unit: UnitFacts, file: FileIr, impl: ImplDecl):
   const scope: Scope = { file: declFile, bindings: bind(decl, impl.target, { file, bindings: own(impl) }) };
   const found: ThreadBound[] = [];
   if (allowsNonSend(decl.attributes)) return [];
+  const ownsDrop = [declFile, file].some((f) =>
+    f.impls.some((i) => i.trait?.name === 'Drop' && i.target.name === decl.name),
+  );
   for (const field of decl.fields) {
     if (!field.type || field.isStatic || allowsNonSend(field.attributes)) continue;
     const walk: Walk = {
@@ -94,6 +99,7 @@ export function findThreadBounds(unit: UnitFacts, file: FileIr, impl: ImplDecl):
       span: field.span,
       found,
       seen: new Set([decl]),
+      ownsDrop,
     };
     visit(walk, field.type, scope, trait, { locked: false, shared: false, depth: 0 });
   }
@@ -107,6 +113,8 @@ interface Position {
   readonly shared: boolean;
   /** Behind a shared reference in a type declared `Send`: the thread it is sent to and the one it came from see the same value. */
   readonly lent?: boolean;
+  /** Directly behind an `Arc`, of which another thread may have a clone. */
+  readonly counted?: boolean;
   /** In a field of a field: who changes it is the inner type's affair. */
   readonly nested?: boolean;
   readonly depth: number;
@@ -114,7 +122,7 @@ interface Position {
 
 function visit(walk: Walk, type: TypeRef, scope: Scope, trait: Trait, at: Position): void {
   if (at.depth > 6) return;
-  const deeper: Position = { ...at, depth: at.depth + 1 };
+  const deeper: Position = { ...at, counted: false, depth: at.depth + 1 };
   const add = (kind: ThreadBound['kind'], what: string, extra: Partial<ThreadBound> = {}): void => {
     walk.found.push({ kind, what, field: walk.field, file: walk.file, span: walk.span, ...extra });
   };
@@ -174,7 +182,7 @@ function visit(walk: Walk, type: TypeRef, scope: Scope, trait: Trait, at: Positi
     return;
   }
   if (OPAQUE.has(type.name) || (real !== undefined && OPAQUE.has(real))) return;
-  if (isHandle(walk.unit, scope.file, type)) {
+  if (isHandle(walk.unit, scope.file, type, walk.ownsDrop)) {
     add('handle', type.text);
     return;
   }
@@ -188,7 +196,7 @@ function visit(walk: Walk, type: TypeRef, scope: Scope, trait: Trait, at: Positi
   }
   const located = locate(walk.unit, type, scope.file);
   if (CELLS.has(type.name) && !located && trait === 'Sync' && !at.locked) {
-    if (!at.shared && at.nested !== true) add('cell', type.text);
+    if (at.counted === true || (!at.shared && at.nested !== true)) add('cell', type.text);
     for (const arg of type.args) visit(walk, arg, scope, 'Send', { ...deeper, lent: false });
     return;
   }
@@ -197,9 +205,17 @@ function visit(walk: Walk, type: TypeRef, scope: Scope, trait: Trait, at: Positi
     return;
   }
   if (!located) {
-    const shared = at.shared || type.name === 'Arc' || type.name === 'Weak';
+    const isCounted = type.name === 'Arc' || type.name === 'Weak';
+    const shared = at.shared || isCounted;
     const lent = at.lent === true && PLAIN.has(type.name);
-    for (const arg of type.args) visit(walk, arg, scope, trait, { ...deeper, shared, lent });
+    // A clone of the `Arc` stays behind when this one is sent: what both reach must be `Sync`.
+    for (const arg of type.args)
+      visit(walk, arg, scope, isCounted && !at.locked && isCell(arg) ? 'Sync' : trait, {
+        ...deeper,
+        shared,
+        lent,
+        counted: isCounted && !at.locked,
+      });
     return;
   }
   if (walk.seen.has(located.decl)) return;
@@ -227,6 +243,10 @@ function visit(walk: Walk, type: TypeRef, scope: Scope, trait: Trait, at: Positi
   }
   for (const field of located.decl.fields)
     if (field.type && !field.isStatic) visit(walk, field.type, inner, trait, { ...deeper, nested: true });
+}
+
+function isCell(type: TypeRef): boolean {
+  return type.kind === 'path' && CELLS.has(type.name);
 }
 
 function visitPointer(
@@ -382,7 +402,7 @@ function isRc(file: FileIr, type: TypeRef): boolean {
 }
 
 /** Values that only the JavaScript thread may touch: of napi-rs, Node-API, neon, wasm-bindgen and V8. */
-function isHandle(unit: UnitFacts, file: FileIr, type: TypeRef): boolean {
+function isHandle(unit: UnitFacts, file: FileIr, type: TypeRef, ownsDrop: boolean): boolean {
   const head = type.path.length > 1 ? type.path[0] : undefined;
   const imported = head === undefined ? file.imports.find((i) => i.name === type.name && !i.isGlob) : undefined;
   const origin = head ?? imported?.path[0];
@@ -392,7 +412,9 @@ function isHandle(unit: UnitFacts, file: FileIr, type: TypeRef): boolean {
   if (type.name === 'JsValue' && origin === undefined) return hasGlob(file, /^wasm_bindgen$/u);
   const known = findNapiType(type.name);
   if (known) {
-    if (known.library === 'napi-sys') return known.kind === 'handle';
+    // A type that gives its reference back itself is judged by where its `drop` may run.
+    if (known.library === 'napi-sys')
+      return known.kind === 'handle' || ((known.kind === 'env' || known.kind === 'reference') && !ownsDrop);
     if (known.kind !== 'env' && known.kind !== 'handle' && known.kind !== 'view' && known.kind !== 'reference')
       return false;
     if ((known.v3 ?? known.v2)?.send === true) return false;
@@ -402,7 +424,7 @@ function isHandle(unit: UnitFacts, file: FileIr, type: TypeRef): boolean {
       );
     return hasGlob(file, /^napi(?:_ohos)?$/u) && unit.oracle('rust').declaration(type.name, file.path) === undefined;
   }
-  if (/^(?:Handle|Js[A-Z]\w*)$/u.test(type.name))
+  if (/^(?:Handle|Js[A-Z]\w*|Cx|(?:Function|Module|Method|Call|Task|Execute|Compute)Context)$/u.test(type.name))
     return origin === 'neon' || (origin === undefined && hasGlob(file, /^neon$/u));
   return false;
 }

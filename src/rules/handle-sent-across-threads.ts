@@ -1,6 +1,7 @@
 import { findThreadBounds, type ThreadBound } from '../facts/thread-bound.js';
 import type { UnitFacts } from '../facts/unit.js';
 import type { FileIr, ImplDecl } from '../model/ir.js';
+import type { Span } from '../model/source.js';
 import { defineRule, type ReportStep } from './rule.js';
 
 /** No body is needed: declarations say it all. */
@@ -48,6 +49,8 @@ export default defineRule({
       cell: "'{type}' is declared {traits}, but '{field}' ('{what}') changes through a shared reference without a lock.",
       pointer:
         "'{type}' is declared {traits} and can be cloned, so that two threads can reach what the raw pointer '{field}' ('{what}') points to at once.",
+      lends:
+        "'{type}' is declared {traits}, and '{method}' hands out an exclusive reference through '&self' to what the raw pointer '{field}' ('{what}') points to: two threads can change it at once.",
       sole: "'{type}' is declared {traits} by hand over the raw pointer '{field}' ('{what}'): it holds only while nothing else uses what the pointer points to.",
     },
     checklist: 'Can every field be moved to, used and dropped on any thread?',
@@ -78,15 +81,32 @@ export default defineRule({
             role: 'escape',
             note: `'${impl.target.name}' is declared '${j.impl.trait?.name ?? ''}' here.`,
           })),
+          ...(first.lender
+            ? [
+                {
+                  ...first.lender.at,
+                  role: 'borrow' as const,
+                  note: "An exclusive reference comes out of '&self' here.",
+                },
+              ]
+            : []),
         ];
         report({
-          messageId: first.isNote ? 'sole' : bound.kind,
-          data: { type: impl.target.name, traits, field: bound.field, what: bound.what },
+          messageId: first.isNote ? 'sole' : first.lender === undefined ? bound.kind : 'lends',
+          data: {
+            type: impl.target.name,
+            traits,
+            field: bound.field,
+            what: bound.what,
+            method: first.lender?.name ?? '',
+          },
           at: { file, span: impl.headSpan },
           steps,
           key: impl.target.name,
           ...(first.isNote ? { severity: 'note' as const } : {}),
-          ...(bound.kind === 'pointer' || bound.kind === 'cell' ? { confidence: 'medium' as const } : {}),
+          ...(bound.kind === 'pointer' || bound.kind === 'cell' || bound.kind === 'object'
+            ? { confidence: 'medium' as const }
+            : {}),
         });
       }
     }
@@ -106,15 +126,40 @@ function groupByTarget(file: FileIr): readonly (readonly ImplDecl[])[] {
   return [...groups.values()];
 }
 
-function judge(unit: UnitFacts, file: FileIr, impl: ImplDecl): { bound: ThreadBound; isNote: boolean } | undefined {
+interface Judged {
+  readonly bound: ThreadBound;
+  readonly isNote: boolean;
+  /** A method that gives out what the pointer points to. */
+  readonly lender?: { readonly name: string; readonly at: { readonly file: FileIr; readonly span: Span } };
+}
+
+function judge(unit: UnitFacts, file: FileIr, impl: ImplDecl): Judged | undefined {
   const bounds = findThreadBounds(unit, file, impl);
   const bound = bounds.toSorted((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind))[0];
   if (!bound) return undefined;
   if (bound.kind !== 'pointer') return { bound, isNote: false };
   const shared = bounds.find((b) => b.mutable === true && !SCALARS.test(b.pointee ?? '') && !/\(\)>?$/u.test(b.what));
-  return shared && isDuplicable(unit, file, impl, shared.field)
-    ? { bound: shared, isNote: false }
-    : { bound, isNote: true };
+  if (!shared) return { bound, isNote: true };
+  if (isDuplicable(unit, file, impl, shared.field)) return { bound: shared, isNote: false };
+  const lender =
+    impl.trait?.name === 'Sync' ? findLender(file, impl, shared.field, unit.textOf(file.path) ?? '') : undefined;
+  return lender ? { bound: shared, isNote: false, lender } : { bound, isNote: true };
+}
+
+/** A method that makes a `&mut` to what the pointer points to out of `&self`. */
+function findLender(file: FileIr, impl: ImplDecl, field: string, text: string): Judged['lender'] {
+  const fn = file.functions.find(
+    (f) =>
+      f.owner === impl.target.name &&
+      f.trait === undefined &&
+      !f.isUnsafe &&
+      f.self?.mode === 'shared' &&
+      f.returns !== undefined &&
+      /(?:^|<|\()\s*&\s*(?:'\w+\s+)?mut\b/u.test(f.returns.text) &&
+      f.bodySpan !== undefined &&
+      new RegExp(`\\bself\\s*\\.\\s*${field}\\b`, 'u').test(text.slice(f.bodySpan.start, f.bodySpan.end)),
+  );
+  return fn && { name: fn.name, at: { file, span: fn.nameSpan } };
 }
 
 /** Whether a second value with the same pointer can be made by `Clone` or `Copy`, and no atomic count watches over them. */
