@@ -167,6 +167,7 @@ export function builtinMethodType(name: string, receiver: TypeRef | undefined, s
       return inner.args[0];
     return receiver;
   }
+  if (name === 'len' || name === 'capacity') return syntheticType('usize', span);
   if (STRINGS.has(name)) return syntheticType('String', span);
   if (name === 'into_boxed_str') return syntheticType('Box', span, [syntheticType('str', span)]);
   if (name === 'into_boxed_slice') {

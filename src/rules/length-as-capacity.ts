@@ -58,7 +58,7 @@ export default defineRule({
 
 /** `ManuallyDrop::new(Vec::from_raw_parts(..))` and `mem::forget` of it, at once or of the variable that holds it: a view that is never freed. */
 function isNeverFreed(text: string, flow: FunctionFlow, call: CallSite): boolean {
-  const variable = /\blet\s+(?:mut\s+)?(\w+)\s*(?::[^=;]*)?=\s*(?:unsafe\s*\{\s*)?(?:\w+::)*$/u.exec(
+  const variable = /(?:\blet\s+(?:mut\s+)?|[;{}]\s*)(\w+)\s*(?::[^=;]*)?=\s*(?:unsafe\s*\{\s*)?(?:\w+::)*$/u.exec(
     text.slice(Math.max(0, call.span.start - 200), call.span.start),
   )?.[1];
   return flow.calls.some(

@@ -8,7 +8,7 @@ import { lineOf } from '../facts/lines.js';
 import { walkBody } from '../model/walk-body.js';
 import { describePlace } from '../flow/place.js';
 import type { StaleUse } from '../flow/result.js';
-import type { FunctionIr } from '../model/ir.js';
+import type { FileIr, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
@@ -191,6 +191,7 @@ export default defineRule({
             });
           for (const adoption of flow.adoptions) {
             const { root } = adoption.pointer.target;
+            if (isOnlyLent(text, adoption.span)) continue;
             const info = flow.calls.find(
               (c) =>
                 /(^|::)napi_get_cb_info$/u.test(c.callee) &&
@@ -224,7 +225,11 @@ export default defineRule({
                 e.into === undefined &&
                 e.span.start < adoption.span.start,
             );
-            if (!kept?.callee || isErrorPath(unit.textOf(file.path)?.slice(kept.span.end, adoption.span.start) ?? ''))
+            if (
+              !kept?.callee ||
+              isErrorPath(text.slice(kept.span.end, adoption.span.start)) ||
+              isRefused(text, kept.span, adoption.span)
+            )
               continue;
             report({
               messageId: 'finalizer',
@@ -246,6 +251,7 @@ export default defineRule({
           }
           const causes = new Set<string>();
           for (const stale of flow.staleUses) {
+            if (language === 'rust' && isLater(file, text, stale)) continue;
             if (!isHazard(stale, language === 'd' ? text.slice(stale.use.span.start, stale.use.span.end + 8) : ''))
               continue;
             const { pointer, invalidation, use } = stale;
@@ -293,6 +299,45 @@ export default defineRule({
 /** Whether the code between a registration and a release is the path on which the registration failed. */
 function isErrorPath(between: string): boolean {
   return /status\s*!=|!=\s*[\w:]*napi_ok|is_err\(\)|Err\s*\(|!\s*status/u.test(between);
+}
+
+/** `Box::leak(Box::from_raw(p))` only borrows, and so does an `Arc` that was counted once more before. */
+function isOnlyLent(text: string, taken: Span): boolean {
+  const before = text.slice(Math.max(0, taken.start - 240), taken.start);
+  return (
+    /\b(?:leak|forget|ManuallyDrop::new)\s*\(\s*(?:unsafe\s*\{\s*)?$/u.test(before) ||
+    /\bincrement_strong_count\s*\([^;]*\);\s*$/u.test(before)
+  );
+}
+
+/**
+ * Whether the release stands where the call that keeps the pointer did not take it: under a condition on its result, or on what it
+ * wrote to (`if status == napi_no_external_buffers_allowed`, `if copied`).
+ */
+function isRefused(text: string, kept: Span, taken: Span): boolean {
+  const before = text.slice(Math.max(0, kept.start - 240), kept.start);
+  const result =
+    /(?:^|[;{}]\s*|\blet\s+(?:mut\s+)?)(\w+)\s*(?::[^=;]*)?=\s*(?:unsafe\s*\{\s*)?(?:\w+!\s*\(\s*)?(?:\w+::)*$/u.exec(
+      before,
+    )?.[1];
+  const written = [...text.slice(kept.start, kept.end).matchAll(/&mut\s+(\w+)/gu)].map((m) => m[1] ?? '');
+  const names = [...(result === undefined ? [] : [result]), ...written];
+  if (names.length === 0) return false;
+  return new RegExp(`\\bif\\s[^;{]*\\b(?:${names.join('|')})\\b[^;{]*\\{[^}]*$`, 'u').test(
+    text.slice(kept.end, taken.start).replace(/\bunsafe\s*\{/gu, ''),
+  );
+}
+
+/** The release stands in a closure that is put away in a box, and the use outside of it: nobody has called it yet. */
+function isLater(file: FileIr, text: string, { invalidation, use }: StaleUse): boolean {
+  return file.functions.some(
+    (f) =>
+      f.kind === 'closure' &&
+      f.span.start <= invalidation.span.start &&
+      invalidation.span.end <= f.span.end &&
+      !(f.span.start <= use.span.start && use.span.end <= f.span.end) &&
+      /\b(?:Box|Arc|Rc)::new\s*\(\s*$/u.test(text.slice(Math.max(0, f.span.start - 40), f.span.start)),
+  );
 }
 
 /** D: static variables of a function that are released and not set afterwards, though the function uses them. */
