@@ -146,7 +146,10 @@ function visit(walk: Walk, type: TypeRef, scope: Scope, trait: Trait, at: Positi
     case 'pointer':
       visitPointer(walk, type.element, type, scope, at, type.mutable === true);
       return;
+    case 'delegate':
     case 'trait-object':
+      // `dyn Any` mostly keeps something alive that nobody looks at.
+      if (!/\bdyn\b/u.test(type.text) || /\bdyn\s+(?:\w+\s*::\s*)*Any\b/u.test(type.text)) return;
       // Who may share it is another matter: a closure that needs `&mut` cannot be called by two threads at once.
       if (trait === 'Send' && !boundsOf(type).some((b) => mayPromise(walk.unit, scope.file, b, 0)))
         add('object', type.text);
