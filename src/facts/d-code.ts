@@ -1,6 +1,7 @@
 import type { Expr, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 import type { UnitFacts } from './unit.js';
 import { walkBody, type Walked } from '../model/walk-body.js';
+import { withoutAlias } from '../flow/types.js';
 
 /** A D function with a body that may be judged. */
 export type WithBody = FunctionIr & { readonly body: NonNullable<FunctionIr['body']> };
@@ -165,16 +166,20 @@ const PLAIN = new Set(
   ).split(' '),
 );
 
+/** Classes of the runtime library. */
+const CLASSES = new Set('Object Throwable Exception Error Thread Fiber Mutex Condition'.split(' '));
+
 /**
  * Whether values of a type lead to memory of the collector: `yes` for arrays, strings, classes, delegates and what holds them, `no` for numbers, `raw` for
  * pointers, which lead to anything, undefined for what is not known.
  */
 export function collectedContent(
-  type: TypeRef | undefined,
+  given: TypeRef | undefined,
   unit: UnitFacts,
   path: string,
   depth = 0,
 ): 'yes' | 'no' | 'raw' | undefined {
+  const type = withoutAlias(given, unit.oracle('d'), path);
   if (type === undefined || depth > 4) return undefined;
   switch (type.kind) {
     case 'slice':
@@ -191,7 +196,7 @@ export function collectedContent(
       if (PLAIN.has(type.name)) return 'no';
       if (type.name === 'string' || type.name === 'wstring' || type.name === 'dstring') return 'yes';
       const decl = unit.oracle('d').declaration(type.name, path);
-      if (decl === undefined) return undefined;
+      if (decl === undefined) return CLASSES.has(type.name) ? 'yes' : undefined;
       if (decl.kind === 'class' || decl.kind === 'interface') return 'yes';
       if (decl.kind === 'enum') return 'no';
       if (decl.kind !== 'struct' && decl.kind !== 'union') return undefined;

@@ -11,14 +11,17 @@ const SLICE = String.raw`[\w)\]]\s*\[\s*\](?!\s*[\w@([])|\[[^;{}]{0,200}?\.\.`;
 export const D_POINTERS = new RegExp(`${ADDRESS}|\\.ptr\\b|${REFERENCE}`, 'u');
 
 /** `scope` where it puts an object on the stack, and a static array, which is a slice without a sign. */
-const ON_STACK = String.raw`\bscope\b[^;(){}]*=\s*new\b|\w\[\w+\]\s+\w+\s*[;=]`;
+const ON_STACK = String.raw`\bscope\b[^;(){}]*=\s*new\b|\w\[\w*\]\s+\w+\s*[;=]`;
 
 /** A function that returns a pointer or a reference may have it from a helper. */
 const HANDS_OUT = String.raw`^[^(){};=]*(?:\*|\bref\b[^(){};=]*)\s*\b\w+\s*\(`;
 
+/** So may one that returns a slice, or what the compiler infers, and calls a method or property at the end. */
+const HANDS_ON = String.raw`^[^(){};=]*(?:\]\s*|\bauto\s+)\b\w+\s*\([^]*\breturn\s+[\w.]+(?:\([^;()]*\))?\.\w+\s*(?:\([^;]*\))?\s*;`;
+
 /** A function whose text does not match makes no pointer or slice that could outlive what it shows. */
 export const D_BORROWS = new RegExp(
-  `${ADDRESS}|\\.ptr\\b|\\.\\.\\.|${SLICE}|tempCString|${ON_STACK}|${HANDS_OUT}`,
+  `${ADDRESS}|\\.ptr\\b|\\.\\.\\.|${SLICE}|tempCString|${ON_STACK}|${HANDS_OUT}|${HANDS_ON}`,
   'u',
 );
 

@@ -219,6 +219,8 @@ class Analysis extends PlaceExpressions {
         const base = this.expr(expr.base);
         if (expr.from) this.expr(expr.from);
         if (expr.to) this.expr(expr.to);
+        const sliced = expr.from === undefined && expr.to === undefined ? this.ownSlice(base, expr.span) : undefined;
+        if (sliced) return sliced;
         this.use(base, expr.span, 'index', '[..]');
         if (this.rust)
           return {
@@ -300,6 +302,8 @@ class Analysis extends PlaceExpressions {
           return NOTHING;
         }
         const right = this.expr(expr.right);
+        // The distance of two pointers is a number.
+        if (!this.rust && expr.operator === '-' && right.pointers.length > 0) return NOTHING;
         if (/^(==|!=|<|>|<=|>=|is|!is|in|!in)$/.test(expr.operator)) {
           if (expr.operator === 'in')
             return {

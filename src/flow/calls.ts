@@ -76,6 +76,17 @@ export abstract class Calls extends Effects {
     return { places, pointers: read.pointers, via: [...(base.via ?? []), ...base.pointers], ...optionalType(type) };
   }
 
+  /** D: `x[]` of a struct or object is what its `opSlice` or `opIndex` without parameters returns. */
+  protected ownSlice(base: Value, span: Span): Value | undefined {
+    if (this.rust || base.type?.kind !== 'path') return undefined;
+    for (const name of ['opSlice', 'opIndex']) {
+      const method = this.resolveMethod(base, name);
+      if (method?.fn.kind !== 'method' || method.fn.params.length > 0) continue;
+      return this.applySummary(method, base, [], span, name, base.type.name);
+    }
+    return undefined;
+  }
+
   /** D: `a.front` and `a.back` of an array are its elements, by reference. */
   protected endElement(base: Value, name: string, span: Span): Value | undefined {
     if (this.rust || (name !== 'front' && name !== 'back')) return undefined;
@@ -131,6 +142,17 @@ export abstract class Calls extends Effects {
     };
     const found = nestedTable(this.file).get(name)?.filter(inside) ?? [];
     return found.length === 1 ? found[0] : undefined;
+  }
+
+  /** D: `p.free` without parentheses releases a pointer as `free(p)` does. */
+  protected releasedByProperty(base: Value, expr: ExprOf<'field'>): boolean {
+    if (base.type?.kind !== 'pointer' || this.resolveMethod(base, expr.name)) return false;
+    const matches = this.settings.apis
+      .path([expr.name])
+      .filter(({ row }) => row.effects.some((effect) => effect.kind === 'release'));
+    if (matches.length === 0) return false;
+    this.applyMatches(matches, undefined, [base], [expr.base], expr, expr.name, false, undefined);
+    return true;
   }
 
   /** D: `x.name` without parentheses calls a method, or a function of the file with `x` as its argument. */
@@ -344,7 +366,9 @@ export abstract class Calls extends Effects {
     this.passArguments(values, exprs, expr.method, expr.span, effective, resolved);
     // UFCS: `p.free()` is `free(p)`.
     if (effective.length === 0 && !resolved && !this.rust) {
-      const ufcs = this.settings.apis.path([expr.method]);
+      // No struct or object converts to the pointer that `free` takes: it is a method of its own that is not known.
+      const isOwn = receiver.type?.kind === 'path' && /^(?:pureFree|free)$/u.test(expr.method);
+      const ufcs = isOwn ? [] : this.settings.apis.path([expr.method]);
       if (ufcs.length > 0)
         return this.applyMatches(
           ufcs,

@@ -534,6 +534,8 @@ export abstract class Effects extends Closures {
     const pointers = flow.summary.returns.flatMap((r) =>
       place(r.target).map((t) => this.borrow(t, r.form, r.erased, span, `${name}()`)),
     );
+    if (fn.returns?.kind !== 'static-array')
+      for (const i of flow.summary.passes) pointers.push(...(values[i]?.pointers ?? []));
     if (pointers.length === 0) pointers.push(...declared);
     this.runClosureArguments(
       values,

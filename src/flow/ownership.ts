@@ -51,6 +51,8 @@ export abstract class Ownership extends Memory {
   protected readonly ownedTwice = new Map<string, OwnedTwice>();
   protected readonly accesses = new Map<string, Access>();
   protected readonly suspensions = new Map<number, Span>();
+  /** D: slices that the function was given and returns. */
+  private readonly passed = new Set<number>();
   private readonly consumed: { param: number; span: Span }[] = [];
   private readonly stores = new Map<string, { param: number; into: Place; span: Span }>();
   protected readonly releases = new Map<string, Summary['releases'][number]>();
@@ -349,6 +351,10 @@ export abstract class Ownership extends Memory {
       : this.coerce(given, wanted?.returns);
     if (this.rust && inner === this.fn.id) this.leaveBehind(span);
     const leaving = (this.rust ? inner === this.fn.id : !byRef) ? this.withHeld(value) : value;
+    if (!this.rust && !byRef && inner === this.fn.id)
+      for (const { root, path } of given.places)
+        if (root.kind === 'param' && root.index !== undefined && path.length === 0 && root.type?.kind === 'slice')
+          this.passed.add(root.index);
     this.use(leaving, span, 'return', 'return');
     this.escape(leaving, 'return', span);
     const returns = this.returnStack.at(-1);
@@ -634,6 +640,7 @@ export abstract class Ownership extends Memory {
       uses: [...this.uses.values()].filter(
         (u) => !this.fn.body || !dependsOnAnotherField(this.fn.body, u.span, u.place.path[0] ?? ''),
       ),
+      passes: [...this.passed],
       stores: [...this.stores.values()],
       consumes: this.consumed,
       adopts: [...this.adoptions.values()]

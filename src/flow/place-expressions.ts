@@ -92,6 +92,7 @@ export abstract class PlaceExpressions extends Calls {
       if (!known && !isAddressed) {
         const result = this.propertyCall(base, expr);
         if (result && (result.pointers.length > 0 || result.places.length > 0)) return result;
+        if (this.releasedByProperty(base, expr)) return NOTHING;
       }
     }
     return this.memberOf(base, expr.name, expr.span);

@@ -172,6 +172,8 @@ export interface Summary {
     readonly site: Span;
     readonly how: string;
   }[];
+  /** D: parameters whose value is returned as it is, by their index. */
+  readonly passes: readonly number[];
   readonly grows: readonly Growth[];
   /** `renewed`: the variable or field that held the pointer was set to something else afterwards. */
   readonly releases: readonly {

@@ -119,6 +119,7 @@ export interface FunctionIr {
   /** D: the function returns by `ref`. */
   readonly returnsRef?: boolean;
   readonly attributes: readonly Attribute[];
+  /** D: an empty list of parameters, which makes a template all the same, is one of the name `()`. */
   readonly generics: readonly Generic[];
   readonly isAsync: boolean;
   readonly isUnsafe: boolean;

@@ -116,5 +116,9 @@ function keeps(file: FileIr, fn: FunctionIr, target: Expr): boolean {
   const name = memberPath(target);
   if (name === undefined) return false;
   const head = name.split('.')[0] ?? '';
-  return !declaredIn(fn).has(head) && aggregateOf(file, fn)?.fields.some((field) => field.name === head) === true;
+  if (declaredIn(fn).has(head)) return false;
+  return (
+    aggregateOf(file, fn)?.fields.some((field) => field.name === head) === true ||
+    file.globals.some((global) => global.name === head && global.inFunction === undefined)
+  );
 }

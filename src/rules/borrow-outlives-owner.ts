@@ -1,4 +1,4 @@
-import { calledName, isTypeParameter, memberPath } from '../facts/d-code.js';
+import { aggregateOf, calledName, declaredIn, isTypeParameter, memberPath } from '../facts/d-code.js';
 import { laterUses } from '../facts/later-uses.js';
 import { LENDING, RAW_POINTERS } from '../facts/raw-words.js';
 import { D_BORROWS } from '../facts/d-text.js';
@@ -9,14 +9,14 @@ import { walkBody } from '../model/walk-body.js';
 import { typeOfPlace } from '../flow/place-type.js';
 import { describePlace, type Root } from '../flow/place.js';
 import type { Escape, FunctionFlow, Pointer, StaleUse } from '../flow/result.js';
-import { elementType, keepsSliceOf } from '../flow/types.js';
-import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
+import { elementType, keepsSliceOf, withoutAlias } from '../flow/types.js';
+import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
 const TOKENS = {
   rust: [...RAW_POINTERS, 'unchecked'],
-  d: ['&', '[]', '..', '.ptr', '...', 'tempCString', 'scope '],
+  d: ['&', '[]', '..', '.ptr', '...', 'tempCString', 'scope ', '@trusted'],
 };
 
 export default defineRule({
@@ -51,7 +51,7 @@ export default defineRule({
     for (const language of ['rust', 'd'] as const) {
       for (const file of unit.filesOf(language)) {
         for (const fn of functionsIn(file)) {
-          for (const kept of language === 'd' ? findConverted(fn) : [])
+          for (const kept of language === 'd' ? [...findConverted(fn), ...findSliced(unit, file, fn)] : [])
             report({
               messageId: 'converted',
               data: { call: kept.call, line: lineOf(unit, file, kept.span.start), end: kept.end },
@@ -205,8 +205,8 @@ function isRefused(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape
     if (one.body === undefined || site.start < one.span.start || site.end > one.span.end) continue;
     walkBody(one.body, ({ expr, around }) => {
       if (expr.span.start !== site.start || expr.span.end !== site.end) return;
-      // What a helper hands back is not looked through.
-      if (!passes(expr)) refused = false;
+      // What a helper hands back is not looked through, called without parentheses neither.
+      if (!passes(expr) || (expr.kind === 'field' && escape.pointer.how.endsWith('()'))) refused = false;
       const outer = around.filter((each) => escape.span.start <= each.span.start && each.span.end <= escape.span.end);
       if (!outer.every(passes)) refused = false;
     });
@@ -273,6 +273,50 @@ function findConverted(fn: FunctionIr): readonly { call: string; span: Span; end
   return found;
 }
 
+/**
+ * D: static arrays that a function returns by value and that are taken as slices at once: `int[] a = digest();`, `list = digest()[]`.
+ * The compiler takes the slice of a temporary.
+ */
+function findSliced(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+): readonly { call: string; span: Span; end: string }[] {
+  const found: { call: string; span: Span; end: string }[] = [];
+  if (fn.body === undefined) return found;
+  const oracle = unit.oracle('d');
+  const arrayCall = (value: Expr): string | undefined => {
+    const name = value.kind === 'call' && value.callee.kind === 'name' ? value.callee.path.at(-1) : undefined;
+    const called = name === undefined ? undefined : oracle.freeFunction(name, file.path)?.fn;
+    const isArray = called !== undefined && called.returnsRef !== true && called.generics.length === 0;
+    return isArray && withoutAlias(called.returns, oracle, file.path)?.kind === 'static-array' ? name : undefined;
+  };
+  const judge = (value: Expr, target: TypeRef | undefined, span: Span): void => {
+    const isSlice = value.kind === 'slice';
+    const call = arrayCall(isSlice ? value.base : value);
+    if (call !== undefined && (isSlice || withoutAlias(target, oracle, file.path)?.kind === 'slice'))
+      found.push({ call, span, end: 'statement' });
+  };
+  walkBody(fn.body, ({ expr, around, statement }) => {
+    if (statement?.kind === 'let' && statement.init === expr && statement.isStatic !== true)
+      judge(expr, statement.type, expr.span);
+    // `a[] = f()[]` copies the elements.
+    if (expr.kind !== 'assign' || expr.operator !== '=' || expr.target.kind === 'slice' || around.length > 1) return;
+    const name = memberPath(expr.target);
+    const type = name === undefined ? undefined : declaredTypeOf(file, fn, name);
+    if (type?.kind === 'slice') judge(expr.value, type, expr.value.span);
+  });
+  return found;
+}
+
+/** The declared type of a parameter, of a field of the type around or of a variable of the module. */
+function declaredTypeOf(file: FileIr, fn: FunctionIr, name: string): TypeRef | undefined {
+  return declaredIn(fn).has(name)
+    ? fn.params.find((param) => param.name === name)?.type
+    : (aggregateOf(file, fn)?.fields.find((field) => field.name === name)?.type ??
+        file.globals.find((global) => global.name === name)?.type);
+}
+
 function isNull(expr: Expr): boolean {
   const value =
     expr.kind === 'block' && expr.block.statements.length === 0 && expr.block.result !== undefined
@@ -286,11 +330,28 @@ function isCopiedOrShared(file: FileIr, fn: FunctionIr, escape: Escape): boolean
   const { pointer } = escape;
   // A slice returned from a function that returns a static array is copied into it.
   if (escape.kind === 'return' && fn.returns?.kind === 'static-array') return true;
-  // The address of a call's result can only be taken when the call returns by `ref`.
-  if (pointer.target.root.kind === 'temp' && pointer.form !== 'slice') return true;
+  // The address of a call's result can only be taken when the call returns by `ref`; a method of the result is called on a temporary.
+  if (pointer.target.root.kind === 'temp' && pointer.form !== 'slice' && !pointer.how.endsWith('()')) return true;
+  const target = escape.kind === 'store' ? escape.into : undefined;
+  if (target !== undefined && isOwnParameter(file, escape.span, target)) return true;
+  // A static array is copied into another one of the same name, `a.data = b.data[0 .. n]`, whatever the types around are.
+  const member = pointer.target.path.at(-2);
+  if (target !== undefined && pointer.form === 'slice' && member !== undefined && target.path.length > 1)
+    if (pointer.target.path.at(-1) === '[]' && target.path.at(-1) === member) return true;
   // What an output range of any type does with a slice is copy it.
-  const into = escape.kind === 'store' ? escape.into?.root : undefined;
+  const into = target?.root;
   return into?.kind === 'param' && into.type?.kind === 'path' && isTypeParameter(file, fn, into.type.name);
+}
+
+/** D: a parameter of its own, also of a nested function or closure, which ends with it: `rest = rest[n .. $]`. */
+function isOwnParameter(file: FileIr, span: Span, { root, path }: NonNullable<Escape['into']>): boolean {
+  if (path.length > 0 || (root.kind !== 'param' && root.kind !== 'unknown')) return false;
+  const around = file.functions.filter((one) => one.span.start <= span.start && span.end <= one.span.end);
+  const param = around
+    .toSorted((a, b) => b.span.start - a.span.start)
+    .flatMap((one) => one.params)
+    .find((one) => one.name === root.name);
+  return param !== undefined && !param.modifiers.includes('ref') && !param.modifiers.includes('out');
 }
 
 /** D: the field is part of a block of arguments that is passed to a call by its address (`zs.next_out`, `deflate(&zs)`). */

@@ -1,7 +1,7 @@
-import { calledName, hasBody, memberPath, methodsOf, walkDeep } from '../facts/d-code.js';
+import { aggregateOf, calledName, hasBody, memberPath, methodsOf, readAround, walkDeep } from '../facts/d-code.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
-import type { Expr, FileIr, TypeDecl } from '../model/ir.js';
+import type { Expr, FileIr, FunctionIr, TypeDecl } from '../model/ir.js';
 import { defineRule } from './rule.js';
 
 const RELEASES =
@@ -31,14 +31,20 @@ export default defineRule({
   looksAt: 'bodies',
   perFile: ['d'],
   check({ unit, report }) {
-    for (const file of unit.filesOf('d')) {
+    for (const read of unit.filesOf('d')) {
+      // What the destructor calls of its own is read, too.
+      const file = readAround(
+        unit,
+        read,
+        read.functions.filter((fn) => fn.kind === 'destructor' && aggregateOf(read, fn)?.kind === 'struct'),
+      );
       for (const type of file.types) {
         if (type.kind !== 'struct') continue;
         const methods = methodsOf(file, type);
         const destructor = methods.find((method) => method.kind === 'destructor');
         if (destructor === undefined || !hasBody(destructor) || isCopyHandled(unit, file, type)) continue;
         let found: { readonly expr: Expr; readonly member: string; readonly release: string } | undefined;
-        walkDeep(file, destructor, ({ expr }) => {
+        const judge = (expr: Expr): void => {
           if (found !== undefined || (expr.kind !== 'call' && expr.kind !== 'method')) return;
           const release = calledName(expr);
           if (release === undefined || !RELEASES.test(release)) return;
@@ -46,7 +52,12 @@ export default defineRule({
             .map((argument) => released(argument.value))
             .find((name) => name !== undefined && ownField(type, name) !== undefined);
           if (member !== undefined) found = { expr, member, release };
-        });
+        };
+        walkDeep(file, destructor, ({ expr }) => judge(expr));
+        // What it calls of its own, with or without parentheses, belongs to it.
+        if (found === undefined)
+          for (const helper of calledMethods(file, destructor, methods))
+            walkDeep(file, helper, ({ expr }) => judge(expr));
         if (found === undefined) continue;
         report({
           messageId: 'copied',
@@ -66,6 +77,19 @@ export default defineRule({
     }
   },
 });
+
+/** Methods of the type that its destructor calls, not those that they call. */
+function calledMethods(file: FileIr, destructor: FunctionIr, methods: readonly FunctionIr[]): readonly FunctionIr[] {
+  const names = new Set<string>();
+  walkDeep(file, destructor, ({ expr }) => {
+    const path =
+      expr.kind === 'name' ? expr.path : expr.kind === 'call' && expr.callee.kind === 'name' ? expr.callee.path : [];
+    if (path.length === 1 && path[0] !== undefined) names.add(path[0]);
+    if (expr.kind === 'method' && expr.receiver.kind === 'name' && expr.receiver.path[0] === 'self')
+      names.add(expr.method);
+  });
+  return methods.filter((method) => method.kind === 'method' && names.has(method.name) && hasBody(method));
+}
 
 /** The member that an argument is, points to or is the pointer of. */
 function released(expr: Expr): string | undefined {

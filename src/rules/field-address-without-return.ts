@@ -8,7 +8,7 @@ import { defineRule } from './rule.js';
 interface Shown {
   readonly span: Span;
   readonly what: string;
-  readonly as: 'pointer' | 'slice' | 'reference';
+  readonly as: 'pointer' | 'slice' | 'reference' | 'delegate';
 }
 
 /** A result made by address, index, slice or `.ptr`, or a head that says reference, pointer or slice. */
@@ -130,6 +130,14 @@ function findShown(unit: UnitFacts, file: FileIr, fn: FunctionIr, type: TypeDecl
       return judge(value.block.result);
     if (value.kind === 'address') {
       const isThis = value.base.kind === 'name' && value.base.path[0] === 'self';
+      // The delegate of a method has the struct itself as its frame.
+      const method = value.base.kind === 'name' && value.base.path.length === 1 ? value.base.path[0] : undefined;
+      if (
+        method !== undefined &&
+        !own.has(method) &&
+        methodsOf(file, type).some((one) => one.name === method && one.kind === 'method' && !one.isStatic)
+      )
+        return { span: value.span, what: method, as: 'delegate' };
       const what = isThis ? 'this' : inside(value.base);
       return what === undefined ? undefined : { span: value.span, what, as: 'pointer' };
     }

@@ -157,6 +157,10 @@ function forbidden(unit: UnitFacts, file: FileIr, type: TypeDecl, expr: Expr): s
     case 'method': {
       const name = calledName(expr);
       if (name === undefined) return undefined;
+      const isWait =
+        name === 'join' && expr.kind === 'method' && expr.args.length === 0 && isThread(type, expr.receiver);
+      // `join()` of its own: the class is a thread.
+      if (isWait || (name === 'join' && expr.kind === 'call' && expr.args.length === 0)) return 'waits for a thread';
       if (ALLOCATING.has(name)) return `calls '${name}', which allocates`;
       if (name === 'destroy' || name === 'delete') {
         const given = expr.kind === 'method' ? expr.receiver : expr.args[0]?.value;
@@ -164,6 +168,13 @@ function forbidden(unit: UnitFacts, file: FileIr, type: TypeDecl, expr: Expr): s
         if (destroyed !== undefined) return `destroys its member '${destroyed}', an object of the collector`;
       }
       if (expr.kind === 'call') return undefined;
+      if (/^(?:remove|clear|rehash)$/u.test(name)) {
+        const table = memberPath(expr.receiver);
+        const isTable = type.fields.some(
+          (one) => one.name === table && !one.isStatic && one.type?.kind === 'assoc-array',
+        );
+        if (isTable) return `changes the associative array '${table ?? ''}'`;
+      }
       if ((name === 'lock' || name === 'join') && expr.args.length === 0)
         return name === 'lock' ? 'takes a lock' : 'waits for a thread';
       const member = objectMember(unit, file, type, expr.receiver);
@@ -186,13 +197,25 @@ function forbidden(unit: UnitFacts, file: FileIr, type: TypeDecl, expr: Expr): s
   }
 }
 
-/** The member of the class that an expression names, when it is a reference to an object. */
+/** How libraries make and delete objects outside the collector; `new` has another spelling. */
+const BY_HAND = /\b(?:New|nogc_new|mallocNew|mallocEmplace)!|\b(?:Delete|nogc_delete|destroyFree)\s*\(/u;
+
+/**
+ * The member of the class that an expression names, when it is a reference to an object. In a file that makes and deletes its
+ * objects by hand they are not the collector's.
+ */
 function objectMember(unit: UnitFacts, file: FileIr, type: TypeDecl, expr: Expr): string | undefined {
+  if (BY_HAND.test(unit.textOf(file.path) ?? '')) return undefined;
   const member = memberPath(expr);
   const field = member === undefined ? undefined : type.fields.find((one) => one.name === member && !one.isStatic);
   const isObject =
     field?.type?.kind === 'path' && unit.oracle('d').declaration(field.type.name, file.path)?.kind === 'class';
   return isObject ? field.name : undefined;
+}
+
+function isThread(type: TypeDecl, expr: Expr): boolean {
+  const member = memberPath(expr);
+  return type.fields.some((one) => one.name === member && one.type?.name === 'Thread');
 }
 
 /** Whether a method of the class appends to the array, or makes it by 'new': then its memory is the collector's. */

@@ -3,9 +3,10 @@ import { findBoxedCallbacks } from '../facts/boxed-callbacks.js';
 import { lineOf } from '../facts/lines.js';
 import { endsWithItsRoot } from '../facts/storage.js';
 import type { UnitFacts } from '../facts/unit.js';
+import { walkBody } from '../model/walk-body.js';
 import { describePlace } from '../flow/place.js';
 import type { Escape, FunctionFlow } from '../flow/result.js';
-import type { FileIr, FunctionIr, Param, TypeRef } from '../model/ir.js';
+import type { Expr, FileIr, FunctionIr, Param, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { withoutAlias } from '../flow/types.js';
 import { defineRule } from './rule.js';
@@ -52,6 +53,8 @@ export default defineRule({
       callback:
         "'{callee}' at line {line} keeps the boxed closure '{owner}' of the generic type '{type}', which has no lifetime bound: it may borrow something that ends while the library still calls it.",
       tied: "'{callee}' at line {line} keeps the boxed closure '{owner}', and no 'Drop' of '{guard}' takes it back: what the closure borrows may end while the library still calls it.",
+      unrooted:
+        "'{callee}' at line {line} keeps the address of '{owner}', an object of the collector that nothing else refers to: it is freed by the next collection after the function has ended.",
       kept: "'{callee}' at line {line} keeps a pointer into '{owner}' (line {borrow}), which {end}.",
     },
     checklist: 'Does everything that foreign code keeps live until it lets go?',
@@ -129,6 +132,26 @@ export default defineRule({
               report({ ...place, messageId: 'callback', data: { ...data, type: kept.type } });
             else report({ ...place, messageId: 'tied', data: { ...data, guard: kept.guard } });
           }
+          for (const { name, callee, span, declared } of language === 'd' && !/\baddRoot\b/u.test(textOf(source, fn))
+            ? findUnrooted(unit, file, fn)
+            : [])
+            report({
+              messageId: 'unrooted',
+              data: { callee, line: lineOf(unit, file, span.start), owner: name },
+              at: { file, span },
+              steps: [
+                { file, span: declared, role: 'declare', note: `Only '${name}' refers to the object.` },
+                {
+                  file,
+                  span,
+                  role: 'escape',
+                  note: `'${callee}' keeps its address, where the collector does not look.`,
+                },
+              ],
+              key: `${callee}|${name}`,
+              severity: 'warning',
+              confidence: 'medium',
+            });
           for (const escape of flow.escapes) {
             const end = endOf(unit, file, fn, flow, escape);
             if (!end || escape.callee === undefined) continue;
@@ -299,6 +322,10 @@ function boundSpan(text: string, fn: FunctionIr, type: string): Span | undefined
   return at ? { start: fn.span.start + at.index, end: fn.span.start + at.index + at[0].trimEnd().length } : undefined;
 }
 
+function textOf(source: string, fn: FunctionIr): string {
+  return source.slice(fn.span.start, fn.span.end);
+}
+
 /** How the owner of a kept pointer ends; undefined when it does not, as far as the function shows. */
 function endOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow, escape: Escape): string | undefined {
   if (escape.into !== undefined || escape.callee === undefined || escape.ownerMoved) return undefined;
@@ -381,22 +408,72 @@ function isDoneWith(flow: FunctionFlow, escape: Escape): boolean {
   );
 }
 
+/** Names of foreign functions that keep what they are given. */
+const KEEPS_DATA =
+  /(?:^|_)(?:set|register|add|install|attach|subscribe)(?:_|$)|(?:Set|Register|Add|Install|Attach)[A-Z]/u;
+
+/** Whether a parameter of a foreign function is the data of a callback, by its own name or that of the function. */
+function takesData(unit: UnitFacts, file: FileIr, name: string, index: number | undefined): boolean {
+  const declared = unit.oracle('d').freeFunction(name, file.path)?.fn;
+  if (declared === undefined || declared.body !== undefined || declared.abi === undefined) return false;
+  const param = declared.params[index ?? -1];
+  if (param?.type?.kind !== 'pointer' || param.type.element?.name !== 'void' || param.modifiers.includes('scope'))
+    return false;
+  return (
+    /(?:data|user|ctx|context|arg|opaque|cookie|priv|closure|hint)/iu.test(param.name) ||
+    /(?:user_?data|user_?pointer|callback|handler|hook|listener|context|cookie)/iu.test(name)
+  );
+}
+
+/**
+ * D: an object that only the function's own variable refers to is given to foreign code as data that it keeps. Nothing else
+ * holds it and no root is added, so the next collection frees it.
+ */
+function findUnrooted(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+): readonly { name: string; callee: string; span: Span; declared: Span }[] {
+  if (fn.body === undefined || fn.hasError === true || fn.kind === 'unittest') return [];
+  const made = new Map<string, Span>();
+  const given: { name: string; callee: string; span: Span; declared: Span }[] = [];
+  const kept = new Set<string>();
+  walkBody(fn.body, ({ expr, around, statement }) => {
+    if (
+      statement?.kind === 'let' &&
+      statement.pattern.kind === 'bind' &&
+      statement.isStatic !== true &&
+      !statement.modifiers.includes('scope') &&
+      statement.init === expr &&
+      expr.kind === 'new'
+    )
+      made.set(statement.pattern.name, statement.pattern.span);
+    if (expr.kind !== 'name' || expr.path.length !== 1) return;
+    const [name = ''] = expr.path;
+    const declared = made.get(name);
+    if (declared === undefined) return;
+    let value: Expr = expr;
+    let at = around.length - 1;
+    for (let parent = around[at]; parent?.kind === 'cast'; parent = around[--at]) value = parent;
+    const parent = around[at];
+    const index = parent?.kind === 'call' ? parent.args.findIndex((one) => one.value === value) : -1;
+    const callee = parent?.kind === 'call' && parent.callee.kind === 'name' ? parent.callee.path.at(-1) : undefined;
+    if (parent !== undefined && callee !== undefined && KEEPS_DATA.test(callee) && takesData(unit, file, callee, index))
+      given.push({ name, callee, span: parent.span, declared });
+    // Its members are used; anything else may keep it.
+    else if (!(parent?.kind === 'field' || (parent?.kind === 'method' && parent.receiver === value))) kept.add(name);
+  });
+  return given.filter(({ name }) => !kept.has(name));
+}
+
 /**
  * D: the data of a callback, handed to a foreign function that is called `set_..`, `register_..` or alike, as the parameter that
  * says so. While the function goes on to use the same handle, the data may be meant for that.
  */
 function isDataOfCallback(unit: UnitFacts, file: FileIr, flow: FunctionFlow, escape: Escape): boolean {
   const name = escape.callee?.split(/::|\./u).at(-1) ?? '';
-  if (
-    !/(?:^|_)(?:set|register|add|install|attach|subscribe)(?:_|$)|(?:Set|Register|Add|Install|Attach)[A-Z]/u.test(name)
-  )
-    return false;
-  const declared = unit.oracle('d').freeFunction(name, file.path)?.fn;
-  if (declared === undefined || declared.body !== undefined || declared.abi === undefined) return false;
-  const param = declared.params[escape.index ?? -1];
-  if (param?.type?.kind !== 'pointer' || param.type.element?.name !== 'void' || param.modifiers.includes('scope'))
-    return false;
-  if (!/(?:data|user|ctx|context|arg|opaque|cookie|priv|closure|hint)/iu.test(param.name)) return false;
+  if (!KEEPS_DATA.test(name)) return false;
+  if (!takesData(unit, file, name, escape.index)) return false;
   const handle = flow.calls.find((call) => call.span.start === escape.span.start)?.args[0]?.places[0]?.root.id;
   return !flow.calls.some(
     (call) =>

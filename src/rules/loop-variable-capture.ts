@@ -70,7 +70,8 @@ export default defineRule({
           const kept = howKept(one, walked);
           if (kept === undefined) continue;
           const captured = findCaptured(file, inner, loops);
-          if (captured === undefined || isJoinedInLoop(captured.loop)) continue;
+          if (captured === undefined || isJoinedInLoop(captured.loop) || isLeftAfter(captured.loop, one, walked))
+            continue;
           report({
             messageId: 'captured',
             data: { kept, variable: captured.name, loop: lineOf(unit, file, captured.loop.span.start) },
@@ -226,6 +227,17 @@ function describe(target: Expr): string {
   if (target.kind === 'index') return `${describe(target.base)}[..]`;
   if (target.kind === 'field' && target.base.kind === 'index') return `${describe(target.base)}.${target.name}`;
   return memberPath(target) ?? 'a member';
+}
+
+/** No iteration follows: the function is left behind the closure on every way through the loop's body. */
+function isLeftAfter(loop: ExprOf<'loop'>, { expr: closure, around }: Walked, all: readonly Walked[]): boolean {
+  return all.some(
+    ({ expr, around: outer }) =>
+      (expr.kind === 'return' || expr.kind === 'throw') &&
+      expr.span.start > closure.span.end &&
+      outer.includes(loop) &&
+      outer.every((one) => around.includes(one)),
+  );
 }
 
 /** The iteration waits for what it started. */

@@ -13,13 +13,14 @@ import { lineOf } from '../facts/lines.js';
 import { walkBody, type Walked } from '../model/walk-body.js';
 import type { Expr, ExprOf, FileIr, FunctionIr, Statement, TypeDecl, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
+import { withoutAlias } from '../flow/types.js';
 import { defineRule } from './rule.js';
 
 const READERS = new Set(['byLine', 'byChunk']);
 const VIEWS = /^(?:data|front|get|opSlice|opIndex|peek\w*|bytes|toBytes|ptr|slice|view|buffer)$/u;
 
 /** Where a slice of such a buffer comes from. */
-const KEEPS = ['byLine', 'byChunk', D_RETURNS_SLICE];
+const KEEPS = ['byLine', 'byChunk', D_RETURNS_SLICE, /\breturn\b[^;]*\.(?:data|opSlice)\b/u];
 
 export default defineRule({
   meta: {
@@ -38,15 +39,17 @@ export default defineRule({
       collected:
         "'{reader}' reads every line into one buffer, and '{collector}' keeps the slices: all of them show what was read last.",
       static: "A slice of the static variable '{buffer}' is returned: the next call overwrites what the caller got.",
+      cleared:
+        "The content of the appender '{buffer}' is returned without a copy, and '{clearer}' clears it (line {clear}): what is added after that overwrites what the caller got.",
       rewound:
         "'{method}' hands out slices of '{buffer}', and '{rewinder}' starts again at its beginning (line {rewind}): what is written then overwrites what the slices show.",
     },
     checklist: 'Is every slice of the buffer copied before the buffer is used again?',
     scenarios: ['command', 'sequential'],
   },
-  tokens: { d: ['byLine', 'byChunk', 'static ', '..'] },
+  tokens: { d: ['byLine', 'byChunk', 'static ', '..', 'ppender'] },
   // The last is where a buffer is used from its beginning again.
-  bodyTokens: { d: [...KEEPS, /(?:[;{}=)]|\belse)\s*[\w.]+\s*=\s*0\s*;/u] },
+  bodyTokens: { d: [...KEEPS, /\.(?:clear|shrinkTo)\b/u, /(?:[;{}=)]|\belse)\s*[\w.]+\s*=\s*0\s*;/u] },
   looksAt: 'bodies',
   perFile: ['d'],
   check({ unit, report }) {
@@ -103,6 +106,25 @@ export default defineRule({
           }
           if (expr.kind !== 'return' || expr.value === undefined || around.some((outer) => outer.kind === 'closure'))
             return;
+          const cleared = findCleared(file, type, fn, expr.value);
+          if (cleared !== undefined) {
+            report({
+              messageId: 'cleared',
+              data: {
+                buffer: cleared.buffer,
+                clearer: cleared.clearer.name,
+                clear: lineOf(unit, file, cleared.span.start),
+              },
+              at: { file, span: expr.value.span },
+              steps: [
+                { file, span: cleared.span, role: 'release', note: 'From here on its memory is used again.' },
+                { file, span: expr.value.span, role: 'escape', note: 'What it holds leaves here.' },
+              ],
+              key: `${fn.name}|${cleared.buffer}`,
+              ...(cleared.clearer !== fn && VIEWS.test(fn.name) ? { severity: 'note' as const } : {}),
+            });
+            return;
+          }
           const buffer = expr.value.kind === 'slice' ? memberPath(expr.value.base) : undefined;
           if (expr.value.kind !== 'slice' || buffer === undefined || fn.returns?.kind === 'static-array') return;
           if (statics.has(buffer)) {
@@ -115,7 +137,11 @@ export default defineRule({
             });
             return;
           }
-          const rewound = type === undefined ? undefined : findRewind(file, type, fn, buffer, expr.value);
+          // Whoever gets a slice that can be written to may fill the buffer by it.
+          const shown = withoutAlias(fn.returns, unit.oracle('d'), file.path);
+          const isFilled =
+            type !== undefined && (!isReadOnly(shown) || mayBeFilled(unit.textOf(file.path) ?? '', type, buffer));
+          const rewound = type === undefined || !isFilled ? undefined : findRewind(file, type, fn, buffer, expr.value);
           if (type === undefined || rewound === undefined) return;
           report({
             messageId: 'rewound',
@@ -309,6 +335,59 @@ function collectedReader(expr: Expr, fn: FunctionIr): { reader: string; collecto
   const base = rangeOf(expr);
   const reader = base === undefined ? undefined : readerOf(base, fn);
   return reader === undefined ? undefined : { reader, collector };
+}
+
+function isReadOnly(type: TypeRef | undefined): boolean {
+  const qualifiers = [...(type?.qualifiers ?? []), ...(type?.element?.qualifiers ?? [])];
+  return qualifiers.includes('const') || qualifiers.includes('immutable') || /^[wd]?string$/u.test(type?.name ?? '');
+}
+
+/** Whether the type writes into the buffer or gives it, or its address, to something that may: what it only cuts slices of stays as it is. */
+function mayBeFilled(text: string, type: TypeDecl, buffer: string): boolean {
+  const filled = new RegExp(
+    `\\b${buffer}\\s*(?:\\[[^;\\]]*\\]\\s*(?:\\.\\w+\\s*)?[-+*/|&^~]?=(?!=)|\\.\\s*ptr\\b)|[(,&!]\\s*(?:this\\.)?${buffer}\\s*(?:\\[[^;\\]]*\\]\\s*)?[,);]|\\bref\\b[^;()]*;\\s*(?:this\\.)?${buffer}\\b|\\[\\w*\\]\\s*=\\s*[^;]*\\b${buffer}\\b`,
+    'u',
+  );
+  return filled.test(text.slice(type.span.start, type.span.end));
+}
+
+/** `appender.data` or `appender[]` of an appender that lives longer than the call, and where it is cleared: here or in a sibling. */
+function findCleared(
+  file: FileIr,
+  type: TypeDecl | undefined,
+  fn: FunctionIr & { readonly body: NonNullable<FunctionIr['body']> },
+  value: Expr,
+): { buffer: string; clearer: FunctionIr; span: Span } | undefined {
+  const shown =
+    value.kind === 'slice' || (value.kind === 'field' && value.name === 'data')
+      ? value.base
+      : value.kind === 'method' && (value.method === 'data' || value.method === 'opSlice')
+        ? value.receiver
+        : undefined;
+  const buffer = shown === undefined ? undefined : memberPath(shown);
+  if (buffer === undefined || declaredIn(fn).has(buffer)) return undefined;
+  const declared =
+    type?.fields.find((field) => field.name === buffer)?.type ??
+    file.globals.find((global) => global.name === buffer)?.type;
+  if (declared?.kind !== 'path' || declared.name !== 'Appender') return undefined;
+  const siblings = type === undefined ? file.functions.filter((one) => one.owner === undefined) : methodsOf(file, type);
+  for (const clearer of [fn, ...siblings]) {
+    if (!hasBody(clearer) || clearer.kind === 'unittest') continue;
+    let found: Span | undefined;
+    walkBody(clearer.body, ({ expr }) => {
+      const [name, on] =
+        expr.kind === 'method'
+          ? [expr.method, expr.receiver]
+          : expr.kind === 'field'
+            ? [expr.name, expr.base]
+            : [undefined, undefined];
+      if (name !== 'clear' && name !== 'shrinkTo') return;
+      // What is cleared on the way out is cleared after the copy, or is no use to the caller at all.
+      if (on !== undefined && memberPath(on) === buffer) found = expr.span;
+    });
+    if (found !== undefined) return { buffer, clearer, span: found };
+  }
+  return undefined;
 }
 
 /** A method that sets the position, by which slices of the buffer are cut, back to 0. */

@@ -1,4 +1,5 @@
 import {
+  aggregateOf,
   boundNames,
   declaredIn,
   enclosing,
@@ -9,8 +10,9 @@ import {
 } from '../facts/d-code.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody, type Walked } from '../model/walk-body.js';
-import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
+import type { Expr, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
+import { withoutAlias } from '../flow/types.js';
 import { defineRule } from './rule.js';
 
 const TOKENS = ['@trusted', 'cast(', 'scope '];
@@ -32,6 +34,7 @@ export default defineRule({
       lambda:
         "The trusted lambda gives the address of the local '{name}', and the result is {kept}: the compiler no longer sees that it must not leave the function.",
       kept: "'{name}' is not checked by the compiler and its 'scope' parameter '{param}' is {kept}: the caller may take back what it shows when the call ends.",
+      lent: "The trusted function '{name}' stores a pointer into its 'ref' parameter '{param}' in '{target}', which may live longer: safe callers may give it something that ends before.",
       helper:
         "The trusted function '{name}' returns a pointer into its 'ref' parameter '{param}' without 'return', so safe callers may keep a pointer to something that ends before it.",
     },
@@ -39,7 +42,7 @@ export default defineRule({
     scenarios: ['command'],
   },
   tokens: { d: TOKENS },
-  bodyTokens: { d: [/\bscope\s|@trusted[^]*(?<!&)&(?!&)|\bcast\s*\([^;]*\bdelegate\b/u] },
+  bodyTokens: { d: [/\bscope\b|@trusted[^]*(?:(?<!&)&(?!&)|\bref\b)|\bcast\s*\([^;]*\bdelegate\b/u] },
   looksAt: 'bodies',
   perFile: ['d'],
   check({ unit, report }) {
@@ -55,13 +58,22 @@ export default defineRule({
             steps: [{ file, span: param.span, role: 'declare', note: 'The caller decides how long this lives.' }],
             key: fn.name,
           });
-        for (const { param: scoped, span, kept } of keptScope(fn))
+        for (const { param: scoped, span, kept } of keptScope(unit, file, fn))
           report({
             messageId: 'kept',
             data: { name: fn.name, param: scoped.name, kept },
             at: { file, span },
             steps: [{ file, span: scoped.span, role: 'declare', note: "'scope' promises that it is not kept." }],
             key: `${fn.name}|${scoped.name}`,
+          });
+        const lent = trustedStore(unit, file, fn);
+        if (lent !== undefined)
+          report({
+            messageId: 'lent',
+            data: { name: fn.name, param: lent.param.name, target: lent.target },
+            at: { file, span: lent.span },
+            steps: [{ file, span: lent.param.span, role: 'declare', note: 'The caller decides how long this lives.' }],
+            key: `${fn.name}|${lent.param.name}`,
           });
         walkBody(fn.body, (walked) => {
           const { expr } = walked;
@@ -97,42 +109,91 @@ export default defineRule({
   },
 });
 
+interface Kept {
+  readonly param: Scoped;
+  readonly span: Span;
+  readonly kept: string;
+}
+
+/** What a signature promises not to keep: a parameter, or in a method marked `scope` what `this` holds. */
+interface Scoped {
+  readonly name: string;
+  readonly span: Span;
+  readonly type?: TypeRef;
+}
+
 /**
  * `scope` parameters that leave a function which the compiler does not check: delegates, whose frame may be on the caller's stack,
- * and in trusted functions, whose callers are checked by what the signature says, arrays and pointers too.
+ * and in trusted functions, whose callers are checked by what the signature says, arrays, pointers, objects and what `this` holds, too.
  */
-function keptScope(fn: WithBody): readonly { param: FunctionIr['params'][number]; span: Span; kept: string }[] {
+function keptScope(unit: UnitFacts, file: FileIr, fn: WithBody): readonly Kept[] {
   if (fn.trust === 'safe' || fn.generics.length > 0 || fn.parent !== undefined || fn.kind === 'unittest') return [];
-  const scoped = fn.params.filter(
-    ({ type, modifiers }) =>
-      modifiers.includes('scope') &&
-      !modifiers.includes('return') &&
-      !modifiers.includes('ref') &&
-      (type?.kind === 'delegate' || (fn.trust === 'trusted' && (type?.kind === 'slice' || type?.kind === 'pointer'))),
-  );
-  if (scoped.length === 0) return [];
+  const isObject = (type: TypeRef | undefined): boolean =>
+    type?.kind === 'path' && unit.oracle('d').declaration(type.name, file.path)?.kind === 'class';
+  const isTrusted = fn.trust === 'trusted';
+  const scoped = fn.params.filter(({ type: given, modifiers }) => {
+    if (!modifiers.includes('scope') || modifiers.includes('return') || modifiers.includes('ref')) return false;
+    const type = withoutAlias(given, unit.oracle('d'), file.path);
+    return (
+      type?.kind === 'delegate' || (isTrusted && (type?.kind === 'slice' || type?.kind === 'pointer' || isObject(type)))
+    );
+  });
+  const owner =
+    isTrusted && hasAttribute(fn, 'scope') && !hasAttribute(fn, 'return') ? aggregateOf(file, fn) : undefined;
+  if (scoped.length === 0 && owner === undefined) return [];
+  const own = declaredIn(fn);
   const set = new Set<string>();
-  const found: { param: FunctionIr['params'][number]; span: Span; kept: string }[] = [];
+  const found: Kept[] = [];
   const judge = (value: Expr, span: Span, kept: string): void => {
     const name = shownBy(value);
     const param = scoped.find((one) => one.name === name);
     if (param !== undefined && !found.some((one) => one.param === param)) found.push({ param, span, kept });
   };
-  if (fn.body.result !== undefined) judge(fn.body.result, fn.body.result.span, 'returned');
+  const judgeReturned = (value: Expr, span: Span): void => {
+    judge(value, span, 'returned');
+    const lent = owner === undefined ? undefined : heldBySelf(fn, owner, own, value);
+    if (lent !== undefined && found.length === 0)
+      found.push({ param: { name: lent, span: fn.nameSpan }, span, kept: 'returned' });
+  };
+  if (fn.body.result !== undefined) judgeReturned(fn.body.result, fn.body.result.span);
   walkBody(fn.body, (walked) => {
     const { expr } = walked;
-    if (expr.kind === 'return' && expr.value !== undefined) judge(expr.value, expr.span, 'returned');
+    if (expr.kind === 'return' && expr.value !== undefined) judgeReturned(expr.value, expr.span);
     if (expr.kind !== 'assign' || (expr.operator !== '=' && expr.operator !== '~=')) return;
     if (expr.target.kind === 'name') set.add(expr.target.path[0] ?? '');
     // What is put aside and put back within the call is not kept.
     const target = memberPath(expr.target) ?? (expr.target.kind === 'index' ? memberPath(expr.target.base) : undefined);
+    const shown = scoped.find((one) => one.name === shownBy(expr.value));
     const isCopied =
-      expr.operator === '~=' && scoped.find((one) => one.name === shownBy(expr.value))?.type?.kind !== 'delegate';
+      expr.operator === '~=' && withoutAlias(shown?.type, unit.oracle('d'), file.path)?.kind !== 'delegate';
     const head = target?.split('.')[0] ?? '';
-    if (target === undefined || isCopied || expr.target.kind === 'slice' || declaredIn(fn).has(head)) return;
+    if (target === undefined || isCopied || expr.target.kind === 'slice') return;
+    if (own.has(head) && !isCallers(fn, head)) return;
     if (!isSetAgain(fn, target, expr.span.end)) judge(expr.value, expr.span, `stored in '${target}'`);
   });
   return found.filter(({ param }) => !set.has(param.name));
+}
+
+/** A `ref` or `out` parameter, which is a variable of the caller's and not promised to end with what is given beside it. */
+function isCallers(fn: FunctionIr, name: string): boolean {
+  const param = fn.params.find((one) => one.name === name);
+  return (
+    param !== undefined &&
+    (param.modifiers.includes('ref') || param.modifiers.includes('out')) &&
+    !param.modifiers.includes('scope') &&
+    !param.modifiers.includes('return')
+  );
+}
+
+/** `this` of a class, or a pointer or slice that a field of a struct holds, as the name of what is handed out. */
+function heldBySelf(fn: FunctionIr, owner: TypeDecl, own: ReadonlySet<string>, value: Expr): string | undefined {
+  const member = memberPath(value);
+  if (owner.kind === 'class')
+    return member === 'self' && fn.returns?.kind === 'path' && fn.returns.name === owner.name ? 'this' : undefined;
+  if (owner.kind !== 'struct' || member === undefined || own.has(member)) return undefined;
+  const field = owner.fields.find((one) => one.name === member && !one.isStatic);
+  const kind = field?.type?.kind;
+  return (kind === 'pointer' || kind === 'slice') && fn.returns?.kind === kind ? member : undefined;
 }
 
 /** The parameter whose own content an expression shows: itself, a slice of it, its pointer, the address of an element. */
@@ -210,6 +271,33 @@ function trustedAddress(unit: UnitFacts, file: FileIr, fn: FunctionIr): Function
       ),
     )
     .find((param) => param !== undefined);
+}
+
+/** A trusted function, not a template, that stores a pointer or slice into a `ref` parameter in another one or in a module variable. */
+function trustedStore(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: WithBody,
+): { param: FunctionIr['params'][number]; target: string; span: Span } | undefined {
+  if (fn.trust !== 'trusted' || fn.kind === 'closure' || fn.generics.length > 0 || fn.parent !== undefined)
+    return undefined;
+  const lenders = fn.params.filter(
+    ({ modifiers }) => modifiers.includes('ref') && !modifiers.includes('return') && !modifiers.includes('scope'),
+  );
+  if (lenders.length === 0) return undefined;
+  let found: { param: FunctionIr['params'][number]; target: string; span: Span } | undefined;
+  walkBody(fn.body, ({ expr }) => {
+    if (found !== undefined || expr.kind !== 'assign' || expr.operator !== '=') return;
+    if (expr.target.kind !== 'name' || expr.target.path.length !== 1) return;
+    const [target = ''] = expr.target.path;
+    const name = addressedParam(unit, file, fn, expr.value);
+    const param = lenders.find((one) => one.name === name && one.name !== target);
+    if (param === undefined) return;
+    const isModules = !declaredIn(fn).has(target) && unit.oracle('d').global(target, file.path) !== undefined;
+    const isSelfs = aggregateOf(file, fn)?.fields.some((field) => field.name === target && !field.isStatic) === true;
+    if ((isModules && !isSelfs) || isCallers(fn, target)) found = { param, target, span: expr.span };
+  });
+  return found;
 }
 
 function returned(fn: FunctionIr): readonly Expr[] {

@@ -5,6 +5,7 @@ import {
   delegateFunction,
   enclosing,
   freeNames,
+  hasAttribute,
   hasBody,
   memberPath,
   methodsOf,
@@ -81,6 +82,7 @@ export default defineRule({
           const kept = inner === undefined && method === undefined ? undefined : howKept(file, fn, one, walked);
           if (kept === undefined) continue;
           const captured = inner === undefined ? method : findCaptured(file, fn, inner, kept.isReturned);
+          // `return &method` is the business of 'field-address-without-return'.
           if (inner === undefined && kept.isReturned) continue;
           if (captured === undefined || (kept.isStarted && waits(walked, closure.span))) continue;
           report({
@@ -208,8 +210,8 @@ function findCaptured(file: FileIr, fn: FunctionIr, closure: FunctionIr, isRetur
   const type = aggregateOf(file, fn);
   if (type === undefined || (type.kind !== 'struct' && type.kind !== 'union') || fn.isStatic || fn.self === undefined)
     return undefined;
-  // A delegate that a struct hands out to its user at once, with the struct in the user's hands, is the user's to keep in order.
-  if (isReturned) return undefined;
+  // Marked 'return', or inferred to be, it is the caller who may not keep it longer than the struct.
+  if (isReturned && (hasAttribute(fn, 'return') || isInferred(file, fn, type))) return undefined;
   for (const [name, use] of free) {
     const isThis =
       name === 'self' || (!own.has(name) && type.fields.some((field) => field.name === name && !field.isStatic));
@@ -226,6 +228,18 @@ function findCaptured(file: FileIr, fn: FunctionIr, closure: FunctionIr, isRetur
       };
   }
   return undefined;
+}
+
+/** The compiler infers 'return' for `auto` functions and in templates. */
+function isInferred(file: FileIr, fn: FunctionIr, type: TypeDecl): boolean {
+  return (
+    fn.returns === undefined ||
+    fn.returns.kind === 'unknown' ||
+    fn.generics.length > 0 ||
+    file.types.some(
+      (one) => one.generics.length > 0 && one.span.start <= type.span.start && type.span.end <= one.span.end,
+    )
+  );
 }
 
 function mayLeadElsewhere(param: FunctionIr['params'][number]): boolean {

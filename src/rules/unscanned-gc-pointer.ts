@@ -10,12 +10,14 @@ import {
   rootName,
   uncast,
   walkDeep,
+  type WithBody,
 } from '../facts/d-code.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody, type Walked } from '../model/walk-body.js';
-import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
+import type { Expr, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
+import { withoutAlias } from '../flow/types.js';
 import { defineRule, type ReportStep } from './rule.js';
 
 const MALLOC = new Set([
@@ -35,7 +37,10 @@ const COLLECTED = new Set(['malloc', 'calloc', 'realloc', 'qalloc']);
 const AWARE = /\b(?:addRange|addRoot|hasIndirections|hasPointers|hasAliasing|removeRange)\b/u;
 const TOKENS = [
   'malloc', 'calloc', 'realloc', 'mmap', 'NO_SCAN', 'new ubyte', 'new byte', 'qalloc', 'addRange', '.alloc(', '.allocate(',
+  'removeRange', 'make!', 'makeArray!',
 ]; // prettier-ignore
+/** Allocators of the library whose memory the collector does not look into. */
+const UNSCANNED_ALLOCATORS = /\b(?:Aligned)?(?:Mallocator|MmapAllocator)\b/u;
 
 interface Unscanned {
   readonly span: Span;
@@ -64,6 +69,7 @@ export default defineRule({
         '{memory} is used for {content}, and the collector does not look into it (line {line}): what only this memory refers to is freed while it is in use.',
       inverted:
         "The condition at line {line} marks the block as 'NO_SCAN' when its elements have pointers, and lets the collector scan it when they have none.",
+      late: "'GC.removeRange' is called for '{memory}' (line {line}) after '{release}' gave the memory back: a collection in between reads freed memory.",
       size: "'GC.addRange' gets the number of elements of '{slice}' (line {line}), but it takes bytes: the collector scans only the first part of the memory.",
     },
     checklist: 'Does the collector see every pointer that this memory holds?',
@@ -95,6 +101,17 @@ export default defineRule({
             });
             return;
           }
+          const late = lateRemoval(unit, file, fn, walked.expr);
+          if (late !== undefined) {
+            report({
+              messageId: 'late',
+              data: { memory: late.memory, line: lineOf(unit, file, walked.expr.span.start), release: late.release },
+              at: { file, span: walked.expr.span },
+              steps: [{ file, span: late.span, role: 'release', note: 'The memory is given back here.' }],
+              key: `${fn.name}|${late.memory}`,
+            });
+            return;
+          }
           const short = shortRange(file, fn, walked.expr);
           if (short !== undefined) {
             report({
@@ -108,6 +125,7 @@ export default defineRule({
           }
           const found =
             castOfUnscanned(unit, file, fn, walked) ??
+            madeByAllocator(unit, file, fn, walked.expr) ??
             emplacedObject(unit, file, fn, walked.expr) ??
             rawArena(unit, file, fn, walked);
           if (found === undefined || seen.has(found.cause ?? found.span.start)) return;
@@ -134,7 +152,9 @@ function castOfUnscanned(
   { expr, around, statement }: Walked,
 ): Unscanned | undefined {
   if (expr.kind !== 'cast') return undefined;
-  const element = expr.type.kind === 'pointer' || expr.type.kind === 'slice' ? expr.type.element : undefined;
+  const type = withoutAlias(expr.type, unit.oracle('d'), file.path);
+  const pointee = type?.kind === 'pointer' || type?.kind === 'slice' ? type.element : undefined;
+  const element = storedType(withoutAlias(pointee, unit.oracle('d'), file.path));
   if (element === undefined) return undefined;
   const memory = unscannedMemory(expr.value, fn);
   if (memory === undefined || isAware(unit, file, fn)) return undefined;
@@ -159,6 +179,105 @@ function castOfUnscanned(
       },
     ],
   };
+}
+
+/** `Mallocator.instance.make!T(..)`, `make!T(allocator)`, `makeArray!T(allocator, n)` where `T` may hold pointers. */
+function madeByAllocator(unit: UnitFacts, file: FileIr, fn: FunctionIr, expr: Expr): Unscanned | undefined {
+  const name = calledName(expr);
+  if ((name !== 'make' && name !== 'makeArray') || isAware(unit, file, fn)) return undefined;
+  const isMethod = expr.kind === 'method';
+  const typeArgs = isMethod
+    ? expr.typeArgs
+    : expr.kind === 'call' && expr.callee.kind === 'name'
+      ? expr.callee.typeArgs
+      : undefined;
+  const made = typeArgs?.[0];
+  const given = isMethod ? expr.receiver : expr.kind === 'call' ? expr.args[0]?.value : undefined;
+  const allocator = given === undefined ? undefined : unscannedAllocator(unit, file, fn, given);
+  if (made === undefined || allocator === undefined) return undefined;
+  const decl = made.kind === 'path' ? unit.oracle('d').declaration(made.name, file.path) : undefined;
+  const isClass = name === 'make' && decl?.kind === 'class';
+  const holds =
+    isClass && decl.fields.some((field) => !field.isStatic && collectedContent(field.type, unit, file.path) === 'yes');
+  const content = isClass
+    ? holds
+      ? `an object of class '${decl.name}', which holds references`
+      : undefined
+    : contentOf(unit, file, fn, made, false);
+  return content === undefined
+    ? undefined
+    : { span: expr.span, memory: `Memory of the allocator '${allocator}'`, content, steps: [], weak: true };
+}
+
+/** The name of an allocator whose memory is not scanned: of the library, or of a type that a template is given and that may be one. */
+function unscannedAllocator(unit: UnitFacts, file: FileIr, fn: FunctionIr, given: Expr): string | undefined {
+  const path = memberPath(given.kind === 'address' || given.kind === 'deref' ? given.base : given);
+  if (path === undefined) return undefined;
+  if (UNSCANNED_ALLOCATORS.test(path)) return path;
+  const lent = fn.params.find((param) => param.name === path)?.type;
+  const type =
+    lent ??
+    aggregateOf(file, fn)?.fields.find((field) => field.name === path)?.type ??
+    file.globals.find((global) => global.name === path)?.type;
+  if (type === undefined) return /^(?:\w*\.)*_?[aA]llocator$/u.test(path) ? byDefault(unit, file, fn, path) : undefined;
+  if (UNSCANNED_ALLOCATORS.test(type.text)) return path;
+  // Who gives an allocator to a function knows which one, and gets the memory.
+  const bare = lent !== undefined ? undefined : type.kind === 'pointer' ? type.element : type;
+  return bare?.kind === 'path' && /Allocator/u.test(bare.name) && isTypeParameter(file, fn, bare.name)
+    ? path
+    : undefined;
+}
+
+/** `struct Set(T, Allocator = Mallocator)`: the allocator when nobody names another, declared by a mixin that is not read. */
+function byDefault(unit: UnitFacts, file: FileIr, fn: FunctionIr, path: string): string | undefined {
+  const around = file.types.filter((type) => type.span.start <= fn.span.start && fn.span.end <= type.span.end);
+  const text = unit.textOf(file.path) ?? '';
+  return around.some((type) =>
+    /\b\w*Allocator\s*=\s*(?:shared\s*\(?\s*)?(?:Aligned)?Mallocator\b/u.test(
+      text.slice(type.span.start, type.nameSpan.end + 400),
+    ),
+  )
+    ? path
+    : undefined;
+}
+
+/** `GC.removeRange(x)` behind the call that gives `x` back, on the same path. */
+function lateRemoval(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: WithBody,
+  expr: Expr,
+): { memory: string; release: string; span: Span } | undefined {
+  if (expr.kind !== 'method' || expr.method !== 'removeRange' || rootName(expr.receiver) !== 'GC') return undefined;
+  const memory = blockPath(expr.args[0]?.value);
+  if (memory === undefined) return undefined;
+  const text = unit.textOf(file.path) ?? '';
+  let found: { memory: string; release: string; span: Span } | undefined;
+  walkDeep(file, fn, ({ expr: other }) => {
+    if ((other.kind !== 'call' && other.kind !== 'method') || other.span.end > expr.span.start) return;
+    const release = calledName(other);
+    if (release === undefined || !/^(?:free|pureFree|dispose|deallocate)$/u.test(release)) return;
+    if (other.kind === 'method' && rootName(other.receiver) === 'GC') return;
+    if (!other.args.some(({ value }) => blockPath(value) === memory)) return;
+    const between = text.slice(other.span.end, expr.span.start);
+    const head = memory.split('.').at(-1) ?? memory;
+    if (/\b(?:return|else|case|default|break|continue)\b/u.test(between)) return;
+    if (new RegExp(`\\b${head}\\s*=[^=]`, 'u').test(between)) return;
+    found = { memory, release, span: other.span };
+  });
+  return found;
+}
+
+/** What an argument names as a block of memory: `x` of `x`, `x.ptr`, `x[]`, `cast(void*) x`; also `m_chunks` of `m_chunks[i]`. */
+function blockPath(expr: Expr | undefined): string | undefined {
+  if (expr === undefined) return undefined;
+  if (expr.kind === 'cast') return blockPath(expr.value);
+  if (expr.kind === 'slice' || (expr.kind === 'field' && expr.name === 'ptr')) return blockPath(expr.base);
+  if (expr.kind === 'index') {
+    const [base, index] = [memberPath(expr.base), memberPath(expr.index)];
+    return base === undefined || index === undefined ? undefined : `${base}[${index}]`;
+  }
+  return memberPath(expr);
 }
 
 /** `emplace!C(malloc(..)[0 .. n])`: an object of a class whose fields lead to memory of the collector. */
@@ -226,6 +345,8 @@ function initOf(fn: FunctionIr, name: string): Expr | undefined {
 function shortRange(file: FileIr, fn: FunctionIr, expr: Expr): { slice: string; span: Span } | undefined {
   if (expr.kind !== 'method' || expr.method !== 'addRange' || expr.args.length < 2) return undefined;
   const [start, size] = expr.args.map(({ value }) => value);
+  const counted = start === undefined || size === undefined ? undefined : countedBlock(fn, start, size);
+  if (counted !== undefined) return { slice: counted, span: expr.span };
   if (start?.kind !== 'field' || start.name !== 'ptr' || size?.kind !== 'field' || size.name !== 'length')
     return undefined;
   const slice = memberPath(start.base);
@@ -237,6 +358,32 @@ function shortRange(file: FileIr, fn: FunctionIr, expr: Expr): { slice: string; 
   )
     return undefined;
   return { slice, span: expr.span };
+}
+
+/** `p = malloc(T.sizeof * n)` and `addRange(p, n)`: the number of elements again where bytes are asked for. */
+function countedBlock(fn: FunctionIr, start: Expr, size: Expr): string | undefined {
+  const [block, count] = [memberPath(uncast(start)), memberPath(size)];
+  if (block === undefined || count === undefined || fn.body === undefined) return undefined;
+  let isCounted = false;
+  const judge = (value: Expr): void => {
+    const made = uncast(value);
+    if ((made.kind !== 'call' && made.kind !== 'method') || !MALLOC.has(calledName(made) ?? '')) return;
+    for (const { value: given } of made.args) {
+      if (given.kind !== 'binary' || given.operator !== '*') continue;
+      const sides = [given.left, given.right];
+      if (sides.some((side) => memberPath(side) === count) && sides.some(isSize)) isCounted = true;
+    }
+  };
+  walkBody(fn.body, ({ expr, statement }) => {
+    if (statement?.kind === 'let' && statement.init === expr && statement.pattern.kind === 'bind')
+      if (statement.pattern.name === block) judge(expr);
+    if (expr.kind === 'assign' && memberPath(expr.target) === block) judge(expr.value);
+  });
+  return isCounted ? block : undefined;
+}
+
+function isSize(expr: Expr): boolean {
+  return (expr.kind === 'field' && expr.name === 'sizeof') || (expr.kind === 'name' && expr.path.at(-1) === 'sizeof');
 }
 
 /** The element type of a slice, from its declaration or from the cast that made it. */
@@ -280,17 +427,9 @@ function contentOf(
     ['class', 'interface'].includes(unit.oracle('d').declaration(element.name, file.path)?.kind ?? '');
   if (isClassReference) return `references to '${element.name}'`;
   // A record of the template that surrounds it holds whatever the template is used with.
-  const record = file.types.find(
-    (type) => type.kind === 'struct' && type.name === element.name && type.generics.length === 0,
-  );
-  const open = record?.fields.find(
-    (field) =>
-      !field.isStatic &&
-      field.type?.kind === 'path' &&
-      isTypeParameter(file, fn, field.type.name) &&
-      !isNumber(unit, file, fn, field.type.name),
-  );
-  if (open !== undefined) return `values of any type '${open.type?.name ?? ''}' in '${element.name}'`;
+  const record = plainRecord(file, element);
+  const open = record === undefined ? undefined : openParameter(unit, file, fn, record, 0);
+  if (open !== undefined) return `values of any type '${open}' in '${element.name}'`;
   const content = collectedContent(element, unit, file.path);
   // In a block of the collector itself the records that it links to come from there too.
   if (
@@ -302,8 +441,40 @@ function contentOf(
   return content === 'yes' ? `values of type '${element.text}', which hold pointers` : undefined;
 }
 
+/** The type of what an array holds in place, without what the library wraps around it to store it (`Unqual!T`). */
+function storedType(type: TypeRef | undefined): TypeRef | undefined {
+  const bare = type?.kind === 'static-array' ? type.element : type;
+  return bare?.kind === 'path' && /^(?:Unqual|\w*StorageType)$/u.test(bare.name) ? bare.args[0] : bare;
+}
+
+function plainRecord(file: FileIr, type: TypeRef): TypeDecl | undefined {
+  return file.types.find((one) => one.kind === 'struct' && one.name === type.name && one.generics.length === 0);
+}
+
+/** The type parameter whose values a record holds itself, in arrays and records in it too. */
+function openParameter(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+  record: TypeDecl,
+  depth: number,
+): string | undefined {
+  if (depth > 3) return undefined;
+  for (const field of record.fields) {
+    const type = storedType(field.type);
+    if (field.isStatic || type?.kind !== 'path') continue;
+    if (isTypeParameter(file, fn, type.name) && !isNumber(unit, file, fn, type.name)) return type.name;
+    const inner = plainRecord(file, type);
+    const found = inner === undefined || inner === record ? undefined : openParameter(unit, file, fn, inner, depth + 1);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
 /** A constraint, or what is asked of the type (`T.max`), says that it is a number or character. */
 function isNumber(unit: UnitFacts, file: FileIr, fn: FunctionIr, name: string): boolean {
+  // Parameters that are called characters, in any of their widths.
+  if (/^(?:Char|Char[A-Z]\w*|\w*Char)$/u.test(name)) return true;
   if (!/^\w+$/u.test(name)) return false;
   const outermost = enclosing(file, fn).at(-1) ?? fn;
   const type = file.types.find((one) => one.span.start <= fn.span.start && fn.span.end <= one.span.end);

@@ -374,6 +374,12 @@ const FREES = /(?:^|::)(?:dealloc|free|from_raw_parts|realloc|deallocate)$/u;
 /** What takes the memory of a destroyed object, or asks for its block. */
 const GIVES_BACK = /(?:free|delete|dealloc\w*|dispose|release|addrOf)$/iu;
 
+/** The same member three times on one way: nodes of a list, of which a walk in a loop knows only that they are some. */
+function followsList(path: readonly string[]): boolean {
+  const names = path.filter((segment) => segment !== '*' && segment !== '[]');
+  return names.some((name) => names.filter((one) => one === name).length > 2);
+}
+
 /** Rows of `realloc` and its kin in D. */
 const REALLOCATES = /^(?:pure-)?realloc$/u;
 
@@ -396,8 +402,8 @@ function isHazard({ pointer, invalidation, use }: StaleUse, used: string): boole
     if (use.kind !== 'release' || path.length > 1 || path[0] === '[]') return false;
     if (/drop_in_place/u.test(invalidation.how)) return false;
   }
-  // So long a way is cut off, and two places look like one.
-  if (path.length >= 8) return false;
+  // So long a way is cut off, and two places look like one; so do the records of a list (`item.next.next`).
+  if (path.length >= 8 || followsList(path)) return false;
   // First the destructor, then the memory: the usual pair.
   if (/destroy$/u.test(invalidation.how) && use.kind === 'release' && !/^destroy/u.test(use.what)) return false;
   // Handing the old address on after `realloc` (to print it, to compare it) reads nothing.
@@ -415,6 +421,8 @@ function isHazard({ pointer, invalidation, use }: StaleUse, used: string): boole
     return false;
   // The length and the address of a slice are in the slice, not in what was released.
   if (/^[\w.]+\.(?:length|ptr)\b/u.test(used)) return false;
+  // `list = null` of a variable by `ref` is written, not read.
+  if (/^[\w.]+\s*=[^=]/u.test(used)) return false;
   // Counting on from a pointer reads nothing; what the result is used for is seen there.
   if (ARITHMETIC.test(use.what)) return false;
   // Dropping a value leaves its memory to be freed, and the next element alive.

@@ -268,7 +268,8 @@ export abstract class TypeLowering extends Lowering {
       if (valueType !== undefined) this.valueNames.add(this.source(name));
       else if (!isAlias) this.typeNames.add(this.source(name));
     }
-    return generics;
+    // `f()(int x)` is a template, too: the compiler infers its attributes.
+    return generics.length > 0 ? generics : [{ name: '()', bounds: [] }];
   }
 
   /** Qualifiers at the head of a type, where they belong to the variable or method rather than to a part of the type. */
