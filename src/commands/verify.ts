@@ -7,6 +7,7 @@ import { resolveInputs } from '../discover/inputs.js';
 import { reasonOf } from '../discover/list-files.js';
 import { toolEnvironment } from '../dynamic/environment.js';
 import { readEvidenceFile, toEntry, writeEvidenceFile, type EvidenceEntry } from '../dynamic/evidence-file.js';
+import { addReachableExports } from '../dynamic/napi-exports.js';
 import { renderCallPlan } from '../dynamic/render-repro.js';
 import { readReproFlags, type ReproFlags } from '../dynamic/repro-flags.js';
 import type { ReproOptions } from '../dynamic/reproduce.js';
@@ -120,7 +121,7 @@ async function runVerify(paths: readonly string[], flags: Flags, io: Io): Promis
   let verified: VerifyResult;
   try {
     verified = await verify({
-      findings: scanned.result.findings,
+      findings: addReachableExports(scanned.result.findings, inputs.base),
       scenariosOfRule: (ruleId) => scenarioNames.get(ruleId) ?? [],
       repro:
         target === undefined

@@ -163,6 +163,15 @@ function isAttributed(finding: Finding, report: ScenarioReport): boolean {
   return jsNames.some((js) => text.some((line) => line.includes(`'${js}'`)));
 }
 
+/** Whether a changed value is one of a call of the target: a driver's calls have numbers, and workers are compared whole. */
+function namesCall(detail: string): boolean {
+  const name = /^'(.+)' returned another value$/.exec(detail)?.[1];
+  return name !== undefined && !/^(?:call \d+|one worker)$/.test(name);
+}
+
+/** Why a finding stays open although the scenario reproduced something. */
+export const hiddenReason = 'the run points at another finding, which hides this one';
+
 export interface JudgedRun {
   readonly report: ScenarioReport;
   readonly platform: string;
@@ -216,7 +225,10 @@ export function judge(finding: Finding, { report, platform }: JudgedRun): Eviden
       reason: `it ended as '${crashClass ?? 'nothing'}', which this bug does not cause`,
     };
   }
-  return { verdict: 'confirmed', ...found, attributed: isAttributed(finding, report) };
+  const attributed = isAttributed(finding, report);
+  if (!attributed && (finding.reachableFrom?.length ?? 0) > 0 && namesCall(hit?.detail ?? ''))
+    return { verdict: 'not-run', reason: hiddenReason, scenario: name, platform };
+  return { verdict: 'confirmed', ...found, attributed };
 }
 
 /** One theory against another: when several findings share a crash, those that a run points at are told from the rest. */

@@ -247,7 +247,7 @@ function combine(reports: readonly ScenarioReport[]): ReproReport['verdict'] {
   return reports.some(({ verdict }) => verdict === 'not-reproduced') ? 'not-reproduced' : 'untestable';
 }
 
-/** Keeps the calls of the named exports; `Class` keeps its methods too. */
+/** Keeps the calls of the named exports; `Class` keeps its methods too. All of them where none has such a name. */
 function restrict(plan: CallPlan, exports: readonly string[]): CallPlan {
   const wanted = new Set(exports);
   const calls = plan.calls.filter(
@@ -256,7 +256,8 @@ function restrict(plan: CallPlan, exports: readonly string[]): CallPlan {
       call.path.some((part) => wanted.has(part)) ||
       (call.member !== undefined && wanted.has(call.member)),
   );
-  return { ...plan, calls };
+  // Declarations may use other names than the sources; all calls are then better than none.
+  return calls.length === 0 ? plan : { ...plan, calls };
 }
 
 /** The plan with nothing to call. */

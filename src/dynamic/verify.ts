@@ -6,6 +6,7 @@ import {
   describeCleanRefutation,
   findObstacle,
   findOtherSystem,
+  hiddenReason,
   judge,
   refuteElsewhere,
   scenariosOf,
@@ -59,10 +60,16 @@ export function planVerification(
     }
   }
   return [...steps.entries()].map(([scenario, wanted]) => {
-    const names = wanted.map((finding) => finding.reachableFrom?.map(({ js }) => js.split(/[.#]/)[0] ?? js) ?? []);
-    const restricts = getScenario(scenario).calls === 'all' && names.every((list) => list.length > 0);
-    return { scenario, findings: wanted, ...(restricts ? { exports: [...new Set(names.flat())] } : {}) };
+    const exports = exportsFor(scenario, wanted);
+    return { scenario, findings: wanted, ...(exports === undefined ? {} : { exports }) };
   });
+}
+
+/** The exports that reach the findings, where the scenario makes calls and each finding says how it is reached. */
+function exportsFor(scenario: ScenarioName, findings: readonly Finding[]): readonly string[] | undefined {
+  const names = findings.map((finding) => finding.reachableFrom?.map(({ js }) => js.split(/[.#]/)[0] ?? js) ?? []);
+  const restricts = getScenario(scenario).calls === 'all' && names.every((list) => list.length > 0);
+  return restricts ? [...new Set(names.flat())] : undefined;
 }
 
 /**
@@ -115,31 +122,44 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
     options.onPlan?.(steps);
     for (const step of steps) {
       // A finding that a run has pointed at needs no second scenario.
-      const waiting = step.findings.filter(
+      let waiting = step.findings.filter(
         ({ fingerprint }) =>
           evidence.get(fingerprint)?.some((item) => item.verdict === 'confirmed' && item.attributed === true) !== true,
       );
-      if (waiting.length === 0) continue;
-      const report = await reproduce({
-        ...repro,
-        scenarios: [step.scenario],
-        ...(step.exports === undefined ? {} : { exports: step.exports }),
-      });
-      if ('error' in report) {
-        error = report.error;
-        for (const finding of waiting)
-          conclude(finding, { verdict: 'not-run', reason: report.error, scenario: step.scenario, platform });
-        break;
-      }
-      interrupted ||= report.interrupted;
-      const [scenario] = report.scenarios;
-      if (scenario !== undefined) {
+      // A crash that points at some findings hides the others: they are run again, with the calls that reach them.
+      for (
+        let exports = exportsFor(step.scenario, waiting);
+        waiting.length > 0 && error === undefined && !interrupted;
+      ) {
+        const report = await reproduce({
+          ...repro,
+          scenarios: [step.scenario],
+          ...(exports === undefined ? {} : { exports }),
+        });
+        if ('error' in report) {
+          error = report.error;
+          for (const finding of waiting)
+            conclude(finding, { verdict: 'not-run', reason: report.error, scenario: step.scenario, platform });
+          break;
+        }
+        interrupted ||= report.interrupted;
+        const [scenario] = report.scenarios;
+        if (scenario === undefined) break;
         if (scenario.verdict === 'reproduced') crashes.push(scenario);
         const items = waiting.map((finding) => ({ finding, item: judgeStep(finding, scenario, report) }));
         const all = items.map(({ item }) => item);
-        for (const { finding, item } of items) conclude(finding, tellApart(item, all));
+        const told = items.map(({ finding, item }) => ({ finding, item: tellApart(item, all) }));
+        const hidden = told.filter(({ item }) => item.reason === hiddenReason).map(({ finding }) => finding);
+        const shown = told.filter(({ item }) => item.reason !== hiddenReason);
+        exports = exportsApart(
+          hidden,
+          shown.flatMap(({ finding, item }) => (item.attributed === true ? [finding] : [])),
+        );
+        const goesOn = exports !== undefined && !interrupted;
+        for (const { finding, item } of goesOn ? shown : told) conclude(finding, item);
+        waiting = goesOn ? hidden : [];
       }
-      if (interrupted) break;
+      if (interrupted || error !== undefined) break;
     }
   }
   for (const finding of elsewhere) {
@@ -168,6 +188,15 @@ function judgeStep(finding: Finding, scenario: ScenarioReport, report: ReproRepo
   return refutes === undefined ? item : { ...item, refutes };
 }
 
+/** The exports that reach the hidden findings and none of those that the run pointed at; undefined when there are none. */
+function exportsApart(hidden: readonly Finding[], shown: readonly Finding[]): readonly string[] | undefined {
+  const names = (findings: readonly Finding[]): readonly string[] =>
+    findings.flatMap(({ reachableFrom = [] }) => reachableFrom.map(({ js }) => js.split(/[.#]/)[0] ?? js));
+  const taken = new Set(names(shown));
+  const left = names(hidden).filter((name) => !taken.has(name));
+  return left.length === 0 ? undefined : [...new Set(left)];
+}
+
 /**
  * One crash cannot confirm several findings by itself: when the run points at one of them, the others stay open, and when it
  * points at none, each says so.
@@ -181,7 +210,7 @@ function tellApart(item: Evidence, all: readonly Evidence[]): Evidence {
   const { scenario, platform } = item;
   return {
     verdict: 'not-run',
-    reason: 'the run points at another finding, which hides this one',
+    reason: hiddenReason,
     ...(scenario === undefined ? {} : { scenario }),
     ...(platform === undefined ? {} : { platform }),
   };

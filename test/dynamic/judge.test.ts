@@ -138,7 +138,7 @@ describe('judging a run', () => {
     ).toMatchObject({ attributed: true });
     expect(
       judge(finding('buffer-off-thread', { reachableFrom: [{ rust: 'pool::max', js: 'max' }] }), on(report)),
-    ).toMatchObject({ attributed: false });
+    ).toMatchObject({ verdict: 'not-run' });
   });
 
   it('does not confirm by a crash that the bug does not cause', () => {
@@ -215,6 +215,20 @@ describe('refuting a theory', () => {
     expect(describeCleanRefutation('allocator-in-addon', { ...clean, runs: 3, excludedRate: 0.63 })).toBeUndefined();
     expect(describeCleanRefutation('buffer-off-thread', clean)).toBeUndefined();
   });
+});
+
+it('does not confirm a finding by the changed value of a call that does not reach it', () => {
+  const hit = { class: 'changed-value' as const, stage: 'done', exitCode: 0, signal: null, lines: [] };
+  const changed = (detail: string): ScenarioReport => crashed({ name: 'mutate', hit: { ...hit, detail } });
+  const reached = finding('buffer-off-thread', { reachableFrom: [{ rust: 'hash', js: 'hash' }] });
+  const of = (detail: string): Evidence => judge(reached, { report: changed(detail), platform: 'linux-x64' });
+  expect(of("'hash' returned another value")).toMatchObject({ verdict: 'confirmed', attributed: true });
+  expect(of("'verify' returned another value")).toMatchObject({
+    verdict: 'not-run',
+    reason: 'the run points at another finding, which hides this one',
+  });
+  // What a driver calls is not known.
+  expect(of("'call 3' returned another value")).toMatchObject({ verdict: 'confirmed', attributed: false });
 });
 
 it('compares paths from their end, and never by the file name alone', () => {
