@@ -42,6 +42,7 @@ export default defineRule({
       'build_threadsafe_function',
       'create_threadsafe_function',
       'napi_call_threadsafe_function',
+      'ThreadsafeFunction::create',
       'ThreadsafeFunctionCallMode',
     ],
   },
@@ -306,7 +307,8 @@ function findKept(unit: UnitFacts, file: FileIr, fn: FunctionIr, body: Block): r
   const found: Kept[] = [];
   walkBody(body, (walked) => {
     const { expr } = walked;
-    if (expr.kind !== 'method' || !BUILDERS.has(expr.method)) return;
+    const builder = builderOf(file, expr);
+    if (builder === undefined) return;
     const chain = chainOf(walked);
     if (chain.some((e) => e.kind === 'method' && (e.method === 'weak' || e.method === 'unref'))) return;
     const outer = chain.at(-1) ?? expr;
@@ -322,9 +324,19 @@ function findKept(unit: UnitFacts, file: FileIr, fn: FunctionIr, body: Block): r
     )
       return;
     const keeper = findKeeper(unit, file, fn, body, name, outer);
-    if (keeper) found.push({ span: expr.methodSpan, ...keeper });
+    if (keeper) found.push({ span: builder, ...keeper });
   });
   return found;
+}
+
+/** The name of the call that makes a threadsafe function; undefined for other expressions. */
+function builderOf(file: FileIr, expr: Expr): Span | undefined {
+  if (expr.kind === 'method') return BUILDERS.has(expr.method) ? expr.methodSpan : undefined;
+  const isCreate = expr.kind === 'call' && calleeOf(expr) === 'ThreadsafeFunction::create';
+  const isNapi = file.imports.some(
+    (i) => (i.name === 'ThreadsafeFunction' || i.isGlob === true) && /^napi(?:_ohos)?$/u.test(i.path[0] ?? ''),
+  );
+  return isCreate && isNapi ? expr.callee.span : undefined;
 }
 
 /** The calls made on the result of an expression, innermost first. */
