@@ -37,7 +37,8 @@ export function findExecutable(names: readonly string[], path = process.env['PAT
     for (const folder of path.split(process.platform === 'win32' ? ';' : ':')) {
       const found = suffixes
         .map((suffix) => join(folder, name + suffix))
-        .find((file) => folder !== '' && existsSync(file));
+        // An empty CC names the folder itself.
+        .find((file) => folder !== '' && name !== '' && existsSync(file));
       if (found !== undefined) return found;
     }
   }

@@ -149,3 +149,7 @@ describe('choosing', () => {
     expect(isSanitizerBuilt(join(folder, 'absent.node'))).toBe(false);
   });
 });
+
+it('finds no program by an empty name', () => {
+  expect(findExecutable(['', 'nothing-of-that-name'])).toBeUndefined();
+});
