@@ -28,7 +28,7 @@ export function findRawViews(body: Block, isPointer: (expr: Expr) => boolean): r
       if (
         (/^from_raw_parts(?:_mut)?$/u.test(name) && !/^(?:Vec|String|Box)$/u.test(owner ?? '')) ||
         (name === 'from_ptr' && owner === 'CStr') ||
-        (name === 'transmute' && expr.args.length === 1)
+        (name === 'transmute' && expr.args.length === 1 && !isNumber(source))
       )
         found.push({
           span: expr.span,
@@ -39,6 +39,11 @@ export function findRawViews(body: Block, isPointer: (expr: Expr) => boolean): r
     }
   });
   return found;
+}
+
+/** A number made into another type, an enumeration mostly, is no reference. */
+function isNumber(expr: Expr): boolean {
+  return expr.kind === 'cast' && /^(?:[iu](?:8|16|32|64|128)|c_u?int|c_u?long)$/u.test(expr.type.name);
 }
 
 /** Where a value comes from: a parameter or `self`, with the fields on the way; undefined for anything else. */

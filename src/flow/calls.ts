@@ -2,12 +2,12 @@ import type { Match } from './api-index.js';
 import type { Effect, Operand } from './api.js';
 import { builtinCallType, builtinMethodType, digestType, syntheticType } from './builtin-types.js';
 import { Effects } from './effects.js';
-import { describeCallee, dottedPath } from './expression-shapes.js';
+import { describeCallee, dottedPath, isPromoted } from './expression-shapes.js';
 import { extend, type Place } from './place.js';
-import type { Value } from './result.js';
+import type { Pointer, Value } from './result.js';
 import { elementType, peel } from './types.js';
 import { adaptedType, merged, NOTHING, optionalType, type Resolved } from './values.js';
-import type { Argument, Expr, ExprOf, FileIr, FunctionIr } from '../model/ir.js';
+import type { Argument, Expr, ExprOf, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 
 /** Methods that look at a pointer's address, not at what it points to. */
@@ -50,6 +50,30 @@ const CONSTRUCTORS = new Set([
   'Right',
   'Ready',
 ]);
+
+/** Last words in the name of a foreign function that shows text or data which its object keeps, .. */
+const LENDS = new Set(
+  'name names text string str data buf buffer ptr pointer path msg message errmsg bytes content contents chars desc description label title'.split(
+    ' ',
+  ),
+);
+/** .. and words of those that make something new of it, or change it. */
+const MAKES = new Set(
+  'new create dup copy clone alloc make open steal take release detach convert encode serialize to format print read write load store set put push append add insert remove free destroy unref init parse compile find lookup search send recv wrap from'.split(
+    ' ',
+  ),
+);
+const RESIZES = new Set(['resize', 'realloc', 'grow', 'reserve']);
+
+/** A function pointer; one of the Rust ABI is no code of another language. */
+function isForeignFunction(type: TypeRef | undefined): boolean {
+  return type?.kind === 'function' && /\bextern\b/u.test(type.text);
+}
+
+/** `CFStringGetCStringPtr` and `column_text` as words in lower case. */
+function wordsOf(name: string): readonly string[] {
+  return name.split(/_+|(?<=[a-z0-9])(?=[A-Z])/u).map((word) => word.toLowerCase());
+}
 
 /** Crates that declare the functions of a C library or of an operating system. */
 const FOREIGN_CRATE = /^(?:windows|windows_\w+|winapi|libc|ffi|sys|\w+_sys|\w+_ffi)$/u;
@@ -285,7 +309,10 @@ export abstract class Calls extends Effects {
       });
       return {
         places: [],
-        pointers: [this.borrow({ root, path: [] }, 'raw', true, expr.span, name || describeCallee(callee))],
+        pointers: [
+          this.borrow({ root, path: [] }, 'raw', true, expr.span, name || describeCallee(callee)),
+          ...this.lentByObject(last, values[0], exprs[0], expr.span),
+        ],
       };
     }
     return { places: [], pointers: [], ...(type ? { type, owned: true } : {}) };
@@ -295,13 +322,55 @@ export abstract class Calls extends Effects {
   private isConstructor(path: readonly string[]): boolean {
     const [first = ''] = path;
     // `ERR_get_error(..)` is a function.
-    if (/_[a-z]/u.test(path.at(-1) ?? '') || path.slice(0, -1).some((s) => FOREIGN_CRATE.test(s))) return false;
-    if (path.length > 1 || CONSTRUCTORS.has(first)) return true;
-    if (this.settings.oracle.declaration(first, this.file.path) !== undefined) return true;
+    const last = path.at(-1) ?? '';
+    if (/_[a-z]/u.test(last) || path.slice(0, -1).some((s) => FOREIGN_CRATE.test(s))) return false;
+    if (path.length === 1 && CONSTRUCTORS.has(first)) return true;
+    if (this.settings.oracle.declaration(last, this.file.path) !== undefined) return true;
+    // `Kind::Variant(..)`; in a module of unknown content a name like `winpcap::PacketOpenAdapter` is more likely a function.
+    if (last.includes('_')) return false;
+    if (path.length > 1) return CONSTRUCTORS.has(last) || /^[A-Z]/u.test(path.at(-2) ?? '');
     if (this.file.functions.some((f) => f.name === first && f.abi !== undefined)) return false;
     return !this.file.imports.some(
       (i) => (i.name === first || i.isGlob === true) && i.path.some((s) => FOREIGN_CRATE.test(s)),
     );
+  }
+
+  /**
+   * Rust: what a foreign function tells about an object (its name, its text, its data) is kept by the object: a pointer into what its
+   * first argument leads to. A foreign function that resizes the object moves all of that.
+   */
+  private lentByObject(
+    name: string,
+    object: Value | undefined,
+    given: Expr | undefined,
+    span: Span,
+  ): readonly Pointer[] {
+    if (!this.rust || !object) return [];
+    const behind = object.pointers.filter(
+      (p) => p.form === 'raw' && (p.target.path.includes('*') || p.target.root.kind === 'allocation'),
+    );
+    if (behind.length === 0) return [];
+    const words = wordsOf(name);
+    const last = words.at(-1)?.replace(/\d+$/u, '') ?? '';
+    if (RESIZES.has(last)) {
+      const moved = behind.map((p) => p.target);
+      this.grow(moved, behind, span, 'resize', name, false);
+      return [];
+    }
+    if (!LENDS.has(last) || words.some((word) => MAKES.has(word))) return [];
+    const wrapper = this.wrapperOf(given);
+    const targets = [...behind.map((p) => p.target), ...(wrapper ? [extend(wrapper, '*')] : [])];
+    return targets.map((target) => this.borrow(extend(target, '[]'), 'raw', true, span, name));
+  }
+
+  /** The field of a local that holds the object: `zone.0`, `zone.raw.as_ptr()`. The local's destructor may end the object. */
+  private wrapperOf(expr: Expr | undefined): Place | undefined {
+    if (expr?.kind === 'cast') return this.wrapperOf(expr.value);
+    if (expr?.kind === 'method' && /^(?:as_ptr|cast|cast_mut|cast_const)$/u.test(expr.method))
+      return this.wrapperOf(expr.receiver);
+    if (expr?.kind !== 'field' || expr.base.kind !== 'name' || expr.base.path.length !== 1) return undefined;
+    const root = this.lookup(expr.base.path[0] ?? '');
+    return root?.byValue === true && root.kind !== 'self' ? { root, path: [expr.name] } : undefined;
   }
 
   /** Whether the callee is code of another language: by its path, its declaration, or because it is a function pointer. */
@@ -311,11 +380,13 @@ export abstract class Calls extends Effects {
       const root = this.lookup(path[0] ?? '');
       if (root)
         return (
-          root.type?.kind === 'function' ||
-          this.settings.oracle.declaration(root.type?.name ?? '', this.file.path)?.alias?.kind === 'function'
+          isForeignFunction(root.type) ||
+          isForeignFunction(this.settings.oracle.declaration(root.type?.name ?? '', this.file.path)?.alias)
         );
-      return this.file.functions.some(
-        (f) => f.name === path[0] && f.abi !== undefined && f.body === undefined && f.skipped !== true,
+      return (
+        this.file.functions.some(
+          (f) => f.name === path[0] && f.abi !== undefined && f.body === undefined && f.skipped !== true,
+        ) || this.file.imports.some((i) => i.name === path[0] && i.path.slice(0, -1).some((s) => FOREIGN_CRATE.test(s)))
       );
     }
     return callee.kind !== 'closure';
@@ -342,7 +413,10 @@ export abstract class Calls extends Effects {
         return this.applyMatches(matches, undefined, values, exprs, expr, path.join('.'), false, expr.typeArgs);
       }
     }
-    const receiver = this.asPointer(this.expr(expr.receiver), expr.method);
+    const given = this.asPointer(this.expr(expr.receiver), expr.method);
+    // `[1, 2].as_ptr()` points to a static that the compiler made of the constants.
+    const isStatic = this.rust && /^as_(?:ptr|slice|ref)$/u.test(expr.method) && isPromoted(expr.receiver, false);
+    const receiver: Value = isStatic ? { ...given, owned: false } : given;
     const { values, exprs } = this.arguments(expr.args);
     const matches = this.settings.apis.method(expr.method, receiver.type);
     const end = expr.args.length === 0 ? this.endElement(receiver, expr.method, expr.span) : undefined;

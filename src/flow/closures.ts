@@ -57,6 +57,7 @@ export abstract class Closures extends Bindings {
     const frames = this.frames;
     this.frames = [{ functionId: fn.id, run, span, ...(on ? { on } : {}) }, ...frames];
     const before = this.state.clone();
+    const known = new Set(this.fresh);
     const locks = this.state.locks;
     if (run === 'spawned') this.state.locks = [];
     const loops = this.loops;
@@ -110,6 +111,13 @@ export abstract class Closures extends Bindings {
     after.alive = true;
     // It may not have run, and a spawned one does not hold up or suspend its maker.
     this.state = this.join([before, after]);
+    // A pointer that was made in it is new, whatever happened to the one of the round before.
+    for (const id of this.fresh) {
+      if (known.has(id)) continue;
+      const gone = after.invalid.get(id);
+      if (gone) this.state.invalid.set(id, gone);
+      else this.state.invalid.delete(id);
+    }
     // D: what happens after one `return` happens on another path than that of what it returned.
     if (!this.rust && run === 'called')
       for (const [id, stale] of returns?.stale ?? []) this.state.invalid.set(id, stale);
@@ -139,13 +147,16 @@ export abstract class Closures extends Bindings {
               places: receiver.pointers.length > 0 ? [] : receiver.places.map((p) => extend(p, '[]')),
               pointers: this.elementsOf(receiver.pointers),
               ...optionalType(contentType(receiver.type)),
-              ...(this.isOwnedContent(receiver) ? { owned: true } : {}),
+              ...(this.isGivenByValue(receiver) ? { owned: true } : {}),
             }
           : undefined;
       const args = content
         ? fn.params.map((_, k) => (k === fn.params.length - 1 || method !== 'fold' ? content : NOTHING))
         : [];
+      // Where an error is made of another, the value that goes on is none.
+      const unharmed = method === 'map_err' ? this.state.clone() : undefined;
       results.push(this.runClosure(fn, args, adapter ? 'called' : run, span));
+      if (unharmed) this.state = unharmed;
     });
     return results;
   }

@@ -216,14 +216,28 @@ export abstract class Effects extends Closures {
         if (made && this.rust && isPlainOwner(made)) return { places: [], pointers: [], owned: true, type: made };
         const passed = effect.raw === true ? this.asRaw(value) : value;
         const pointers = ITERATOR_STEPS.has(name) ? this.elementsOf(passed.pointers) : passed.pointers;
-        return { ...passed, pointers, ...optionalType(made ?? unwrapped(value.type)) };
+        const wanted = made ?? (name === 'into' ? this.convertedType(value.type, span) : undefined);
+        return { ...passed, pointers, ...optionalType(wanted ?? unwrapped(value.type)) };
       }
       case 'erase': {
         const given = operand(effect.from);
         const value = effect.through === true ? this.contentOf(given, span, name, row) : given;
-        const pointers = value.pointers.map((p) =>
-          this.borrow(p.target, p.form === 'raw' ? 'slice' : p.form, true, p.site, p.how, p.row ?? row, p.locks),
-        );
+        // The end of the string is looked for in it.
+        if (row.id === 'cstr-from-ptr') this.use(value, span, 'argument', name);
+        const pointers = value.pointers.map((p) => {
+          const gone = this.state.invalid.get(p.id) ?? [];
+          const view = this.borrow(
+            p.target,
+            p.form === 'raw' ? 'slice' : p.form,
+            true,
+            p.site,
+            p.how,
+            p.row ?? row,
+            p.locks,
+          );
+          for (const invalidation of gone) this.state.addInvalid(view.id, invalidation);
+          return view;
+        });
         const made =
           pointers.length > 0
             ? pointers
@@ -340,7 +354,7 @@ export abstract class Effects extends Closures {
                 places: receiver.pointers.length > 0 ? [] : receiver.places.map((p) => extend(p, '[]')),
                 pointers: this.elementsOf(receiver.pointers),
                 ...optionalType(contentType(receiver.type)),
-                ...(this.isOwnedContent(receiver) ? { owned: true } : {}),
+                ...(this.isGivenByValue(receiver) ? { owned: true } : {}),
               }
             : undefined;
         if (!fn) return this.applyNamed(typeof effect.what === 'number' ? exprs[effect.what] : undefined, content);
@@ -399,6 +413,16 @@ export abstract class Effects extends Closures {
       case 'wait':
         return undefined;
     }
+  }
+
+  /** Rust: what `x.into()` makes of a parameter whose type is only said to be `Into<Option<T>>`. */
+  private convertedType(type: TypeRef | undefined, span: Span): TypeRef | undefined {
+    const bounds = type?.kind === 'path' ? this.fn.generics.find((g) => g.name === type.name)?.bounds : undefined;
+    for (const bound of bounds ?? []) {
+      const content = /^Into\s*<\s*Option\s*<\s*(\w+)\s*>\s*>$/u.exec(bound.trim())?.[1];
+      if (content !== undefined) return syntheticType('Option', span, [syntheticType(content, span)]);
+    }
+    return undefined;
   }
 
   /** The function of the unit that a path names. */

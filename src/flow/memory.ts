@@ -387,6 +387,16 @@ export abstract class Memory {
     return kind === 'class' || kind === 'interface';
   }
 
+  /** Whether an adapter's closure is given a value of its own: what owns memory, or a struct of the unit. */
+  protected isGivenByValue(receiver: Value): boolean {
+    if (this.isOwnedContent(receiver)) return true;
+    const { type } = receiver;
+    if (receiver.pointers.length > 0 || type?.kind !== 'path' || !/^(?:Option|Result)$/u.test(type.name)) return false;
+    const inner = type.args[0];
+    if (inner?.kind !== 'path' || inner.lifetimes !== undefined) return false;
+    return this.settings.oracle.declaration(inner.name, this.file.path)?.kind === 'struct';
+  }
+
   /** Whether an adapter's closure gets the content by value: the Option is consumed, not borrowed. */
   protected isOwnedContent(receiver: Value): boolean {
     if (receiver.pointers.length > 0 || !receiver.type) return false;

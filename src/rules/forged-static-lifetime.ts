@@ -196,8 +196,10 @@ function pointerArgument(
 
 /** Parameters that are static themselves, and values that the caller lent as static. */
 function lives(unit: UnitFacts, file: FileIr, fn: FunctionIr, source: Source): boolean {
-  const type = typeOfSource(unit, file, fn, source);
-  return type !== undefined && (type.lifetime === "'static" || type.lifetimes?.includes("'static") === true);
+  return [...source.path.keys(), source.path.length].some((length) => {
+    const type = typeOfSource(unit, file, fn, { name: source.name, path: source.path.slice(0, length) });
+    return type !== undefined && (type.lifetime === "'static" || type.lifetimes?.includes("'static") === true);
+  });
 }
 
 function findSpawned(

@@ -92,12 +92,14 @@ function isHazard(
     return false;
   const rust = file.language === 'rust';
   if (rust && pointer.form !== 'raw' && !pointer.erased) return false;
-  const type = typeOfPlace(invalidation.place, unit.oracle(file.language), file.path);
-  const growable = isGrowable(type, file.language);
-  if (growable === false) return false;
   const growth = flow.growths.find(
     (g) => g.span.start === invalidation.span.start && placeKey(g.place) === placeKey(invalidation.place),
   );
+  const type = typeOfPlace(invalidation.place, unit.oracle(file.language), file.path);
+  // What foreign code resizes has no type that says so.
+  const isForeign = growth?.operation === 'resize' && growth.row === undefined && growth.place.path.at(-1) === '*';
+  const growable = isForeign ? true : isGrowable(type, file.language);
+  if (growable === false) return false;
   if (growable !== true && (growth === undefined || growth.weak)) return false;
   // Freed at the end of the pointer's life is another rule's business.
   if (growth?.operation === 'free') return false;
