@@ -39,6 +39,8 @@ function search(
   if (depth > deepest) return undefined;
   if (type.kind === 'trait-object' || type.kind === 'impl-trait')
     return throughTrait(unit, type, isInside, seen, depth);
+  // neon's cell that has one value for each environment.
+  if (type.name === 'LocalKey') return undefined;
   // What a closure takes or a function returns is not kept in it.
   if (type.kind === 'delegate' || type.kind === 'function') return undefined;
   if (type.kind === 'path') {
@@ -144,6 +146,8 @@ const standard = new Set(
 /** The napi type that a name means here: by its path, an import, or a glob import where the crate has no type of the name. */
 function handleNamed(unit: UnitFacts, file: FileIr, type: TypeRef): NapiType | undefined {
   // `napi_env__` is what `napi_env` points to.
+  const neon = neonHandle(file, type);
+  if (neon !== undefined) return neon;
   const found = findNapiType(type.name.replace(/__$/, ''));
   if (found === undefined || !held.has(found.kind)) return undefined;
   if (found.library === 'napi-sys') return found;
@@ -156,4 +160,16 @@ function handleNamed(unit: UnitFacts, file: FileIr, type: TypeRef): NapiType | u
     (one) => one.isGlob === true && one.path.some((part) => part === 'napi' || part === 'napi_ohos'),
   );
   return isGlob && findDeclaration(unit, file, type) === undefined ? found : undefined;
+}
+
+/** neon's `Root` and `Channel` may move between threads, but belong to the environment that made them. */
+function neonHandle(file: FileIr, type: TypeRef): NapiType | undefined {
+  if (type.name !== 'Root' && type.name !== 'Channel') return undefined;
+  const isNeon =
+    type.path.length > 1
+      ? type.path[0] === 'neon'
+      : file.imports.some((one) => one.path[0] === 'neon' && (one.isGlob === true || one.name === type.name));
+  return isNeon
+    ? { name: type.name, library: 'neon', kind: type.name === 'Root' ? 'reference' : 'function' }
+    : undefined;
 }
