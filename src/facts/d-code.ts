@@ -179,7 +179,9 @@ export function collectedContent(
   path: string,
   depth = 0,
 ): 'yes' | 'no' | 'raw' | undefined {
-  const type = withoutAlias(given, unit.oracle('d'), path);
+  // One letter is a parameter of a template, whatever alias has the same name somewhere else.
+  const isOpen = given?.kind === 'path' && given.name.length === 1;
+  const type = isOpen ? given : withoutAlias(given, unit.oracle('d'), path);
   if (type === undefined || depth > 4) return undefined;
   switch (type.kind) {
     case 'slice':

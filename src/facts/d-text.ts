@@ -10,8 +10,8 @@ const SLICE = String.raw`[\w)\]]\s*\[\s*\](?!\s*[\w@([])|\[[^;{}]{0,200}?\.\.`;
 /** A function whose text does not match makes no pointer or reference to an element. */
 export const D_POINTERS = new RegExp(`${ADDRESS}|\\.ptr\\b|${REFERENCE}`, 'u');
 
-/** `scope` where it puts an object on the stack, and a static array, which is a slice without a sign. */
-const ON_STACK = String.raw`\bscope\b[^;(){}]*=\s*new\b|\w\[\w*\]\s+\w+\s*[;=]`;
+/** `scope` where it puts an object on the stack; a static array, which is a slice without a sign; a slice of what a function makes. */
+const ON_STACK = String.raw`\bscope\b[^;(){}]*=\s*new\b|\w\[\w+\]\s+\w+\s*[;=]|\w\[\]\s+\w+\s*=\s*\w+\(\)`;
 
 /** A function that returns a pointer or a reference may have it from a helper. */
 const HANDS_OUT = String.raw`^[^(){};=]*(?:\*|\bref\b[^(){};=]*)\s*\b\w+\s*\(`;

@@ -343,15 +343,19 @@ function isCopiedOrShared(file: FileIr, fn: FunctionIr, escape: Escape): boolean
   return into?.kind === 'param' && into.type?.kind === 'path' && isTypeParameter(file, fn, into.type.name);
 }
 
-/** D: a parameter of its own, also of a nested function or closure, which ends with it: `rest = rest[n .. $]`. */
+/**
+ * D: a parameter of its own, also of a nested function or closure, which ends with it: `rest = rest[n .. $]`. What a nested function is
+ * given by `ref` is mostly a variable beside the one that is pointed to.
+ */
 function isOwnParameter(file: FileIr, span: Span, { root, path }: NonNullable<Escape['into']>): boolean {
   if (path.length > 0 || (root.kind !== 'param' && root.kind !== 'unknown')) return false;
   const around = file.functions.filter((one) => one.span.start <= span.start && span.end <= one.span.end);
-  const param = around
+  const inner = around
     .toSorted((a, b) => b.span.start - a.span.start)
-    .flatMap((one) => one.params)
-    .find((one) => one.name === root.name);
-  return param !== undefined && !param.modifiers.includes('ref') && !param.modifiers.includes('out');
+    .find((one) => one.params.some((param) => param.name === root.name));
+  const param = inner?.params.find((one) => one.name === root.name);
+  if (inner === undefined || param === undefined) return false;
+  return inner.parent !== undefined || !(param.modifiers.includes('ref') || param.modifiers.includes('out'));
 }
 
 /** D: the field is part of a block of arguments that is passed to a call by its address (`zs.next_out`, `deflate(&zs)`). */
