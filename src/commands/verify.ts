@@ -213,10 +213,13 @@ function summarise({ findings, reused, interrupted }: VerifyResult): string {
   return `${findings.length} ${findings.length === 1 ? 'finding' : 'findings'}: ${count('confirmed')} confirmed, ${count('not-reproduced')} not reproduced, ${count('not-run')} not run${kept}.${cut}`;
 }
 
-/** 1 when something is confirmed, 2 when nothing could be run although there were findings, else 0. */
-function exitCodeOf({ findings, error }: VerifyResult, hasTarget: boolean): number {
+/** 1 when something is confirmed, 2 when nothing could be run, or an interrupt came first, although there were findings, else 0. */
+export function exitCodeOf(
+  { findings, error, interrupted }: Pick<VerifyResult, 'findings' | 'error' | 'interrupted'>,
+  hasTarget: boolean,
+): number {
   const verdicts = findings.map(verdictOf);
   if (verdicts.includes('confirmed')) return 1;
   if (findings.length === 0 || verdicts.includes('not-reproduced')) return 0;
-  return hasTarget && error === undefined ? 0 : 2;
+  return hasTarget && error === undefined && !interrupted ? 0 : 2;
 }

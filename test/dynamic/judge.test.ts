@@ -14,6 +14,7 @@ import {
   type Host,
 } from '../../src/dynamic/judge.js';
 import type { ScenarioReport } from '../../src/dynamic/reproduce.js';
+import { exitCodeOf } from '../../src/commands/verify.js';
 import { planVerification, verify } from '../../src/dynamic/verify.js';
 import type { Evidence, Finding } from '../../src/model/finding.js';
 
@@ -229,6 +230,14 @@ it('does not confirm a finding by the changed value of a call that does not reac
   });
   // What a driver calls is not known.
   expect(of("'call 3' returned another value")).toMatchObject({ verdict: 'confirmed', attributed: false });
+});
+
+it('ends a verification that was interrupted before it knew anything with 2', () => {
+  const open = finding('buffer-off-thread', { evidence: [{ verdict: 'not-run', reason: 'it was interrupted' }] });
+  const clean = finding('buffer-off-thread', { evidence: [{ verdict: 'not-reproduced' }] });
+  expect(exitCodeOf({ findings: [open], interrupted: true }, true)).toBe(2);
+  expect(exitCodeOf({ findings: [open], interrupted: false }, true)).toBe(0);
+  expect(exitCodeOf({ findings: [open, clean], interrupted: true }, true)).toBe(0);
 });
 
 it('compares paths from their end, and never by the file name alone', () => {
