@@ -91,15 +91,11 @@ class Unit implements UnitFacts {
     return found;
   }
 
-  wholeOf(file: FileIr): FileIr {
-    if (!file.functions.some((fn) => fn.skipped === true)) return file;
-    const known = this.whole.get(file.path);
-    if (known) return known;
+  withBodies(file: FileIr, wanted: (fn: FunctionIr) => boolean): FileIr {
+    if (!file.functions.some((fn) => fn.skipped === true && wanted(fn))) return file;
+    const pack = this.input.packs[file.language];
     const text = this.textOf(file.path);
-    const lowered = text === undefined ? undefined : this.input.packs[file.language]?.lower({ path: file.path, text });
-    const whole = lowered ?? file;
-    this.whole.set(file.path, whole);
-    return whole;
+    return pack && text !== undefined ? pack.lowerMore({ path: file.path, text }, file, wanted) : file;
   }
 
   pathsOf(language: Language): readonly string[] {
@@ -299,6 +295,12 @@ class Unit implements UnitFacts {
     if (MAY_GROW[language].test(own)) return this.parseDeep(path, language, text);
     const plain = this.parsed.get(path);
     return plain && language === 'rust' && /\bunsafe\b/u.test(own) ? this.wholeOf(plain) : undefined;
+  }
+
+  private wholeOf(file: FileIr): FileIr {
+    const whole = this.whole.get(file.path) ?? this.withBodies(file, () => true);
+    this.whole.set(file.path, whole);
+    return whole;
   }
 
   private known(language: Language): readonly FileIr[] {

@@ -224,19 +224,26 @@ export function hasAttribute(fn: FunctionIr, name: string): boolean {
 }
 
 /**
- * The file with all bodies, when one of the functions names a function whose body was not read or has such a sibling in its
- * type; else the file as it is.
+ * The file with the bodies that were skipped and that some functions may lead to: those that their text names, those that these
+ * name, and what stands beside them in their types.
  */
 export function readAround(unit: UnitFacts, file: FileIr, picked: readonly FunctionIr[]): FileIr {
-  const skipped = file.functions.filter((fn) => fn.skipped === true);
-  if (skipped.length === 0 || picked.length === 0) return file;
+  if (picked.length === 0 || !file.functions.some((fn) => fn.skipped === true)) return file;
   const text = unit.textOf(file.path) ?? '';
-  const named = new Set(
-    picked.flatMap((fn) =>
-      [...text.slice(fn.span.start, fn.span.end).matchAll(/[A-Za-z_]\w*/gu)].map(([word]) => word),
-    ),
-  );
   const owners = new Set(picked.flatMap(({ owner }) => owner ?? []));
-  const isNear = (fn: FunctionIr): boolean => named.has(fn.name) || (fn.owner !== undefined && owners.has(fn.owner));
-  return skipped.some(isNear) ? unit.wholeOf(file) : file;
+  const near = new Set(file.functions.filter(({ owner }) => owner !== undefined && owners.has(owner)));
+  let last = picked;
+  for (let level = 0; level < LEVELS; level++) {
+    const named = new Set(
+      last.flatMap(({ span }) =>
+        [...text.slice(span.start, span.end).matchAll(/[A-Za-z_]\w*/gu)].map(([word]) => word),
+      ),
+    );
+    last = file.functions.filter((fn) => named.has(fn.name) && fn.kind !== 'unittest');
+    for (const fn of last) near.add(fn);
+  }
+  return unit.withBodies(file, (fn) => near.has(fn));
 }
+
+/** How many calls deep a rule that reads around a function goes. */
+const LEVELS = 2;

@@ -11,7 +11,7 @@ export function narrowUnit(unit: UnitFacts, isKept: (path: string) => boolean): 
     filesOf: (language) => unit.filesOf(language).filter(({ path }) => isKept(path)),
     pathsOf: (language) => unit.pathsOf(language),
     fileAt: (path) => unit.fileAt(path),
-    wholeOf: (file) => unit.wholeOf(file),
+    withBodies: (file, wanted) => unit.withBodies(file, wanted),
     filesMatching: (language, pattern) => unit.filesMatching(language, pattern),
     textOf: (path) => unit.textOf(path),
     typesNamed: (name, language) => unit.typesNamed(name, language),

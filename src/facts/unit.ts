@@ -31,8 +31,8 @@ export interface UnitFacts {
   pathsOf(language: Language): readonly string[];
   /** The file at a base-relative path, if it was parsed already, whoever asked for it. */
   fileAt(path: string): FileIr | undefined;
-  /** The same file with every body lowered; the places of its functions are the same. */
-  wholeOf(file: FileIr): FileIr;
+  /** The same file with the bodies that were skipped and are `wanted`; the places of its functions are the same. */
+  withBodies(file: FileIr, wanted: (fn: FunctionIr) => boolean): FileIr;
   /** Further files of the unit whose text matches, parsed on demand (growth or declarations in sibling modules). */
   filesMatching(language: Language, pattern: RegExp): readonly FileIr[];
   /** The text of a source, manifest or script file of the unit; undefined when it can't be read. */

@@ -1,4 +1,4 @@
-import type { FileIr, Language } from '../model/ir.js';
+import type { FileIr, FunctionIr, Language } from '../model/ir.js';
 import type { SourceFile } from '../model/source.js';
 import type { ApiRow } from '../flow/api.js';
 
@@ -57,4 +57,9 @@ export interface LanguagePack {
   lower(file: SourceFile, wanted?: BodyFilter): FileIr;
   /** As `lower`, but undefined without a parse when no function with a body, and no code outside functions, may match `sought`. */
   lowerIfSought(file: SourceFile, wanted: BodyFilter | undefined, sought: BodyFilter): FileIr | undefined;
+  /**
+   * The file as it was `read`, with those skipped bodies lowered too that are `wanted`. What was there stays the same objects;
+   * the functions that come along have ids of their own.
+   */
+  lowerMore(file: SourceFile, read: FileIr, wanted: (fn: FunctionIr) => boolean): FileIr;
 }

@@ -47,6 +47,8 @@ export class DeclarationLowering extends StatementLowering {
   constructor(
     file: SourceFile,
     private readonly outline: Outline,
+    /** The id of the first function. */
+    private readonly firstId = 0,
   ) {
     super(file);
   }
@@ -759,7 +761,8 @@ export class DeclarationLowering extends StatementLowering {
     isEponymous: boolean,
     isArrow = false,
   ): number {
-    const id = this.functions.length;
+    const place = this.functions.length;
+    const id = this.firstId + place;
     this.functions.push(undefined);
     const { scope } = this;
     const qualifiedName = isEponymous ? scope.prefix : join(scope.prefix, head.name);
@@ -781,7 +784,7 @@ export class DeclarationLowering extends StatementLowering {
     }
     const isMember = scope.owner !== undefined && head.kind !== 'closure' && head.kind !== 'unittest';
     const linkage = head.attributes.find((attribute) => attribute.name === 'extern' && attribute.args !== undefined);
-    this.functions[id] = {
+    this.functions[place] = {
       id,
       kind: head.kind,
       name: head.name,

@@ -1,5 +1,6 @@
-import type { FileIr } from '../../model/ir.js';
+import type { FileIr, FunctionIr } from '../../model/ir.js';
 import type { SourceFile } from '../../model/source.js';
+import { joinBodies } from '../join-bodies.js';
 import { watching, withoutState, type BodyFilter, type LanguagePack } from '../pack.js';
 import { loadGrammar, parseSyntax, type Grammar, type ParseOptions } from '../tree.js';
 import type { SyntaxNode } from '../syntax.js';
@@ -34,15 +35,24 @@ export const dPack: LanguagePack = {
     const outline = readOutline(file.text, selection(file.text, filter));
     return isFound() || outline.hasOtherCode ? lowerOutlined(file, outline) : undefined;
   },
+  lowerMore(file: SourceFile, read: FileIr, wanted: (fn: FunctionIr) => boolean): FileIr {
+    const heads = read.functions
+      .filter((fn) => fn.skipped === true && wanted(fn))
+      .map(({ nameSpan }) => nameSpan.start);
+    if (heads.length === 0) return read;
+    const outline = readOutline(file.text, (start, end) => heads.some((at) => start <= at && at < end));
+    const firstId = Math.max(...read.functions.map(({ id }) => id)) + 1;
+    return joinBodies(read, lowerOutlined(file, outline, firstId));
+  },
 };
 
-function lowerOutlined(file: SourceFile, outline: Outline): FileIr {
+function lowerOutlined(file: SourceFile, outline: Outline, firstId?: number): FileIr {
   const loaded = grammar;
   if (loaded === undefined) throw new Error('The D grammar is not loaded; call load() first.');
   const parse = ({ text, offsets }: View): SyntaxNode => parseSyntax(loaded, text, { ...parseOptions, offsets });
   let root = parse(outline.view);
   if (root.hasError) root = parse(outline.blankView());
-  return new DeclarationLowering(file, outline).lowerFile(root);
+  return new DeclarationLowering(file, outline, firstId).lowerFile(root);
 }
 
 /** Kinds whose parts nobody asks for: what they mean is in their text. */

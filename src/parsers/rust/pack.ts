@@ -86,4 +86,8 @@ export const rustPack: LanguagePack = {
   },
   lower,
   lowerIfSought,
+  lowerMore: (file, read, wanted) => {
+    const heads = read.functions.filter((fn) => fn.skipped === true && wanted(fn));
+    return heads.length === 0 ? read : lower(file);
+  },
 };
