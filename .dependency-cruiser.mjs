@@ -34,7 +34,7 @@ export default {
         'A third language must touch one folder of src: a pack knows the pack contract, the parser, flow and the model, and no other pack.',
       severity: 'error',
       from: { path: '^src/parsers/([^/]+)/' },
-      to: { pathNot: '^src/(parsers/(pack|tree|syntax|cut-map)\\.ts$|parsers/$1/|flow/|model/)' },
+      to: { pathNot: '^src/(parsers/(pack|tree|syntax|cut-map|join-bodies)\\.ts$|parsers/$1/|flow/|model/)' },
     },
     {
       name: 'rules-see-facts-only',

@@ -42,7 +42,10 @@ export default defineRule({
     scenarios: ['command'],
   },
   tokens: { d: TOKENS },
-  bodyTokens: { d: [/\bscope\b|@trusted[^]*(?:(?<!&)&(?!&)|\bref\b)|\bcast\s*\([^;]*\bdelegate\b/u] },
+  // `scope` counts in the head, where it belongs to a parameter or to `this`.
+  bodyTokens: {
+    d: [/^(?:[^{]|\{\s*\})*\bscope\b|@trusted[^]*(?:(?<!&)&(?!&)|\bref\b)|\bcast\s*\([^;]*\bdelegate\b/u],
+  },
   looksAt: 'bodies',
   perFile: ['d'],
   check({ unit, report }) {
