@@ -25,6 +25,16 @@ const named = (file: FileIr, name: string): FunctionIr => {
   return found;
 };
 
+/** A function without ids: what it stands in, and the closures and functions that its body names, are told by their places. */
+const placed = (file: FileIr) => {
+  const starts = new Map(file.functions.map((fn) => [fn.id, fn.nameSpan.start]));
+  expect(starts.size).toBe(file.functions.length);
+  return (fn: FunctionIr): string =>
+    JSON.stringify(fn, (key, value: unknown) =>
+      ['id', 'parent', 'functionId'].includes(key) && typeof value === 'number' ? starts.get(value) : value,
+    );
+};
+
 await dPack.load();
 
 describe('bodies that nobody asked for', () => {
@@ -89,6 +99,19 @@ int arrow() => 3;
     // Types and variables inside bodies are gone with them; nothing else is.
     expect(filtered.imports.length).toBeLessThanOrEqual(whole.imports.length);
     expect(filtered.comments).toEqual(whole.comments);
+  });
+
+  it.each(programs)('of $name are the same when they are read later', ({ text: program }) => {
+    const whole = lower(program);
+    const shown = (file: FileIr): string => outline({ ...file, gaps: [] }).replaceAll(/#\d+/g, '#');
+    for (const first of [/a^/, /&|\.\./]) {
+      const read = lower(program, first);
+      const more = dPack.lowerMore({ path: 'x.d', text: program }, read, () => true);
+      expect(shown(more)).toBe(shown(whole));
+      expect(more.functions.map(placed(more))).toEqual(whole.functions.map(placed(whole)));
+      const kept = read.functions.filter((fn) => fn.skipped !== true);
+      expect(more.functions.filter((fn) => kept.includes(fn))).toEqual(kept);
+    }
   });
 
   it.each(programs)('are none in $name for a pattern that always matches', ({ text: program }) => {
