@@ -93,9 +93,9 @@ class Unit implements UnitFacts {
 
   withBodies(file: FileIr, wanted: (fn: FunctionIr) => boolean): FileIr {
     if (!file.functions.some((fn) => fn.skipped === true && wanted(fn))) return file;
-    const pack = this.input.packs[file.language];
     const text = this.textOf(file.path);
-    return pack && text !== undefined ? pack.lowerMore({ path: file.path, text }, file, wanted) : file;
+    const more = this.input.packs[file.language]?.lowerMore;
+    return more && text !== undefined ? more({ path: file.path, text }, file, wanted) : this.wholeOf(file);
   }
 
   pathsOf(language: Language): readonly string[] {
@@ -298,7 +298,11 @@ class Unit implements UnitFacts {
   }
 
   private wholeOf(file: FileIr): FileIr {
-    const whole = this.whole.get(file.path) ?? this.withBodies(file, () => true);
+    const known = this.whole.get(file.path);
+    if (known) return known;
+    const text = this.textOf(file.path);
+    const lowered = text === undefined ? undefined : this.input.packs[file.language]?.lower({ path: file.path, text });
+    const whole = lowered ?? file;
     this.whole.set(file.path, whole);
     return whole;
   }

@@ -203,7 +203,8 @@ function findGiven(
   if (!isExported(fn)) return undefined;
   const params = fn.params.filter((p) => p.type && isStrong(unit, file, withoutOption(p.type), true));
   if (params.length === 0) return undefined;
-  const whole = unit.wholeOf(file).functions.find((f) => f.nameSpan.start === fn.nameSpan.start);
+  const isSame = (f: FunctionIr): boolean => f.nameSpan.start === fn.nameSpan.start;
+  const whole = unit.withBodies(file, isSame).functions.find(isSame);
   if (!whole?.body) return undefined;
   const text = plainText(unit, file, fn.span);
   for (const param of params) {

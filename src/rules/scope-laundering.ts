@@ -44,7 +44,11 @@ export default defineRule({
   tokens: { d: TOKENS },
   // `scope` counts in the head, where it belongs to a parameter or to `this`.
   bodyTokens: {
-    d: [/^(?:[^{]|\{\s*\})*\bscope\b|@trusted[^]*(?:(?<!&)&(?!&)|\bref\b)|\bcast\s*\([^;]*\bdelegate\b/u],
+    d: [
+      /^(?:[^{]|\{\s*\})*\bscope\b/u,
+      /@trusted[^]*(?:(?<!&)&(?!&)|\bref\b)|\bref\b[^{}]*@trusted/u,
+      /\bcast\s*\([^;]*\bdelegate\b/u,
+    ],
   },
   looksAt: 'bodies',
   perFile: ['d'],

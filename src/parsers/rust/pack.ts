@@ -86,8 +86,4 @@ export const rustPack: LanguagePack = {
   },
   lower,
   lowerIfSought,
-  lowerMore: (file, read, wanted) => {
-    const heads = read.functions.filter((fn) => fn.skipped === true && wanted(fn));
-    return heads.length === 0 ? read : lower(file);
-  },
 };
