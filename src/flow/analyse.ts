@@ -283,6 +283,9 @@ class Analysis extends PlaceExpressions {
           if (condition && expr.name.endsWith('assert')) this.makeNull(nullTests(condition).whenTrue);
           return NOTHING;
         }
+        // A macro that calls a function with what it is given (`dispatch!(table, get_name, object)`) yields what that returns.
+        if (this.rust && values.length > 2 && !/^(?:dbg|pin|vec|ready|try|join|select)$/u.test(expr.name))
+          return NOTHING;
         // What is printed or logged is only lent.
         return /^(?:dbg|pin|vec|ready|try)$/.test(expr.name) ? merged(values) : withoutAdopts(merged(values));
       }
