@@ -282,7 +282,7 @@ function visitPointer(
     file: walk.file,
     span: walk.span,
     mutable,
-    pointee: element?.name ?? '',
+    pointee: (element?.kind === 'slice' ? element.element : element)?.name ?? '',
   });
 }
 

@@ -77,7 +77,7 @@ export default defineRule({
           )
             continue;
           // A getter of the same library, or a setter that returns what it held before, hands back what Rust gave it.
-          if (/(^|_|::)(get|from|user_data|data|cast|hook|swap|exchange|replace|take)(_|$)/u.test(root.name)) continue;
+          if (HANDS_BACK.test(root.name)) continue;
           if (isCastToOwnType(unit, file, fn, adoption) || isOpaque(unit, file, root.name)) continue;
           seen.add(adoption.span.start);
           report({
@@ -180,6 +180,10 @@ function isNeverFreed(flow: FunctionFlow, adoption: Adoption): boolean {
       c.argSpans.some((s) => s.start <= adoption.span.start && adoption.span.end <= s.end),
   );
 }
+
+/** `user_data_get`, `PyCapsule_GetPointer`: names of functions that return what was given before. */
+const HANDS_BACK =
+  /(?:^|_|::)(?:get|from|user_data|data|cast|hook|swap|exchange|replace|take)(?:_|$)|(?:^|_|::|[a-z])(?:Get|Swap|Exchange|Replace|Take)(?=[A-Z_]|$)/u;
 
 /** Foreign code keeps what Rust gave it as `void *`: a cast back to a type of this package says who made it. */
 function isCastToOwnType(unit: UnitFacts, file: FileIr, fn: FunctionIr, { span }: Adoption): boolean {

@@ -183,9 +183,7 @@ function isDuplicable(unit: UnitFacts, file: FileIr, impl: ImplDecl, field: stri
     const text = unit.textOf(f.path)?.slice(i.span.start, i.span.end) ?? '';
     return (
       copies.test(text) &&
-      !/fetch_add|Arc::|increment_strong|retain|Self::new|to_vec|alloc|_dup\b|_copy\b|_clone\b|\w_ref(?:_\w+)?\s*\(|AddRef\b/u.test(
-        text,
-      )
+      !/fetch_add|Arc::|increment_strong|retain|Self::new|to_vec|alloc|_dup\b|_copy\b|_clone\b/u.test(text)
     );
   });
 }
