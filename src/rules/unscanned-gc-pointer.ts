@@ -154,8 +154,10 @@ function castOfUnscanned(
   if (expr.kind !== 'cast') return undefined;
   const type = withoutAlias(expr.type, unit.oracle('d'), file.path);
   const pointee = type?.kind === 'pointer' || type?.kind === 'slice' ? type.element : undefined;
-  // A parameter of the template is no alias of the same name somewhere else.
-  const isOpen = pointee?.kind === 'path' && isTypeParameter(file, fn, pointee.name);
+  // A parameter of the template, or a type that its body computes, is no alias of the same name somewhere else.
+  const isOpen =
+    pointee?.kind === 'path' &&
+    (isTypeParameter(file, fn, pointee.name) || isComputedType(unit, file, fn, pointee.name));
   const element = storedType(isOpen ? pointee : withoutAlias(pointee, unit.oracle('d'), file.path));
   if (element === undefined) return undefined;
   const memory = unscannedMemory(expr.value, fn);
