@@ -113,7 +113,7 @@ interface Position {
   readonly shared: boolean;
   /** Behind a shared reference in a type declared `Send`: the thread it is sent to and the one it came from see the same value. */
   readonly lent?: boolean;
-  /** Directly behind an `Arc`, of which another thread may have a clone. */
+  /** Directly behind an `Arc` that is sent, of which another thread may have a clone. */
   readonly counted?: boolean;
   /** In a field of a field: who changes it is the inner type's affair. */
   readonly nested?: boolean;
@@ -217,7 +217,7 @@ function visit(walk: Walk, type: TypeRef, scope: Scope, trait: Trait, at: Positi
         ...deeper,
         shared,
         lent,
-        counted: isCounted && !at.locked,
+        counted: isCounted && !at.locked && trait === 'Send',
       });
     return;
   }

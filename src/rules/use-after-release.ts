@@ -251,7 +251,7 @@ export default defineRule({
           }
           const causes = new Set<string>();
           for (const stale of flow.staleUses) {
-            if (language === 'rust' && isLater(file, text, stale)) continue;
+            if (language === 'rust' && (isLater(file, text, stale) || isOnTheWayOut(text, stale))) continue;
             if (!isHazard(stale, language === 'd' ? text.slice(stale.use.span.start, stale.use.span.end + 8) : ''))
               continue;
             const { pointer, invalidation, use } = stale;
@@ -311,8 +311,9 @@ function isOnlyLent(text: string, taken: Span): boolean {
 }
 
 /**
- * Whether the release stands where the call that keeps the pointer did not take it: under a condition on its result, or on what it
- * wrote to (`if status == napi_no_external_buffers_allowed`, `if copied`).
+ * Whether the release stands where the call that keeps the pointer did not take it: under a condition on its result
+ * (`if status == napi_no_external_buffers_allowed`). What it wrote to says no such thing: an external string that was `copied` has
+ * been given to its finalizer already.
  */
 function isRefused(text: string, kept: Span, taken: Span): boolean {
   const before = text.slice(Math.max(0, kept.start - 240), kept.start);
@@ -320,10 +321,8 @@ function isRefused(text: string, kept: Span, taken: Span): boolean {
     /(?:^|[;{}]\s*|\blet\s+(?:mut\s+)?)(\w+)\s*(?::[^=;]*)?=\s*(?:unsafe\s*\{\s*)?(?:\w+!\s*\(\s*)?(?:\w+::)*$/u.exec(
       before,
     )?.[1];
-  const written = [...text.slice(kept.start, kept.end).matchAll(/&mut\s+(\w+)/gu)].map((m) => m[1] ?? '');
-  const names = [...(result === undefined ? [] : [result]), ...written];
-  if (names.length === 0) return false;
-  return new RegExp(`\\bif\\s[^;{]*\\b(?:${names.join('|')})\\b[^;{]*\\{[^}]*$`, 'u').test(
+  if (result === undefined) return false;
+  return new RegExp(`\\bif\\s[^;{]*\\b${result}\\b[^;{]*\\{[^}]*$`, 'u').test(
     text.slice(kept.end, taken.start).replace(/\bunsafe\s*\{/gu, ''),
   );
 }
@@ -337,6 +336,17 @@ function isLater(file: FileIr, text: string, { invalidation, use }: StaleUse): b
       invalidation.span.end <= f.span.end &&
       !(f.span.start <= use.span.start && use.span.end <= f.span.end) &&
       /\b(?:Box|Arc|Rc)::new\s*\(\s*$/u.test(text.slice(Math.max(0, f.span.start - 40), f.span.start)),
+  );
+}
+
+/** Released where a status says that a call failed, and the use comes after a macro that returns for that status: `check_status!(status)?`. */
+function isOnTheWayOut(text: string, { invalidation, use }: StaleUse): boolean {
+  if (use.span.start < invalidation.span.end) return false;
+  const before = text.slice(Math.max(0, invalidation.span.start - 240), invalidation.span.start);
+  const status = /\bif\s+(\w+)\s*!=\s*[\w:]*ok\s*\{(?:[^{}]|\bunsafe\s*\{)*$/iu.exec(before)?.[1];
+  if (status === undefined) return false;
+  return new RegExp(`\\w+!\\s*\\(\\s*${status}\\b[^;]*\\)\\s*\\?`, 'u').test(
+    text.slice(invalidation.span.end, use.span.start),
   );
 }
 
