@@ -157,10 +157,13 @@ function forbidden(unit: UnitFacts, file: FileIr, type: TypeDecl, expr: Expr): s
     case 'method': {
       const name = calledName(expr);
       if (name === undefined) return undefined;
-      const isWait =
-        name === 'join' && expr.kind === 'method' && expr.args.length === 0 && isThread(type, expr.receiver);
-      // `join()` of its own: the class is a thread.
-      if (isWait || (name === 'join' && expr.kind === 'call' && expr.args.length === 0)) return 'waits for a thread';
+      // `join()` without a subject: the class is a thread itself. `words.join()` makes a text.
+      if (
+        name === 'join' &&
+        expr.args.length === 0 &&
+        (expr.kind === 'call' || (expr.kind === 'method' && isThread(type, expr.receiver)))
+      )
+        return 'waits for a thread';
       if (ALLOCATING.has(name)) return `calls '${name}', which allocates`;
       if (name === 'destroy' || name === 'delete') {
         const given = expr.kind === 'method' ? expr.receiver : expr.args[0]?.value;
@@ -175,8 +178,7 @@ function forbidden(unit: UnitFacts, file: FileIr, type: TypeDecl, expr: Expr): s
         );
         if (isTable) return `changes the associative array '${table ?? ''}'`;
       }
-      if ((name === 'lock' || name === 'join') && expr.args.length === 0)
-        return name === 'lock' ? 'takes a lock' : 'waits for a thread';
+      if (name === 'lock' && expr.args.length === 0) return 'takes a lock';
       const member = objectMember(unit, file, type, expr.receiver);
       return member === undefined ? undefined : `uses its member '${member}', an object of the collector`;
     }

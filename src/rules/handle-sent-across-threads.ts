@@ -1,3 +1,4 @@
+import { lineOf } from '../facts/lines.js';
 import { findThreadBounds, type ThreadBound } from '../facts/thread-bound.js';
 import type { UnitFacts } from '../facts/unit.js';
 import type { FileIr, ImplDecl } from '../model/ir.js';
@@ -50,7 +51,7 @@ export default defineRule({
       pointer:
         "'{type}' is declared {traits} and can be cloned, so that two threads can reach what the raw pointer '{field}' ('{what}') points to at once.",
       lends:
-        "'{type}' is declared {traits}, and '{method}' hands out an exclusive reference through '&self' to what the raw pointer '{field}' ('{what}') points to: two threads can change it at once.",
+        "'{type}' is declared {traits}, and '{method}' (line {line}) hands out an exclusive reference through '&self' to what the raw pointer '{field}' ('{what}') points to: two threads can change it at once.",
       sole: "'{type}' is declared {traits} by hand over the raw pointer '{field}' ('{what}'): it holds only while nothing else uses what the pointer points to.",
     },
     checklist: 'Can every field be moved to, used and dropped on any thread?',
@@ -99,6 +100,7 @@ export default defineRule({
             field: bound.field,
             what: bound.what,
             method: first.lender?.name ?? '',
+            line: first.lender ? lineOf(unit, first.lender.at.file, first.lender.at.span.start) : '',
           },
           at: { file, span: impl.headSpan },
           steps,

@@ -1,6 +1,5 @@
 import { containerStorage, type ContainerStorage } from '../facts/containers.js';
-import { LENDING } from '../facts/raw-words.js';
-import { RAW_POINTERS } from '../facts/raw-words.js';
+import { LENDING, RAW_POINTERS } from '../facts/raw-words.js';
 import { D_POINTERS } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
 import type { GrowthSite, UnitFacts } from '../facts/unit.js';

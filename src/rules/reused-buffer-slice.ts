@@ -382,7 +382,6 @@ function findCleared(
             ? [expr.name, expr.base]
             : [undefined, undefined];
       if (name !== 'clear' && name !== 'shrinkTo') return;
-      // What is cleared on the way out is cleared after the copy, or is no use to the caller at all.
       if (on !== undefined && memberPath(on) === buffer) found = expr.span;
     });
     if (found !== undefined) return { buffer, clearer, span: found };

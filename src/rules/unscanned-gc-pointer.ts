@@ -69,7 +69,7 @@ export default defineRule({
         '{memory} is used for {content}, and the collector does not look into it (line {line}): what only this memory refers to is freed while it is in use.',
       inverted:
         "The condition at line {line} marks the block as 'NO_SCAN' when its elements have pointers, and lets the collector scan it when they have none.",
-      late: "'GC.removeRange' is called for '{memory}' (line {line}) after '{release}' gave the memory back: a collection in between reads freed memory.",
+      late: "'GC.removeRange' is called for '{memory}' (line {line}) after '{release}' gave the memory back (line {released}): a collection in between reads freed memory.",
       size: "'GC.addRange' gets the number of elements of '{slice}' (line {line}), but it takes bytes: the collector scans only the first part of the memory.",
     },
     checklist: 'Does the collector see every pointer that this memory holds?',
@@ -105,7 +105,12 @@ export default defineRule({
           if (late !== undefined) {
             report({
               messageId: 'late',
-              data: { memory: late.memory, line: lineOf(unit, file, walked.expr.span.start), release: late.release },
+              data: {
+                memory: late.memory,
+                line: lineOf(unit, file, walked.expr.span.start),
+                release: late.release,
+                released: lineOf(unit, file, late.span.start),
+              },
               at: { file, span: walked.expr.span },
               steps: [{ file, span: late.span, role: 'release', note: 'The memory is given back here.' }],
               key: `${fn.name}|${late.memory}`,
