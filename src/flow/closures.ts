@@ -126,6 +126,16 @@ export abstract class Closures extends Bindings {
     return { ...merged(returned), places: [] };
   }
 
+  /** What an adapter gives its closure of the receiver: its content, or an element. */
+  protected contentGiven(receiver: Value): Value {
+    return {
+      places: receiver.pointers.length > 0 ? [] : receiver.places.map((p) => extend(p, '[]')),
+      pointers: this.elementsOf(receiver.pointers),
+      ...optionalType(contentType(receiver.type)),
+      ...(this.isGivenByValue(receiver) ? { owned: true } : {}),
+    };
+  }
+
   /** Runs the closures among the arguments of a call; returns what they return. */
   protected runClosureArguments(
     values: readonly Value[],
@@ -141,15 +151,7 @@ export abstract class Closures extends Bindings {
       const fn = this.functions.get(value.closure);
       if (!fn || fn.kind === 'async-block') return;
       const adapter = receiver !== undefined && CONTENT_ADAPTERS.has(method);
-      const content: Value | undefined =
-        adapter && receiver
-          ? {
-              places: receiver.pointers.length > 0 ? [] : receiver.places.map((p) => extend(p, '[]')),
-              pointers: this.elementsOf(receiver.pointers),
-              ...optionalType(contentType(receiver.type)),
-              ...(this.isGivenByValue(receiver) ? { owned: true } : {}),
-            }
-          : undefined;
+      const content = adapter ? this.contentGiven(receiver) : undefined;
       const args = content
         ? fn.params.map((_, k) => (k === fn.params.length - 1 || method !== 'fold' ? content : NOTHING))
         : [];

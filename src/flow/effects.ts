@@ -8,7 +8,6 @@ import { peel, unwrapped } from './types.js';
 import {
   adaptedType,
   CONTENT_ADAPTERS,
-  contentType,
   guardsOf,
   NOTHING,
   optionalType,
@@ -348,15 +347,7 @@ export abstract class Effects extends Closures {
         const value = operand(effect.what);
         const fn = value.closure === undefined ? undefined : this.functions.get(value.closure);
         if (fn?.kind === 'async-block') return undefined;
-        const content =
-          receiver && CONTENT_ADAPTERS.has(name)
-            ? {
-                places: receiver.pointers.length > 0 ? [] : receiver.places.map((p) => extend(p, '[]')),
-                pointers: this.elementsOf(receiver.pointers),
-                ...optionalType(contentType(receiver.type)),
-                ...(this.isGivenByValue(receiver) ? { owned: true } : {}),
-              }
-            : undefined;
+        const content = receiver && CONTENT_ADAPTERS.has(name) ? this.contentGiven(receiver) : undefined;
         if (!fn) return this.applyNamed(typeof effect.what === 'number' ? exprs[effect.what] : undefined, content);
         const result = this.runClosure(
           fn,
