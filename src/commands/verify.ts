@@ -121,7 +121,7 @@ async function runVerify(paths: readonly string[], flags: Flags, io: Io): Promis
   let verified: VerifyResult;
   try {
     verified = await verify({
-      findings: addReachableExports(scanned.result.findings, inputs.base),
+      findings: await addReachableExports(scanned.result.findings, inputs),
       scenariosOfRule: (ruleId) => scenarioNames.get(ruleId) ?? [],
       repro:
         target === undefined

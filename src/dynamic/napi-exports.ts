@@ -1,159 +1,127 @@
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
-import { dirname, join, relative, sep } from 'node:path';
+import { dirname, join } from 'node:path';
+import type { Discovered } from '../discover/inputs.js';
+import { createFileReader, decodeText } from '../discover/read-source.js';
+import { blankComments } from '../facts/plain-text.js';
 import type { Finding } from '../model/finding.js';
+import type { Attribute, FileIr, FunctionIr } from '../model/ir.js';
+import { findLineStarts, type Span } from '../model/source.js';
+import { rustPack } from '../parsers/rust/pack.js';
+
+/** A Rust file of a crate. */
+interface Source {
+  readonly file: FileIr;
+  readonly lineStarts: Uint32Array;
+  /** Without comments and the contents of strings; offsets are those of the file. */
+  readonly code: string;
+}
 
 /** A function that napi-rs gives to JavaScript. */
 interface NapiExport {
   readonly rust: string;
   /** `hash`, `Pool` for a constructor, `Pool.finish` for a method. */
   readonly js: string;
-  readonly file: string;
-  /** Offsets into the file: from the attribute to the end of the body. */
-  readonly start: number;
-  readonly end: number;
-  /** Without comments and the contents of strings. */
-  readonly text: string;
-}
-
-interface Item {
-  readonly name: string;
-  readonly start: number;
-  readonly end: number;
+  readonly path: string;
+  /** From the attribute to the end of the body. */
+  readonly span: Span;
+  readonly code: string;
 }
 
 /** More than these say nothing about one finding. */
 const mostExports = 8;
 
-/** Comments and the contents of strings blanked out; offsets stay what they are. */
-function blank(text: string): string {
-  return text.replace(/\/\/[^\n]*|\/\*[\s\S]*?\*\/|"(?:[^"\\]|\\[\s\S])*"/gu, (found) => found.replace(/[^\n]/gu, ' '));
-}
-
-/** The offset behind the bracket that closes the first one at or after `from`; the end of the text when there is none. */
-function closing(text: string, from: number, open: string, close: string): number {
-  let depth = 0;
-  for (let i = text.indexOf(open, from); i >= 0 && i < text.length; i++) {
-    if (text[i] === open) depth++;
-    else if (text[i] === close && --depth === 0) return i + 1;
-  }
-  return text.length;
-}
-
-/** The items with a body that the pattern finds; its first group is their name. */
-function itemsOf(code: string, pattern: RegExp): Item[] {
-  return [...code.matchAll(pattern)].flatMap((match) => {
-    const [whole, name] = match;
-    const body = code.indexOf('{', match.index + whole.length);
-    const stop = code.indexOf(';', match.index + whole.length);
-    if (name === undefined || body < 0 || (stop >= 0 && stop < body)) return [];
-    return [{ name, start: match.index, end: closing(code, body, '{', '}') }];
-  });
-}
-
-const functionItem = /\bfn\s+(\w+)/gu;
-const typeItem = /\b(?:struct|enum|union)\s+(\w+)/gu;
-const implItem = /\bimpl\b(?:\s*<[^{;]*?>)?\s+(?:[\w:]+(?:<[^{;]*?>)?\s+for\s+)?(?:\w+::)*(\w+)/gu;
+/** Heads are enough: what a body names is looked for in its text. */
+const noBody = { test: () => false };
 
 /** The name that napi-rs gives by itself: snake case becomes camel case. */
 function camelCase(name: string): string {
   return name.replace(/^_+/u, '').replace(/_+(\w)/gu, (_, letter: string) => letter.toUpperCase());
 }
 
-/** The exports of one file, by their `#[napi]` attributes. */
-function exportsOf(file: string, raw: string): NapiExport[] {
-  const code = blank(raw);
-  const functions = itemsOf(code, functionItem);
-  const impls = itemsOf(code, implItem);
-  return [...code.matchAll(/#\[\s*(?:\w+::)*napi\b/gu)].flatMap((match): NapiExport[] => {
-    const attributeEnd = closing(code, match.index, '[', ']');
-    const attribute = raw.slice(match.index, attributeEnd);
-    // Only attributes, visibility and qualifiers stand between the attribute and its function.
-    const head = /^\s*(?:#\[[^\]]*\]\s*)*(?:pub(?:\s*\([^)]*\))?\s+)?(?:(?:async|unsafe|const)\s+)*fn\s/u.exec(
-      code.slice(attributeEnd, attributeEnd + 2000),
-    );
-    const found = head === null ? undefined : functions.find(({ start }) => start >= attributeEnd);
-    if (found === undefined) return [];
-    const name = /js_name\s*=\s*"([^"]+)"/u.exec(attribute)?.[1] ?? camelCase(found.name);
-    const owner = impls.find(({ start, end }) => start < match.index && match.index < end)?.name;
-    const isConstructor = /\bconstructor\b/u.test(attribute);
+/** The attribute on the function itself; that of its impl block exports nothing alone. */
+function napiAttribute({ attributes }: FunctionIr): Attribute | undefined {
+  return attributes.find((a) => (a.name === 'napi' || a.name.endsWith('::napi')) && a.inherited !== true);
+}
+
+function exportsOf({ file, code }: Source): NapiExport[] {
+  return file.functions.flatMap((fn) => {
+    const attribute = napiAttribute(fn);
+    if (attribute === undefined) return [];
+    const { name, owner } = fn;
+    const given = /\bjs_name\s*=\s*"([^"]+)"/u.exec(attribute.args ?? '')?.[1] ?? camelCase(name);
+    const isConstructor = /\bconstructor\b/u.test(attribute.args ?? '');
+    const span = { start: Math.min(attribute.span.start, fn.span.start), end: fn.span.end };
     return [
       {
-        rust: owner === undefined ? found.name : `${owner}::${found.name}`,
-        js: owner === undefined ? name : isConstructor ? owner : `${owner}.${name}`,
-        file,
-        start: match.index,
-        end: found.end,
-        text: code.slice(match.index, found.end),
+        rust: owner === undefined ? name : `${owner}::${name}`,
+        js: owner === undefined ? given : isConstructor ? owner : `${owner}.${given}`,
+        path: file.path,
+        span,
+        code: code.slice(span.start, span.end),
       },
     ];
   });
 }
 
-function rustFiles(folder: string, depth = 12): string[] {
-  if (depth < 0) return [];
-  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory())
-      return /^(?:target|node_modules|\..*)$/u.test(entry.name) || existsSync(join(path, 'Cargo.toml'))
-        ? []
-        : rustFiles(path, depth - 1);
-    return entry.isFile() && entry.name.endsWith('.rs') ? [path] : [];
-  });
-}
-
-function crateOf(file: string, base: string): string | undefined {
-  for (let at = dirname(file); !relative(base, at).startsWith('..'); at = dirname(at)) {
-    if (existsSync(join(at, 'Cargo.toml'))) return at;
-    if (at === dirname(at)) break;
-  }
-  return undefined;
-}
-
-function offsetOfLine(text: string, line: number): number {
-  let at = 0;
-  for (let i = 1; i < line; i++) at = text.indexOf('\n', at) + 1;
-  return at;
-}
-
-/** Reads each crate once. */
+/** The crates around findings; each is read once. */
 class NapiExports {
-  private readonly crates = new Map<string, readonly NapiExport[]>();
+  private readonly crates = new Map<string, { sources: readonly Source[]; exports: readonly NapiExport[] }>();
+  private readonly manifests: ReadonlySet<string>;
+  private readonly reader = createFileReader();
 
-  constructor(private readonly base: string) {}
+  constructor(private readonly inputs: Pick<Discovered, 'base' | 'listing'>) {
+    this.manifests = new Set(
+      inputs.listing.filter((path) => /(?:^|\/)Cargo\.toml$/u.test(path)).map((path) => dirname(path)),
+    );
+  }
 
-  /** The exports whose body holds a line of the finding; else those that name its type or the function around it. */
-  reaching(finding: Finding): readonly NapiExport[] {
-    const path = join(this.base, ...finding.location.path.split('/'));
-    const crate = crateOf(path, this.base);
-    if (!path.endsWith('.rs') || crate === undefined || !existsSync(path)) return [];
-    const all = this.ofCrate(crate);
-    const raw = readFileSync(path, 'utf8');
-    const at = offsetOfLine(raw, finding.location.startLine);
-    const direct = all.filter(({ file, start, end }) => file === path && start <= at && at < end);
+  /** The exports whose body holds a line of the finding; else those that name its type or call the function around it. */
+  reaching({ location }: Finding): readonly NapiExport[] {
+    const folder = this.crateOf(location.path);
+    if (folder === undefined || !location.path.endsWith('.rs')) return [];
+    const { sources, exports } = this.crate(folder);
+    const source = sources.find(({ file }) => file.path === location.path);
+    const start = source?.lineStarts[location.startLine - 1];
+    if (source === undefined || start === undefined) return [];
+    const end = source.lineStarts[location.startLine] ?? source.code.length;
+    const isAround = ({ span }: { readonly span: Span }): boolean => span.start < end && start < span.end;
+    const direct = exports.filter((one) => one.path === location.path && isAround(one));
     if (direct.length > 0) return direct;
-    const code = blank(raw);
-    const lineEnd = `${code}\n`.indexOf('\n', at);
-    const around = (pattern: RegExp): string[] =>
-      itemsOf(code, pattern)
-        .filter(({ start, end }) => start <= lineEnd && at < end)
-        .map(({ name }) => name);
-    const names = [...around(typeItem), ...around(implItem)];
-    const byType = all.filter(({ rust, text }) =>
-      names.some((name) => rust.startsWith(`${name}::`) || new RegExp(`\\b${name}\\b`, 'u').test(text)),
+    const { file } = source;
+    const types = [
+      ...file.types.filter(isAround).map(({ name }) => name),
+      ...file.impls.filter(isAround).map(({ target }) => target.name),
+    ];
+    const byType = exports.filter(({ rust, code }) =>
+      types.some((name) => rust.startsWith(`${name}::`) || new RegExp(`\\b${name}\\b`, 'u').test(code)),
     );
     if (byType.length > 0) return byType;
-    return all.filter(({ text }) =>
-      around(functionItem).some((name) => new RegExp(`\\b${name}\\s*(?:::\\s*<[^>]*>\\s*)?\\(`, 'u').test(text)),
+    const functions = file.functions.filter((fn) => fn.kind === 'function' && isAround(fn));
+    return exports.filter(({ code }) =>
+      functions.some(({ name }) => new RegExp(`\\b${name}\\s*(?:::\\s*<[^>]*>\\s*)?\\(`, 'u').test(code)),
     );
   }
 
-  private ofCrate(folder: string): readonly NapiExport[] {
+  private crateOf(path: string): string | undefined {
+    for (let at = dirname(path); ; at = dirname(at)) {
+      if (this.manifests.has(at)) return at;
+      if (at === '.') return undefined;
+    }
+  }
+
+  private crate(folder: string): { sources: readonly Source[]; exports: readonly NapiExport[] } {
     const known = this.crates.get(folder);
     if (known !== undefined) return known;
-    const made = rustFiles(folder).flatMap((file) => {
-      const raw = readFileSync(file, 'utf8');
-      return raw.includes('napi') ? exportsOf(file, raw) : [];
-    });
+    const sources = this.inputs.listing
+      .filter((path) => path.endsWith('.rs') && this.crateOf(path) === folder)
+      .flatMap((path): Source[] => {
+        const { bytes } = this.reader.read(join(this.inputs.base, path), path);
+        const text = bytes && decodeText(bytes, path).text;
+        // What could not be read is a gap of the scan before.
+        if (text === undefined) return [];
+        const file = rustPack.lower({ path, text }, noBody);
+        return [{ file, lineStarts: findLineStarts(text), code: blankComments(text) }];
+      });
+    const made = { sources, exports: sources.flatMap(exportsOf) };
     this.crates.set(folder, made);
     return made;
   }
@@ -161,11 +129,16 @@ class NapiExports {
 
 /**
  * Says of findings in Rust through which exports of napi-rs JavaScript reaches them, where the rule did not say so: the function
- * that is exported itself, or those that make or name its type, or call it, in the same crate. `base` is the folder that the
- * findings' paths start from.
+ * that is exported itself, or those that make or name its type, or call it, in the same crate. Rejects when the grammar was not
+ * built.
  */
-export function addReachableExports(findings: readonly Finding[], base: string): readonly Finding[] {
-  const exports = new NapiExports(base.endsWith(sep) ? base.slice(0, -1) : base);
+export async function addReachableExports(
+  findings: readonly Finding[],
+  inputs: Pick<Discovered, 'base' | 'listing'>,
+): Promise<readonly Finding[]> {
+  if (!findings.some(({ location }) => location.path.endsWith('.rs'))) return findings;
+  await rustPack.load();
+  const exports = new NapiExports(inputs);
   return findings.map((finding) => {
     if (finding.reachableFrom !== undefined) return finding;
     const found = exports.reaching(finding);

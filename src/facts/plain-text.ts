@@ -4,6 +4,10 @@ import type { UnitFacts } from './unit.js';
 
 /** The source between two offsets with comments and string contents blanked out, so that offsets stay what they are. */
 export function plainText(unit: UnitFacts, file: FileIr, span: Span): string {
-  const text = (unit.textOf(file.path) ?? '').slice(span.start, span.end);
+  return blankComments((unit.textOf(file.path) ?? '').slice(span.start, span.end));
+}
+
+/** The text with comments and string contents blanked out; offsets and lines stay what they are. */
+export function blankComments(text: string): string {
   return text.replace(/\/\/[^\n]*|\/\*[\s\S]*?\*\/|"(?:[^"\\]|\\[\s\S])*"/gu, (found) => found.replace(/[^\n]/gu, ' '));
 }

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { resolveInputs } from '../../src/discover/inputs.js';
 import { addReachableExports } from '../../src/dynamic/napi-exports.js';
 import type { Finding } from '../../src/model/finding.js';
 
@@ -47,10 +48,13 @@ impl Pool {
 );
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-function reach(file: string, startLine: number): readonly string[] | undefined {
+async function reach(file: string, startLine: number): Promise<readonly string[] | undefined> {
   const location = { path: `crate/src/${file}`, startLine, startColumn: 1, endLine: startLine, endColumn: 2 };
   // Only the place of a finding is read here.
-  const [finding] = addReachableExports([{ location, steps: [] } as unknown as Finding], root);
+  const [finding] = await addReachableExports(
+    [{ location, steps: [] } as unknown as Finding],
+    resolveInputs([root], root),
+  );
   return finding?.reachableFrom?.map(({ js }) => js);
 }
 
@@ -63,12 +67,13 @@ describe('the exports that reach a finding', () => {
     ['a helper by the function that calls it', 'task.rs', 7, ['total']],
     ['a class by its methods', 'lib.rs', 12, ['Pool', 'Pool.finishAll']],
     ['nothing that no export names', 'task.rs', 8, undefined],
-  ])('are found: %s', (_, file, line, expected) => {
-    expect(reach(file, line)).toEqual(expected);
+  ])('are found: %s', async (_, file, line, expected) => {
+    expect(await reach(file, line)).toEqual(expected);
   });
 
-  it('are left as the rule said', () => {
-    const said = { reachableFrom: [{ rust: 'a', js: 'b' }] } as unknown as Finding;
-    expect(addReachableExports([said], root)).toEqual([said]);
+  it('are left as the rule said', async () => {
+    const location = { path: 'crate/src/lib.rs', startLine: 9, startColumn: 1, endLine: 9, endColumn: 2 };
+    const said = { location, reachableFrom: [{ rust: 'a', js: 'b' }] } as unknown as Finding;
+    expect(await addReachableExports([said], resolveInputs([root], root))).toEqual([said]);
   });
 });
