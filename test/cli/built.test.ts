@@ -1,6 +1,7 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { prepareValidator, validateSarif } from '../report/sarif-validator.js';
 import { builtCli } from '../support/built-cli.js';
 import { harmless, hazard, makeFolder } from './call-cli.js';
@@ -43,6 +44,29 @@ describe('the built command', () => {
     const { stderr, stdout } = spawnSync('bash', ['-c', shell], { cwd: folder, encoding: 'utf8' });
     expect([stdout, stderr]).toEqual(['{\n  "schem', '']);
   });
+
+  it.skipIf(process.platform === 'win32')(
+    'leaves no folder of a run behind when it is killed',
+    async () => {
+      const driver =
+        'export const load = () => new Promise((resolve) => setTimeout(resolve, 60_000));\nexport const call = () => 1;\n';
+      const place = makeFolder({ 'slow.mjs': driver });
+      const temporary = makeFolder({});
+      const runs = (): readonly string[] =>
+        readdirSync(temporary).filter((name) => name.startsWith('lifetime-lint-run-'));
+      const command = spawn(process.execPath, [cli, 'repro', './slow.mjs', '--scenario', 'sequential'], {
+        cwd: place,
+        env: { PATH: process.env['PATH'], TMPDIR: temporary },
+        stdio: 'ignore',
+      });
+      // The plan is in the folder before the child starts, and the child looks after it only once it runs.
+      await vi.waitFor(() => expect(runs()).toHaveLength(1), { timeout: 30_000, interval: 50 });
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      command.kill('SIGKILL');
+      await vi.waitFor(() => expect(runs()).toEqual([]), { timeout: 15_000, interval: 50 });
+    },
+    60_000,
+  );
 
   it('loads no ESLint, TypeScript, YAML or validator for a lone source file', () => {
     const hook = `data:text/javascript,${encodeURIComponent(

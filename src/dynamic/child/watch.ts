@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs';
+import { basename } from 'node:path';
 import thread from './thread.cjs';
 
 export const { exitProcess, watchProcess } = thread;
@@ -15,12 +16,15 @@ export function startPump(): () => void {
   return () => clearInterval(timer);
 }
 
-/** A child whose parent died deletes the folder of the run and kills its own group: nobody else would. */
+/**
+ * A child whose parent died kills its own group and deletes the folder of the run: nobody else would. Only a folder that a run
+ * made is deleted, wherever the child was started from.
+ */
 export function watchParent(folder: string): void {
   const parent = process.ppid;
   const tidy = (): boolean => {
     if (process.ppid === parent) return false;
-    rmSync(folder, { recursive: true, force: true });
+    if (basename(folder).startsWith('lifetime-lint-run-')) rmSync(folder, { recursive: true, force: true });
     return true;
   };
   process.on('exit', tidy);
