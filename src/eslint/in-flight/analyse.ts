@@ -4,7 +4,8 @@ import { nativeBindingsOf } from '../native-bindings.js';
 import { descendantsOf, type FunctionNode, isFunction, parentOf } from '../syntax.js';
 import { localFunction } from './local-functions.js';
 import { asyncNativeCall } from './native-calls.js';
-import { walkFunction, type InFlightHit } from './walk.js';
+import type { InFlightHit } from './hits.js';
+import { walkFunction } from './walk.js';
 
 const memo = createSourceMemo<readonly InFlightHit[]>();
 
@@ -35,7 +36,7 @@ function analyse(context: VisitorContext): readonly InFlightHit[] {
   // Inner functions first: a callback that is also walked in its caller is described by its own walk.
   const innerFirst = [...bodies].sort((a, b) => a.range[1] - a.range[0] - (b.range[1] - b.range[0]));
   for (const body of innerFirst) {
-    for (const hit of walkFunction({ code, bindings, types }, body)) {
+    for (const hit of walkFunction({ code, native: bindings, types }, body)) {
       const key = `${hit.kind}:${String(hit.node.range[0])}:${String(hit.pending.call.range[0])}`;
       if (!hits.has(key)) hits.set(key, hit);
     }

@@ -3,7 +3,7 @@ import type { Confidence } from '../../model/finding.js';
 import { bufferOrigin } from '../buffer-origins.js';
 import type { JavaScriptReport, JavaScriptStep, JavaScriptSuggestion, VisitorContext } from '../javascript-visitor.js';
 import { enclosingFunction, outermost, shortText } from '../syntax.js';
-import type { InFlightHit } from './walk.js';
+import type { InFlightHit } from './hits.js';
 
 /** One hit per place: the nearest call that may still be running. Two calls on one line of code are one finding. */
 export function hitsByPlace(hits: readonly InFlightHit[], kind: InFlightHit['kind']): readonly InFlightHit[] {

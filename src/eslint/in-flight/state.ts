@@ -99,6 +99,14 @@ export function unite(values: readonly Value[]): Value {
   };
 }
 
+/** An array or object of these values. */
+export function container(values: readonly Value[]): Value {
+  const { promises } = unite(values);
+  const held = values.flatMap((value) => [...(value.held ?? [])]);
+  const inner = values.flatMap((value) => [...value.storages, ...(value.inner ?? [])]);
+  return { storages: new Set(), promises, held: new Set(held), inner: new Set(inner) };
+}
+
 /** A variable, or a member path that begins at one or at `this`. */
 export type PlaceKey = TSESLint.Scope.Variable | string;
 
