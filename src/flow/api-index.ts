@@ -8,6 +8,9 @@ export interface Match {
   readonly weak: boolean;
 }
 
+/** `BIO_meth_set_destroy`, `is_free`: the function is told who destroys, or says something about it. */
+const TELLS = /(?:^|_)(?:set|get|is|has|can|should|needs|on)_[a-z]+$/u;
+
 /** Rows of one language, found by what a call looks like. */
 export class ApiIndex {
   private readonly methods = new Map<string, ApiRow[]>();
@@ -56,7 +59,7 @@ export class ApiIndex {
     }
     if (found.length === 0) {
       for (const { row, suffix } of this.suffixes)
-        if (last.length > suffix.length && last.endsWith(suffix)) found.push({ row, weak: true });
+        if (last.length > suffix.length && last.endsWith(suffix) && !TELLS.test(last)) found.push({ row, weak: true });
     }
     return found;
   }

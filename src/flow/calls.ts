@@ -63,6 +63,9 @@ const MAKES = new Set(
     ' ',
   ),
 );
+/** Numbers of Rust and of C, and nothing. */
+const NUMBER =
+  /^(?:[iu](?:8|16|32|64|128|size)|f32|f64|bool|c_\w*(?:int|long|short|char|float|double|bool)|s?size_t|u?int\d+_t)$/u;
 const RESIZES = new Set(['resize', 'realloc', 'grow', 'reserve']);
 
 /** A function pointer; one of the Rust ABI is no code of another language. */
@@ -77,6 +80,15 @@ function wordsOf(name: string): readonly string[] {
 
 /** Crates that declare the functions of a C library or of an operating system. */
 const FOREIGN_CRATE = /^(?:windows|windows_\w+|winapi|libc|ffi|sys|\w+_sys|\w+_ffi)$/u;
+
+/** `use super::*`, `use crate::kinds::*` or `use Kind::*`. */
+function isOwnModule(path: readonly string[]): boolean {
+  return (
+    !path.some((s) => FOREIGN_CRATE.test(s)) &&
+    (/^(?:crate|self|super|std|core|alloc)$/u.test(path[0] ?? '') ||
+      path.some((s) => /^[A-Z]/u.test(s) || s === 'prelude'))
+  );
+}
 
 const nestedTables = new WeakMap<FileIr, Map<string, FunctionIr[]>>();
 
@@ -231,8 +243,10 @@ export abstract class Calls extends Effects {
     const shown = this.withMethod(path);
     if (shown) return this.applySummary(shown.method, shown.subject, values, expr.span, last, undefined);
     const member = this.ownMethod(path);
-    const matches = member ? [] : this.settings.apis.path(path);
-    const found = matches.length > 0 ? undefined : (member ?? this.resolveCall(path));
+    // A function pointer in a variable is no function of that name.
+    const isVariable = this.rust && path.length === 1 && this.lookup(last) !== undefined;
+    const matches = member || isVariable ? [] : this.settings.apis.path(path);
+    const found = matches.length > 0 || isVariable ? undefined : (member ?? this.resolveCall(path));
     // A foreign declaration has nothing to follow.
     const resolved = found?.fn.abi !== undefined && !found.fn.body && found.fn.skipped !== true ? undefined : found;
     if (this.rust && found)
@@ -311,7 +325,7 @@ export abstract class Calls extends Effects {
         places: [],
         pointers: [
           this.borrow({ root, path: [] }, 'raw', true, expr.span, name || describeCallee(callee)),
-          ...this.lentByObject(last, values[0], exprs[0], expr.span),
+          ...this.lentByObject(last, values[0], exprs, expr.span, this.plain(found?.fn.returns)),
         ],
       };
     }
@@ -330,9 +344,10 @@ export abstract class Calls extends Effects {
     if (last.includes('_')) return false;
     if (path.length > 1) return CONSTRUCTORS.has(last) || /^[A-Z]/u.test(path.at(-2) ?? '');
     if (this.file.functions.some((f) => f.name === first && f.abi !== undefined)) return false;
-    return !this.file.imports.some(
-      (i) => (i.name === first || i.isGlob === true) && i.path.some((s) => FOREIGN_CRATE.test(s)),
-    );
+    const named = this.file.imports.find((i) => i.name === first && i.isGlob !== true);
+    if (named) return !named.path.some((s) => FOREIGN_CRATE.test(s));
+    // What no file of the unit declares comes from a module of unknown content: a variant of `Kind::*`, or a function.
+    return this.file.imports.every((i) => i.isGlob !== true || isOwnModule(i.path));
   }
 
   /**
@@ -342,8 +357,9 @@ export abstract class Calls extends Effects {
   private lentByObject(
     name: string,
     object: Value | undefined,
-    given: Expr | undefined,
+    given: readonly Expr[],
     span: Span,
+    returns: TypeRef | undefined,
   ): readonly Pointer[] {
     if (!this.rust || !object) return [];
     const behind = object.pointers.filter(
@@ -358,7 +374,9 @@ export abstract class Calls extends Effects {
       return [];
     }
     if (!LENDS.has(last) || words.some((word) => MAKES.has(word))) return [];
-    const wrapper = this.wrapperOf(given);
+    // A status, or a call with so many arguments that it does more than tell.
+    if (given.length > 4 || (returns?.kind === 'path' && NUMBER.test(returns.name))) return [];
+    const wrapper = this.wrapperOf(given[0]);
     const targets = [...behind.map((p) => p.target), ...(wrapper ? [extend(wrapper, '*')] : [])];
     return targets.map((target) => this.borrow(extend(target, '[]'), 'raw', true, span, name));
   }

@@ -153,6 +153,7 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
     !(rust && mayOwnContent(fn, pointer))
   )
     return false;
+  if (rust && isKeptAlong(unit, file, escape)) return false;
   if (escape.kind === 'return') {
     const frame = escape.context.frames[0];
     if (frame) {
@@ -174,6 +175,14 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
   if (escape.kind === 'store')
     return escape.into !== undefined && !capturedOnHeap(flow, root) ? fn.trust !== 'safe' : false;
   return false;
+}
+
+/** Rust: a handle of the package, which may count its users, or a copy of it leaves in the very value that holds the pointer. */
+function isKeptAlong(unit: UnitFacts, file: FileIr, { span, pointer }: Escape): boolean {
+  const { name, type } = pointer.target.root;
+  if (type?.kind !== 'path' || unit.oracle('rust').declaration(type.name, file.path) === undefined) return false;
+  const text = unit.textOf(file.path)?.slice(span.start, span.end) ?? '';
+  return new RegExp(`\\b${name}\\s*\\.\\s*(?:clone|to_owned|into|unbind)\\s*\\(`, 'u').test(text);
 }
 
 /**

@@ -104,6 +104,8 @@ export default defineRule({
         for (const call of flow.calls) {
           const byLibrary = /(^|::)libc::free$|^free$/u.test(call.callee);
           if (!byLibrary && !/(?:^|::)dealloc$/u.test(call.callee)) continue;
+          // A variable named 'free' may hold any function.
+          if (byLibrary && call.rows.length === 0) continue;
           for (const pointer of call.args[0]?.pointers ?? []) {
             const { root } = pointer.target;
             const malloc = root.kind === 'allocation' && root.storage === 'malloc';

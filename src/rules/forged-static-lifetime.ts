@@ -83,7 +83,7 @@ export default defineRule({
               },
             ],
             key: fn.qualifiedName,
-            ...(fn.isUnsafe ? { severity: 'note' as const } : {}),
+            ...(fn.isUnsafe || isSharedName(unit, file, fn, view.view) ? { severity: 'note' as const } : {}),
           });
           continue;
         }
@@ -175,6 +175,16 @@ function findReturned(
     return { view, text: [source.name, ...source.path].join('.') };
   }
   return undefined;
+}
+
+/** A C string of a record that derives `Clone` and frees nothing: copies share it, so that it is most likely a constant of the library. */
+function isSharedName(unit: UnitFacts, file: FileIr, fn: FunctionIr, view: RawView): boolean {
+  const decl = fn.owner === undefined ? undefined : unit.oracle('rust').declaration(fn.owner, file.path);
+  return (
+    /CStr::from_ptr$/u.test(view.how) &&
+    decl?.attributes.some((a) => a.name === 'derive' && /\bClone\b/u.test(a.args ?? '')) === true &&
+    !file.impls.some((i) => i.trait?.name === 'Drop' && i.target.name === fn.owner)
+  );
 }
 
 /** A foreign call by which a pointer of the object is asked for another: what it returns lives as long as the object. */

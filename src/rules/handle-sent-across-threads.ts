@@ -139,13 +139,55 @@ function judge(unit: UnitFacts, file: FileIr, impl: ImplDecl): Judged | undefine
   const bounds = findThreadBounds(unit, file, impl);
   const bound = bounds.toSorted((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind))[0];
   if (!bound) return undefined;
-  if (bound.kind !== 'pointer') return { bound, isNote: false };
+  // WebAssembly without threads has none to send anything to.
+  const isNote = impl.attributes.some(
+    (a) => a.name === 'cfg' && /^[\s(]*target_(?:arch|family)\s*=\s*"wasm/u.test(a.args ?? ''),
+  );
+  if (bound.kind === 'generic' && impl.trait?.name === 'Sync' && isExclusive(unit, file, impl)) return undefined;
+  if (bound.kind !== 'pointer') return { bound, isNote };
   const shared = bounds.find((b) => b.mutable === true && !SCALARS.test(b.pointee ?? '') && !/\(\)>?$/u.test(b.what));
-  if (!shared) return { bound, isNote: true };
+  if (!shared || isNote || isForeignTable(unit, file, impl) || isBoundByMarker(unit, file, impl))
+    return { bound, isNote: true };
   if (isDuplicable(unit, file, impl, shared.field)) return { bound: shared, isNote: false };
   const lender =
     impl.trait?.name === 'Sync' ? findLender(file, impl, shared.field, unit.textOf(file.path) ?? '') : undefined;
   return lender ? { bound: shared, isNote: false, lender } : { bound, isNote: true };
+}
+
+/** A record of C that carries functions: its pointers are read by the library, and a copy is the same table again. */
+function isForeignTable(unit: UnitFacts, file: FileIr, impl: ImplDecl): boolean {
+  const decl = unit.oracle('rust').declaration(impl.target.name, file.path);
+  return (
+    decl?.attributes.some((a) => a.name === 'repr' && /\bC\b/u.test(a.args ?? '')) === true &&
+    decl.fields.some((f) => /\bextern\b[^,]*\bfn\s*\(/u.test(f.type?.text ?? ''))
+  );
+}
+
+/** `PhantomData<T>` beside the pointer, and `T: Send` in the impl: the pointer stands for a `T`, and `T` may be sent. */
+function isBoundByMarker(unit: UnitFacts, file: FileIr, impl: ImplDecl): boolean {
+  const fields = unit.oracle('rust').declaration(impl.target.name, file.path)?.fields ?? [];
+  return impl.generics.some(
+    (g) =>
+      g.bounds.some((b) => b.trim() === impl.trait?.name) &&
+      fields.some((f) => f.type?.name === 'PhantomData' && f.type.args.some((a) => a.name === g.name)),
+  );
+}
+
+/** Whether nothing in the package gives out the private content through `&self`: then sharing the value shows nobody anything. */
+function isExclusive(unit: UnitFacts, file: FileIr, impl: ImplDecl): boolean {
+  const { name } = impl.target;
+  const decl = file.types.find((t) => t.name === name);
+  if (!decl || decl.fields.some((f) => f.isPublic) || decl.attributes.some((a) => a.name === 'derive')) return false;
+  const text = unit.textOf(file.path) ?? '';
+  const methods = file.functions.filter((f) => f.owner === name);
+  return (
+    methods.some((f) => f.self?.mode === 'mutable') &&
+    methods.every(
+      (f) =>
+        f.self?.mode !== 'shared' ||
+        (f.bodySpan !== undefined && !/\bself\b/u.test(text.slice(f.bodySpan.start, f.bodySpan.end))),
+    )
+  );
 }
 
 /** A method that makes a `&mut` to what the pointer points to out of `&self`. */
@@ -185,7 +227,18 @@ function isDuplicable(unit: UnitFacts, file: FileIr, impl: ImplDecl, field: stri
     const text = unit.textOf(f.path)?.slice(i.span.start, i.span.end) ?? '';
     return (
       copies.test(text) &&
-      !/fetch_add|Arc::|increment_strong|retain|Self::new|to_vec|alloc|_dup\b|_copy\b|_clone\b/u.test(text)
+      !isMadeAnew(text, field) &&
+      !/fetch_add|Arc::|increment_strong|retain|Self::new|to_vec|alloc|_dup\b|_copy(?:\b|_)|_clone\b/u.test(text)
     );
   });
+}
+
+/** `let ctx = CTX_new(); .. Self { ctx, .. }`: the field of the clone is a variable of its own. */
+function isMadeAnew(text: string, field: string): boolean {
+  const init = new RegExp(`\\blet\\s+(?:mut\\s+)?${field}\\s*(?::[^=;]*)?=\\s*([^;]*)`, 'u').exec(text)?.[1];
+  return (
+    init !== undefined &&
+    !new RegExp(`^self\\s*\\.\\s*${field}\\s*$`, 'u').test(init) &&
+    new RegExp(`[{,]\\s*${field}\\s*[,}]`, 'u').test(text)
+  );
 }

@@ -83,9 +83,24 @@ function isExact(unit: UnitFacts, file: FileIr, flow: FunctionFlow, call: CallSi
     )
   )
     return true;
+  if (isLaidOut(text, call)) return true;
   // The other half of an exported pair often stands in the same file.
   return (
     roots.every((r) => r.kind === 'param' || r.kind === 'self') &&
     /\.(?:into_boxed_slice|shrink_to_fit)\(\)/u.test(text)
+  );
+}
+
+/** `alloc(Layout::array::<u8>(n)?)` shortly before: the block was made with room for just as many. */
+function isLaidOut(text: string, { span, argSpans: [, length] }: CallSite): boolean {
+  if (!length) return false;
+  const count = text
+    .slice(length.start, length.end)
+    .trim()
+    .replace(/[^\w\s]/gu, '\\$&');
+  const before = text.slice(Math.max(0, span.start - 500), span.start);
+  return (
+    new RegExp(`\\bLayout\\s*::\\s*array\\s*::\\s*<[^;]*>\\s*\\(\\s*${count}\\s*\\)`, 'u').test(before) &&
+    /\balloc(?:_zeroed)?\s*\(/u.test(before)
   );
 }

@@ -174,6 +174,8 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
   if (root.kind === 'temp' || root.kind === 'unknown' || root.kind === 'allocation') return undefined;
   if (root.kind === 'local' && root.byValue && !owner.path.includes('*')) return undefined;
   if (root.kind === 'param' && owner.path.length === 0) return undefined;
+  // `fn finish(mut self)`: no caller has the owner left to let it grow.
+  if (rust && root.kind === 'self' && root.byValue) return undefined;
   if (storesIntoOwner(escape, owner)) return undefined;
   const oracle = unit.oracle(file.language);
   const type = typeOfPlace(owner, oracle, file.path);
@@ -195,6 +197,7 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
     if (!rust && g.growth.operation === 'replace' && g.growth.how === '=') return false;
     if (rust && (g.growth.operation === 'clear' || g.growth.operation === 'remove')) return false;
     if (isTied && g.fn.self?.mode !== 'shared') return false;
+    if (rust && isRenewed(unit, g, escape)) return false;
     return growable === true || !g.growth.weak;
   });
   if (growths.length === 0) return undefined;
@@ -209,6 +212,23 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
         (!rust && (D_VIEW.test(fn.name) || (pointer.how === 'ref return' && isContainer(file, fn))))),
     weak: growths.every((g) => g.growth.weak),
   };
+}
+
+/** Whether whoever lets the owner grow stores a pointer made after that where this one is stored. */
+function isRenewed(unit: UnitFacts, { file, fn, growth }: GrowthSite, { kind, into, pointer }: Escape): boolean {
+  if (kind !== 'store' || !into || into.root.kind !== 'self' || fn.owner === undefined) return false;
+  const steps = pointer.target.path.join('.');
+  return unit
+    .flowOf(file, fn)
+    .escapes.some(
+      (other) =>
+        other.kind === 'store' &&
+        other.into?.root.kind === 'self' &&
+        other.into.path.join('.') === into.path.join('.') &&
+        other.pointer.target.path.join('.') === steps &&
+        other.pointer.site.start > growth.span.start &&
+        other.context.frames.length === 0,
+    );
 }
 
 /** D: a template that holds values of any type; what it returns by `ref` is its way to show an element. */
