@@ -1,5 +1,5 @@
 /**
- * Builds dist/: compiled sources, grammars with licence and provenance, and the run bit of the command.
+ * Builds dist/: compiled sources, grammars with licence and provenance, and the command joined into few files.
  *
  *   node scripts/build.mjs              build
  *   node scripts/build.mjs --if-stale   build only when a source, a grammar or the compiler changed since the last build
@@ -8,19 +8,11 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { bundle, isJoined } from './bundle.mjs';
 import { makeGrammars } from './grammars.mjs';
 import { withLock } from './lock.mjs';
 
@@ -61,7 +53,7 @@ export function markFresh(stamp = makeStamp()) {
 function removeOrphans() {
   for (const file of findFiles(dist)) {
     const source = relative(dist, file).replace(/(\.d\.ts|\.js)(\.map)?$/, '');
-    if (source === relative(dist, file) || source.startsWith('grammars')) continue;
+    if (source === relative(dist, file) || source.startsWith('grammars') || isJoined(source)) continue;
     if (!existsSync(join(root, 'src', `${source}.ts`))) rmSync(file);
   }
 }
@@ -101,7 +93,7 @@ export async function build({ ifStale = false } = {}) {
       copyFileSync(file, copy);
     }
     await makeGrammars(join(dist, 'grammars'));
-    if (existsSync(join(dist, 'cli.js'))) chmodSync(join(dist, 'cli.js'), 0o755);
+    await bundle(root);
     if (result.status !== 0) throw new Error('The build failed: tsc reported the errors above.');
     markFresh(stamp);
   });

@@ -24,6 +24,7 @@ const neededToBuild = [
   '@typescript-eslint/utils',
   '@yowasp/clang',
   'eslint',
+  'rolldown',
   'tree-sitter-d',
   'tree-sitter-rust',
   'typescript',

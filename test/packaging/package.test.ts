@@ -59,6 +59,19 @@ describe('the package', () => {
     expect(run(`${root}dist/cli.js`, ['--version'])).toMatchObject({ status: 0, stdout: `${manifest.version}\n` });
   });
 
+  it('has a command of few files, each of which still finds what lies beside the module that it was', () => {
+    expect(read('dist/cli.js')).toContain("import './joined/cli.js'");
+    const joined = files.filter(({ path }) => path.startsWith('dist/joined/'));
+    expect(joined.length).toBeLessThan(80);
+    const places = joined.flatMap(({ path }) => [
+      ...read(path).matchAll(/new URL\("\.\.\/([^"]+)", import\.meta\.url\)/g),
+    ]);
+    expect(places.length).toBeGreaterThan(5);
+    for (const [, place = ''] of places) expect(statSync(`${root}dist/${place}`).isFile()).toBe(true);
+    // The programs that a minimal test is made of are texts, and lie elsewhere.
+    expect(joined.some(({ path }) => read(path).includes("new URL('./inputs/', import.meta.url)"))).toBe(true);
+  });
+
   it('passes publint', async () => {
     const { messages } = await publint({ pkgDir: root, level: 'warning', strict: true });
     expect(messages).toEqual([]);
