@@ -295,10 +295,23 @@ function locate(unit: UnitFacts, type: TypeRef, file: FileIr): { decl: TypeDecl;
   // `std::vec::Vec` is not the package's own `Vec`; an import decides, too.
   if (type.path.length > 1 && /^(?:std|core|alloc)$/u.test(type.path[0] ?? '')) return undefined;
   const imported = file.imports.find((i) => i.name === type.name && i.kind === 'use');
+  if (type.path.length > 1 && isElsewhere(unit, file, type.path, decl)) return undefined;
   if (type.path.length === 1 && imported && /^(?:std|core|alloc)$/u.test(imported.path[0] ?? '')) return undefined;
   if (file.types.includes(decl)) return { decl, file };
   const found = unit.typesNamed(type.name, 'rust').find((t) => t.item === decl);
   return found ? { decl, file: found.file } : undefined;
+}
+
+/** `hashbrown::HashMap`: a crate of that name, and neither a module of this one nor a type around the name. */
+function isElsewhere(unit: UnitFacts, file: FileIr, path: readonly string[], decl: TypeDecl): boolean {
+  const [first = ''] = path;
+  if (/^(?:crate|self|super|Self)$/u.test(first) || /^[A-Z]/u.test(first)) return false;
+  if (file.imports.some((i) => i.name === first)) return false;
+  const declaring = file.types.includes(decl)
+    ? file.path
+    : unit.typesNamed(decl.name, 'rust').find((t) => t.item === decl)?.file.path;
+  const folders = declaring?.replace(/\.rs$/u, '').replaceAll('-', '_').split('/') ?? [];
+  return !folders.includes(first) && !new RegExp(`\\bmod\\s+${first}\\b`, 'u').test(unit.textOf(file.path) ?? '');
 }
 
 /** `HWND`, `HANDLE`: a number of the operating system that is spelled as a pointer and shows no memory. */

@@ -1,6 +1,6 @@
 import { isExported } from '../facts/js-memory.js';
 import { lineOf } from '../facts/lines.js';
-import { plainText } from '../facts/plain-text.js';
+import { blankComments, plainText } from '../facts/plain-text.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { calleeOf, walkBody, type Walked } from '../model/walk-body.js';
 import type { Block, Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
@@ -31,6 +31,8 @@ export default defineRule({
         "The threadsafe function '{name}' of '{function}' is kept in '{keeper}', strong and with nothing that releases it: it holds the event loop open, or is dropped after its environment is gone.",
       unheard:
         "'{function}' drops the status of '{call}' and waits at line {line} for the answer: once the environment is closing the callback never runs, and nobody answers.",
+      closing:
+        "'{function}' uses '{env}' without asking whether it is null: what is still queued when the environment ends is called with none.",
       raw: "The threadsafe function made in '{function}' is kept in '{keeper}' and never unreferenced: it holds the event loop open until the process is killed.",
     },
     checklist: 'Who releases this callback when the environment ends?',
@@ -62,6 +64,18 @@ export default defineRule({
             steps: [
               { file, span: raw.span, role: 'acquire', note: 'The threadsafe function is made here.' },
               { file, span: raw.kept, role: 'escape', note: `It is kept in '${raw.keeper}' here.` },
+            ],
+            key: fn.qualifiedName,
+          });
+        const unasked = findUnasked(unit, file, fn);
+        if (unasked)
+          report({
+            messageId: 'closing',
+            data: { function: fn.name, env: unasked.name },
+            at: { file, span: fn.nameSpan },
+            steps: [
+              { file, span: unasked.created, role: 'escape', note: `'${fn.name}' is given to Node.js here.` },
+              { file, span: unasked.used, role: 'use', note: `'${unasked.name}' is used here.` },
             ],
             key: fn.qualifiedName,
           });
@@ -442,6 +456,42 @@ function isWeakAlias(unit: UnitFacts, file: FileIr, type: TypeRef, depth = 0): b
 }
 
 // --- Node-API by hand ------------------------------------------------------------------------------------------------
+
+/** The `call_js` of a threadsafe function that takes its environment for granted: `(env, callback, context, data)`. */
+function findUnasked(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+): { readonly name: string; readonly used: Span; readonly created: Span } | undefined {
+  const [env, callback, context, data] = fn.params;
+  if (!fn.bodySpan || fn.abi === undefined || fn.params.length !== 4 || !env || !callback) return undefined;
+  if (!/^(?:napi_env|Env)$/u.test(env.type?.name ?? '') || !/^(?:napi_value|Value)$/u.test(callback.type?.name ?? ''))
+    return undefined;
+  if (context?.type?.kind !== 'pointer' || data?.type?.kind !== 'pointer') return undefined;
+  const text = plainText(unit, file, fn.bodySpan);
+  const names = [env.name, callback.name].filter((n) => /^[a-z]\w*$/u.test(n));
+  const isAsked = new RegExp(
+    `\\b(?:${names.join('|')})\\s*(?:as\\s+\\*\\w+\\s+\\w+\\s*)?(?:\\)\\s*)?(?:\\.\\s*(?:is_null|is_none|is_some)\\b|[!=]=)|\\bis_null\\(\\s*(?:${names.join('|')})|\\bNonNull::new`,
+    'u',
+  );
+  if (names.length === 0 || isAsked.test(text)) return undefined;
+  const use = new RegExp(`\\b(?:${names.join('|')})\\b`, 'u').exec(text);
+  // A body that only hands everything on leaves the question to another function.
+  if (!use || !/;\s*\S[\s\S]*\}/u.test(text)) return undefined;
+  const whole = blankComments(unit.textOf(file.path) ?? '');
+  const created = [...whole.matchAll(new RegExp(`\\b${fn.name}\\b`, 'gu'))].find(
+    ({ index }) =>
+      (index < fn.span.start || index > fn.span.end) &&
+      /\b(?:napi_)?create_threadsafe_function\b[^;]*$/u.test(whole.slice(Math.max(0, index - 1500), index)),
+  );
+  if (!created) return undefined;
+  const start = fn.bodySpan.start + use.index;
+  return {
+    name: use[0],
+    used: { start, end: start + use[0].length },
+    created: { start: created.index, end: created.index + fn.name.length },
+  };
+}
 
 function findRaw(
   unit: UnitFacts,

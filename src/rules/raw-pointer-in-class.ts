@@ -8,6 +8,7 @@ const KEEPERS = new Set([
   'SharedReference',
   'WeakReference',
   'Arc',
+  'Weak',
   'Rc',
   'Ref',
   'ObjectRef',
@@ -35,15 +36,19 @@ export default defineRule({
     checklist: 'What keeps the pointee alive as long as JavaScript holds this object?',
     scenarios: ['gc-churn'],
   },
-  tokens: { rust: ['*const ', '*mut ', 'NonNull<', "&'static mut "] },
-  requires: { rust: ['#[napi', 'Task for '] },
+  tokens: { rust: ['#[napi', 'Task for '] },
   bodyTokens: { rust: ['no body is read by its tree'] },
   check({ unit, report }) {
     for (const file of unit.filesOf('rust')) {
       for (const type of file.types) {
         const what = describeClass(file, type);
         if (what === undefined || type.generics.some((g) => g.name.startsWith("'"))) continue;
-        const fields = type.fields.filter((f) => isForeignPointer(unit, file, type, f.type));
+        const fields = type.fields.filter(
+          (f) =>
+            isForeignPointer(unit, file, type, f.type) ||
+            wrapsPointer(unit, file, type, f.type) ||
+            isErased(unit, file, type, f),
+        );
         const first = fields[0];
         if (!first || keeps(unit, file, type)) continue;
         const steps: ReportStep[] = fields.map((f) => ({
@@ -90,6 +95,49 @@ function isForeignPointer(unit: UnitFacts, file: FileIr, owner: TypeDecl, type: 
   const decl = unit.oracle('rust').declaration(pointee.name, file.path);
   return (
     !decl || !(decl.attributes.some((a) => a.name === 'repr' && /\bC\b/u.test(a.args ?? '')) && decl.fields.length <= 1)
+  );
+}
+
+/** A struct of the package that is a bare pointer of that kind with nothing beside it that keeps the object. */
+function wrapsPointer(unit: UnitFacts, file: FileIr, owner: TypeDecl, type: TypeRef | undefined): boolean {
+  if (type?.kind !== 'path') return false;
+  if (type.name === 'Option' || type.name === 'Vec') return wrapsPointer(unit, file, owner, type.args[0]);
+  const decl = unit.oracle('rust').declaration(type.name, file.path);
+  if (decl?.kind !== 'struct' || decl.name === owner.name || decl.generics.some((g) => g.name.startsWith("'")))
+    return false;
+  if (decl.attributes.some((a) => a.name === 'napi' || a.name.endsWith('::napi'))) return false;
+  const declaring = file.types.includes(decl)
+    ? file
+    : unit.typesNamed(decl.name, 'rust').find((t) => t.item === decl)?.file;
+  return (
+    declaring !== undefined &&
+    decl.fields.some((f) => f.type?.kind !== 'reference' && isForeignPointer(unit, declaring, decl, f.type)) &&
+    !keeps(unit, declaring, decl)
+  );
+}
+
+/** `rows: Rows<'static>` where something in the file makes lifetimes static, and no field beside it may be the owner. */
+function isErased(unit: UnitFacts, file: FileIr, owner: TypeDecl, field: Field): boolean {
+  let type = field.type;
+  while (type?.kind === 'path' && /^(?:Option|Mutex|RefCell|RwLock|Box)$/u.test(type.name)) type = type.args[0];
+  if (type?.kind !== 'path' || type.lifetimes?.includes("'static") !== true) return false;
+  // Text and paths that borrow or own, and what may be made of constants.
+  if (/^(?:Cow|CowStr|Atom|Reference|SharedReference)$/u.test(type.name)) return false;
+  const text = unit.textOf(file.path) ?? '';
+  const impls = file.impls.filter((i) => i.target.name === owner.name);
+  const forges = [...impls.map((i) => i.span), ...file.functions.map((f) => f.span)].some((s) => {
+    const body = text.slice(s.start, s.end);
+    return /\btransmute\b/u.test(body) && new RegExp(`\\b(?:${owner.name}|Self)\\b`, 'u').test(body);
+  });
+  return forges && owner.fields.every((f) => f === field || !mayOwn(f.type));
+}
+
+/** Whether what a field of the type holds may be what another field borrows from. */
+function mayOwn(type: TypeRef | undefined): boolean {
+  if (!type) return false;
+  if (type.kind === 'tuple') return type.args.some(mayOwn);
+  return (
+    type.kind === 'path' && /^[A-Z]/u.test(type.name) && type.name !== 'PhantomData' && type.lifetimes === undefined
   );
 }
 

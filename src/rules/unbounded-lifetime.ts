@@ -6,8 +6,14 @@ import { defineRule } from './rule.js';
 const DEREFERENCE =
   /(?<!\b(?:Vec|String)::)\bfrom_raw_parts|transmute|CStr::from_ptr|&\s*(?:mut\s+)?\*|\.as_(?:ref|mut)\s*\(|\bfrom_ptr\s*\(|\.as_uninit_ref\s*\(/u;
 
-/** `fn name<'a, ..>(..) -> .. 'a`: lifetimes stand before all other parameters. */
-const NAMED_LIFETIME = /\bfn\s+[\w$#]+\s*<\s*'[^{]*->[^{]*'/u;
+/** `-> .. 'a`, a lifetime of the function or of the block around; and what a conversion into a reference returns. */
+const NAMED_LIFETIME = /\bfn\s+[\w$#]+[^{;]*->(?:[^{;]*'(?!static\b|_\b)\w|[^{;]*\bSelf\b)/u;
+
+/** A reference to what `self` owns whose lifetime is taken away: `transmute(&self.x)`, `&*(&self.x as *const _)`, `from_raw_parts(self.x.as_ptr(), ..)`. */
+const OWN_FIELD =
+  /\btransmute(?:\s*::\s*<[^()]*>)?\s*\(\s*(?:&\s*(?:mut\s+)?\*?\s*)?self\s*\.\s*(\w+)|&\s*(?:mut\s+)?\*\s*\(\s*(?:&\s*(?:raw\s+(?:const|mut)\s+|mut\s+)?|(?:\w+::)*(?:addr_of|addr_of_mut)!\s*\(\s*|(?:\w+::)*from_(?:ref|mut)\s*\(\s*&\s*(?:mut\s+)?)\*?self\s*\.\s*(\w+)|(?<!\b(?:Vec|String)::)\bfrom_raw_parts(?:_mut)?\s*\(\s*self\s*\.\s*(\w+)\s*\.\s*as_(?:mut_)?ptr\s*\(/u;
+/** Types that own what a reference into them shows. */
+const OWNERS = /^(?:Vec|String|Box|CString|OsString|PathBuf|VecDeque|HashMap|BTreeMap|HashSet|SmallVec|ArrayVec)$/u;
 
 export default defineRule({
   meta: {
@@ -25,6 +31,7 @@ export default defineRule({
     messages: {
       unbounded:
         "'{function}' returns '{type}', but no argument ties '{lifetime}': the caller may keep the reference as long as it likes, whatever happens to the memory behind '{pointer}'.",
+      own: "'{function}' returns '{type}' with the lifetime '{lifetime}' of the type's parameter, but the memory is that of '{pointer}': the caller may keep the reference when 'self' is changed or gone.",
       contract:
         "'{function}' returns '{type}' with '{lifetime}' tied to no argument: its callers must limit it themselves.",
     },
@@ -39,7 +46,27 @@ export default defineRule({
   check({ unit, report }) {
     for (const file of unit.filesOf('rust')) {
       for (const fn of file.functions) {
-        const found = findUnbounded(unit, file, fn);
+        const own = findOwn(unit, file, fn);
+        if (own) {
+          report({
+            messageId: 'own',
+            data: { function: fn.name, type: own.type.text, lifetime: own.lifetime, pointer: own.pointer },
+            at: { file, span: fn.nameSpan },
+            steps: [
+              { file, span: own.type.span, role: 'declare', note: `'${own.lifetime}' is not the borrow of 'self'.` },
+              {
+                file,
+                span: own.at,
+                role: 'borrow',
+                note: `The reference to '${own.pointer}' loses its lifetime here.`,
+              },
+            ],
+            key: fn.qualifiedName,
+            ...(fn.isUnsafe ? { severity: 'note' as const } : {}),
+          });
+          continue;
+        }
+        const found = findUnbounded(unit, file, fn) ?? findConverted(unit, file, fn);
         if (!found) continue;
         report({
           messageId: fn.isUnsafe ? 'contract' : 'unbounded',
@@ -81,6 +108,63 @@ function findUnbounded(
   // What a reference parameter lends could have been tied; what a pointer shows can't.
   const pointer = pointers[0]?.name ?? (fn.self ? 'self' : undefined);
   if (pointer === undefined) return undefined;
+  const start = fn.bodySpan.start + made.index;
+  return { type, lifetime, pointer, at: { start, end: start + made[0].length } };
+}
+
+/** `fn name(&self) -> &'a T` where `'a` belongs to the type and the reference is one to a field that `self` owns. */
+function findOwn(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+):
+  | { readonly type: TypeRef; readonly lifetime: string; readonly pointer: string; readonly at: FunctionIr['span'] }
+  | undefined {
+  const type = fn.returns;
+  if (!type || !fn.bodySpan || !fn.self || fn.self.mode === 'value' || fn.owner === undefined) return undefined;
+  const { self } = fn;
+  const lifetime = type.lifetimes?.find(
+    (l) => l !== "'static" && l !== "'_" && l !== self.lifetime && self.type?.lifetimes?.includes(l) !== true,
+  );
+  if (lifetime === undefined || self.lifetime !== undefined || isBoundToSelf(fn, lifetime)) return undefined;
+  const text = (unit.textOf(file.path) ?? '').slice(fn.bodySpan.start, fn.bodySpan.end);
+  const made = OWN_FIELD.exec(text);
+  const field = made?.slice(1).find((group) => group !== undefined);
+  if (!made || field === undefined) return undefined;
+  const oracle = unit.oracle('rust');
+  const owned = oracle.declaration(fn.owner, file.path)?.fields.find((f) => f.name === field)?.type;
+  if (owned?.kind !== 'path' && owned?.kind !== 'static-array') return undefined;
+  if (owned.kind === 'path' && !OWNERS.test(owned.name)) {
+    const decl = oracle.declaration(owned.name, file.path);
+    if (decl?.kind !== 'struct' || decl.attributes.some((a) => a.name === 'derive' && /\bCopy\b/u.test(a.args ?? '')))
+      return undefined;
+  }
+  const start = fn.bodySpan.start + made.index;
+  return { type, lifetime, pointer: `self.${field}`, at: { start, end: start + made[0].length } };
+}
+
+/** `fn name<'b>(&'b self)`, or a `'b` of the function's own that a parameter ties. */
+function isBoundToSelf(fn: FunctionIr, lifetime: string): boolean {
+  const generic = fn.generics.find((g) => g.name === lifetime);
+  return generic !== undefined && isTied(fn, lifetime, generic.bounds);
+}
+
+/** `impl<'a> Trait for &'a T { fn convert(raw: Raw) -> Self }`: no argument has the lifetime that the result is given. */
+function findConverted(unit: UnitFacts, file: FileIr, fn: FunctionIr): ReturnType<typeof findUnbounded> {
+  const type = fn.returns;
+  if (!type || !fn.bodySpan || fn.isUnsafe || fn.self || fn.owner === undefined || !/\bSelf\b/u.test(type.text))
+    return undefined;
+  const impl = file.impls.find((i) => i.span.start <= fn.span.start && fn.span.end <= i.span.end);
+  const target = impl?.target;
+  const lifetime = target?.kind === 'reference' ? target.lifetime : undefined;
+  // A trait without a lifetime of its own leaves nothing to tie it to.
+  if (!impl || lifetime === undefined || lifetime === "'static" || impl.trait?.lifetimes?.includes(lifetime) !== true)
+    return undefined;
+  if (isTied(fn, lifetime, [])) return undefined;
+  const text = (unit.textOf(file.path) ?? '').slice(fn.bodySpan.start, fn.bodySpan.end);
+  const made = /(?<!\b(?:Vec|String)::)\bfrom_raw_parts(?:_mut)?\b|\bCStr::from_ptr\b/u.exec(text);
+  const pointer = fn.params.find((p) => p.type && reachesPointer(unit, file, p.type))?.name;
+  if (!made || pointer === undefined) return undefined;
   const start = fn.bodySpan.start + made.index;
   return { type, lifetime, pointer, at: { start, end: start + made[0].length } };
 }
