@@ -13,6 +13,8 @@ const kindsByExtension: ReadonlyMap<string, FileKind> = new Map([
 const manifestNames: ReadonlySet<string> = new Set([
   'Cargo.toml',
   'Cargo.lock',
+  'rust-toolchain',
+  'rust-toolchain.toml',
   'package.json',
   'package-lock.json',
   'npm-shrinkwrap.json',

@@ -228,7 +228,8 @@ export function judge(finding: Finding, { report, platform }: JudgedRun): Eviden
   const attributed = isAttributed(finding, report);
   if (!attributed && (finding.reachableFrom?.length ?? 0) > 0 && namesCall(hit?.detail ?? ''))
     return { verdict: 'not-run', reason: hiddenReason, scenario: name, platform };
-  return { verdict: 'confirmed', ...found, attributed };
+  const cause = isCause(report.cause) ? { cause: describeCause(report.cause) } : {};
+  return { verdict: 'confirmed', ...found, attributed, ...cause };
 }
 
 /** One theory against another: when several findings share a crash, those that a run points at are told from the rest. */

@@ -40,6 +40,8 @@ export interface Evidence {
   readonly rate?: readonly [number, number];
   readonly crashClass?: string;
   readonly attributed?: boolean;
+  /** What the frames of the crash say about its cause, as a sentence. */
+  readonly cause?: string;
   readonly refutes?: string;
   readonly platform?: string;
   readonly artifacts?: readonly string[];

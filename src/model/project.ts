@@ -193,4 +193,6 @@ export interface ProjectModel {
     addon: CargoPackage,
     triple: string,
   ): { readonly state: Tri; readonly by?: Place & { readonly note: string } };
+  /** The Rust toolchain that rustup takes in the package's folder, as written; undefined when the repository pins none. */
+  toolchainOf(pkg: CargoPackage): Fact<string> | undefined;
 }

@@ -13,7 +13,7 @@ export interface KeptLoaded {
 }
 
 /** napi-build passes `-z nodelete` to the linkers of glibc and BSD targets since this version. */
-const nodeleteSince = '2.3.0';
+export const nodeleteSince = '2.3.0';
 /** napi pins the module when it creates something that outlives an environment, since this version. */
 const pinnedSince = '3.12.1';
 
@@ -65,12 +65,7 @@ export class LinkerFacts {
     const version = this.versionOf('napi', addon);
     if (version.locked === undefined || compareVersions(version.locked.value, pinnedSince) < 0) return undefined;
     const by = { path: version.locked.path, line: version.locked.line };
-    const hasRuntime = addon.dependencies.some(
-      (dependency) =>
-        dependency.package === 'napi' &&
-        dependency.features.some((feature) => /^(?:async|tokio_rt|full|async-runtime)$/.test(feature)),
-    );
-    return hasRuntime
+    return hasNapiRuntime(addon)
       ? { state: 'yes', by: { ...by, note: `napi ${version.locked.value} pins the module when it starts its runtime` } }
       : {
           state: 'unknown',
@@ -126,6 +121,15 @@ export class LinkerFacts {
     }
     return undefined;
   }
+}
+
+/** Whether the addon turns on a feature of napi that brings its runtime of threads. */
+export function hasNapiRuntime(addon: CargoPackage): boolean {
+  return addon.dependencies.some(
+    (dependency) =>
+      dependency.package === 'napi' &&
+      dependency.features.some((feature) => /^(?:async|tokio_rt|full|async-runtime)$/.test(feature)),
+  );
 }
 
 function findSetup(text: string): number | undefined {

@@ -8,7 +8,10 @@ export function describeEvidence(evidence: Evidence): string {
   const crash = evidence.crashClass === undefined ? '' : ` (${evidence.crashClass})`;
   const unclear = evidence.reason === undefined ? '' : `; ${evidence.reason}`;
   const attributed = evidence.attributed === true ? '; the run points at this path' : unclear;
-  if (evidence.verdict === 'confirmed') return `Confirmed${runs}${scenario}${platform}${crash}${attributed}.`;
+  if (evidence.verdict === 'confirmed') {
+    const cause = evidence.cause === undefined ? '' : ` ${evidence.cause}`;
+    return `Confirmed${runs}${scenario}${platform}${crash}${attributed}.${cause}`;
+  }
   const refutes = evidence.refutes === undefined ? '' : ` ${evidence.refutes}`;
   if (evidence.verdict === 'not-run')
     return `Not run${evidence.reason === undefined ? '' : `: ${evidence.reason}`}.${refutes}`;

@@ -45,6 +45,7 @@ const evidence = v.object({
   rate: v.optional(v.tuple([v.number(), v.number()])),
   crashClass: v.optional(v.string()),
   attributed: v.optional(v.boolean()),
+  cause: v.optional(v.string()),
   refutes: v.optional(v.string()),
   platform: v.optional(v.string()),
   artifacts: v.optional(v.array(v.string())),

@@ -6,12 +6,16 @@ import {
   unkeptTriples,
   type AddonScope,
 } from '../facts/addon-scope.js';
+import { findLibraryDestructor, type LibraryDestructor } from '../facts/library-destructor.js';
 import { needsDrop } from '../facts/needs-drop.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { calleeOf, walkBody } from '../model/walk-body.js';
+import type { Confidence } from '../model/finding.js';
 import type { FileIr } from '../model/ir.js';
 import type { CargoPackage } from '../model/project.js';
 import type { Span } from '../model/source.js';
+import { nodeleteSince } from '../project/linker.js';
+import { compareVersions } from '../project/lockfiles.js';
 import { readTriple, summariseTriples } from '../project/triples.js';
 import { defineRule, type ReportStep } from './rule.js';
 
@@ -47,31 +51,92 @@ export default defineRule({
         const triples = unkeptTriples(unit.project, scope, present);
         return triples.length > 0 && reachOf(unit.project, scope, one.crate) !== undefined ? [{ ...one, triples }] : [];
       });
-      const [first] = dangerous;
-      if (first === undefined) continue;
       const universe = unit.project.triplesFor(scope.addon);
-      const triples = universe.filter((triple) => dangerous.some((one) => one.triples.includes(triple)));
+      const library = findLibraryDestructor(unit.project, scope.addon);
+      const underLibrary =
+        library === undefined ? [] : unkeptTriples(unit.project, scope, universe.filter(hasKeyGuard));
+      const what = dangerous[0]?.what ?? (library === undefined ? undefined : describeLibrary(library));
+      const triples = universe.filter(
+        (triple) => underLibrary.includes(triple) || dangerous.some((one) => one.triples.includes(triple)),
+      );
+      if (what === undefined || triples.length === 0) continue;
       report({
         messageId: 'unpinned',
-        data: { addon: scope.addon.name, targets: summariseTriples(triples, universe), what: first.what },
+        data: { addon: scope.addon.name, targets: summariseTriples(triples, universe), what },
         at: {
           path: scope.crateType.path,
           line: scope.crateType.line,
           ...(scope.crateType.column === undefined ? {} : { column: scope.crateType.column }),
         },
-        steps: dangerous.slice(0, mostSteps).map((one): ReportStep => ({
-          file: one.file,
-          span: one.span,
-          role: 'declare',
-          note: `${one.what.charAt(0).toUpperCase()}${one.what.slice(1)} is left here.`,
-        })),
+        steps: [
+          ...dangerous.slice(0, mostSteps).map((one): ReportStep => ({
+            file: one.file,
+            span: one.span,
+            role: 'declare',
+            note: `${one.what.charAt(0).toUpperCase()}${one.what.slice(1)} is left here.`,
+          })),
+          ...(library === undefined || underLibrary.length === 0 ? [] : librarySteps(library, unit, scope)),
+        ],
         targets: triples,
+        ...(dangerous.length > 0 || library === undefined ? {} : { confidence: confidenceIn(library) }),
         ...napiOf(scope),
         key: scope.addon.name,
       });
     }
   },
 });
+
+/** Where the guard of Rust's standard library is a pthread key, and an image can go under it. */
+function hasKeyGuard(triple: string): boolean {
+  const { os, env } = readTriple(triple);
+  return (os === 'linux' && env === 'gnu') || os === 'freebsd';
+}
+
+/** A runtime leaves destructors that glibc counts, so that the image goes under the others in a part of the runs only. */
+function confidenceIn({ toolchain, hasRuntime }: LibraryDestructor): Confidence {
+  if (hasRuntime) return 'low';
+  return toolchain === undefined ? 'medium' : 'high';
+}
+
+function describeLibrary({ napi }: LibraryDestructor): string {
+  return `the destructor that Rust's standard library (1.83 and later) leaves with each thread in which napi ${napi.value} registers the module`;
+}
+
+function librarySteps(
+  { napi, toolchain }: LibraryDestructor,
+  { project }: UnitFacts,
+  { addon }: AddonScope,
+): readonly ReportStep[] {
+  const build = project.lockedVersions('napi-build', addon).at(-1);
+  return [
+    {
+      path: napi.path,
+      line: napi.line,
+      role: 'declare',
+      note: `napi ${napi.value} asks for the current thread when it registers the module; since Rust 1.83 that leaves a destructor which keeps nothing loaded.`,
+    },
+    ...(toolchain === undefined
+      ? []
+      : [
+          {
+            path: toolchain.path,
+            line: toolchain.line,
+            role: 'enable' as const,
+            note: `The addon is built with Rust '${toolchain.value}'.`,
+          },
+        ]),
+    ...(build === undefined || compareVersions(build.value, nodeleteSince) >= 0
+      ? []
+      : [
+          {
+            path: build.path,
+            line: build.line,
+            role: 'load' as const,
+            note: `napi-build ${build.value} does not pass '-z nodelete' to the linker; ${nodeleteSince} does.`,
+          },
+        ]),
+  ];
+}
 
 /** A path of a hundred steps explains nothing. */
 const mostSteps = 12;

@@ -101,6 +101,10 @@ describe('judging a run', () => {
       crashClass: 'memory-fault',
       hits: 3,
     });
+    expect(judge(finding('unpinned-addon'), on(crashed({ cause: 'thread-local-destructor' })))).toMatchObject({
+      verdict: 'confirmed',
+      cause: 'A thread-local destructor of an addon ran after the addon had been unloaded.',
+    });
     const frames = [{ name: 'claim', file: '/build/napi/src/pool.rs', line: 9, unmapped: false }];
     expect(judge(finding('use-after-release'), on(crashed({ name: 'sequential', frames })))).toMatchObject({
       verdict: 'confirmed',
