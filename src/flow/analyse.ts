@@ -2,7 +2,7 @@ import { syntheticType } from './builtin-types.js';
 import { containsLet, extendsTemporaries, holdsBranch, isEndlessLoop, nullTests } from './expression-shapes.js';
 import type { FlowSettings } from './memory.js';
 import { PlaceExpressions } from './place-expressions.js';
-import { describePlace, extend, isWithin } from './place.js';
+import { describePlace, extend } from './place.js';
 import type { FunctionFlow, Pointer, Value } from './result.js';
 import { type State } from './state.js';
 import { peel, unwrapped } from './types.js';
@@ -158,7 +158,7 @@ class Analysis extends PlaceExpressions {
         if (value.adopts)
           for (const pointer of value.adopts)
             this.invalidate('release', pointer.target, statement.span, 'dropped at once', (t) =>
-              isWithin(t, pointer.target),
+              this.endsWith(t, pointer.target),
             );
         break;
       }
@@ -262,6 +262,7 @@ class Analysis extends PlaceExpressions {
       case 'method':
         return this.methodCall(expr);
       case 'macro': {
+        this.forgetNamed(expr.names ?? []);
         const values = expr.args.map((a) => this.expr(a));
         values.forEach((v, i) => this.access(v.places, expr.args[i]?.span ?? expr.span, 'argument', `${expr.name}!`));
         for (const { row } of this.settings.apis.macro(expr.name))
@@ -305,8 +306,8 @@ class Analysis extends PlaceExpressions {
           return NOTHING;
         }
         const right = this.expr(expr.right);
-        // The distance of two pointers is a number.
-        if (!this.rust && expr.operator === '-' && right.pointers.length > 0) return NOTHING;
+        // The distance of two addresses is a number.
+        if (expr.operator === '-' && right.pointers.length > 0) return NOTHING;
         if (/^(==|!=|<|>|<=|>=|is|!is|in|!in)$/.test(expr.operator)) {
           if (expr.operator === 'in')
             return {
@@ -319,8 +320,6 @@ class Analysis extends PlaceExpressions {
           return NOTHING;
         }
         // Pointer arithmetic keeps pointing into the same storage; concatenation makes a new array.
-        if (!this.rust && expr.operator === '-' && left.pointers.length > 0 && right.pointers.length > 0)
-          return NOTHING;
         if (expr.operator === '+' || expr.operator === '-')
           return {
             places: [],

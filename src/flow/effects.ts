@@ -4,7 +4,7 @@ import { builtinCallType, builtinMethodType, syntheticType } from './builtin-typ
 import { Closures } from './closures.js';
 import { describePlace, extend, isWithin, type Place } from './place.js';
 import type { Pointer, PointerForm, Value } from './result.js';
-import { peel, unwrapped } from './types.js';
+import { isNumber, peel, unwrapped } from './types.js';
 import {
   adaptedType,
   CONTENT_ADAPTERS,
@@ -265,6 +265,8 @@ export abstract class Effects extends Closures {
           if (given?.kind === 'binary' || given?.kind === 'if') return undefined;
           if (effect.by === 'destroy' && this.staysUsable(value.type)) return undefined;
         }
+        // A number has nothing to drop.
+        if (effect.by === 'drop_in_place' && isNumber(value.type?.element)) return undefined;
         // A name that merely ends like a release must at least be given a pointer.
         if ('suffix' in row.match && !this.isPointerType(value.type) && !value.pointers.some((p) => p.form === 'raw'))
           return undefined;
@@ -274,12 +276,12 @@ export abstract class Effects extends Closures {
       case 'drop': {
         const value = operand(effect.target);
         for (const p of value.adopts ?? [])
-          this.invalidate('release', p.target, span, name, (t) => isWithin(t, p.target), row);
+          this.invalidate('release', p.target, span, name, (t) => this.endsWith(t, p.target), row);
         if (name.endsWith('ManuallyDrop::drop'))
           for (const p of value.pointers) {
             this.dropByHand(p, span, name, row);
             for (const held of this.state.read(p.target)?.pointers ?? [])
-              this.invalidate('release', held.target, span, name, (t) => isWithin(t, held.target), row);
+              this.invalidate('release', held.target, span, name, (t) => this.endsWith(t, held.target), row);
           }
         for (const place of value.places) {
           if (value.pointers.some((p) => p.form === 'raw')) continue;
@@ -522,7 +524,7 @@ export abstract class Effects extends Closures {
           target,
           span,
           r.how,
-          (t) => isWithin(t, target) && (this.rust || !t.path.slice(target.path.length).includes('*')),
+          (t) => this.endsWith(t, target),
           undefined,
           name,
         );

@@ -6,7 +6,7 @@ import { fieldTypeOf, growthKey, typeOfPlace } from './place-type.js';
 import { extend, isElementOf, type Place, placeKey, type Root } from './place.js';
 import type { Context, LockScope, Pointer, PointerForm, Value } from './result.js';
 import { State } from './state.js';
-import { ownsBlock, peel, type TypeOracle, withoutAlias } from './types.js';
+import { holdsOne, ownsBlock, peel, type TypeOracle, withoutAlias } from './types.js';
 import { merged, optionalType } from './values.js';
 import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
@@ -280,7 +280,18 @@ export abstract class Memory {
 
   /** Whether the place is in the variable's own storage, which stays where it is when the value is moved away. */
   protected isInline(place: Place): boolean {
-    return this.rust && place.path.every((segment) => segment !== '[]' && segment !== '*');
+    if (!this.rust || place.path.includes('[]') || place.path.includes('*')) return false;
+    // `boxed.field` lies in the block of the box.
+    return !place.path.some((_, at) => this.ownsBlock({ root: place.root, path: place.path.slice(0, at) }));
+  }
+
+  /** Whether the place is one piece of storage: no step of its path goes to one of several elements. */
+  protected isOne({ root, path }: Place): boolean {
+    return path.every((segment, at) => {
+      if (segment !== '[]') return true;
+      const owner = this.rust ? this.typeAt({ root, path: path.slice(0, at) }) : undefined;
+      return owner?.kind === 'path' && holdsOne(owner);
+    });
   }
 
   /** Whether what is at the place has a block on the heap for itself. */

@@ -273,6 +273,16 @@ export abstract class Ownership extends Memory {
     }
   }
 
+  /** Whether the target ends with the owned block: it lies in it, or behind a pointer in it that a `Drop` of the unit releases. */
+  protected endsWith(target: Place, block: Place): boolean {
+    if (!isWithin(target, block)) return false;
+    if (!target.path.includes('*', block.path.length)) return true;
+    return (
+      this.rust &&
+      isReleasedByDrop(target, this.settings.oracle, this.file.path, this.settings.depth, block.path.length)
+    );
+  }
+
   /** D: `destroy` sets arrays, pointers and struct values back to their initial value; only an object is dead afterwards. */
   protected staysUsable(type: TypeRef | undefined): boolean {
     if (!type) return false;
@@ -299,7 +309,7 @@ export abstract class Ownership extends Memory {
       this.use({ places: [], pointers: [guard] }, root.span, 'method', `the end of '${root.name}'`);
     for (const pointer of stored?.adopts ?? []) {
       this.use({ places: [], pointers: [pointer] }, root.span, 'release', `the end of '${root.name}'`);
-      this.invalidate('release', pointer.target, span, how, (target) => isWithin(target, pointer.target));
+      this.invalidate('release', pointer.target, span, how, (target) => this.endsWith(target, pointer.target));
     }
     // What was moved into this variable from another one ends here too, unless it was the other's own storage.
     const moved = this.movedInto(root);
@@ -509,6 +519,16 @@ export abstract class Ownership extends Memory {
         how: `unlock of '${gone[0]?.what ?? ''}'`,
       };
       this.state.addInvalid(pointer.id, invalidation);
+    }
+  }
+
+  /** Rust: an unread macro may bind the names anew, as `scope!(let scope, isolate)` does: what they hold is not known. */
+  protected forgetNamed(names: readonly string[]): void {
+    for (const name of names) {
+      const root = this.lookup(name);
+      if (!root || root.kind === 'self') continue;
+      this.state.write({ root, path: [] }, { pointers: [] });
+      this.state.moved.add(root.id);
     }
   }
 

@@ -266,8 +266,8 @@ export abstract class PlaceExpressions extends Calls {
           // In a loop the owner may be of another round, or taken by then.
           (old) => value.adopts?.includes(old) !== true && !(this.loops > 0 && old.context.inLoop),
         ))
-          this.invalidate('release', p.target, expr.span, 'overwritten', (t) => isWithin(t, p.target));
-      const single = target.places.length === 1 && !place.path.includes('[]');
+          this.invalidate('release', p.target, expr.span, 'overwritten', (t) => this.endsWith(t, p.target));
+      const single = target.places.length === 1 && this.isOne(place);
       this.state.write(
         place,
         {

@@ -5,10 +5,19 @@ import type { Block, Expr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { walkBody, walkExpression } from '../model/walk-body.js';
 
-/** Whether a `Drop` of the unit, of the variable's type or of a field's on the way, releases what the pointer leads to. */
-export function isReleasedByDrop(target: Place, oracle: TypeOracle, fromPath: string, depth: number): boolean {
-  const star = target.path.indexOf('*');
-  for (let at = 0; at < star; at++) {
+/**
+ * Whether a `Drop` of the unit, of the type at `from` segments of the path or of a field's on the way, releases what the pointer
+ * leads to.
+ */
+export function isReleasedByDrop(
+  target: Place,
+  oracle: TypeOracle,
+  fromPath: string,
+  depth: number,
+  from = 0,
+): boolean {
+  const star = target.path.indexOf('*', from);
+  for (let at = from; at < star; at++) {
     const holder = typeOfPlace({ root: target.root, path: target.path.slice(0, at) }, oracle, fromPath);
     if (holder?.kind !== 'path') continue;
     const drop = oracle.method(holder.name, 'drop', fromPath);

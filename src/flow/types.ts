@@ -146,6 +146,18 @@ export function ownsBlock(type: TypeRef | undefined): boolean {
   return type?.kind === 'path' && SEPARATE_BLOCK.has(type.name);
 }
 
+/** Rust: whether a type of the standard library has exactly one value inside: a cell, a lock, a box. */
+export function holdsOne(type: TypeRef): boolean {
+  return /^(?:Box|Rc|Arc|Pin|Cell|RefCell|UnsafeCell|OnceCell|Mutex|RwLock|ManuallyDrop|MaybeUninit)$/u.test(type.name);
+}
+
+/** Rust: whether the type is a number, or an Option or Result of one. */
+export function isNumber(type: TypeRef | undefined): boolean {
+  if (type?.kind !== 'path') return false;
+  if (/^(?:Option|Result)$/u.test(type.name)) return isNumber(type.args[0]);
+  return /^(?:[iu](?:8|16|32|64|128|size)|f32|f64|bool|char)$/u.test(type.name);
+}
+
 /** D: whether a list with elements of one type keeps a slice of items of the other when it is added, instead of copying the items. */
 export function keepsSliceOf(element: TypeRef | undefined, item: TypeRef | undefined): boolean {
   if (!element || !item) return false;

@@ -342,6 +342,8 @@ export type Expr =
       readonly name: string;
       readonly args: readonly Expr[];
       readonly opaque: boolean;
+      /** Names in the tokens of an opaque macro: it may bind them anew. */
+      readonly names?: readonly string[];
     }
   | {
       readonly kind: 'literal';

@@ -9,7 +9,7 @@ import { walkBody } from '../model/walk-body.js';
 import { typeOfPlace } from '../flow/place-type.js';
 import { describePlace, type Root } from '../flow/place.js';
 import type { Escape, FunctionFlow, Pointer, StaleUse } from '../flow/result.js';
-import { elementType, keepsSliceOf, withoutAlias } from '../flow/types.js';
+import { elementType, isNumber, keepsSliceOf, withoutAlias } from '../flow/types.js';
 import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
@@ -156,6 +156,9 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
   if (rust && isKeptAlong(unit, file, escape)) return false;
   if (escape.kind === 'return') {
     const frame = escape.context.frames[0];
+    // The address of a variable that is returned as a number measures the stack.
+    if (rust && !frame && isNumber(fn.returns) && !pointer.target.path.some((s) => s === '[]' || s === '*'))
+      return false;
     if (frame) {
       // Only what the closure itself owns ends with the closure.
       const closure = file.functions.find((f) => f.id === frame.functionId);

@@ -1,7 +1,7 @@
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import type { Adoption, FunctionFlow } from '../flow/result.js';
-import { withoutAlias } from '../flow/types.js';
+import { ownsBlock, withoutAlias } from '../flow/types.js';
 import type { FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 import { defineRule } from './rule.js';
 
@@ -165,6 +165,8 @@ export default defineRule({
 /** The address of a variable, of a temporary, or of an array in one: storage that is not on the heap. */
 function isUnallocated({ pointer }: Adoption): boolean {
   const { root, path } = pointer.target;
+  // `&mut boxed.field` points into the block of the box.
+  if (path.length > 0 && root.type?.kind === 'path' && ownsBlock(root.type)) return false;
   if (root.kind !== 'local' && root.kind !== 'param' && root.kind !== 'temp') return false;
   if (!root.byValue || !/^(?:&|&mut|addr_of!|ptr::from_(?:ref|mut)|as_(?:mut_)?ptr)$/u.test(pointer.how)) return false;
   if (path.length === 1 && path[0] === '[]') return root.type?.kind === 'static-array';

@@ -1,4 +1,4 @@
-import type { Arm, Attribute, Expr, Pattern } from '../../model/ir.js';
+import type { Arm, Attribute, Expr, ExprOf, Pattern } from '../../model/ir.js';
 import type { Span } from '../../model/source.js';
 import { childByField, firstOfKind, type SyntaxNode } from '../syntax.js';
 import type { Lowering, Scope } from './context.js';
@@ -116,7 +116,7 @@ function readCall(cx: Lowering, node: SyntaxNode): Call | undefined {
   };
 }
 
-function macroExpr(call: Call, args: readonly Expr[], opaque = false): Expr {
+function macroExpr(call: Call, args: readonly Expr[], opaque = false): ExprOf<'macro'> {
   return { kind: 'macro', span: spanOf(call.node), name: call.name, args, opaque };
 }
 
@@ -461,7 +461,8 @@ function lowerArms(cx: Lowering, call: Call, scope: Scope): Expr | undefined {
 
 function opaqueMacro(cx: Lowering, call: Call): Expr {
   reportUnread(cx, call);
-  return macroExpr(call, [], true);
+  const names = cx.textOf(call.inner).match(/(?<![\w.:])[a-z_]\w*(?![\w!(]|::)/gu) ?? [];
+  return { ...macroExpr(call, [], true), names: [...new Set(names)] };
 }
 
 function reportUnread(cx: Lowering, call: Call): void {
