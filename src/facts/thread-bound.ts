@@ -1,4 +1,4 @@
-import type { FileIr, ImplDecl, TypeDecl, TypeRef } from '../model/ir.js';
+import type { Attribute, FileIr, ImplDecl, TypeDecl, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { findNapiType } from './napi-types.js';
 import type { UnitFacts } from './unit.js';
@@ -90,6 +90,7 @@ export function findThreadBounds(unit: UnitFacts, file: FileIr, impl: ImplDecl):
   );
   for (const field of decl.fields) {
     if (!field.type || field.isStatic || allowsNonSend(field.attributes)) continue;
+    if (isExcluded(field.attributes, impl.conditions)) continue;
     const walk: Walk = {
       unit,
       impl,
@@ -314,6 +315,16 @@ function isElsewhere(unit: UnitFacts, file: FileIr, path: readonly string[], dec
   return !folders.includes(first) && !new RegExp(`\\bmod\\s+${first}\\b`, 'u').test(unit.textOf(file.path) ?? '');
 }
 
+/** Whether a field is there exactly where the impl is not: `cfg(not(X))` on one, `cfg(X)` on the other. */
+function isExcluded(attributes: readonly Attribute[], conditions: readonly string[]): boolean {
+  const plain = (cfg: string): string => cfg.replace(/\s+/gu, '');
+  const ofImpl = conditions.map(plain);
+  return attributes.some(({ name, args }) => {
+    const ofField = name === 'cfg' && args !== undefined ? plain(args) : undefined;
+    return ofField !== undefined && ofImpl.some((i) => ofField === `not(${i})` || i === `not(${ofField})`);
+  });
+}
+
 /** `HWND`, `HANDLE`: a number of the operating system that is spelled as a pointer and shows no memory. */
 function isSystemHandle({ name, alias }: TypeDecl): boolean {
   return alias?.kind === 'pointer' && alias.element?.name === 'c_void' && /^H[A-Z0-9_]+$/u.test(name);
@@ -340,7 +351,7 @@ function bind(decl: TypeDecl, type: TypeRef, scope: Scope): ReadonlyMap<string, 
 
 function isUnbounded(walk: Walk, parameter: string): boolean {
   const generic = walk.impl.generics.find((g) => g.name === parameter);
-  if (!generic) return false;
+  if (!generic || generic.isConst === true) return false;
   const text = walk.unit.textOf(walk.implFile.path)?.slice(walk.impl.span.start, walk.impl.span.end) ?? '';
   const where = /\bwhere\b([\s\S]*?)\{/u.exec(text)?.[1] ?? '';
   // `where Inner<T>: Send` bounds T by what contains it.

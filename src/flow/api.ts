@@ -86,6 +86,8 @@ export interface ApiRow {
   readonly receiver?: readonly string[];
   /** When the receiver's type is not known: `apply` (the name is telling enough), `weak` (lower confidence), or `skip`. Default `weak` with `receiver`, else `apply`. */
   readonly whenUnknown?: 'apply' | 'weak' | 'skip';
+  /** The method takes no arguments: a call with some is of another one that happens to have the name. */
+  readonly nullary?: boolean;
   readonly effects: readonly Effect[];
   /** The version of the library in which the hazard was fixed or the API appeared, when it matters. */
   readonly since?: string;

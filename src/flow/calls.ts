@@ -342,10 +342,12 @@ export abstract class Calls extends Effects {
     if (this.settings.oracle.declaration(last, this.file.path) !== undefined) return true;
     // `Kind::Variant(..)`; in a module of unknown content a name like `winpcap::PacketOpenAdapter` is more likely a function.
     if (last.includes('_')) return false;
+    const named = this.file.imports.find((i) => i.name === first && i.isGlob !== true);
+    // `LibraryLoader::GetProcAddress`, with the module imported from `windows_sys`.
+    if (named?.path.some((s) => FOREIGN_CRATE.test(s)) === true) return false;
     if (path.length > 1) return CONSTRUCTORS.has(last) || /^[A-Z]/u.test(path.at(-2) ?? '');
     if (this.file.functions.some((f) => f.name === first && f.abi !== undefined)) return false;
-    const named = this.file.imports.find((i) => i.name === first && i.isGlob !== true);
-    if (named) return !named.path.some((s) => FOREIGN_CRATE.test(s));
+    if (named) return true;
     // What no file of the unit declares comes from a module of unknown content: a variant of `Kind::*`, or a function.
     return this.file.imports.every((i) => i.isGlob !== true || isOwnModule(i.path));
   }
@@ -436,7 +438,9 @@ export abstract class Calls extends Effects {
     const isStatic = this.rust && /^as_(?:ptr|slice|ref)$/u.test(expr.method) && isPromoted(expr.receiver, false);
     const receiver: Value = isStatic ? { ...given, owned: false } : given;
     const { values, exprs } = this.arguments(expr.args);
-    const matches = this.settings.apis.method(expr.method, receiver.type);
+    const matches = this.settings.apis
+      .method(expr.method, receiver.type)
+      .filter(({ row }) => row.nullary !== true || expr.args.length === 0);
     const end = expr.args.length === 0 ? this.endElement(receiver, expr.method, expr.span) : undefined;
     if (end) return end;
     const resolved = this.resolveMethod(receiver, expr.method);

@@ -178,6 +178,8 @@ export abstract class Effects extends Closures {
       }
       case 'borrow': {
         const value = operand(effect.from);
+        // What is not a reference is converted, not pointed to.
+        if (effect.element === false && effect.from !== 'receiver' && this.rust && isMade(value)) return undefined;
         const view = this.isView(value);
         if (value.pointers.length > 0 && (view || value.pointers.every((p) => p.form === 'raw'))) {
           // A pointer taken from a pointer still points where that one did.
@@ -519,15 +521,7 @@ export abstract class Effects extends Closures {
     for (const r of flow.summary.releases) {
       if (r.renewed) continue;
       for (const target of place(r.place))
-        this.invalidate(
-          'release',
-          target,
-          span,
-          r.how,
-          (t) => this.endsWith(t, target),
-          undefined,
-          name,
-        );
+        this.invalidate('release', target, span, r.how, (t) => this.endsWith(t, target), undefined, name);
     }
     for (const a of flow.summary.adopts) {
       const taken =
@@ -614,4 +608,9 @@ function replaceSelf(type: TypeRef | undefined, owner: string | undefined): Type
   if (type.kind === 'path' && type.args.some((a) => a.name === 'Self'))
     return { ...type, args: type.args.map((a) => replaceSelf(a, owner) ?? a) };
   return type;
+}
+
+/** A new value that no place holds and that points nowhere. */
+function isMade({ owned, places, pointers }: Value): boolean {
+  return owned === true && places.length === 0 && pointers.length === 0;
 }

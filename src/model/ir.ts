@@ -145,6 +145,8 @@ export interface FunctionIr {
 export interface Generic {
   readonly name: string; // `T` or `'a`
   readonly bounds: readonly string[]; // as written, one per bound
+  /** Rust: `const N: usize`, a number. */
+  readonly isConst?: boolean;
 }
 
 export interface Field {

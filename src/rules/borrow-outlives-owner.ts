@@ -171,6 +171,8 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
       return false;
     return true;
   }
+  // A set of addresses tells who was seen.
+  if (rust && isInSet(unit, file, escape)) return false;
   if (rust) return escape.atExit === true || (escape.kind === 'spawn' && !isWaitedFor(flow, escape));
   if (escape.kind === 'collect') return isKeptByList(unit, file, escape) && !isRefused(unit, file, fn, escape);
   if (escape.kind === 'store' && (isArgumentBlock(fn, escape) || waitsFor(fn, escape) || isTakenBack(fn, escape)))
@@ -239,6 +241,14 @@ function isKeptByList(unit: UnitFacts, file: FileIr, { pointer, into }: Escape):
   return pointer.form === 'slice'
     ? keepsSliceOf(element, typeOfPlace(pointer.target, unit.oracle('d'), file.path))
     : element?.kind === 'pointer';
+}
+
+/** Rust: stored as a member of a set, where only the address matters. */
+function isInSet(unit: UnitFacts, file: FileIr, { into }: Escape): boolean {
+  const at = into?.path.lastIndexOf('[]') ?? -1;
+  if (!into || at < 0) return false;
+  const type = typeOfPlace({ root: into.root, path: into.path.slice(0, at) }, unit.oracle('rust'), file.path);
+  return type?.kind === 'path' && /Set$/u.test(type.name);
 }
 
 /** Rust: what `as_ref()` of a parameter of a generic type shows is the parameter's own when the type owns it. */

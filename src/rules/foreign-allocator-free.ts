@@ -102,7 +102,7 @@ export default defineRule({
           });
         }
         for (const call of flow.calls) {
-          const byLibrary = /(^|::)libc::free$|^free$/u.test(call.callee);
+          const byLibrary = !call.method && /(^|::)libc::free$|^free$/u.test(call.callee);
           if (!byLibrary && !/(?:^|::)dealloc$/u.test(call.callee)) continue;
           // A variable named 'free' may hold any function.
           if (byLibrary && call.rows.length === 0) continue;

@@ -4,10 +4,11 @@ import { D_POINTERS } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { typeOfPlace } from '../flow/place-type.js';
-import { describePlace, isElementOf, placeKey } from '../flow/place.js';
+import { describePlace, isElementOf, type Place, placeKey } from '../flow/place.js';
 import type { FunctionFlow, StaleUse } from '../flow/result.js';
 import { isGrowable } from '../flow/types.js';
-import type { FileIr } from '../model/ir.js';
+import type { FileIr, FunctionIr } from '../model/ir.js';
+import { walkBody } from '../model/walk-body.js';
 import { defineRule } from './rule.js';
 
 const TOKENS = { rust: RAW_POINTERS, d: ['&', '.ptr', 'ref '] };
@@ -47,7 +48,7 @@ export default defineRule({
           const flow = unit.flowOf(file, fn);
           const causes = new Set<string>();
           for (const stale of flow.staleUses) {
-            if (!isHazard(unit, file, flow, stale)) continue;
+            if (!isHazard(unit, file, fn, flow, stale)) continue;
             const { pointer, invalidation, use } = stale;
             // One finding per borrow and owner, however often it is used.
             const cause = `${pointer.site.start}|${placeKey(invalidation.place)}`;
@@ -83,6 +84,7 @@ export default defineRule({
 function isHazard(
   unit: UnitFacts,
   file: FileIr,
+  fn: FunctionIr,
   flow: FunctionFlow,
   { pointer, invalidation, use }: StaleUse,
 ): boolean {
@@ -110,9 +112,23 @@ function isHazard(
     if (growth?.operation === 'replace' && growth.how === '=') return false;
     if (pointer.form === 'slice' && use.kind === 'return') return false;
   }
+  if (rust && isMadeWithRoom(fn, invalidation.place)) return false;
   // Room was made before the pointer was taken.
   const reserved = flow.growths.some(
     (g) => g.operation === 'reserve' && g.span.start < pointer.site.start && isElementOf(pointer.target, g.place),
   );
   return !reserved;
+}
+
+/** Rust: a local made by `with_capacity` of a computed number: room for what is pushed while pointers into it are collected. */
+function isMadeWithRoom(fn: FunctionIr, { root, path }: Place): boolean {
+  if (root.kind !== 'local' || path.length > 0 || !fn.body) return false;
+  let made = false;
+  walkBody(fn.body, ({ expr, statement }) => {
+    if (statement?.kind !== 'let' || statement.init !== expr || statement.pattern.kind !== 'bind') return;
+    if (statement.pattern.span.start !== root.span.start || expr.kind !== 'call' || expr.callee.kind !== 'name') return;
+    const [count] = expr.args;
+    made = expr.callee.path.at(-1) === 'with_capacity' && count !== undefined && count.value.kind !== 'literal';
+  });
+  return made;
 }

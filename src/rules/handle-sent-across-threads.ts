@@ -121,6 +121,8 @@ function groupByTarget(file: FileIr): readonly (readonly ImplDecl[])[] {
   for (const impl of file.impls) {
     const trait = impl.trait?.name;
     if (!impl.isUnsafe || impl.isNegative || (trait !== 'Send' && trait !== 'Sync')) continue;
+    // Without atomics WebAssembly has one thread.
+    if (impl.conditions.some((c) => /\bnot\s*\(\s*target_feature\s*=\s*"atomics"\s*\)/u.test(c))) continue;
     const group = groups.get(impl.target.name);
     if (group) group.push(impl);
     else groups.set(impl.target.name, [impl]);
@@ -185,7 +187,10 @@ function isExclusive(unit: UnitFacts, file: FileIr, impl: ImplDecl): boolean {
     methods.every(
       (f) =>
         f.self?.mode !== 'shared' ||
-        (f.bodySpan !== undefined && !/\bself\b/u.test(text.slice(f.bodySpan.start, f.bodySpan.end))),
+        (f.bodySpan !== undefined &&
+          // `where T: Sync` asks for what the wrapper does not promise.
+          (/\bSync\b/u.test(text.slice(f.span.start, f.bodySpan.start)) ||
+            !/\bself\b/u.test(text.slice(f.bodySpan.start, f.bodySpan.end)))),
     )
   );
 }

@@ -39,6 +39,8 @@ export default defineRule({
           if (!length || !capacity) continue;
           const spelled = text.slice(length.start, length.end).trim();
           if (spelled !== text.slice(capacity.start, capacity.end).trim() || /^0\b/u.test(spelled)) continue;
+          // Whoever has the capacity and no length gives the memory back without its elements.
+          if (/cap(?:acity)?\b|^cap/iu.test(spelled)) continue;
           if (isNeverFreed(text, flow, call) || isExact(unit, file, flow, call)) continue;
           report({
             messageId: 'same',
@@ -76,6 +78,9 @@ function isNeverFreed(text: string, flow: FunctionFlow, call: CallSite): boolean
 /** Memory that was made to fit before it was taken apart: a boxed slice, or a vector that was shrunk. */
 function isExact(unit: UnitFacts, file: FileIr, flow: FunctionFlow, call: CallSite): boolean {
   const text = unit.textOf(file.path) ?? '';
+  const given = call.argSpans[0];
+  // A box has no room to spare.
+  if (given && /\bBox::into_raw\s*\(/u.test(text.slice(given.start, given.end))) return true;
   const roots = (call.args[0]?.pointers ?? []).map((p) => p.target.root);
   if (
     flow.calls.some(

@@ -51,6 +51,8 @@ export default defineRule({
           // A turbofish or a cast to `*mut _` says what it really is.
           if (!/^\w+$/u.test(pointer) || /::</u.test((unit.textOf(file.path) ?? '').slice(call.span.start, span.start)))
             continue;
+          // A count without content is a token that its clones share.
+          if (/(?:Rc|Arc)::/u.test(call.callee) && isToken(unit.textOf(file.path) ?? '')) continue;
           // Where the maker is in sight, it says more.
           if (flow.adoptions.some((a) => a.span.start === call.span.start && makerOf(a.pointer) !== undefined))
             continue;
@@ -220,6 +222,11 @@ function functionName(expr: Expr): ExprOf<'name'> | undefined {
       ? expr.args[0]
       : undefined;
   return inner ? functionName(inner.value) : undefined;
+}
+
+/** Whether the file counts references to nothing: `Arc<()>`. */
+function isToken(text: string): boolean {
+  return /\b(?:Rc|Arc)<\(\)>/u.test(text);
 }
 
 /** `*mut c_void` and `*mut ()`. */

@@ -155,10 +155,13 @@ const growth: readonly ApiRow[] = [
 ];
 
 const views: readonly ApiRow[] = [
-  ...each('view', 'as_ptr as_mut_ptr', [borrow('raw-pointer', 'receiver', true)]),
-  ...each('view', 'as_ptr_range as_mut_ptr_range as_non_null_ptr as_non_null data_ptr as_raw_ptr', [
-    borrow('raw-pointer'),
-  ]),
+  ...each('view', 'as_ptr as_mut_ptr', [borrow('raw-pointer', 'receiver', true)], { nullary: true }),
+  ...each(
+    'view',
+    'as_ptr_range as_mut_ptr_range as_non_null_ptr as_non_null data_ptr as_raw_ptr',
+    [borrow('raw-pointer')],
+    { nullary: true },
+  ),
   ...each(
     'view',
     'as_slice as_mut_slice as_bytes as_bytes_mut as_bytes_with_nul to_bytes to_bytes_with_nul as_str as_mut_str as_os_str as_path as_c_str spare_capacity_mut as_mut_vec',
@@ -343,7 +346,7 @@ const ownership: readonly ApiRow[] = [
   path('string-leak', 'String::leak', [{ kind: 'forget', target: 0, rawType: 'String' }]),
   method('leak', 'leak', [{ kind: 'forget', target: 'receiver' }]),
   method('into-raw', 'into_raw', [{ kind: 'forget', target: 'receiver' }]),
-  method('into-raw-parts', 'into_raw_parts', [{ kind: 'forget', target: 'receiver', rawType: 'Vec' }]),
+  method('into-raw-parts', 'into_raw_parts', [{ kind: 'forget', target: 'receiver' }]),
   ...RAW_OWNERS.map((owner) =>
     path(`${owner.toLowerCase()}-into-raw`, `${owner}::into_raw`, [{ kind: 'forget', target: 0, rawType: owner }]),
   ),

@@ -267,9 +267,11 @@ export function lowerGenerics(cx: Lowering, node: SyntaxNode): Generic[] {
     if (list) for (const part of partsOf(list)) known.push(folded(cx.textOf(part)));
     bounds.set(name, known);
   };
+  const constants = new Set<string>();
   const parameters = childByField(node, 'type_parameters');
   for (const part of parameters ? partsOf(parameters) : []) {
     const name = childByField(part, 'name');
+    if (name && part.kind === 'const_parameter') constants.add(cx.textOf(name));
     if (name) add(cx.textOf(name), childByField(part, 'bounds'));
     else if (part.kind === 'metavariable') add(cx.textOf(part), undefined);
   }
@@ -280,5 +282,9 @@ export function lowerGenerics(cx: Lowering, node: SyntaxNode): Generic[] {
       if (left) add(folded(cx.textOf(left)), childByField(predicate, 'bounds'));
     }
   }
-  return [...bounds].map(([name, list]) => ({ name, bounds: list }));
+  return [...bounds].map(([name, list]) => ({
+    name,
+    bounds: list,
+    ...(constants.has(name) ? { isConst: true } : {}),
+  }));
 }
