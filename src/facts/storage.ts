@@ -34,7 +34,10 @@ export function endsWithItsRoot(
   hasDrop: (typeName: string) => boolean = () => false,
 ): boolean {
   const { root } = place;
-  if (root.kind !== 'local' && root.kind !== 'param' && root.kind !== 'temp') return false;
+  // What pointers in `self` lead to may have been handed on by a method that takes `self` apart.
+  const isOwnSelf =
+    root.kind === 'self' && language === 'rust' && root.type?.kind === 'path' && !place.path.includes('*');
+  if (root.kind !== 'local' && root.kind !== 'param' && root.kind !== 'temp' && !isOwnSelf) return false;
   if (!root.byValue || root.declared === 'static') return false;
   for (let i = 0; i < place.path.length; i++) {
     const segment = place.path[i];

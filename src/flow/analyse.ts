@@ -362,9 +362,11 @@ class Analysis extends PlaceExpressions {
       case 'struct': {
         const pointers: Pointer[] = [];
         const adopts: Pointer[] = [];
+        const parts: { name: string; value: Value }[] = [];
         for (const f of expr.fields) {
           const value = this.coerce(this.expr(f.value), this.rust ? this.fieldType(expr.type, f.name) : undefined);
           pointers.push(...value.pointers);
+          parts.push({ name: f.name, value });
           if (value.adopts) adopts.push(...value.adopts);
           if (value.pointers.length === 0) this.moveOut(value);
         }
@@ -375,6 +377,7 @@ class Analysis extends PlaceExpressions {
           type: expr.type,
           owned: pointers.length === 0,
           ...(adopts.length > 0 ? { adopts } : {}),
+          ...(this.rust && pointers.length > 0 ? { parts } : {}),
         };
       }
       case 'tuple': {

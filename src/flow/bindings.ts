@@ -136,6 +136,7 @@ export abstract class Bindings extends Ownership {
               ...this.aliasOf(value, type),
             },
           );
+          this.keepParts(value, { root, path: [] });
           if (value.pointers.length === 0) {
             this.copyFields(value.places, { root, path: [] });
             this.moveOut(value);

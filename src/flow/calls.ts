@@ -244,7 +244,13 @@ export abstract class Calls extends Effects {
     if (shown) return this.applySummary(shown.method, shown.subject, values, expr.span, last, undefined);
     const member = this.ownMethod(path);
     // A function pointer in a variable is no function of that name.
-    const isVariable = this.rust && path.length === 1 && this.lookup(last) !== undefined;
+    const variable = this.rust && path.length === 1 ? this.lookup(last) : undefined;
+    const isVariable = variable !== undefined;
+    // What a closure was made of is used when it is called.
+    if (variable) {
+      const held = this.state.read({ root: variable, path: [] })?.pointers ?? [];
+      this.use({ places: [], pointers: held.filter((p) => p.form === 'raw') }, expr.span, 'argument', last);
+    }
     const matches = member || isVariable ? [] : this.settings.apis.path(path);
     const found = matches.length > 0 || isVariable ? undefined : (member ?? this.resolveCall(path));
     // A foreign declaration has nothing to follow.

@@ -30,7 +30,8 @@ export abstract class Closures extends Bindings {
         const root = this.lookup(name);
         if (!root) continue;
         const place: Place = { root, path: [] };
-        pointers.push(...(this.state.read(place)?.pointers ?? []));
+        const isGiven = this.rust && root.kind === 'param' && this.isPointerType(root.type);
+        pointers.push(...(isGiven ? this.valueOf(place, root.type) : (this.state.read(place) ?? NOTHING)).pointers);
         if (fn.isMove === true) this.moveOut({ places: [place], pointers: [] });
         if (!this.rust) pointers.push(this.borrow(place, 'closure', false, expr.span, `capture of '${name}'`));
         else if (!fn.isMove && fn.kind === 'closure')

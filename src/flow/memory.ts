@@ -327,6 +327,12 @@ export abstract class Memory {
     }
   }
 
+  /** Rust: the fields of a struct literal, each with what it was given. */
+  protected keepParts({ parts }: Value, to: Place): void {
+    for (const { name, value } of parts ?? [])
+      this.state.write(extend(to, name), { pointers: value.pointers, ...optionalType(value.type) });
+  }
+
   /** What `*` reaches: the content of a type that owns a block, whatever else points to. */
   protected derefSegment(type: TypeRef | undefined): '[]' | '*' {
     return this.rust && type?.kind === 'path' && ownsBlock(type) ? '[]' : '*';

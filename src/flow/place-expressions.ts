@@ -113,7 +113,9 @@ export abstract class PlaceExpressions extends Calls {
 
   private memberOf(base: Value, name: string, span: Span): Value {
     this.use(base, span, 'field', `.${name}`);
-    const through = this.subjects(base);
+    // A struct that was made here holds in each field what that was given; a reference to one shows the other's fields.
+    const made = this.rust && base.pointers.length > 0 ? base.places.map((p) => extend(p, name)) : [];
+    const through = made.some((p) => this.state.read(p)) ? base.places : this.subjects(base);
     const places = through.map((p) => extend(p, name));
     const type = this.fieldType(base.type, name);
     const first = places[0];
@@ -280,6 +282,7 @@ export abstract class PlaceExpressions extends Calls {
         },
         !single,
       );
+      this.keepParts(value, place);
       if (place.path.length === 0) this.state.moved.delete(place.root.id);
       if (!this.rust && single) this.renew(place);
     }

@@ -106,6 +106,8 @@ export interface Value {
   /** Pointers whose storage this value frees when dropped (Box::from_raw). */
   readonly adopts?: readonly Pointer[];
   readonly closure?: number;
+  /** Rust: what each field of a struct literal holds. */
+  readonly parts?: readonly { readonly name: string; readonly value: Value }[];
   /** D: the array that the value, a slice copied from a variable, is another name for. */
   readonly alias?: Place;
   /** Single value of a constant or literal expression, as written. */
