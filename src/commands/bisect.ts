@@ -149,7 +149,7 @@ async function runBisect(name: string | undefined, flags: Flags, io: Io): Promis
         isInterrupted: () => interruption.signal.aborted,
         onObservation: (all, snapshot) => {
           writeState(path, { question, history: versions, observations: all });
-          const line = describeObservation(all.at(-1), snapshot, versions);
+          const line = describeObservation(all.at(-1), snapshot, versions, request.firstGood);
           if (line !== undefined) progress.say(line);
         },
       },
@@ -302,6 +302,7 @@ function describeObservation(
   seen: Observation | undefined,
   { runs, posterior, testable, tallies }: Snapshot,
   versions: readonly string[],
+  firstGood: boolean,
 ): string | undefined {
   if (seen === undefined || seen.kind === 'prepared') return undefined;
   const name = shortVersion(seen.version);
@@ -309,7 +310,8 @@ function describeObservation(
   if (seen.kind === 'untestable') return `${name}: this run says nothing, ${seen.reason}.`;
   const index = versions.indexOf(seen.version);
   const tally = tallies.get(testable.indexOf(index)) ?? { hits: 0, clean: 0 };
-  const best = versions[testable[posterior.best] ?? -1];
+  // Newest first when it is asked for the fix: the first good version stands before the last bad one.
+  const best = versions[testable[posterior.best - (firstGood ? 1 : 0)] ?? -1];
   const share = `${(100 * posterior.probability(posterior.best)).toFixed(0)} %`;
   const what = seen.kind === 'hit' ? `hit, ${seen.class} (${seen.detail})` : 'clean';
   return `${String(runs).padStart(4)}  ${name}: ${what}; ${tally.hits} of ${tally.hits + tally.clean}. Likeliest: ${best === undefined ? 'none' : shortVersion(best)}, ${share}.`;

@@ -72,6 +72,23 @@ describe('the report of a bisection', () => {
     expect(report.firstBad).toBe('1.3.0');
     expect(report.notes.at(-1)).toContain('The good side is not clean: it crashed in 1 of 72 runs');
   });
+
+  it('tells a second step inside the bad side from a bad side of one rate', () => {
+    const counts = (name: string, hits: number, cleans: number): readonly Observation[] => [
+      ...times(hits, hit(name)),
+      ...times(cleans, clean(name)),
+    ];
+    const rare = [...counts('1.0.0', 0, 80), ...counts('1.1.0', 0, 120), ...counts('1.2.0', 9, 40)];
+    const stepped = [...rare, ...counts('1.3.0', 9, 6), ...counts('1.4.0', 7, 5)];
+    const report = createBisectReport(question, conclude(history, stepped, 0.95));
+    const told = report.notes.find((note) => note.startsWith('There are two steps'));
+    expect(report.firstBad).toBe('1.2.0');
+    expect(told).toContain("from '1.3.0' on it crashes more often (16 of 27 runs) than before it (9 of 49)");
+    const even = [...rare, ...counts('1.3.0', 4, 20), ...counts('1.4.0', 5, 20)];
+    const plain = createBisectReport(question, conclude(history, even, 0.95));
+    expect(plain.firstBad).toBe('1.2.0');
+    expect(plain.notes.filter((note) => note.startsWith('There are two steps'))).toEqual([]);
+  });
 });
 
 describe('boundary changes', () => {

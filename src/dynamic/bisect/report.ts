@@ -1,4 +1,5 @@
 import picocolors from 'picocolors';
+import { fisherExact } from '../experiment/fisher.js';
 import { wilsonInterval } from '../statistics.js';
 import type { BoundaryChange } from './boundary-change.js';
 import type { BisectResult, BisectStatus } from './session.js';
@@ -180,7 +181,56 @@ function notesOf(question: BisectQuestion, result: BisectResult, rates: BisectRe
       `The good side is not clean: it crashed in ${rates.good.hits} of ${rates.good.runs} runs, the bad side in ${rates.bad.hits} of ${rates.bad.runs}. The rate jumps here; a rarer crash was there before.`,
     );
   }
+  const step = findStep(result);
+  if (step !== undefined) {
+    const version = question.history[testable[step.at] ?? -1] ?? '';
+    const [more, less] = [
+      `${step.after.hits} of ${step.after.runs} runs`,
+      `${step.before.hits} of ${step.before.runs}`,
+    ];
+    notes.push(
+      question.firstGood
+        ? `There are two steps: up to '${version}' it crashed more often (${more}) than after it (${less}). Each may have a cause of its own.`
+        : `There are two steps: from '${version}' on it crashes more often (${more}) than before it (${less}). Each may have a cause of its own.`,
+    );
+  }
   return notes;
+}
+
+interface Step {
+  /** Position among the testable versions from which on it crashes more often. */
+  readonly at: number;
+  readonly before: { readonly hits: number; readonly runs: number };
+  readonly after: { readonly hits: number; readonly runs: number };
+}
+
+/** A second step inside the bad side has to be this unlikely as chance, all places for it counted. */
+const STEP_LEVEL = 0.01;
+
+/** The place inside the bad side at which its crash rate rises again; undefined when one rate explains the side. */
+function findStep({ posterior, testable, tallies }: BisectResult): Step | undefined {
+  const tested = Array.from({ length: testable.length }, (_, at) => at).filter(
+    (at) => at >= posterior.best && tallies.has(at),
+  );
+  const count = (positions: readonly number[]): { hits: number; runs: number } => {
+    let hits = 0;
+    let runs = 0;
+    for (const at of positions) {
+      const tally = tallies.get(at) ?? { hits: 0, clean: 0 };
+      hits += tally.hits;
+      runs += tally.hits + tally.clean;
+    }
+    return { hits, runs };
+  };
+  let best: (Step & { readonly p: number }) | undefined;
+  for (let index = 1; index < tested.length; index++) {
+    const before = count(tested.slice(0, index));
+    const after = count(tested.slice(index));
+    if (before.hits * after.runs >= after.hits * before.runs) continue;
+    const p = fisherExact(before.hits, before.runs, after.hits, after.runs);
+    if (best === undefined || p < best.p) best = { at: tested[index] ?? 0, before, after, p };
+  }
+  return best !== undefined && best.p * (tested.length - 1) < STEP_LEVEL ? best : undefined;
 }
 
 const percent = (share: number): string => `${(100 * share).toFixed(share >= 0.995 && share < 1 ? 1 : 0)} %`;
