@@ -6,7 +6,7 @@ import { describeCallee, dottedPath, isPromoted } from './expression-shapes.js';
 import { extend, type Place } from './place.js';
 import type { Pointer, Value } from './result.js';
 import { elementType, peel } from './types.js';
-import { adaptedType, merged, NOTHING, optionalType, type Resolved } from './values.js';
+import { adaptedType, CONTENT_ADAPTERS, merged, NOTHING, optionalType, type Resolved } from './values.js';
 import type { Argument, Expr, ExprOf, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 
@@ -528,7 +528,8 @@ export abstract class Calls extends Effects {
       adaptedType(expr.method, results, expr.span) ?? builtinMethodType(expr.method, receiver.type, expr.span);
     return {
       places: [],
-      pointers: results.flatMap((r) => r.pointers),
+      // A method of unknown content may copy what its closure returns; the adapters that everybody knows hand it on.
+      pointers: CONTENT_ADAPTERS.has(expr.method) ? results.flatMap((r) => r.pointers) : [],
       ...optionalType(type),
       ...(results.some((r) => r.owned) ? { owned: true } : {}),
     };

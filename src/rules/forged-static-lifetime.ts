@@ -16,7 +16,7 @@ import type { Block, Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import { defineRule } from './rule.js';
 
 /** A call that keeps the caller here until the other side is done with what it was given. */
-const WAITS = /\.(?:recv|join|wait|blocking_recv|recv_timeout)\s*\(|block_on\s*\(|\bscope\s*\(/u;
+const WAITS = /\.(?:recv|join|wait|blocking_recv|recv_timeout|is_finished)\s*\(|block_on\s*\(|\bscope\s*\(/u;
 const SPAWNS =
   /^(?:spawn|spawn_blocking|spawn_local|spawn_on|execute|queue|submit|block_in_place_spawn|spawn_pinned)$/u;
 

@@ -7,7 +7,7 @@ import { findRepeatedTakers } from '../facts/repeated-takers.js';
 import { lineOf } from '../facts/lines.js';
 import { walkBody } from '../model/walk-body.js';
 import { describePlace } from '../flow/place.js';
-import type { StaleUse } from '../flow/result.js';
+import type { FunctionFlow, StaleUse } from '../flow/result.js';
 import type { FileIr, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
@@ -252,6 +252,7 @@ export default defineRule({
           const causes = new Set<string>();
           for (const stale of flow.staleUses) {
             if (language === 'rust' && (isLater(file, text, stale) || isOnTheWayOut(text, stale))) continue;
+            if (language === 'rust' && isEmptied(flow, stale)) continue;
             if (!isHazard(stale, language === 'd' ? text.slice(stale.use.span.start, stale.use.span.end + 8) : ''))
               continue;
             const { pointer, invalidation, use } = stale;
@@ -395,6 +396,17 @@ const REALLOCATES = /^(?:pure-)?realloc$/u;
 
 const DEALLOCATES = /^allocator-/u;
 
+/** `Vec::from_raw_parts(p, 0, capacity)` frees the block and drops no element: those may have been dropped before. */
+function isEmptied(flow: FunctionFlow, { pointer, invalidation, use }: StaleUse): boolean {
+  if (use.kind !== 'release' || !/drop_in_place/u.test(invalidation.how)) return false;
+  return flow.calls.some(
+    (c) =>
+      c.callee.endsWith('Vec::from_raw_parts') &&
+      c.args[1]?.literal === '0' &&
+      c.args[0]?.pointers.some((p) => p.id === pointer.id) === true,
+  );
+}
+
 /** `used` is the source from the use on. */
 function isHazard({ pointer, invalidation, use }: StaleUse, used: string): boolean {
   if (invalidation.kind !== 'release') return false;
@@ -436,7 +448,11 @@ function isHazard({ pointer, invalidation, use }: StaleUse, used: string): boole
   // Counting on from a pointer reads nothing; what the result is used for is seen there.
   if (ARITHMETIC.test(use.what)) return false;
   // Dropping a value leaves its memory to be freed, and the next element alive.
-  if (/drop_in_place/u.test(invalidation.how) && (path.at(-1) === '[]' || FREES.test(use.what))) return false;
+  if (/drop_in_place/u.test(invalidation.how)) {
+    if (path.at(-1) === '[]' || FREES.test(use.what)) return false;
+    // A function that is given the address and is named for it gives the memory back.
+    if (use.kind === 'argument' && /drop|free|dealloc|release/iu.test(use.what)) return false;
+  }
   // Overwriting or forgetting a pointer is not using what it points to.
   return use.kind !== 'write';
 }

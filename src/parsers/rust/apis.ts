@@ -298,7 +298,9 @@ const releases: readonly ApiRow[] = [
   path('sqlite3-finalize', 'sqlite3_finalize', [{ kind: 'release', target: 0, by: 'sqlite3_finalize', foreign: true }]),
   path('dealloc', 'dealloc', [{ kind: 'release', target: 0, by: 'dealloc' }]),
   path('drop-in-place', 'drop_in_place', [{ kind: 'release', target: 0, by: 'drop_in_place' }]),
-  method('pointer-drop-in-place', 'drop_in_place', [{ kind: 'release', target: 'receiver', by: 'drop_in_place' }]),
+  method('pointer-drop-in-place', 'drop_in_place', [{ kind: 'release', target: 'receiver', by: 'drop_in_place' }], {
+    nullary: true,
+  }),
   path('manually-drop-drop', 'ManuallyDrop::drop', [{ kind: 'drop', target: 0 }]),
   path('decrement-strong-count', 'Arc::decrement_strong_count', [
     { kind: 'release', target: 0, by: 'Arc::decrement_strong_count' },
@@ -400,6 +402,8 @@ const concurrency: readonly ApiRow[] = [
   method('env-execute-tokio-future', 'execute_tokio_future', [asTask]),
   method('runtime-block-on', 'block_on', [{ kind: 'wait' }]),
   path('block-on', 'block_on', [{ kind: 'wait' }]),
+  // Polled in a loop until the other side is done.
+  method('task-is-finished', 'is_finished', [{ kind: 'wait' }], { nullary: true }),
   method('thread-join', 'join', [{ kind: 'wait' }], { receiver: ['JoinHandle', 'ScopedJoinHandle', 'Thread'] }),
   ...each('wait', 'recv blocking_recv recv_timeout join_all wait wait_while join_next', [{ kind: 'wait' }]),
   method('channel-send', 'send', [onThread], {
