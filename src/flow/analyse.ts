@@ -399,8 +399,11 @@ class Analysis extends PlaceExpressions {
           this.expr(i),
         );
         const element = values[0]?.type;
+        const together = merged(values);
+        const block = this.rust ? undefined : this.arrayBlock(together, expr.span);
         return {
-          ...merged(values),
+          ...together,
+          ...(block ? { pointers: [block, ...together.pointers] } : {}),
           places: [],
           owned: true,
           ...(this.rust

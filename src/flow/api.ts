@@ -40,7 +40,11 @@ export type Effect =
   /** Ownership enters the type system from a raw pointer (Box::from_raw, Vec::from_raw_parts). */
   | { readonly kind: 'adopt'; readonly from: Operand; readonly rawType: string }
   /** Fresh storage, owned by the result. `foreign`: malloc family and C libraries. */
-  | { readonly kind: 'acquire'; readonly as: 'heap' | 'gc' | 'malloc' | 'foreign' | 'js'; readonly scanned?: boolean }
+  | {
+      readonly kind: 'acquire';
+      readonly as: 'heap' | 'gc' | 'malloc' | 'foreign' | 'js' | 'stack';
+      readonly scanned?: boolean;
+    }
   /** The closure or value runs on or moves to another thread. `scoped` threads are joined before the call returns. */
   | {
       readonly kind: 'spawn';

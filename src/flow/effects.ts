@@ -58,6 +58,33 @@ export abstract class Effects extends Closures {
     return this.settings.apis.method(path.at(-1) ?? '', syntheticType(owner, this.fn.nameSpan));
   }
 
+  /** D: memory on the function's own stack, which ends with it as a local does. */
+  private stackMemory(name: string, span: Span, row: ApiRow): Value {
+    const type: TypeRef = { ...syntheticType('', span), kind: 'static-array', text: 'void[N]', path: [] };
+    const root = this.makeRoot({ kind: 'local', name, span, byValue: true, declared: 'call', storage: 'stack', type });
+    return { places: [], pointers: [this.borrow({ root, path: ['[]'] }, 'raw', true, span, name, row)] };
+  }
+
+  /**
+   * D: the block of an array literal whose elements are addresses, as a slice: what is read from the array is what was put into it.
+   * Undefined for other literals, of which nothing has to be known.
+   */
+  protected arrayBlock(elements: Value, span: Span): Pointer | undefined {
+    const held = elements.pointers.filter((p) => p.form === 'raw');
+    if (held.length === 0) return undefined;
+    const root = this.makeRoot({
+      kind: 'allocation',
+      name: 'array literal',
+      span,
+      byValue: true,
+      declared: 'call',
+      storage: 'gc',
+    });
+    const target = { root, path: ['[]'] };
+    this.state.write(target, { pointers: held });
+    return this.borrow(target, 'slice', false, span, '[..]');
+  }
+
   /** Rust: a function that is named where a closure could stand (`.map(CStr::as_ptr)`), applied to `given`. */
   private applyNamed(expr: Expr | undefined, given: Value | undefined): Value | undefined {
     if (!this.rust || expr?.kind !== 'name' || !given || given.pointers.length === 0) return undefined;
@@ -325,6 +352,7 @@ export abstract class Effects extends Closures {
         return { places: [], pointers: [], adopts: made, owned: true };
       }
       case 'acquire': {
+        if (effect.as === 'stack') return this.stackMemory(name, span, row);
         const root = this.makeRoot({
           kind: 'allocation',
           name,

@@ -1,22 +1,23 @@
-import { aggregateOf, calledName, declaredIn, isTypeParameter, memberPath } from '../facts/d-code.js';
+import { calledName, isTypeParameter, memberPath } from '../facts/d-code.js';
 import { laterUses } from '../facts/later-uses.js';
 import { LENDING, RAW_POINTERS } from '../facts/raw-words.js';
 import { D_BORROWS } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
+import { DIGEST_TEXT, findSlicedTemporaries, lendersOf, RETURNS_ARRAY } from '../facts/sliced-temporaries.js';
 import { endsWithItsRoot } from '../facts/storage.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
 import { typeOfPlace } from '../flow/place-type.js';
 import { describePlace, type Root } from '../flow/place.js';
 import type { Escape, FunctionFlow, Pointer, StaleUse } from '../flow/result.js';
-import { elementType, isNumber, keepsSliceOf, withoutAlias } from '../flow/types.js';
-import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
+import { elementType, isNumber, keepsSliceOf } from '../flow/types.js';
+import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
 const TOKENS = {
   rust: [...RAW_POINTERS, 'unchecked'],
-  d: ['&', '[]', '..', '.ptr', '...', 'tempCString', 'scope ', '@trusted'],
+  d: ['&', '[]', '..', '.ptr', '...', 'tempCString', 'scope ', '@trusted', 'toHexString'],
 };
 
 export default defineRule({
@@ -43,29 +44,29 @@ export default defineRule({
   },
   tokens: TOKENS,
   // A caller of a helper that hands out a pointer may hold none of the words itself.
-  bodyTokens: { rust: [...TOKENS.rust, 'unsafe'], d: [D_BORROWS] },
+  bodyTokens: { rust: [...TOKENS.rust, 'unsafe'], d: [D_BORROWS, DIGEST_TEXT, RETURNS_ARRAY] },
   bodyRequires: { rust: [LENDING] },
   looksAt: 'bodies',
   perFile: ['rust', 'd'],
   check({ unit, functionsIn, report }) {
     for (const language of ['rust', 'd'] as const) {
       for (const file of unit.filesOf(language)) {
+        for (const { kept, inFile } of language === 'd' ? findKept(unit, file, functionsIn(file)) : [])
+          report({
+            messageId: 'converted',
+            data: { call: kept.call, line: lineOf(unit, inFile, kept.span.start), end: kept.end },
+            at: { file: inFile, span: kept.span },
+            steps: [
+              {
+                file: inFile,
+                span: kept.span,
+                role: 'borrow',
+                note: `'${kept.call}' is converted to a pointer into its own result here.`,
+              },
+            ],
+            key: kept.call,
+          });
         for (const fn of functionsIn(file)) {
-          for (const kept of language === 'd' ? [...findConverted(fn), ...findSliced(unit, file, fn)] : [])
-            report({
-              messageId: 'converted',
-              data: { call: kept.call, line: lineOf(unit, file, kept.span.start), end: kept.end },
-              at: { file, span: kept.span },
-              steps: [
-                {
-                  file,
-                  span: kept.span,
-                  role: 'borrow',
-                  note: `'${kept.call}' is converted to a pointer into its own result here.`,
-                },
-              ],
-              key: kept.call,
-            });
           const flow = unit.flowOf(file, fn);
           const causes = new Set<number>();
           for (const stale of flow.staleUses) {
@@ -264,6 +265,30 @@ function mayOwnContent(fn: FunctionIr, { target: { root, path } }: Pointer): boo
   return !isCopied && bounds.some((b) => /\b(?:AsRef|AsMut|Borrow)\s*</u.test(b));
 }
 
+interface KeptResult {
+  readonly call: string;
+  readonly span: Span;
+  readonly end: string;
+}
+
+/** D: results of calls that are kept as pointers or slices into a temporary, also by callers of a helper that stands beside them. */
+function findKept(
+  unit: UnitFacts,
+  file: FileIr,
+  picked: readonly FunctionIr[],
+): readonly { readonly kept: KeptResult; readonly inFile: FileIr }[] {
+  const names = lendersOf(unit, file);
+  const calls = names.length === 0 ? undefined : new RegExp(String.raw`\b(?:${names.join('|')})\s*[(;]`, 'u');
+  const isCaller = (fn: FunctionIr): boolean => calls !== undefined && unit.holds(file, fn, [calls]);
+  const full = file.functions.some(isCaller) ? unit.withBodies(file, isCaller) : file;
+  const starts = new Set(picked.map((fn) => fn.span.start));
+  return full.functions.flatMap((fn) => {
+    if (fn.hasError === true || (!starts.has(fn.span.start) && !isCaller(fn))) return [];
+    const sliced = findSlicedTemporaries(unit, full, fn).map((each) => ({ ...each, end: 'statement' }));
+    return [...findConverted(fn), ...sliced].map((kept) => ({ kept, inFile: full }));
+  });
+}
+
 /** D: results of `tempCString` that are converted to a pointer at once: assigned to one, bound as one, or a branch of `?:`. */
 function findConverted(fn: FunctionIr): readonly { call: string; span: Span; end: string }[] {
   const found: { call: string; span: Span; end: string }[] = [];
@@ -293,50 +318,6 @@ function findConverted(fn: FunctionIr): readonly { call: string; span: Span; end
     } else if (parent?.kind === 'return') found.push({ call, span: expr.span, end: 'statement' });
   });
   return found;
-}
-
-/**
- * D: static arrays that a function returns by value and that are taken as slices at once: `int[] a = digest();`, `list = digest()[]`.
- * The compiler takes the slice of a temporary.
- */
-function findSliced(
-  unit: UnitFacts,
-  file: FileIr,
-  fn: FunctionIr,
-): readonly { call: string; span: Span; end: string }[] {
-  const found: { call: string; span: Span; end: string }[] = [];
-  if (fn.body === undefined) return found;
-  const oracle = unit.oracle('d');
-  const arrayCall = (value: Expr): string | undefined => {
-    const name = value.kind === 'call' && value.callee.kind === 'name' ? value.callee.path.at(-1) : undefined;
-    const called = name === undefined ? undefined : oracle.freeFunction(name, file.path)?.fn;
-    const isArray = called !== undefined && called.returnsRef !== true && called.generics.length === 0;
-    return isArray && withoutAlias(called.returns, oracle, file.path)?.kind === 'static-array' ? name : undefined;
-  };
-  const judge = (value: Expr, target: TypeRef | undefined, span: Span): void => {
-    const isSlice = value.kind === 'slice';
-    const call = arrayCall(isSlice ? value.base : value);
-    if (call !== undefined && (isSlice || withoutAlias(target, oracle, file.path)?.kind === 'slice'))
-      found.push({ call, span, end: 'statement' });
-  };
-  walkBody(fn.body, ({ expr, around, statement }) => {
-    if (statement?.kind === 'let' && statement.init === expr && statement.isStatic !== true)
-      judge(expr, statement.type, expr.span);
-    // `a[] = f()[]` copies the elements.
-    if (expr.kind !== 'assign' || expr.operator !== '=' || expr.target.kind === 'slice' || around.length > 1) return;
-    const name = memberPath(expr.target);
-    const type = name === undefined ? undefined : declaredTypeOf(file, fn, name);
-    if (type?.kind === 'slice') judge(expr.value, type, expr.value.span);
-  });
-  return found;
-}
-
-/** The declared type of a parameter, of a field of the type around or of a variable of the module. */
-function declaredTypeOf(file: FileIr, fn: FunctionIr, name: string): TypeRef | undefined {
-  return declaredIn(fn).has(name)
-    ? fn.params.find((param) => param.name === name)?.type
-    : (aggregateOf(file, fn)?.fields.find((field) => field.name === name)?.type ??
-        file.globals.find((global) => global.name === name)?.type);
 }
 
 function isNull(expr: Expr): boolean {

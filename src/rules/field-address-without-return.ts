@@ -1,9 +1,9 @@
-import { aggregateOf, declaredIn, hasAttribute, hasBody, methodsOf } from '../facts/d-code.js';
+import { aggregateOf, declaredIn, hasAttribute, hasBody, methodsOf, type WithBody } from '../facts/d-code.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
 import type { Expr, FileIr, FunctionIr, TypeDecl } from '../model/ir.js';
 import type { Span } from '../model/source.js';
-import { defineRule } from './rule.js';
+import { defineRule, type ReportStep } from './rule.js';
 
 interface Shown {
   readonly span: Span;
@@ -14,6 +14,9 @@ interface Shown {
 /** A result made by address, index, slice or `.ptr`, or a head that says reference, pointer or slice. */
 const SHOWS =
   /(?:\breturn\b|=>)[^;{}]*?(?:(?<!&)&(?!&)|\[|\.ptr\b)|^[^{(]*(?:[\]*]|\b(?:ref|inout)\b[^({]*)\s*\w+\s*\(/u;
+
+/** The address of something is assigned. */
+const KEEPS = /=\s*&\s*\w/u;
 
 export default defineRule({
   meta: {
@@ -28,6 +31,8 @@ export default defineRule({
     since: '0.1.0',
     cwe: ['CWE-562', 'CWE-825'],
     messages: {
+      stored:
+        "'{method}' of the struct '{type}' stores a {as} to '{what}' in the module variable '{target}': it stays there when the struct ends or moves.",
       shown:
         "'{method}' of the struct '{type}' returns a {as} to '{what}' and is not marked 'return', so the compiler accepts a {as} that outlives the struct it points into.",
     },
@@ -36,7 +41,7 @@ export default defineRule({
   },
   tokens: { d: ['struct', 'union'] },
   requires: { d: ['&', '[]', '..', '.ptr', 'ref '] },
-  bodyTokens: { d: [SHOWS] },
+  bodyTokens: { d: [SHOWS, KEEPS] },
   looksAt: 'bodies',
   perFile: ['d'],
   check({ unit, report }) {
@@ -44,19 +49,31 @@ export default defineRule({
       for (const fn of file.functions) {
         if (fn.kind !== 'method' || !hasBody(fn) || fn.isStatic || fn.parent !== undefined) continue;
         const type = aggregateOf(file, fn);
-        if (type === undefined || (type.kind !== 'struct' && type.kind !== 'union') || !isUnchecked(file, fn, type))
-          continue;
-        const shown = findShown(unit, file, fn, type);
+        if (type === undefined || (type.kind !== 'struct' && type.kind !== 'union')) continue;
+        const judge = judgeOf(unit, file, fn, type);
+        const declared = (name: string): ReportStep[] => {
+          const field = type.fields.find((one) => one.name === name);
+          return field === undefined
+            ? []
+            : [{ file, span: field.span, role: 'declare', note: `'${field.name}' is inside the struct.` }];
+        };
+        const stored = hasAttribute(fn, 'safe') ? undefined : findStored(unit, file, fn, judge);
+        if (stored !== undefined)
+          report({
+            messageId: 'stored',
+            data: { method: fn.name, type: type.name, as: stored.as, what: stored.what, target: stored.target },
+            at: { file, span: stored.span },
+            steps: declared(stored.what),
+            key: `${type.name}.${fn.name}|${stored.target}`,
+          });
+        const shown = isUnchecked(file, fn, type) ? findShown(fn, judge) : undefined;
         if (shown === undefined) continue;
-        const field = type.fields.find((one) => one.name === shown.what);
         report({
           messageId: 'shown',
           data: { method: fn.name, type: type.name, as: shown.as, what: shown.what },
           at: { file, span: shown.span },
           steps: [
-            ...(field === undefined
-              ? []
-              : [{ file, span: field.span, role: 'declare' as const, note: `'${field.name}' is inside the struct.` }]),
+            ...declared(shown.what),
             { file, span: fn.nameSpan, role: 'escape', note: "Without 'return' the result is not tied to the struct." },
           ],
           key: `${type.name}.${fn.name}`,
@@ -70,7 +87,8 @@ export default defineRule({
 
 /** No `return`, and none inferred: the compiler infers it for templates and `auto` functions. */
 function isUnchecked(file: FileIr, fn: FunctionIr, type: TypeDecl): boolean {
-  if (hasAttribute(fn, 'return') || hasAttribute(fn, 'disable') || hasAttribute(fn, 'safe')) return false;
+  if (hasAttribute(fn, 'disable') || hasAttribute(fn, 'safe')) return false;
+  if (hasAttribute(fn, 'return') && !bindsOnlyPointee(fn)) return false;
   if (fn.generics.length > 0 || fn.returns === undefined || fn.returns.kind === 'unknown') return false;
   const isTemplate = file.types.some(
     (one) => one.generics.length > 0 && one.span.start <= type.span.start && type.span.end <= one.span.end,
@@ -82,7 +100,15 @@ function isUnchecked(file: FileIr, fn: FunctionIr, type: TypeDecl): boolean {
   );
 }
 
-function findShown(unit: UnitFacts, file: FileIr, fn: FunctionIr, type: TypeDecl): Shown | undefined {
+/** `return scope`, in this order: the result is tied to what the fields point to, not to the struct. */
+function bindsOnlyPointee(fn: FunctionIr): boolean {
+  const names = fn.attributes.map((one) => one.name);
+  const at = names.indexOf('return');
+  return names[at + 1] === 'scope' && fn.returnsRef !== true;
+}
+
+/** Tells of an expression whether it is an address in the struct's own memory. */
+function judgeOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, type: TypeDecl): (value: Expr) => Shown | undefined {
   const own = declaredIn(fn);
   const isField = (expr: Expr): string | undefined => {
     const name =
@@ -168,6 +194,33 @@ function findShown(unit: UnitFacts, file: FileIr, fn: FunctionIr, type: TypeDecl
       ? { span: value.span, what: whole, as: 'slice' }
       : undefined;
   };
+  return judge;
+}
+
+/** `&field` that is assigned to a variable of the module, which is not set to something else in the same function. */
+function findStored(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: WithBody,
+  judge: (value: Expr) => Shown | undefined,
+): (Shown & { readonly target: string }) | undefined {
+  let found: (Shown & { readonly target: string }) | undefined;
+  const own = declaredIn(fn);
+  walkBody(fn.body, ({ expr }) => {
+    if (expr.kind !== 'assign' || expr.operator !== '=' || expr.target.kind !== 'name') return;
+    const [target = ''] = expr.target.path;
+    if (found?.target === target) found = undefined;
+    if (expr.target.path.length !== 1 || own.has(target) || expr.value.kind !== 'address') return;
+    const shown = judge(expr.value);
+    const isModules =
+      aggregateOf(file, fn)?.fields.some((field) => field.name === target) !== true &&
+      unit.oracle('d').global(target, file.path) !== undefined;
+    if (shown?.as === 'pointer' && isModules) found = { ...shown, span: expr.span, target };
+  });
+  return found;
+}
+
+function findShown(fn: FunctionIr, judge: (value: Expr) => Shown | undefined): Shown | undefined {
   let found: Shown | undefined;
   if (fn.body === undefined) return undefined;
   if (fn.body.result !== undefined) found = judge(fn.body.result);

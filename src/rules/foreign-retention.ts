@@ -25,7 +25,7 @@ const TOKENS = {
     'c_void',
     'into_raw',
   ],
-  d: ['toStringz', 'extern', 'set', 'register', 'add'],
+  d: ['toStringz', 'extern', 'set', 'register', 'add', 'Set', 'Register', 'pthread_create', 'on_exit'],
 };
 
 /** How D code gives memory to foreign code. */
@@ -333,6 +333,7 @@ function endOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow
     file.language === 'rust' ? isRegistration(file, flow, escape) : isDataOfCallback(unit, file, flow, escape);
   if (escape.kind !== 'store' && !isRegistered) return undefined;
   if (file.language === 'rust' && isTakenBack(flow, escape)) return undefined;
+  if (file.language === 'd' && isWaitedFor(flow, escape)) return undefined;
   const { pointer } = escape;
   if (pointer.form === 'closure' || pointer.form === 'guard' || pointer.form === 'iterator') return undefined;
   const { root } = pointer.target;
@@ -391,6 +392,14 @@ function isTakenBack(flow: FunctionFlow, escape: Escape): boolean {
 
 function isCallback(type: TypeRef | undefined): boolean {
   return type?.kind === 'function' || (type?.kind === 'path' && type.name === 'Option' && isCallback(type.args[0]));
+}
+
+/** D: the function waits for the thread that it started with the pointer, or for what the thread does with it. */
+function isWaitedFor(flow: FunctionFlow, escape: Escape): boolean {
+  return (
+    escape.callee === 'pthread_create' &&
+    flow.calls.some((call) => call.span.start > escape.span.start && /(?:join|wait)(?:[A-Z_]\w*)?$/iu.test(call.callee))
+  );
 }
 
 /** The handle that keeps the pointer is used up in the same function: `curl_easy_perform(h)`, `sqlite3_close(h)`. */

@@ -56,13 +56,16 @@ export default defineRule({
     for (const file of unit.filesOf('d')) {
       for (const fn of file.functions) {
         if (!hasBody(fn)) continue;
-        const param = trustedAddress(unit, file, fn);
-        if (param !== undefined)
+        const shown = trustedAddress(unit, file, fn);
+        if (shown !== undefined)
           report({
             messageId: 'helper',
-            data: { name: fn.name, param: param.name },
+            data: { name: fn.name, param: shown.param.name },
             at: { file, span: fn.nameSpan },
-            steps: [{ file, span: param.span, role: 'declare', note: 'The caller decides how long this lives.' }],
+            steps: [
+              { file, span: shown.param.span, role: 'declare', note: 'The caller decides how long this lives.' },
+              { file, span: shown.span, role: 'escape', note: 'The pointer is handed out here.' },
+            ],
             key: fn.name,
           });
         for (const { param: scoped, span, kept } of keptScope(unit, file, fn))
@@ -81,6 +84,17 @@ export default defineRule({
             at: { file, span: lent.span },
             steps: [{ file, span: lent.param.span, role: 'declare', note: 'The caller decides how long this lives.' }],
             key: `${fn.name}|${lent.param.name}`,
+          });
+        const stored = lent === undefined ? storedByHelper(unit, file, fn) : undefined;
+        if (stored !== undefined)
+          report({
+            messageId: 'lent',
+            data: { name: fn.name, param: stored.param.name, target: stored.target },
+            at: { file, span: stored.span },
+            steps: [
+              { file, span: stored.param.span, role: 'declare', note: 'The caller decides how long this lives.' },
+            ],
+            key: `${fn.name}|${stored.param.name}`,
           });
         walkBody(fn.body, (walked) => {
           const { expr } = walked;
@@ -243,20 +257,41 @@ function inlineType(
   return field?.type === undefined || field.isStatic ? undefined : { param: base.param, type: field.type };
 }
 
+/** `&param.method`: the parameter is the frame of the delegate when it is a struct. */
+function delegateFrame(unit: UnitFacts, file: FileIr, fn: FunctionIr, value: Expr): string | undefined {
+  const shown = value.kind === 'field' ? inlineType(unit, file, fn, value.base) : undefined;
+  if (value.kind !== 'field' || shown?.type.kind !== 'path') return undefined;
+  const oracle = unit.oracle('d');
+  const isStruct = oracle.declaration(shown.type.name, file.path)?.kind === 'struct';
+  return isStruct && oracle.method(shown.type.name, value.name, file.path)?.fn.isStatic === false
+    ? shown.param
+    : undefined;
+}
+
 /** The parameter whose own memory a value is a pointer or slice into: `&param`, `&param.field`, `param.cells[]`. */
 function addressedParam(unit: UnitFacts, file: FileIr, fn: FunctionIr, value: Expr): string | undefined {
   if (value.kind === 'cast') return addressedParam(unit, file, fn, value.value);
   if (value.kind === 'address')
     return value.base.kind === 'name' && value.base.path.length === 1
       ? value.base.path[0]
-      : inlineType(unit, file, fn, value.base)?.param;
+      : (inlineType(unit, file, fn, value.base)?.param ?? delegateFrame(unit, file, fn, value.base));
   const isView = value.kind === 'slice' || (value.kind === 'field' && value.name === 'ptr');
   const shown = isView ? inlineType(unit, file, fn, value.base) : undefined;
   return shown?.type.kind === 'static-array' ? shown.param : undefined;
 }
 
+/** `return scope`, in this order: the result is tied to what the parameter's pointers lead to, not to the parameter itself. */
+function bindsOnlyPointee({ modifiers }: FunctionIr['params'][number]): boolean {
+  const at = modifiers.indexOf('return');
+  return at >= 0 && modifiers[at + 1] === 'scope';
+}
+
 /** A trusted function, not a template, that returns a pointer or slice into a `ref` parameter without `return`. */
-function trustedAddress(unit: UnitFacts, file: FileIr, fn: FunctionIr): FunctionIr['params'][number] | undefined {
+function trustedAddress(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+): { readonly param: FunctionIr['params'][number]; readonly span: Span } | undefined {
   if (
     fn.trust !== 'trusted' ||
     fn.kind === 'closure' ||
@@ -265,19 +300,20 @@ function trustedAddress(unit: UnitFacts, file: FileIr, fn: FunctionIr): Function
     fn.body === undefined
   )
     return undefined;
-  if (hasAttribute(fn, 'return') || (fn.returns?.kind !== 'pointer' && fn.returns?.kind !== 'slice')) return undefined;
-  return returned(fn)
-    .map((value) => addressedParam(unit, file, fn, value))
-    .map((name) =>
-      fn.params.find(
-        (param) =>
-          param.name === name &&
-          param.modifiers.includes('ref') &&
-          !param.modifiers.includes('return') &&
-          !param.modifiers.includes('scope'),
-      ),
-    )
-    .find((param) => param !== undefined);
+  const type = withoutAlias(fn.returns, unit.oracle('d'), file.path);
+  if (hasAttribute(fn, 'return') || !(type?.kind === 'pointer' || type?.kind === 'slice' || type?.kind === 'delegate'))
+    return undefined;
+  for (const value of returned(fn)) {
+    const name = addressedParam(unit, file, fn, value);
+    const param = fn.params.find(
+      (one) =>
+        one.name === name &&
+        one.modifiers.includes('ref') &&
+        (bindsOnlyPointee(one) || !(one.modifiers.includes('return') || one.modifiers.includes('scope'))),
+    );
+    if (param !== undefined) return { param, span: value.span };
+  }
+  return undefined;
 }
 
 /** A trusted function, not a template, that stores a pointer or slice into a `ref` parameter in another one or in a module variable. */
@@ -305,6 +341,41 @@ function trustedStore(
     if ((isModules && !isSelfs) || isCallers(fn, target)) found = { param, target, span: expr.span };
   });
   return found;
+}
+
+/** As `trustedStore`, where a helper that is given the address stores it in a module variable. */
+function storedByHelper(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: WithBody,
+): { param: FunctionIr['params'][number]; target: string; span: Span } | undefined {
+  if (fn.trust !== 'trusted' || fn.kind === 'closure' || fn.generics.length > 0 || fn.parent !== undefined)
+    return undefined;
+  const lenders = fn.params.filter(
+    ({ modifiers }) => modifiers.includes('ref') && !modifiers.includes('return') && !modifiers.includes('scope'),
+  );
+  let given: FunctionIr['params'][number] | undefined;
+  if (lenders.length > 0)
+    walkBody(fn.body, ({ expr }) => {
+      if (expr.kind !== 'call') return;
+      for (const { value } of expr.args)
+        if (value.kind === 'address')
+          given ??= lenders.find((one) => one.name === addressedParam(unit, file, fn, value));
+    });
+  if (given === undefined) return undefined;
+  const { name, span } = given;
+  const escape = unit
+    .flowOf(file, fn)
+    .escapes.find(
+      ({ kind, pointer: { target }, into }) =>
+        kind === 'store' &&
+        into?.root.kind === 'global' &&
+        target.root.kind === 'param' &&
+        target.root.span.start === span.start &&
+        target.root.name === name &&
+        !target.path.includes('*'),
+    );
+  return escape?.into === undefined ? undefined : { param: given, target: escape.into.root.name, span: escape.span };
 }
 
 function returned(fn: FunctionIr): readonly Expr[] {

@@ -37,7 +37,7 @@ const COLLECTED = new Set(['malloc', 'calloc', 'realloc', 'qalloc']);
 const AWARE = /\b(?:addRange|addRoot|hasIndirections|hasPointers|hasAliasing|removeRange)\b/u;
 const TOKENS = [
   'malloc', 'calloc', 'realloc', 'mmap', 'NO_SCAN', 'new ubyte', 'new byte', 'qalloc', 'addRange', '.alloc(', '.allocate(',
-  'removeRange', 'make!', 'makeArray!',
+  'removeRange', 'addRoot', 'removeRoot', 'make!', 'makeArray!',
 ]; // prettier-ignore
 /** Allocators of the library whose memory the collector does not look into. */
 const UNSCANNED_ALLOCATORS = /\b(?:Aligned)?(?:Mallocator|MmapAllocator)\b/u;
@@ -70,6 +70,10 @@ export default defineRule({
       inverted:
         "The condition at line {line} marks the block as 'NO_SCAN' when its elements have pointers, and lets the collector scan it when they have none.",
       late: "'GC.removeRange' is called for '{memory}' (line {line}) after '{release}' gave the memory back (line {released}): a collection in between reads freed memory.",
+      foreign:
+        "'GC.addRoot' is called for '{memory}' (line {line}), which is memory of '{maker}' and no block of the collector: the call neither keeps it nor lets the collector look into it.",
+      mismatch:
+        "'GC.{remover}' is called for '{memory}' (line {line}), but it was registered by 'GC.{adder}' (line {added}): it stays registered after the memory is gone.",
       size: "'GC.addRange' gets the number of elements of '{slice}' (line {line}), but it takes bytes: the collector scans only the first part of the memory.",
     },
     checklist: 'Does the collector see every pointer that this memory holds?',
@@ -114,6 +118,34 @@ export default defineRule({
               at: { file, span: walked.expr.span },
               steps: [{ file, span: late.span, role: 'release', note: 'The memory is given back here.' }],
               key: `${fn.name}|${late.memory}`,
+            });
+            return;
+          }
+          const foreign = foreignRoot(fn, walked.expr);
+          if (foreign !== undefined) {
+            report({
+              messageId: 'foreign',
+              data: { ...foreign, line: lineOf(unit, file, walked.expr.span.start) },
+              at: { file, span: walked.expr.span },
+              steps: [],
+              key: `${fn.name}|${foreign.memory}`,
+            });
+            return;
+          }
+          const wrong = wrongRemoval(unit, file, walked.expr);
+          if (wrong !== undefined) {
+            report({
+              messageId: 'mismatch',
+              data: {
+                remover: wrong.remover,
+                adder: wrong.adder,
+                memory: wrong.memory,
+                line: lineOf(unit, file, walked.expr.span.start),
+                added: lineOf(unit, file, wrong.span.start),
+              },
+              at: { file, span: walked.expr.span },
+              steps: [{ file, span: wrong.span, role: 'acquire', note: `'GC.${wrong.adder}' registers it here.` }],
+              key: `${fn.name}|${wrong.memory}`,
             });
             return;
           }
@@ -337,6 +369,42 @@ function unscannedMemory(value: Expr, fn: FunctionIr): string | undefined {
       : `Memory of the allocator '${allocator}'`;
   }
   return MALLOC.has(name) && (inner.kind === 'call' || inner.kind === 'method') ? `Memory of '${name}'` : undefined;
+}
+
+/** `GC.addRoot(p)` of a local that `malloc` or its kin made: roots are blocks of the collector. */
+function foreignRoot(fn: FunctionIr, expr: Expr): { memory: string; maker: string } | undefined {
+  if (expr.kind !== 'method' || expr.method !== 'addRoot' || rootName(expr.receiver) !== 'GC') return undefined;
+  const given = expr.args[0] === undefined ? undefined : uncast(expr.args[0].value);
+  const name = given?.kind === 'name' && given.path.length === 1 ? given.path[0] : undefined;
+  const init = name === undefined ? undefined : initOf(fn, name);
+  const made = init === undefined ? undefined : uncast(init);
+  const maker = made?.kind === 'call' ? calledName(made) : undefined;
+  return name !== undefined && maker !== undefined && MALLOC.has(maker) ? { memory: name, maker } : undefined;
+}
+
+/** `removeRoot` of what the file registers by `addRange` and never by `addRoot`, or the other way round. */
+function wrongRemoval(
+  unit: UnitFacts,
+  file: FileIr,
+  expr: Expr,
+): { remover: string; adder: string; memory: string; span: Span } | undefined {
+  if (expr.kind !== 'method' || rootName(expr.receiver) !== 'GC') return undefined;
+  if (expr.method !== 'removeRoot' && expr.method !== 'removeRange') return undefined;
+  const memory = expr.args[0] === undefined ? undefined : memberPath(uncast(expr.args[0].value));
+  if (memory === undefined) return undefined;
+  const text = unit.textOf(file.path) ?? '';
+  const isRoot = expr.method === 'removeRoot';
+  const call = (name: string): RegExp =>
+    new RegExp(String.raw`\bGC\.${name}\s*\(\s*(?:cast\s*\([^()]*\)\s*)?(?:this\.)?${memory}\s*[,)]`, 'u');
+  const adder = isRoot ? 'addRange' : 'addRoot';
+  const added = call(adder).exec(text);
+  if (added === null || call(isRoot ? 'addRoot' : 'addRange').test(text)) return undefined;
+  return {
+    remover: expr.method,
+    adder,
+    memory,
+    span: { start: added.index, end: added.index + added[0].length },
+  };
 }
 
 /** What a local variable is set to where it is declared. */

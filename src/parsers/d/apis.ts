@@ -291,6 +291,7 @@ const acquisition: readonly ApiRow[] = [
   ...['malloc', 'calloc', 'pureMalloc', 'pureCalloc', 'strdup', 'enforceMalloc'].map((name) =>
     free(kebab(name), name, { kind: 'acquire', as: 'malloc', scanned: false }),
   ),
+  free('alloca', 'alloca', { kind: 'acquire', as: 'stack', scanned: true }),
   free('mmap', 'mmap', { kind: 'acquire', as: 'foreign', scanned: false }),
   free('fopen', 'fopen', { kind: 'acquire', as: 'foreign', scanned: false }),
   {
@@ -447,6 +448,7 @@ const waiting: readonly ApiRow[] = [
     effects: [{ kind: 'wait' }],
   },
   { id: 'join-all', match: { method: 'joinAll' }, effects: [{ kind: 'wait' }] },
+  free('join-thread', 'pthread_join', { kind: 'wait' }),
   free('thread-join-all', 'thread_joinAll', { kind: 'wait' }),
   ...['yieldForce', 'workForce', 'spinForce'].map((method): ApiRow => ({
     id: kebab(method),
@@ -460,6 +462,7 @@ const waiting: readonly ApiRow[] = [
 const retention: readonly ApiRow[] = [
   free('atomic-store', 'atomicStore', { kind: 'store', what: 1, into: 0, assigns: true }),
   free('epoll-ctl', 'epoll_ctl', { kind: 'retain', what: 3, by: 'epoll_ctl', contents: true }),
+  free('on-exit', 'on_exit', { kind: 'retain', what: 1, by: 'on_exit' }),
   free('atexit', 'atexit', { kind: 'retain', what: 0, by: 'atexit' }),
   free('curl-setopt', 'curl_easy_setopt', { kind: 'retain', what: 2, by: 'curl_easy_setopt' }),
   free('sqlite-create-function', 'sqlite3_create_function', { kind: 'retain', what: 4, by: 'sqlite3_create_function' }),

@@ -1,0 +1,190 @@
+import { aggregateOf, calledName, declaredIn, hasAttribute, memberPath } from './d-code.js';
+import type { UnitFacts } from './unit.js';
+import { walkBody } from '../model/walk-body.js';
+import { digestType } from '../flow/builtin-types.js';
+import { withoutAlias } from '../flow/types.js';
+import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
+import type { Span } from '../model/source.js';
+
+export interface SlicedTemporary {
+  /** The function whose result is sliced. */
+  readonly call: string;
+  readonly span: Span;
+}
+
+/**
+ * D: results that a function returns by value and that are taken as slices at once, so that the slice shows a temporary: a static
+ * array (`int[] a = digest();`, `list = digest()[]`, `string s = toHexString(md5Of(x));`), and a struct that frees its memory in
+ * its destructor (`auto v = make()[];`, `foreach (x; make()[])`).
+ */
+export function findSlicedTemporaries(unit: UnitFacts, file: FileIr, fn: FunctionIr): readonly SlicedTemporary[] {
+  const found: SlicedTemporary[] = [];
+  if (fn.body === undefined) return found;
+  const oracle = unit.oracle('d');
+  const judge = (given: Expr, target: TypeRef | undefined): void => {
+    const lent = lentByTemporary(unit, file, fn, given);
+    if (lent !== undefined) found.push({ call: lent, span: given.span });
+    const value = given.kind === 'cast' && isSlice(given.type) ? given.value : given;
+    const isSliced = value.kind === 'slice' || value !== given;
+    const base = value.kind === 'slice' ? value.base : value;
+    const call = nameOfCall(base);
+    if (call === undefined) return;
+    const type = resultOf(unit, file, fn, base);
+    const isShown =
+      type?.kind === 'static-array'
+        ? isSliced || isSlice(withoutAlias(target, oracle, file.path))
+        : value.kind === 'slice' && value.from === undefined && ownsWhatItShows(unit, type, file.path);
+    if (isShown) found.push({ call, span: given.span });
+  };
+  walkBody(fn.body, ({ expr, around, statement }) => {
+    if (statement?.kind === 'let' && statement.init === expr && statement.isStatic !== true)
+      judge(expr, statement.type);
+    if (expr.kind === 'loop' && expr.form === 'foreach' && expr.isStatic !== true && expr.iterable !== undefined)
+      if (expr.iterable.kind === 'slice' && resultOf(unit, file, fn, expr.iterable.base)?.kind !== 'static-array')
+        judge(expr.iterable, undefined);
+    if (expr.kind === 'return' && expr.value !== undefined && isSlice(fn.returns)) judge(expr.value, fn.returns);
+    // `a[] = f()[]` copies the elements.
+    if (expr.kind !== 'assign' || expr.operator !== '=' || expr.target.kind === 'slice') return;
+    if (around.some((outer) => outer.kind !== 'block' && outer.kind !== 'if' && outer.kind !== 'loop')) return;
+    const name = memberPath(expr.target);
+    const type = name === undefined ? undefined : declaredTypeOf(file, fn, name);
+    if (isSlice(type)) judge(expr.value, type);
+  });
+  const { result } = fn.body;
+  if (result !== undefined && isSlice(fn.returns)) judge(result, fn.returns);
+  return found;
+}
+
+/**
+ * A pointer or slice that a method marked `return` gives of a temporary with a destructor: `auto e = List().front;`. The mark says that
+ * the result is no longer good when the struct is gone.
+ */
+function lentByTemporary(unit: UnitFacts, file: FileIr, fn: FunctionIr, value: Expr): string | undefined {
+  if (value.kind !== 'field' && value.kind !== 'method') return undefined;
+  const [base, name] = value.kind === 'field' ? [value.base, value.name] : [value.receiver, value.method];
+  if (base.kind !== 'call') return undefined;
+  const made = nameOfCall(base);
+  const oracle = unit.oracle('d');
+  const type =
+    made !== undefined && oracle.declaration(made, file.path)?.kind === 'struct'
+      ? made
+      : resultOf(unit, file, fn, base)?.name;
+  const method = type === undefined ? undefined : oracle.method(type, name, file.path);
+  if (type === undefined || method === undefined || !hasAttribute(method.fn, 'return')) return undefined;
+  const { returns } = method.fn;
+  if (method.fn.returnsRef === true || (returns?.kind !== 'pointer' && returns?.kind !== 'slice')) return undefined;
+  return hasDestructor(unit, type) ? name : undefined;
+}
+
+function hasDestructor(unit: UnitFacts, name: string): boolean {
+  return unit.typesNamed(name, 'd').some(({ file, item }) =>
+    file.functions.some((fn) => {
+      const isInside = item.span.start <= fn.span.start && fn.span.end <= item.span.end;
+      return fn.kind === 'destructor' && fn.owner === name && isInside;
+    }),
+  );
+}
+
+/** Words of which one stands in a function that takes a digest's text as a slice. */
+export const DIGEST_TEXT = /\btoHexString\b/u;
+
+/** The head of a function that returns a static array. */
+export const RETURNS_ARRAY = /^[^(){};=]*\w\[\w+\]\s+\w+\s*\(/u;
+
+/** Names of the functions of a file that return a static array or a struct by value, to look for their callers beside them. */
+export function lendersOf(unit: UnitFacts, file: FileIr): readonly string[] {
+  const oracle = unit.oracle('d');
+  return file.functions
+    .filter((fn) => fn.returnsRef !== true && withoutAlias(fn.returns, oracle, file.path)?.kind === 'static-array')
+    .map((fn) => fn.name);
+}
+
+function isSlice(type: TypeRef | undefined): boolean {
+  return type?.kind === 'slice';
+}
+
+function nameOfCall(value: Expr): string | undefined {
+  return value.kind === 'call' || value.kind === 'method' ? calledName(value) : undefined;
+}
+
+/** What a call returns by value, when that is declared in the unit or is a digest; undefined for references and templates. */
+function resultOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, value: Expr): TypeRef | undefined {
+  const name = nameOfCall(value);
+  if (name === undefined) return undefined;
+  const oracle = unit.oracle('d');
+  if (name === 'toHexString') {
+    const given = value.kind === 'method' ? value.receiver : value.kind === 'call' ? value.args[0]?.value : undefined;
+    const digest = given === undefined ? undefined : valueType(unit, file, fn, given);
+    return digest?.kind === 'static-array' ? digest : undefined;
+  }
+  const receiver = value.kind === 'method' ? valueType(unit, file, fn, value.receiver) : undefined;
+  const digest = digestType(name, receiver, value.span);
+  if (digest !== undefined) return digest;
+  const called =
+    value.kind === 'method'
+      ? receiver?.kind === 'path'
+        ? (oracle.method(receiver.name, name, file.path) ?? oracle.freeFunction(name, file.path))
+        : oracle.freeFunction(name, file.path)
+      : value.kind === 'call' && value.callee.kind === 'name'
+        ? (methodAround(unit, file, fn, name) ?? oracle.freeFunction(name, file.path))
+        : undefined;
+  const isKnown = called !== undefined && called.fn.returnsRef !== true && called.fn.generics.length === 0;
+  return isKnown ? withoutAlias(called.fn.returns, oracle, called.path) : undefined;
+}
+
+function methodAround(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+  name: string,
+): { readonly path: string; readonly fn: FunctionIr } | undefined {
+  const owner = aggregateOf(file, fn)?.name;
+  return owner === undefined ? undefined : unit.oracle('d').method(owner, name, file.path);
+}
+
+/** The type of a variable with a written type or a call for a start, and of a call. */
+function valueType(unit: UnitFacts, file: FileIr, fn: FunctionIr, value: Expr, depth = 0): TypeRef | undefined {
+  const name = memberPath(value);
+  if (name === undefined) return resultOf(unit, file, fn, value);
+  const written = declaredTypeOf(file, fn, name);
+  if (written !== undefined || depth > 1 || fn.body === undefined) return written;
+  let init: Expr | undefined;
+  walkBody(fn.body, ({ expr, statement }) => {
+    if (statement?.kind === 'let' && statement.init === expr && statement.pattern.kind === 'bind')
+      if (statement.pattern.name === name) init = expr;
+  });
+  return init === undefined ? undefined : valueType(unit, file, fn, init, depth + 1);
+}
+
+/** The declared type of a parameter, of a variable, of a field of the type around or of a variable of the module. */
+function declaredTypeOf(file: FileIr, fn: FunctionIr, name: string): TypeRef | undefined {
+  if (!declaredIn(fn).has(name))
+    return (
+      aggregateOf(file, fn)?.fields.find((field) => field.name === name)?.type ??
+      file.globals.find((global) => global.name === name)?.type
+    );
+  const param = fn.params.find((one) => one.name === name)?.type;
+  let local: TypeRef | undefined;
+  for (const statement of fn.body?.statements ?? [])
+    if (statement.kind === 'let' && statement.pattern.kind === 'bind' && statement.pattern.name === name)
+      local = statement.type;
+  return param ?? local;
+}
+
+/** A struct of the unit with a destructor that frees, and an `opSlice` that returns a slice. */
+function ownsWhatItShows(unit: UnitFacts, type: TypeRef | undefined, path: string): boolean {
+  if (type?.kind !== 'path' || unit.oracle('d').declaration(type.name, path)?.kind !== 'struct') return false;
+  const opSlice =
+    unit.oracle('d').method(type.name, 'opSlice', path) ?? unit.oracle('d').method(type.name, 'opIndex', path);
+  if (opSlice?.fn.returns?.kind !== 'slice' || opSlice.fn.params.length > 0) return false;
+  const text = unit.textOf(opSlice.path) ?? '';
+  return unit.typesNamed(type.name, 'd').some(({ file, item }) =>
+    file.functions.some((fn) => {
+      if (fn.kind !== 'destructor' || fn.owner !== type.name) return false;
+      const isInside = item.span.start <= fn.span.start && fn.span.end <= item.span.end;
+      return (
+        isInside && /\b(?:free|pureFree|dispose|deallocate|\w+_free)\b/u.test(text.slice(fn.span.start, fn.span.end))
+      );
+    }),
+  );
+}
