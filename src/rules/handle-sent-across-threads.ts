@@ -145,10 +145,11 @@ function judge(unit: UnitFacts, file: FileIr, impl: ImplDecl): Judged | undefine
   const isNote = impl.attributes.some(
     (a) => a.name === 'cfg' && /^[\s(]*target_(?:arch|family)\s*=\s*"wasm/u.test(a.args ?? ''),
   );
+  if (bound.kind === 'generic' && isGuardedByToken(file, impl)) return undefined;
   if (bound.kind === 'generic' && impl.trait?.name === 'Sync' && isExclusive(unit, file, impl)) return undefined;
   if (bound.kind !== 'pointer') return { bound, isNote };
   const shared = bounds.find((b) => b.mutable === true && !SCALARS.test(b.pointee ?? '') && !/\(\)>?$/u.test(b.what));
-  if (!shared || isNote || isForeignTable(unit, file, impl) || isBoundByMarker(unit, file, impl))
+  if (!shared || isNote || isForeignTable(unit, file, impl) || isBoundByMarker(unit, file, impl, shared.what))
     return { bound, isNote: true };
   if (isDuplicable(unit, file, impl, shared.field)) return { bound: shared, isNote: false };
   const lender =
@@ -165,13 +166,27 @@ function isForeignTable(unit: UnitFacts, file: FileIr, impl: ImplDecl): boolean 
   );
 }
 
-/** `PhantomData<T>` beside the pointer, and `T: Send` in the impl: the pointer stands for a `T`, and `T` may be sent. */
-function isBoundByMarker(unit: UnitFacts, file: FileIr, impl: ImplDecl): boolean {
+/** `T: Send` in the impl: the pointer stands for a `T`, and `T` may be sent. */
+function isBoundByMarker(unit: UnitFacts, file: FileIr, impl: ImplDecl, what: string): boolean {
   const fields = unit.oracle('rust').declaration(impl.target.name, file.path)?.fields ?? [];
   return impl.generics.some(
     (g) =>
-      g.bounds.some((b) => b.trim() === impl.trait?.name) &&
-      fields.some((f) => f.type?.name === 'PhantomData' && f.type.args.some((a) => a.name === g.name)),
+      (g.bounds.some((b) => b.trim() === impl.trait?.name) &&
+        fields.some((f) => f.type?.name === 'PhantomData' && f.type.args.some((a) => a.name === g.name))) ||
+      // A foreign object that stands for the parameter, and whose count is the foreign library's.
+      (g.bounds.some((b) => /\b(?:Send|Sync)\b/u.test(b)) && !new RegExp(`\\b${g.name}\\b`, 'u').test(what)),
+  );
+}
+
+/** Whether whoever gets at the content must show a token of the thread that it belongs to: `get(&self, _: MainThreadMarker)`. */
+function isGuardedByToken(file: FileIr, impl: ImplDecl): boolean {
+  const decl = file.types.find((t) => t.name === impl.target.name);
+  if (!decl || decl.fields.some((f) => f.isPublic)) return false;
+  const methods = file.functions.filter(
+    (f) => f.owner === decl.name && f.self !== undefined && !/^(?:Drop|Debug|Deref)$/u.test(f.trait ?? ''),
+  );
+  return (
+    methods.length > 0 && methods.every((f) => f.params.some((p) => /(?:Marker|Token)$/u.test(p.type?.name ?? '')))
   );
 }
 

@@ -43,6 +43,9 @@ const DOCUMENTED_VIEWS = new Set([
 /** Operators of a container, and looks at what comes next. */
 const D_VIEW = /^(?:op[A-Z]\w*|peek\w*)$/u;
 
+/** Rust: an accessor whose name says that it gives a bare pointer: `as_iovec_ptr`, `get_raw_mut`. */
+const RAW_VIEW = /(?:^|_)(?:ptr|pointer|raw)(?:_|$)/u;
+
 const TOKENS = { rust: RAW_POINTERS, d: ['&', '.ptr', 'ref '] };
 /** In such a file, also what turns a stored pointer into a reference. */
 const BODY_TOKENS = { rust: [...RAW_POINTERS, '&*', '&mut *'], d: [D_POINTERS] };
@@ -209,6 +212,7 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
     isView:
       escape.kind === 'return' &&
       (DOCUMENTED_VIEWS.has(fn.name) ||
+        (rust && RAW_VIEW.test(fn.name) && /\*\s*(?:const|mut)\b|\bNonNull\b/u.test(fn.returns?.text ?? '')) ||
         (!rust && (D_VIEW.test(fn.name) || (pointer.how === 'ref return' && isContainer(file, fn))))),
     weak: growths.every((g) => g.growth.weak),
   };

@@ -252,7 +252,7 @@ export default defineRule({
           const causes = new Set<string>();
           for (const stale of flow.staleUses) {
             if (language === 'rust' && (isLater(file, text, stale) || isOnTheWayOut(text, stale))) continue;
-            if (language === 'rust' && isEmptied(flow, stale)) continue;
+            if (language === 'rust' && (isEmptied(flow, stale) || isCountedByHand(flow, stale))) continue;
             if (!isHazard(stale, language === 'd' ? text.slice(stale.use.span.start, stale.use.span.end + 8) : ''))
               continue;
             const { pointer, invalidation, use } = stale;
@@ -396,6 +396,14 @@ const REALLOCATES = /^(?:pure-)?realloc$/u;
 
 const DEALLOCATES = /^allocator-/u;
 
+/** A count that the function both lowers and raises: how many references are left is in its numbers. */
+function isCountedByHand(flow: FunctionFlow, { invalidation }: StaleUse): boolean {
+  return (
+    invalidation.how.endsWith('decrement_strong_count') &&
+    flow.calls.some((c) => c.callee.endsWith('increment_strong_count'))
+  );
+}
+
 /** `Vec::from_raw_parts(p, 0, capacity)` frees the block and drops no element: those may have been dropped before. */
 function isEmptied(flow: FunctionFlow, { pointer, invalidation, use }: StaleUse): boolean {
   if (use.kind !== 'release' || !/drop_in_place/u.test(invalidation.how)) return false;
@@ -450,8 +458,8 @@ function isHazard({ pointer, invalidation, use }: StaleUse, used: string): boole
   // Dropping a value leaves its memory to be freed, and the next element alive.
   if (/drop_in_place/u.test(invalidation.how)) {
     if (path.at(-1) === '[]' || FREES.test(use.what)) return false;
-    // A function that is given the address and is named for it gives the memory back.
-    if (use.kind === 'argument' && /drop|free|dealloc|release/iu.test(use.what)) return false;
+    // Whoever is given the address may give the memory back, or look after the other parts of it.
+    if (use.kind === 'argument') return false;
   }
   // Overwriting or forgetting a pointer is not using what it points to.
   return use.kind !== 'write';
