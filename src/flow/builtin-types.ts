@@ -131,6 +131,12 @@ export function builtinMethodType(name: string, receiver: TypeRef | undefined, s
         }
       : receiver;
   }
+  // `Option<Result<T>>` and `Result<Option<T>>` change places.
+  if (name === 'transpose' && receiver?.kind === 'path' && receiver.args[0]?.kind === 'path') {
+    const [inner, ...rest] = receiver.args;
+    const [content] = inner?.args ?? [];
+    if (content) return { ...inner, args: [{ ...receiver, args: [content] }, ...rest] };
+  }
   if (LOOKUPS.has(name)) {
     // What is looked up is lent; where it is a pointer itself, what it leads to is not in the container.
     const element = elementType(receiver);

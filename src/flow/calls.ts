@@ -6,7 +6,7 @@ import { describeCallee, dottedPath, isPromoted } from './expression-shapes.js';
 import { extend, type Place } from './place.js';
 import type { Pointer, Value } from './result.js';
 import { elementType, peel } from './types.js';
-import { adaptedType, CONTENT_ADAPTERS, merged, NOTHING, optionalType, type Resolved } from './values.js';
+import { adaptedType, CONTENT_ADAPTERS, merged, NOTHING, optionalType, type Resolved, wrapping } from './values.js';
 import type { Argument, Expr, ExprOf, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 
@@ -310,7 +310,7 @@ export abstract class Calls extends Effects {
         owned: merged(values).pointers.length === 0,
         ...optionalType(
           last === 'Some' || last === 'Ok'
-            ? values[0]?.type
+            ? wrapping(last === 'Some' ? 'Option' : 'Result', values[0]?.type, expr.span)
             : syntheticType(path.length > 1 ? (path.at(-2) ?? last) : last, expr.span),
         ),
       };

@@ -156,6 +156,12 @@ export abstract class Effects extends Closures {
           adapted.push(r);
         }
     }
+    // `.map(CString::new)` makes what the constructor makes.
+    if (method && this.rust && adapted.every((r) => !r.type))
+      for (const given of exprs) {
+        const made = given.kind === 'name' && given.path.length > 1 ? builtinCallType(given.path, given.span) : undefined;
+        if (made) adapted.push({ ...NOTHING, type: made });
+      }
     if (method) type = adaptedType(name, adapted, expr.span) ?? type;
     const aim = method && name === 'cast' ? typeArgs?.[0] : undefined;
     if (aim)

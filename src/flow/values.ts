@@ -74,6 +74,11 @@ export function adaptedType(method: string, results: readonly Value[], span: Spa
     : undefined;
 }
 
+/** The type of `Some(x)` or `Ok(x)`; undefined when that of `x` is not known. */
+export function wrapping(name: 'Option' | 'Result', type: TypeRef | undefined, span: Span): TypeRef | undefined {
+  return type && syntheticType(name, span, [type]);
+}
+
 /** Where a variable's content was before, when it was one known place. */
 export function originFrom(value: Value): { origin?: Place } {
   const place =
