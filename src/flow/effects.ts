@@ -159,7 +159,8 @@ export abstract class Effects extends Closures {
     // `.map(CString::new)` makes what the constructor makes.
     if (method && this.rust && adapted.every((r) => !r.type))
       for (const given of exprs) {
-        const made = given.kind === 'name' && given.path.length > 1 ? builtinCallType(given.path, given.span) : undefined;
+        const made =
+          given.kind === 'name' && given.path.length > 1 ? builtinCallType(given.path, given.span) : undefined;
         if (made) adapted.push({ ...NOTHING, type: made });
       }
     if (method) type = adaptedType(name, adapted, expr.span) ?? type;

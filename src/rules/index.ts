@@ -14,6 +14,7 @@ import bufferTransferredInFlight from './buffer-transferred-in-flight.js';
 import callbackWithoutTeardown from './callback-without-teardown.js';
 import copyableOwner from './copyable-owner.js';
 import crashMaskingConfig from './crash-masking-config.js';
+import doubleDropOnPanic from './double-drop-on-panic.js';
 import exclusiveSelfAcrossAwait from './exclusive-self-across-await.js';
 import externalBufferWithoutFallback from './external-buffer-without-fallback.js';
 import fieldAddressWithoutReturn from './field-address-without-return.js';
@@ -70,6 +71,7 @@ export const rules: readonly Rule[] = [
   callbackWithoutTeardown,
   copyableOwner,
   crashMaskingConfig,
+  doubleDropOnPanic,
   exclusiveSelfAcrossAwait,
   externalBufferWithoutFallback,
   fieldAddressWithoutReturn,

@@ -1,0 +1,300 @@
+import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
+import type { Span } from '../model/source.js';
+import { walkBody, type Walked } from '../model/walk-body.js';
+import type { UnitFacts } from './unit.js';
+
+/** Code of others that may panic while a container counts elements which it has no more, or twice. */
+export interface UnwindHazard {
+  readonly kind: 'dropped' | 'moved';
+  /** The call of code that is not the container's own. */
+  readonly code: { readonly span: Span; readonly what: string };
+  /** Where an element was copied bit by bit; only for `moved`. */
+  readonly copy?: { readonly span: Span; readonly what: string };
+  /** Where the container is told, too late. */
+  readonly settled: { readonly span: Span; readonly what: string };
+}
+
+interface Event {
+  readonly kind: 'drop' | 'code' | 'copy' | 'settle';
+  readonly span: Span;
+  readonly what: string;
+  readonly around: readonly Expr[];
+  /** `settle`: fields from `self` on; `copy` and `drop`: the source of what is copied or dropped. */
+  readonly path?: readonly string[];
+  readonly text?: string;
+  /** `mem::forget`: the variable. */
+  readonly name?: string;
+}
+
+/** Names of fields that say how many elements there are, or which. */
+const COUNTS =
+  /^(?:\w+_)?(?:len|length|size|count|cap|front|back|head|tail|start|end|begin|full|filled|init|initialized|pos|next|state|items|occupied|remaining|index|cursor|top|alive|live|written)$/u;
+
+/** A guard inside the function, or another way to see a panic through. */
+const GUARDED =
+  /\bimpl\b[^;{]*\bDrop\s+for\b|\bcatch_unwind\b|\bscopeguard\b|\bdefer!|\b\w*(?:Guard|Hole|Bomb|OnDrop|OnUnwind|Dropper|SetLen\w*|Abort\w*|Backshift\w*|Restore\w*)\b|\bguard\s*\(|\babort\s*\(/u;
+
+const CALLABLE = /\bFn(?:Mut|Once)?\b/u;
+const ITERATES = /\b(?:IntoIterator|Iterator|DoubleEndedIterator|ExactSizeIterator)\b/u;
+
+/**
+ * What a panic in a destructor, a closure or an iterator that the caller gave does to a container in this function: elements that are
+ * dropped or copied bit by bit first, and only afterwards taken out of the count. Only elements of a type that the caller chooses count.
+ */
+export function findUnwindHazards(unit: UnitFacts, file: FileIr, fn: FunctionIr): readonly UnwindHazard[] {
+  if (!fn.body || fn.isTest || !hasTypeParameter(file, fn)) return [];
+  const source = unit.textOf(file.path) ?? '';
+  const text = source.slice(fn.body.span.start, fn.body.span.end);
+  if (GUARDED.test(text)) return [];
+  const events = eventsOf(unit, file, fn, source);
+  const settles = events.filter((e) => e.kind === 'settle');
+  if (settles.length === 0) return [];
+  const dropped = events.filter((e) => e.kind === 'drop').flatMap((e) => droppedTooEarly(fn, e, settles));
+  if (dropped[0]) return [dropped[0]];
+  const copies = events.filter((e) => e.kind === 'copy');
+  for (const code of events.filter((e) => e.kind === 'code')) {
+    const hazard = copiedTooLong(code, copies, settles);
+    if (hazard) return [hazard];
+  }
+  return [];
+}
+
+function droppedTooEarly(fn: FunctionIr, drop: Event, settles: readonly Event[]): UnwindHazard[] {
+  // A drop of `self` itself runs once; what it holds in a field has a drop of its own.
+  const counts = settles.filter(
+    (s) => s.path !== undefined && isCount(s.path, drop) && (fn.trait !== 'Drop' || s.path.length > 1),
+  );
+  if (counts.some((s) => s.span.start < drop.span.start && !isOtherBranch(s, drop))) return [];
+  // Values that are kept from being dropped, in part dropped by hand before.
+  const forgotten = settles.find(
+    (s) =>
+      s.what === 'mem::forget' &&
+      s.span.start >= drop.span.end &&
+      s.name !== undefined &&
+      new RegExp(`\\b${s.name}\\b`, 'u').test(drop.text ?? '') &&
+      !isOtherBranch(s, drop),
+  );
+  if (forgotten && !settles.some((s) => s.what === 'mem::forget' && s.span.start < drop.span.start))
+    return [{ kind: 'dropped', code: drop, settled: forgotten }];
+  const late = counts.find((s) => s.span.start >= drop.span.end && !isOtherBranch(s, drop));
+  return late ? [{ kind: 'dropped', code: drop, settled: late }] : [];
+}
+
+/** Whether the assignment says which elements are there, or puts another one in the place of the dropped. */
+function isCount(path: readonly string[], drop: Event): boolean {
+  const last = path.at(-1) ?? '';
+  if (last === '[]') return new RegExp(`\\bself\\s*\\.\\s*${path[0] ?? ''}\\b`, 'u').test(drop.text ?? '');
+  return last === 'set_len' || COUNTS.test(last);
+}
+
+function copiedTooLong(code: Event, copies: readonly Event[], settles: readonly Event[]): UnwindHazard | undefined {
+  const loop = loopsOf(code).at(-1);
+  for (const copy of copies) {
+    const isBefore = copy.span.end <= code.span.start || within(copy.span, code.span);
+    const sharesLoop = loop !== undefined && loopsOf(copy).includes(loop) && copy.span.start > code.span.end;
+    if ((!isBefore && !sharesLoop) || isOtherBranch(copy, code)) continue;
+    const start = sharesLoop ? loop.span.start : code.span.start;
+    if (settles.some((s) => s.span.start < start && !isOtherBranch(s, code))) continue;
+    const late = settles.find(
+      (s) =>
+        s.span.start >= code.span.end &&
+        s.span.start >= copy.span.end &&
+        !isOtherBranch(s, code) &&
+        (s.text === undefined || s.text === copy.text) &&
+        (s.what !== 'mem::forget' || copy.text !== undefined) &&
+        (s.path === undefined || s.path.at(-1) === 'set_len' || COUNTS.test(s.path.at(-1) ?? '')),
+    );
+    if (late) return { kind: 'moved', code, copy, settled: late };
+  }
+  return undefined;
+}
+
+function eventsOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, source: string): Event[] {
+  const events: Event[] = [];
+  const { body } = fn;
+  if (!body) return events;
+  const closures = new Set(
+    fn.params.filter((p) => p.name && isBound(file, fn, p.type?.name, p.type?.text, CALLABLE)).map((p) => p.name),
+  );
+  const iterators = new Set(
+    fn.params.filter((p) => p.name && isBound(file, fn, p.type?.name, p.type?.text, ITERATES)).map((p) => p.name),
+  );
+  const slice = (span: Span): string => source.slice(span.start, span.end);
+  walkBody(body, ({ expr, around, statement }: Walked) => {
+    const add = (kind: Event['kind'], what: string, more: Partial<Event> = {}): void => {
+      events.push({ kind, span: expr.span, what, around, ...more });
+    };
+    // What is made of an iterator of the caller runs the caller's code, too.
+    if (
+      statement?.kind === 'let' &&
+      statement.init === expr &&
+      statement.pattern.kind === 'bind' &&
+      mentions(expr, iterators)
+    )
+      iterators.add(statement.pattern.name);
+    if (expr.kind === 'assign') {
+      const path = fieldsOfSelf(expr.target);
+      if (path) add('settle', slice(expr.target.span).replace(/\s+/gu, ' '), { path });
+      return;
+    }
+    if (expr.kind === 'loop') {
+      if (expr.iterable && mentions(expr.iterable, iterators))
+        events.push({ kind: 'code', span: expr.iterable.span, what: 'next', around: [...around, expr] });
+      return;
+    }
+    if (expr.kind === 'call') {
+      const path = expr.callee.kind === 'name' ? expr.callee.path : [];
+      const last = path.at(-1) ?? '';
+      const args = expr.args.map((a) => slice(a.value.span));
+      if (last === 'drop_in_place' && isUserValue(args[0] ?? '')) add('drop', last, { text: args[0] ?? '' });
+      else if (path.length === 1 && closures.has(last)) add('code', last);
+      else if (
+        expr.callee.kind === 'field' &&
+        isBound(file, fn, undefined, undefined, CALLABLE) &&
+        fieldsOfSelf(expr.callee)
+      )
+        add('code', expr.callee.name);
+      else if (/^(?:copy|copy_nonoverlapping)$/u.test(last) && path.length > 1) add('copy', path.slice(-2).join('::'));
+      else if (/^read(?:_unaligned)?$/u.test(last) && path.at(-2) === 'ptr' && !isPutAside(around, statement, source))
+        add('copy', 'ptr::read', { text: bare(args[0] ?? '') });
+      else if (last === 'forget')
+        add('settle', 'mem::forget', /^\w+$/u.test(args[0] ?? '') ? { name: args[0] ?? '' } : {});
+      else if (last === 'write' && path.at(-2) === 'ptr') add('settle', 'ptr::write', { text: bare(args[0] ?? '') });
+      return;
+    }
+    if (expr.kind !== 'method') return;
+    const { method } = expr;
+    const receiver = slice(expr.receiver.span);
+    if (method === 'drop_in_place' || method === 'assume_init_drop') {
+      if (isUserValue(receiver)) add('drop', method, { text: receiver });
+    } else if (method === 'set_len')
+      add('settle', `${receiver.replace(/\s+/gu, '')}.set_len`, {
+        path: [...(fieldsOfSelf(expr.receiver) ?? []), 'set_len'],
+      });
+    else if (method === 'next' && mentions(expr.receiver, iterators)) add('code', 'next');
+    else if (/^copy_(?:to|from)(?:_nonoverlapping)?$/u.test(method)) add('copy', method);
+    else if (expr.receiver.kind === 'name' && expr.receiver.path[0] === 'self' && dropsElements(unit, file, fn, method))
+      add('drop', method, { text: receiver });
+  });
+  return events;
+}
+
+/** `self.a.b` as `a`, `b`; an element of it, and what a method lends of it, as `a`, `[]`. */
+function fieldsOfSelf(target: Expr): string[] | undefined {
+  switch (target.kind) {
+    case 'name':
+      return target.path.length === 1 && target.path[0] === 'self' ? [] : undefined;
+    case 'field': {
+      const base = fieldsOfSelf(target.base);
+      return base && [...base, target.name];
+    }
+    case 'index': {
+      const base = fieldsOfSelf(target.base);
+      return base && base.length > 0 ? [base[0] ?? '', '[]'] : undefined;
+    }
+    case 'method':
+      return fieldsOfSelf(target.receiver);
+    case 'deref':
+      return fieldsOfSelf(target.base);
+    default:
+      return undefined;
+  }
+}
+
+/** A helper of the type that only drops elements and leaves the count to its callers. */
+function dropsElements(unit: UnitFacts, file: FileIr, fn: FunctionIr, method: string): boolean {
+  if (!/drop|clear|destroy/u.test(method) || fn.owner === undefined) return false;
+  const found = unit.oracle('rust').method(fn.owner, method, file.path);
+  const body = found?.fn.body;
+  const other = found && unit.fileAt(found.path);
+  if (!body || !other) return false;
+  const text = (unit.textOf(other.path) ?? '').slice(body.span.start, body.span.end);
+  if (!/\bdrop_in_place\b|\bassume_init_drop\b/u.test(text) || GUARDED.test(text)) return false;
+  let settles = false;
+  walkBody(body, ({ expr }) => {
+    settles ||=
+      (expr.kind === 'assign' && fieldsOfSelf(expr.target) !== undefined) ||
+      (expr.kind === 'method' && expr.method === 'set_len');
+  });
+  return !settles;
+}
+
+/** Whether the owner or the function has a type that its user chooses. */
+function hasTypeParameter(file: FileIr, fn: FunctionIr): boolean {
+  const generics = [...fn.generics, ...implGenerics(file, fn)];
+  return generics.some((g) => /^[A-Z]\w*$/u.test(g.name) && !/^[A-Z]{1,2}[a-z]*N$|^N$|^CAP$/u.test(g.name));
+}
+
+function implGenerics(file: FileIr, fn: FunctionIr): FunctionIr['generics'] {
+  return file.impls
+    .filter((i) => i.span.start <= fn.span.start && fn.span.end <= i.span.end)
+    .flatMap((i) => i.generics);
+}
+
+/** Whether the type of a parameter, or any type parameter when none is given, has a bound. */
+function isBound(
+  file: FileIr,
+  fn: FunctionIr,
+  name: string | undefined,
+  text: string | undefined,
+  wanted: RegExp,
+): boolean {
+  if (text !== undefined && /^(?:&\s*(?:mut\s+)?)?\s*(?:impl|dyn)\b/u.test(text)) return wanted.test(text);
+  const head = text === undefined ? name : /^(?:&\s*(?:'\w+\s+)?(?:mut\s+)?)?(\w+)$/u.exec(text.trim())?.[1];
+  return [...fn.generics, ...implGenerics(file, fn)].some(
+    (g) => (text === undefined || g.name === head) && g.bounds.some((b) => wanted.test(b)),
+  );
+}
+
+function mentions(expr: Expr, names: ReadonlySet<string>): boolean {
+  if (expr.kind === 'name') return expr.path.length === 1 && names.has(expr.path[0] ?? '');
+  if (expr.kind === 'method') return mentions(expr.receiver, names);
+  if (expr.kind === 'address') return mentions(expr.base, names);
+  return false;
+}
+
+/** Whether the destructor is that of an element, not of the container's own parts. */
+function isUserValue(text: string): boolean {
+  return !/^self$/u.test(text.trim());
+}
+
+/** What is read into a wrapper without a destructor is not dropped. */
+function isPutAside(around: readonly Expr[], statement: Walked['statement'], source: string): boolean {
+  const outer = around.at(-1);
+  if (
+    outer?.kind === 'call' &&
+    /(?:ManuallyDrop|MaybeUninit)::new$/u.test(source.slice(outer.callee.span.start, outer.callee.span.end))
+  )
+    return true;
+  return statement?.kind === 'let' && /ManuallyDrop|MaybeUninit/u.test(statement.type?.text ?? '');
+}
+
+function bare(text: string): string {
+  return text.replace(/\s+/gu, '').replace(/^&(?:mut)?/u, '');
+}
+
+function loopsOf(event: Event): Expr[] {
+  return event.around.filter((e) => e.kind === 'loop');
+}
+
+function within(inner: Span, outer: Span): boolean {
+  return outer.start <= inner.start && inner.end <= outer.end;
+}
+
+/** Whether two places are in different arms of one condition, so that only one of them is reached. */
+function isOtherBranch(a: Event, b: Event): boolean {
+  for (const outer of a.around) {
+    if (!b.around.includes(outer)) continue;
+    const parts =
+      outer.kind === 'if'
+        ? [outer.condition.span, outer.then.span, ...(outer.else ? [outer.else.span] : [])]
+        : outer.kind === 'match'
+          ? outer.arms.map((arm) => arm.span)
+          : [];
+    const of = (event: Event): number => parts.findIndex((part) => within(event.span, part));
+    const [first, second] = [of(a), of(b)];
+    if (first < 0 || second < 0 || first === second) continue;
+    if (outer.kind === 'match' || (first > 0 && second > 0)) return true;
+  }
+  return false;
+}
