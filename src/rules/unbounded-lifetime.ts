@@ -1,3 +1,4 @@
+import { findBareView } from '../facts/bare-views.js';
 import type { UnitFacts } from '../facts/unit.js';
 import type { FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import { defineRule } from './rule.js';
@@ -8,6 +9,9 @@ const DEREFERENCE =
 
 /** `-> .. 'a`, a lifetime of the function or of the block around; and what a conversion into a reference returns. */
 const NAMED_LIFETIME = /\bfn\s+[\w$#]+[^{;]*->(?:[^{;]*'(?!static\b|_\b)\w|[^{;]*\bSelf\b)/u;
+
+/** A function that gives a struct and hands on a field of `self` or of what a parameter lends. */
+const SHOWS = /&[^{;]*->[^{;]*\b[A-Z][^{]*\{[^]*\bunsafe\b[^]*\(\s*\w+\s*\.\s*\w/u;
 
 /** A reference to what `self` owns whose lifetime is taken away: `transmute(&self.x)`, `&*(&self.x as *const _)`, `from_raw_parts(self.x.as_ptr(), ..)`. */
 const OWN_FIELD =
@@ -32,6 +36,7 @@ export default defineRule({
       unbounded:
         "'{function}' returns '{type}', but no argument ties '{lifetime}': the caller may keep the reference as long as it likes, whatever happens to the memory behind '{pointer}'.",
       own: "'{function}' returns '{type}' with the lifetime '{lifetime}' of the type's parameter, but the memory is that of '{pointer}': the caller may keep the reference when 'self' is changed or gone.",
+      bare: "'{function}' returns '{type}', whose raw pointer '{callee}' makes of that of '{owner}', and which has no lifetime: it stays usable after '{owner}' is dropped, which frees what it needs.",
       contract:
         "'{function}' returns '{type}' with '{lifetime}' tied to no argument: its callers must limit it themselves.",
     },
@@ -39,8 +44,7 @@ export default defineRule({
     scenarios: [],
   },
   tokens: { rust: ['from_raw_parts', 'transmute', 'CStr::from_ptr', '*const ', '*mut ', 'NonNull'] },
-  bodyTokens: { rust: [DEREFERENCE] },
-  bodyRequires: { rust: [NAMED_LIFETIME] },
+  bodyTokens: { rust: [NAMED_LIFETIME, SHOWS] },
   looksAt: 'body text',
   perFile: ['rust'],
   check({ unit, report }) {
@@ -60,6 +64,21 @@ export default defineRule({
                 role: 'borrow',
                 note: `The reference to '${own.pointer}' loses its lifetime here.`,
               },
+            ],
+            key: fn.qualifiedName,
+            ...(fn.isUnsafe ? { severity: 'note' as const } : {}),
+          });
+          continue;
+        }
+        const bare = findBareView(unit, file, fn);
+        if (bare) {
+          report({
+            messageId: 'bare',
+            data: { function: fn.name, type: bare.type.text, callee: bare.callee, owner: bare.owner },
+            at: { file, span: fn.nameSpan },
+            steps: [
+              { file, span: bare.type.span, role: 'declare', note: 'It has no lifetime.' },
+              { file, span: bare.at, role: 'borrow', note: `'${bare.callee}' gives the pointer.` },
             ],
             key: fn.qualifiedName,
             ...(fn.isUnsafe ? { severity: 'note' as const } : {}),
@@ -97,19 +116,20 @@ function findUnbounded(
   // An implementation has the signature that the trait wants.
   if (fn.trait !== undefined) return undefined;
   const lifetime = fn.generics.find(
-    (g) => g.name.startsWith("'") && (type.lifetimes?.includes(g.name) ?? false) && !isTied(fn, g.name, g.bounds),
+    (g) => g.name.startsWith("'") && (type.lifetimes?.includes(g.name) ?? false) && !isTied(fn, g.name),
   )?.name;
   if (lifetime === undefined) return undefined;
   const text = (unit.textOf(file.path) ?? '').slice(fn.bodySpan.start, fn.bodySpan.end);
-  const made = DEREFERENCE.exec(text);
-  if (!made || (!fn.isUnsafe && !/\bunsafe\b/u.test(text))) return undefined;
+  const made = fn.isUnsafe || /\bunsafe\b/u.test(text) ? DEREFERENCE.exec(text) : null;
+  // A wrapper of a pointer is made without `unsafe`.
+  if (!made && !isWrapper(unit, file, fn, type)) return undefined;
   if (/\bleak\s*\(/u.test(text)) return undefined;
   const pointers = fn.params.filter((p) => p.type && reachesPointer(unit, file, p.type));
   // What a reference parameter lends could have been tied; what a pointer shows can't.
   const pointer = pointers[0]?.name ?? (fn.self ? 'self' : undefined);
   if (pointer === undefined) return undefined;
-  const start = fn.bodySpan.start + made.index;
-  return { type, lifetime, pointer, at: { start, end: start + made[0].length } };
+  const start = fn.bodySpan.start + (made?.index ?? 0);
+  return { type, lifetime, pointer, at: { start, end: start + (made?.[0].length ?? 1) } };
 }
 
 /** `fn name(&self) -> &'a T` where `'a` belongs to the type and the reference is one to a field that `self` owns. */
@@ -145,8 +165,7 @@ function findOwn(
 
 /** `fn name<'b>(&'b self)`, or a `'b` of the function's own that a parameter ties. */
 function isBoundToSelf(fn: FunctionIr, lifetime: string): boolean {
-  const generic = fn.generics.find((g) => g.name === lifetime);
-  return generic !== undefined && isTied(fn, lifetime, generic.bounds);
+  return fn.generics.some((g) => g.name === lifetime) && isTied(fn, lifetime);
 }
 
 /** `impl<'a> Trait for &'a T { fn convert(raw: Raw) -> Self }`: no argument has the lifetime that the result is given. */
@@ -160,7 +179,7 @@ function findConverted(unit: UnitFacts, file: FileIr, fn: FunctionIr): ReturnTyp
   // A trait without a lifetime of its own leaves nothing to tie it to.
   if (!impl || lifetime === undefined || lifetime === "'static" || impl.trait?.lifetimes?.includes(lifetime) !== true)
     return undefined;
-  if (isTied(fn, lifetime, [])) return undefined;
+  if (isTied(fn, lifetime)) return undefined;
   const text = (unit.textOf(file.path) ?? '').slice(fn.bodySpan.start, fn.bodySpan.end);
   const made = /(?<!\b(?:Vec|String)::)\bfrom_raw_parts(?:_mut)?\b|\bCStr::from_ptr\b/u.exec(text);
   const pointer = fn.params.find((p) => p.type && reachesPointer(unit, file, p.type))?.name;
@@ -169,18 +188,32 @@ function findConverted(unit: UnitFacts, file: FileIr, fn: FunctionIr): ReturnTyp
   return { type, lifetime, pointer, at: { start, end: start + made[0].length } };
 }
 
-function isTied(fn: FunctionIr, lifetime: string, bounds: readonly string[]): boolean {
+function isTied(fn: FunctionIr, lifetime: string): boolean {
   if (fn.self && (fn.self.lifetime === lifetime || fn.self.type?.lifetimes?.includes(lifetime) === true)) return true;
   if (fn.params.some((p) => p.type?.lifetimes?.includes(lifetime) === true || p.type?.text.includes(lifetime) === true))
     return true;
   const mentions = new RegExp(`${lifetime}\\b`, 'u');
-  // `F: FnOnce(&'a T)` and `'b: 'a` may tie it through something else.
+  // `F: FnOnce(&'a T)` and `'b: 'a` may tie it through something else; bounds of its own only make it longer.
+  return fn.generics.some(
+    (g) =>
+      g.name !== lifetime &&
+      g.bounds.some((b) => mentions.test(b) && (g.name.startsWith("'") || b.trim() !== lifetime)),
+  );
+}
+
+/** Whether a method by reference gives a struct of the unit that holds a raw pointer and whose lifetime only a marker holds. */
+function isWrapper(unit: UnitFacts, file: FileIr, fn: FunctionIr, type: TypeRef): boolean {
+  const bare = type.kind === 'path' && /^(?:Option|Result)$/u.test(type.name) ? type.args[0] : type;
+  if (bare?.kind !== 'path' || !fn.bodySpan || !fn.self || fn.self.mode === 'value') return false;
+  // Whatever is made of what `self` shows is a value of its own.
+  const text = (unit.textOf(file.path) ?? '').slice(fn.bodySpan.start, fn.bodySpan.end);
+  if (!/\bself\s*[,)]|\bself(?:\s*\.\s*\w+)+\s*[,)}\n]/u.test(text)) return false;
+  const decl = unit.oracle('rust').declaration(bare.name, file.path);
   return (
-    fn.generics.some(
-      (g) =>
-        g.name !== lifetime &&
-        g.bounds.some((b) => mentions.test(b) && (g.name.startsWith("'") || b.trim() !== lifetime)),
-    ) || bounds.some((b) => b !== "'static" && b.startsWith("'"))
+    decl?.kind === 'struct' &&
+    decl.generics.some((g) => g.name.startsWith("'")) &&
+    decl.fields.every((f) => f.type?.kind !== 'reference') &&
+    reachesPointer(unit, file, bare)
   );
 }
 

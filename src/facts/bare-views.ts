@@ -1,0 +1,101 @@
+import type { FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
+import type { Span } from '../model/source.js';
+import type { UnitFacts } from './unit.js';
+
+/** A struct without a lifetime that a function makes of what a foreign function gives for an owner. */
+export interface BareView {
+  readonly type: TypeRef;
+  /** The foreign function that gives the pointer. */
+  readonly callee: string;
+  /** The type that frees what the pointer leads to. */
+  readonly owner: string;
+  readonly at: Span;
+}
+
+/** Words of functions that make something of its own. */
+const MAKES =
+  /(?:^|_)(?:new|create|dup|copy|clone|alloc|make|open|steal|take|release|ref|reference|addref|retain|init|parse|compile|load|build|detach|connect|start|spawn|from|convert|split|acquire)(?:_|\d*$)/u;
+
+/** Words of what is there as long as the process. */
+const LASTS =
+  /(?:^|_)(?:type|class|cipher|method|version|backend|driver|vtable|ops|api|static|default|digest|md|kind|nid|cls|platform|device_id|screen|display)(?:_|$)/u;
+
+const FOREIGN = /(?:^|::)(?:ffi|sys|raw|libc|bindings|\w+_sys|\w+_ffi|\w+ffi)::\w+$/u;
+
+/** Words of objects that work on another one, which must be there as long as they are. */
+const DEPENDS = /(?:^|_)(?:iter|iterator|cursor|snapshot|txn|transaction|statement|stmt|prepare\w*)(?:_|$)/u;
+
+/**
+ * A function whose result is a struct of the package with a raw pointer and no lifetime, made by a foreign function of a pointer in `self`
+ * or in what a parameter lends, whose type frees it in `drop`: either the result has no `Drop` of its own, so that it shows a part of the
+ * owner, or it is something that works on the owner, like an iterator.
+ */
+export function findBareView(unit: UnitFacts, file: FileIr, fn: FunctionIr): BareView | undefined {
+  const type = fn.returns;
+  if (!type || !fn.bodySpan || fn.trait !== undefined || fn.kind === 'closure') return undefined;
+  const wanted = type.kind === 'path' && /^(?:Option|Result)$/u.test(type.name) ? type.args[0] : type;
+  if (wanted?.kind !== 'path' || wanted.lifetimes !== undefined || wanted.args.length > 0) return undefined;
+  const view = wanted.name === 'Self' ? fn.owner : wanted.name;
+  if (view === undefined) return undefined;
+  const text = (unit.textOf(file.path) ?? '').slice(fn.bodySpan.start, fn.bodySpan.end);
+  if (!new RegExp(`\\b(?:Self|${view})\\b`, 'u').test(text)) return undefined;
+  for (const { root, owner } of lenders(fn)) {
+    if (owner === view) continue;
+    const given = new RegExp(
+      `((?:\\w+::)*[a-z]\\w*)\\s*\\(\\s*${root}\\s*\\.\\s*\\w+(?:\\.\\w+|\\.as_ptr\\(\\))?\\s*[,)]`,
+      'u',
+    );
+    const call = given.exec(text);
+    const name = call?.[1];
+    if (!call || name === undefined) continue;
+    const isPart = root === 'self' && fn.isPublic && !MAKES.test(name) && !LASTS.test(name);
+    const depends = DEPENDS.test(name);
+    if ((!isPart && !depends) || !isForeign(unit, name)) continue;
+    const decl = unit.oracle('rust').declaration(view, file.path);
+    if (!isBareStruct(unit, file, decl) || !frees(unit, owner) || frees(unit, view) !== depends) continue;
+    const start = fn.bodySpan.start + call.index;
+    return { type, callee: name, owner, at: { start, end: start + call[0].length } };
+  }
+  return undefined;
+}
+
+/** `self` and the parameters that lend a value of a named type. */
+function lenders(fn: FunctionIr): readonly { readonly root: string; readonly owner: string }[] {
+  const isLent = fn.self?.mode === 'shared' || fn.self?.mode === 'mutable';
+  return [
+    ...(isLent && fn.owner !== undefined ? [{ root: 'self', owner: fn.owner }] : []),
+    ...fn.params.flatMap((p) =>
+      p.name && p.type?.kind === 'reference' && p.type.element?.kind === 'path'
+        ? [{ root: p.name, owner: p.type.element.name }]
+        : [],
+    ),
+  ];
+}
+
+/** A struct with a raw pointer and nothing that could keep its owner. */
+function isBareStruct(unit: UnitFacts, file: FileIr, decl: TypeDecl | undefined): boolean {
+  if (decl?.kind !== 'struct' || decl.generics.length > 0 || decl.fields.length > 3) return false;
+  const plain = (type: TypeRef | undefined): boolean =>
+    type?.kind === 'path' && /^(?:[iu](?:8|16|32|64|128|size)|f32|f64|bool|char|PhantomData|c_\w+)$/u.test(type.name);
+  const pointers = decl.fields.filter((f) => isPointer(unit, file, f.type));
+  return pointers.length > 0 && decl.fields.every((f) => pointers.includes(f) || plain(f.type));
+}
+
+function isPointer(unit: UnitFacts, file: FileIr, type: TypeRef | undefined): boolean {
+  if (type?.kind === 'pointer') return true;
+  if (type?.kind !== 'path') return false;
+  if (type.name === 'NonNull') return true;
+  return type.args.length === 0 && unit.oracle('rust').declaration(type.name, file.path)?.alias?.kind === 'pointer';
+}
+
+function frees(unit: UnitFacts, name: string): boolean {
+  return unit.implsOf(name).some(({ item }) => item.trait?.name === 'Drop' && !item.isTest);
+}
+
+/** Whether a function is of another language: by its path, or because no Rust function of the unit has its name. */
+function isForeign(unit: UnitFacts, path: string): boolean {
+  if (FOREIGN.test(path)) return true;
+  if (path.includes('::') || !path.includes('_')) return false;
+  const declared = unit.functionsNamed(path, 'rust');
+  return declared.every(({ item }) => item.abi !== undefined && item.bodySpan === undefined);
+}
