@@ -441,7 +441,9 @@ export abstract class Calls extends Effects {
     }
     const given = this.asPointer(this.expr(expr.receiver), expr.method);
     // `[1, 2].as_ptr()` points to a static that the compiler made of the constants.
-    const isStatic = this.rust && /^as_(?:ptr|slice|ref)$/u.test(expr.method) && isPromoted(expr.receiver, false);
+    const isMutable = /^as_mut_(?:ptr|slice)$/u.test(expr.method);
+    const isStatic =
+      this.rust && (isMutable || /^as_(?:ptr|slice|ref)$/u.test(expr.method)) && isPromoted(expr.receiver, isMutable);
     const receiver: Value = isStatic ? { ...given, owned: false } : given;
     const { values, exprs } = this.arguments(expr.args);
     const matches = this.settings.apis

@@ -11,7 +11,7 @@ import { typeOfPlace } from '../flow/place-type.js';
 import { describePlace, type Root } from '../flow/place.js';
 import type { Escape, FunctionFlow, Pointer, StaleUse } from '../flow/result.js';
 import { elementType, isNumber, keepsSliceOf } from '../flow/types.js';
-import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
+import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
@@ -155,6 +155,8 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
   )
     return false;
   if (rust && isKeptAlong(unit, file, escape)) return false;
+  if (rust && root.kind === 'self' && !isOwnValue(file, fn)) return false;
+  if (rust && escape.kind === 'return' && escape.context.frames.length === 0 && isPlainResult(file, fn)) return false;
   if (escape.kind === 'return') {
     const frame = escape.context.frames[0];
     // The address of a variable that is returned as a number measures the stack.
@@ -181,6 +183,32 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
   if (escape.kind === 'store')
     return escape.into !== undefined && !capturedOnHeap(flow, root) ? fn.trust !== 'safe' : false;
   return false;
+}
+
+/** Rust: `self` of a type that is no reference: neither `impl Trait for &mut T` nor a trait's own default. */
+function isOwnValue(file: FileIr, fn: FunctionIr): boolean {
+  const target = implAround(file, fn)?.target;
+  return target?.kind === 'path' && target.lifetimes === undefined;
+}
+
+function implAround(file: FileIr, { span }: FunctionIr): FileIr['impls'][number] | undefined {
+  return file.impls.find((i) => i.span.start <= span.start && span.end <= i.span.end);
+}
+
+/** Rust: the result is made of numbers, text and lists that own what they hold: whatever the pointer was for, it is not in there. */
+function isPlainResult(file: FileIr, fn: FunctionIr): boolean {
+  const returns = fn.returns?.text === 'Self' ? implAround(file, fn)?.target : fn.returns;
+  // A number may be the address.
+  return returns !== undefined && !/^(?:usize|isize|u64|i64)$/u.test(returns.name) && isPlain(returns);
+}
+
+const PLAIN_TYPE =
+  /^(?:[iu](?:8|16|32|64|128|size)|f32|f64|bool|char|String|CString|OsString|PathBuf|Vec|Option|Result|Box|Error)$/u;
+
+function isPlain(type: TypeRef): boolean {
+  if (type.kind === 'tuple') return type.args.every(isPlain);
+  if (type.kind === 'static-array') return type.element !== undefined && isPlain(type.element);
+  return type.kind === 'path' && PLAIN_TYPE.test(type.name) && type.lifetimes === undefined && type.args.every(isPlain);
 }
 
 /** Rust: a handle of the package, which may count its users, or a copy of it leaves in the very value that holds the pointer. */

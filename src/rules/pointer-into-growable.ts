@@ -187,7 +187,10 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
   if (!rust && isImmutable(type)) return undefined;
   const key = growthKey(owner, oracle, file.path);
   if (key === undefined) return undefined;
-  const isTied = rust && escape.kind === 'return' && root.kind === 'self' && isTiedToSelf(fn);
+  const isTied =
+    rust &&
+    escape.kind === 'return' &&
+    (root.kind === 'self' ? isTiedToSelf(fn) : root.kind === 'param' && isTiedToParameter(fn, root.name));
   const growths = unit.growthsOf(key, file.language, file.path).filter((g) => {
     if (
       g.inConstructor ||
@@ -258,6 +261,13 @@ function isTiedToSelf(fn: FunctionIr): boolean {
   if (returns.kind === 'pointer' || /'static\b|\*\s*(?:const|mut)\b/u.test(text)) return false;
   if (self.lifetime !== undefined && new RegExp(`${self.lifetime}\\b`, 'u').test(text)) return true;
   return /'_|&\s*(?!['\s&])/u.test(text);
+}
+
+/** `fn next<'b>(blocks: &'b mut Blocks) -> Option<&'b mut Block>`: the same for a parameter. */
+function isTiedToParameter({ params, returns }: FunctionIr, name: string): boolean {
+  const type = params.find((p) => p.name === name)?.type;
+  if (type?.kind !== 'reference' || type.lifetime === undefined || !returns || returns.kind === 'pointer') return false;
+  return !/\*\s*(?:const|mut)\b/u.test(returns.text) && new RegExp(`${type.lifetime}\\b`, 'u').test(returns.text);
 }
 
 /** `self.items.push(self.items.as_ptr())`-like stores are judged where the collection's pointers are used. */
