@@ -25,11 +25,25 @@ function describeFrame({ name, file, line }: Frame): string {
   return file === undefined ? name : `${name} (${file}:${line ?? 0})`;
 }
 
-function renderScenario(report: ScenarioReport): string[] {
+/** Scenarios that could not be run for one and the same reason are one entry. */
+function groupAlike(reports: readonly ScenarioReport[]): readonly (readonly [ScenarioReport, ...ScenarioReport[]])[] {
+  const groups: [ScenarioReport, ...ScenarioReport[]][] = [];
+  const isBare = ({ verdict, notes, artifacts }: ScenarioReport): boolean =>
+    verdict === 'untestable' && notes.length === 0 && artifacts.length === 0;
+  for (const report of reports) {
+    const alike = groups.find(([first]) => isBare(first) && isBare(report) && first.reason === report.reason);
+    if (alike === undefined) groups.push([report]);
+    else alike.push(report);
+  }
+  return groups;
+}
+
+function renderScenario([report, ...alike]: readonly [ScenarioReport, ...ScenarioReport[]]): string[] {
+  const names = [report, ...alike].map((one) => one.name);
   const { name, verdict, hit } = report;
   const lines: string[] = [];
   if (verdict === 'untestable') {
-    lines.push(`${name}: not run. ${sentence(report.reason ?? 'Nothing could be tested')}`);
+    lines.push(`${names.join(', ')}: not run. ${sentence(report.reason ?? 'Nothing could be tested')}`);
   } else if (verdict === 'reproduced' && hit !== undefined) {
     lines.push(
       `${name}: reproduced in ${describeCounts(report)} ${describeAmplifier(report.amplifier)}${usesWorkers.has(name) ? `, ${report.workers} workers` : ''}.`,
@@ -79,7 +93,7 @@ const verdicts = {
 /** The report for people, with a line break at its end. */
 export function renderRepro(report: ReproReport): string {
   const head = `${report.target} on ${report.platform}, Node ${report.node}`;
-  const lines = [head, '', ...report.scenarios.flatMap(renderScenario), ''];
+  const lines = [head, '', ...groupAlike(report.scenarios).flatMap(renderScenario), ''];
   if (report.interrupted) lines.push('It was interrupted; the counts are what was seen until then.');
   for (const note of report.notes) lines.push(note);
   lines.push(`${verdicts[report.verdict]}.`);

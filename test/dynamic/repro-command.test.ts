@@ -78,6 +78,17 @@ describe('repro', () => {
     expect(out).toContain('no such thing');
   });
 
+  it('says once why several scenarios could not be run', async () => {
+    mkdirSync(join(folder, 'plain'));
+    writeFileSync(join(folder, 'plain', 'package.json'), '{ "name": "plain", "version": "1.0.0" }');
+    writeFileSync(join(folder, 'plain', 'index.js'), '');
+    const scenarios = ['--scenario', 'import', '--scenario', 'reload'];
+    const { code, out } = await invoke('repro', './plain', ...scenarios, '--runs', '1', '--amplifier', 'none');
+    expect(code).toBe(2);
+    expect(out).toContain('import, reload: not run. No addon was opened, so nothing was tested');
+    expect(out.match(/not run/gu)).toHaveLength(1);
+  });
+
   it.runIf(posix)('writes one JSON document of version 1', async () => {
     const { out } = await invoke('repro', '--command', script('bad', crash), '--format', 'json');
     const report: unknown = JSON.parse(out);
