@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { byRelevance, diffVersions } from '../../src/dynamic/bisect/boundary-change.js';
+import { byRelevance, diffVersions, mergeAlike } from '../../src/dynamic/bisect/boundary-change.js';
 import { createBisectReport, renderBisect, renderBisectMarkdown } from '../../src/dynamic/bisect/report.js';
 import { conclude, type Observation } from '../../src/dynamic/bisect/session.js';
 
@@ -112,5 +112,13 @@ describe('boundary changes', () => {
     expect(changes.map(({ name }) => name)).toEqual(['mimalloc-safe', 'napi', 'anyhow']);
     expect(changes[0]).toMatchObject({ after: '1', rules: ['allocator-in-addon'] });
     expect(changes[1]?.rules).toContain('outdated-napi');
+  });
+
+  it('says the same change of several addons once', () => {
+    const change = (where: string) =>
+      diffVersions(where, new Map([['rustc', '1.82.0']]), new Map([['rustc', '1.83.0']]));
+    const merged = mergeAlike([...change('a.node'), ...change('b.node'), ...change('c.node')]);
+    expect(merged).toHaveLength(1);
+    expect(merged[0]).toMatchObject({ where: 'a.node and 2 more', rules: ['unpinned-addon'] });
   });
 });

@@ -59,8 +59,8 @@ const relevances: readonly Relevance[] = [
   },
   {
     pattern: /^rustc$|rust-toolchain/,
-    rules: [],
-    why: 'Another compiler lays out thread-locals and the standard library anew.',
+    rules: ['unpinned-addon'],
+    why: 'It brings the standard library, which since 1.83 leaves destructors with threads that do not keep an addon loaded.',
   },
   {
     pattern: /(^|\/)(\.cargo\/config(\.toml)?|build\.rs)$|lto|panic|crate-type|codegen-units/,
@@ -94,6 +94,20 @@ export function diffVersions(
         ...(now === undefined ? {} : { after: now }),
       }),
     ];
+  });
+}
+
+/** The same change in several addons is one: a package may ship one for each system. */
+export function mergeAlike(changes: readonly BoundaryChange[]): readonly BoundaryChange[] {
+  const groups = new Map<string, BoundaryChange[]>();
+  for (const change of changes) {
+    const key = [change.name, change.before ?? '', change.after ?? ''].join('\0');
+    groups.set(key, [...(groups.get(key) ?? []), change]);
+  }
+  return [...groups.values()].flatMap((group) => {
+    const [first] = group;
+    if (first === undefined) return [];
+    return [group.length === 1 ? first : { ...first, where: `${first.where} and ${group.length - 1} more` }];
   });
 }
 

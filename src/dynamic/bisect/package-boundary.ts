@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { readBinaryFacts } from './binary-facts.js';
-import { byRelevance, diffVersions, withRelevance, type BoundaryChange } from './boundary-change.js';
+import { byRelevance, diffVersions, mergeAlike, withRelevance, type BoundaryChange } from './boundary-change.js';
 
 const DEEPEST = 6;
 const LARGEST_LOADER = 1024 * 1024;
@@ -69,6 +69,7 @@ export function comparePackages(
       readRequirements(after.packageFolder, ['devDependencies']),
     ).filter(({ why }) => why !== undefined),
   ];
+  const binary: BoundaryChange[] = [];
   const old = findAddons(join(before.root, 'node_modules'));
   const now = findAddons(join(after.root, 'node_modules'));
   for (const path of now) {
@@ -78,14 +79,15 @@ export function comparePackages(
     const left = readBinaryFacts(join(before.root, 'node_modules', twin));
     const right = readBinaryFacts(join(after.root, 'node_modules', path));
     const where = basename(path);
-    changes.push(...diffVersions(where, left.crates, right.crates));
+    binary.push(...diffVersions(where, left.crates, right.crates));
     const flags = (facts: typeof left): ReadonlyMap<string, string> =>
       new Map([
         ...(facts.rustc === undefined ? [] : ([['rustc', facts.rustc]] as const)),
         ...(facts.nodelete === undefined ? [] : ([['NODELETE', facts.nodelete ? 'set' : 'not set']] as const)),
       ]);
-    changes.push(...diffVersions(where, flags(left), flags(right)));
+    binary.push(...diffVersions(where, flags(left), flags(right)));
   }
+  changes.push(...mergeAlike(binary));
   const [loaderBefore, loaderAfter] = [findReportCalls(before.packageFolder), findReportCalls(after.packageFolder)];
   if ((loaderBefore === undefined) !== (loaderAfter === undefined)) {
     changes.push(
