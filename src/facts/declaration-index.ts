@@ -60,6 +60,11 @@ export class DeclarationIndex {
 
 function add(names: Map<string, string[]>, name: string, path: string): void {
   const list = names.get(name);
-  if (!list) names.set(name, [path]);
+  if (!list) names.set(ownCopy(name), [path]);
   else if (list.at(-1) !== path) list.push(path);
+}
+
+/** A string with its own memory: what a pattern captures is a view of the text, and as the key of a map it would hold on to the whole file. */
+function ownCopy(text: string): string {
+  return Buffer.from(text, 'utf8').toString('utf8');
 }
