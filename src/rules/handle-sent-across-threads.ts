@@ -93,7 +93,8 @@ export default defineRule({
             : []),
         ];
         report({
-          messageId: first.isNote ? 'sole' : first.lender === undefined ? bound.kind : 'lends',
+          messageId:
+            first.isNote && bound.kind === 'pointer' ? 'sole' : first.lender === undefined ? bound.kind : 'lends',
           data: {
             type: impl.target.name,
             traits,
@@ -141,10 +142,10 @@ function judge(unit: UnitFacts, file: FileIr, impl: ImplDecl): Judged | undefine
   const bounds = findThreadBounds(unit, file, impl);
   const bound = bounds.toSorted((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind))[0];
   if (!bound) return undefined;
-  // WebAssembly without threads has none to send anything to.
-  const isNote = impl.attributes.some(
-    (a) => a.name === 'cfg' && /^[\s(]*target_(?:arch|family)\s*=\s*"wasm/u.test(a.args ?? ''),
-  );
+  // WebAssembly without threads has none to send anything to; what a build script's own cfg stands for is not known.
+  const isNote =
+    impl.attributes.some((a) => a.name === 'cfg' && /^[\s(]*target_(?:arch|family)\s*=\s*"wasm/u.test(a.args ?? '')) ||
+    (bound.kind === 'handle' && impl.conditions.some((c) => isOwnCfg(c)));
   if (bound.kind === 'generic' && isGuardedByToken(file, impl)) return undefined;
   if (bound.kind === 'generic' && impl.trait?.name === 'Sync' && isExclusive(unit, file, impl)) return undefined;
   if (bound.kind !== 'pointer') return { bound, isNote };
@@ -155,6 +156,11 @@ function judge(unit: UnitFacts, file: FileIr, impl: ImplDecl): Judged | undefine
   const lender =
     impl.trait?.name === 'Sync' ? findLender(file, impl, shared.field, unit.textOf(file.path) ?? '') : undefined;
   return lender ? { bound: shared, isNote: false, lender } : { bound, isNote: true };
+}
+
+/** A bare name in a cfg that the compiler does not set. */
+function isOwnCfg(condition: string): boolean {
+  return /^\s*\w+\s*$/u.test(condition) && !/^\s*(?:unix|windows|test|doc|miri|debug_assertions)\s*$/u.test(condition);
 }
 
 /** A record of C that carries functions: its pointers are read by the library, and a copy is the same table again. */
