@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { resolve } from 'node:path';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { readCatalog } from '../catalog/read-catalog.js';
 import { readBaseline, readConfig } from '../config/read-config.js';
@@ -12,7 +14,7 @@ import { renderCallPlan } from '../dynamic/render-repro.js';
 import { readReproFlags, type ReproFlags } from '../dynamic/repro-flags.js';
 import type { ReproOptions } from '../dynamic/reproduce.js';
 import { verify, type PlannedStep, type VerifyResult } from '../dynamic/verify.js';
-import type { Finding, ScanResult } from '../model/finding.js';
+import type { Evidence, Finding, ScanResult } from '../model/finding.js';
 import { UsageError } from '../model/usage-error.js';
 import { formatNames, formats, isFormatName } from '../report/formats.js';
 import { rules } from '../rules/index.js';
@@ -118,6 +120,11 @@ async function runVerify(paths: readonly string[], flags: Flags, io: Io): Promis
   const interruption = untilInterrupted(io);
   const label = flags.package ?? flags.addon ?? flags.command ?? '';
   const scenarioNames = new Map(rules.map(({ meta }) => [meta.id, meta.scenarios]));
+  // Which finding a crash points at is told by its backtrace, also where nobody wants to keep that.
+  const scratch =
+    target === undefined || target.evidence !== undefined
+      ? undefined
+      : mkdtempSync(join(tmpdir(), 'lifetime-lint-verify-'));
   let verified: VerifyResult;
   try {
     verified = await verify({
@@ -128,6 +135,7 @@ async function runVerify(paths: readonly string[], flags: Flags, io: Io): Promis
           ? undefined
           : {
               ...target,
+              ...(scratch === undefined ? {} : { evidence: scratch }),
               signal: interruption.signal,
               onProgress: progress.update,
               onStep: progress.say,
@@ -141,7 +149,9 @@ async function runVerify(paths: readonly string[], flags: Flags, io: Io): Promis
   } finally {
     progress.clear();
     interruption.dispose();
+    if (scratch !== undefined) rmSync(scratch, { recursive: true, force: true });
   }
+  if (scratch !== undefined) verified = withoutArtifactsIn(scratch, verified);
   const result: ScanResult = { ...scanned.result, findings: verified.findings };
   try {
     await writeReport(result, scanned.textOf, flags, catalog, io);
@@ -150,6 +160,21 @@ async function runVerify(paths: readonly string[], flags: Flags, io: Io): Promis
   }
   io.stderr.write(`${summarise(verified)}\n`);
   return exitCodeOf(verified, target !== undefined);
+}
+
+/** The result without paths of files that are no more. */
+function withoutArtifactsIn(folder: string, verified: VerifyResult): VerifyResult {
+  const strip = ({ artifacts = [], ...rest }: Evidence): Evidence => {
+    const kept = artifacts.filter((path) => !path.startsWith(folder));
+    return kept.length === 0 ? rest : { ...rest, artifacts: kept };
+  };
+  return {
+    ...verified,
+    findings: verified.findings.map((finding) =>
+      finding.evidence === undefined ? finding : { ...finding, evidence: finding.evidence.map(strip) },
+    ),
+    judged: verified.judged.map(({ finding, evidence }) => ({ finding, evidence: strip(evidence) })),
+  };
 }
 
 function describePlan(steps: readonly PlannedStep[]): string {

@@ -48,7 +48,8 @@ export function findCause(frames: readonly Frame[]): Cause | undefined {
   const at = (pattern: RegExp): number => frames.findIndex(({ name }) => pattern.test(name));
   if (at(/napi_module_register_by_symbol/) !== -1) return 'newer-node-api';
   const unmapped = frames.findIndex((frame) => frame.unmapped);
-  if (unmapped === -1) return undefined;
+  // Without a single name the debugger had no program to read: that says nothing about images.
+  if (unmapped === -1 || frames.every((frame) => frame.unmapped)) return undefined;
   if (at(/__nptl_deallocate_tsd|__call_tls_dtors|_pthread_tsd_cleanup|tlv_finalize/) > unmapped)
     return 'thread-local-destructor';
   if (at(/uv__finish_close|uv__run_closing_handles/) > unmapped) return 'handle-closed-after-unload';

@@ -21,6 +21,7 @@ const recorded: readonly (readonly [string, string, string | undefined])[] = [
     `#0  0x00007f10d1a117d8 in ?? ()\n#1  0x0000000000000000 in ?? ()\n${tail}`,
     'thread-outlived-addon',
   ],
+  ['a core that was read without its program', `#0  0x1 in ?? ()\n#1  0x2 in ?? ()\n#2  0x3 in ?? ()\n`, undefined],
   [
     'a handle closed after unload',
     `#0  0x1 in ?? ()\n#1  0x2 in uv__finish_close (handle=0x5) at core.c:330\n#2  uv_run (loop=0x1) at core.c:436\n`,

@@ -179,3 +179,25 @@ describe.skipIf(process.platform === 'win32')('an interrupt from the terminal', 
     expect(git('worktree', 'list').trim().split('\n')).toHaveLength(1);
   });
 });
+
+describe.skipIf(process.platform === 'win32')('verify without --artifacts', { timeout: 180_000 }, () => {
+  it('looks at the backtrace and keeps nothing of it', async () => {
+    writeFileSync(join(folder, 'crash.cjs'), 'process.kill(process.pid, "SIGSEGV")');
+    const line = `"${process.execPath}" "${join(folder, 'crash.cjs')}"`;
+    const { code } = await start([
+      'verify',
+      'pool.d',
+      '--command',
+      line,
+      '--amplifier',
+      'none',
+      '--evidence',
+      'evidence.json',
+    ]).end;
+    expect(code).toBe(1);
+    const stored: unknown = JSON.parse(readFileSync(join(folder, 'evidence.json'), 'utf8'));
+    expect(stored).toMatchObject({ entries: [{ verdict: 'confirmed', runs: 3, hits: 3, artifacts: [] }] });
+    expect(readdirSync(temporary).filter((name) => name !== 'cache')).toEqual([]);
+    expect(readdirSync(folder).sort()).toEqual(['crash.cjs', 'evidence.json', 'pool.d', 'program.cjs']);
+  });
+});
