@@ -1,6 +1,16 @@
-import { aggregateOf, calledName, hasBody, memberPath, methodsOf, readAround, walkDeep } from '../facts/d-code.js';
+import {
+  aggregateOf,
+  calledName,
+  hasBody,
+  memberPath,
+  methodsOf,
+  readAround,
+  walkDeep,
+  type WithBody,
+} from '../facts/d-code.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
+import { walkBody } from '../model/walk-body.js';
 import type { Expr, FileIr, FunctionIr, TypeDecl } from '../model/ir.js';
 import { defineRule } from './rule.js';
 
@@ -50,6 +60,7 @@ export default defineRule({
           if (release === undefined || !RELEASES.test(release)) return;
           const member = expr.args
             .map((argument) => released(argument.value))
+            .map((name) => (name === undefined ? undefined : (firstOf(destructor, name) ?? name)))
             .find((name) => name !== undefined && ownField(type, name) !== undefined);
           if (member !== undefined) found = { expr, member, release };
         };
@@ -89,6 +100,19 @@ function calledMethods(file: FileIr, destructor: FunctionIr, methods: readonly F
       names.add(expr.method);
   });
   return methods.filter((method) => method.kind === 'method' && names.has(method.name) && hasBody(method));
+}
+
+/** What a variable of the destructor starts from: `auto node = root;`, with which it walks along a list. */
+function firstOf(destructor: WithBody, name: string, depth = 0): string | undefined {
+  let found: string | undefined;
+  walkBody(destructor.body, ({ expr, statement }) => {
+    if (statement?.kind === 'let' && statement.init === expr && statement.pattern.kind === 'bind')
+      if (statement.pattern.name === name) found = released(expr);
+    // Set later where the declaration gives it nothing.
+    if (expr.kind === 'assign' && expr.operator === '=' && memberPath(expr.target) === name)
+      found ??= released(expr.value);
+  });
+  return found === undefined || depth > 1 ? found : (firstOf(destructor, found, depth + 1) ?? found);
 }
 
 /** The member that an argument is, points to or is the pointer of. */
