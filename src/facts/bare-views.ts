@@ -53,6 +53,8 @@ export function findBareView(unit: UnitFacts, file: FileIr, fn: FunctionIr): Bar
     if ((!isPart && !depends) || !isForeign(unit, name)) continue;
     const decl = unit.oracle('rust').declaration(view, file.path);
     if (!isBareStruct(unit, file, decl) || !frees(unit, owner) || frees(unit, view) !== depends) continue;
+    // An owner that can be cloned is counted, and what works on it most likely holds a count of its own.
+    if (depends && unit.implsOf(owner).some(({ item }) => item.trait?.name === 'Clone')) continue;
     const start = fn.bodySpan.start + call.index;
     return { type, callee: name, owner, at: { start, end: start + call[0].length } };
   }
