@@ -167,7 +167,7 @@ function eventsOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, source: string)
     const receiver = slice(expr.receiver.span);
     if (method === 'drop_in_place' || method === 'assume_init_drop') {
       if (isUserValue(receiver)) add('drop', method, { text: receiver });
-    } else if (method === 'set_len')
+    } else if (method === 'set_len' && !isMadeHere(receiver, slice(body.span)))
       add('settle', `${receiver.replace(/\s+/gu, '')}.set_len`, {
         path: [...(fieldsOfSelf(expr.receiver) ?? []), 'set_len'],
       });
@@ -177,6 +177,14 @@ function eventsOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, source: string)
       add('drop', method, { text: receiver });
   });
   return events;
+}
+
+/** A vector that the function made itself: until it is told its length it drops nothing. */
+function isMadeHere(variable: string, text: string): boolean {
+  return (
+    /^\w+$/u.test(variable) &&
+    new RegExp(`\\blet\\s+(?:mut\\s+)?${variable}\\b[^=;]*=[^;]*\\b(?:with_capacity\\w*|Vec::new)\\(`, 'u').test(text)
+  );
 }
 
 /** `self.a.b` as `a`, `b`; an element of it, and what a method lends of it, as `a`, `[]`. */

@@ -216,7 +216,9 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
       escape.kind === 'return' &&
       (DOCUMENTED_VIEWS.has(fn.name) ||
         (rust && RAW_VIEW.test(fn.name) && /\*\s*(?:const|mut)\b|\bNonNull\b/u.test(fn.returns?.text ?? '')) ||
-        (!rust && (D_VIEW.test(fn.name) || (pointer.how === 'ref return' && isContainer(file, fn))))),
+        (!rust &&
+          (D_VIEW.test(fn.name) ||
+            (pointer.how === 'ref return' && (isContainer(file, fn) || isLast(unit, file, escape)))))),
     weak: growths.every((g) => g.growth.weak),
   };
 }
@@ -236,6 +238,12 @@ function isRenewed(unit: UnitFacts, { file, fn, growth }: GrowthSite, { kind, in
         other.pointer.site.start > growth.span.start &&
         other.context.frames.length === 0,
     );
+}
+
+/** D: `return stack[$ - 1];`, the top of a stack, which the next expression uses. */
+function isLast(unit: UnitFacts, file: FileIr, { pointer }: Escape): boolean {
+  const text = unit.textOf(file.path) ?? '';
+  return /\[\s*\$\s*-\s*1\s*\]\s*;?\s*$/u.test(text.slice(pointer.site.start, pointer.site.end));
 }
 
 /** D: a template that holds values of any type; what it returns by `ref` is its way to show an element. */
