@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { isAbsolute, join } from 'node:path';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { isAbsolute, join, resolve } from 'node:path';
 import { findExecutable } from './amplify.js';
 import { toolEnvironment } from './environment.js';
 
@@ -44,6 +44,14 @@ export function runGdb(args: readonly string[], cwd: string): string | undefined
     maxBuffer: 32 * 1024 * 1024,
   });
   return result.stdout === '' ? undefined : result.stdout;
+}
+
+/** The program that a core came from, by the auxiliary vector in it; a relative path is one of `folder`. */
+export function findProgram(core: string, folder: string): string | undefined {
+  const text = runGdb(['-c', core, '-ex', 'info auxv'], folder) ?? '';
+  const name = /^\d+\s+AT_EXECFN\s.*"([^"]+)"$/m.exec(text)?.[1];
+  const path = name === undefined ? undefined : resolve(folder, name);
+  return path !== undefined && existsSync(path) ? path : undefined;
 }
 
 /** Without addresses of this one run, warnings and the list of threads that came and went. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { makeFolder } from '../discover/make-folder.js';
 import { findExecutable } from './amplify.js';
 import { findCause, readCrashingThread, readFrames, type Cause, type Frame } from './backtrace.js';
-import { coresComeHere, findCores, gdbCommands, runGdb, trimBacktrace } from './debugger.js';
+import { coresComeHere, findCores, findProgram, gdbCommands, runGdb, trimBacktrace } from './debugger.js';
 import { runOnce, type RunOutcome, type RunPlan } from './run.js';
 
 /** What was kept of a crash, in a folder that the user named. */
@@ -49,8 +49,9 @@ export async function gatherEvidence(
   let frames: Frame[] = [];
   const core = places.flatMap(findCores).find((path) => !before.has(path));
   if (core !== undefined) {
-    const program = plan.scenario === 'command' ? [] : [plan.node ?? process.execPath];
-    const text = runGdb([...program, ...(program.length === 0 ? ['-c'] : []), core, ...gdbCommands], folder);
+    // A command may have started another program, and that one crashed.
+    const program = plan.scenario === 'command' ? findProgram(core, plan.target.root) : (plan.node ?? process.execPath);
+    const text = runGdb([...(program === undefined ? ['-c'] : [program]), core, ...gdbCommands], folder);
     // Cores hold the whole memory of the process, secrets included, and are large.
     rmSync(core, { force: true });
     if (text !== undefined) {
