@@ -3,25 +3,34 @@ import type { FunctionFlow, Value } from '../flow/result.js';
 import type { FileIr, FunctionIr, TypeDecl } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 
-/** A pointer field that `drop` releases though the type derives `Clone`. */
+/** A pointer field that `drop` releases though the type derives `Clone`, or copies it in a `clone` of its own. */
 export interface ClonedOwner {
   readonly field: string;
   readonly how: string;
   readonly span: Span;
-  /** The `derive`. */
-  readonly derive: Span;
+  /** The `derive`, or the name of the `clone` written by hand. */
+  readonly maker: Span;
+  readonly isDerived: boolean;
 }
 
-/** For `fn`, the `drop` of a type of the same file: what each clone of a value would release again. */
-export function findClonedOwners(file: FileIr, fn: FunctionIr, flow: FunctionFlow): readonly ClonedOwner[] {
+/** For `fn`, the `drop` of a type of the same file: what each clone of a value would release again. `text` is the file's source. */
+export function findClonedOwners(
+  file: FileIr,
+  text: string,
+  fn: FunctionIr,
+  flow: FunctionFlow,
+): readonly ClonedOwner[] {
   const { body } = fn;
   if (fn.trait !== 'Drop' || fn.name !== 'drop' || !body) return [];
   const declared = file.types.find((t) => t.name === fn.owner && t.kind === 'struct');
   const derive = declared?.attributes.find((a) => a.name === 'derive' && /\bClone\b/u.test(a.args ?? ''));
-  if (!declared || !derive) return [];
+  const byHand = declared && !derive ? findCopyingClone(file, text, declared.name) : undefined;
+  const span = derive?.span ?? byHand?.span;
+  if (!declared || !span) return [];
+  const maker = { maker: span, isDerived: derive !== undefined };
   const found: ClonedOwner[] = [];
   const whole = releaseOfSelf(fn, flow, declared);
-  if (whole) return [{ ...whole, derive: derive.span }];
+  if (whole && (!byHand || byHand.fields.has(whole.field))) return [{ ...whole, ...maker }];
   for (const { place, span, how } of [...flow.summary.releases, ...flow.summary.adopts]) {
     const [field = '', star] = place.path;
     const type = declared.fields.find((f) => f.name === field)?.type;
@@ -34,9 +43,24 @@ export function findClonedOwners(file: FileIr, fn: FunctionIr, flow: FunctionFlo
     )
       continue;
     // Taking a count apart is what a clone of it wants, too, but the clone has raised none.
-    if (!found.some((f) => f.field === field)) found.push({ field, how, span, derive: derive.span });
+    if (byHand && !byHand.fields.has(field)) continue;
+    if (!found.some((f) => f.field === field)) found.push({ field, how, span, ...maker });
   }
   return found;
+}
+
+/** A `clone` that does nothing but copy fields: `Owner(self.0)`, `Self { raw: self.raw }`. */
+function findCopyingClone(
+  file: FileIr,
+  text: string,
+  owner: string,
+): { readonly span: Span; readonly fields: ReadonlySet<string> } | undefined {
+  const clone = file.functions.find((f) => f.owner === owner && f.trait === 'Clone' && f.name === 'clone');
+  if (!clone?.bodySpan) return undefined;
+  const body = text.slice(clone.bodySpan.start, clone.bodySpan.end).replace(/\/\/[^\n]*/gu, '');
+  const made = new RegExp(`^\\{\\s*(?:Self|${owner})\\s*[({]([^;]*)[)}]\\s*\\}$`, 'u').exec(body)?.[1];
+  const fields = [...(made ?? '').matchAll(/(?:^|[,:(\s])self\s*\.\s*(\w+)\s*(?=,|$)/gu)].map((m) => m[1] ?? '');
+  return fields.length > 0 ? { span: clone.nameSpan, fields: new Set(fields) } : undefined;
 }
 
 /** A function pointer of the value that `drop` calls with the value itself: a record of C that carries its own destructor. */

@@ -54,7 +54,7 @@ export default defineRule({
       repeated:
         "'{function}' takes over '{what}' by '{taker}' (line {line}), but '{registration}' registers it (line {registered}) to be called again and again: the second call frees it twice.",
       cloned:
-        "'{owner}' derives 'Clone' (line {derived}), and its 'drop' releases '{what}' by '{release}' (line {released}): a clone releases the same memory again.",
+        "'{owner}' {derives} (line {derived}), and its 'drop' releases '{what}' by '{release}' (line {released}): a clone releases the same memory again.",
       both: "'{owner}.{what}' is released by '{release}' in '{method}' (line {released}) and keeps its value, and 'drop' releases it again by '{second}' (line {use}).",
       kept: "'{what}' is released by '{release}' (line {released}) and keeps its value for the next call of '{function}', which uses it again (line {use}).",
       again: "'{what}' is released by '{release}' (line {released}) and released again by '{second}' (line {use}).",
@@ -149,19 +149,20 @@ export default defineRule({
               ],
               key: fn.name,
             });
-          for (const cloned of language === 'rust' ? findClonedOwners(file, fn, flow) : [])
+          for (const cloned of language === 'rust' ? findClonedOwners(file, text, fn, flow) : [])
             report({
               messageId: 'cloned',
               data: {
                 owner: fn.owner ?? '',
-                derived: lineOf(unit, file, cloned.derive.start),
+                derives: cloned.isDerived ? "derives 'Clone'" : "copies the pointer in its 'clone'",
+                derived: lineOf(unit, file, cloned.maker.start),
                 what: cloned.field,
                 release: cloned.how,
                 released: lineOf(unit, file, cloned.span.start),
               },
-              at: { file, span: cloned.derive },
+              at: { file, span: cloned.maker },
               steps: [
-                { file, span: cloned.derive, role: 'declare', note: `A clone copies the pointer '${cloned.field}'.` },
+                { file, span: cloned.maker, role: 'declare', note: `A clone copies the pointer '${cloned.field}'.` },
                 { file, span: cloned.span, role: 'release', note: `'${cloned.how}' releases it, for every clone.` },
               ],
               key: `${fn.owner ?? ''}.${cloned.field}`,
