@@ -19,6 +19,9 @@ const TOKENS = {
     '_sys::',
     'libc::',
     'set_',
+    'set0',
+    'add0',
+    'push0',
     'register',
     'pthread',
     'sqlite3_',
@@ -331,12 +334,15 @@ function endOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow
   if (escape.into !== undefined || escape.callee === undefined || escape.ownerMoved) return undefined;
   const isRegistered =
     file.language === 'rust' ? isRegistration(file, flow, escape) : isDataOfCallback(unit, file, flow, escape);
-  if (escape.kind !== 'store' && !isRegistered) return undefined;
+  const isTaken = file.language === 'rust' && isTakenOver(escape);
+  if (escape.kind !== 'store' && !isRegistered && !isTaken) return undefined;
   if (file.language === 'rust' && isTakenBack(flow, escape)) return undefined;
   if (file.language === 'd' && isWaitedFor(flow, escape)) return undefined;
   const { pointer } = escape;
   if (pointer.form === 'closure' || pointer.form === 'guard' || pointer.form === 'iterator') return undefined;
   const { root } = pointer.target;
+  if (isTaken)
+    return isOwnWrapper(escape) && !isForgotten(flow, root.id) ? 'ends with its scope and frees it' : undefined;
   if (escape.kind === 'argument' && (root.kind === 'param' || (pointer.form !== 'raw' && !pointer.erased)))
     return undefined;
   if (root.kind === 'param' && root.type?.kind === 'reference' && root.type.lifetime !== "'static") {
@@ -349,15 +355,37 @@ function endOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow
   }
   if (!endsWithItsRoot(pointer.target, file.language, unit.oracle(file.language), file.path)) return undefined;
   if (isDoneWith(flow, escape)) return undefined;
-  const forgotten = flow.calls.some(
+  return isForgotten(flow, root.id) ? undefined : 'ends with its scope';
+}
+
+function isForgotten(flow: FunctionFlow, root: number): boolean {
+  return flow.calls.some(
     (c) =>
       c.rows.some((r) => r.effects.some((e) => e.kind === 'forget')) &&
-      c.args.some((a) => a.places.some((p) => p.root.id === root.id)),
+      c.args.some((a) => a.places.some((p) => p.root.id === root)),
   );
-  return forgotten ? undefined : 'ends with its scope';
+}
+
+/** Rust: functions of OpenSSL and its kin whose name ends in `0` take the object over; those in `1` count it up. */
+function isTakenOver({ kind, callee, index }: Escape): boolean {
+  return kind === 'argument' && index !== undefined && index > 0 && TAKES_OVER.test(callee ?? '');
+}
+
+/** The object of a wrapper that the function owns, shown by `as_ptr`: the wrapper frees it at its end. */
+function isOwnWrapper({ pointer }: Escape): boolean {
+  const { root, path } = pointer.target;
+  return (
+    (root.kind === 'param' || root.kind === 'local') &&
+    root.byValue &&
+    root.type?.kind === 'path' &&
+    /^[A-Z]\w{2,}$/u.test(root.type.name) &&
+    // By an `as_ptr` of unknown content, or by one that shows the pointer in a field.
+    (pointer.how === 'as_ptr' ? path.join('.') === '[]' : path.length === 2 && path[1] === '*')
+  );
 }
 
 const REGISTERS = /^(?:\w+_)?(?:set|register|add|install|attach|subscribe|watch|hook|connect|listen|on)(?:_\w+)?$/u;
+const TAKES_OVER = /(?:^|[_:])(?:set|add|push)0(?:_\w+)?$/u;
 const KEEPS =
   /(?:callback|cb|handler|hook|listener|user_?data|context|ctx|observer|logger|finalizer|destructor|func|event|signal)s?(?:_\w+)?$/u;
 const ENDS =
