@@ -4,7 +4,7 @@ import { lineOf } from '../facts/lines.js';
 import { endsWithItsRoot } from '../facts/storage.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
-import { describePlace } from '../flow/place.js';
+import { describePlace, type Root } from '../flow/place.js';
 import type { Escape, FunctionFlow } from '../flow/result.js';
 import type { Expr, FileIr, FunctionIr, Param, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
@@ -341,8 +341,7 @@ function endOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow
   const { pointer } = escape;
   if (pointer.form === 'closure' || pointer.form === 'guard' || pointer.form === 'iterator') return undefined;
   const { root } = pointer.target;
-  if (isTaken)
-    return isOwnWrapper(escape) && !isForgotten(flow, root.id) ? 'ends with its scope and frees it' : undefined;
+  if (isTaken) return isOwnWrapper(escape) && !isForgotten(flow, root) ? 'ends with its scope and frees it' : undefined;
   if (escape.kind === 'argument' && (root.kind === 'param' || (pointer.form !== 'raw' && !pointer.erased)))
     return undefined;
   if (root.kind === 'param' && root.type?.kind === 'reference' && root.type.lifetime !== "'static") {
@@ -355,14 +354,23 @@ function endOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow
   }
   if (!endsWithItsRoot(pointer.target, file.language, unit.oracle(file.language), file.path)) return undefined;
   if (isDoneWith(flow, escape)) return undefined;
-  return isForgotten(flow, root.id) ? undefined : 'ends with its scope';
+  return isForgotten(flow, root) ? undefined : 'ends with its scope';
 }
 
-function isForgotten(flow: FunctionFlow, root: number): boolean {
+/** `mem::forget(owner)`, or a tuple of several. */
+function isForgotten(flow: FunctionFlow, root: Root): boolean {
   return flow.calls.some(
     (c) =>
       c.rows.some((r) => r.effects.some((e) => e.kind === 'forget')) &&
-      c.args.some((a) => a.places.some((p) => p.root.id === root)),
+      (c.args.some((a) => a.places.some((p) => p.root.id === root.id)) || isInTuple(c.expr, root.name)),
+  );
+}
+
+function isInTuple(call: Expr, name: string): boolean {
+  if (call.kind !== 'call') return false;
+  return call.args.some(
+    ({ value }) =>
+      value.kind === 'tuple' && value.items.some((item) => item.kind === 'name' && item.path.join('::') === name),
   );
 }
 
