@@ -59,7 +59,8 @@ export class ApiIndex {
     }
     if (found.length === 0) {
       for (const { row, suffix } of this.suffixes)
-        if (last.length > suffix.length && last.endsWith(suffix) && !TELLS.test(last)) found.push({ row, weak: true });
+        if (last.length > suffix.length && last.endsWith(suffix) && !(releases(row) && TELLS.test(last)))
+          found.push({ row, weak: true });
     }
     return found;
   }
@@ -112,4 +113,8 @@ function headsOf(type: TypeRef | undefined): string[] {
   const bare = unwrapped(inner);
   if (bare && bare !== inner && heads.length === 0) add(bare);
   return heads;
+}
+
+function releases({ effects }: ApiRow): boolean {
+  return effects.some((effect) => effect.kind === 'release');
 }
