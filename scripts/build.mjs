@@ -93,8 +93,8 @@ export async function build({ ifStale = false } = {}) {
       copyFileSync(file, copy);
     }
     await makeGrammars(join(dist, 'grammars'));
-    await bundle(root);
     if (result.status !== 0) throw new Error('The build failed: tsc reported the errors above.');
+    await bundle(root);
     markFresh(stamp);
   });
 }

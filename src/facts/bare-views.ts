@@ -1,5 +1,6 @@
 import type { FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
+import { hasDrop } from './declarations.js';
 import type { UnitFacts } from './unit.js';
 
 /** A struct without a lifetime that a function makes of what a foreign function gives for an owner. */
@@ -52,7 +53,7 @@ export function findBareView(unit: UnitFacts, file: FileIr, fn: FunctionIr): Bar
     const depends = DEPENDS.test(name);
     if ((!isPart && !depends) || !isForeign(unit, name)) continue;
     const decl = unit.oracle('rust').declaration(view, file.path);
-    if (!isBareStruct(unit, file, decl) || !frees(unit, owner) || frees(unit, view) !== depends) continue;
+    if (!isBareStruct(unit, file, decl) || !hasDrop(unit, owner) || hasDrop(unit, view) !== depends) continue;
     // An owner that can be cloned is counted, and what works on it most likely holds a count of its own.
     if (depends && unit.implsOf(owner).some(({ item }) => item.trait?.name === 'Clone')) continue;
     const start = fn.bodySpan.start + call.index;
@@ -88,10 +89,6 @@ function isPointer(unit: UnitFacts, file: FileIr, type: TypeRef | undefined): bo
   if (type?.kind !== 'path') return false;
   if (type.name === 'NonNull') return true;
   return type.args.length === 0 && unit.oracle('rust').declaration(type.name, file.path)?.alias?.kind === 'pointer';
-}
-
-function frees(unit: UnitFacts, name: string): boolean {
-  return unit.implsOf(name).some(({ item }) => item.trait?.name === 'Drop' && !item.isTest);
 }
 
 /** Whether a function is of another language: by its path, or because no Rust function of the unit has its name. */

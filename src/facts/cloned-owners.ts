@@ -25,12 +25,12 @@ export function findClonedOwners(
   const declared = file.types.find((t) => t.name === fn.owner && t.kind === 'struct');
   const derive = declared?.attributes.find((a) => a.name === 'derive' && /\bClone\b/u.test(a.args ?? ''));
   const byHand = declared && !derive ? findCopyingClone(file, text, declared.name) : undefined;
-  const span = derive?.span ?? byHand?.span;
-  if (!declared || !span) return [];
-  const maker = { maker: span, isDerived: derive !== undefined };
+  const maker = derive?.span ?? byHand?.span;
+  if (!declared || !maker) return [];
+  const origin = { maker, isDerived: derive !== undefined };
   const found: ClonedOwner[] = [];
   const whole = releaseOfSelf(fn, flow, declared);
-  if (whole && (!byHand || byHand.fields.has(whole.field))) return [{ ...whole, ...maker }];
+  if (whole && (!byHand || byHand.fields.has(whole.field))) return [{ ...whole, ...origin }];
   for (const { place, span, how } of [...flow.summary.releases, ...flow.summary.adopts]) {
     const [field = '', star] = place.path;
     const type = declared.fields.find((f) => f.name === field)?.type;
@@ -42,9 +42,9 @@ export function findClonedOwners(
       declared.fields.some((f) => /^(?:Rc|Arc)$/u.test(f.type?.name ?? ''))
     )
       continue;
-    // Taking a count apart is what a clone of it wants, too, but the clone has raised none.
     if (byHand && !byHand.fields.has(field)) continue;
-    if (!found.some((f) => f.field === field)) found.push({ field, how, span, ...maker });
+    // Taking a count apart is what a clone of it wants, too, but the clone has raised none.
+    if (!found.some((f) => f.field === field)) found.push({ field, how, span, ...origin });
   }
   return found;
 }

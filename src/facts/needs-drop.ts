@@ -1,4 +1,5 @@
 import type { FileIr, TypeRef } from '../model/ir.js';
+import { hasDrop } from './declarations.js';
 import type { UnitFacts } from './unit.js';
 
 const plain =
@@ -43,7 +44,7 @@ export function needsDrop(unit: UnitFacts, file: FileIr, type: TypeRef, depth = 
   if (plain.test(type.name)) return false;
   if (owners.has(type.name)) return true;
   if (wrappers.has(type.name)) return type.args.some((inner) => needsDrop(unit, file, inner, depth + 1));
-  if (unit.implsOf(type.name).some(({ item }) => item.trait?.name === 'Drop' && !item.isTest)) return true;
+  if (hasDrop(unit, type.name)) return true;
   const all = unit.typesNamed(type.name, 'rust');
   const declared = all.find((one) => one.file.path === file.path) ?? (all.length === 1 ? all[0] : undefined);
   if (declared === undefined) return false;

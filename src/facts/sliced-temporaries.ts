@@ -73,15 +73,16 @@ function lentByTemporary(unit: UnitFacts, file: FileIr, fn: FunctionIr, value: E
   if (type === undefined || method === undefined || !hasAttribute(method.fn, 'return')) return undefined;
   const { returns } = method.fn;
   if (method.fn.returnsRef === true || (returns?.kind !== 'pointer' && returns?.kind !== 'slice')) return undefined;
-  return hasDestructor(unit, type) ? name : undefined;
+  return destructorsOf(unit, type).length > 0 ? name : undefined;
 }
 
-function hasDestructor(unit: UnitFacts, name: string): boolean {
-  return unit.typesNamed(name, 'd').some(({ file, item }) =>
-    file.functions.some((fn) => {
-      const isInside = item.span.start <= fn.span.start && fn.span.end <= item.span.end;
-      return fn.kind === 'destructor' && fn.owner === name && isInside;
-    }),
+/** The destructors that structs of that name have, each with the source of its file. */
+function destructorsOf(unit: UnitFacts, name: string): readonly { readonly text: string }[] {
+  return unit.typesNamed(name, 'd').flatMap(({ file, item }) =>
+    file.functions
+      .filter((fn) => fn.kind === 'destructor' && fn.owner === name)
+      .filter((fn) => item.span.start <= fn.span.start && fn.span.end <= item.span.end)
+      .map((fn) => ({ text: (unit.textOf(file.path) ?? '').slice(fn.span.start, fn.span.end) })),
   );
 }
 
@@ -177,14 +178,7 @@ function ownsWhatItShows(unit: UnitFacts, type: TypeRef | undefined, path: strin
   const opSlice =
     unit.oracle('d').method(type.name, 'opSlice', path) ?? unit.oracle('d').method(type.name, 'opIndex', path);
   if (opSlice?.fn.returns?.kind !== 'slice' || opSlice.fn.params.length > 0) return false;
-  const text = unit.textOf(opSlice.path) ?? '';
-  return unit.typesNamed(type.name, 'd').some(({ file, item }) =>
-    file.functions.some((fn) => {
-      if (fn.kind !== 'destructor' || fn.owner !== type.name) return false;
-      const isInside = item.span.start <= fn.span.start && fn.span.end <= item.span.end;
-      return (
-        isInside && /\b(?:free|pureFree|dispose|deallocate|\w+_free)\b/u.test(text.slice(fn.span.start, fn.span.end))
-      );
-    }),
+  return destructorsOf(unit, type.name).some(({ text }) =>
+    /\b(?:free|pureFree|dispose|deallocate|\w+_free)\b/u.test(text),
   );
 }

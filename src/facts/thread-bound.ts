@@ -1,5 +1,6 @@
 import type { Attribute, FileIr, ImplDecl, TypeDecl, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
+import { declaringFile } from './declarations.js';
 import { findNapiType } from './napi-types.js';
 import type { UnitFacts } from './unit.js';
 
@@ -298,9 +299,8 @@ function locate(unit: UnitFacts, type: TypeRef, file: FileIr): { decl: TypeDecl;
   const imported = file.imports.find((i) => i.name === type.name && i.kind === 'use');
   if (type.path.length > 1 && isElsewhere(unit, file, type.path, decl)) return undefined;
   if (type.path.length === 1 && imported && /^(?:std|core|alloc)$/u.test(imported.path[0] ?? '')) return undefined;
-  if (file.types.includes(decl)) return { decl, file };
-  const found = unit.typesNamed(type.name, 'rust').find((t) => t.item === decl);
-  return found ? { decl, file: found.file } : undefined;
+  const declaring = declaringFile(unit, file, decl);
+  return declaring && { decl, file: declaring };
 }
 
 /** `hashbrown::HashMap`: a crate of that name, and neither a module of this one nor a type around the name. */
@@ -308,10 +308,8 @@ function isElsewhere(unit: UnitFacts, file: FileIr, path: readonly string[], dec
   const [first = ''] = path;
   if (/^(?:crate|self|super|Self)$/u.test(first) || /^[A-Z]/u.test(first)) return false;
   if (file.imports.some((i) => i.name === first)) return false;
-  const declaring = file.types.includes(decl)
-    ? file.path
-    : unit.typesNamed(decl.name, 'rust').find((t) => t.item === decl)?.file.path;
-  const folders = declaring?.replace(/\.rs$/u, '').replaceAll('-', '_').split('/') ?? [];
+  const declaring = declaringFile(unit, file, decl);
+  const folders = declaring?.path.replace(/\.rs$/u, '').replaceAll('-', '_').split('/') ?? [];
   return !folders.includes(first) && !new RegExp(`\\bmod\\s+${first}\\b`, 'u').test(unit.textOf(file.path) ?? '');
 }
 

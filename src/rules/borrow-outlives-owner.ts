@@ -1,4 +1,5 @@
 import { calledName, isTypeParameter, memberPath } from '../facts/d-code.js';
+import { hasDrop } from '../facts/declarations.js';
 import { laterUses } from '../facts/later-uses.js';
 import { LENDING, RAW_POINTERS } from '../facts/raw-words.js';
 import { D_BORROWS } from '../facts/d-text.js';
@@ -442,7 +443,7 @@ function waitsFor(fn: FunctionIr, escape: Escape): boolean {
 
 /** Whether the unit implements `Drop` for a type. */
 function dropsIn(unit: UnitFacts): (typeName: string) => boolean {
-  return (typeName) => typeName !== '' && unit.implsOf(typeName).some(({ item }) => item.trait?.name === 'Drop');
+  return (typeName) => typeName !== '' && hasDrop(unit, typeName);
 }
 
 /** D: a local that an escaping delegate captures lives in a heap frame. */

@@ -1,3 +1,4 @@
+import { declaringFile } from '../facts/declarations.js';
 import { isExported } from '../facts/js-memory.js';
 import { lineOf } from '../facts/lines.js';
 import { blankComments, plainText } from '../facts/plain-text.js';
@@ -32,7 +33,7 @@ export default defineRule({
       unheard:
         "'{function}' drops the status of '{call}' and waits at line {line} for the answer: once the environment is closing the callback never runs, and nobody answers.",
       closing:
-        "'{function}' uses '{env}' without asking whether it is null: what is still queued when the environment ends is called with none.",
+        "'{function}' uses '{env}' (line {used}) without asking whether it is null: what is still queued when the environment ends is called with none (registered at line {created}).",
       raw: "The threadsafe function made in '{function}' is kept in '{keeper}' and never unreferenced: it holds the event loop open until the process is killed.",
     },
     checklist: 'Who releases this callback when the environment ends?',
@@ -71,7 +72,12 @@ export default defineRule({
         if (unasked)
           report({
             messageId: 'closing',
-            data: { function: fn.name, env: unasked.name },
+            data: {
+              function: fn.name,
+              env: unasked.name,
+              used: lineOf(unit, file, unasked.used.start),
+              created: lineOf(unit, file, unasked.created.start),
+            },
             at: { file, span: fn.nameSpan },
             steps: [
               { file, span: unasked.created, role: 'escape', note: `'${fn.name}' is given to Node.js here.` },
@@ -187,9 +193,7 @@ function findAlias(
 ): { readonly file: FileIr; readonly type: TypeRef } | undefined {
   const decl = unit.oracle('rust').declaration(type.name, file.path);
   if (decl?.kind !== 'alias' || !decl.alias) return undefined;
-  const declaring = file.types.includes(decl)
-    ? file
-    : unit.typesNamed(type.name, 'rust').find((t) => t.item === decl)?.file;
+  const declaring = declaringFile(unit, file, decl);
   return declaring ? { file: declaring, type: decl.alias } : undefined;
 }
 
@@ -432,7 +436,7 @@ function hasTeardown(unit: UnitFacts, file: FileIr, named: string, field: string
   const alias = oracle.declaration(named, file.path);
   const type = alias?.kind === 'alias' && alias.alias?.kind === 'path' ? alias.alias.name : named;
   const decl = oracle.declaration(type, file.path);
-  const declared = decl ? unit.typesNamed(type, 'rust').find((t) => t.item === decl)?.file : undefined;
+  const declared = decl && declaringFile(unit, file, decl);
   const files = [...new Set([file, ...(declared ? [declared] : [])])];
   if (
     files.some((f) => f.impls.some((i) => /^(?:Task|ScopedTask)$/u.test(i.trait?.name ?? '') && i.target.name === type))

@@ -1,4 +1,5 @@
 import { aggregateOf, declaredIn, hasAttribute, hasBody, methodsOf, type WithBody } from '../facts/d-code.js';
+import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
 import type { Expr, FileIr, FunctionIr, TypeDecl } from '../model/ir.js';
@@ -32,7 +33,7 @@ export default defineRule({
     cwe: ['CWE-562', 'CWE-825'],
     messages: {
       stored:
-        "'{method}' of the struct '{type}' stores a {as} to '{what}' in the module variable '{target}': it stays there when the struct ends or moves.",
+        "'{method}' of the struct '{type}' stores a {as} to '{what}' in the module variable '{target}' (line {line}): it stays there when the struct ends or moves.",
       shown:
         "'{method}' of the struct '{type}' returns a {as} to '{what}' and is not marked 'return', so the compiler accepts a {as} that outlives the struct it points into.",
     },
@@ -61,7 +62,14 @@ export default defineRule({
         if (stored !== undefined)
           report({
             messageId: 'stored',
-            data: { method: fn.name, type: type.name, as: stored.as, what: stored.what, target: stored.target },
+            data: {
+              method: fn.name,
+              type: type.name,
+              as: stored.as,
+              what: stored.what,
+              target: stored.target,
+              line: lineOf(unit, file, stored.span.start),
+            },
             at: { file, span: stored.span },
             steps: declared(stored.what),
             key: `${type.name}.${fn.name}|${stored.target}`,

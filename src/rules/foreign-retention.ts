@@ -1,5 +1,6 @@
 import { RAW_CODE } from '../facts/raw-words.js';
 import { findBoxedCallbacks } from '../facts/boxed-callbacks.js';
+import { hasDrop } from '../facts/declarations.js';
 import { lineOf } from '../facts/lines.js';
 import { endsWithItsRoot } from '../facts/storage.js';
 import type { UnitFacts } from '../facts/unit.js';
@@ -248,7 +249,7 @@ function isTakenBackByDrop(unit: UnitFacts, file: FileIr, name: string): boolean
   const declared = unit.oracle('rust').declaration(name, file.path);
   if (declared === undefined) return true;
   const names = [name, ...declared.fields.flatMap((f) => (f.type?.kind === 'path' ? [f.type.name] : []))];
-  return names.some((n) => unit.implsOf(n).some(({ item }) => item.trait?.name === 'Drop' && !item.isTest));
+  return names.some((n) => hasDrop(unit, n));
 }
 
 interface Lender {

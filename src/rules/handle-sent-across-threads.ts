@@ -1,4 +1,6 @@
+import { declaringFile } from '../facts/declarations.js';
 import { lineOf } from '../facts/lines.js';
+import { publishedTriples } from '../project/triples.js';
 import { findThreadBounds, type ThreadBound } from '../facts/thread-bound.js';
 import type { UnitFacts } from '../facts/unit.js';
 import type { FileIr, ImplDecl } from '../model/ir.js';
@@ -122,8 +124,6 @@ function groupByTarget(file: FileIr): readonly (readonly ImplDecl[])[] {
   for (const impl of file.impls) {
     const trait = impl.trait?.name;
     if (!impl.isUnsafe || impl.isNegative || (trait !== 'Send' && trait !== 'Sync')) continue;
-    // Without atomics WebAssembly has one thread.
-    if (impl.conditions.some((c) => /\bnot\s*\(\s*target_feature\s*=\s*"atomics"\s*\)/u.test(c))) continue;
     const group = groups.get(impl.target.name);
     if (group) group.push(impl);
     else groups.set(impl.target.name, [impl]);
@@ -139,24 +139,31 @@ interface Judged {
 }
 
 function judge(unit: UnitFacts, file: FileIr, impl: ImplDecl): Judged | undefined {
+  const isWasmOnly = publishedTriples.every(
+    (triple) =>
+      triple.startsWith('wasm32') ||
+      impl.conditions.some((c) => unit.project.evaluateCfg(c, triple, new Map()) === 'no'),
+  );
+  // Without atomics WebAssembly has one thread.
+  if (isWasmOnly && impl.conditions.some((c) => NO_ATOMICS.test(c))) return undefined;
   const bounds = findThreadBounds(unit, file, impl);
   const bound = bounds.toSorted((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind))[0];
   if (!bound) return undefined;
-  // WebAssembly without threads has none to send anything to; what a build script's own cfg stands for is not known.
-  const isNote =
-    impl.attributes.some((a) => a.name === 'cfg' && /^[\s(]*target_(?:arch|family)\s*=\s*"wasm/u.test(a.args ?? '')) ||
-    (bound.kind === 'handle' && impl.conditions.some((c) => isOwnCfg(c)));
+  // WebAssembly seldom has threads to send anything to; what a build script's own cfg stands for is not known.
+  const isNote = isWasmOnly || (bound.kind === 'handle' && impl.conditions.some((c) => isOwnCfg(c)));
   if (bound.kind === 'generic' && isGuardedByToken(file, impl)) return undefined;
   if (bound.kind === 'generic' && impl.trait?.name === 'Sync' && isExclusive(unit, file, impl)) return undefined;
   if (bound.kind !== 'pointer') return { bound, isNote };
   const shared = bounds.find((b) => b.mutable === true && !SCALARS.test(b.pointee ?? '') && !/\(\)>?$/u.test(b.what));
-  if (!shared || isNote || isForeignTable(unit, file, impl) || isBoundByMarker(unit, file, impl, shared.what))
+  if (!shared || isNote || isForeignTable(unit, file, impl) || isBoundByParameter(unit, file, impl, shared.what))
     return { bound, isNote: true };
   if (isDuplicable(unit, file, impl, shared.field)) return { bound: shared, isNote: false };
   const lender =
     impl.trait?.name === 'Sync' ? findLender(file, impl, shared.field, unit.textOf(file.path) ?? '') : undefined;
   return lender ? { bound: shared, isNote: false, lender } : { bound, isNote: true };
 }
+
+const NO_ATOMICS = /\bnot\s*\(\s*target_feature\s*=\s*"atomics"\s*\)/u;
 
 /** A bare name in a cfg that the compiler does not set. */
 function isOwnCfg(condition: string): boolean {
@@ -172,8 +179,8 @@ function isForeignTable(unit: UnitFacts, file: FileIr, impl: ImplDecl): boolean 
   );
 }
 
-/** `T: Send` in the impl: the pointer stands for a `T`, and `T` may be sent. */
-function isBoundByMarker(unit: UnitFacts, file: FileIr, impl: ImplDecl, what: string): boolean {
+/** `T: Send` in the impl, where the pointer stands for a `T` by a marker beside it or for an object of foreign code. */
+function isBoundByParameter(unit: UnitFacts, file: FileIr, impl: ImplDecl, what: string): boolean {
   const fields = unit.oracle('rust').declaration(impl.target.name, file.path)?.fields ?? [];
   return impl.generics.some(
     (g) =>
@@ -236,8 +243,7 @@ function findLender(file: FileIr, impl: ImplDecl, field: string, text: string): 
 function isDuplicable(unit: UnitFacts, file: FileIr, impl: ImplDecl, field: string): boolean {
   const { name } = impl.target;
   const decl = unit.oracle('rust').declaration(name, file.path);
-  const declFile =
-    decl && file.types.includes(decl) ? file : unit.typesNamed(name, 'rust').find((t) => t.item === decl)?.file;
+  const declFile = decl && declaringFile(unit, file, decl);
   if (!decl || !declFile) return false;
   if (decl.generics.some((g) => g.name.startsWith("'"))) return false;
   if (decl.attributes.some((a) => a.name === 'derive' && /\b(?:Clone|Copy)\b/u.test(a.args ?? ''))) return true;

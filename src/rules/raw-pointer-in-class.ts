@@ -1,3 +1,4 @@
+import { declaringFile } from '../facts/declarations.js';
 import type { UnitFacts } from '../facts/unit.js';
 import type { Field, FileIr, TypeDecl, TypeRef } from '../model/ir.js';
 import { defineRule, type ReportStep } from './rule.js';
@@ -106,9 +107,7 @@ function wrapsPointer(unit: UnitFacts, file: FileIr, owner: TypeDecl, type: Type
   if (decl?.kind !== 'struct' || decl.name === owner.name || decl.generics.some((g) => g.name.startsWith("'")))
     return false;
   if (decl.attributes.some((a) => a.name === 'napi' || a.name.endsWith('::napi'))) return false;
-  const declaring = file.types.includes(decl)
-    ? file
-    : unit.typesNamed(decl.name, 'rust').find((t) => t.item === decl)?.file;
+  const declaring = declaringFile(unit, file, decl);
   return (
     declaring !== undefined &&
     decl.fields.some((f) => f.type?.kind !== 'reference' && isForeignPointer(unit, declaring, decl, f.type)) &&

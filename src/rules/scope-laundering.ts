@@ -316,17 +316,21 @@ function trustedAddress(
   return undefined;
 }
 
+/** The `ref` parameters of a trusted function, not a template, into which no pointer may leave it. */
+function lendersOf(fn: FunctionIr): FunctionIr['params'] {
+  if (fn.trust !== 'trusted' || fn.kind === 'closure' || fn.generics.length > 0 || fn.parent !== undefined) return [];
+  return fn.params.filter(
+    ({ modifiers }) => modifiers.includes('ref') && !modifiers.includes('return') && !modifiers.includes('scope'),
+  );
+}
+
 /** A trusted function, not a template, that stores a pointer or slice into a `ref` parameter in another one or in a module variable. */
 function trustedStore(
   unit: UnitFacts,
   file: FileIr,
   fn: WithBody,
 ): { param: FunctionIr['params'][number]; target: string; span: Span } | undefined {
-  if (fn.trust !== 'trusted' || fn.kind === 'closure' || fn.generics.length > 0 || fn.parent !== undefined)
-    return undefined;
-  const lenders = fn.params.filter(
-    ({ modifiers }) => modifiers.includes('ref') && !modifiers.includes('return') && !modifiers.includes('scope'),
-  );
+  const lenders = lendersOf(fn);
   if (lenders.length === 0) return undefined;
   let found: { param: FunctionIr['params'][number]; target: string; span: Span } | undefined;
   walkBody(fn.body, ({ expr }) => {
@@ -349,11 +353,7 @@ function storedByHelper(
   file: FileIr,
   fn: WithBody,
 ): { param: FunctionIr['params'][number]; target: string; span: Span } | undefined {
-  if (fn.trust !== 'trusted' || fn.kind === 'closure' || fn.generics.length > 0 || fn.parent !== undefined)
-    return undefined;
-  const lenders = fn.params.filter(
-    ({ modifiers }) => modifiers.includes('ref') && !modifiers.includes('return') && !modifiers.includes('scope'),
-  );
+  const lenders = lendersOf(fn);
   let given: FunctionIr['params'][number] | undefined;
   if (lenders.length > 0)
     walkBody(fn.body, ({ expr }) => {

@@ -1,7 +1,9 @@
 import { findBareView } from '../facts/bare-views.js';
+import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import type { FileIr, FunctionIr, TypeRef } from '../model/ir.js';
-import { defineRule } from './rule.js';
+import type { Span } from '../model/source.js';
+import { defineRule, type ReportStep } from './rule.js';
 
 /** How a body turns a raw pointer into a reference. */
 const DEREFERENCE =
@@ -35,8 +37,8 @@ export default defineRule({
     messages: {
       unbounded:
         "'{function}' returns '{type}', but no argument ties '{lifetime}': the caller may keep the reference as long as it likes, whatever happens to the memory behind '{pointer}'.",
-      own: "'{function}' returns '{type}' with the lifetime '{lifetime}' of the type's parameter, but the memory is that of '{pointer}': the caller may keep the reference when 'self' is changed or gone.",
-      bare: "'{function}' returns '{type}', whose raw pointer '{callee}' makes of that of '{owner}', and which has no lifetime: it stays usable after '{owner}' is dropped, which frees what it needs.",
+      own: "'{function}' returns '{type}' with the lifetime '{lifetime}' of the type's parameter, but the memory is that of '{pointer}' (line {line}): the caller may keep the reference when 'self' is changed or gone.",
+      bare: "'{function}' returns '{type}', whose raw pointer '{callee}' (line {line}) makes of that of '{owner}', and which has no lifetime: it stays usable after '{owner}' is dropped, which frees what it needs.",
       contract:
         "'{function}' returns '{type}' with '{lifetime}' tied to no argument: its callers must limit it themselves.",
     },
@@ -52,36 +54,27 @@ export default defineRule({
       for (const fn of file.functions) {
         const own = findOwn(unit, file, fn);
         if (own) {
+          const { type, lifetime, pointer, at } = own;
           report({
             messageId: 'own',
-            data: { function: fn.name, type: own.type.text, lifetime: own.lifetime, pointer: own.pointer },
-            at: { file, span: fn.nameSpan },
-            steps: [
-              { file, span: own.type.span, role: 'declare', note: `'${own.lifetime}' is not the borrow of 'self'.` },
-              {
-                file,
-                span: own.at,
-                role: 'borrow',
-                note: `The reference to '${own.pointer}' loses its lifetime here.`,
-              },
-            ],
-            key: fn.qualifiedName,
-            ...(fn.isUnsafe ? { severity: 'note' as const } : {}),
+            data: { function: fn.name, type: type.text, lifetime, pointer, line: lineOf(unit, file, at.start) },
+            ...place(
+              file,
+              fn,
+              own,
+              `'${lifetime}' is not the borrow of 'self'.`,
+              `The reference to '${pointer}' loses its lifetime here.`,
+            ),
           });
           continue;
         }
         const bare = findBareView(unit, file, fn);
         if (bare) {
+          const { type, callee, owner, at } = bare;
           report({
             messageId: 'bare',
-            data: { function: fn.name, type: bare.type.text, callee: bare.callee, owner: bare.owner },
-            at: { file, span: fn.nameSpan },
-            steps: [
-              { file, span: bare.type.span, role: 'declare', note: 'It has no lifetime.' },
-              { file, span: bare.at, role: 'borrow', note: `'${bare.callee}' gives the pointer.` },
-            ],
-            key: fn.qualifiedName,
-            ...(fn.isUnsafe ? { severity: 'note' as const } : {}),
+            data: { function: fn.name, type: type.text, callee, owner, line: lineOf(unit, file, at.start) },
+            ...place(file, fn, bare, 'It has no lifetime.', `'${callee}' gives the pointer.`),
           });
           continue;
         }
@@ -90,27 +83,52 @@ export default defineRule({
         report({
           messageId: fn.isUnsafe ? 'contract' : 'unbounded',
           data: { function: fn.name, type: found.type.text, lifetime: found.lifetime, pointer: found.pointer },
-          at: { file, span: fn.nameSpan },
-          steps: [
-            { file, span: found.type.span, role: 'declare', note: `'${found.lifetime}' is in no argument.` },
-            { file, span: found.at, role: 'borrow', note: 'The reference is made from a raw pointer here.' },
-          ],
-          key: fn.qualifiedName,
+          ...place(
+            file,
+            fn,
+            found,
+            `'${found.lifetime}' is in no argument.`,
+            'The reference is made from a raw pointer here.',
+          ),
           // A function inside another has no callers but those in sight.
-          ...(fn.isUnsafe || fn.parent !== undefined ? { severity: 'note' as const } : {}),
+          ...(fn.parent === undefined ? {} : { severity: 'note' as const }),
         });
       }
     }
   },
 });
 
-function findUnbounded(
-  unit: UnitFacts,
+interface Found {
+  readonly type: TypeRef;
+  /** Where the reference or the pointer comes from. */
+  readonly at: Span;
+}
+
+interface Untied extends Found {
+  readonly lifetime: string;
+  readonly pointer: string;
+}
+
+/** What all reports have: the function, its result, and where that is made. What an `unsafe fn` gives is its callers' to limit. */
+function place(
   file: FileIr,
-  fn: FunctionIr,
-):
-  | { readonly type: TypeRef; readonly lifetime: string; readonly pointer: string; readonly at: FunctionIr['span'] }
-  | undefined {
+  { nameSpan, qualifiedName, isUnsafe }: FunctionIr,
+  { type, at }: Found,
+  declared: string,
+  made: string,
+): { at: { file: FileIr; span: Span }; steps: readonly ReportStep[]; key: string; severity?: 'note' } {
+  return {
+    at: { file, span: nameSpan },
+    steps: [
+      { file, span: type.span, role: 'declare', note: declared },
+      { file, span: at, role: 'borrow', note: made },
+    ],
+    key: qualifiedName,
+    ...(isUnsafe ? { severity: 'note' } : {}),
+  };
+}
+
+function findUnbounded(unit: UnitFacts, file: FileIr, fn: FunctionIr): Untied | undefined {
   const type = fn.returns;
   if (!type || !fn.bodySpan || fn.generics.length === 0 || fn.kind === 'closure') return undefined;
   // An implementation has the signature that the trait wants.
@@ -133,13 +151,7 @@ function findUnbounded(
 }
 
 /** `fn name(&self) -> &'a T` where `'a` belongs to the type and the reference is one to a field that `self` owns. */
-function findOwn(
-  unit: UnitFacts,
-  file: FileIr,
-  fn: FunctionIr,
-):
-  | { readonly type: TypeRef; readonly lifetime: string; readonly pointer: string; readonly at: FunctionIr['span'] }
-  | undefined {
+function findOwn(unit: UnitFacts, file: FileIr, fn: FunctionIr): Untied | undefined {
   const type = fn.returns;
   if (!type || !fn.bodySpan || !fn.self || fn.self.mode === 'value' || fn.owner === undefined) return undefined;
   const { self } = fn;
@@ -169,7 +181,7 @@ function isBoundToSelf(fn: FunctionIr, lifetime: string): boolean {
 }
 
 /** `impl<'a> Trait for &'a T { fn convert(raw: Raw) -> Self }`: no argument has the lifetime that the result is given. */
-function findConverted(unit: UnitFacts, file: FileIr, fn: FunctionIr): ReturnType<typeof findUnbounded> {
+function findConverted(unit: UnitFacts, file: FileIr, fn: FunctionIr): Untied | undefined {
   const type = fn.returns;
   if (!type || !fn.bodySpan || fn.isUnsafe || fn.self || fn.owner === undefined || !/\bSelf\b/u.test(type.text))
     return undefined;

@@ -71,7 +71,7 @@ export default defineRule({
         "The condition at line {line} marks the block as 'NO_SCAN' when its elements have pointers, and lets the collector scan it when they have none.",
       late: "'GC.removeRange' is called for '{memory}' (line {line}) after '{release}' gave the memory back (line {released}): a collection in between reads freed memory.",
       foreign:
-        "'GC.addRoot' is called for '{memory}' (line {line}), which is memory of '{maker}' and no block of the collector: the call neither keeps it nor lets the collector look into it.",
+        "'GC.addRoot' is called for '{memory}' (line {line}), which is memory of '{maker}' (line {made}) and no block of the collector: the call neither keeps it nor lets the collector look into it.",
       mismatch:
         "'GC.{remover}' is called for '{memory}' (line {line}), but it was registered by 'GC.{adder}' (line {added}): it stays registered after the memory is gone.",
       size: "'GC.addRange' gets the number of elements of '{slice}' (line {line}), but it takes bytes: the collector scans only the first part of the memory.",
@@ -125,9 +125,14 @@ export default defineRule({
           if (foreign !== undefined) {
             report({
               messageId: 'foreign',
-              data: { ...foreign, line: lineOf(unit, file, walked.expr.span.start) },
+              data: {
+                memory: foreign.memory,
+                maker: foreign.maker,
+                made: lineOf(unit, file, foreign.span.start),
+                line: lineOf(unit, file, walked.expr.span.start),
+              },
               at: { file, span: walked.expr.span },
-              steps: [],
+              steps: [{ file, span: foreign.span, role: 'acquire', note: `'${foreign.maker}' makes the memory here.` }],
               key: `${fn.name}|${foreign.memory}`,
             });
             return;
@@ -372,14 +377,15 @@ function unscannedMemory(value: Expr, fn: FunctionIr): string | undefined {
 }
 
 /** `GC.addRoot(p)` of a local that `malloc` or its kin made: roots are blocks of the collector. */
-function foreignRoot(fn: FunctionIr, expr: Expr): { memory: string; maker: string } | undefined {
+function foreignRoot(fn: FunctionIr, expr: Expr): { memory: string; maker: string; span: Span } | undefined {
   if (expr.kind !== 'method' || expr.method !== 'addRoot' || rootName(expr.receiver) !== 'GC') return undefined;
   const given = expr.args[0] === undefined ? undefined : uncast(expr.args[0].value);
   const name = given?.kind === 'name' && given.path.length === 1 ? given.path[0] : undefined;
   const init = name === undefined ? undefined : initOf(fn, name);
   const made = init === undefined ? undefined : uncast(init);
   const maker = made?.kind === 'call' ? calledName(made) : undefined;
-  return name !== undefined && maker !== undefined && MALLOC.has(maker) ? { memory: name, maker } : undefined;
+  if (name === undefined || made === undefined || maker === undefined || !MALLOC.has(maker)) return undefined;
+  return { memory: name, maker, span: made.span };
 }
 
 /** `removeRoot` of what the file registers by `addRange` and never by `addRoot`, or the other way round. */

@@ -252,7 +252,6 @@ export default defineRule({
           }
           const causes = new Set<string>();
           for (const stale of flow.staleUses) {
-            if (language === 'd' && isOwnDestroy(text, stale)) continue;
             if (language === 'rust' && (isLater(file, text, stale) || isOnTheWayOut(text, stale))) continue;
             if (language === 'rust' && (isEmptied(flow, stale) || isCountedByHand(flow, stale))) continue;
             if (!isHazard(stale, language === 'd' ? text.slice(stale.use.span.start, stale.use.span.end + 8) : ''))
@@ -351,11 +350,6 @@ function isOnTheWayOut(text: string, { invalidation, use }: StaleUse): boolean {
   return new RegExp(`\\w+!\\s*\\(\\s*${status}\\b[^;]*\\)\\s*\\?`, 'u').test(
     text.slice(invalidation.span.end, use.span.start),
   );
-}
-
-/** D: `task.destroy(storage)`. The runtime's `destroy` takes one value, so this is a member of that name. */
-function isOwnDestroy(text: string, { invalidation }: StaleUse): boolean {
-  return /\.\s*destroy\s*\(\s*[^)\s]/u.test(text.slice(invalidation.span.start, invalidation.span.end));
 }
 
 /** D: static variables of a function that are released and not set afterwards, though the function uses them. */
