@@ -61,7 +61,14 @@ async function inParallel(tasks) {
 
 function judge(fixture, isBad, { code, report }) {
   const [scenario] = report.scenarios;
-  if (isBad) return code === 1 && scenario.verdict === 'reproduced' && fixture.classes.includes(scenario.hit.class);
+  if (isBad) {
+    const isSeen = code === 1 && scenario.verdict === 'reproduced' && fixture.classes.includes(scenario.hit.class);
+    // With --min-calls the numbers must be right as well.
+    return (
+      isSeen &&
+      Object.entries(fixture.minimum ?? {}).every(([what, least]) => scenario.minimum?.[what]?.smallest === least)
+    );
+  }
   return code === 0 && scenario.verdict === 'not-reproduced';
 }
 

@@ -15,7 +15,8 @@ export function explainUnopened(target: PreparedTarget): string {
     // Packages for one system each stand beside the package that loads them.
     ...(target.kind === 'package' && existsSync(dependencies) ? findAddons(dependencies, 6) : []),
   ];
-  const [first] = addons;
+  // Some packages bring an addon for every system.
+  const first = addons.find((path) => path.includes(process.platform) && path.includes(process.arch)) ?? addons[0];
   if (first !== undefined) {
     return `${nothing}: importing '${target.label}' does not open its '${basename(first)}'; name a scenario with calls, or a driver that opens it`;
   }

@@ -1,5 +1,6 @@
 import type { CallPlan, ArgumentSpec } from './call-plan.js';
 import type { Frame } from './backtrace.js';
+import { growsWithCalls, type Least } from './minimum.js';
 import type { Attempt, ReproReport, ScenarioReport } from './reproduce.js';
 import type { ScenarioName } from './scenario.js';
 import { formatPercent } from './statistics.js';
@@ -11,6 +12,16 @@ function describeCounts({ runs, hits, rate }: Pick<Attempt, 'runs' | 'hits' | 'r
 
 function describeAmplifier(name: string): string {
   return name === 'none' ? 'without an amplifier' : `with the amplifier '${name}'`;
+}
+
+/** The number, and what was seen with it and with one less. */
+function describeLeast(what: string, { smallest, table }: Least): string {
+  const seen = (count: number): string[] => {
+    const row = table.find((entry) => entry.count === count);
+    return row === undefined ? [] : [`${row.hits} of ${row.runs} runs with ${count}`];
+  };
+  const counts = [...seen(smallest - 1), ...seen(smallest)];
+  return `The smallest number of ${what} that still crashes is ${smallest}${counts.length === 0 ? '' : ` (${counts.join(', ')})`}.`;
 }
 
 /** `memory-fault 3, changed-value 1`, clean runs left out. */
@@ -46,7 +57,7 @@ function renderScenario([report, ...alike]: readonly [ScenarioReport, ...Scenari
     lines.push(`${names.join(', ')}: not run. ${sentence(report.reason ?? 'Nothing could be tested')}`);
   } else if (verdict === 'reproduced' && hit !== undefined) {
     lines.push(
-      `${name}: reproduced in ${describeCounts(report)} ${describeAmplifier(report.amplifier)}${usesWorkers.has(name) ? `, ${report.workers} workers` : ''}.`,
+      `${name}: reproduced in ${describeCounts(report)} ${describeAmplifier(report.amplifier)}${usesWorkers.has(name) ? `, ${report.workers} workers` : ''}${growsWithCalls(name) ? `, ${report.calls} calls` : ''}.`,
     );
     lines.push(`  ${describeClasses(report.classes)}; ${hit.detail}; last seen: ${hit.stage}.`);
     for (const line of hit.lines.slice(0, 8)) lines.push(`    ${line}`);
@@ -62,10 +73,9 @@ function renderScenario([report, ...alike]: readonly [ScenarioReport, ...Scenari
     }
   }
   const { minimum } = report;
+  if (minimum?.workers !== undefined) lines.push(`  ${describeLeast('workers', minimum.workers)}`);
   if (minimum?.calls !== undefined)
-    lines.push(`  The smallest number of calls that still crashes is ${minimum.calls.first}.`);
-  if (minimum?.workers !== undefined)
-    lines.push(`  The smallest number of workers that still crashes is ${minimum.workers.smallest}.`);
+    lines.push(`  ${describeLeast(minimum.workers === undefined ? 'calls' : 'calls of each worker', minimum.calls)}`);
   for (const note of report.notes) lines.push(`  ${note}`);
   for (const artifact of report.artifacts) lines.push(`  kept: ${artifact}`);
   return lines;

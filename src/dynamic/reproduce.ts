@@ -11,10 +11,12 @@ import { planCalls } from './declarations.js';
 import { explainScripts, explainUnopened } from './explain-unopened.js';
 import { toolEnvironment } from './environment.js';
 import { gatherEvidence, type CrashEvidence } from './evidence.js';
+import { findMinimum, growsWithCalls, hasMinimum, type Minimum } from './minimum.js';
 import {
   controlTarget,
   defaultPlan,
   repeat,
+  runOnce,
   type RepeatResult,
   type RunOutcome,
   type RunPlan,
@@ -75,10 +77,11 @@ export interface ReproProgress {
   readonly leftMs: number;
 }
 
-/** Runs of one kind: a number of workers and an amplifier. */
+/** Runs of one kind: a number of workers, of calls, and an amplifier. */
 export interface Attempt {
   readonly amplifier: AmplifierName;
   readonly workers: number;
+  readonly calls: number;
   readonly runs: number;
   readonly hits: number;
   readonly rate: readonly [number, number];
@@ -129,16 +132,6 @@ interface Counts {
   readonly hits: number;
 }
 
-interface Minimum {
-  /** The first sequential call at which it ever crashed, and in how many of the crashing runs it was that one. */
-  readonly calls?: {
-    readonly first: number;
-    readonly crashes: number;
-    readonly table: readonly (Counts & { readonly calls: number })[];
-  };
-  readonly workers?: { readonly smallest: number; readonly table: readonly (Counts & { readonly workers: number })[] };
-}
-
 export interface ReproReport {
   readonly schema: 1;
   readonly target: string;
@@ -151,6 +144,9 @@ export interface ReproReport {
 }
 
 const rampedWorkers = [8, 16, 32] as const;
+/** Runs of each step on the way up, and the most calls of a run that are tried unasked. */
+const stepRuns = 5;
+const mostCalls = 8192;
 /** Scenarios in which a call is one of the plan's, in turn. */
 const makesEachCall: ReadonlySet<ScenarioName> = new Set([
   'reload',
@@ -209,10 +205,11 @@ export async function reproduce(options: ReproOptions): Promise<ReproReport | Ta
   }
   const run = new Reproduction(options, target, twin, driver, callPlan);
   const reports: ScenarioReport[] = [];
+  const unopened = options.scenarios === undefined && driver === undefined ? await run.findUnopened() : undefined;
   for (const name of names) {
     if (options.signal?.aborted === true) break;
-    const needsCalls = getScenario(name).calls === 'all';
-    reports.push(needsCalls && noCalls !== undefined ? run.untestable(name, noCalls) : await run.play(name));
+    const reason = unopened ?? (getScenario(name).calls === 'all' ? noCalls : undefined);
+    reports.push(reason === undefined ? await run.play(name) : run.untestable(name, reason));
   }
   return {
     schema: 1,
@@ -305,6 +302,24 @@ class Reproduction {
     };
   }
 
+  /**
+   * Why no scenario that only loads the target can test anything: on the main thread and in a worker, whichever comes first, it opens
+   * no addon. Undefined when it opens one, or when the two runs do not tell.
+   */
+  async findUnopened(): Promise<string | undefined> {
+    if (this.options.spec.kind === 'command') return undefined;
+    const plan = this.plan('main-and-worker');
+    let reason: string | undefined;
+    for (const seed of [plan.seed, plan.seed + 1]) {
+      const outcome = await runOnce({ ...plan, seed }, this.options.signal);
+      const isClear = outcome.kind === 'untestable' || outcome.kind === 'not-hit-error';
+      if (!isClear || outcome.opened.length > 0 || outcome.class === 'timeout' || outcome.class === 'spawn-error')
+        return undefined;
+      reason ??= this.explainError(outcome);
+    }
+    return reason;
+  }
+
   async play(name: ScenarioName): Promise<ScenarioReport> {
     const state: ScenarioState = { attempts: [], notes: [] };
     const twin = await this.playTwin(name, state);
@@ -317,7 +332,7 @@ class Reproduction {
     const runs = this.options.runs ?? 20;
     const amplifiers = this.amplifiersFor(name, state);
     if (this.options.untilCrash) {
-      await this.attempt(base, 'none', this.options.runs ?? 10_000, state, 1);
+      await this.playUntilCrash(base, state);
     } else {
       // Half of the plain runs first: an amplifier may decide sooner than the other half would.
       const first = amplifiers.length === 0 ? runs : Math.ceil(runs / 2);
@@ -328,6 +343,7 @@ class Reproduction {
       }
       if (!this.isDecided(state) && runs > first)
         await this.playPlain({ ...base, seed: base.seed + first }, runs - first, state);
+      if (this.options.minCalls) await this.climb(base, state, 3);
     }
     return this.report(name, base, state, twin);
   }
@@ -371,6 +387,51 @@ class Reproduction {
       await this.attempt({ ...base, workers, seed: base.seed + left }, 'none', share, state);
       if (this.isDecided(state)) return;
     }
+  }
+
+  /** Runs on until the first crash: a few runs at each step up, then as many as are left at the top. */
+  private async playUntilCrash(base: RunPlan, state: ScenarioState): Promise<void> {
+    const runs = this.options.runs ?? 10_000;
+    const ramp = base.scenario === 'import' && this.options.workers === undefined ? rampedWorkers : [base.workers];
+    const steps = ramp.map((workers) => ({ ...base, workers }));
+    let left = runs;
+    let top = base;
+    for (const step of steps) {
+      top = { ...step, seed: base.seed + runs - left };
+      const isLast = step === steps.at(-1) && !this.canClimb(base);
+      const share = isLast ? left : Math.min(stepRuns, left);
+      await this.attempt(top, 'none', share, state, 1);
+      left -= share;
+      if (left <= 0 || this.isDecided(state)) return;
+    }
+    const climbed = await this.climb({ ...top, seed: base.seed + runs - left }, state, 1, left);
+    if (climbed.left > 0 && !this.isDecided(state)) await this.attempt(climbed.top, 'none', climbed.left, state, 1);
+  }
+
+  private canClimb({ scenario, driver, callPlan }: RunPlan): boolean {
+    const calls = driver !== undefined || (callPlan?.calls.length ?? 0) > 0;
+    return this.options.calls === undefined && growsWithCalls(scenario) && calls;
+  }
+
+  /** More and more calls of a run, as long as nothing happens and there is time for them: a crash may need the n-th. */
+  private async climb(
+    base: RunPlan,
+    state: ScenarioState,
+    stopAfterHits: number,
+    runs = Number.POSITIVE_INFINITY,
+  ): Promise<{ readonly top: RunPlan; readonly left: number }> {
+    let top = base;
+    let left = runs;
+    while (this.canClimb(base) && left > 0 && top.calls < mostCalls && !this.isDecided(state)) {
+      const next = { ...top, calls: Math.min(mostCalls, top.calls * 4), seed: top.seed + stepRuns };
+      const share = Math.min(stepRuns, left);
+      const result = await this.attempt(next, 'none', share, state, stopAfterHits);
+      left -= share;
+      // Runs that end at their time limit say nothing, and guessed calls stop before it.
+      if (result === undefined || result.medianMs * 4 > next.timeoutMs * 0.4) break;
+      top = next;
+    }
+    return { top, left };
   }
 
   private amplifiersFor(name: ScenarioName, state: ScenarioState): readonly AmplifierName[] {
@@ -430,28 +491,29 @@ class Reproduction {
     runs: number,
     state: ScenarioState,
     stopAfterHits = 3,
-  ): Promise<void> {
+  ): Promise<RepeatResult | undefined> {
     const plan: RunPlan = { ...base, amplifier };
     const prepared = prepareAmplifier(amplifier);
     if ('error' in prepared) {
       state.notes.push(prepared.error);
-      return;
+      return undefined;
     }
     const control = await this.control(plan);
     if (control.hits > 0) {
       state.notes.push(
         `The control run without the target fails with the amplifier '${amplifier}', so nothing is concluded from it.`,
       );
-      return;
+      return undefined;
     }
     const result = await this.observe(plan, runs, stopAfterHits);
     if (result.verdict === 'untestable') {
       if (!result.interrupted) state.reason ??= this.explainError(result.firstError);
-      return;
+      return undefined;
     }
     const attempt: Attempt = {
       amplifier,
       workers: plan.workers,
+      calls: plan.calls,
       runs: result.runs,
       hits: result.hits,
       rate: result.rate,
@@ -468,13 +530,15 @@ class Reproduction {
     }
     if (result.firstHit !== undefined) state.deciding = { attempt, hit: result.firstHit, plan };
     state.notes.push(...result.notes);
+    return result;
   }
 
   private explainError(error: RunOutcome | undefined): string {
     if (error === undefined) return 'no run came to its end';
     if (error.class === 'not-opened' && error.detail.startsWith('no addon was opened'))
       return explainUnopened(this.target);
-    const scripts = error.class === 'load-error' ? explainScripts(this.target) : undefined;
+    const isLoading = error.class === 'load-error' || (error.class === 'javascript-error' && error.opened.length === 0);
+    const scripts = isLoading ? explainScripts(this.target) : undefined;
     return `${firstLine(error.detail)}${scripts ?? ''}`;
   }
 
@@ -533,13 +597,13 @@ class Reproduction {
     const extra = deciding === undefined ? {} : await this.explain(deciding, notes);
     const common = {
       name,
-      calls: base.calls,
+      calls: Math.max(base.calls, ...attempts.map((attempt) => attempt.calls)),
       attempts,
       ...(twin === undefined ? {} : { twin: { runs: twin.runs, hits: twin.hits } }),
     };
     if (deciding !== undefined && (twin === undefined || twin.hits === 0)) {
       const { attempt, hit } = deciding;
-      const { runs, hits, rate, classes, amplifier, workers } = attempt;
+      const { runs, hits, rate, classes, amplifier, workers, calls } = attempt;
       const { class: hitClass, detail, stage, exitCode, signal, evidenceLines } = hit;
       return {
         ...common,
@@ -550,6 +614,7 @@ class Reproduction {
         classes,
         amplifier,
         workers,
+        calls,
         hit: { class: hitClass, detail, stage, exitCode, signal, lines: evidenceLines },
         artifacts: [],
         ...extra,
@@ -590,7 +655,15 @@ class Reproduction {
     notes: string[],
   ): Promise<Partial<Pick<ScenarioReport, 'differential' | 'minimum' | 'cause' | 'frames' | 'artifacts'>>> {
     const differential = await this.compareUnloading(plan, attempt, notes);
-    const minimum = this.options.minCalls ? await this.minimise(plan) : undefined;
+    const minimum = this.options.minCalls
+      ? await findMinimum(
+          plan,
+          (smaller, runs, stopAfterHits) => this.observe(smaller, runs, stopAfterHits),
+          () => this.options.signal?.aborted === true,
+        )
+      : undefined;
+    if (minimum !== undefined && !hasMinimum(plan.scenario))
+      notes.push(`The scenario '${plan.scenario}' has no number of calls or workers to make smaller.`);
     const { evidence } = this.options;
     const gathered =
       evidence === undefined
@@ -644,52 +717,5 @@ class Reproduction {
     const env = { ...plan.env, LIFETIME_LINT_GUARD_KEEP: '1' };
     const result = await repeat({ ...plan, env, amplifier: 'guard-pages' }, this.repeatOptions(runs, 1));
     return { runs: result.runs, hits: result.hits };
-  }
-
-  /** The smallest number of sequential calls, and the smallest number of workers, at which it still crashes in ten runs. */
-  private async minimise(plan: RunPlan): Promise<Minimum> {
-    return plan.scenario === 'import' ||
-      plan.scenario === 'reload' ||
-      plan.scenario === 'workers-call' ||
-      plan.scenario === 'terminate' ||
-      plan.scenario === 'exit-with-work'
-      ? { workers: await this.minimiseWorkers(plan) }
-      : plan.scenario === 'sequential'
-        ? { calls: await this.minimiseCalls(plan) }
-        : {};
-  }
-
-  private async minimiseWorkers(plan: RunPlan): Promise<NonNullable<Minimum['workers']>> {
-    const table: (Counts & { workers: number })[] = [];
-    for (let workers = 1; workers <= plan.workers; workers *= 2) {
-      if (this.options.signal?.aborted === true) break;
-      const { runs, hits } = await this.observe({ ...plan, workers }, 10, 3);
-      table.push({ workers, runs, hits });
-      if (hits > 0) return { smallest: workers, table };
-    }
-    return { smallest: plan.workers, table };
-  }
-
-  private async minimiseCalls(plan: RunPlan): Promise<NonNullable<Minimum['calls']>> {
-    const stages: number[] = [];
-    await repeat(
-      plan,
-      this.repeatOptions(20, 10, (outcome) => {
-        const call = /^call (\d+)/.exec(outcome.stage)?.[1];
-        if (outcome.kind === 'hit' && call !== undefined) stages.push(Number(call));
-      }),
-    );
-    const table: (Counts & { calls: number })[] = [];
-    const first = Math.min(plan.calls, ...stages);
-    // Fewer calls may do as well when the crash came later than its cause.
-    let smallest = first;
-    for (let low = 1, high = first; low < high && this.options.signal?.aborted !== true;) {
-      const middle = Math.floor((low + high) / 2);
-      const { runs, hits } = await this.observe({ ...plan, calls: middle }, 10, 1);
-      table.push({ calls: middle, runs, hits });
-      if (hits > 0) high = smallest = middle;
-      else low = middle + 1;
-    }
-    return { first: smallest, crashes: stages.length, table };
   }
 }

@@ -89,6 +89,22 @@ describe('repro', () => {
     expect(out.match(/not run/gu)).toHaveLength(1);
   });
 
+  it('says after two runs that nothing native is loaded, and plays what was asked for all the same', async () => {
+    mkdirSync(join(folder, 'plain'));
+    writeFileSync(join(folder, 'plain', 'package.json'), '{ "name": "plain", "version": "1.0.0" }');
+    const count = join(folder, 'count');
+    writeFileSync(
+      join(folder, 'plain', 'index.js'),
+      `if (require('node:worker_threads').isMainThread) require('node:fs').appendFileSync(${JSON.stringify(count)}, 'x');`,
+    );
+    const { code, out } = await invoke('repro', './plain');
+    expect(code).toBe(2);
+    expect(out).toContain('import, reload, terminate, exit-with-work, main-and-worker: not run. No addon was opened');
+    expect(readFileSync(count, 'utf8')).toBe('xx');
+    await invoke('repro', './plain', '--scenario', 'main-and-worker', '--amplifier', 'none');
+    expect(readFileSync(count, 'utf8')).toBe('xxxxx');
+  });
+
   it.runIf(posix)('writes one JSON document of version 1', async () => {
     const { out } = await invoke('repro', '--command', script('bad', crash), '--format', 'json');
     const report: unknown = JSON.parse(out);

@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { makeFolder } from '../../discover/make-folder.js';
 import type { CallPlan } from '../call-plan.js';
+import { findSmallest } from '../find-smallest.js';
 import { readManifest } from '../package-manifest.js';
 import { defaultPlan, runOnce } from '../run.js';
 import type { ScenarioName } from '../scenario.js';
@@ -247,30 +248,14 @@ class Minimiser {
     return shape;
   }
 
-  /** The smallest power of two that still crashes, then the gap below it by halving. */
+  /** As few as still crash often enough. */
   private async shrink(shape: ProgramShape, what: 'workers' | 'calls', wanted: number): Promise<ProgramShape> {
     const crashes = async (count: number): Promise<boolean> => {
       const seen = await this.try({ ...shape, [what]: count }, wanted);
       return seen.runs > 0 && rateOf(seen) >= wanted;
     };
-    const full = shape[what];
-    let low = 0;
-    let high = full;
-    for (let count = 1; count < full; count *= 2) {
-      if (this.request.signal?.aborted === true) return shape;
-      if (await crashes(count)) {
-        high = count;
-        break;
-      }
-      low = count;
-    }
-    while (high - low > 1) {
-      const middle = (low + high) >> 1;
-      if (this.request.signal?.aborted === true) break;
-      if (await crashes(middle)) high = middle;
-      else low = middle;
-    }
-    return { ...shape, [what]: high };
+    const smallest = await findSmallest(shape[what], crashes, () => this.request.signal?.aborted === true);
+    return { ...shape, [what]: smallest };
   }
 
   private write(folder: string, shape: ProgramShape): void {
