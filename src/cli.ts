@@ -14,5 +14,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.stderr.write(`lifetime-lint: The standard output could not be written: ${reasonOf(error)}.\n`);
   process.exit(2);
 });
+// Whoever read the progress is gone; that is no reason to lose the report.
+process.stderr.on('error', () => undefined);
 
 process.exitCode = await run(process.argv.slice(2), processIo());

@@ -34,6 +34,9 @@ export function createRunProgress({ stderr, env }: Io): {
   };
 }
 
+/** SIGHUP: the terminal was closed; a report that goes to a file is written all the same. */
+const interrupts = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /**
  * A signal that aborts at the first interrupt, so that the runs end and what is known is reported; a second interrupt ends the
  * process at once, its children with it.
@@ -45,13 +48,11 @@ export function untilInterrupted(io: Io): { readonly signal: AbortSignal; readon
     io.stderr.write('\nInterrupted; once more ends it without a report.\n');
     controller.abort();
   };
-  process.on('SIGINT', onInterrupt);
-  process.on('SIGTERM', onInterrupt);
+  for (const name of interrupts) process.on(name, onInterrupt);
   return {
     signal: controller.signal,
     dispose: () => {
-      process.off('SIGINT', onInterrupt);
-      process.off('SIGTERM', onInterrupt);
+      for (const name of interrupts) process.off(name, onInterrupt);
     },
   };
 }

@@ -1,7 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { readCatalog } from '../catalog/read-catalog.js';
 import { readBaseline, readConfig } from '../config/read-config.js';
@@ -13,6 +11,7 @@ import { addReachableExports } from '../dynamic/napi-exports.js';
 import { renderCallPlan } from '../dynamic/render-repro.js';
 import { readReproFlags, type ReproFlags } from '../dynamic/repro-flags.js';
 import type { ReproOptions } from '../dynamic/reproduce.js';
+import { makeScratchFolder } from '../dynamic/scratch-folder.js';
 import { verify, type PlannedStep, type VerifyResult } from '../dynamic/verify.js';
 import type { Evidence, Finding, ScanResult } from '../model/finding.js';
 import { UsageError } from '../model/usage-error.js';
@@ -121,10 +120,7 @@ async function runVerify(paths: readonly string[], flags: Flags, io: Io): Promis
   const label = flags.package ?? flags.addon ?? flags.command ?? '';
   const scenarioNames = new Map(rules.map(({ meta }) => [meta.id, meta.scenarios]));
   // Which finding a crash points at is told by its backtrace, also where nobody wants to keep that.
-  const scratch =
-    target === undefined || target.evidence !== undefined
-      ? undefined
-      : mkdtempSync(join(tmpdir(), 'lifetime-lint-verify-'));
+  const scratch = target === undefined || target.evidence !== undefined ? undefined : makeScratchFolder('verify');
   let verified: VerifyResult;
   try {
     verified = await verify({
@@ -135,7 +131,7 @@ async function runVerify(paths: readonly string[], flags: Flags, io: Io): Promis
           ? undefined
           : {
               ...target,
-              ...(scratch === undefined ? {} : { evidence: scratch }),
+              ...(scratch === undefined ? {} : { evidence: scratch.path }),
               signal: interruption.signal,
               onProgress: progress.update,
               onStep: progress.say,
@@ -149,9 +145,9 @@ async function runVerify(paths: readonly string[], flags: Flags, io: Io): Promis
   } finally {
     progress.clear();
     interruption.dispose();
-    if (scratch !== undefined) rmSync(scratch, { recursive: true, force: true });
+    scratch?.remove();
   }
-  if (scratch !== undefined) verified = withoutArtifactsIn(scratch, verified);
+  if (scratch !== undefined) verified = withoutArtifactsIn(scratch.path, verified);
   const result: ScanResult = { ...scanned.result, findings: verified.findings };
   try {
     await writeReport(result, scanned.textOf, flags, catalog, io);

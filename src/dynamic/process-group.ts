@@ -2,6 +2,7 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { entrust } from './reaper.js';
 
 export interface BoundedCommand {
   readonly file: string;
@@ -272,6 +273,7 @@ export function runBounded(command: BoundedCommand): Promise<ProcessRecord> {
     let reason: EndReason = 'exit';
     let settled = false;
     let child: ChildProcess;
+    let releases: readonly (() => void)[] = [];
 
     const finish = (
       exitCode: number | null,
@@ -285,6 +287,7 @@ export function runBounded(command: BoundedCommand): Promise<ProcessRecord> {
       clearInterval(sampler);
       command.signal?.removeEventListener('abort', onAbort);
       if (child.pid !== undefined) alive.delete(child.pid);
+      for (const release of releases) release();
       resolve({
         reason,
         exitCode,
@@ -353,7 +356,13 @@ export function runBounded(command: BoundedCommand): Promise<ProcessRecord> {
       });
       return;
     }
-    if (child.pid !== undefined) alive.set(child.pid, command.mark);
+    if (child.pid !== undefined) {
+      alive.set(child.pid, command.mark);
+      releases = [
+        entrust(`g:${child.pid}`),
+        ...(command.mark === undefined ? [] : [entrust(`m:${command.mark[0]}=${command.mark[1]}`)]),
+      ];
+    }
     if (command.signal?.aborted === true) stop('aborted');
     command.signal?.addEventListener('abort', onAbort, { once: true });
 

@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { makeFolder } from '../discover/make-folder.js';
@@ -14,6 +13,7 @@ import { locateHarness } from './harness.js';
 import { readMarkers, type MarkerSummary } from './markers.js';
 import { runBounded, type EndReason, type ProcessRecord } from './process-group.js';
 import { getScenario, type ScenarioName } from './scenario.js';
+import { makeScratchFolder, type ScratchFolder } from './scratch-folder.js';
 import { excludedRate, shouldStop, wilsonInterval } from './statistics.js';
 import type { PreparedTarget } from './target.js';
 import { hashText } from './value.js';
@@ -371,14 +371,15 @@ export async function runOnce(plan: RunPlan, signal?: AbortSignal): Promise<RunO
   if (signal?.aborted === true)
     return { ...empty, kind: 'killed', class: 'interrupted', detail: 'the run was interrupted', notes: [] };
   const { keepFolder } = plan;
-  let folder: string;
+  let scratch: ScratchFolder;
   try {
     if (keepFolder !== undefined) makeFolder(keepFolder);
-    folder = mkdtempSync(join(tmpdir(), 'lifetime-lint-run-'));
+    scratch = makeScratchFolder('run');
   } catch (error) {
     const detail = `no folder could be made for the run: ${error instanceof Error ? error.message : String(error)}`;
     return { ...empty, kind: 'untestable', class: 'spawn-error', detail, notes: [] };
   }
+  const folder = scratch.path;
   try {
     const isCommand = plan.scenario === 'command';
     const launch = withCores(
@@ -435,7 +436,7 @@ export async function runOnce(plan: RunPlan, signal?: AbortSignal): Promise<RunO
       ...(value === undefined ? {} : { value }),
     };
   } finally {
-    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+    scratch.remove();
   }
 }
 

@@ -16,6 +16,7 @@ import { cacheFolder } from './cache.js';
 import { toolEnvironment } from './environment.js';
 import { readManifest } from './package-manifest.js';
 import { runBounded } from './process-group.js';
+import { entrust } from './reaper.js';
 
 /** What is to be run, as the user named it. */
 export type TargetSpec =
@@ -279,6 +280,7 @@ async function installPackage(
       `Installing ${label}${spec.allowScripts === true ? ' with its install scripts' : ', install scripts off'}.`,
     );
     const staging = `${root}.staging-${process.pid}-${Date.now()}`;
+    const release = entrust(`f:${staging}`);
     try {
       makeFolder(staging);
       writeFileSync(
@@ -309,6 +311,7 @@ async function installPackage(
       return unusableCache(folder, error);
     } finally {
       rmSync(staging, { recursive: true, force: true });
+      release();
     }
   }
   const packageFolder = packageIn(root);

@@ -180,6 +180,40 @@ describe.skipIf(process.platform === 'win32')('an interrupt from the terminal', 
   });
 });
 
+describe.skipIf(process.platform === 'win32')(
+  'a command that is killed in the middle of a run',
+  { timeout: 60_000 },
+  () => {
+    const nothingIsLeft = async (): Promise<void> => {
+      const pids = notes().flatMap((line) => line.split(' ').map(Number));
+      expect(pids).toHaveLength(2);
+      await vi.waitFor(() => expect(pids.filter(isAlive)).toEqual([]), { timeout: 20_000, interval: 50 });
+      const folders = (): readonly string[] => readdirSync(temporary).filter((name) => name !== 'cache');
+      await vi.waitFor(() => expect(folders()).toEqual([]), { timeout: 20_000, interval: 50 });
+    };
+
+    it.each(['SIGKILL', 'SIGABRT', 'SIGHUP'] as const)('by %s leaves no process and no folder', async (signal) => {
+      const { command, end } = start(['repro', '--command', programLine(0), '--amplifier', 'none']);
+      await vi.waitFor(() => expect(notes().at(-1)).toContain(' '), { timeout: 30_000, interval: 50 });
+      expect(readdirSync(temporary)).toHaveLength(1);
+      command.kill(signal);
+      await end;
+      await nothingIsLeft();
+    });
+
+    it('still reports when nobody reads its progress', async () => {
+      const { command, end } = start(['repro', '--command', programLine(1), '--amplifier', 'none']);
+      await vi.waitFor(() => expect(notes().at(-1)).toContain(' '), { timeout: 30_000, interval: 50 });
+      command.stderr?.destroy();
+      command.kill('SIGTERM');
+      const { code, stdout } = await end;
+      expect(stdout).toContain('It was interrupted; the counts are what was seen until then.');
+      expect(code).toBe(0);
+      await vi.waitFor(() => expect(readdirSync(temporary).filter((name) => name !== 'cache')).toEqual([]));
+    });
+  },
+);
+
 describe.skipIf(process.platform === 'win32')('verify without --artifacts', { timeout: 180_000 }, () => {
   it('looks at the backtrace and keeps nothing of it', async () => {
     writeFileSync(join(folder, 'crash.cjs'), 'process.kill(process.pid, "SIGSEGV")');

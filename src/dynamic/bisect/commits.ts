@@ -5,6 +5,7 @@ import { makeFolder } from '../../discover/make-folder.js';
 import { cacheFolder } from '../cache.js';
 import { toolEnvironment } from '../environment.js';
 import { runBounded } from '../process-group.js';
+import { entrust } from '../reaper.js';
 import { runOnce, type RunPlan } from '../run.js';
 import { planSingle, type RunSettings } from '../single-plan.js';
 import { parseTarget, prepareTarget } from '../target.js';
@@ -102,8 +103,9 @@ export async function createCommitTester(
   options: CommitTesterOptions,
 ): Promise<(Tester & { close(): Promise<void> }) | Failure> {
   const digest = createHash('sha256').update(options.repository).digest('hex').slice(0, 12);
-  const folder = join(cacheFolder(), 'worktrees', `${digest}-${process.pid}`);
+  const folder = join(cacheFolder(), 'worktrees', `lifetime-lint-${digest}-${process.pid}`);
   makeFolder(join(folder, '..'));
+  const release = entrust(`f:${folder}`);
   const added = await runGit(
     ['worktree', 'add', '--detach', '--force', folder, options.commits[0] ?? 'HEAD'],
     options.repository,
@@ -157,6 +159,7 @@ export async function createCommitTester(
     async close() {
       await runGit(['worktree', 'remove', '--force', folder], options.repository);
       rmSync(folder, { recursive: true, force: true });
+      release();
       await runGit(['worktree', 'prune'], options.repository);
     },
   };

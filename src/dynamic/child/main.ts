@@ -1,17 +1,15 @@
 import { readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import type { ChildPlan } from './child-plan.js';
 import { releaseDrained } from './drain.js';
 import { isHeard, mark, markError } from './marker.js';
 import { play } from './scenarios.js';
-import { exitProcess, startPump, watchParent, watchProcess } from './watch.js';
+import { exitProcess, startPump, watchProcess } from './watch.js';
 
 // The parent (src/dynamic/run.ts) wrote the file whose path is the only argument.
 const plan = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as ChildPlan;
 
 let finished = false;
 watchProcess();
-watchParent(dirname(process.argv[2] ?? ''));
 mark('start');
 const stopPump = plan.pump ? startPump() : undefined;
 process.on('beforeExit', () => {

@@ -1,5 +1,4 @@
-import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, existsSync } from 'node:fs';
 import { basename, isAbsolute, join, resolve } from 'node:path';
 import { makeFolder } from '../../discover/make-folder.js';
 import { createRandom } from './random.js';
@@ -7,6 +6,7 @@ import { toolEnvironment } from '../environment.js';
 import { runBounded } from '../process-group.js';
 import { readReproFlags } from '../repro-flags.js';
 import { runOnce, TallyBuilder, type RunPlan } from '../run.js';
+import { makeScratchFolder } from '../scratch-folder.js';
 import { describeSettings, planSingle, runSettings } from '../single-plan.js';
 import { excludedRate, wilsonInterval } from '../statistics.js';
 import { prepareTarget } from '../target.js';
@@ -74,12 +74,12 @@ export async function runExperiment(
 ): Promise<ExperimentReport | { readonly error: string }> {
   const clash = findClash(plan);
   if (clash !== undefined) return { error: clash };
-  const folder = mkdtempSync(join(tmpdir(), 'lifetime-lint-experiment-'));
+  const scratch = makeScratchFolder('experiment');
   try {
     const prepared: (Prepared | { readonly error: string })[] = [];
     for (const [index, variant] of plan.variants.entries()) {
       if (options.signal?.aborted === true) return { error: 'It was interrupted before the first run.' };
-      prepared.push(await prepareVariant(variant.name, variant.flags, options, join(folder, String(index))));
+      prepared.push(await prepareVariant(variant.name, variant.flags, options, join(scratch.path, String(index))));
     }
     if (!prepared.some((entry) => !('error' in entry))) {
       const [first] = prepared;
@@ -141,7 +141,7 @@ export async function runExperiment(
       interrupted: options.signal?.aborted === true,
     };
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    scratch.remove();
   }
 }
 

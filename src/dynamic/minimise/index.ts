@@ -1,15 +1,4 @@
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, cpSync, existsSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { makeFolder } from '../../discover/make-folder.js';
 import type { CallPlan } from '../call-plan.js';
@@ -17,6 +6,7 @@ import { findSmallest } from '../find-smallest.js';
 import { readManifest } from '../package-manifest.js';
 import { defaultPlan, runOnce } from '../run.js';
 import type { ScenarioName } from '../scenario.js';
+import { makeScratchFolder } from '../scratch-folder.js';
 import type { PreparedTarget } from '../target.js';
 import {
   CHANGED_VALUE_EXIT,
@@ -97,11 +87,12 @@ export async function minimise(request: MinimiseRequest): Promise<MinimiseResult
   if (existsSync(out) && (!statSync(out).isDirectory() || readdirSync(out).length > 0)) {
     return { error: `'${out}' exists and is not an empty folder; name another one for the reproduction.` };
   }
-  const work = mkdtempSync(join(tmpdir(), 'lifetime-lint-minimise-'));
+  const scratch = makeScratchFolder('minimise');
+  const work = scratch.path;
   try {
     return request.scenario === 'command' ? await keepCommand(request, work) : await new Minimiser(request, work).run();
   } finally {
-    rmSync(work, { recursive: true, force: true });
+    scratch.remove();
   }
 }
 
