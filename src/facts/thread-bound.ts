@@ -45,14 +45,19 @@ interface Walk {
   readonly seen: Set<TypeDecl>;
   /** The target of the impl has a `Drop` of its own. */
   readonly ownsDrop: boolean;
+  /** A field of the target is a pointer that says nothing of what it points to: `*mut ()`, `AtomicPtr<()>`. */
+  readonly hidesContent: boolean;
 }
 
 /** What makes a type movable or shareable whatever is in it, or holds nothing of its arguments. */
 const OPAQUE = new Set(
-  'PhantomData AtomicPtr ThreadsafeFunction SendWrapper Fragile ThreadBound ThreadLocal CachePadded Sender SyncSender UnboundedSender JoinHandle NonZero'.split(
+  'PhantomData ThreadsafeFunction SendWrapper Fragile ThreadBound ThreadLocal CachePadded Sender SyncSender UnboundedSender JoinHandle NonZero'.split(
     ' ',
   ),
 );
+/** A pointer whose content only a marker beside it tells. */
+const HIDDEN =
+  /^(?:(?:\w+::)*(?:AtomicPtr|NonNull|Cell|UnsafeCell)\s*<\s*)?(?:\*\s*(?:mut|const)\s+)?(?:\(\)|u8|(?:\w+::)*c_void)\s*>?$/u;
 const LOCKS = new Set(['Mutex', 'RwLock', 'ReentrantMutex', 'FairMutex', 'OnceLock', 'LazyLock']);
 /** Containers that share their content when they are shared. */
 const PLAIN = new Set(['Vec', 'Option', 'Box', 'VecDeque', 'HashMap', 'BTreeMap', 'Result']);
@@ -86,6 +91,8 @@ export function findThreadBounds(unit: UnitFacts, file: FileIr, impl: ImplDecl):
   const scope: Scope = { file: declFile, bindings: bind(decl, impl.target, { file, bindings: own(impl) }) };
   const found: ThreadBound[] = [];
   if (allowsNonSend(decl.attributes)) return [];
+  // `impl Send for Block<F, dyn Send + Sync>`: another parameter says what may be in it.
+  if (impl.target.args.some((a) => a.kind === 'trait-object' && /\bSend\b/u.test(a.text))) return [];
   const ownsDrop = [declFile, file].some((f) =>
     f.impls.some((i) => i.trait?.name === 'Drop' && i.target.name === decl.name),
   );
@@ -102,6 +109,7 @@ export function findThreadBounds(unit: UnitFacts, file: FileIr, impl: ImplDecl):
       found,
       seen: new Set([decl]),
       ownsDrop,
+      hidesContent: decl.fields.some((f) => HIDDEN.test(f.type?.text ?? '')),
     };
     visit(walk, field.type, scope, trait, { locked: false, shared: false, depth: 0 });
   }
@@ -123,7 +131,7 @@ interface Position {
 }
 
 function visit(walk: Walk, type: TypeRef, scope: Scope, trait: Trait, at: Position): void {
-  if (at.depth > 6) return;
+  if (at.depth > 7) return;
   const deeper: Position = { ...at, counted: false, depth: at.depth + 1 };
   const add = (kind: ThreadBound['kind'], what: string, extra: Partial<ThreadBound> = {}): void => {
     walk.found.push({ kind, what, field: walk.field, file: walk.file, span: walk.span, ...extra });
@@ -153,7 +161,7 @@ function visit(walk: Walk, type: TypeRef, scope: Scope, trait: Trait, at: Positi
       // `dyn Any` mostly keeps something alive that nobody looks at.
       if (!/\bdyn\b/u.test(type.text) || /\bdyn\s+(?:\w+\s*::\s*)*Any\b/u.test(type.text)) return;
       // Who may share it is another matter: a closure that needs `&mut` cannot be called by two threads at once.
-      if (trait === 'Send' && !boundsOf(type).some((b) => mayPromise(walk.unit, scope.file, b, 0)))
+      if (trait === 'Send' && at.depth < 7 && !boundsOf(type).some((b) => mayPromise(walk.unit, scope.file, b, 0)))
         add('object', type.text);
       return;
     case 'path':
@@ -186,6 +194,13 @@ function visit(walk: Walk, type: TypeRef, scope: Scope, trait: Trait, at: Positi
     walk.found.push(...added.filter((b) => b.kind === 'shared'));
     return;
   }
+  const marked = type.name === 'PhantomData' && walk.ownsDrop && walk.hidesContent ? type.args[0] : undefined;
+  if (marked?.kind === 'path') visitPointee(walk, marked, scope, at);
+  // An atomic pointer may be sent whatever it points to; its owner drops what is there.
+  if (type.name === 'AtomicPtr') {
+    if (walk.ownsDrop && type.args[0]) visitPointee(walk, type.args[0], scope, at);
+    return;
+  }
   if (OPAQUE.has(type.name) || (real !== undefined && OPAQUE.has(real))) return;
   if (isHandle(walk.unit, scope.file, type, walk.ownsDrop)) {
     add('handle', type.text);
@@ -210,6 +225,8 @@ function visit(walk: Walk, type: TypeRef, scope: Scope, trait: Trait, at: Positi
     return;
   }
   if (!located) {
+    // One of several types of the unit, and nobody knows which.
+    if (type.path.length > 1 && !isOfStd(type) && walk.unit.typesNamed(type.name, 'rust').length > 1) return;
     const isCounted = type.name === 'Arc' || type.name === 'Weak';
     const shared = at.shared || isCounted;
     const lent = at.lent === true && PLAIN.has(type.name);
@@ -254,6 +271,15 @@ function isCell(type: TypeRef): boolean {
   return type.kind === 'path' && CELLS.has(type.name);
 }
 
+/** What the owner of a pointer reaches by it and drops: only parameters without a bound count. Whether there are some. */
+function visitPointee(walk: Walk, element: TypeRef, scope: Scope, at: Position): boolean {
+  const before = walk.found.length;
+  visit(walk, element, scope, 'Send', { ...at, depth: 0 });
+  const added = walk.found.splice(before).filter((b) => b.kind === 'generic');
+  walk.found.push(...added);
+  return added.length > 0;
+}
+
 function visitPointer(
   walk: Walk,
   element: TypeRef | undefined,
@@ -276,6 +302,7 @@ function visitPointer(
     // With a bound, the impl states what the pointer's users rely on.
     return;
   }
+  if (element && walk.ownsDrop && visitPointee(walk, element, scope, at)) return;
   if (at.locked || at.shared) return;
   walk.found.push({
     kind: 'pointer',
@@ -295,12 +322,16 @@ function locate(unit: UnitFacts, type: TypeRef, file: FileIr): { decl: TypeDecl;
   const decl = unit.oracle('rust').declaration(type.name, file.path);
   if (!decl) return undefined;
   // `std::vec::Vec` is not the package's own `Vec`; an import decides, too.
-  if (type.path.length > 1 && /^(?:std|core|alloc)$/u.test(type.path[0] ?? '')) return undefined;
+  if (isOfStd(type)) return undefined;
   const imported = file.imports.find((i) => i.name === type.name && i.kind === 'use');
   if (type.path.length > 1 && isElsewhere(unit, file, type.path, decl)) return undefined;
   if (type.path.length === 1 && imported && /^(?:std|core|alloc)$/u.test(imported.path[0] ?? '')) return undefined;
   const declaring = declaringFile(unit, file, decl);
   return declaring && { decl, file: declaring };
+}
+
+function isOfStd({ path }: TypeRef): boolean {
+  return path.length > 1 && /^(?:std|core|alloc)$/u.test(path[0] ?? '');
 }
 
 /** `hashbrown::HashMap`: a crate of that name, and neither a module of this one nor a type around the name. */
@@ -397,8 +428,13 @@ function isSendOnly(walk: Walk, parameter: string): boolean {
   if (/\bSync\b/u.test(where)) return false;
   return (
     generic.bounds.some((b) => /^Send$/u.test(b.trim())) &&
-    generic.bounds.every((b) => /^(?:Send|'.*|\?Sized)$/u.test(b.trim()) || SILENT_TRAITS.has(b.trim()))
+    generic.bounds.every((b) => /^Send$/u.test(b.trim()) || promisesNothing(walk.unit, walk.implFile, b))
   );
+}
+
+/** Whether a bound is known to imply neither `Send` nor `Sync`. */
+export function promisesNothing(unit: UnitFacts, file: FileIr, bound: string): boolean {
+  return !mayPromise(unit, file, bound, 0);
 }
 
 /** Whether a bound implies `Send` or `Sync`, or comes from elsewhere so that it may. */

@@ -5,17 +5,17 @@ import type { UnitFacts } from './unit.js';
 
 /** Code of others that may panic while a container counts elements which it has no more, or twice. */
 export interface UnwindHazard {
-  readonly kind: 'dropped' | 'moved';
+  readonly kind: 'dropped' | 'moved' | 'counted';
   /** The call of code that is not the container's own. */
   readonly code: { readonly span: Span; readonly what: string };
   /** Where an element was copied bit by bit; only for `moved`. */
   readonly copy?: { readonly span: Span; readonly what: string };
-  /** Where the container is told, too late. */
+  /** Where the container is told, too late; for `counted` too early. */
   readonly settled: { readonly span: Span; readonly what: string };
 }
 
 interface Event {
-  readonly kind: 'drop' | 'code' | 'copy' | 'settle';
+  readonly kind: 'drop' | 'code' | 'copy' | 'settle' | 'count' | 'fill';
   readonly span: Span;
   readonly what: string;
   readonly around: readonly Expr[];
@@ -35,6 +35,19 @@ const GUARDED =
   /\bimpl\b[^;{]*\bDrop\s+for\b|\bcatch_unwind\b|\bscopeguard\b|\bdefer!|\b\w*(?:Guard|Hole|Bomb|OnDrop|OnUnwind|Dropper|SetLen\w*|Abort\w*|Backshift\w*|Restore\w*)\b|\bguard\s*\(|\babort\s*\(/u;
 
 const CALLABLE = /\bFn(?:Mut|Once)?\b/u;
+/** Bounds of types that have no destructor. */
+const PLAIN =
+  /\b(?:Copy|Pod|Zeroable|NoUninit|AnyBitPattern|Float|Num|NumCast|PrimInt|Integer|Primitive|NativeType)\b/u;
+/** Methods of the standard traits that are the user's when a type of his is bound by the trait. */
+const OF_TRAIT: ReadonlyMap<string, RegExp> = new Map([
+  ['clone', /\bClone\b/u],
+  ['cmp', /\bOrd\b/u],
+  ['partial_cmp', /\bPartialOrd\b/u],
+  ['eq', /\b(?:Partial)?Eq\b/u],
+  ['hash', /\bHash\b/u],
+  ['equivalent', /\bEquivalent\b/u],
+]);
+const COMPARES = /\b(?:Partial)?(?:Ord|Eq)\b/u;
 const ITERATES = /\b(?:IntoIterator|Iterator|DoubleEndedIterator|ExactSizeIterator)\b/u;
 
 /**
@@ -47,6 +60,8 @@ export function findUnwindHazards(unit: UnitFacts, file: FileIr, fn: FunctionIr)
   const text = source.slice(fn.body.span.start, fn.body.span.end);
   if (GUARDED.test(text)) return [];
   const events = eventsOf(unit, file, fn, source);
+  const early = events.filter((e) => e.kind === 'count').flatMap((e) => countedTooEarly(e, events));
+  if (early[0]) return [early[0]];
   const settles = events.filter((e) => e.kind === 'settle');
   if (settles.length === 0) return [];
   const dropped = events.filter((e) => e.kind === 'drop').flatMap((e) => droppedTooEarly(fn, e, settles));
@@ -94,19 +109,37 @@ function copiedTooLong(code: Event, copies: readonly Event[], settles: readonly 
     const sharesLoop = loop !== undefined && loopsOf(copy).includes(loop) && copy.span.start > code.span.end;
     if ((!isBefore && !sharesLoop) || isOtherBranch(copy, code)) continue;
     const start = sharesLoop ? loop.span.start : code.span.start;
-    if (settles.some((s) => s.span.start < start && !isOtherBranch(s, code))) continue;
+    if (settles.some((s) => s.span.end <= start && !isOtherBranch(s, code))) continue;
     const late = settles.find(
       (s) =>
         s.span.start >= code.span.end &&
         s.span.start >= copy.span.end &&
         !isOtherBranch(s, code) &&
-        (s.text === undefined || s.text === copy.text) &&
+        (s.text === undefined || s.text === copy.text || isSameSlice(s.text, copy.text)) &&
         (s.what !== 'mem::forget' || copy.text !== undefined) &&
         (s.path === undefined || s.path.at(-1) === 'set_len' || COUNTS.test(s.path.at(-1) ?? '')),
     );
     if (late) return { kind: 'moved', code, copy, settled: late };
   }
   return undefined;
+}
+
+/** The length of a vector is raised first, and code of the user runs before the new elements are written. */
+function countedTooEarly(count: Event, events: readonly Event[]): UnwindHazard[] {
+  for (const code of events) {
+    if (code.kind !== 'code' || code.span.start < count.span.end || isOtherBranch(count, code)) continue;
+    // In a loop the count may be of what the round before has written.
+    if (loopsOf(count).some((loop) => loopsOf(code).includes(loop))) continue;
+    const filled = events.filter((e) => e.kind === 'fill' && e.span.start > count.span.end);
+    const loop = loopsOf(code).at(-1);
+    const isLate = (fill: Event): boolean =>
+      fill.span.start >= code.span.end ||
+      within(code.span, fill.span) ||
+      (loop !== undefined && loopsOf(fill).includes(loop));
+    if (filled.length > 0 && filled.every(isLate))
+      return [{ kind: 'counted', code, settled: { span: count.span, what: count.what } }];
+  }
+  return [];
 }
 
 function eventsOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, source: string): Event[] {
@@ -120,6 +153,10 @@ function eventsOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, source: string)
     fn.params.filter((p) => p.name && isBound(file, fn, p.type?.name, p.type?.text, ITERATES)).map((p) => p.name),
   );
   const slice = (span: Span): string => source.slice(span.start, span.end);
+  const users = userTypes(file, fn);
+  const isBoundBy = (bound: RegExp): boolean => users.some((g) => g.bounds.some((b) => bound.test(b)));
+  /** Variables that hold what was copied bit by bit. */
+  const copied = new Set<string>();
   walkBody(body, ({ expr, around, statement }: Walked) => {
     const add = (kind: Event['kind'], what: string, more: Partial<Event> = {}): void => {
       events.push({ kind, span: expr.span, what, around, ...more });
@@ -135,6 +172,17 @@ function eventsOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, source: string)
     if (expr.kind === 'assign') {
       const path = fieldsOfSelf(expr.target);
       if (path) add('settle', slice(expr.target.span).replace(/\s+/gu, ' '), { path });
+      if (expr.target.kind === 'index' || expr.target.kind === 'deref') add('fill', '=');
+      return;
+    }
+    if (expr.kind === 'binary') {
+      const isCopied = (side: Expr): boolean => mentions(side.kind === 'deref' ? side.base : side, copied);
+      if (
+        /^(?:[<>]=?|[=!]=)$/u.test(expr.operator) &&
+        (isCopied(expr.left) || isCopied(expr.right)) &&
+        isBoundBy(COMPARES)
+      )
+        add('code', expr.operator);
       return;
     }
     if (expr.kind === 'loop') {
@@ -148,6 +196,7 @@ function eventsOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, source: string)
       const args = expr.args.map((a) => slice(a.value.span));
       if (last === 'drop_in_place' && isUserValue(args[0] ?? '')) add('drop', last, { text: args[0] ?? '' });
       else if (path.length === 1 && closures.has(last)) add('code', last);
+      else if (path.length === 2 && users.some((g) => g.name === path[0])) add('code', path.join('::'));
       else if (
         expr.callee.kind === 'field' &&
         isBound(file, fn, undefined, undefined, CALLABLE) &&
@@ -155,11 +204,15 @@ function eventsOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, source: string)
       )
         add('code', expr.callee.name);
       else if (/^(?:copy|copy_nonoverlapping)$/u.test(last) && path.length > 1) add('copy', path.slice(-2).join('::'));
-      else if (/^read(?:_unaligned)?$/u.test(last) && path.at(-2) === 'ptr' && !isPutAside(around, statement, source))
+      else if (/^read(?:_unaligned)?$/u.test(last) && path.at(-2) === 'ptr' && !isPutAside(around, statement, source)) {
         add('copy', 'ptr::read', { text: bare(args[0] ?? '') });
-      else if (last === 'forget')
+        if (statement?.kind === 'let' && statement.pattern.kind === 'bind') copied.add(statement.pattern.name);
+      } else if (last === 'forget')
         add('settle', 'mem::forget', /^\w+$/u.test(args[0] ?? '') ? { name: args[0] ?? '' } : {});
-      else if (last === 'write' && path.at(-2) === 'ptr') add('settle', 'ptr::write', { text: bare(args[0] ?? '') });
+      else if (last === 'write' && path.at(-2) === 'ptr') {
+        add('settle', 'ptr::write', { text: bare(args[0] ?? '') });
+        add('fill', 'ptr::write');
+      }
       return;
     }
     if (expr.kind !== 'method') return;
@@ -167,16 +220,46 @@ function eventsOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, source: string)
     const receiver = slice(expr.receiver.span);
     if (method === 'drop_in_place' || method === 'assume_init_drop') {
       if (isUserValue(receiver)) add('drop', method, { text: receiver });
-    } else if (method === 'set_len' && !isMadeHere(receiver, slice(body.span)))
-      add('settle', `${receiver.replace(/\s+/gu, '')}.set_len`, {
-        path: [...(fieldsOfSelf(expr.receiver) ?? []), 'set_len'],
-      });
-    else if (method === 'next' && mentions(expr.receiver, iterators)) add('code', 'next');
+    } else if (method === 'set_len') {
+      const what = `${receiver.replace(/\s+/gu, '')}.set_len`;
+      const text = slice(body.span);
+      const isLocal = isMadeHere(receiver, text);
+      if (!isLocal) add('settle', what, { path: [...(fieldsOfSelf(expr.receiver) ?? []), 'set_len'] });
+      const length = expr.args[0] ? slice(expr.args[0].value.span) : '0';
+      if ((isLocal ? length !== '0' : length.includes('+')) && mayHoldUsers(receiver, text)) add('count', what);
+    } else if (method === 'write' && expr.args.length === 1) add('fill', method);
+    else if (OF_TRAIT.get(method) !== undefined && isElementText(receiver)) {
+      if (isBoundBy(OF_TRAIT.get(method) ?? PLAIN)) add('code', method);
+    } else if (method === 'next' && mentions(expr.receiver, iterators)) add('code', 'next');
     else if (/^copy_(?:to|from)(?:_nonoverlapping)?$/u.test(method)) add('copy', method);
     else if (expr.receiver.kind === 'name' && expr.receiver.path[0] === 'self' && dropsElements(unit, file, fn, method))
       add('drop', method, { text: receiver });
   });
   return events;
+}
+
+/** Whether the receiver may be a value of the user's type: no part of `self` that is no element. */
+function isElementText(receiver: string): boolean {
+  return !/^self\s*(?:\.\s*\w+\s*)*$/u.test(receiver);
+}
+
+/** Whether the vector is not declared with elements that have no destructor: numbers, or what is not counted as written. */
+function mayHoldUsers(variable: string, text: string): boolean {
+  if (!/^\w+$/u.test(variable)) return true;
+  const declared = new RegExp(`\\blet\\s+(?:mut\\s+)?${variable}\\b([^;]*);`, 'u').exec(text)?.[1] ?? '';
+  return !/\bMaybeUninit\b|\bManuallyDrop\b|\bVec\s*(?:::\s*)?<\s*(?:[iu](?:8|16|32|64|128|size)|f32|f64|bool|char|&|\*)/u.test(
+    declared,
+  );
+}
+
+/** Parameters of the function and its owner for types that the user chooses and that may have a destructor. */
+function userTypes(file: FileIr, fn: FunctionIr): FunctionIr['generics'] {
+  const generics = [...fn.generics, ...implGenerics(file, fn)].filter(
+    (g) => g.isConst !== true && /^[A-Z]\w*$/u.test(g.name),
+  );
+  const isPlain = (name: string): boolean =>
+    generics.some((g) => g.name === name && g.bounds.some((b) => PLAIN.test(b)));
+  return generics.filter((g) => !isPlain(g.name));
 }
 
 /** A vector that the function made itself: until it is told its length it drops nothing. */
@@ -229,8 +312,7 @@ function dropsElements(unit: UnitFacts, file: FileIr, fn: FunctionIr, method: st
 
 /** Whether the owner or the function has a type that its user chooses. */
 function hasTypeParameter(file: FileIr, fn: FunctionIr): boolean {
-  const generics = [...fn.generics, ...implGenerics(file, fn)];
-  return generics.some((g) => /^[A-Z]\w*$/u.test(g.name) && !/^[A-Z]{1,2}[a-z]*N$|^N$|^CAP$/u.test(g.name));
+  return userTypes(file, fn).some((g) => !/^[A-Z]{1,2}[a-z]*N$|^N$|^CAP$/u.test(g.name));
 }
 
 function implGenerics(file: FileIr, fn: FunctionIr): FunctionIr['generics'] {
@@ -279,6 +361,12 @@ function isPutAside(around: readonly Expr[], statement: Walked['statement'], sou
 
 function bare(text: string): string {
   return text.replace(/\s+/gu, '').replace(/^&(?:mut)?/u, '');
+}
+
+/** Two elements of one slice: an element that is moved along inside it is there twice on the way. */
+function isSameSlice(a: string, b: string | undefined): boolean {
+  const [first, second] = [/^(\w+)\[/u.exec(a)?.[1], /^(\w+)\[/u.exec(b ?? '')?.[1]];
+  return first !== undefined && first === second;
 }
 
 function loopsOf(event: Event): Expr[] {

@@ -2,7 +2,9 @@ import { lineOf } from '../facts/lines.js';
 import { findUnwindHazards } from '../facts/unwinding.js';
 import { defineRule } from './rule.js';
 
-const TOKENS = { rust: ['drop_in_place', 'assume_init_drop', 'ptr::copy', 'ptr::read', 'copy_to', 'copy_from'] };
+const TOKENS = {
+  rust: ['drop_in_place', 'assume_init_drop', 'ptr::copy', 'ptr::read', 'copy_to', 'copy_from', 'set_len'],
+};
 
 export default defineRule({
   meta: {
@@ -22,6 +24,8 @@ export default defineRule({
         "'{code}' (line {line}) runs the destructors of elements while '{settled}' is set only at line {late}: where one of them panics, the elements still count and are dropped again.",
       moved:
         "'{code}' (line {line}) is code of the caller and runs after '{copy}' (line {copied}) has made a second copy of an element; only '{settled}' (line {late}) says which one counts: where it panics, both are dropped.",
+      counted:
+        "'{settled}' (line {late}) counts elements that are not written yet when '{code}' (line {line}), code of the caller, runs: where it panics, memory that holds no value is dropped.",
     },
     checklist: 'Does every element count at most once when a destructor or a closure panics here?',
     scenarios: [],
@@ -42,7 +46,12 @@ export default defineRule({
                 ? [{ file, span: copy.span, role: 'borrow' as const, note: `'${copy.what}' makes a second copy here.` }]
                 : []),
               { file, span: code.span, role: 'use' as const, note: `Code of others runs here and may panic.` },
-              { file, span: settled.span, role: 'release' as const, note: `'${settled.what}' comes too late for it.` },
+              {
+                file,
+                span: settled.span,
+                role: 'release' as const,
+                note: `'${settled.what}' comes too ${kind === 'counted' ? 'early' : 'late'} for it.`,
+              },
             ],
             key: fn.qualifiedName,
           };
@@ -52,7 +61,8 @@ export default defineRule({
             settled: settled.what,
             late: lineOf(unit, file, settled.span.start),
           };
-          if (kind === 'dropped' || !copy) report({ ...place, messageId: 'dropped', data });
+          if (kind === 'counted') report({ ...place, messageId: 'counted', data });
+          else if (kind === 'dropped' || !copy) report({ ...place, messageId: 'dropped', data });
           else
             report({
               ...place,

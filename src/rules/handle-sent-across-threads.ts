@@ -2,6 +2,7 @@ import { declaringFile } from '../facts/declarations.js';
 import { lineOf } from '../facts/lines.js';
 import { publishedTriples } from '../project/triples.js';
 import { findThreadBounds, type ThreadBound } from '../facts/thread-bound.js';
+import { findSharedContent, findSharingGuards } from '../facts/shared-content.js';
 import type { UnitFacts } from '../facts/unit.js';
 import type { FileIr, ImplDecl } from '../model/ir.js';
 import type { Span } from '../model/source.js';
@@ -54,6 +55,12 @@ export default defineRule({
         "'{type}' is declared {traits} and can be cloned, so that two threads can reach what the raw pointer '{field}' ('{what}') points to at once.",
       lends:
         "'{type}' is declared {traits}, and '{method}' (line {line}) hands out an exclusive reference through '&self' to what the raw pointer '{field}' ('{what}') points to: two threads can change it at once.",
+      peeks:
+        "'{type}' is declared 'Sync' for every '{what}' that is 'Send', but '{method}' (line {line}) lends one through '&self': two threads use the same value, which needs '{what}: Sync'.",
+      passes:
+        "'{type}' is declared 'Sync' for every '{what}' that is 'Sync', but '{method}' (line {line}) moves one in or out through '&self': the value comes to another thread, which needs '{what}: Send'.",
+      inherits:
+        "'{type}' is 'Sync' for every '{what}' that is 'Send', because '{lock}' in '{field}' is, but 'deref' (line {line}) lends one: two threads use the same value, which needs '{what}: Sync'.",
       sole: "'{type}' is declared {traits} by hand over the raw pointer '{field}' ('{what}'): it holds only while nothing else uses what the pointer points to.",
     },
     checklist: 'Can every field be moved to, used and dropped on any thread?',
@@ -64,6 +71,20 @@ export default defineRule({
   check({ unit, report }) {
     for (const file of unit.filesOf('rust')) {
       for (const impls of groupByTarget(file)) {
+        for (const impl of impls)
+          for (const { decl, parameter, field, fieldSpan, lock, deref } of findSharingGuards(unit, file, impl))
+            report({
+              messageId: 'inherits',
+              data: { type: decl.name, what: parameter, lock, field, line: lineOf(unit, file, deref.start) },
+              at: { file, span: decl.nameSpan },
+              steps: [
+                { file, span: fieldSpan, role: 'declare', note: `'${field}' holds '${lock}'.` },
+                { file, span: impl.headSpan, role: 'escape', note: `'${lock}' is declared 'Sync' here.` },
+                { file, span: deref, role: 'borrow', note: 'The content comes out by reference here.' },
+              ],
+              key: decl.name,
+              confidence: 'medium',
+            });
         const judged = impls.flatMap((impl) => {
           const reason = judge(unit, file, impl);
           return reason ? [{ impl, ...reason }] : [];
@@ -72,6 +93,32 @@ export default defineRule({
           judged
             .toSorted((a, b) => Number(a.isNote) - Number(b.isNote))
             .find((j) => j.isNote === judged.every((x) => x.isNote)) ?? judged[0];
+        if (first === undefined || first.isNote) {
+          const content = impls.flatMap((impl) => {
+            const found = findSharedContent(unit, file, impl);
+            return found ? [{ impl, ...found }] : [];
+          })[0];
+          if (content) {
+            const { impl, kind, parameter, method, span } = content;
+            report({
+              messageId: kind,
+              data: { type: impl.target.name, what: parameter, method, line: lineOf(unit, file, span.start) },
+              at: { file, span: impl.headSpan },
+              steps: [
+                { file, span: impl.headSpan, role: 'escape', note: `'${impl.target.name}' is declared 'Sync' here.` },
+                {
+                  file,
+                  span,
+                  role: 'borrow',
+                  note: kind === 'peeks' ? 'It comes out by reference here.' : 'It changes its owner here.',
+                },
+              ],
+              key: impl.target.name,
+              confidence: 'medium',
+            });
+            continue;
+          }
+        }
         if (!first) continue;
         const same = judged.filter((j) => j.isNote === first.isNote);
         const traits = [...new Set(same.map((j) => `'${j.impl.trait?.name ?? ''}'`))].join(' and ');

@@ -1,0 +1,183 @@
+import type { FileIr, FunctionIr, ImplDecl, TypeDecl, TypeRef } from '../model/ir.js';
+import type { Span } from '../model/source.js';
+import { promisesNothing } from './thread-bound.js';
+import type { UnitFacts } from './unit.js';
+
+/** A method by `&self` that contradicts what a type is declared `Sync` for. */
+export interface SharedContent {
+  /**
+   * `peeks`: it lends the content, so that two threads see one value at once, which asks for `Sync`; `passes`: it takes the content in or
+   * gives it away, so that the value changes threads, which asks for `Send`.
+   */
+  readonly kind: 'peeks' | 'passes';
+  readonly parameter: string;
+  readonly method: string;
+  readonly span: Span;
+}
+
+/** A guard that the compiler makes `Sync` because the lock in it is, though it lends the content. */
+export interface SharingGuard {
+  readonly decl: TypeDecl;
+  readonly parameter: string;
+  readonly field: string;
+  readonly fieldSpan: Span;
+  readonly lock: string;
+  readonly deref: Span;
+}
+
+/** Content that each thread has for itself. */
+const BY_THREAD = /\bThreadId\b|\bthread_id\b|\bthread::current\b|\bThreadLocal\b/u;
+
+/** What an `unsafe impl Sync` asks of the type's parameters too little for what the type's own methods do with them. */
+export function findSharedContent(unit: UnitFacts, file: FileIr, impl: ImplDecl): SharedContent | undefined {
+  if (impl.trait?.name !== 'Sync') return undefined;
+  const decl = unit.oracle('rust').declaration(impl.target.name, file.path);
+  const text = unit.textOf(file.path) ?? '';
+  if (!decl || BY_THREAD.test(text)) return undefined;
+  for (const { name, bounds } of impl.generics) {
+    const index = impl.target.args.findIndex((a) => a.kind === 'path' && a.name === name);
+    if (index < 0) continue;
+    const isSend = bounds.some((b) => /\bSend\b/u.test(b));
+    const isSync = bounds.some((b) => /\bSync\b/u.test(b));
+    if (isSend === isSync || !bounds.every((b) => /\b(?:Send|Sync)\b/u.test(b) || promisesNothing(unit, file, b)))
+      continue;
+    for (const method of file.functions) {
+      const parameter = parameterOf(file, method, decl, index);
+      if (parameter === undefined) continue;
+      if (isSend && lends(text, file, method, parameter))
+        return { kind: 'peeks', parameter: name, method: method.name, span: method.nameSpan };
+      if (isSync && isInCell(decl, index) && handsOver(method, parameter))
+        return { kind: 'passes', parameter: name, method: method.name, span: method.nameSpan };
+    }
+  }
+  return undefined;
+}
+
+/** The name that the type's parameter at the index has where the method by `&self` stands; undefined where more is asked of it there. */
+function parameterOf(file: FileIr, fn: FunctionIr, decl: TypeDecl, index: number): string | undefined {
+  if (fn.owner !== decl.name || fn.self?.mode !== 'shared' || fn.isUnsafe || fn.isTest) return undefined;
+  // Whoever shows a token of a critical section, of a lock or of a thread is alone.
+  if (fn.params.some((p) => /(?:Section|Token|Marker|Guard|Key|Lock)$/u.test(p.type?.name ?? ''))) return undefined;
+  // What only the package calls, it may call in the right order.
+  if (fn.trait === undefined && !fn.isPublic && decl.isPublic) return undefined;
+  const around = implAround(file, fn);
+  const name = around?.target.args[index]?.name;
+  if (name === undefined || !around) return undefined;
+  const generics = [...around.generics, ...fn.generics];
+  // `impl<T> Mutex<ThreadMode, T>`: what else it asks for may be what makes it sound.
+  if (!around.target.args.every((a) => generics.some((g) => g.name === a.name))) return undefined;
+  return generics.some((g) => g.name === name && g.bounds.some((b) => /\b(?:Send|Sync|Copy)\b/u.test(b)))
+    ? undefined
+    : name;
+}
+
+/** Whether the result is, or wraps, a shared reference to the parameter; `deref` of what dereferences to it. */
+function lends(text: string, file: FileIr, fn: FunctionIr, parameter: string): boolean {
+  if (fn.trait === 'Deref') return targetOf(text, file, fn) === parameter;
+  if (fn.trait !== undefined && !/^(?:AsRef|Borrow|Index)$/u.test(fn.trait)) return false;
+  return fn.returns !== undefined && refersTo(fn.returns, parameter);
+}
+
+function refersTo(type: TypeRef, parameter: string): boolean {
+  if (type.kind === 'reference') {
+    const inner = type.element?.kind === 'slice' ? type.element.element : type.element;
+    return type.mutable !== true && inner?.kind === 'path' && inner.name === parameter;
+  }
+  return (
+    type.kind === 'path' &&
+    /^(?:Option|Result)$/u.test(type.name) &&
+    type.args[0] !== undefined &&
+    refersTo(type.args[0], parameter)
+  );
+}
+
+/** What a `deref` gives: its result as written, or `type Target = T;` of the impl block around. */
+function targetOf(text: string, file: FileIr, fn: FunctionIr): string | undefined {
+  const direct = fn.returns?.kind === 'reference' ? fn.returns.element : undefined;
+  if (direct?.kind === 'path' && direct.path.length === 1) return direct.name;
+  const around = implAround(file, fn);
+  return around && /\btype\s+Target\s*=\s*(\w+)\s*;/u.exec(text.slice(around.span.start, around.span.end))?.[1];
+}
+
+function implAround(file: FileIr, { span }: FunctionIr): ImplDecl | undefined {
+  return file.impls.find((i) => i.span.start <= span.start && span.end <= i.span.end);
+}
+
+/** Whether a field keeps the parameter in a cell that a shared reference can write. */
+function isInCell(decl: TypeDecl, index: number): boolean {
+  const name = decl.generics.filter((g) => !g.name.startsWith("'"))[index]?.name;
+  if (name === undefined) return false;
+  const cell = new RegExp(`\\b(?:Sync)?UnsafeCell\\s*<[^;]*\\b${name}\\b`, 'u');
+  return decl.fields.some((f) => cell.test(f.type?.text ?? ''));
+}
+
+/** Whether the method takes a value of the parameter, has one made by a closure, or gives one away. */
+function handsOver(fn: FunctionIr, parameter: string): boolean {
+  const isValue = (type: TypeRef | undefined): boolean =>
+    type?.kind === 'path' &&
+    (type.name === parameter ||
+      (/^(?:Option|Result|Box)$/u.test(type.name) && type.args[0] !== undefined && isValue(type.args[0])));
+  if (isValue(fn.returns)) return true;
+  const makes = new RegExp(
+    `\\bFn(?:Mut|Once)?\\s*\\([^)]*\\)\\s*->\\s*(?:Option\\s*<\\s*|Result\\s*<\\s*)?${parameter}\\b`,
+    'u',
+  );
+  return (
+    fn.params.some((p) => isValue(p.type) || makes.test(p.type?.text ?? '')) ||
+    fn.generics.some((g) => g.bounds.some((b) => makes.test(b)))
+  );
+}
+
+/** Guards of a lock that is `Sync` for content that is only `Send`: without a word of their own they are `Sync` for the same content. */
+export function findSharingGuards(unit: UnitFacts, file: FileIr, impl: ImplDecl): readonly SharingGuard[] {
+  if (impl.trait?.name !== 'Sync' || impl.isNegative) return [];
+  const only = impl.generics.filter(
+    ({ name, bounds }) =>
+      impl.target.args.some((a) => a.kind === 'path' && a.name === name) &&
+      bounds.some((b) => /\bSend\b/u.test(b)) &&
+      bounds.every((b) => /\bSend\b/u.test(b) || promisesNothing(unit, file, b)),
+  );
+  const [content] = only;
+  if (!content || only.length > 1) return [];
+  const at = impl.target.args.findIndex((a) => a.name === content.name);
+  return file.types.flatMap((decl): SharingGuard[] => {
+    if (decl.kind !== 'struct' || decl.isTest || !decl.isPublic || isLimited(file, decl)) return [];
+    const field = decl.fields.find((f) => lockIn(f.type)?.name === impl.target.name);
+    const lock = lockIn(field?.type);
+    const parameter = lock?.args[at]?.name;
+    if (!field || !lock || parameter === undefined || !decl.generics.some((g) => g.name === parameter)) return [];
+    const index = decl.generics.filter((g) => !g.name.startsWith("'")).findIndex((g) => g.name === parameter);
+    const deref = file.functions.find(
+      (f) => f.trait === 'Deref' && f.owner === decl.name && derefsTo(unit.textOf(file.path) ?? '', file, f, index),
+    );
+    return deref
+      ? [{ decl, parameter, field: field.name, fieldSpan: field.span, lock: lock.name, deref: deref.nameSpan }]
+      : [];
+  });
+}
+
+/** `&'a Mutex<T>`, `Arc<Mutex<T>>`. */
+function lockIn(type: TypeRef | undefined): TypeRef | undefined {
+  if (type?.kind === 'reference' && type.mutable !== true) return type.element;
+  return type?.kind === 'path' && type.name === 'Arc' ? type.args[0] : undefined;
+}
+
+function derefsTo(text: string, file: FileIr, fn: FunctionIr, index: number): boolean {
+  const around = implAround(file, fn);
+  const name = around?.target.args[index]?.name;
+  return name !== undefined && targetOf(text, file, fn) === name;
+}
+
+/** Whether the type says itself who may share it: by an impl, or by a field that is not `Sync` for every content. */
+function isLimited(file: FileIr, decl: TypeDecl): boolean {
+  if (file.impls.some((i) => i.trait?.name === 'Sync' && i.target.name === decl.name)) return true;
+  const names = decl.generics.map((g) => g.name).filter((g) => !g.startsWith("'"));
+  return decl.fields.some(({ type }) => {
+    if (!type) return true;
+    if (/\*\s*(?:const|mut)\b|\b(?:NonNull|Rc|Cell|RefCell|UnsafeCell)\b/u.test(type.text)) return true;
+    // A `T` of its own, or the marker of one.
+    return type.kind === 'path' && /^(?:PhantomData|ManuallyDrop|Option)$/u.test(type.name)
+      ? names.some((g) => new RegExp(`\\b${g}\\b(?!\\s*::)`, 'u').test(type.text))
+      : type.kind === 'reference' && type.mutable === true;
+  });
+}
