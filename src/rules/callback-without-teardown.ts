@@ -1,7 +1,9 @@
+import { findCallbackHolders } from '../facts/callback-holders.js';
 import { declaringFile } from '../facts/declarations.js';
 import { isExported } from '../facts/js-memory.js';
 import { lineOf } from '../facts/lines.js';
 import { blankComments, plainText } from '../facts/plain-text.js';
+import { findAlias, isClass, isStrong, isWeakAlias } from '../facts/threadsafe-functions.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { calleeOf, walkBody, type Walked } from '../model/walk-body.js';
 import type { Block, Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
@@ -30,6 +32,7 @@ export default defineRule({
         "'{function}' moves the threadsafe function '{name}' into a shared closure, from where nothing can release it before the environment ends.",
       given:
         "The threadsafe function '{name}' of '{function}' is kept in '{keeper}', strong and with nothing that releases it: it holds the event loop open, or is dropped after its environment is gone.",
+      held: "'{type}' keeps {callbacks}, and nothing releases a callback of it: each holds the event loop open for as long as the {life} lives, or is dropped after its environment is gone.",
       unheard:
         "'{function}' drops the status of '{call}' and waits at line {line} for the answer: once the environment is closing the callback never runs, and nobody answers.",
       closing:
@@ -50,6 +53,8 @@ export default defineRule({
     ],
   },
   check({ unit, report }) {
+    // One finding per type: what a function that fills it in was reported for is not told again.
+    const told = new Set<string>();
     for (const file of unit.filesOf('rust')) {
       const captured: { fn: FunctionIr; name: string; span: Span }[] = [];
       for (const fn of file.functions) {
@@ -86,6 +91,7 @@ export default defineRule({
             key: fn.qualifiedName,
           });
         const given = findGiven(unit, file, fn);
+        if (given) told.add(given.type);
         if (given)
           report({
             messageId: 'given',
@@ -110,7 +116,8 @@ export default defineRule({
             ],
             key: fn.qualifiedName,
           });
-        for (const kept of findKept(unit, file, fn, fn.body))
+        for (const kept of findKept(unit, file, fn, fn.body)) {
+          told.add(kept.type);
           report({
             messageId: 'kept',
             data: { function: fn.name, keeper: kept.keeper },
@@ -121,6 +128,7 @@ export default defineRule({
             ],
             key: fn.qualifiedName,
           });
+        }
       }
       const first = captured[0];
       if (!first) continue;
@@ -135,6 +143,32 @@ export default defineRule({
           note: `'${c.fn.name}' moves '${c.name}' into a closure here.`,
         })),
         key: first.fn.qualifiedName,
+      });
+    }
+    const holders = findCallbackHolders(unit).filter(({ decl }) => !told.has(decl.name));
+    for (const { file, decl, fields, life } of holders) {
+      const [field] = fields;
+      // The bridge to a trait has the pointer of the class beside it: the same callback.
+      const isBridge =
+        life === 'adapter' &&
+        fields.every((f) => f.type?.name === 'Arc') &&
+        file.types.some((t) => t !== decl && (told.has(t.name) || holders.some((h) => h.decl === t)));
+      if (!field || isBridge) continue;
+      report({
+        messageId: 'held',
+        data: {
+          type: decl.name,
+          callbacks:
+            fields.length === 1
+              ? `strong threadsafe functions in '${field.name}'`
+              : `strong threadsafe functions in ${fields.length} fields ('${field.name}' is the first)`,
+          life: life === 'class' ? 'object' : 'value',
+        },
+        at: { file, span: field.span },
+        steps: fields
+          .slice(0, 12)
+          .map((f): ReportStep => ({ file, span: f.span, role: 'declare', note: `'${f.name}' is strong.` })),
+        key: decl.name,
       });
     }
   },
@@ -169,47 +203,6 @@ function returnsClosure(unit: UnitFacts, file: FileIr, type: TypeRef | undefined
   return alias !== undefined && returnsClosure(unit, alias.file, alias.type, depth + 1);
 }
 
-/**
- * Whether a type is a threadsafe function that is not weak, through aliases. With `inside`, also behind pointers and in lists; a
- * lock around an `Option` is a way to take it out, and so are maps and channels.
- */
-function isStrong(unit: UnitFacts, file: FileIr, type: TypeRef, inside: boolean, depth = 0): boolean {
-  if (depth > 6) return false;
-  if (type.kind === 'reference') return false;
-  if (type.kind !== 'path') return false;
-  if (type.name === 'ThreadsafeFunction')
-    return isOfNapi(file, type) && !/,\s*true\s*(?:,\s*\d+\s*)?,?\s*>$/u.test(weakPart(type));
-  if (inside && /^(?:Arc|Rc|Box|Vec)$/u.test(type.name) && type.args[0])
-    return isStrong(unit, file, type.args[0], true, depth + 1);
-  const alias = findAlias(unit, file, type);
-  return alias !== undefined && isStrong(unit, alias.file, alias.type, inside, depth + 1);
-}
-
-/** What an alias of the package stands for, with the file whose names it uses. */
-function findAlias(
-  unit: UnitFacts,
-  file: FileIr,
-  type: TypeRef,
-): { readonly file: FileIr; readonly type: TypeRef } | undefined {
-  const decl = unit.oracle('rust').declaration(type.name, file.path);
-  if (decl?.kind !== 'alias' || !decl.alias) return undefined;
-  const declaring = declaringFile(unit, file, decl);
-  return declaring ? { file: declaring, type: decl.alias } : undefined;
-}
-
-/** A wrapper of the same name in the package has its own teardown. */
-function isOfNapi(file: FileIr, type: TypeRef): boolean {
-  if (type.path.length > 1) return /^(?:napi(?:_ohos)?|threadsafe_function)$/u.test(type.path[0] ?? '');
-  const imported = file.imports.find((i) => i.name === type.name);
-  if (imported) return imported.path.includes('napi') || imported.path.includes('threadsafe_function');
-  return file.imports.some((i) => i.isGlob === true && /^napi(?:_ohos)?$/u.test(i.path[0] ?? ''));
-}
-
-/** The text of a type with six or more arguments; the sixth says whether it is weak. */
-function weakPart(type: TypeRef): string {
-  return type.args.length >= 6 ? type.text : '';
-}
-
 // --- arguments of exported functions ---------------------------------------------------------------------------------
 
 /** A parameter of an exported function that is a strong threadsafe function, kept in a class that JavaScript holds or in a static. */
@@ -217,7 +210,7 @@ function findGiven(
   unit: UnitFacts,
   file: FileIr,
   fn: FunctionIr,
-): { readonly name: string; readonly span: Span; readonly at: Span; readonly keeper: string } | undefined {
+): ({ readonly name: string; readonly span: Span } & Keeper) | undefined {
   if (!isExported(fn)) return undefined;
   const params = fn.params.filter((p) => p.type && isStrong(unit, file, withoutOption(p.type), true));
   if (params.length === 0) return undefined;
@@ -255,12 +248,6 @@ function closureOf(unit: UnitFacts, file: FileIr, body: Block, name: string): st
       found = statement.pattern.name;
   }
   return found;
-}
-
-function isClass(unit: UnitFacts, file: FileIr, name: string): boolean {
-  const attributes = unit.oracle('rust').declaration(name, file.path)?.attributes ?? [];
-  const attribute = attributes.find((a) => a.name === 'napi' || a.name.endsWith('::napi'));
-  return attribute !== undefined && !/\bobject\b/u.test(attribute.args ?? '');
 }
 
 // --- calls whose status nobody looks at ------------------------------------------------------------------------------
@@ -310,6 +297,7 @@ interface Kept {
   readonly span: Span;
   readonly at: Span;
   readonly keeper: string;
+  readonly type: string;
 }
 
 interface Keeper {
@@ -449,14 +437,6 @@ function hasTeardown(unit: UnitFacts, file: FileIr, named: string, field: string
     'u',
   );
   return files.some((f) => lets.test(unit.textOf(f.path) ?? ''));
-}
-
-function isWeakAlias(unit: UnitFacts, file: FileIr, type: TypeRef, depth = 0): boolean {
-  if (depth > 6 || type.kind !== 'path') return false;
-  if (type.name === 'ThreadsafeFunction') return !isStrong(unit, file, type, false);
-  if (type.args.some((a) => isWeakAlias(unit, file, a, depth + 1))) return true;
-  const alias = findAlias(unit, file, type);
-  return alias !== undefined && isWeakAlias(unit, alias.file, alias.type, depth + 1);
 }
 
 // --- Node-API by hand ------------------------------------------------------------------------------------------------
