@@ -11,6 +11,9 @@ export interface Match {
 /** `BIO_meth_set_destroy`, `is_free`: the function is told who destroys, or says something about it. */
 const TELLS = /(?:^|_)(?:set|get|is|has|can|should|needs|on)_[a-z]+$/u;
 
+/** `CRYPTO_free(block, file, line)` is the longest known release whose first argument is what is released. */
+const MOST_ARGUMENTS = 3;
+
 /** Rows of one language, found by what a call looks like. */
 export class ApiIndex {
   private readonly methods = new Map<string, ApiRow[]>();
@@ -42,8 +45,11 @@ export class ApiIndex {
     return this.select(this.methods.get(name), type);
   }
 
-  /** Rows whose path is the end of `path`; a row of one segment matches a path of any length only by its last one. */
-  path(path: readonly string[]): Match[] {
+  /**
+   * Rows whose path is the end of `path`; a row of one segment matches a path of any length only by its last one. `count` is the
+   * number of arguments: with many of them the name alone (`_free`) does not say which one is released, if any.
+   */
+  path(path: readonly string[], count = 1): Match[] {
     const last = path.at(-1) ?? '';
     const found: Match[] = [];
     let longest = 0;
@@ -59,7 +65,11 @@ export class ApiIndex {
     }
     if (found.length === 0) {
       for (const { row, suffix } of this.suffixes)
-        if (last.length > suffix.length && last.endsWith(suffix) && !(releases(row) && TELLS.test(last)))
+        if (
+          last.length > suffix.length &&
+          last.endsWith(suffix) &&
+          !(releases(row) && (count > MOST_ARGUMENTS || TELLS.test(last)))
+        )
           found.push({ row, weak: true });
     }
     return found;

@@ -251,7 +251,7 @@ export abstract class Calls extends Effects {
       const held = this.state.read({ root: variable, path: [] })?.pointers ?? [];
       this.use({ places: [], pointers: held.filter((p) => p.form === 'raw') }, expr.span, 'argument', last);
     }
-    const matches = member || isVariable ? [] : this.settings.apis.path(path);
+    const matches = member || isVariable ? [] : this.settings.apis.path(path, expr.args.length);
     const found = matches.length > 0 || isVariable ? undefined : (member ?? this.resolveCall(path));
     // A foreign declaration has nothing to follow.
     const resolved = found?.fn.abi !== undefined && !found.fn.body && found.fn.skipped !== true ? undefined : found;

@@ -31,7 +31,8 @@ export default defineRule({
     checklist: 'What happens when JavaScript calls the method twice without awaiting?',
     scenarios: ['overlap', 'concurrent'],
   },
-  tokens: { rust: ['async unsafe fn'] },
+  // Before 2.10.10 napi-derive took the method without `unsafe`, too.
+  tokens: { rust: ['async unsafe fn', 'async fn'] },
   requires: { rust: ['#[napi'] },
   bodyTokens: { rust: ['.await'] },
   looksAt: 'bodies',

@@ -1,6 +1,7 @@
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import type { Adoption, FunctionFlow } from '../flow/result.js';
+import type { Root } from '../flow/place.js';
 import { ownsBlock, withoutAlias } from '../flow/types.js';
 import type { FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 import { defineRule } from './rule.js';
@@ -112,7 +113,7 @@ export default defineRule({
             const mixed = byLibrary
               ? (root.kind === 'allocation' && root.storage === 'heap') ||
                 (malloc && /alloc::alloc/u.test(root.name)) ||
-                pointer.target.path.at(-1) === '[]'
+                isInOwnBlock(root, pointer.target.path)
               : malloc && MALLOC.test(root.name);
             if (!mixed || seen.has(call.span.start)) continue;
             if (!byLibrary) {
@@ -161,6 +162,12 @@ export default defineRule({
     }
   },
 });
+
+/** An element of a container; what `as_ptr` of a type that is no container of the standard library shows may be anybody's. */
+function isInOwnBlock(root: Root, path: readonly string[]): boolean {
+  if (path.at(-1) !== '[]' || (root.kind === 'allocation' && root.storage === 'foreign')) return false;
+  return path.length > 1 || root.type === undefined || root.type.kind !== 'path' || ownsBlock(root.type);
+}
 
 /** The address of a variable, of a temporary, or of an array in one: storage that is not on the heap. */
 function isUnallocated({ pointer }: Adoption): boolean {
