@@ -55,6 +55,11 @@ export default defineRule({
   check({ unit, report }) {
     // One finding per type: what a function that fills it in was reported for is not told again.
     const told = new Set<string>();
+    const toldIn = new Set<string>();
+    const tell = (file: FileIr, type: string): void => {
+      told.add(type);
+      toldIn.add(file.path);
+    };
     for (const file of unit.filesOf('rust')) {
       const captured: { fn: FunctionIr; name: string; span: Span }[] = [];
       for (const fn of file.functions) {
@@ -91,8 +96,8 @@ export default defineRule({
             key: fn.qualifiedName,
           });
         const given = findGiven(unit, file, fn);
-        if (given) told.add(given.type);
-        if (given)
+        if (given) {
+          tell(file, given.type);
           report({
             messageId: 'given',
             data: { function: fn.name, name: given.name, keeper: given.keeper },
@@ -103,6 +108,7 @@ export default defineRule({
             ],
             key: fn.qualifiedName,
           });
+        }
         if (!fn.body) continue;
         const unheard = findUnheard(fn.body);
         if (unheard)
@@ -117,7 +123,7 @@ export default defineRule({
             key: fn.qualifiedName,
           });
         for (const kept of findKept(unit, file, fn, fn.body)) {
-          told.add(kept.type);
+          tell(file, kept.type);
           report({
             messageId: 'kept',
             data: { function: fn.name, keeper: kept.keeper },
@@ -148,11 +154,9 @@ export default defineRule({
     const holders = findCallbackHolders(unit).filter(({ decl }) => !told.has(decl.name));
     for (const { file, decl, fields, life } of holders) {
       const [field] = fields;
-      // The bridge to a trait has the pointer of the class beside it: the same callback.
+      // The bridge to a trait holds the callback of the class or the function beside it.
       const isBridge =
-        life === 'adapter' &&
-        fields.every((f) => f.type?.name === 'Arc') &&
-        file.types.some((t) => t !== decl && (told.has(t.name) || holders.some((h) => h.decl === t)));
+        life === 'adapter' && (toldIn.has(file.path) || holders.some((h) => h.life === 'class' && h.file === file));
       if (!field || isBridge) continue;
       report({
         messageId: 'held',
