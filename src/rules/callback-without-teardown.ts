@@ -155,8 +155,10 @@ export default defineRule({
     for (const { file, decl, fields, life } of holders) {
       const [field] = fields;
       // The bridge to a trait holds the callback of the class or the function beside it.
+      const isShared = fields.every((f) => f.type?.name === 'Arc');
       const isBridge =
-        life === 'adapter' && (toldIn.has(file.path) || holders.some((h) => h.life === 'class' && h.file === file));
+        life === 'adapter' &&
+        (toldIn.has(file.path) || (isShared && holders.some((h) => h.life === 'class' && h.file === file)));
       if (!field || isBridge) continue;
       report({
         messageId: 'held',
