@@ -307,7 +307,9 @@ function isDuplicable(unit: UnitFacts, file: FileIr, impl: ImplDecl, field: stri
     return (
       copies.test(text) &&
       !isMadeAnew(text, field) &&
-      !/fetch_add|Arc::|increment_strong|retain|Self::new|to_vec|alloc|_dup\b|_copy(?:\b|_)|_clone\b|_(?:add_?|inc_?|up_)?ref\b/u.test(text)
+      !/fetch_add|Arc::|increment_strong|retain|Self::new|to_vec|alloc|_dup\b|_copy(?:\b|_)|_clone\b|_(?:add_?|inc_?|up_)?ref\b/u.test(
+        text,
+      )
     );
   });
 }
