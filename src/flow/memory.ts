@@ -106,7 +106,39 @@ export abstract class Memory {
         for (const id of state.invalid.keys())
           if (live?.has(id) !== true && !this.isReachable(state, id)) state.invalid.delete(id);
       }
+    if (this.rust && states.length > 1) this.keepPathsApart(states);
     return State.join(states);
+  }
+
+  /**
+   * Rust: what ended on one path, where the variable had been set anew by then, does not end what the variable holds on another:
+   * from there it holds a twin of the pointer.
+   */
+  private keepPathsApart(states: readonly State[]): void {
+    for (const ended of states)
+      for (const id of ended.invalid.keys())
+        for (const other of states) {
+          if (other.invalid.has(id)) continue;
+          for (const { place, stored } of other.entries()) {
+            const held = stored.pointers.find((p) => p.id === id);
+            const there = held && ended.read(place);
+            if (!held || !there || there.pointers.includes(held)) continue;
+            other.replace(place, {
+              ...stored,
+              pointers: stored.pointers.map((p) => (p === held ? this.twinOf(held) : p)),
+            });
+          }
+        }
+  }
+
+  private twinOf(pointer: Pointer): Pointer {
+    const key = `twin|${String(pointer.id)}`;
+    const known = this.pointersBySite.get(key);
+    if (known) return known;
+    const twin: Pointer = { ...pointer, id: this.nextPointer++ };
+    this.pointersBySite.set(key, twin);
+    this.pointers.push(twin);
+    return twin;
   }
 
   /** Whether a pointer that no variable holds can still be met: made by this statement, or what a variable never set leads to. */

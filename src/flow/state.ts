@@ -76,6 +76,11 @@ export class State {
     this.values.set(key, { place, stored: old ? joinStored(old, stored) : stored });
   }
 
+  /** Another description of the value that the place holds already. */
+  replace(place: Place, stored: Stored): void {
+    this.values.set(placeKey(place), { place, stored });
+  }
+
   /** The place holds another value now. */
   renew(place: Place): void {
     for (const [key, { pointer }] of this.dropped) if (isWithin(pointer.target, place)) this.dropped.delete(key);

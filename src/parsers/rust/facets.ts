@@ -17,6 +17,7 @@ export const rustFacets: readonly string[] = [
   'lazy-static',
   'literals',
   'logging-macros',
+  'macro-definitions',
   'modules',
   'operators',
   'parse-errors',

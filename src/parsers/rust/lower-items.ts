@@ -6,6 +6,7 @@ import { findConditions, isTestAttribute, lowerAttribute, requiresTest } from '.
 import { lowerBlock, lowerExpr } from './lower-expr.js';
 import { lowerPattern } from './lower-patterns.js';
 import { folded, lowerGenerics, lowerType, plainName } from './lower-types.js';
+import { lowerMacroDefinition } from './macro-definitions.js';
 import { lowerItemMacro } from './macros.js';
 import { hasChild, isComment, partsOf, spanOf } from './nodes.js';
 
@@ -128,6 +129,7 @@ function lowerItem(cx: Lowering, node: SyntaxNode, scope: Scope, attributes: Att
       return undefined;
     case 'macro_definition':
       reportHiddenAllocator(cx, node);
+      lowerMacroDefinition(cx, node, scope);
       return undefined;
     case 'type_item':
     case 'associated_type':

@@ -91,8 +91,8 @@ const NO_CODE = new Set([
 /** Macros that declare items also inside a function. */
 const DECLARING = new Set(['thread_local', 'lazy_static']);
 
-/** What makes an unread macro worth telling about. */
-const WORTH_A_GAP =
+/** What makes the code of a macro worth reading, or telling about when it can't be read. */
+export const MAY_BE_HAZARD =
   /\bunsafe\b|as_ptr|as_mut_ptr|from_raw|into_raw|transmute|global_allocator|addr_of|static\s+mut\b|mem::forget|dealloc/;
 
 interface Call {
@@ -468,7 +468,7 @@ function opaqueMacro(cx: Lowering, call: Call): Expr {
 function reportUnread(cx: Lowering, call: Call): void {
   // A word in a comment or in a string is nothing that runs.
   const code = outline(cx.textOf(call.inner), undefined).view.replace(/"(?:[^"\\]|\\.)*"/g, '""');
-  if (!WORTH_A_GAP.test(code)) return;
+  if (!MAY_BE_HAZARD.test(code)) return;
   cx.gap(
     'macro-body',
     call.node.start,
@@ -501,8 +501,8 @@ function lowerMacroItems(cx: Lowering, call: Call, scope: Scope): boolean {
   return root !== undefined && lowerDeclarations(cx, root, scope, kind);
 }
 
-/** Lowers a parsed macro body when it holds nothing but items, at least one. */
-function lowerDeclarations(cx: Lowering, root: SyntaxNode, scope: Scope, kind: 'thread-local' | 'static'): boolean {
+/** Whether a parsed macro body holds nothing but items, at least one. */
+export function readsAsItems(root: SyntaxNode): boolean {
   const nodes = root.children.filter((child) => !isComment(child));
   const isDeclarations = nodes.every(
     (child) =>
@@ -511,7 +511,12 @@ function lowerDeclarations(cx: Lowering, root: SyntaxNode, scope: Scope, kind: '
       child.kind === 'empty_statement' ||
       child.kind === 'macro_invocation',
   );
-  if (!isDeclarations || !nodes.some(isItem)) return false;
+  return isDeclarations && nodes.some(isItem);
+}
+
+/** Lowers a parsed macro body when it holds nothing but items, at least one. */
+function lowerDeclarations(cx: Lowering, root: SyntaxNode, scope: Scope, kind: 'thread-local' | 'static'): boolean {
+  if (!readsAsItems(root)) return false;
   if (kind === 'static') {
     lowerItems(cx, root.children, scope);
     return true;
