@@ -56,6 +56,8 @@ class Unit implements UnitFacts {
   private readonly parsed = new Map<string, FileIr | undefined>();
   private readonly deep = new Map<string, FileIr | undefined>();
   private readonly whole = new Map<string, FileIr>();
+  /** D: files with the body of one helper, by path and where the helper starts. */
+  private readonly helpers = new Map<string, FileIr>();
   private readonly flows = new Map<FunctionIr, FunctionFlow>();
   private readonly running = new Set<FunctionIr>();
   private readonly growths = new Map<string, readonly GrowthSite[]>();
@@ -294,7 +296,13 @@ class Unit implements UnitFacts {
     if (text === undefined || own === undefined) return undefined;
     if (MAY_GROW[language].test(own)) return this.parseDeep(path, language, text);
     const plain = this.parsed.get(path);
-    return plain && language === 'rust' && /\bunsafe\b/u.test(own) ? this.wholeOf(plain) : undefined;
+    if (!plain) return undefined;
+    if (language === 'rust') return /\bunsafe\b/u.test(own) ? this.wholeOf(plain) : undefined;
+    const key = `${path}|${fn.span.start}`;
+    let helper = this.helpers.get(key);
+    if (!helper && setsThroughParameter(own, fn))
+      this.helpers.set(key, (helper = this.withBodies(plain, (f) => f.span.start === fn.span.start)));
+    return helper;
   }
 
   private wholeOf(file: FileIr): FileIr {
@@ -421,6 +429,17 @@ class Unit implements UnitFacts {
     const file = this.deep.get(path);
     return file ? [file] : [];
   }
+}
+
+/** D: whether the text of a function looks as if it kept one of its parameters, or set what one leads to. */
+function setsThroughParameter(text: string, { params }: FunctionIr): boolean {
+  const names = params.filter((p) => p.name !== '' && p.type?.kind !== 'delegate').map((p) => p.name);
+  if (names.length === 0) return false;
+  const any = `(?:${names.join('|')})`;
+  return new RegExp(
+    `(?<![=!<>])=\\s*(?:&\\s*|cast\\s*\\([^()]*\\)\\s*)?${any}\\b|\\b${any}(?:\\.\\w+)+\\s*=[^=]|\\*${any}\\s*=[^=]`,
+    'u',
+  ).test(text);
 }
 
 function matches(text: string, pattern: TextPattern): boolean {

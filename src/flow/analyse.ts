@@ -188,7 +188,8 @@ class Analysis extends PlaceExpressions {
     }
     this.dropTemps(mark, statement.span);
     this.dropGuards(statement.span);
-    for (const id of this.fresh) outerFresh.add(id);
+    // D: outside of closures a statement has no value, so what it made and nobody holds is gone.
+    if (this.rust || this.frames.length > 0) for (const id of this.fresh) outerFresh.add(id);
     this.fresh = outerFresh;
   }
 
@@ -525,13 +526,18 @@ class Analysis extends PlaceExpressions {
     if (!containsLet(expr.condition)) this.dropTemps(mark, expr.condition.span);
     const before = this.state.clone();
     const ends: State[] = [];
+    const grown = this.rust ? undefined : this.growingTest(expr.condition);
+    if (grown?.when === false) this.undoGrowth(grown.span);
     const nulls = nullTests(expr.condition);
     this.makeNull(nulls.whenTrue);
+    // `if (auto p = ..)` ends the scope of `p`, which is null where the test failed.
+    const nullOtherwise = this.variables(nulls.whenFalse);
     const then = this.branch(expr.then);
     this.leaveScope(expr.then.span, then);
     if (this.state.alive) ends.push(this.state);
     this.state = before;
-    this.makeNull(nulls.whenFalse);
+    this.setNull(nullOtherwise);
+    if (grown?.when === true) this.undoGrowth(grown.span);
     let otherwise: Value = NOTHING;
     if (expr.else) {
       otherwise = this.branch(expr.else);
@@ -539,6 +545,20 @@ class Analysis extends PlaceExpressions {
     } else ends.push(this.state);
     this.state = ends.length > 0 ? this.join(ends) : this.state.dead();
     return this.joinBranches([then, otherwise], expr.else ? [expr.then, expr.else] : []);
+  }
+
+  /** D: a call of a function of the unit as a condition whose outcome tells whether it made something grow. */
+  private growingTest(condition: Expr): { readonly span: Span; readonly when: boolean } | undefined {
+    if (condition.kind === 'unary' && condition.operator === '!') {
+      const inner = this.growingTest(condition.operand);
+      return inner && { span: inner.span, when: !inner.when };
+    }
+    if (condition.kind !== 'call' && condition.kind !== 'method') return undefined;
+    const { span } = condition;
+    const resolved = this.calls.get(`${span.start}|${span.end}`)?.resolved;
+    const fn = resolved && this.settings.oracle.functionById(resolved.path, resolved.functionId);
+    const when = fn && this.settings.oracle.summaryOf(resolved.path, fn, this.settings.depth, true)?.summary.growsWhen;
+    return when === undefined ? undefined : { span, when };
   }
 
   /** Branches and arms are scopes of their own for temporaries. */

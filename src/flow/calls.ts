@@ -81,6 +81,17 @@ function wordsOf(name: string): readonly string[] {
 /** Crates that declare the functions of a C library or of an operating system. */
 const FOREIGN_CRATE = /^(?:windows|windows_\w+|winapi|libc|ffi|sys|\w+_sys|\w+_ffi)$/u;
 
+/** D: functions of the runtime and of C that never come back. */
+const NEVER_RETURNS =
+  /^(?:abort|exit|_exit|_Exit|quick_exit|onOutOfMemoryError(?:NoGC)?|onInvalidMemoryOperationError)$/u;
+
+/** D: `assert(0)`, and what ends the program or throws in any case. */
+function endsHere(name: string, args: readonly Argument[]): boolean {
+  if (NEVER_RETURNS.test(name)) return true;
+  const condition = name === 'assert' ? args[0]?.value : undefined;
+  return condition?.kind === 'literal' && /^(?:0|false)$/u.test(condition.text);
+}
+
 /** `use super::*`, `use crate::kinds::*` or `use Kind::*`. */
 function isOwnModule(path: readonly string[]): boolean {
   return (
@@ -240,6 +251,10 @@ export abstract class Calls extends Effects {
     const calleeValue = callee.kind === 'name' ? NOTHING : this.expr(callee);
     const { values, exprs } = this.arguments(expr.args);
     const last = path.at(-1) ?? '';
+    if (!this.rust && endsHere(last, expr.args)) {
+      this.state.alive = false;
+      return NOTHING;
+    }
     const shown = this.withMethod(path);
     if (shown) return this.applySummary(shown.method, shown.subject, values, expr.span, last, undefined);
     const member = this.ownMethod(path);

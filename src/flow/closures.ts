@@ -1,6 +1,6 @@
 import { Bindings } from './bindings.js';
 import { freeNames } from './expression-shapes.js';
-import { extend, type Place } from './place.js';
+import { extend, type Place, type Root } from './place.js';
 import type { Context, Pointer, Value } from './result.js';
 import { type State } from './state.js';
 import { CONTENT_ADAPTERS, contentType, merged, NOTHING, optionalType, originFrom } from './values.js';
@@ -110,6 +110,7 @@ export abstract class Closures extends Bindings {
     this.inlined.delete(fn.id);
     const after = this.state;
     after.alive = true;
+    if (!this.rust) this.forgetOwn(fn);
     // It may not have run, and a spawned one does not hold up or suspend its maker.
     this.state = this.join([before, after]);
     // A pointer that was made in it is new, whatever happened to the one of the round before.
@@ -125,6 +126,20 @@ export abstract class Closures extends Bindings {
     this.state.locks = locks;
     if (run !== 'called') this.state.suspended = outerSuspended;
     return { ...merged(returned), places: [] };
+  }
+
+  /** The variables of a closure end with it, and what they hold cannot be met again, unless something leads to them. */
+  private forgetOwn({ span }: FunctionIr): void {
+    const own = new Set<Root>();
+    for (const { place } of this.state.entries()) {
+      const { root } = place;
+      if (root.kind !== 'local' && root.kind !== 'param') continue;
+      if (span.start <= root.span.start && root.span.end <= span.end) own.add(root);
+    }
+    if (own.size === 0) return;
+    const live = this.state.livePointers();
+    for (const { id, target } of this.pointers) if (live.has(id)) own.delete(target.root);
+    for (const root of own) this.state.forget(root);
   }
 
   /** What an adapter gives its closure of the receiver: its content, or an element. */

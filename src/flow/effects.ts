@@ -558,6 +558,7 @@ export abstract class Effects extends Closures {
       for (const target of place(r.place))
         this.invalidate('release', target, span, r.how, (t) => this.endsWith(t, target), undefined, name);
     }
+    for (const s of flow.summary.sets) for (const target of place(s)) this.forgetReleased(target);
     for (const a of flow.summary.adopts) {
       const taken =
         a.place.root.kind === 'param' && a.place.root.index !== undefined ? values[a.place.root.index] : undefined;

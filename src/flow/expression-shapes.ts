@@ -58,6 +58,9 @@ export function nullTests(condition: Expr): {
     const name = local(condition.receiver);
     return name === undefined ? nothing : { whenTrue: [], whenFalse: [name] };
   }
+  // `if (auto p = ..)`; a pattern of Rust that only binds always matches.
+  if (condition.kind === 'let-condition')
+    return condition.pattern.kind === 'bind' ? { whenTrue: [], whenFalse: [condition.pattern.name] } : nothing;
   const name = local(condition);
   return name === undefined ? nothing : { whenTrue: [], whenFalse: [name] };
 }

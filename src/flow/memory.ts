@@ -34,6 +34,8 @@ export abstract class Memory {
   private nextPointer = 1;
   protected frames: Context['frames'] = [];
   protected loops = 0;
+  /** Which walk of a loop body this is; 0 outside of loops. */
+  protected round = 0;
   private readonly rootsBySite = new Map<string, Root>();
   private readonly pointersBySite = new Map<string, Pointer>();
   protected readonly functions: Map<number, FunctionIr>;
@@ -68,7 +70,10 @@ export abstract class Memory {
   protected makeRoot(seed: Omit<Root, 'id' | 'depth'>): Root {
     // One root per declaring expression, so that walking a loop body twice does not make two owners out of one.
     // What two calls of a nested function allocate are two things.
-    const calls = seed.kind === 'allocation' && !this.rust ? this.frames.map((f) => f.span.start).join(':') : '';
+    const calls =
+      seed.kind === 'allocation' && !this.rust
+        ? [...this.frames.map((f) => f.span.start), this.round % 2].join(':')
+        : '';
     const key = `${seed.kind}:${seed.name}:${seed.span.start}:${seed.span.end}:${calls}`;
     const known = this.rootsBySite.get(key);
     if (known) return known;

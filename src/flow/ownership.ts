@@ -21,6 +21,7 @@ import { elementType, keepsSliceOf, ownsBlock } from './types.js';
 import { optionalType, uniquePointers } from './values.js';
 import type { FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
+import { walkBody } from '../model/walk-body.js';
 
 /** Operations after which nobody can say what a container still holds. */
 const EMPTIES: ReadonlySet<Growth['operation']> = new Set(['clear', 'remove', 'replace']);
@@ -33,8 +34,6 @@ const MOVES_ONLY: ReadonlySet<Growth['operation']> = new Set(['append', 'reserve
  * of that is kept for the rules and for callers.
  */
 export abstract class Ownership extends Memory {
-  /** Which walk of a loop body this is; 0 outside of loops. */
-  protected round = 0;
   /** `stale` holds what had happened to a returned pointer by the time it was returned. */
   protected readonly returnStack: {
     values: Value[];
@@ -492,7 +491,9 @@ export abstract class Ownership extends Memory {
   /** Parameters that are kept in `into`, for callers. */
   protected noteStores(value: Value, into: Place, span: Span): void {
     for (const pointer of value.pointers) {
-      const { root } = pointer.target;
+      const { root, path } = pointer.target;
+      // What a pointer field of the parameter leads to is stored, not what the parameter itself shows.
+      if (!this.rust && path.slice(0, -1).some((s) => s !== '*' && s !== '[]') && path.at(-1) === '*') continue;
       if (root.kind === 'param' && root.index !== undefined)
         this.stores.set(`${root.index}|${placeKey(into)}`, { param: root.index, into, span });
     }
@@ -534,9 +535,33 @@ export abstract class Ownership extends Memory {
 
   /** On this path the variables are null: they point nowhere. */
   protected makeNull(names: readonly string[]): void {
-    for (const name of names) {
-      const root = this.lookup(name);
-      if (!root) continue;
+    this.setNull(this.variables(names));
+  }
+
+  /** The variables in scope that have these names. */
+  protected variables(names: readonly string[]): readonly Root[] {
+    return names.flatMap((name) => this.lookup(name) ?? []);
+  }
+
+  /** D: a helper may have set the place anew: what was released before is no longer known to be in it. */
+  protected forgetReleased(place: Place): void {
+    const held = this.state.read(place);
+    const left = held?.pointers.filter((p) => !this.state.invalid.get(p.id)?.some((i) => i.kind === 'release'));
+    if (held && left && left.length < held.pointers.length) this.state.write(place, { ...held, pointers: left });
+    this.renew(place);
+  }
+
+  /** On this path the call at `span` has grown nothing. */
+  protected undoGrowth(span: Span): void {
+    for (const [id, list] of this.state.invalid) {
+      const left = list.filter((i) => !(i.kind === 'grow' && i.through !== undefined && i.span.start === span.start));
+      if (left.length < list.length) this.state.invalid.set(id, left);
+    }
+  }
+
+  /** On this path the variables are null: they point nowhere. */
+  protected setNull(roots: readonly Root[]): void {
+    for (const root of roots) {
       // A reallocation that failed has released nothing.
       for (const made of this.state.read({ root, path: [] })?.pointers ?? [])
         for (const [id, list] of this.state.invalid) {
@@ -628,6 +653,25 @@ export abstract class Ownership extends Memory {
     }
   }
 
+  /** D: with which result the function ends when it has grown something, if it ends with the other one in every other case. */
+  private growsWhen(): { growsWhen?: boolean } {
+    if (this.rust || !this.fn.body || this.fn.returns?.name !== 'bool' || this.growths.size === 0) return {};
+    const first = Math.min(...[...this.growths.values()].map((g) => g.span.start));
+    const before = new Set<string>();
+    const after = new Set<string>();
+    walkBody(this.fn.body, ({ expr, around }) => {
+      if (expr.kind !== 'return') return;
+      // Another round of a loop comes to the `return` after the growth.
+      const isBefore =
+        expr.span.start < first && !around.some((e) => e.kind === 'loop' && e.span.start < first && first < e.span.end);
+      (isBefore ? before : after).add(expr.value?.kind === 'literal' ? expr.value.text : '?');
+    });
+    const [result] = after;
+    if (after.size !== 1 || (result !== 'true' && result !== 'false') || before.has(result) || before.has('?'))
+      return {};
+    return { growsWhen: result === 'true' };
+  }
+
   /** What callers have to know of the function. */
   protected summary(): Summary {
     const visible = (p: Place): boolean =>
@@ -656,11 +700,17 @@ export abstract class Ownership extends Memory {
       grows: [...this.growths.values()].filter(
         (g) => visible(g.place) && !g.context.frames.some((f) => f.run === 'spawned' || f.run === 'stored'),
       ),
+      ...this.growsWhen(),
       releases: [...this.releases.values()],
       uses: [...this.uses.values()].filter(
         (u) => !this.fn.body || !dependsOnAnotherField(this.fn.body, u.span, u.place.path[0] ?? ''),
       ),
       passes: [...this.passed],
+      sets: this.rust
+        ? []
+        : [...this.accesses.values()]
+            .filter((a) => a.kind === 'write' && a.what === '=' && a.place.path.length > 0 && visible(a.place))
+            .map((a) => a.place),
       stores: [...this.stores.values()],
       consumes: this.consumed,
       adopts: [...this.adoptions.values()]

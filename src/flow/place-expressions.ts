@@ -5,7 +5,7 @@ import { extend, isWithin, type Place } from './place.js';
 import type { PointerForm, Value } from './result.js';
 import { isGrowable, peel } from './types.js';
 import { guardsOf, NOTHING, optionalType } from './values.js';
-import type { ExprOf, TypeRef } from '../model/ir.js';
+import type { Expr, ExprOf, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 
 /** Expressions that stand for a place: names, fields, addresses, and assignments to them. */
@@ -214,6 +214,20 @@ export abstract class PlaceExpressions extends Calls {
     return type?.kind === 'pointer' || this.isReferenceType(bare) ? [] : [holder];
   }
 
+  /**
+   * D: `*link = node.next` takes the node out of the list: whichever place the link is, it no longer leads to the node. Without this, a
+   * write to one of several places would keep what each of them held.
+   */
+  private unlink(place: Place, value: Expr): void {
+    if (this.rust || value.kind !== 'field' || value.base.kind !== 'name' || value.base.path.length !== 1) return;
+    const root = this.lookup(value.base.path[0] ?? '');
+    const node = root && this.state.read({ root, path: [] })?.pointers;
+    const held = this.state.read(place);
+    if (!node || !held) return;
+    const left = held.pointers.filter((p) => !node.includes(p));
+    if (left.length < held.pointers.length) this.state.write(place, { ...held, pointers: left });
+  }
+
   /** `target = value` and `target op= value`. */
   protected assign(expr: ExprOf<'assign'>): Value {
     let value = this.expr(expr.value);
@@ -270,6 +284,7 @@ export abstract class PlaceExpressions extends Calls {
         ))
           this.invalidate('release', p.target, expr.span, 'overwritten', (t) => this.endsWith(t, p.target));
       const single = target.places.length === 1 && this.isOne(place);
+      if (!single) this.unlink(place, expr.value);
       this.state.write(
         place,
         {

@@ -177,6 +177,8 @@ export interface Summary {
   /** D: parameters whose value is returned as it is, by their index. */
   readonly passes: readonly number[];
   readonly grows: readonly Growth[];
+  /** D: what the function returns whenever it has made something grow, and only then (`bool tryAdd(..)`). */
+  readonly growsWhen?: boolean;
   /** `renewed`: the variable or field that held the pointer was set to something else afterwards. */
   readonly releases: readonly {
     readonly place: Place;
@@ -186,6 +188,8 @@ export interface Summary {
   }[];
   /** What is read behind pointer fields of `self`. */
   readonly uses: readonly { readonly place: Place; readonly span: Span }[];
+  /** D: fields behind parameters and `this` that are set to something else. */
+  readonly sets: readonly Place[];
   readonly stores: readonly { readonly param: number; readonly into: Place; readonly span: Span }[];
   /** Parameters taken by value that end with the function. */
   readonly consumes: readonly { readonly param: number; readonly span: Span }[];

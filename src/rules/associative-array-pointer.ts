@@ -78,7 +78,7 @@ export default defineRule({
             ],
             key: `${name}|${fn.name}`,
             // An operator of a container shows its entries on purpose; whoever keeps the pointer is at fault.
-            ...(escape.kind === 'return' && /^op[A-Z]/u.test(fn.name) ? { severity: 'note' as const } : {}),
+            ...(escape.kind === 'return' && /^_?op[A-Z]/u.test(fn.name) ? { severity: 'note' as const } : {}),
           });
         }
       }
@@ -99,6 +99,8 @@ function entryOwner(unit: UnitFacts, file: FileIr, escape: Escape): Place | unde
   for (let i = 0; i < path.length; i++) {
     if (path[i] === '*') return undefined;
     if (path[i] !== '[]') continue;
+    // What an entry that is a pointer itself leads to is not in the array.
+    if (path.includes('*', i)) return undefined;
     const owner = extend({ root, path: [] }, ...path.slice(0, i));
     return typeOfPlace(owner, oracle, file.path)?.kind === 'assoc-array' ? owner : undefined;
   }

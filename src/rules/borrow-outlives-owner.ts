@@ -181,6 +181,7 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
   if (escape.kind === 'collect') return isKeptByList(unit, file, escape) && !isRefused(unit, file, fn, escape);
   if (escape.kind === 'store' && (isArgumentBlock(fn, escape) || waitsFor(fn, escape) || isTakenBack(fn, escape)))
     return false;
+  if (escape.kind === 'store' && isBuiltForCaller(file, fn, root)) return false;
   if (escape.kind === 'store')
     return escape.into !== undefined && !capturedOnHeap(flow, root) ? fn.trust !== 'safe' : false;
   return false;
@@ -411,7 +412,30 @@ function isWaitedFor(flow: FunctionFlow, escape: Escape): boolean {
   );
 }
 
-/** D: the place is set again later in the function, in a `scope (exit)` too. */
+/**
+ * D: every `return` gives this very variable, and it is a static array or a struct that can't be moved in registers (it has a destructor
+ * or a postblit): the compiler builds it in the caller's place, where it stays.
+ */
+function isBuiltForCaller(file: FileIr, fn: FunctionIr, { name, kind, type }: Root): boolean {
+  if (kind !== 'local' || fn.body === undefined) return false;
+  const returned = type?.kind === 'unknown' && /^typeof\s*\(\s*return\s*\)$/u.test(type.text) ? fn.returns : type;
+  const stays =
+    returned?.kind === 'static-array' ||
+    file.functions.some(
+      (f) => f.owner === returned?.name && f.ownerKind === 'struct' && /^(?:destructor|postblit)$/u.test(f.kind),
+    );
+  if (!stays) return false;
+  let isReturned = false;
+  let isOther = false;
+  walkBody(fn.body, ({ expr }) => {
+    if (expr.kind !== 'return') return;
+    if (expr.value?.kind === 'name' && expr.value.path.join('.') === name) isReturned = true;
+    else isOther = true;
+  });
+  return isReturned && !isOther;
+}
+
+/** D: the place is set again later in the function, in a `scope (exit)` too, or this very store takes a record off a list. */
 function isTakenBack(fn: FunctionIr, escape: Escape): boolean {
   const into = escape.into?.path.filter((segment) => segment !== '*').join('.');
   const { root } = escape.into ?? {};
@@ -420,8 +444,11 @@ function isTakenBack(fn: FunctionIr, escape: Escape): boolean {
   let isSet = false;
   if (fn.body !== undefined)
     walkBody(fn.body, ({ expr }) => {
-      if (expr.kind === 'assign' && expr.operator === '=' && expr.span.start > escape.span.end)
-        isSet ||= memberPath(expr.target) === name && expr.value.kind !== 'address';
+      if (expr.kind !== 'assign' || expr.operator !== '=' || memberPath(expr.target) !== name) return;
+      if (expr.span.start > escape.span.end) isSet ||= expr.value.kind !== 'address';
+      // `top = top.next` takes a record off the list that it was put on.
+      else if (expr.span.start === escape.span.start)
+        isSet ||= expr.value.kind === 'field' && memberPath(expr.value.base) === name;
     });
   return isSet;
 }

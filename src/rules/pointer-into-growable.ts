@@ -41,7 +41,7 @@ const DOCUMENTED_VIEWS = new Set([
 ]);
 
 /** Operators of a container, and looks at what comes next. */
-const D_VIEW = /^(?:op[A-Z]\w*|peek\w*)$/u;
+const D_VIEW = /^(?:_?op[A-Z]\w*|peek\w*)$/u;
 
 /** Rust: an accessor whose name says that it gives a bare pointer: `as_iovec_ptr`, `get_raw_mut`. */
 const RAW_VIEW = /(?:^|_)(?:ptr|pointer|raw)(?:_|$)/u;

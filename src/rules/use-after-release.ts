@@ -5,9 +5,12 @@ import { RAW_CODE } from '../facts/raw-words.js';
 import { laterUses } from '../facts/later-uses.js';
 import { findRepeatedTakers } from '../facts/repeated-takers.js';
 import { lineOf } from '../facts/lines.js';
+import type { UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
+import { typeOfPlace } from '../flow/place-type.js';
 import { describePlace } from '../flow/place.js';
 import type { FunctionFlow, StaleUse } from '../flow/result.js';
+import { peel } from '../flow/types.js';
 import type { FileIr, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
@@ -254,6 +257,7 @@ export default defineRule({
           for (const stale of flow.staleUses) {
             if (language === 'rust' && (isLater(file, text, stale) || isOnTheWayOut(text, stale))) continue;
             if (language === 'rust' && (isEmptied(flow, stale) || isCountedByHand(flow, stale))) continue;
+            if (language === 'd' && (isNextOfList(unit, file, stale) || isKeyOnly(unit, flow, stale))) continue;
             if (!isHazard(stale, language === 'd' ? text.slice(stale.use.span.start, stale.use.span.end + 8) : ''))
               continue;
             const { pointer, invalidation, use } = stale;
@@ -390,6 +394,53 @@ const GIVES_BACK = /(?:free|delete|dealloc\w*|dispose|release|addrOf)$/iu;
 function followsList(path: readonly string[]): boolean {
   const names = path.filter((segment) => segment !== '*' && segment !== '[]');
   return names.some((name) => names.filter((one) => one === name).length > 2);
+}
+
+/**
+ * D: a loop that walks a list releases one node after the other, and a path through the link (`list.next`) means another node each
+ * time: what was released and what is used look alike and are not the same.
+ */
+function isNextOfList(unit: UnitFacts, file: FileIr, { pointer }: StaleUse): boolean {
+  const { root, path } = pointer.target;
+  if (pointer.how !== 'declared' || !pointer.context.inLoop) return false;
+  const typeAt = (length: number): string | undefined =>
+    peel(typeOfPlace({ root, path: path.slice(0, length) }, unit.oracle('d'), file.path))?.name;
+  return path.some((segment, at) => {
+    if (segment === '*' || segment === '[]' || path[at + 1] !== '*') return false;
+    const holder = typeAt(at);
+    return holder !== undefined && holder !== '' && holder === typeAt(at + 2);
+  });
+}
+
+/** D: a helper of the unit is given the released address and only looks it up, compares it or prints it. */
+function isKeyOnly(unit: UnitFacts, flow: FunctionFlow, { use }: StaleUse): boolean {
+  if (use.kind !== 'argument') return false;
+  for (const { argSpans, resolved } of flow.calls) {
+    const index = argSpans.findIndex((s) => s.start === use.span.start && s.end === use.span.end);
+    if (index < 0 || !resolved) continue;
+    const holder = unit.fileAt(resolved.path);
+    const declared = holder?.functions.find((f) => f.id === resolved.functionId);
+    if (!holder || !declared) return false;
+    const callee = unit
+      .withBodies(holder, (f) => f.span.start === declared.span.start)
+      .functions.find((f) => f.span.start === declared.span.start);
+    const name = callee?.params[index]?.name;
+    if (!callee?.body || name === undefined || name === '') return false;
+    let reads = false;
+    walkBody(callee.body, ({ expr, around }) => {
+      if (expr.kind !== 'name' || expr.path.length !== 1 || expr.path[0] !== name) return;
+      const parent = around.findLast((e) => e.kind !== 'cast');
+      const number = around.at(-1);
+      const isKey =
+        (number?.kind === 'cast' && /^(?:u?long|u?int|size_t|ptrdiff_t)$/u.test(number.type.name)) ||
+        (parent?.kind === 'index' && parent.base !== expr) ||
+        (parent?.kind === 'binary' && /^(?:==|!=|is|!is|in|!in)$/u.test(parent.operator)) ||
+        (parent?.kind === 'method' && parent.method === 'remove' && parent.receiver !== expr);
+      if (!isKey) reads = true;
+    });
+    return !reads;
+  }
+  return false;
 }
 
 /** Rows of `realloc` and its kin in D. */

@@ -241,10 +241,13 @@ export abstract class StatementLowering extends ExprLowering {
   private lowerExpressionStatement(node: SyntaxNode, into: Statement[]): void {
     for (const list of node.children) {
       if (list.kind !== 'expression_list') continue;
+      let declared: TypeRef | undefined;
       for (const operand of splitBy(solidChildren(list), ',')) {
         const only = operand.length === 1 ? operand[0] : undefined;
-        const pointer = only === undefined ? undefined : this.pointerDeclaration(only);
+        const pointer =
+          only === undefined ? undefined : declared ? further(only, declared) : this.pointerDeclaration(only);
         if (pointer !== undefined) {
+          declared = pointer.type;
           into.push({
             kind: 'let',
             span: spanOf(node),
@@ -702,6 +705,14 @@ export abstract class StatementLowering extends ExprLowering {
     const then = unbraced(children.slice(at + 1, split < 0 ? undefined : split));
     return { condition: children[at], then, otherwise: split < 0 ? undefined : unbraced(children.slice(split + 1)) };
   }
+}
+
+/** The second and later variables of `T* a = x, b = y;`: all of them have the type `T*`. */
+function further(node: SyntaxNode, type: TypeRef): PointerDeclaration | undefined {
+  if (node.kind === 'identifier') return { type, name: node };
+  const [name, operator, ...init] = solidChildren(node);
+  const isInitialised = node.kind === 'assignment_expression' && operator?.kind === '=';
+  return isInitialised && name?.kind === 'identifier' ? { type, name, init } : undefined;
 }
 
 function bodyOf(node: SyntaxNode): SyntaxNode | undefined {
