@@ -193,6 +193,9 @@ export interface ProjectModel {
     addon: CargoPackage,
     triple: string,
   ): { readonly state: Tri; readonly by?: Place & { readonly note: string } };
-  /** The Rust toolchain that rustup takes in the package's folder, as written; undefined when the repository pins none. */
+  /**
+   * The Rust toolchain that rustup takes in the package's folder, as written, or the newest that the workflows install when they all
+   * install numbered releases; undefined when the repository pins none.
+   */
   toolchainOf(pkg: CargoPackage): Fact<string> | undefined;
 }

@@ -21,7 +21,7 @@ import { LinkerFacts } from './linker.js';
 import { Lockfiles } from './lockfiles.js';
 import { ModuleTree } from './modules.js';
 import { NpmModel } from './npm.js';
-import { findToolchain } from './toolchain.js';
+import { findToolchain, findWorkflowToolchain } from './toolchain.js';
 import { expandUniversal, publishedTriples } from './triples.js';
 
 export type { ProjectInput } from './input.js';
@@ -166,7 +166,7 @@ export function loadProject(input: ProjectInput, options: ProjectOptions = {}): 
     lockedVersions: (crate, from) => locks.lockedVersions(crate, from),
     npmVersion: (name, from) => locks.npmVersion(name, from),
     keptLoaded: (addon, triple) => linker.keptLoaded(addon, triple),
-    toolchainOf: (pkg) => findToolchain(files, pkg.dir),
+    toolchainOf: (pkg) => findToolchain(files, pkg.dir) ?? findWorkflowToolchain(files),
   };
   return model;
 }

@@ -2,6 +2,7 @@
 import type { Fact } from '../model/project.js';
 import { findNode, placeOf, textOf } from './document.js';
 import { findAncestors, joinPath, type ProjectFiles } from './input.js';
+import { build, workflowPath } from './workflows.js';
 
 /**
  * The channel of the nearest `rust-toolchain.toml` or `rust-toolchain` at or above a folder (`1.84.0`, `stable`,
@@ -22,6 +23,43 @@ export function findToolchain(files: ProjectFiles, dir: string): Fact<string> | 
     }
   }
   return undefined;
+}
+
+/** Where a workflow names the Rust it builds with: an action by its tag, its input, a call of rustup, or rustup's variable. */
+const named =
+  /\buses:\s*['"]?[\w.-]+\/[\w.-]*rust-toolchain[\w.-]*@([^\s'"#]+)|^\s*(?:-\s+)?(?:rust-)?toolchain:\s*['"]?([^'"\s#]+)|\brustup\s+(?:default|install|toolchain\s+install|override\s+set)\s+['"]?([^'"\s]+)|\bRUSTUP_TOOLCHAIN\s*[:=]\s*['"]?([^'"\s]+)/gm;
+/** A tag of the action that is no channel: what it installs stands in its input. */
+const tag = /^(?:[0-9a-f]{40}|v\d+(?:\.\d+)*|master|main)$/;
+const release = /^(\d+)\.(\d+)/;
+
+/**
+ * The newest of the releases that the workflows which build native code install, when each of them installs numbered releases and
+ * nothing else; undefined as soon as one follows a channel, an expression or a container's own Rust.
+ */
+export function findWorkflowToolchain(files: ProjectFiles): Fact<string> | undefined {
+  let newest: Fact<string> | undefined;
+  for (const path of files.input.listing) {
+    const text = workflowPath.test(path) ? files.text(path) : undefined;
+    if (text === undefined || !build.test(text)) continue;
+    const channels = [...text.matchAll(named)].flatMap((match) => {
+      const value = match[1] ?? match[2] ?? match[3] ?? match[4] ?? '';
+      if (match[1] !== undefined && tag.test(value)) return [];
+      const start = match.index + match[0].search(/\S/);
+      return [{ value, path, line: text.slice(0, start).split('\n').length }];
+    });
+    if (channels.length === 0 || /\bdocker\b|^\s*(?:container|image):/m.test(text)) return undefined;
+    for (const channel of channels) {
+      const number = release.exec(channel.value);
+      if (number === null) return undefined;
+      if (newest === undefined || isAtLeast(channel.value, releaseOf(newest.value), '')) newest = channel;
+    }
+  }
+  return newest;
+}
+
+function releaseOf(value: string): readonly [number, number] {
+  const number = release.exec(value);
+  return [Number(number?.[1] ?? 0), Number(number?.[2] ?? 0)];
 }
 
 /**

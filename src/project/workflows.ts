@@ -15,7 +15,8 @@ export interface ShellPlace {
 }
 
 const flag = /--features|--all-features|--no-default-features|(?:^|\s)-F[ =]/m;
-const build =
+/** Commands that build native code. */
+export const build =
   /\bnapi build\b|\bneon build\b|\b(?:cargo|cross)\b[^\n]*\b(?:build|rustc|zigbuild)\b|^\s*command:\s*build\b/m;
 /** A package script that is handed features, or an expression that may hold them. */
 const handedOn =
@@ -30,7 +31,7 @@ function isWanted(text: string, search: ShellSearch): boolean {
     : flag.test(text) && (build.test(text) || handedOn.test(text));
 }
 
-const workflowPath =
+export const workflowPath =
   /(?:^|\/)\.(?:github|gitea|forgejo)\/(?:workflows|actions)\/.+\.ya?ml$|(?:^|\/)(?:\.gitlab-ci|azure-pipelines)\.ya?ml$/;
 const recipePath = /(?:^|\/)(?:\.?justfile|GNUmakefile|makefile)$|\.just$|\.mk$/i;
 const commandStart = /(?:^|[\s;&|(])(?:napi|cargo|cross|npm|npx|pnpm|yarn|bun|just|make|node|neon)\s/;
