@@ -1,8 +1,16 @@
-import { filesInside, findAddonScopes, reachOf, triplesWith, unkeptTriples } from '../facts/addon-scope.js';
+import {
+  filesInside,
+  findAddonScopes,
+  reachOf,
+  triplesWith,
+  unkeptTriples,
+  type AddonScope,
+} from '../facts/addon-scope.js';
+import { isReachedFrom } from '../facts/reached-functions.js';
 import { describeUnloading } from '../facts/unloading.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { calleeOf, walkBody, type Walked } from '../model/walk-body.js';
-import type { Expr, FileIr } from '../model/ir.js';
+import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
 import type { AddonReach, CargoPackage, Place } from '../model/project.js';
 import type { Span } from '../model/source.js';
 import { summariseTriples } from '../project/triples.js';
@@ -43,7 +51,7 @@ export default defineRule({
             triplesWith(project, scope, crate, file.path, starter.conditions),
           );
           const reach = triples.length === 0 ? undefined : reachOf(project, scope, crate);
-          if (reach === undefined) continue;
+          if (reach === undefined || !isStarted(unit, scope, starter)) continue;
           const key = starter.isPool ? 'rayon' : crate.dir;
           causes.set(key, [...(causes.get(key) ?? []), { ...starter, triples, reach }]);
         }
@@ -114,6 +122,8 @@ interface Starter {
   readonly conditions: readonly string[];
   /** A noun phrase that begins a sentence. */
   readonly what: string;
+  /** The function around it, when it is called by name. */
+  readonly within?: string;
   /** The pool that rayon shares among all code of one module. */
   readonly isPool: boolean;
 }
@@ -148,10 +158,38 @@ function findStarters(file: FileIr, crate: CargoPackage): readonly Starter[] {
       if (what === undefined) return;
       const { isHandle, text } = what;
       if (isHandle && !isDiscarded(walked)) return;
-      found.push({ crate, file, span: walked.expr.span, conditions: fn.conditions, what: text, isPool: !isHandle });
+      found.push({
+        crate,
+        file,
+        span: walked.expr.span,
+        conditions: fn.conditions,
+        what: text,
+        isPool: !isHandle,
+        ...callableBy(file, fn),
+      });
     });
   }
   return found;
+}
+
+/** The function around a closure, unless it belongs to a trait, whose methods are called without being named. */
+function callableBy(file: FileIr, fn: FunctionIr): { readonly within?: string } {
+  let outer = fn;
+  for (let at = fn.parent; at !== undefined; at = outer.parent) {
+    const found = file.functions.find((f) => f.id === at);
+    if (found === undefined) return {};
+    outer = found;
+  }
+  return outer.trait === undefined && outer.abi === undefined && outer.name !== '' ? { within: outer.name } : {};
+}
+
+/** A thread in a crate that the addon uses for something else never starts. */
+function isStarted(unit: UnitFacts, scope: AddonScope, { crate, within }: Starter): boolean {
+  if (crate.dir === scope.addon.dir || within === undefined) return true;
+  const dependents = [...scope.crates.values()].filter(
+    (other) => other.dir !== crate.dir && other.dependencies.some((one) => one.dir === crate.dir),
+  );
+  return isReachedFrom(unit, crate, within, dependents);
 }
 
 /** Calls that start threads; `isHandle` for those whose result can be waited for. */
