@@ -106,6 +106,11 @@ const reports: readonly Pattern[] = [
     class: 'out-of-memory',
     pattern: /^memory allocation of \d+ bytes failed$/m,
   },
+  {
+    class: 'out-of-memory',
+    pattern:
+      /^(?:core\.exception\.OutOfMemoryError\b|(?:terminate called|libc\+\+abi: terminating).*std::bad_alloc).*$/m,
+  },
   { class: 'v8-check', pattern: /^.*(?:# )?Check failed: .*$/m },
   { class: 'v8-check', pattern: /^# Fatal error in .*$/m },
   {
@@ -334,6 +339,7 @@ export function classify(record: ExitRecord): Classification {
   if (bySignal !== undefined) {
     const name = signalClasses[bySignal];
     const detail = signal === null ? `exit code ${exitCode}, ${bySignal} on ${platform}` : bySignal;
+    if (name === 'killed') return result(name, `${detail}, which is sent from outside`, tail(stderr));
     if (name !== undefined) return result(name, detail, tail(stderr));
     if (signal !== null) return result('killed', detail, tail(stderr));
   }
@@ -353,7 +359,8 @@ export function classify(record: ExitRecord): Classification {
       if (match !== null)
         return result('javascript-error', match[0].trim().slice(0, 300), evidenceFrom(stderr, match.index));
     }
-    return result('exit-code', `exit code ${exitCode}`, tail(stderr));
+    const [last] = tail(stderr).slice(-1);
+    return result('exit-code', `exit code ${exitCode}${last === undefined ? '' : `: ${last.trim()}`}`, tail(stderr));
   }
   if (record.done === false) return result('early-exit', 'exit code 0 before the work was done', tail(stderr));
   return result('clean', 'exit code 0', []);

@@ -537,6 +537,9 @@ class Reproduction {
     if (error === undefined) return 'no run came to its end';
     if (error.class === 'not-opened' && error.detail.startsWith('no addon was opened'))
       return explainUnopened(this.target);
+    if (error.class === 'timeout') {
+      return `${firstLine(error.detail)}; give more time with --timeout, or a good twin with --twin, beside which this counts as a hang`;
+    }
     const isLoading = error.class === 'load-error' || (error.class === 'javascript-error' && error.opened.length === 0);
     const scripts = isLoading ? explainScripts(this.target) : undefined;
     return `${firstLine(error.detail)}${scripts ?? ''}`;

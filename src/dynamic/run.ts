@@ -156,6 +156,10 @@ interface Launch {
 /** A target that imports nothing: what still goes wrong with it is the harness's, the amplifier's or the machine's fault. */
 export const controlTarget: PreparedTarget = { kind: 'driver', label: 'nothing (control)', root: '', specifier: '' };
 
+/** What only the shell itself can do, so that there is no program to put in its place. */
+const shellWords =
+  /^\s*(?:[.:!]|alias|break|case|cd|command|continue|eval|exec|exit|export|for|if|local|read|readonly|return|set|shift|source|times|trap|type|ulimit|umask|unalias|unset|until|wait|while)(?=\s|$)/;
+
 function launchCommand(plan: RunPlan, folder: string, amplification: Amplification): Launch {
   const command = plan.target.command ?? '';
   const env = childEnvironment(process.env, folder, { ...commandEnvironment, ...amplification.env, ...plan.env });
@@ -170,7 +174,8 @@ function launchCommand(plan: RunPlan, folder: string, amplification: Amplificati
     };
   }
   // `exec` in front lets the signal of the program reach us; a compound command keeps its shell and gives 128 + n.
-  const text = /[;&|<>(){}\n`]|^\s*\w+=/.test(command) ? command : `exec ${command}`;
+  const isPlain = !/[;&|<>(){}\n`]|^\s*\w+=/.test(command) && !shellWords.test(command);
+  const text = isPlain ? `exec ${command}` : command;
   const [file = '/bin/sh', ...rest] = [...amplification.wrapper, '/bin/sh', '-c', text];
   return { file, args: rest, cwd, env };
 }

@@ -193,7 +193,25 @@ const recorded: readonly (readonly [what: string, record: ExitRecord, expected: 
   ],
   ['abort without a word', ended({ signal: 'SIGABRT' }), 'abort', /SIGABRT/],
   ['division', ended({ signal: 'SIGFPE' }), 'arithmetic-fault', /SIGFPE/],
-  ['killed from outside', ended({ signal: 'SIGKILL' }), 'killed', /SIGKILL/],
+  ['killed from outside', ended({ signal: 'SIGKILL' }), 'killed', /^SIGKILL, which is sent from outside$/],
+  [
+    'a program of D without memory',
+    ended({ exitCode: 1, stderr: 'core.exception.OutOfMemoryError@core/lifetime.d(126): Memory allocation failed' }),
+    'out-of-memory',
+    /OutOfMemoryError/,
+  ],
+  [
+    'one of C++',
+    ended({ signal: 'SIGABRT', stderr: "terminate called after throwing an instance of 'std::bad_alloc'\n" }),
+    'out-of-memory',
+    /bad_alloc/,
+  ],
+  [
+    'an exit code with what was said last',
+    ended({ exitCode: 127, stderr: '/bin/sh: 1: exec: ./app: not found\n' }),
+    'exit-code',
+    /^exit code 127: .*\.\/app: not found$/,
+  ],
   ['stopped by the system', ended({ signal: 'SIGTERM' }), 'killed', /SIGTERM/],
   ['a shell reports SIGSEGV', ended({ exitCode: 139 }), 'memory-fault', /139, SIGSEGV on linux/],
   [

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { controlTarget, defaultPlan, repeat, runOnce, type RunPlan } from '../../src/dynamic/run.js';
 import { scenarioNames, type ScenarioName } from '../../src/dynamic/scenario.js';
-import { explainUnopened } from '../../src/dynamic/explain-unopened.js';
+import { explainScripts, explainUnopened } from '../../src/dynamic/explain-unopened.js';
 import { describeNpmError, parseTarget, prepareTarget, type PreparedTarget } from '../../src/dynamic/target.js';
 
 let folder = '';
@@ -145,6 +145,13 @@ describe('commands', () => {
     );
     // Other tests may run at the same time; none of theirs holds this file.
     expect(after.filter((name) => existsSync(join(tmpdir(), name, 'junk')))).toEqual([]);
+  });
+
+  it.runIf(posix)('understands what only a shell can do', async () => {
+    expect(await runOnce(command('exit 3'))).toMatchObject({ class: 'exit-code', exitCode: 3 });
+    expect(await runOnce(command('cd / && exit 0'))).toMatchObject({ class: 'clean' });
+    expect(await runOnce(command('exec true'))).toMatchObject({ class: 'clean' });
+    expect(await runOnce(command('exit 139'))).toMatchObject({ class: 'memory-fault', exitCode: 139 });
   });
 
   it('is interrupted at once', async () => {
@@ -488,6 +495,11 @@ describe('targets', () => {
     expect(explainUnopened({ ...target, root: `${folder}+scripts` })).toContain("no '.node' file for this system");
     writeFileSync(join(pkg, 'lazy.node'), '');
     expect(explainUnopened(target)).toContain("does not open its 'lazy.node'");
+    expect(explainScripts(target)).toContain('--allow-scripts lets it');
+    const own = `${process.platform}-${process.arch}.node`;
+    writeFileSync(join(pkg, own), '');
+    expect(explainUnopened(target)).toContain(`does not open its '${own}'`);
+    expect(explainScripts(target)).toBeUndefined();
   });
 
   it('links a folder so that it is imported by its name', async () => {
