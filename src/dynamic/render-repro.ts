@@ -1,4 +1,4 @@
-import type { CallPlan, ArgumentSpec } from './call-plan.js';
+import { takesSamples, type ArgumentSpec, type CallPlan } from './call-plan.js';
 import type { Frame } from './backtrace.js';
 import { growsWithCalls, type Least } from './minimum.js';
 import type { Attempt, ReproReport, ScenarioReport } from './reproduce.js';
@@ -66,7 +66,7 @@ function renderScenario([report, ...alike]: readonly [ScenarioReport, ...Scenari
     const excluded =
       report.excluded === undefined
         ? ''
-        : ` with ${report.runs} clean runs a crash rate above ${formatPercent(report.excluded)} is excluded at 95 %.`;
+        : ` with ${report.runs} clean ${report.runs === 1 ? 'run' : 'runs'} a crash rate above ${formatPercent(report.excluded)} is excluded at 95 %.`;
     lines.push(`${name}: not reproduced;${excluded}`);
     for (const attempt of report.attempts.filter(({ amplifier }) => amplifier !== 'none')) {
       lines.push(`  ${describeCounts(attempt)} ${describeAmplifier(attempt.amplifier)}.`);
@@ -135,13 +135,6 @@ function describeArgument(spec: ArgumentSpec): string {
     case 'abort-signal':
       return `<${spec.kind}>`;
   }
-}
-
-function takesSamples(spec: ArgumentSpec): boolean {
-  if (spec.kind === 'buffer') return true;
-  if (spec.kind === 'text') return spec.role !== 'plain';
-  if (spec.kind === 'array') return spec.items.some(takesSamples);
-  return spec.kind === 'object' && Object.values(spec.fields).some(takesSamples);
 }
 
 /** The calls that will be made, for the standard error, before any is. */

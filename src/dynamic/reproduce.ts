@@ -5,7 +5,7 @@ import { makeFolder } from '../discover/make-folder.js';
 import type { AmplifierName } from './amplifier.js';
 import { chooseAmplifiers, findAddons, isSanitizerBuilt, prepareAmplifier } from './amplify.js';
 import { describeCause } from './backtrace.js';
-import type { CallPlan } from './call-plan.js';
+import { canSettleTwice, type CallPlan } from './call-plan.js';
 import type { CrashClass } from './crash-class.js';
 import { planCalls } from './declarations.js';
 import { explainScripts, explainUnopened } from './explain-unopened.js';
@@ -167,6 +167,14 @@ export function defaultScenarios(spec: TargetSpec, hasDriver: boolean): readonly
   return node.filter(({ calls }) => calls !== 'all').map(({ name }) => name);
 }
 
+/** Why nothing of the calls can be settled twice; undefined when something can. */
+function findNoTwice(driver: string | undefined, plan: CallPlan | undefined): string | undefined {
+  if (driver !== undefined)
+    return 'a driver makes its callbacks and its receivers itself, so there is nothing that could be settled twice';
+  if (plan === undefined || plan.calls.some(canSettleTwice)) return undefined;
+  return 'no call takes a callback or a promise, and there is no method, so there is nothing that could be settled twice';
+}
+
 /** Installs or finds the target and plays the scenarios; resolves with one sentence when it could not run at all. */
 export async function reproduce(options: ReproOptions): Promise<ReproReport | TargetError> {
   const prepareOptions: PrepareOptions = {
@@ -208,7 +216,10 @@ export async function reproduce(options: ReproOptions): Promise<ReproReport | Ta
   const unopened = options.scenarios === undefined && driver === undefined ? await run.findUnopened() : undefined;
   for (const name of names) {
     if (options.signal?.aborted === true) break;
-    const reason = unopened ?? (getScenario(name).calls === 'all' ? noCalls : undefined);
+    const reason =
+      unopened ??
+      (getScenario(name).calls === 'all' ? noCalls : undefined) ??
+      (name === 'thenable-twice' ? findNoTwice(driver, callPlan) : undefined);
     reports.push(reason === undefined ? await run.play(name) : run.untestable(name, reason));
   }
   return {
@@ -525,7 +536,7 @@ class Reproduction {
     const others = result.errors + result.killed;
     if (others > 0 && result.firstError !== undefined) {
       state.notes.push(
-        `${others} further ${others === 1 ? 'run' : 'runs'} ended otherwise: ${firstLine(result.firstError.detail)}.`,
+        `${others} further ${others === 1 ? 'run' : 'runs'}${amplifier === 'none' ? '' : ` with '${amplifier}'`} ended otherwise: ${firstLine(result.firstError.detail)}.`,
       );
     }
     if (result.firstHit !== undefined) state.deciding = { attempt, hit: result.firstHit, plan };

@@ -349,7 +349,12 @@ function judgeChild(plan: RunPlan, record: ProcessRecord, markers: MarkerSummary
   if (markers.opened.length === 0) return other('not-opened', 'no addon was opened, so nothing was tested');
   const scenario = getScenario(plan.scenario);
   if (scenario.needsBuffer && markers.bufferCalls === 0)
-    return other('not-opened', 'no call takes a buffer and returns a promise, so nothing was tested');
+    return other(
+      'not-opened',
+      plan.driver === undefined
+        ? 'no call takes a buffer and returns a promise, so nothing was tested'
+        : "the driver's call reads the bytes of none of its inputs, so nothing was tested",
+    );
   if (scenario.calls === 'all' && markers.returned === 0) {
     const why = markers.threw === 0 ? 'there was nothing to call' : `every call threw (${markers.firstThrow})`;
     return other('not-opened', `${why}, so nothing was tested`);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import typescript from 'typescript';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { CallPlan, CallSpec } from '../../src/dynamic/call-plan.js';
+import { canSettleTwice, takesSamples, type CallPlan, type CallSpec } from '../../src/dynamic/call-plan.js';
 import { findDeclarations, planCallsFrom } from '../../src/dynamic/declarations.js';
 import type { PreparedTarget } from '../../src/dynamic/target.js';
 
@@ -29,6 +29,19 @@ function call(found: CallPlan, name: string): CallSpec {
 }
 
 describe('calls from declarations', () => {
+  it('tells what can be settled twice, and what takes samples', () => {
+    const found = plan(`
+      export declare function add(a: number, b: number): number
+      export declare function each(options: { onValue: (value: number) => void }): void
+      export declare function settle(value: Promise<Buffer>): Promise<void>
+      export declare class Reader { constructor(); read(): string }
+    `);
+    const settled = ['add', 'each', 'settle', 'Reader#read'].filter((name) => canSettleTwice(call(found, name)));
+    expect(settled).toEqual(['each', 'settle', 'Reader#read']);
+    const sampled = found.calls.filter(({ parameters }) => parameters.some(takesSamples)).map(({ name }) => name);
+    expect(sampled).toEqual(['settle']);
+  });
+
   it('knows buffers, promises and callbacks without any installed types', () => {
     const found = plan(`
       export declare function hash(data: Buffer | string, options?: { cost?: number }): Promise<string>

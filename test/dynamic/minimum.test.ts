@@ -149,6 +149,14 @@ describe.skipIf(!existsSync(addon) || process.platform === 'win32')('repro', { t
     expect(free.scenarios).toMatchObject([{ verdict: 'not-reproduced', calls: 32, runs: 7 }]);
   });
 
+  it('does not say of a driver that its callbacks were settled twice, or its buffers disturbed', async () => {
+    const report = await play('false', { scenario: ['thenable-twice', 'mutate'], runs: 1 });
+    expect(report.scenarios).toMatchObject([
+      { verdict: 'untestable', runs: 0, reason: expect.stringContaining('settled twice') as string },
+      { verdict: 'untestable', runs: 0, reason: expect.stringContaining('none of its inputs') as string },
+    ]);
+  });
+
   it('tells from how many workers on it crashes', async () => {
     // Threads are numbered in the order in which they start.
     const report = await play('threadId === 3', { scenario: ['workers-call'], workers: 4, calls: 1, minCalls: true });

@@ -264,8 +264,16 @@ describe('the harness', () => {
         'mutate',
       );
       expect(await runOnce(copied)).toMatchObject({ kind: 'clean' });
-      const random = driver(openThen(`${late} export const call = () => later(() => Math.random());`), 'mutate');
+      const random = driver(
+        openThen(
+          `${late} export const call = (c, i, { inputs }) => later(() => inputs[0].bytes.length + Math.random());`,
+        ),
+        'mutate',
+      );
       expect(await runOnce(random)).toMatchObject({ kind: 'clean' });
+      const unread = await runOnce(driver(openThen(`${late} export const call = () => later(() => 1);`), 'mutate'));
+      expect(unread).toMatchObject({ kind: 'untestable' });
+      expect(unread.detail).toContain('reads the bytes of none of its inputs');
       const sync = driver(openThen(`${sum} export const call = (c, i, { inputs }) => sum(inputs[0].bytes);`), 'mutate');
       expect(await runOnce(sync)).toMatchObject({ kind: 'untestable' });
     });
@@ -281,7 +289,7 @@ describe('the harness', () => {
     it('says which calls it could not compare, and does not run into the time limit with slow ones', async () => {
       const text = (body: string): string => openThen(`export const call = (c, i, { inputs }) => ${body};`);
       const later = (ms: number, value: string): string =>
-        text(`new Promise((r) => setTimeout(() => r(${value}), ${ms}))`);
+        text(`inputs[0].bytes && new Promise((r) => setTimeout(() => r(${value}), ${ms}))`);
       const random = await runOnce(driver(later(5, 'Math.random()'), 'mutate'));
       expect(random).toMatchObject({ kind: 'clean' });
       expect(random.notes).toEqual(["'call 0' returns another value each time, so only a crash of it would show."]);

@@ -1,6 +1,6 @@
 import { isMainThread } from 'node:worker_threads';
 import { pathToFileURL } from 'node:url';
-import type { ArgumentSpec, CallSpec, ClassSpec } from '../call-plan.js';
+import { takesSamples, type CallSpec, type ClassSpec } from '../call-plan.js';
 import { makeArguments, type Taken } from './arguments.js';
 import type { ChildPlan } from './child-plan.js';
 import { onDrain } from './drain.js';
@@ -22,6 +22,8 @@ export interface Pending {
   readonly result: Promise<Settled>;
   /** True as soon as the call has returned its value, or settled its promise. */
   isSettled(): boolean;
+  /** Whether the call has looked at one of its buffers: a driver need not. */
+  tookBuffer(): boolean;
 }
 
 /** The calls that a scenario can make, from a driver or from the target's declarations. */
@@ -90,7 +92,7 @@ function watch(name: string, buffers: readonly Taken[], run: () => unknown): Pen
   } catch (error) {
     result = Promise.resolve(done(describeFailure(error)));
   }
-  return { name, buffers, result, isSettled: () => settled };
+  return { name, buffers, result, isSettled: () => settled, tookBuffer: () => buffers.length > 0 };
 }
 
 const none: Caller = {
@@ -142,11 +144,20 @@ function driverCaller(plan: ChildPlan, call: NonNullable<Driver['call']>, contex
     tryNextSample: () => false,
     nameOf: (i) => `call ${i}`,
     start(i, options) {
-      const fresh = inputs.map((input) => ({ name: input.name, bytes: ownCopy(input.bytes) }));
-      const buffers = fresh.flatMap(({ bytes }): Taken[] =>
+      let took = false;
+      const copies = inputs.map((input) => ownCopy(input.bytes));
+      const fresh = inputs.map(({ name }, at) => ({
+        name,
+        get bytes() {
+          took = true;
+          return copies[at];
+        },
+      }));
+      const buffers = copies.flatMap((bytes): Taken[] =>
         bytes.buffer instanceof ArrayBuffer ? [{ view: bytes, backing: bytes.buffer }] : [],
       );
-      return watch(`call ${i}`, buffers, () => call(options?.receiver ?? context, i, { inputs: fresh, gc: collect }));
+      const run = (): unknown => call(options?.receiver ?? context, i, { inputs: fresh, gc: collect });
+      return { ...watch(`call ${i}`, buffers, run), tookBuffer: () => took };
     },
   };
 }
@@ -186,24 +197,6 @@ function impatient(pending: Pending, onGivenUp: () => void): Pending {
     });
   });
   return { ...pending, result, isSettled: () => givenUp || pending.isSettled() };
-}
-
-/** Whether another sample would make other arguments. */
-function takesSamples(spec: ArgumentSpec): boolean {
-  switch (spec.kind) {
-    case 'buffer':
-      return true;
-    case 'text':
-      return spec.role !== 'plain';
-    case 'array':
-      return spec.items.some(takesSamples);
-    case 'object':
-      return Object.values(spec.fields).some(takesSamples);
-    case 'promise':
-      return takesSamples(spec.value);
-    default:
-      return false;
-  }
 }
 
 function plannedCaller(

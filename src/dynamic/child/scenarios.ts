@@ -150,6 +150,7 @@ async function disturb(
   const count = new CallCount();
   const started = performance.now();
   let inFlight = 0;
+  const took = new Set<number>();
   for (const [i, call] of caller.bufferCalls.entries()) {
     const expected = await findBaseline(caller, call, count);
     // Slow calls get fewer rounds, each at least one: a run that reaches its time limit says nothing.
@@ -167,6 +168,7 @@ async function disturb(
         await pause(0);
       }
       const result: Settled = await pending.result;
+      if (pending.tookBuffer()) took.add(call);
       if (expected !== undefined && result.ok && result.text !== expected) {
         const after = await caller.start(call).result;
         // Undisturbed it still gives the first value, so that it was the disturbance that changed it.
@@ -176,7 +178,7 @@ async function disturb(
     }
   }
   count.report();
-  mark('in-flight', inFlight, caller.bufferCalls.length);
+  mark('in-flight', inFlight, took.size);
   await settle(20);
 }
 
