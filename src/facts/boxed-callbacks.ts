@@ -1,6 +1,6 @@
 import type { FunctionFlow } from '../flow/result.js';
 import { walkBody } from '../model/walk-body.js';
-import type { Expr, FileIr, FunctionIr, Generic, Param, TypeRef } from '../model/ir.js';
+import type { Expr, ExprOf, FileIr, FunctionIr, Generic, Param, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 
 export interface BoxedCallback {
@@ -44,24 +44,25 @@ export function findBoxedCallbacks(
     return guard !== undefined && !isDropped(guard) ? [{ param, generic, guard }] : [];
   });
   if (candidates.length === 0) return [];
-  const boxes = new Map<string, string>();
-  const raws = new Map<string, { content: string; span: Span }>();
-  const direct: { content: string; span: Span }[] = [];
+  const boxes = new Map<string, readonly string[]>();
+  const raws = new Map<string, { contents: readonly string[]; span: Span }>();
+  const direct: { contents: readonly string[]; span: Span }[] = [];
   const variables = new Map<string, Span>();
   walkBody(fn.body, ({ expr, statement }) => {
     if (statement?.kind === 'let' && statement.pattern.kind === 'bind' && statement.init)
       variables.set(statement.pattern.name, statement.init.span);
     if (expr.kind !== 'call') return;
     const bound = statement?.kind === 'let' && statement.pattern.kind === 'bind' ? statement.pattern.name : undefined;
-    const content = boxedName(expr);
-    if (content !== undefined && bound !== undefined) boxes.set(bound, content);
-    const argument = /^(?:Box|Arc|Rc)$/u.test(intoRawOwner(expr)) ? expr.args[0]?.value : undefined;
-    const name = argument ? plainName(argument) : undefined;
-    const given = fn.params.find((p) => p.name === name && isCounted(p.type))?.name;
-    const taken = argument ? (boxedName(argument) ?? boxes.get(name ?? '') ?? given) : undefined;
-    if (taken === undefined) return;
-    if (bound !== undefined) raws.set(bound, { content: taken, span: expr.span });
-    direct.push({ content: taken, span: expr.span });
+    const own = boxedNames(expr);
+    if (own.length > 0 && bound !== undefined) boxes.set(bound, own);
+    const argument = partsWithBox(expr) ? expr.args[0]?.value : undefined;
+    if (!argument) return;
+    const name = plainName(argument);
+    const given = fn.params.flatMap((p) => (p.name === name && isCounted(p.type) ? [p.name] : []));
+    const contents = [boxedNames(argument), boxes.get(name ?? '') ?? [], given].find((names) => names.length > 0);
+    if (contents === undefined) return;
+    if (bound !== undefined) raws.set(bound, { contents, span: expr.span });
+    direct.push({ contents, span: expr.span });
   });
   // A record that is made of the pointer carries it.
   for (const [name, init] of variables) {
@@ -79,9 +80,9 @@ export function findBoxedCallbacks(
     for (const span of call.argSpans) {
       const argument = text.slice(span.start, span.end);
       const given =
-        direct.find((d) => span.start <= d.span.start && d.span.end <= span.end)?.content ??
-        [...raws].find(([name]) => new RegExp(`\\b${name}\\b`, 'u').test(argument))?.[1].content;
-      const candidate = given === undefined ? undefined : candidates.find((c) => isFrom(text, fn, given, c.param));
+        direct.find((d) => span.start <= d.span.start && d.span.end <= span.end)?.contents ??
+        [...raws].find(([name]) => new RegExp(`\\b${name}\\b`, 'u').test(argument))?.[1].contents;
+      const candidate = given && candidates.find((c) => given.some((name) => isFrom(text, fn, name, c.param)));
       if (candidate && !found.some((f) => f.type === candidate.generic.name))
         found.push({
           callee: call.callee,
@@ -162,7 +163,7 @@ function isForeign(file: FileIr, callee: string): boolean {
   );
 }
 
-function isPath(expr: Expr, ...path: readonly string[]): expr is Extract<Expr, { kind: 'call' }> {
+function isPath(expr: Expr, ...path: readonly string[]): expr is ExprOf<'call'> {
   if (expr.kind !== 'call' || expr.callee.kind !== 'name') return false;
   const tail = expr.callee.path.slice(-path.length);
   return tail.length === path.length && tail.every((s, i) => s === path[i]);
@@ -172,16 +173,32 @@ function plainName(expr: Expr): string | undefined {
   return expr.kind === 'name' && expr.path.length === 1 ? expr.path[0] : undefined;
 }
 
-function intoRawOwner(expr: Expr): string {
-  if (expr.kind !== 'call' || expr.callee.kind !== 'name' || expr.callee.path.at(-1) !== 'into_raw') return '';
-  return expr.callee.path.at(-2) ?? '';
+/** `Box::into_raw(..)`, `Arc::into_raw(..)`, `Box::leak(..)`: what is given to it has no owner afterwards. */
+function partsWithBox(expr: ExprOf<'call'>): boolean {
+  if (expr.callee.kind !== 'name') return false;
+  const [owner, name] = expr.callee.path.slice(-2);
+  return (name === 'into_raw' && /^(?:Box|Arc|Rc)$/u.test(owner ?? '')) || (name === 'leak' && owner === 'Box');
 }
 
-/** `x` of `Box::new(x)` and of `Box::new(Box::new(x) as Callback)`. */
-function boxedName(expr: Expr): string | undefined {
-  let argument = isPath(expr, 'Box', 'new') ? expr.args[0]?.value : undefined;
-  while (argument?.kind === 'cast') argument = argument.value;
-  return argument ? (plainName(argument) ?? boxedName(argument)) : undefined;
+/** `x` of `Box::new(x)` and of `Box::new(Box::new(x) as Callback)`; `x` and `y` of `Box::new((x, y))`, and of a struct that is boxed. */
+function boxedNames(expr: Expr): readonly string[] {
+  const content = isPath(expr, 'Box', 'new') ? expr.args[0]?.value : undefined;
+  return content ? namesIn(content) : [];
+}
+
+function namesIn(content: Expr): readonly string[] {
+  switch (content.kind) {
+    case 'cast':
+      return namesIn(content.value);
+    case 'tuple':
+      return content.items.flatMap(namesIn);
+    case 'struct':
+      return content.fields.flatMap(({ value }) => namesIn(value));
+    case 'name':
+      return content.path.length === 1 ? content.path : [];
+    default:
+      return boxedNames(content);
+  }
 }
 
 /** Whether a variable is the parameter, or what an `Option` of it holds. */

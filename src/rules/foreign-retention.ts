@@ -102,7 +102,7 @@ export default defineRule({
             });
           }
           const source = unit.textOf(file.path) ?? '';
-          for (const kept of language === 'rust' && /\b(?:Box|Arc|Rc)::into_raw\b/u.test(source)
+          for (const kept of language === 'rust' && /\b(?:Box|Arc|Rc)::(?:into_raw|leak)\b/u.test(source)
             ? findBoxedCallbacks(
                 file,
                 source,
