@@ -270,20 +270,35 @@ function isExclusive(unit: UnitFacts, file: FileIr, impl: ImplDecl): boolean {
   );
 }
 
-/** A method that makes a `&mut` to what the pointer points to out of `&self`. */
+const EXCLUSIVE = /(?:^|<|\()\s*&\s*(?:'\w+\s+)?mut\b/u;
+const LENDS_TO_CLOSURE = /\bFn(?:Mut|Once)?\s*\(\s*&\s*(?:'\w+\s+)?mut\b/u;
+
+/** A method that makes a `&mut` to what the pointer points to out of `&self`, for its caller or for a closure of its caller. */
 function findLender(file: FileIr, impl: ImplDecl, field: string, text: string): Judged['lender'] {
+  const reads = new RegExp(`\\bself\\s*\\.\\s*${field}\\b`, 'u');
   const fn = file.functions.find(
     (f) =>
       f.owner === impl.target.name &&
       f.trait === undefined &&
       !f.isUnsafe &&
       f.self?.mode === 'shared' &&
-      f.returns !== undefined &&
-      /(?:^|<|\()\s*&\s*(?:'\w+\s+)?mut\b/u.test(f.returns.text) &&
       f.bodySpan !== undefined &&
-      new RegExp(`\\bself\\s*\\.\\s*${field}\\b`, 'u').test(text.slice(f.bodySpan.start, f.bodySpan.end)),
+      (EXCLUSIVE.test(f.returns?.text ?? '')
+        ? reads.test(text.slice(f.bodySpan.start, f.bodySpan.end))
+        : [...f.generics.flatMap((g) => g.bounds), ...f.params.map((p) => p.type?.text ?? '')].some((b) =>
+            LENDS_TO_CLOSURE.test(b),
+          ) && isLentAlone(text.slice(f.bodySpan.start, f.bodySpan.end), reads)),
   );
   return fn && { name: fn.name, at: { file, span: fn.nameSpan } };
+}
+
+/** Whether a body makes an exclusive reference out of what it reads, and nothing in it waits for a turn. */
+function isLentAlone(body: string, reads: RegExp): boolean {
+  return (
+    reads.test(body) &&
+    /&\s*mut\s*\*|\bas_mut\b|\bBox\s*::\s*from_raw\b/u.test(body) &&
+    !/lock|\bcompare_exchange|\bswap\b|\bacquire|\bcritical_section\b|thread/u.test(body)
+  );
 }
 
 /** Whether a second value with the same pointer can be made by `Clone` or `Copy`, and no atomic count watches over them. */
