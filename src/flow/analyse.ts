@@ -107,6 +107,7 @@ class Analysis extends PlaceExpressions {
         ...(value.places.some((p) => roots.includes(p.root)) && value.pointers.length === 0 ? { owned: true } : {}),
       };
     }
+    if (!this.rust && !isBody) this.endScope(roots, end);
     if (this.rust && this.state.alive && isBody) {
       const kept = new Set(value.places.map((p) => p.root.id));
       for (const root of roots.reverse()) {

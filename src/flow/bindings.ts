@@ -204,6 +204,7 @@ export abstract class Bindings extends Ownership {
     const end: Span = { start: Math.max(span.start, span.end - 1), end: span.end };
     const roots = this.blockRoots.pop() ?? [];
     this.scopes.pop();
+    if (!this.rust) this.endScope(roots, end);
     if (!this.rust || !this.state.alive) return;
     for (const root of roots.reverse())
       if (root.byValue && !value.places.some((p) => p.root.id === root.id))

@@ -320,6 +320,20 @@ export abstract class Ownership extends Memory {
     );
   }
 
+  /** D: the variables of a scope end with it; what follows may take their place on the stack. */
+  protected endScope(roots: readonly Root[], span: Span): void {
+    if (!this.state.alive) return;
+    for (const root of roots)
+      if (root.byValue && root.declared !== 'static' && this.pointers.some((p) => p.target.root === root))
+        this.invalidate(
+          'drop',
+          { root, path: [] },
+          span,
+          `end of the scope of '${root.name}'`,
+          (target) => target.root === root && !target.path.includes('*'),
+        );
+  }
+
   /** The variables whose whole value was moved into this one, and from there on. */
   private movedInto(root: Root): Set<number> {
     const found = new Set<number>();
@@ -364,6 +378,7 @@ export abstract class Ownership extends Memory {
       for (const { root, path } of given.places)
         if (root.kind === 'param' && root.index !== undefined && path.length === 0 && root.type?.kind === 'slice')
           this.passed.add(root.index);
+    if (!this.rust && !byRef && inner === this.fn.id) this.notePassedInside(given);
     this.use(leaving, span, 'return', 'return');
     this.escape(leaving, 'return', span);
     const returns = this.returnStack.at(-1);
@@ -371,6 +386,17 @@ export abstract class Ownership extends Memory {
     for (const { id } of value.pointers)
       returns?.stale.set(id, [...(returns.stale.get(id) ?? []), ...(this.state.invalid.get(id) ?? [])]);
     if (value.places.length > 0 && value.pointers.length === 0) this.moveOut(value);
+  }
+
+  /** D: pointers that the function was given and returns inside of a struct that it makes. */
+  private notePassedInside({ places }: Value): void {
+    for (const place of places) {
+      if (!place.root.byValue || (place.root.kind !== 'local' && place.root.kind !== 'temp')) continue;
+      for (const [, { pointers }] of this.state.below(place))
+        for (const { how, target } of pointers)
+          if (how === 'declared' && target.root.kind === 'param' && target.root.index !== undefined)
+            if (target.path.length === 1) this.passed.add(target.root.index);
+    }
   }
 
   /** Rust: pointers that fields, globals and out-parameters still hold when the function ends. */

@@ -71,7 +71,7 @@ export default defineRule({
           const flow = unit.flowOf(file, fn);
           const causes = new Set<number>();
           for (const stale of flow.staleUses) {
-            if (causes.has(stale.pointer.site.start) || !isUseOfDropped(unit, file, stale)) continue;
+            if (causes.has(stale.pointer.site.start) || !isUseOfDropped(unit, file, flow, stale)) continue;
             causes.add(stale.pointer.site.start);
             const { pointer, invalidation, use } = stale;
             const owner = nameOf(pointer.target.root);
@@ -99,7 +99,7 @@ export default defineRule({
                 ...laterUses(
                   flow.staleUses,
                   stale,
-                  (s) => s.pointer.site.start === pointer.site.start && isUseOfDropped(unit, file, s),
+                  (s) => s.pointer.site.start === pointer.site.start && isUseOfDropped(unit, file, flow, s),
                 ).map((span) => ({ file, span, role: 'use' as const, note: 'It is used here, too.' })),
               ],
               key: pointer.target.root.name,
@@ -134,8 +134,19 @@ export default defineRule({
   },
 });
 
-function isUseOfDropped(unit: UnitFacts, file: FileIr, { pointer, invalidation, use }: StaleUse): boolean {
-  if (invalidation.kind !== 'drop' || file.language !== 'rust') return false;
+function isUseOfDropped(
+  unit: UnitFacts,
+  file: FileIr,
+  flow: FunctionFlow,
+  { pointer, invalidation, use }: StaleUse,
+): boolean {
+  if (invalidation.kind !== 'drop') return false;
+  if (file.language === 'd') {
+    if (pointer.form !== 'raw' && pointer.form !== 'slice') return false;
+    if (use.kind === 'write' || use.kind === 'return' || use.kind === 'store') return false;
+    if (capturedOnHeap(flow, pointer.target.root)) return false;
+    return endsWithItsRoot(pointer.target, 'd', unit.oracle('d'), file.path, dropsIn(unit));
+  }
   if (pointer.form !== 'raw' && !pointer.erased) return false;
   if (use.kind === 'write') return false;
   return endsWithItsRoot(pointer.target, 'rust', unit.oracle('rust'), file.path, dropsIn(unit));
