@@ -36,6 +36,7 @@ interface Flags extends Omit<ReproFlags, 'command' | 'runs' | 'scenario'> {
   readonly scenario?: string;
   readonly confidence: string;
   readonly rate?: string;
+  readonly minRate?: string;
   readonly runs: string;
   readonly minutes: string;
   readonly state?: string;
@@ -74,6 +75,10 @@ export function register(program: Command, io: Io, exit: (code: number) => void)
     .option('--allow-scripts', 'let packages run their install scripts')
     .option('--seed <number>', 'seed of the first run')
     .option('--rate <share>', 'the crash rate that was seen, such as 0.3 or 30%; saves runs where it is about right')
+    .option(
+      '--min-rate <share>',
+      'only what crashes at least so often counts as bad, for crashes that became frequent later',
+    )
     .option('--confidence <share>', 'stop when the answer is that sure', '0.95')
     .option('--runs <number>', 'give up after that many runs', '500')
     .option('--minutes <number>', 'give up after that time', '60')
@@ -95,6 +100,11 @@ async function runBisect(name: string | undefined, flags: Flags, io: Io): Promis
   const request = readRequest(name, flags);
   const confidence = readShare('confidence', flags.confidence, 0.5, 0.9999);
   const rate = flags.rate === undefined ? undefined : readShare('rate', flags.rate, 0.005, 1);
+  const minimumRate = flags.minRate === undefined ? undefined : readShare('min-rate', flags.minRate, 0.02, 0.9);
+  if (rate !== undefined && minimumRate !== undefined && rate < minimumRate)
+    throw new UsageError(
+      `--rate ${flags.rate ?? ''} lies below --min-rate ${flags.minRate ?? ''}; leave one of them out.`,
+    );
   const maxRuns = readWhole('runs', flags.runs);
   const minutes = readCount('minutes', flags.minutes);
   const { scenario, runs: _runs, good: _good, bad: _bad, ...shared } = flags;
@@ -144,7 +154,13 @@ async function runBisect(name: string | undefined, flags: Flags, io: Io): Promis
     const result = await bisect(
       versions,
       opened.tester,
-      { confidence, maxRuns, maxSeconds: minutes * 60, ...(rate === undefined ? {} : { expectedRate: rate }) },
+      {
+        confidence,
+        maxRuns,
+        maxSeconds: minutes * 60,
+        ...(rate === undefined ? {} : { expectedRate: rate }),
+        ...(minimumRate === undefined ? {} : { minimumRate }),
+      },
       {
         isInterrupted: () => interruption.signal.aborted,
         onObservation: (all, snapshot) => {
@@ -170,6 +186,7 @@ async function runBisect(name: string | undefined, flags: Flags, io: Io): Promis
         history: versions,
         firstGood,
         confidence,
+        ...(minimumRate === undefined ? {} : { minimumRate }),
         platform: `${process.platform}-${process.arch}, Node ${process.version}`,
         left: opened.left,
         notes: opened.notes,

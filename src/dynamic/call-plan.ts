@@ -28,7 +28,7 @@ export type ArgumentSpec =
   | { readonly kind: 'instance'; readonly class: string };
 
 /** Whether the argument or a part of it, at any depth, is one for which `test` holds. */
-export function someArgument(spec: ArgumentSpec, test: (part: ArgumentSpec) => boolean): boolean {
+function someArgument(spec: ArgumentSpec, test: (part: ArgumentSpec) => boolean): boolean {
   if (test(spec)) return true;
   const inside = (part: ArgumentSpec): boolean => someArgument(part, test);
   switch (spec.kind) {

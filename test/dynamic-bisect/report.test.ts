@@ -84,11 +84,46 @@ describe('the report of a bisection', () => {
     const told = report.notes.find((note) => note.startsWith('There are two steps'));
     expect(report.firstBad).toBe('1.2.0');
     expect(told).toContain("from '1.3.0' on it crashes more often (16 of 27 runs) than before it (9 of 49)");
+    // At no least rate do these runs speak for 1.3.0 alone, so none is named.
+    expect(report.otherStep).toEqual({
+      version: '1.3.0',
+      where: 'bad side',
+      less: { runs: 49, hits: 9 },
+      more: { runs: 27, hits: 16 },
+    });
     const even = [...rare, ...counts('1.3.0', 4, 20), ...counts('1.4.0', 5, 20)];
     const plain = createBisectReport(question, conclude(history, even, 0.95));
     expect(plain.firstBad).toBe('1.2.0');
     expect(plain.notes.filter((note) => note.startsWith('There are two steps'))).toEqual([]);
   });
+});
+
+it('a bisection says how to ask for the other step, and the answer to that names the first one', () => {
+  const counts = (name: string, hits: number, cleans: number): readonly Observation[] => [
+    ...times(hits, hit(name)),
+    ...times(cleans, clean(name)),
+  ];
+  const runs = [
+    ...[...counts('1.0.0', 0, 80), ...counts('1.1.0', 0, 60), ...counts('1.2.0', 8, 60)],
+    ...[...counts('1.3.0', 9, 6), ...counts('1.4.0', 7, 5)],
+  ];
+  const first = createBisectReport(question, conclude(history, runs, 0.95));
+  expect(first.firstBad).toBe('1.2.0');
+  expect(first.otherStep).toMatchObject({ version: '1.3.0', where: 'bad side' });
+  const minimumRate = first.otherStep?.minimumRate ?? 0;
+  expect(minimumRate).toBeGreaterThan(0);
+  expect(first.notes.at(-1)).toContain(
+    `--min-rate ${100 * minimumRate}% asks for that step, with the runs that are saved`,
+  );
+  const second = createBisectReport({ ...question, minimumRate }, conclude(history, runs, 0.95, minimumRate));
+  expect(second).toMatchObject({ firstBad: '1.3.0', lastGood: '1.2.0', minimumRate });
+  expect(second.otherStep).toEqual({
+    version: '1.2.0',
+    where: 'good side',
+    less: { runs: 208, hits: 8 },
+    more: { runs: 27, hits: 16 },
+  });
+  expect(second.notes.at(-1)).toContain("the oldest version that was seen to crash is '1.2.0'");
 });
 
 describe('boundary changes', () => {

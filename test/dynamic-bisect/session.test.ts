@@ -69,6 +69,28 @@ describe('bisect', () => {
     expect(result.posterior.best).toBe(20);
   });
 
+  it('finds where a crash became frequent, or where it began, as it is asked', async () => {
+    const judge = (seed: number): ((index: number) => TestResult) => {
+      const random = createRandom(seed);
+      return (index) => (random() < (index >= 25 ? 0.6 : index >= 12 ? 0.06 : 0) ? hit : clean);
+    };
+    const answers: number[] = [];
+    for (let seed = 1; seed <= 20; seed++) {
+      const result = await bisect(versions(40), simulate(judge(seed)), { ...options, minimumRate: 0.25 });
+      expect(result.status).toBe('found');
+      answers.push(result.posterior.best);
+    }
+    expect(answers.filter((answer) => answer === 25).length).toBeGreaterThanOrEqual(18);
+  });
+
+  it('says that the bad end crashes less often than was asked for', async () => {
+    const random = createRandom(5);
+    const tester = simulate((index) => (index >= 12 && random() < 0.05 ? hit : clean));
+    const result = await bisect(versions(40), tester, { ...options, minimumRate: 0.5 });
+    expect(result.status).toBe('premise-failed');
+    expect(result.reason).toMatch(/did not crash in \d+ runs|less often than the 50 % that were asked for/);
+  });
+
   it('says that the bad end does not crash', async () => {
     const result = await bisect(
       versions(20),

@@ -103,6 +103,22 @@ function expecting(rate: number): Grid {
   );
 }
 
+/** The grid without the points for which `keep` does not hold. */
+function restrict(grid: Grid, keep: (rate: number) => boolean): Grid {
+  return { ...grid, logPrior: grid.logPrior.map((value, index) => (keep(grid.rates[index] ?? 0) ? value : -Infinity)) };
+}
+
+/**
+ * Where only a rate of at least `minimum` counts as the bug: rarer crashes are background then, and since somebody asks for this who
+ * has seen some, there mostly is a background.
+ */
+function backgroundBelow(minimum: number): Grid {
+  const a = 1;
+  const mean = minimum / 2.5;
+  const grid = gridOf(GOOD_RATES, [{ weight: 0.85, a, b: a / mean - a }], new Map([[0.0002, 0.15]]));
+  return restrict(grid, (rate) => rate * SEPARATION <= minimum);
+}
+
 /** Logarithm of a weight beside which 1 loses nothing in double precision; its exponential need not be taken. */
 const NEGLIGIBLE = -40;
 
@@ -155,15 +171,15 @@ function sumBad(grid: Grid, counts: Counts): SideSums {
 }
 
 /** For the good side: the weights of the first so many good rates. */
-function sumGood(counts: Counts): SideSums {
-  const { weights, scale } = weigh(GOOD, counts);
+function sumGood(grid: Grid, counts: Counts): SideSums {
+  const { weights, scale } = weigh(grid, counts);
   const sums = new Float64Array(POWERS * LIMITS);
   weights.forEach((weight, index) => {
     const row = POWERS * (index + 1);
     let value = weight;
     for (let k = 0; k < POWERS; k++) {
       sums[row + k] = (sums[row + k - POWERS] ?? 0) + value;
-      value *= 1 - (GOOD.rates[index] ?? 0);
+      value *= 1 - (grid.rates[index] ?? 0);
     }
   });
   return { scale, sums };
@@ -194,9 +210,13 @@ export interface RateModel {
 /**
  * @param expected the crash rate that was seen elsewhere (0..1), for example 3 of 10 runs in CI; saves runs where it is about
  * right and costs some where it is not
+ * @param minimum the least crash rate that counts as the bug (0.02..0.9); rarer crashes are background
  */
-export function createRateModel(expected?: number): RateModel {
-  const badGrid = expected === undefined ? gridOf(BAD_RATES, UNKNOWN, CERTAIN) : expecting(Math.min(0.98, expected));
+export function createRateModel(expected?: number, minimum?: number): RateModel {
+  const anyBad = expected === undefined ? gridOf(BAD_RATES, UNKNOWN, CERTAIN) : expecting(Math.min(0.98, expected));
+  const badGrid = minimum === undefined ? anyBad : restrict(anyBad, (rate) => rate >= minimum);
+  const goodGrid = minimum === undefined ? undefined : backgroundBelow(minimum);
+  const goodSide = goodGrid === undefined ? usualGood : remember((counts) => sumGood(goodGrid, counts));
   const badSide = remember((counts) => sumBad(badGrid, counts));
   return {
     evidence({ badHits, badClean, goodHits, goodClean }) {
@@ -224,4 +244,4 @@ export function createRateModel(expected?: number): RateModel {
   };
 }
 
-const goodSide = remember(sumGood);
+const usualGood = remember((counts) => sumGood(GOOD, counts));

@@ -2,7 +2,7 @@ import picocolors from 'picocolors';
 import { fisherExact } from '../experiment/fisher.js';
 import { wilsonInterval } from '../statistics.js';
 import type { BoundaryChange } from './boundary-change.js';
-import type { BisectResult, BisectStatus } from './session.js';
+import { conclude, type BisectResult, type BisectStatus } from './session.js';
 
 /** What was asked, beside what the session found. */
 export interface BisectQuestion {
@@ -15,6 +15,8 @@ export interface BisectQuestion {
   /** Where it was fixed, instead of where it broke: `history` then runs from the newest version to the oldest. */
   readonly firstGood: boolean;
   readonly confidence: number;
+  /** The least crash rate that counted as bad, 0..1, where one was given. */
+  readonly minimumRate?: number;
   readonly platform: string;
   /** Longer names for people: the subject of a commit. */
   readonly labels?: Readonly<Record<string, string>>;
@@ -49,6 +51,20 @@ export interface BisectReport {
   /** Probability of the answer, 0..1. */
   readonly confidence: number;
   readonly runs: number;
+  /** The least crash rate that counted as bad, where one was given. */
+  readonly minimumRate?: number;
+  /**
+   * Another change of the crash rate: inside the bad side, or a rarer crash on the good side. `version` crashes more often than what is
+   * older (for a fix: is the last one that does).
+   */
+  readonly otherStep?: {
+    readonly version: string;
+    readonly where: 'bad side' | 'good side';
+    readonly less: Counts;
+    readonly more: Counts;
+    /** The least crash rate (`--min-rate`) with which the same runs speak for this step instead; absent where none does. */
+    readonly minimumRate?: number;
+  };
   /** Crash rates on the two sides of the answer with 95 % intervals. */
   readonly rates?: { readonly bad: RateReport; readonly good: RateReport };
   readonly history: readonly HistoryRow[];
@@ -66,6 +82,11 @@ export interface BisectReport {
   readonly boundary: readonly BoundaryChange[];
   readonly notes: readonly string[];
   readonly labels?: Readonly<Record<string, string>>;
+}
+
+interface Counts {
+  readonly runs: number;
+  readonly hits: number;
 }
 
 interface RateReport {
@@ -117,6 +138,7 @@ export function createBisectReport(
   const answers = result.status === 'found' || result.status === 'budget' || result.status === 'interrupted';
   const hasAnswer = answers && isAnswer && monotone;
   const rates = hasAnswer ? { bad: side(posterior.best, last), good: side(0, posterior.best) } : undefined;
+  const otherStep = rates === undefined ? undefined : findOtherStep(question, result, rates, nameAt);
   const remaining: { version: string; probability: number }[] = [];
   let covered = 0;
   const ranked = [...Array.from({ length: last + 1 }, (_, at) => at)].sort(
@@ -159,12 +181,18 @@ export function createBisectReport(
           },
         }),
     boundary,
-    notes: [...(hasAnswer ? notesOf(question, result, rates) : []), ...(question.notes ?? [])],
+    ...(question.minimumRate === undefined ? {} : { minimumRate: question.minimumRate }),
+    ...(otherStep === undefined ? {} : { otherStep }),
+    notes: [
+      ...(hasAnswer ? notesOf(question, result) : []),
+      ...(otherStep === undefined ? [] : [describeStep(question, otherStep)]),
+      ...(question.notes ?? []),
+    ],
     ...(question.labels === undefined ? {} : { labels: question.labels }),
   };
 }
 
-function notesOf(question: BisectQuestion, result: BisectResult, rates: BisectReport['rates']): string[] {
+function notesOf(question: BisectQuestion, result: BisectResult): string[] {
   const notes: string[] = [];
   const { posterior, testable, skipped } = result;
   const from = testable[posterior.best - 1] ?? 0;
@@ -176,32 +204,76 @@ function notesOf(question: BisectQuestion, result: BisectResult, rates: BisectRe
       `${names} between the two could not be tested, so the change may have come with ${between.length === 1 ? 'it' : 'one of them'}.`,
     );
   }
-  if (rates !== undefined && rates.good.hits > 0) {
-    notes.push(
-      `The good side is not clean: it crashed in ${rates.good.hits} of ${rates.good.runs} runs, the bad side in ${rates.bad.hits} of ${rates.bad.runs}. The rate jumps here; a rarer crash was there before.`,
-    );
-  }
-  const step = findStep(result);
-  if (step !== undefined) {
-    const version = question.history[testable[step.at] ?? -1] ?? '';
-    const [more, less] = [
-      `${step.after.hits} of ${step.after.runs} runs`,
-      `${step.before.hits} of ${step.before.runs}`,
-    ];
-    notes.push(
-      question.firstGood
-        ? `There are two steps: up to '${version}' it crashed more often (${more}) than after it (${less}). Each may have a cause of its own.`
-        : `There are two steps: from '${version}' on it crashes more often (${more}) than before it (${less}). Each may have a cause of its own.`,
-    );
-  }
   return notes;
+}
+
+/** What the other step is, and how to ask for it. */
+function describeStep(
+  { firstGood, minimumRate: asked }: BisectQuestion,
+  { version, where, less, more, minimumRate }: NonNullable<BisectReport['otherStep']>,
+): string {
+  const [often, rarely] = [`${more.hits} of ${more.runs} runs`, `${less.hits} of ${less.runs}`];
+  if (where === 'good side') {
+    const rare = `The good side is not clean: it crashed in ${less.hits} of ${less.runs} runs, the bad side in ${often.replace(' runs', '')}. The rate jumps here; a rarer crash was there before, ${firstGood ? 'and the newest' : 'and the oldest'} version that was seen to crash is '${version}'.`;
+    return asked === undefined ? rare : `${rare} Leave --min-rate out to ask where that one begins.`;
+  }
+  const ask =
+    minimumRate === undefined
+      ? ''
+      : `; --min-rate ${percent(minimumRate).replace(' ', '')} asks for that step, with the runs that are saved`;
+  return firstGood
+    ? `There are two steps: up to '${version}' it crashed more often (${often}) than after it (${rarely})${ask}. Each may have a cause of its own.`
+    : `There are two steps: from '${version}' on it crashes more often (${often}) than before it (${rarely})${ask}. Each may have a cause of its own.`;
 }
 
 interface Step {
   /** Position among the testable versions from which on it crashes more often. */
   readonly at: number;
-  readonly before: { readonly hits: number; readonly runs: number };
-  readonly after: { readonly hits: number; readonly runs: number };
+  readonly before: Counts;
+  readonly after: Counts;
+}
+
+/** The step beside the one that was found: inside the bad side, else a rarer crash on the good side. */
+function findOtherStep(
+  question: BisectQuestion,
+  result: BisectResult,
+  { bad, good }: NonNullable<BisectReport['rates']>,
+  nameAt: (at: number) => string,
+): BisectReport['otherStep'] {
+  const step = findStep(result);
+  if (step !== undefined) {
+    const minimumRate = findMinimumRate(question, result, step);
+    return {
+      version: nameAt(step.at),
+      where: 'bad side',
+      less: step.before,
+      more: step.after,
+      ...(minimumRate === undefined ? {} : { minimumRate }),
+    };
+  }
+  if (good.hits === 0) return undefined;
+  const oldest = [...result.tallies.keys()].sort((a, b) => a - b).find((at) => (result.tallies.get(at)?.hits ?? 0) > 0);
+  const [less, more] = [good, bad].map(({ runs, hits }) => ({ runs, hits }));
+  if (oldest === undefined || less === undefined || more === undefined) return undefined;
+  return { version: nameAt(oldest), where: 'good side', less, more };
+}
+
+const MINIMUM_RATES = [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
+
+/** The least rate that is asked for at which the runs speak most for the step; undefined when they speak for another version at each. */
+function findMinimumRate(
+  { history, confidence }: BisectQuestion,
+  result: BisectResult,
+  { at, after }: Step,
+): number | undefined {
+  let best: { readonly minimum: number; readonly probability: number } | undefined;
+  // Well below the rate that was seen, which is only an estimate.
+  for (const minimum of MINIMUM_RATES.filter((rate) => rate * after.runs <= 0.8 * after.hits)) {
+    const { posterior } = conclude(history, result.observations, confidence, minimum);
+    const probability = posterior.probability(at);
+    if (posterior.best === at && probability > (best?.probability ?? 0)) best = { minimum, probability };
+  }
+  return best?.minimum;
 }
 
 /** A second step inside the bad side has to be this unlikely as chance, all places for it counted. */

@@ -30,6 +30,8 @@ export interface BisectOptions {
   readonly maxSeconds: number;
   /** The crash rate that was seen elsewhere, 0..1. */
   readonly expectedRate?: number;
+  /** Only versions that crash at least so often count as bad, 0.02..0.9; rarer crashes are background. */
+  readonly minimumRate?: number;
 }
 
 export interface BisectHooks {
@@ -162,8 +164,10 @@ export function conclude(
   history: readonly string[],
   observations: readonly Observation[],
   confidence: number,
+  minimumRate?: number,
 ): BisectResult {
-  const { prior: _prior, ...snapshot } = summarise(history, positionsOf(history), observations, createRateModel());
+  const model = createRateModel(undefined, minimumRate);
+  const { prior: _prior, ...snapshot } = summarise(history, positionsOf(history), observations, model);
   const { posterior, secondChange, testable } = snapshot;
   const finish = (status: BisectStatus, reason?: string): BisectResult => ({
     ...snapshot,
@@ -208,7 +212,8 @@ export async function bisect(
   const clock = hooks.clock ?? (() => performance.now() / 1000);
   const started = clock();
   const observations: Observation[] = [...earlier];
-  const model = createRateModel(options.expectedRate);
+  const model = createRateModel(options.expectedRate, options.minimumRate);
+  const told = options.expectedRate ?? options.minimumRate;
   const bad = history.length - 1;
   const positions = positionsOf(history);
 
@@ -320,14 +325,16 @@ export async function bisect(
     const { posterior } = state;
     const last = state.testable.length;
     const { hits: seen, clean: quiet } = countOf(last - 1);
-    const silent = state.hits === 0 && quiet >= premiseRuns(options.expectedRate);
+    const silent = state.hits === 0 && quiet >= premiseRuns(told);
     if (silent || posterior.probability(last) >= options.confidence) {
       const name = history[bad] ?? '';
       return finish(
         'premise-failed',
-        seen > 0
-          ? `'${name}', the bad end, crashed in ${seen} of ${seen + quiet} runs, no more often than the versions before it, so there is nothing to bisect here.`
-          : `'${name}', the bad end, did not crash in ${quiet} runs, which excludes crash rates above ${formatPercent(excludedRate(quiet))}, so there is nothing to bisect here; find a way of running it that crashes first.`,
+        seen > 0 && options.minimumRate !== undefined
+          ? `'${name}', the bad end, crashed in ${seen} of ${seen + quiet} runs, less often than the ${formatPercent(options.minimumRate)} that were asked for; give a lower --min-rate, or a way of running it that crashes more often.`
+          : seen > 0
+            ? `'${name}', the bad end, crashed in ${seen} of ${seen + quiet} runs, no more often than the versions before it, so there is nothing to bisect here.`
+            : `'${name}', the bad end, did not crash in ${quiet} runs, which excludes crash rates above ${formatPercent(excludedRate(quiet))}, so there is nothing to bisect here; find a way of running it that crashes first.`,
       );
     }
     const others = crashesOfBadSide(last - 1);
@@ -406,7 +413,7 @@ export async function bisect(
 
     let query: { readonly version: number; readonly runs: number } | undefined;
     const looks = countOf(last).hits + countOf(last).clean;
-    if (state.hits === 0 && (looks < FIRST_LOOKS || state.runs >= looksEverywhere(options.expectedRate)))
+    if (state.hits === 0 && (looks < FIRST_LOOKS || state.runs >= looksEverywhere(told)))
       query = { version: last, runs: 1 };
     else if (sure && open !== undefined) query = { version: open, runs: 1 };
     else if (secondChange.probability >= SUSPICION) query = separating(posterior, secondChange, tallies);
