@@ -1,3 +1,4 @@
+import { findPromisedReferences } from '../facts/lent-by-promise.js';
 import { lineOf } from '../facts/lines.js';
 import {
   bindingsOf,
@@ -40,17 +41,39 @@ export default defineRule({
         "'{how}' makes a reference to '{source}' ''static', and '{callee}' at line {line} takes it to where nothing waits for it: '{source}' may be gone first.",
       stored:
         "'{how}' makes a reference from '{source}' ''static' and keeps it in '{field}', while nothing in the value keeps '{source}' alive.",
+      promised:
+        "A promise of JavaScript hands out '&'static {type}': it points into an object that is collected when JavaScript lets go of it, and nothing holds the object for whoever awaits the promise.",
     },
     checklist: 'Does the memory behind this reference really live until the process ends?',
     scenarios: [],
   },
   tokens: { rust: ["'static"] },
-  requires: { rust: ['transmute', 'from_raw_parts', 'from_ptr', '*const ', '*mut ', 'NonNull'] },
-  bodyTokens: { rust: ['transmute', 'from_raw_parts', 'CStr::from_ptr', '&*', '&mut *', 'unsafe { self.'] },
+  requires: { rust: ['transmute', 'from_raw_parts', 'from_ptr', '*const ', '*mut ', 'NonNull', 'Promise<'] },
+  bodyTokens: {
+    rust: ['transmute', 'from_raw_parts', 'CStr::from_ptr', '&*', '&mut *', 'unsafe { self.', 'call_async', 'Promise<'],
+  },
   looksAt: 'bodies',
   perFile: ['rust'],
   check({ unit, report }) {
     for (const file of unit.filesOf('rust')) {
+      const promises = findPromisedReferences(unit, file);
+      for (const type of new Set(promises.map((p) => p.type))) {
+        const [first, ...others] = promises.filter((p) => p.type === type);
+        if (!first) continue;
+        report({
+          messageId: 'promised',
+          data: { type: `${first.isMutable ? 'mut ' : ''}${type}` },
+          at: { file, span: first.span },
+          steps: [first, ...others].map(({ span }) => ({
+            file,
+            span,
+            role: 'declare',
+            note: `The promise is typed to give a reference into a '${type}'.`,
+          })),
+          key: type,
+          confidence: 'medium',
+        });
+      }
       for (const fn of file.functions) {
         const { body } = fn;
         if (!body || fn.parent !== undefined) continue;
