@@ -1,5 +1,6 @@
 import { findCallbackHolders } from '../facts/callback-holders.js';
 import { declaringFile } from '../facts/declarations.js';
+import { findUnfinalized } from '../facts/unfinalized-functions.js';
 import { isExported } from '../facts/js-memory.js';
 import { lineOf } from '../facts/lines.js';
 import { blankComments, plainText } from '../facts/plain-text.js';
@@ -37,6 +38,8 @@ export default defineRule({
         "'{function}' drops the status of '{call}' and waits at line {line} for the answer: once the environment is closing the callback never runs, and nobody answers.",
       closing:
         "'{function}' uses '{env}' (line {used}) without asking whether it is null: what is still queued when the environment ends is called with none (registered at line {created}).",
+      unfinalized:
+        "The threadsafe function made in '{function}' ends with its environment, and no finalizer says so: 'drop' of '{owner}' (line {line}) then releases one that is gone.",
       raw: "The threadsafe function made in '{function}' is kept in '{keeper}' and never unreferenced: it holds the event loop open until the process is killed.",
     },
     checklist: 'Who releases this callback when the environment ends?',
@@ -110,6 +113,27 @@ export default defineRule({
           });
         }
         if (!fn.body) continue;
+        const unfinalized = findUnfinalized(unit, file, fn);
+        if (unfinalized)
+          report({
+            messageId: 'unfinalized',
+            data: {
+              function: fn.name,
+              owner: unfinalized.drop.owner ?? '',
+              line: lineOf(unit, file, unfinalized.released.start),
+            },
+            at: { file, span: unfinalized.created },
+            steps: [
+              { file, span: unfinalized.created, role: 'acquire', note: 'The threadsafe function is made here.' },
+              {
+                file,
+                span: unfinalized.released,
+                role: 'release',
+                note: 'It is released here, whatever has become of it.',
+              },
+            ],
+            key: fn.qualifiedName,
+          });
         const unheard = findUnheard(fn.body);
         if (unheard)
           report({
@@ -382,6 +406,7 @@ function findKeeper(
         (name !== undefined && expr.kind === 'name' && expr.path.length === 1 && expr.path[0] === name)
       )
         found = true;
+      if (name !== undefined && isSharedClosure(unit, file, expr, name)) found = true;
     });
     return found;
   };
@@ -402,6 +427,15 @@ function findKeeper(
     }
   });
   return keeper;
+}
+
+/** `Arc::new(move |..| ..)` with a variable in the closure: what shares it holds the variable. */
+function isSharedClosure(unit: UnitFacts, file: FileIr, expr: Expr, name: string): boolean {
+  if (expr.kind !== 'call' || !/(?:^|::)(?:Arc|Rc)::new$/u.test(calleeOf(expr) ?? '')) return false;
+  return (
+    expr.args[0]?.value.kind === 'closure' &&
+    new RegExp(`\\b${name}\\b`, 'u').test(plainText(unit, file, expr.args[0].value.span))
+  );
 }
 
 /** The static that a chain of calls begins at. */
