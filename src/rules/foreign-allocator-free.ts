@@ -163,10 +163,10 @@ export default defineRule({
   },
 });
 
-/** An element of a container; what `as_ptr` of a type that is no container of the standard library shows may be anybody's. */
+/** An element of a container; what `as_ptr` of another type, or of one that is not known, shows may be anybody's. */
 function isInOwnBlock(root: Root, path: readonly string[]): boolean {
   if (path.at(-1) !== '[]' || (root.kind === 'allocation' && root.storage === 'foreign')) return false;
-  return path.length > 1 || root.type === undefined || root.type.kind !== 'path' || ownsBlock(root.type);
+  return path.length > 1 || (root.type !== undefined && (root.type.kind !== 'path' || ownsBlock(root.type)));
 }
 
 /** The address of a variable, of a temporary, or of an array in one: storage that is not on the heap. */
