@@ -155,6 +155,8 @@ describe.skipIf(process.platform === 'win32')('lifetime-lint experiment', () => 
     expect((await run(plan)).stderr).toContain('let each build into a place of its own');
     const missing = await runCommandLine(['experiment', 'none.json'], folder);
     expect(missing.code).toBe(2);
-    expect(missing.stderr).toContain('cannot be read as JSON');
+    expect(missing.stderr).toMatch(/The plan '.*none\.json' cannot be read: it does not exist\./);
+    writeFileSync(join(folder, 'cut.json'), '{ "schema": 1');
+    expect((await runCommandLine(['experiment', 'cut.json'], folder)).stderr).toContain("cut.json' is not valid JSON: ");
   });
 });

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import * as v from 'valibot';
+import { reasonOf } from '../../discover/list-files.js';
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(1));
 
@@ -46,12 +47,17 @@ export interface ExperimentPlan {
 
 /** Reads and checks a plan; the flags of each variant are those of the base with its own on top (`env` is merged by name). */
 export function readPlan(path: string): ExperimentPlan | { readonly error: string } {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    return { error: `The plan '${path}' cannot be read: ${reasonOf(error)}.` };
+  }
   let parsed: unknown;
   try {
-    parsed = JSON.parse(readFileSync(path, 'utf8'));
+    parsed = JSON.parse(text);
   } catch (error) {
-    const why = error instanceof Error ? error.message.split('\n')[0] : String(error);
-    return { error: `The plan '${path}' cannot be read as JSON: ${why ?? ''}.` };
+    return { error: `The plan '${path}' is not valid JSON: ${reasonOf(error)}.` };
   }
   return checkPlan(parsed, path);
 }
