@@ -186,18 +186,18 @@ interface Judged {
 }
 
 function judge(unit: UnitFacts, file: FileIr, impl: ImplDecl): Judged | undefined {
+  const conditions = [...unit.project.conditionsOf(file.path), ...impl.conditions];
   const isWasmOnly = publishedTriples.every(
     (triple) =>
-      triple.startsWith('wasm32') ||
-      impl.conditions.some((c) => unit.project.evaluateCfg(c, triple, new Map()) === 'no'),
+      triple.startsWith('wasm32') || conditions.some((c) => unit.project.evaluateCfg(c, triple, new Map()) === 'no'),
   );
-  // Without atomics WebAssembly has one thread.
-  if (isWasmOnly && impl.conditions.some((c) => NO_ATOMICS.test(c))) return undefined;
+  // Without atomics WebAssembly has one thread, and nobody else asks for what only WebAssembly may lack.
+  if (conditions.some((c) => (isWasmOnly ? NO_ATOMICS : ONLY_NO_ATOMICS).test(c))) return undefined;
   const bounds = findThreadBounds(unit, file, impl);
   const bound = bounds.toSorted((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind))[0];
   if (!bound) return undefined;
   // WebAssembly seldom has threads to send anything to; what a build script's own cfg stands for is not known.
-  const isNote = isWasmOnly || (bound.kind === 'handle' && impl.conditions.some((c) => isOwnCfg(c)));
+  const isNote = isWasmOnly || (bound.kind === 'handle' && conditions.some((c) => isOwnCfg(c)));
   if (bound.kind === 'generic' && isGuardedByToken(file, impl)) return undefined;
   if (bound.kind === 'generic' && impl.trait?.name === 'Sync' && isExclusive(unit, file, impl)) return undefined;
   if (bound.kind !== 'pointer') return { bound, isNote };
@@ -211,6 +211,7 @@ function judge(unit: UnitFacts, file: FileIr, impl: ImplDecl): Judged | undefine
 }
 
 const NO_ATOMICS = /\bnot\s*\(\s*target_feature\s*=\s*"atomics"\s*\)/u;
+const ONLY_NO_ATOMICS = /^\s*not\s*\(\s*target_feature\s*=\s*"atomics"\s*\)\s*$/u;
 
 /** A bare name in a cfg that the compiler does not set. */
 function isOwnCfg(condition: string): boolean {
