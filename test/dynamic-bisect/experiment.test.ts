@@ -157,6 +157,8 @@ describe.skipIf(process.platform === 'win32')('lifetime-lint experiment', () => 
     expect(missing.code).toBe(2);
     expect(missing.stderr).toMatch(/The plan '.*none\.json' cannot be read: it does not exist\./);
     writeFileSync(join(folder, 'cut.json'), '{ "schema": 1');
-    expect((await runCommandLine(['experiment', 'cut.json'], folder)).stderr).toContain("cut.json' is not valid JSON: ");
+    expect((await runCommandLine(['experiment', 'cut.json'], folder)).stderr).toContain(
+      "cut.json' is not valid JSON: ",
+    );
   });
 });
