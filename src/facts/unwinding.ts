@@ -1,6 +1,7 @@
-import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
+import type { Expr, ExprOf, FileIr, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { walkBody, type Walked } from '../model/walk-body.js';
+import { declaringFile, hasDrop } from './declarations.js';
 import type { UnitFacts } from './unit.js';
 
 /** Code of others that may panic while a container counts elements which it has no more, or twice. */
@@ -15,20 +16,23 @@ export interface UnwindHazard {
 }
 
 interface Event {
-  readonly kind: 'drop' | 'code' | 'copy' | 'settle' | 'count' | 'fill';
+  readonly kind: 'drop' | 'code' | 'copy' | 'settle' | 'count' | 'fill' | 'assign';
   readonly span: Span;
   readonly what: string;
   readonly around: readonly Expr[];
   /** `settle`: fields from `self` on; `copy` and `drop`: the source of what is copied or dropped. */
   readonly path?: readonly string[];
   readonly text?: string;
-  /** `mem::forget`: the variable. */
+  /** `mem::forget` and `from_raw`: the variable. */
   readonly name?: string;
 }
 
 /** Names of fields that say how many elements there are, or which. */
 const COUNTS =
-  /^(?:\w+_)?(?:len|length|size|count|cap|front|back|head|tail|start|end|begin|full|filled|init|initialized|pos|next|state|items|occupied|remaining|index|cursor|top|alive|live|written)$/u;
+  /^(?:\w+_)?(?:len|length|size|count|cap|front|back|head|tail|start|end|begin|full|filled|init|initialized|pos|next|left|right|state|items|occupied|remaining|index|cursor|top|alive|live|written)$/u;
+
+/** Names of fields that count more elements when they get larger. */
+const RAISES = /^(?:\w+_)?(?:len|length|size|count|back|right|tail|end|filled|init|initialized|occupied|written)$/u;
 
 /** A guard inside the function, or another way to see a panic through. */
 const GUARDED =
@@ -117,6 +121,7 @@ function copiedTooLong(code: Event, copies: readonly Event[], settles: readonly 
         !isOtherBranch(s, code) &&
         (s.text === undefined || s.text === copy.text || isSameSlice(s.text, copy.text)) &&
         (s.what !== 'mem::forget' || copy.text !== undefined) &&
+        (copy.name === undefined || s.name === copy.name) &&
         (s.path === undefined || s.path.at(-1) === 'set_len' || COUNTS.test(s.path.at(-1) ?? '')),
     );
     if (late) return { kind: 'moved', code, copy, settled: late };
@@ -128,6 +133,13 @@ function copiedTooLong(code: Event, copies: readonly Event[], settles: readonly 
 function countedTooEarly(count: Event, events: readonly Event[]): UnwindHazard[] {
   for (const code of events) {
     if (code.kind !== 'code' || code.span.start < count.span.end || isOtherBranch(count, code)) continue;
+    // Set back before the code runs.
+    const isSetBack = (e: Event): boolean =>
+      (e.kind === 'assign' || e.kind === 'count') &&
+      e.what === count.what &&
+      e.span.start >= count.span.end &&
+      e.span.end <= code.span.start;
+    if (events.some(isSetBack)) continue;
     // In a loop the count may be of what the round before has written.
     if (loopsOf(count).some((loop) => loopsOf(code).includes(loop))) continue;
     const filled = events.filter((e) => e.kind === 'fill' && e.span.start > count.span.end);
@@ -171,7 +183,10 @@ function eventsOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, source: string)
       iterators.add(statement.pattern.name);
     if (expr.kind === 'assign') {
       const path = fieldsOfSelf(expr.target);
-      if (path) add('settle', slice(expr.target.span).replace(/\s+/gu, ' '), { path });
+      const what = slice(expr.target.span).replace(/\s+/gu, ' ');
+      if (path) add('settle', what, { path });
+      if (isRaised(unit, fn, expr, slice)) add('count', what);
+      else add('assign', what);
       if (expr.target.kind === 'index' || expr.target.kind === 'deref') add('fill', '=');
       return;
     }
@@ -196,14 +211,26 @@ function eventsOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, source: string)
       const args = expr.args.map((a) => slice(a.value.span));
       if (last === 'drop_in_place' && isUserValue(args[0] ?? '')) add('drop', last, { text: args[0] ?? '' });
       else if (path.length === 1 && closures.has(last)) add('code', last);
-      else if (path.length === 2 && users.some((g) => g.name === path[0])) add('code', path.join('::'));
+      else if (path.length === 2 && users.some((g) => g.name === path[0] || isBoundOf(g, path[0] ?? '')))
+        add('code', path.join('::'));
       else if (
+        last === 'from_raw' &&
+        path.length > 1 &&
+        fn.abi === undefined &&
+        !isPutAside(around, statement, source)
+      ) {
+        if (statement?.kind === 'let' && statement.pattern.kind === 'bind') {
+          add('copy', path.slice(-2).join('::'), { name: statement.pattern.name, text: statement.pattern.name });
+          copied.add(statement.pattern.name);
+        }
+      } else if (
         expr.callee.kind === 'field' &&
         isBound(file, fn, undefined, undefined, CALLABLE) &&
         fieldsOfSelf(expr.callee)
       )
         add('code', expr.callee.name);
-      else if (/^(?:copy|copy_nonoverlapping)$/u.test(last) && path.length > 1) add('copy', path.slice(-2).join('::'));
+      else if (/^(?:\w+_)?copy(?:_nonoverlapping)?$/u.test(last) && path.length > 1)
+        add('copy', path.slice(-2).join('::'));
       else if (/^read(?:_unaligned)?$/u.test(last) && path.at(-2) === 'ptr' && !isPutAside(around, statement, source)) {
         add('copy', 'ptr::read', { text: bare(args[0] ?? '') });
         if (statement?.kind === 'let' && statement.pattern.kind === 'bind') copied.add(statement.pattern.name);
@@ -212,7 +239,7 @@ function eventsOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, source: string)
       else if (last === 'write' && path.at(-2) === 'ptr') {
         add('settle', 'ptr::write', { text: bare(args[0] ?? '') });
         add('fill', 'ptr::write');
-      }
+      } else if (/_write$/u.test(last)) add('fill', last);
       return;
     }
     if (expr.kind !== 'method') return;
@@ -227,15 +254,45 @@ function eventsOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, source: string)
       if (!isLocal) add('settle', what, { path: [...(fieldsOfSelf(expr.receiver) ?? []), 'set_len'] });
       const length = expr.args[0] ? slice(expr.args[0].value.span) : '0';
       if ((isLocal ? length !== '0' : length.includes('+')) && mayHoldUsers(receiver, text)) add('count', what);
-    } else if (method === 'write' && expr.args.length === 1) add('fill', method);
+    } else if ((method === 'write' && expr.args.length === 1) || /_write$/u.test(method)) add('fill', method);
     else if (OF_TRAIT.get(method) !== undefined && isElementText(receiver)) {
       if (isBoundBy(OF_TRAIT.get(method) ?? PLAIN)) add('code', method);
     } else if (method === 'next' && mentions(expr.receiver, iterators)) add('code', 'next');
+    else if (mentions(expr.receiver, copied) && isMethodOfBound(unit, file, users, method)) add('code', method);
     else if (/^copy_(?:to|from)(?:_nonoverlapping)?$/u.test(method)) add('copy', method);
     else if (expr.receiver.kind === 'name' && expr.receiver.path[0] === 'self' && dropsElements(unit, file, fn, method))
       add('drop', method, { text: receiver });
   });
   return events;
+}
+
+/** `self.len += n`, `copy.len = self.len`: the container, which drops what it counts, counts more than it has. */
+function isRaised(unit: UnitFacts, fn: FunctionIr, expr: ExprOf<'assign'>, slice: (span: Span) => string): boolean {
+  const { target, operator, value } = expr;
+  if (target.kind !== 'field' || target.base.kind !== 'name' || target.base.path.length !== 1) return false;
+  if (!RAISES.test(target.name) || fn.owner === undefined || !hasDrop(unit, fn.owner)) return false;
+  if (operator === '+=') return true;
+  if (operator !== '=') return false;
+  const text = slice(value.span);
+  // A container that was made here, set to what the one it is copied from has.
+  return target.base.path[0] === 'self'
+    ? text.includes('+')
+    : new RegExp(`\\bself\\s*\\.\\s*${target.name}\\b`, 'u').test(text);
+}
+
+/** `Trait` in `T: Trait`, as the head of a path that is called. */
+function isBoundOf(generic: FunctionIr['generics'][number], trait: string): boolean {
+  return generic.bounds.some((b) => new RegExp(`(?:^|::)${trait}\\b`, 'u').test(b.trim()));
+}
+
+/** Whether a trait of the unit that a type of the user is bound by has the method. */
+function isMethodOfBound(unit: UnitFacts, file: FileIr, users: FunctionIr['generics'], method: string): boolean {
+  const traits = users.flatMap((g) => g.bounds.flatMap((b) => /^(?:\w+::)*([A-Z]\w*)/u.exec(b.trim())?.[1] ?? []));
+  return traits.some((trait) => {
+    const decl = unit.oracle('rust').declaration(trait, file.path);
+    const declaring = decl?.kind === 'trait' ? declaringFile(unit, file, decl) : undefined;
+    return declaring?.functions.some((f) => f.owner === trait && f.name === method) === true;
+  });
 }
 
 /** Whether the receiver may be a value of the user's type: no part of `self` that is no element. */

@@ -3,7 +3,19 @@ import { findUnwindHazards } from '../facts/unwinding.js';
 import { defineRule } from './rule.js';
 
 const TOKENS = {
-  rust: ['drop_in_place', 'assume_init_drop', 'ptr::copy', 'ptr::read', 'copy_to', 'copy_from', 'set_len'],
+  rust: [
+    'drop_in_place',
+    'assume_init_drop',
+    'ptr::copy',
+    'ptr::read',
+    'copy_to',
+    'copy_from',
+    'set_len',
+    'forget',
+    '_write(',
+    'ptr::write',
+    'MaybeUninit',
+  ],
 };
 
 export default defineRule({
@@ -32,7 +44,7 @@ export default defineRule({
   },
   tokens: TOKENS,
   requires: { rust: ['unsafe'] },
-  bodyTokens: { rust: [...TOKENS.rust, /\b(?:drop|clear|destroy)_?\w*\s*\(/u] },
+  bodyTokens: { rust: [...TOKENS.rust, /\bunsafe\b[^]*\bwrite\s*\(/u, /\b(?:drop|clear|destroy)_?\w*\s*\(/u] },
   looksAt: 'bodies',
   perFile: ['rust'],
   check({ unit, functionsIn, report }) {
