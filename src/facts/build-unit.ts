@@ -384,8 +384,11 @@ class Unit implements UnitFacts {
         memoTypes.set(memo, decl);
         return decl;
       },
-      global: (name, fromPath) => {
-        const decl = fileAt(fromPath)?.globals.find((g) => g.name === name && g.inFunction === undefined);
+      global: (name, fromPath, inFunction) => {
+        const named = fileAt(fromPath)?.globals.filter((g) => g.name === name) ?? [];
+        const isAround = (g: GlobalDecl): boolean =>
+          g.inFunction !== undefined && `${inFunction ?? ''}.`.startsWith(`${g.inFunction}.`);
+        const decl = named.findLast(isAround) ?? named.find((g) => g.inFunction === undefined);
         return decl ? { decl, path: fromPath } : undefined;
       },
       method: (owner, name, fromPath) => {

@@ -40,3 +40,13 @@ export const LENDING = new RegExp(
   ].join('|'),
   'u',
 );
+
+/**
+ * Where a reference becomes a raw pointer without a word of it in the function: a field of a constructor or of `self`, or an
+ * `AtomicPtr`, that is declared as one.
+ */
+export const BECOMES_RAW: readonly RegExp[] = [
+  /\b[A-Z]\w*\s*(?:\([^()]*|\{(?:[^{}]*,)?\s*\w+\s*:\s*)&\s*(?:mut\s+)?[a-z_]\w*(?:\s*\.\s*\w+)*\s*[,)}]/u,
+  /\bself(?:\s*\.\s*\w+)+\s*=\s*(?:Some\s*\(\s*)?&/u,
+  /\.\s*(?:store|swap|set|replace)\s*\(\s*&/u,
+];

@@ -57,7 +57,9 @@ export function endsWithItsRoot(
       // Shared owners, handles and views may outlive the variable; only what is known to own its memory counts.
       if (
         segment === '[]'
-          ? type.kind !== 'static-array' &&
+          ? // Of a temporary the type is known by the names of methods only.
+            !(type.kind === 'path' && type.name === 'Option' && root.kind !== 'temp') &&
+            type.kind !== 'static-array' &&
             !(type.kind === 'path' && (RUST_OWNERS.has(type.name) || hasDrop(type.name)))
           : type.kind !== 'tuple' && !(type.kind === 'path' && oracle.declaration(type.name, fromPath) !== undefined)
       )

@@ -6,7 +6,7 @@ import { describePlace, extend } from './place.js';
 import type { FunctionFlow, Pointer, Value } from './result.js';
 import { type State } from './state.js';
 import { peel, unwrapped } from './types.js';
-import { merged, NOTHING, optionalType, withoutAdopts } from './values.js';
+import { isWhole, merged, NOTHING, optionalType, withoutAdopts } from './values.js';
 import type { Block, Expr, ExprOf, FileIr, FunctionIr, Statement, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 
@@ -348,7 +348,7 @@ class Analysis extends PlaceExpressions {
         // Too small for an address: what is left of a pointer is a number.
         if (this.rust && expr.type.kind === 'path' && /^(?:[iu](?:8|16|32)|f32|f64|bool|char)$/u.test(expr.type.name))
           return { places: [], pointers: [], type: expr.type };
-        const erases = this.rust && (expr.type.kind === 'pointer' || expr.type.kind === 'reference');
+        const erases = this.rust && expr.type.kind === 'pointer';
         const pointers = erases
           ? value.pointers.map((p) =>
               p.form === 'raw' ? p : this.borrow(p.target, 'raw', true, p.site, p.how, p.row, p.locks),
@@ -370,7 +370,7 @@ class Analysis extends PlaceExpressions {
           pointers.push(...value.pointers);
           parts.push({ name: f.name, value });
           if (value.adopts) adopts.push(...value.adopts);
-          if (value.pointers.length === 0) this.moveOut(value);
+          if (isWhole(value)) this.moveOut(value);
         }
         if (expr.base) pointers.push(...this.expr(expr.base).pointers);
         return {
@@ -384,7 +384,7 @@ class Analysis extends PlaceExpressions {
       }
       case 'tuple': {
         const values = expr.items.map((i) => this.expr(i));
-        for (const value of values) if (value.pointers.length === 0) this.moveOut(value);
+        for (const value of values) if (isWhole(value)) this.moveOut(value);
         const args = values.map(
           (v): TypeRef => v.type ?? { ...syntheticType('', expr.span), kind: 'unknown', path: [] },
         );

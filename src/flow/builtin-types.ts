@@ -137,6 +137,8 @@ export function builtinMethodType(name: string, receiver: TypeRef | undefined, s
     const [content] = inner?.args ?? [];
     if (content) return { ...inner, args: [{ ...receiver, args: [content] }, ...rest] };
   }
+  // A cell gives a copy of its content.
+  if (name === 'get' && receiver?.kind === 'path' && receiver.name === 'Cell') return receiver.args[0];
   if (LOOKUPS.has(name)) {
     // What is looked up is lent; where it is a pointer itself, what it leads to is not in the container.
     const element = elementType(receiver);

@@ -6,7 +6,16 @@ import { describeCallee, dottedPath, isPromoted } from './expression-shapes.js';
 import { extend, type Place } from './place.js';
 import type { Pointer, Value } from './result.js';
 import { elementType, peel } from './types.js';
-import { adaptedType, CONTENT_ADAPTERS, merged, NOTHING, optionalType, type Resolved, wrapping } from './values.js';
+import {
+  adaptedType,
+  CONTENT_ADAPTERS,
+  isWhole,
+  merged,
+  NOTHING,
+  optionalType,
+  type Resolved,
+  wrapping,
+} from './values.js';
 import type { Argument, Expr, ExprOf, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 
@@ -318,7 +327,7 @@ export abstract class Calls extends Effects {
         const wanted = this.fieldType(variant === '' ? syntheticType(last, expr.span) : holder, `${variant}${i}`);
         values[i] = this.coerce(value, wanted);
       });
-      for (const value of values) if (value.pointers.length === 0) this.moveOut(value);
+      for (const value of values) if (isWhole(value)) this.moveOut(value);
       return {
         ...merged(values),
         places: [],
@@ -330,7 +339,7 @@ export abstract class Calls extends Effects {
         ),
       };
     }
-    for (const value of values) if (value.pointers.length === 0) this.moveOut(value);
+    for (const value of values) if (isWhole(value)) this.moveOut(value);
     if (this.rust) this.overwriteOut(values);
     const type = this.plain(builtinCallType(path, expr.span));
     if (!type && this.isForeignCall(callee, path)) {

@@ -4,11 +4,12 @@ import { builtinCallType, builtinMethodType, syntheticType } from './builtin-typ
 import { Closures } from './closures.js';
 import { describePlace, extend, isWithin, type Place } from './place.js';
 import type { Pointer, PointerForm, Value } from './result.js';
-import { isNumber, peel, unwrapped } from './types.js';
+import { isNumber, isVector, peel, unwrapped } from './types.js';
 import {
   adaptedType,
   CONTENT_ADAPTERS,
   guardsOf,
+  isWhole,
   NOTHING,
   optionalType,
   type Resolved,
@@ -36,6 +37,9 @@ const ITERATOR_STEPS = new Set(['next', 'next_back', 'nth']);
 /** Types of the standard library whose methods are called by path, too. */
 const STANDARD =
   /^(?:Vec|VecDeque|String|str|CStr|CString|OsStr|OsString|Path|PathBuf|Option|Result|NonNull|BytesMut)$/u;
+
+/** What shows the block of a vector as a whole. */
+const SHOWS_BLOCK: ReadonlySet<string> = new Set(['as_ptr', 'as_mut_ptr', 'as_slice', 'as_mut_slice']);
 
 const BOXES = /(?:^|::)(?:Box|Rc|Arc|Cell|RefCell|Mutex)::(?:new|pin)$/u;
 const PLAIN = /^(?:[iu](?:8|16|32|64|128|size)|f32|f64|bool|char|String|CString|OsString|PathBuf)$/u;
@@ -214,7 +218,21 @@ export abstract class Effects extends Closures {
         const value = operand(effect.from);
         // What is not a reference is converted, not pointed to.
         if (effect.element === false && effect.from !== 'receiver' && this.rust && isMade(value)) return undefined;
+        // `pointers.as_mut_ptr()` shows the vector's own block, whatever its elements point to.
         const view = this.isView(value);
+        if (
+          this.rust &&
+          SHOWS_BLOCK.has(name) &&
+          value.places.length > 0 &&
+          isVector(value.type) &&
+          value.pointers.every((p) => p.form === 'raw')
+        )
+          return {
+            places: [],
+            pointers: value.places.map((p) =>
+              this.borrow(extend(p, '[]'), effect.as === 'raw-pointer' ? 'raw' : effect.as, false, span, name, row),
+            ),
+          };
         if (value.pointers.length > 0 && (view || value.pointers.every((p) => p.form === 'raw'))) {
           // A pointer taken from a pointer still points where that one did.
           const pointers =
@@ -397,7 +415,8 @@ export abstract class Effects extends Closures {
         return { places: [], pointers: result.pointers, ...optionalType(result.type) };
       }
       case 'store': {
-        const value = operand(effect.what);
+        const given = operand(effect.what);
+        const value = this.rust && receiver && peel(receiver.type)?.name === 'AtomicPtr' ? this.asRaw(given) : given;
         const into = this.subjects(operand(effect.into))[0];
         if (into) {
           if (!effect.assigns) this.escape(value, 'collect', span, { into });
@@ -407,7 +426,7 @@ export abstract class Effects extends Closures {
           if (this.rust && value.pointers.length > 0)
             this.state.write(extend(into, '[]'), { pointers: value.pointers, ...optionalType(value.type) }, true);
         }
-        if (value.pointers.length === 0) this.moveOut(value);
+        if (isWhole(value)) this.moveOut(value);
         return undefined;
       }
       case 'retain': {
@@ -577,7 +596,7 @@ export abstract class Effects extends Closures {
       for (const given of values[param]?.places ?? [])
         if (given.path.length === 0 && given.root.kind === 'local' && !this.state.moved.has(given.root.id))
           this.drop(given.root, span, `the end of '${name}', which takes it by value`);
-    for (const value of values) if (value.pointers.length === 0) this.moveOut(value);
+    for (const value of values) if (isWhole(value)) this.moveOut(value);
     const pointers = flow.summary.returns.flatMap((r) =>
       place(r.target).map((t) => this.borrow(t, r.form, r.erased, span, `${name}()`)),
     );

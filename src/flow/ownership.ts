@@ -18,7 +18,7 @@ import type {
   Value,
 } from './result.js';
 import { elementType, keepsSliceOf, ownsBlock } from './types.js';
-import { optionalType, uniquePointers } from './values.js';
+import { isWhole, optionalType, uniquePointers } from './values.js';
 import type { FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { walkBody } from '../model/walk-body.js';
@@ -385,7 +385,7 @@ export abstract class Ownership extends Memory {
     returns?.values.push(value);
     for (const { id } of value.pointers)
       returns?.stale.set(id, [...(returns.stale.get(id) ?? []), ...(this.state.invalid.get(id) ?? [])]);
-    if (value.places.length > 0 && value.pointers.length === 0) this.moveOut(value);
+    if (value.places.length > 0 && isWhole(value)) this.moveOut(value);
   }
 
   /** D: pointers that the function was given and returns inside of a struct that it makes. */

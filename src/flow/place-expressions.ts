@@ -53,7 +53,7 @@ export abstract class PlaceExpressions extends Calls {
       }
     }
     const name = expr.path.at(-1) ?? first;
-    const global = this.settings.oracle.global(name, this.file.path);
+    const global = this.settings.oracle.global(name, this.file.path, this.rust ? this.fn.qualifiedName : undefined);
     if (global) {
       const { decl } = global;
       const root = this.makeRoot({

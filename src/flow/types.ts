@@ -5,7 +5,12 @@ import type { FunctionFlow } from './result.js';
 export interface TypeOracle {
   /** The declaration that `name` most likely means, seen from `fromPath`; aliases resolved by the caller. */
   declaration(name: string, fromPath: string): TypeDecl | undefined;
-  global(name: string, fromPath: string): { readonly decl: GlobalDecl; readonly path: string } | undefined;
+  /** A global of the file; `inFunction` is the qualified name of a function whose own statics, and those of the ones around it, count too. */
+  global(
+    name: string,
+    fromPath: string,
+    inFunction?: string,
+  ): { readonly decl: GlobalDecl; readonly path: string } | undefined;
   /** The method `name` of type `owner`; undefined when there is none or more than one that fits. */
   method(owner: string, name: string, fromPath: string): { readonly path: string; readonly fn: FunctionIr } | undefined;
   /** The free function `name` visible from the file; undefined when none or ambiguous. */
@@ -144,6 +149,11 @@ export function isGrowable(type: TypeRef | undefined, language: Language): boole
 export function ownsBlock(type: TypeRef | undefined): boolean {
   if (type?.kind === 'reference' || type?.kind === 'pointer') return true;
   return type?.kind === 'path' && SEPARATE_BLOCK.has(type.name);
+}
+
+/** Rust: a vector, whose block is its own whatever its elements point to. */
+export function isVector(type: TypeRef | undefined): boolean {
+  return type?.kind === 'path' && (type.name === 'Vec' || type.name === 'VecDeque');
 }
 
 /** Rust: whether a type of the standard library has exactly one value inside: a cell, a lock, a box. */

@@ -1,7 +1,7 @@
 import { syntheticType } from './builtin-types.js';
 import { describePlace, type Place } from './place.js';
 import type { LockScope, Pointer, Value } from './result.js';
-import { elementType, unwrapped } from './types.js';
+import { elementType, isVector, unwrapped } from './types.js';
 import type { FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 
@@ -119,4 +119,9 @@ export function merged(values: readonly Value[]): Value {
 /** The value, which frees nothing when it ends. */
 export function withoutAdopts({ adopts: _, ...value }: Value): Value {
   return value;
+}
+
+/** Whether the value is what its place owns: it holds no pointers, or is a vector of some. */
+export function isWhole({ pointers, type }: Value): boolean {
+  return pointers.length === 0 || isVector(type);
 }

@@ -1,7 +1,7 @@
 import { calledName, isTypeParameter, memberPath } from '../facts/d-code.js';
 import { hasDrop } from '../facts/declarations.js';
 import { laterUses } from '../facts/later-uses.js';
-import { LENDING, RAW_POINTERS } from '../facts/raw-words.js';
+import { BECOMES_RAW, LENDING, RAW_CODE, RAW_POINTERS } from '../facts/raw-words.js';
 import { D_BORROWS } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
 import { DIGEST_TEXT, findSlicedTemporaries, lendersOf, RETURNS_ARRAY } from '../facts/sliced-temporaries.js';
@@ -45,7 +45,7 @@ export default defineRule({
   },
   tokens: TOKENS,
   // A caller of a helper that hands out a pointer may hold none of the words itself.
-  bodyTokens: { rust: [...TOKENS.rust, 'unsafe'], d: [D_BORROWS, DIGEST_TEXT, RETURNS_ARRAY] },
+  bodyTokens: { rust: [...TOKENS.rust, ...RAW_CODE, ...BECOMES_RAW], d: [D_BORROWS, DIGEST_TEXT, RETURNS_ARRAY] },
   bodyRequires: { rust: [LENDING] },
   looksAt: 'bodies',
   perFile: ['rust', 'd'],
