@@ -1,6 +1,8 @@
-import { aggregateOf, calledName, declaredIn, hasBody, memberPath } from '../facts/d-code.js';
+import { aggregateOf, boundNames, calledName, declaredIn, hasBody, memberPath, rootName } from '../facts/d-code.js';
+import { lineOf } from '../facts/lines.js';
 import { walkBody } from '../model/walk-body.js';
 import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
+import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
 const TOKENS = ['assumeUnique', 'cast(string)', 'cast(wstring)', 'cast(dstring)', 'cast(immutable'];
@@ -18,6 +20,8 @@ export default defineRule({
     since: '0.1.0',
     cwe: ['CWE-672', 'CWE-704'],
     messages: {
+      written:
+        "'{bound}' is an immutable view of '{source}', and '{source}' is written afterwards (line {line}): what is promised never to change does.",
       aliased:
         "'{source}' is {owner}, and {how} {leaves} it as immutable: who writes to it later changes what is promised never to change.",
     },
@@ -33,12 +37,15 @@ export default defineRule({
       for (const fn of file.functions) {
         if (!hasBody(fn) || fn.kind === 'unittest' || fn.kind === 'closure' || fn.name === 'assumeUnique') continue;
         if (!unit.holds(file, fn, TOKENS)) continue;
-        const judge = (expr: Expr, leaves: string | undefined): void => {
+        // One finding per function and source, however often it leaves.
+        const seen = new Set<string>();
+        const judge = (expr: Expr, leaves: string | undefined, around: readonly Expr[] = []): void => {
           const view = immutableView(expr);
           if (view === undefined || leaves === undefined) return;
-          const owner = ownerOf(file, fn, view.source, view.takes);
+          const owner = ownerOf(file, fn, view.source, view.takes) ?? writtenLocal(fn, view, expr, around);
           const source = memberPath(view.source.kind === 'slice' ? view.source.base : view.source);
-          if (owner === undefined || source === undefined) return;
+          if (owner === undefined || source === undefined || seen.has(source)) return;
+          seen.add(source);
           report({
             messageId: 'aliased',
             data: { source, owner: owner.text, how: view.how, leaves },
@@ -50,14 +57,123 @@ export default defineRule({
         if (fn.body.result !== undefined) judge(fn.body.result, 'returns');
         walkBody(fn.body, ({ expr, around }) => {
           if (around.some((outer) => outer.kind === 'closure')) return;
-          if (expr.kind === 'return' && expr.value !== undefined) judge(expr.value, 'returns');
-          else if (expr.kind === 'assign' && expr.operator === '=')
-            judge(expr.value, keeps(file, fn, expr.target) ? 'stores' : undefined);
+          if (expr.kind === 'return' && expr.value !== undefined) judge(expr.value, 'returns', around);
+          else if (expr.kind === 'assign') {
+            const { target, operator, value } = expr;
+            if (operator === '=') judge(value, keeps(file, fn, target) ? 'stores' : undefined, around);
+            // `names ~= cast(string) name` keeps the slice; a text would copy the characters.
+            if (operator === '~=') judge(value, isListOfSlices(file, fn, target) ? 'stores' : undefined, around);
+            if (operator === '=' && target.kind === 'index' && isTable(file, fn, target.base))
+              judge(target.index, 'stores', around);
+          }
         });
+        for (const { view, name, bound } of namedViews(fn)) {
+          const write = firstWrite(fn, name, view.span.end);
+          if (write === undefined || !isNamedAfter(fn, bound, write.end)) continue;
+          report({
+            messageId: 'written',
+            data: { source: name, line: lineOf(unit, file, write.start), bound },
+            at: { file, span: view.span },
+            steps: [
+              { file, span: view.span, role: 'borrow', note: `From here on '${name}' is promised never to change.` },
+              { file, span: write, role: 'use', note: 'It is written here.' },
+            ],
+            key: `${fn.name}|${name}`,
+          });
+        }
       }
     }
   },
 });
+
+/** Local variables that are set to an immutable view of another one. */
+function namedViews(fn: FunctionIr): readonly { view: Expr; name: string; bound: string }[] {
+  const found: { view: Expr; name: string; bound: string }[] = [];
+  if (fn.body !== undefined)
+    walkBody(fn.body, ({ expr, statement }) => {
+      if (statement?.kind !== 'let' || statement.init !== expr || statement.pattern.kind !== 'bind') return;
+      const view = immutableView(expr);
+      const name = view === undefined || view.takes ? undefined : localOf(fn, view.source);
+      if (name !== undefined) found.push({ view: expr, name, bound: statement.pattern.name });
+    });
+  return found;
+}
+
+/** The local array or slice whose elements an expression shows; not one of immutable elements. */
+function localOf(fn: FunctionIr, source: Expr): string | undefined {
+  const inner = source.kind === 'slice' ? source.base : source;
+  const name = inner.kind === 'name' && inner.path.length === 1 ? inner.path[0] : undefined;
+  return name !== undefined && declaredIn(fn).has(name) && !fn.params.some((p) => p.name === name) ? name : undefined;
+}
+
+/** The first write to an element of the variable behind a place in the source, if the variable was not set anew before. */
+function firstWrite(fn: FunctionIr, name: string, after: number): Span | undefined {
+  let found: Span | undefined;
+  let isSet = false;
+  if (fn.body !== undefined)
+    walkBody(fn.body, ({ expr }) => {
+      if (expr.kind !== 'assign' || expr.span.start < after || found !== undefined || isSet) return;
+      if (expr.target.kind === 'name' && expr.target.path[0] === name) isSet = expr.operator === '=';
+      const { target } = expr;
+      if ((target.kind === 'index' || target.kind === 'slice') && rootName(target.base) === name) found = expr.span;
+    });
+  return found;
+}
+
+function isNamedAfter(fn: FunctionIr, name: string, after: number): boolean {
+  let isNamed = false;
+  if (fn.body !== undefined)
+    walkBody(fn.body, ({ expr }) => {
+      isNamed ||= expr.kind === 'name' && expr.path[0] === name && expr.span.start >= after;
+    });
+  return isNamed;
+}
+
+/** A local buffer from outside of the loop around the view, in which the loop writes again. */
+function writtenLocal(
+  fn: FunctionIr,
+  view: { readonly source: Expr; readonly takes: boolean },
+  expr: Expr,
+  around: readonly Expr[],
+): { readonly text: string; readonly span: Span } | undefined {
+  const name = view.takes ? undefined : localOf(fn, view.source);
+  const loop = around.find((outer) => outer.kind === 'loop');
+  if (name === undefined || loop?.kind !== 'loop' || boundNames(loop).includes(name)) return undefined;
+  let write: Span | undefined;
+  let isSet = false;
+  walkBody(loop.body, ({ expr: one }) => {
+    if (one.kind !== 'assign' || one === expr) return;
+    if (one.target.kind === 'name' && one.target.path[0] === name && one.operator === '=') isSet = true;
+    if ((one.target.kind === 'index' || one.target.kind === 'slice') && rootName(one.target.base) === name)
+      write = one.span;
+  });
+  return write === undefined || isSet ? undefined : { text: 'written again in every round', span: write };
+}
+
+function typeOfMember(file: FileIr, fn: FunctionIr, expr: Expr): TypeRef | undefined {
+  const name = memberPath(expr);
+  if (name === undefined) return undefined;
+  let local: TypeRef | undefined;
+  for (const statement of fn.body?.statements ?? [])
+    if (statement.kind === 'let' && statement.pattern.kind === 'bind' && statement.pattern.name === name)
+      local = statement.type;
+  return (
+    local ??
+    fn.params.find((one) => one.name === name)?.type ??
+    aggregateOf(file, fn)?.fields.find((one) => one.name === name)?.type ??
+    file.globals.find((one) => one.name === name && one.inFunction === undefined)?.type
+  );
+}
+
+function isListOfSlices(file: FileIr, fn: FunctionIr, target: Expr): boolean {
+  const type = typeOfMember(file, fn, target);
+  return type?.kind === 'slice' && type.element?.kind === 'slice';
+}
+
+/** A table whose keys are texts. */
+function isTable(file: FileIr, fn: FunctionIr, base: Expr): boolean {
+  return typeOfMember(file, fn, base)?.kind === 'assoc-array';
+}
 
 /** `assumeUnique(x)`, `cast(string) x`, `cast(immutable(T)[]) x`, `cast(immutable) x`. */
 function immutableView(

@@ -194,7 +194,9 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
     return false;
   if (escape.kind === 'store' && isBuiltForCaller(file, fn, root)) return false;
   if (escape.kind === 'store')
-    return escape.into !== undefined && !capturedOnHeap(flow, root) ? fn.trust !== 'safe' : false;
+    return escape.into !== undefined && !capturedOnHeap(flow, root)
+      ? fn.trust !== 'safe' || isMadeInTrusted(file, fn, pointer)
+      : false;
   return false;
 }
 
@@ -239,6 +241,8 @@ function isKeptAlong(unit: UnitFacts, file: FileIr, { span, pointer }: Escape): 
 function isRefused(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): boolean {
   const { site } = escape.pointer;
   if (escape.span.start > site.start || site.end > escape.span.end) return false;
+  // `return () @trusted { return buffer.ptr; }();`
+  if (isMadeInTrusted(file, fn, escape.pointer)) return false;
   let refused = true;
   const isLiteral = (name: string): boolean =>
     unit.oracle('d').declaration(name, file.path)?.kind === 'struct' &&
@@ -268,6 +272,23 @@ function isRefused(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape
     });
   }
   return refused;
+}
+
+/**
+ * D: the pointer is made in a `@trusted` lambda or nested function of a function that is checked. `&local` in a lambda is the business of
+ * 'scope-laundering'.
+ */
+function isMadeInTrusted(file: FileIr, { span }: FunctionIr, { site, how }: Pointer): boolean {
+  return file.functions.some(
+    (f) =>
+      f.trust === 'trusted' &&
+      f.parent !== undefined &&
+      !(f.kind === 'closure' && how === '&') &&
+      span.start <= f.span.start &&
+      f.span.start <= site.start &&
+      site.end <= f.span.end &&
+      f.span.end <= span.end,
+  );
 }
 
 /** D: what is added to a list that outlives the function, where the list holds pointers or slices and not what they show. */

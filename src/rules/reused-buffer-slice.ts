@@ -7,11 +7,14 @@ import {
   memberPath,
   methodsOf,
   rootName,
+  type WithBody,
 } from '../facts/d-code.js';
+import { derivedFrom, isRecordOf } from '../facts/derived-slices.js';
 import { D_RETURNS_SLICE } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
-import { walkBody, type Walked } from '../model/walk-body.js';
-import type { Expr, ExprOf, FileIr, FunctionIr, Statement, TypeDecl, TypeRef } from '../model/ir.js';
+import type { UnitFacts } from '../facts/unit.js';
+import { walkBody, walkExpression, type Walked } from '../model/walk-body.js';
+import type { Block, Expr, ExprOf, FileIr, FunctionIr, Statement, TypeDecl, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { withoutAlias } from '../flow/types.js';
 import { defineRule } from './rule.js';
@@ -19,8 +22,23 @@ import { defineRule } from './rule.js';
 const READERS = new Set(['byLine', 'byChunk']);
 const VIEWS = /^(?:data|front|get|opSlice|opIndex|peek\w*|bytes|toBytes|ptr|slice|view|buffer)$/u;
 
+/** Functions that fill the buffer that they are given, from its beginning. */
+const FILLS =
+  /^(?:receive|receiveFrom|recv|recvfrom|read|rawRead|readln|readExactly|readSome|readBlock|fread|ReadFile)$/u;
+
+/** The same as text, with something that may be a buffer. */
+const FILLING =
+  /\b(?:receive(?:From)?|recv(?:from)?|read(?:ln|Exactly|Some|Block)?|rawRead|fread|ReadFile)\s*\([^;]*\w/u;
+
 /** Where a slice of such a buffer comes from. */
-const KEEPS = ['byLine', 'byChunk', D_RETURNS_SLICE, /\breturn\b[^;]*\.(?:data|opSlice)\b/u];
+const KEEPS = [
+  'byLine',
+  'byChunk',
+  D_RETURNS_SLICE,
+  /\breturn\b[^;]*\.(?:data|opSlice)\b/u,
+  FILLING,
+  /\.(?:clear|shrinkTo)\b/u,
+];
 
 export default defineRule({
   meta: {
@@ -36,20 +54,22 @@ export default defineRule({
     cwe: ['CWE-672', 'CWE-825'],
     messages: {
       line: "'{variable}' shows the buffer of '{reader}' (line {from}) and is {kept}: the next line or chunk overwrites it.",
+      refilled:
+        "'{buffer}' is used from its beginning again by '{reader}' in every round (line {from}), and a slice of it is {kept}: the next round overwrites it.",
       collected:
         "'{reader}' reads every line into one buffer, and '{collector}' keeps the slices: all of them show what was read last.",
       static: "A slice of the static variable '{buffer}' is returned: the next call overwrites what the caller got.",
       cleared:
-        "The content of the appender '{buffer}' is returned without a copy, and '{clearer}' clears it (line {clear}): what is added after that overwrites what the caller got.",
+        "The content of the appender '{buffer}' is {kept} without a copy, and '{clearer}' clears it (line {clear}): what is added after that overwrites it.",
       rewound:
         "'{method}' hands out slices of '{buffer}', and '{rewinder}' starts again at its beginning (line {rewind}): what is written then overwrites what the slices show.",
     },
     checklist: 'Is every slice of the buffer copied before the buffer is used again?',
     scenarios: ['command', 'sequential'],
   },
-  tokens: { d: ['byLine', 'byChunk', 'static ', '..', 'ppender'] },
+  tokens: { d: ['byLine', 'byChunk', 'static ', '..', 'ppender', 'rawRead', 'readln'] },
   // The last is where a buffer is used from its beginning again.
-  bodyTokens: { d: [...KEEPS, /\.(?:clear|shrinkTo)\b/u, /(?:[;{}=)]|\belse)\s*[\w.]+\s*=\s*0\s*;/u] },
+  bodyTokens: { d: [...KEEPS, /(?:[;{}=)]|\belse)\s*[\w.]+\s*=\s*0\s*;/u] },
   looksAt: 'bodies',
   perFile: ['d'],
   check({ unit, report }) {
@@ -79,7 +99,10 @@ export default defineRule({
                     )
                     .flatMap((binding) => boundNames(binding.pattern));
             const variable = names.at(-1);
-            const kept = variable === undefined ? undefined : findKept(file, fn, expr, variable);
+            const kept =
+              variable === undefined || reader === undefined
+                ? undefined
+                : findKept(unit, file, fn, expr.body, new Set([variable]), false);
             if (reader !== undefined && variable !== undefined && kept !== undefined)
               report({
                 messageId: 'line',
@@ -91,6 +114,48 @@ export default defineRule({
                 ],
                 key: variable,
               });
+          }
+          if (expr.kind === 'loop') {
+            for (const refilled of findRefilled(unit, file, fn, expr))
+              report({
+                messageId: 'refilled',
+                data: {
+                  buffer: refilled.buffer,
+                  reader: refilled.reader,
+                  from: lineOf(unit, file, refilled.from.start),
+                  kept: refilled.kept.how,
+                },
+                at: { file, span: refilled.kept.span },
+                steps: [
+                  { file, span: refilled.from, role: 'release', note: 'Every round uses the buffer again here.' },
+                  {
+                    file,
+                    span: refilled.kept.span,
+                    role: 'escape',
+                    note: `A slice of it is ${refilled.kept.how} here.`,
+                  },
+                ],
+                key: refilled.buffer,
+              });
+            return;
+          }
+          const stored = storedContent(file, type, fn, expr);
+          if (stored !== undefined) {
+            report({
+              messageId: 'cleared',
+              data: {
+                buffer: stored.buffer,
+                kept: `stored in '${stored.target}'`,
+                clearer: stored.clearer.name,
+                clear: lineOf(unit, file, stored.span.start),
+              },
+              at: { file, span: expr.span },
+              steps: [
+                { file, span: stored.span, role: 'release', note: 'From here on its memory is used again.' },
+                { file, span: expr.span, role: 'escape', note: 'What it holds is stored here.' },
+              ],
+              key: `${fn.name}|${stored.buffer}`,
+            });
             return;
           }
           const collected = collectedReader(expr, fn);
@@ -112,6 +177,7 @@ export default defineRule({
               messageId: 'cleared',
               data: {
                 buffer: cleared.buffer,
+                kept: 'returned',
                 clearer: cleared.clearer.name,
                 clear: lineOf(unit, file, cleared.span.start),
               },
@@ -268,30 +334,53 @@ function isSlice(type: TypeRef | undefined): boolean {
   return type?.kind === 'slice' || (type?.kind === 'path' && /^[wd]?string$/u.test(type.name));
 }
 
-/** Where the loop's body keeps the slice itself: added, or stored in a member, an element or a variable. */
+/**
+ * Where the body of a loop keeps a slice of the variables, or of a part of them: added, or stored in a member, an element, a key or a
+ * variable. `isOwnBuffer`: the buffer is the function's own, and what is only set in every round is as good as the buffer.
+ */
 function findKept(
+  unit: UnitFacts,
   file: FileIr,
   fn: FunctionIr,
-  loop: ExprOf<'loop'>,
-  variable: string,
+  body: Block,
+  variables: ReadonlySet<string>,
+  isOwnBuffer: boolean,
+  also?: (expr: Expr) => boolean,
 ): { how: string; span: Span } | undefined {
   let found: { how: string; span: Span } | undefined;
-  const isLine = (value: Expr): boolean =>
-    (value.kind === 'name' && value.path.length === 1 && value.path[0] === variable) ||
-    ((value.kind === 'slice' || value.kind === 'cast') && isLine(value.kind === 'slice' ? value.base : value.value));
-  const inner = new Set(boundNames(loop.body));
+  const derive = derivedFrom(body, variables, also);
+  const oracle = unit.oracle('d');
+  const isRecord = (value: Expr): boolean =>
+    isRecordOf(
+      value,
+      derive,
+      (name) => oracle.declaration(name, file.path),
+      (type) => file.functions.some((one) => one.owner === type.name && one.kind === 'constructor'),
+    );
+  const inner = new Set(boundNames(body));
   const read = new Map<string, number>();
+  const emptied = emptiedIn(body, derive);
+  const copiedKeys = new Set<string>();
+  const keys: { table: string; span: Span }[] = [];
   const visit = ({ expr, around }: Walked): void => {
     if (expr.kind === 'name' && expr.path.length === 1 && !read.has(expr.path[0] ?? '')) {
       const parent = around.at(-1);
       if (!(parent?.kind === 'assign' && parent.target === expr)) read.set(expr.path[0] ?? '', expr.span.start);
     }
+    if (expr.kind === 'assign' && expr.target.kind === 'index') {
+      const table = memberPath(expr.target.base);
+      if (table !== undefined && declaredType(file, fn, table)?.kind === 'assoc-array') {
+        if (derive(expr.target.index) === 'slice') keys.push({ table, span: expr.span });
+        else copiedKeys.add(table);
+      }
+    }
     if (found !== undefined) return;
     if (expr.kind === 'method' && /^(?:put|insert|insertBack|insertFront)$/u.test(expr.method)) {
       const target = memberPath(expr.receiver);
-      if (target !== undefined && expr.args.some(({ value }) => isLine(value)) && !inner.has(target))
-        if (holdsSlices(declaredType(file, fn, target)) === true)
-          found = { how: `added to '${target}'`, span: expr.span };
+      if (target === undefined || inner.has(target) || emptied.has(target)) return;
+      const keeps = holdsSlices(declaredType(file, fn, target)) === true;
+      if (expr.args.some(({ value }) => isRecord(value) || (keeps && derive(value) !== undefined)))
+        found = { how: `added to '${target}'`, span: expr.span };
       return;
     }
     if (expr.kind !== 'assign') return;
@@ -299,27 +388,164 @@ function findKept(
     const target = memberPath(indexed === undefined ? expr.target : indexed.base);
     if (target === undefined || inner.has(target.split('.')[0] ?? '')) return;
     const type = declaredType(file, fn, target);
-    if (!isLine(expr.value)) return;
-    if (expr.operator === '~=' && indexed === undefined) {
+    const record = isRecord(expr.value);
+    const shown = derive(expr.value);
+    if (!record && shown === undefined) return;
+    if (emptied.has(target)) return;
+    const isTable = type?.kind === 'assoc-array';
+    if (indexed !== undefined) {
+      const { operator } = expr;
+      // `texts[i] ~= line` copies the characters. Fields of one line in an array are mostly set anew for each line, as are those that a
+      // counter of the round tells.
+      const isOfRound = inner.has(rootName(indexed.index) ?? '');
+      const keeps =
+        operator === '='
+          ? isTable || (!isOfRound && isShownItself(expr.value, variables) && (!isOwnBuffer || isSlice(type?.element)))
+          : operator === '~=' && isTable && (!isOwnBuffer || holdsSlices(type.element) === true);
+      if (keeps) found = { how: `stored in '${target}'`, span: expr.span };
+    } else if (expr.operator === '~=') {
       // `text ~= line` copies the characters; only an array of lines keeps the slice.
-      const keeps = holdsSlices(type) ?? /(?:s|list|all|seen|found)$/iu.test(target);
+      const keeps = record || (holdsSlices(type) ?? (!isOwnBuffer && /(?:s|list|all|seen|found)$/iu.test(target)));
       if (keeps) found = { how: `added to '${target}'`, span: expr.span };
-    } else if (expr.operator === '~=' || expr.operator === '=') {
-      if (indexed !== undefined && (expr.operator === '=' || type?.kind === 'assoc-array'))
-        found = { how: `stored in '${target}'`, span: expr.span };
-      else if (indexed === undefined && isKeptMember(file, fn, target))
-        found = { how: `stored in '${target}'`, span: expr.span };
+    } else if (expr.operator === '=') {
+      if (!isOwnBuffer && isKeptMember(file, fn, target)) found = { how: `stored in '${target}'`, span: expr.span };
       // A variable that the next iteration looks at before it is set again.
       else if (
-        indexed === undefined &&
+        !record &&
+        !variables.has(target) &&
         (read.get(target) ?? Infinity) < expr.span.start &&
-        findLet(fn, target) !== undefined
+        findLet(fn, target) !== undefined &&
+        !endsLoop((unit.textOf(file.path) ?? '').slice(expr.span.end, body.span.end))
       )
         found = { how: `kept in '${target}' for the next iteration`, span: expr.span };
     }
   };
-  walkBody(loop.body, visit);
+  walkBody(body, visit);
+  // A key that is only looked up again after a copy of it was put in is not stored.
+  const key = keys.find(({ table }) => !copiedKeys.has(table) && !inner.has(table));
+  return found ?? (key && { how: `stored as a key of '${key.table}'`, span: key.span });
+}
+
+/** Lists that every round of a loop empties, or sets to something else, whatever else happens. */
+function emptiedIn(body: Block, derive: (expr: Expr) => unknown): ReadonlySet<string> {
+  const found = new Set<string>();
+  walkBody(body, ({ expr, around }) => {
+    if (around.some((outer) => outer.kind !== 'block' && !(outer.kind === 'if' && outer.isStatic === true))) return;
+    const cleared = clearedAppender(expr);
+    if (cleared !== undefined) found.add(cleared);
+    if (expr.kind !== 'assign' || expr.operator !== '=' || derive(expr.value) !== undefined) return;
+    const { target } = expr;
+    const name = memberPath(target.kind === 'field' && target.name === 'length' ? target.base : target);
+    if (name !== undefined) found.add(name);
+  });
   return found;
+}
+
+/** The variable itself or a slice of it, not a part that a function found in it. */
+function isShownItself(value: Expr, variables: ReadonlySet<string>): boolean {
+  if (value.kind === 'cast') return isShownItself(value.value, variables);
+  if (value.kind === 'slice') return isShownItself(value.base, variables);
+  return value.kind === 'name' && value.path.length === 1 && variables.has(value.path[0] ?? '');
+}
+
+/** Whether the block goes on to a `break` or `return`: there is no next iteration. */
+function endsLoop(rest: string): boolean {
+  return /^[^{}]{0,400}?\b(?:break|return)\b/u.test(rest);
+}
+
+interface Refilled {
+  readonly buffer: string;
+  readonly reader: string;
+  readonly from: Span;
+  readonly kept: { readonly how: string; readonly span: Span };
+}
+
+/** Buffers from outside of a loop that every round fills from the beginning, or appenders that it clears, and of which it keeps slices. */
+function findRefilled(unit: UnitFacts, file: FileIr, fn: WithBody, loop: ExprOf<'loop'>): readonly Refilled[] {
+  const inner = new Set(boundNames(loop.body));
+  const refills = new Map<string, { reader: string; from: Span; isAppender?: boolean }>();
+  const moved = new Set<string>();
+  const visit = ({ expr }: Walked): void => {
+    if (expr.kind === 'assign' && expr.operator === '=') moved.add(memberPath(expr.target) ?? '');
+    const emptied = clearedAppender(expr);
+    if (emptied !== undefined && !inner.has(emptied) && isAppender(file, fn, emptied))
+      refills.set(emptied, { reader: 'clear', from: expr.span, isAppender: true });
+    const reader = calledName(expr);
+    if (expr.kind !== 'call' && expr.kind !== 'method') return;
+    if (reader === undefined || !FILLS.test(reader)) return;
+    for (const { value } of expr.args) {
+      const buffer = wholeBuffer(value);
+      if (buffer === undefined || inner.has(buffer) || !isBuffer(declaredType(file, fn, buffer))) continue;
+      refills.set(buffer, { reader, from: expr.span });
+    }
+  };
+  walkBody(loop.body, visit);
+  if (loop.condition) walkExpression(loop.condition, visit);
+  return [...refills].flatMap(([buffer, { reader, from, isAppender }]) => {
+    if (moved.has(buffer)) return [];
+    // `file.rawRead(buffer)` is a slice of the buffer, `appender.data` one of what it holds.
+    const also = (expr: Expr): boolean =>
+      isAppender === true
+        ? contentOf(expr) === buffer
+        : calledName(expr) === 'rawRead' &&
+          expr.kind === 'method' &&
+          expr.args.some(({ value }) => wholeBuffer(value) === buffer);
+    const kept = findKept(unit, file, fn, loop.body, new Set(isAppender === true ? [] : [buffer]), true, also);
+    return kept === undefined ? [] : [{ buffer, reader, from, kept }];
+  });
+}
+
+/** The appender of `appender.clear()` and `appender.shrinkTo(n)`. */
+function clearedAppender(expr: Expr): string | undefined {
+  if (expr.kind === 'method' && /^(?:clear|shrinkTo)$/u.test(expr.method)) return memberPath(expr.receiver);
+  return expr.kind === 'field' && expr.name === 'clear' ? memberPath(expr.base) : undefined;
+}
+
+/** The appender of `appender.data` and `appender[]`. */
+function contentOf(value: Expr): string | undefined {
+  if (value.kind === 'slice' && value.from === undefined && value.to === undefined) return memberPath(value.base);
+  if (value.kind === 'field' && value.name === 'data') return memberPath(value.base);
+  return value.kind === 'method' && (value.method === 'data' || value.method === 'opSlice')
+    ? memberPath(value.receiver)
+    : undefined;
+}
+
+function isAppender(file: FileIr, fn: FunctionIr, name: string): boolean {
+  const init = findLet(fn, name)?.init;
+  if (init !== undefined && appenderType(init) !== undefined) return true;
+  const type = declaredType(file, fn, name);
+  return type?.kind === 'path' && type.name === 'Appender';
+}
+
+/** The variable of `buffer`, `buffer[]`, `buffer[0 .. n]`, `buffer.ptr`, `&buffer[0]`: what is filled from its beginning. */
+function wholeBuffer(value: Expr): string | undefined {
+  if (value.kind === 'cast') return wholeBuffer(value.value);
+  if (value.kind === 'field' && value.name === 'ptr') return wholeBuffer(value.base);
+  if (value.kind === 'slice') {
+    const { from } = value;
+    return from === undefined || (from.kind === 'literal' && from.text === '0') ? wholeBuffer(value.base) : undefined;
+  }
+  return value.kind === 'name' && value.path.length === 1 ? value.path[0] : undefined;
+}
+
+/** An array of characters or bytes. */
+function isBuffer(type: TypeRef | undefined): boolean {
+  if (type?.kind !== 'slice' && type?.kind !== 'static-array') return false;
+  return /^(?:u?byte|void|[wd]?char)$/u.test(type.element?.name ?? '');
+}
+
+/** `member = appender.data`, where the appender is cleared here or in a sibling. */
+function storedContent(
+  file: FileIr,
+  type: TypeDecl | undefined,
+  fn: WithBody,
+  expr: Expr,
+): { buffer: string; target: string; clearer: FunctionIr; span: Span } | undefined {
+  if (expr.kind !== 'assign' || expr.operator !== '=') return undefined;
+  const target = memberPath(expr.target);
+  if (target === undefined || !isKeptMember(file, fn, target)) return undefined;
+  const cleared = findCleared(file, type, fn, expr.value);
+  return cleared === undefined ? undefined : { ...cleared, target };
 }
 
 /** A member of the aggregate that is a slice, not a local of the same name. */
@@ -358,13 +584,7 @@ function findCleared(
   fn: FunctionIr & { readonly body: NonNullable<FunctionIr['body']> },
   value: Expr,
 ): { buffer: string; clearer: FunctionIr; span: Span } | undefined {
-  const shown =
-    value.kind === 'slice' || (value.kind === 'field' && value.name === 'data')
-      ? value.base
-      : value.kind === 'method' && (value.method === 'data' || value.method === 'opSlice')
-        ? value.receiver
-        : undefined;
-  const buffer = shown === undefined ? undefined : memberPath(shown);
+  const buffer = contentOf(value);
   if (buffer === undefined || declaredIn(fn).has(buffer)) return undefined;
   const declared =
     type?.fields.find((field) => field.name === buffer)?.type ??
@@ -375,14 +595,7 @@ function findCleared(
     if (!hasBody(clearer) || clearer.kind === 'unittest') continue;
     let found: Span | undefined;
     walkBody(clearer.body, ({ expr }) => {
-      const [name, on] =
-        expr.kind === 'method'
-          ? [expr.method, expr.receiver]
-          : expr.kind === 'field'
-            ? [expr.name, expr.base]
-            : [undefined, undefined];
-      if (name !== 'clear' && name !== 'shrinkTo') return;
-      if (on !== undefined && memberPath(on) === buffer) found = expr.span;
+      if (clearedAppender(expr) === buffer) found = expr.span;
     });
     if (found !== undefined) return { buffer, clearer, span: found };
   }

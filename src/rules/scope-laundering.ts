@@ -180,19 +180,41 @@ function keptScope(unit: UnitFacts, file: FileIr, fn: WithBody): readonly Kept[]
   walkBody(fn.body, (walked) => {
     const { expr } = walked;
     if (expr.kind === 'return' && expr.value !== undefined) judgeReturned(expr.value, expr.span);
+    if (expr.kind === 'method' && /^(?:put|insert|insertBack|insertFront)$/u.test(expr.method)) {
+      const list = memberPath(expr.receiver);
+      if (list !== undefined && !own.has(list.split('.')[0] ?? '') && holdsSlices(listType(file, fn, list)))
+        for (const { value } of expr.args) judge(value, expr.span, `added to '${list}'`);
+    }
     if (expr.kind !== 'assign' || (expr.operator !== '=' && expr.operator !== '~=')) return;
     if (expr.target.kind === 'name') set.add(expr.target.path[0] ?? '');
     // What is put aside and put back within the call is not kept.
     const target = memberPath(expr.target) ?? (expr.target.kind === 'index' ? memberPath(expr.target.base) : undefined);
     const shown = scoped.find((one) => one.name === shownBy(expr.value));
     const isCopied =
-      expr.operator === '~=' && withoutAlias(shown?.type, unit.oracle('d'), file.path)?.kind !== 'delegate';
+      expr.operator === '~=' &&
+      withoutAlias(shown?.type, unit.oracle('d'), file.path)?.kind !== 'delegate' &&
+      !(target !== undefined && holdsSlices(listType(file, fn, target)));
     const head = target?.split('.')[0] ?? '';
     if (target === undefined || isCopied || expr.target.kind === 'slice') return;
     if (own.has(head) && !isCallers(fn, head)) return;
     if (!isSetAgain(fn, target, expr.span.end)) judge(expr.value, expr.span, `stored in '${target}'`);
   });
   return found.filter(({ param }) => !set.has(param.name));
+}
+
+/** The declared type of a member, a variable of the module or a parameter. */
+function listType(file: FileIr, fn: FunctionIr, name: string): TypeRef | undefined {
+  return (
+    fn.params.find((one) => one.name === name)?.type ??
+    aggregateOf(file, fn)?.fields.find((one) => one.name === name)?.type ??
+    file.globals.find((one) => one.name === name && one.inFunction === undefined)?.type
+  );
+}
+
+/** Whether what is added to a list of the type is kept as it is: its elements are slices. */
+function holdsSlices(type: TypeRef | undefined): boolean {
+  if (type?.kind === 'path' && /^(?:Ref)?Appender$/u.test(type.name)) return holdsSlices(type.args[0]);
+  return type?.kind === 'slice' && type.element?.kind === 'slice';
 }
 
 /** A `ref` or `out` parameter, which is a variable of the caller's and not promised to end with what is given beside it. */

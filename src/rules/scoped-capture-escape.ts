@@ -74,6 +74,7 @@ export default defineRule({
           if (one.expr.kind === 'closure' || one.expr.kind === 'address') closures++;
         });
         if (closures === 0) continue;
+        let isReported = false;
         for (const one of walked) {
           if (one.expr.kind !== 'closure' && one.expr.kind !== 'address') continue;
           const closure = one.expr;
@@ -85,6 +86,11 @@ export default defineRule({
           // `return &method` is the business of 'field-address-without-return'.
           if (inner === undefined && kept.isReturned) continue;
           if (captured === undefined || (kept.isStarted && waits(walked, closure.span))) continue;
+          // Several methods of one struct that are registered in a row are one cause.
+          if (kept.isRegistered === true && method !== undefined) {
+            if (isReported) continue;
+            isReported = true;
+          }
           report({
             messageId: 'captured',
             data: { kept: kept.text, line: lineOf(unit, file, kept.span.start), what: captured.what },
@@ -106,6 +112,10 @@ export default defineRule({
   },
 });
 
+/** Names of functions that keep a delegate to call it when something happens. */
+const REGISTERS =
+  /^(?:(?:add|set|register|install|attach)\w*(?:Listener|Handler|Callback|Observer|Hook)|addEventListener|subscribe|watch[A-Z]\w*)$/u;
+
 interface Kept {
   readonly text: string;
   readonly span: Span;
@@ -113,6 +123,7 @@ interface Kept {
   /** It runs elsewhere, and the function may wait for it. */
   readonly isStarted: boolean;
   readonly into?: string;
+  readonly isRegistered?: boolean;
 }
 
 /** Where a closure goes that outlives the call; by way of one local variable at most. */
@@ -157,6 +168,18 @@ function leaves(file: FileIr, fn: FunctionIr, value: Expr, around: readonly Expr
     parent.args.some((argument) => argument.value === inner)
   ) {
     const name = calledName(parent);
+    // `watchers.watchDirectory(path, &onChange)`, `events.addListener(&onEvent)`
+    if (name !== undefined && REGISTERS.test(name)) {
+      const into = parent.kind === 'method' ? memberPath(parent.receiver) : undefined;
+      return {
+        text: `given to '${name}'`,
+        span: parent.span,
+        isReturned: false,
+        isStarted: false,
+        isRegistered: true,
+        ...(into === undefined ? {} : { into }),
+      };
+    }
     if (name === 'Thread' || name === 'Fiber' || (name !== undefined && KEEPERS.has(name)))
       return { text: `given to '${name}'`, span: parent.span, isReturned: false, isStarted: true };
   }

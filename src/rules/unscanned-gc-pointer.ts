@@ -74,6 +74,8 @@ export default defineRule({
         "'GC.addRoot' is called for '{memory}' (line {line}), which is memory of '{maker}' (line {made}) and no block of the collector: the call neither keeps it nor lets the collector look into it.",
       mismatch:
         "'GC.{remover}' is called for '{memory}' (line {line}), but it was registered by 'GC.{adder}' (line {added}): it stays registered after the memory is gone.",
+      forgotten:
+        "'{memory}' is registered by 'GC.addRange' (line {added}) and given back by '{release}' (line {line}), and nothing in the file calls 'GC.removeRange': the collector goes on reading freed memory.",
       size: "'GC.addRange' gets the number of elements of '{slice}' (line {line}), but it takes bytes: the collector scans only the first part of the memory.",
     },
     checklist: 'Does the collector see every pointer that this memory holds?',
@@ -151,6 +153,25 @@ export default defineRule({
               at: { file, span: walked.expr.span },
               steps: [{ file, span: wrong.span, role: 'acquire', note: `'GC.${wrong.adder}' registers it here.` }],
               key: `${fn.name}|${wrong.memory}`,
+            });
+            return;
+          }
+          const forgotten = forgottenRange(unit, file, fn, walked.expr);
+          if (forgotten !== undefined) {
+            report({
+              messageId: 'forgotten',
+              data: {
+                memory: forgotten.memory,
+                added: lineOf(unit, file, walked.expr.span.start),
+                release: forgotten.release,
+                line: lineOf(unit, file, forgotten.span.start),
+              },
+              at: { file, span: forgotten.span },
+              steps: [
+                { file, span: walked.expr.span, role: 'acquire', note: "'GC.addRange' registers it here." },
+                { file, span: forgotten.span, role: 'release', note: 'The memory is given back here.' },
+              ],
+              key: `${fn.name}|${forgotten.memory}`,
             });
             return;
           }
@@ -312,6 +333,33 @@ function lateRemoval(
     found = { memory, release, span: other.span };
   });
   return found;
+}
+
+/** `GC.addRange(field)` in a type that gives the field's memory back, in a file that never calls `GC.removeRange`. */
+function forgottenRange(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+  expr: Expr,
+): { memory: string; release: string; span: Span } | undefined {
+  if (expr.kind !== 'method' || expr.method !== 'addRange' || rootName(expr.receiver) !== 'GC') return undefined;
+  const memory = blockPath(expr.args[0]?.value);
+  const type = aggregateOf(file, fn);
+  if (memory === undefined || !/^\w+$/u.test(memory) || !type?.fields.some((f) => f.name === memory)) return undefined;
+  const text = unit.textOf(file.path) ?? '';
+  // `removeRoot` instead is told by itself.
+  if (/\bremove(?:Range|Root)\b/u.test(text)) return undefined;
+  const given = new RegExp(
+    String.raw`\b(free|pureFree|deallocate|dispose)\s*\(\s*(?:\w+\s*,\s*)?(?:cast\s*\([^()]*\)\s*)?(?:this\.)?${memory}(?:\.ptr|\[\])?\s*\)`,
+    'gu',
+  );
+  for (const found of text.slice(type.span.start, type.span.end).matchAll(given)) {
+    const start = type.span.start + found.index;
+    const span: Span = { start, end: start + found[0].length };
+    if (file.comments.some((c) => c.span.start <= start && span.end <= c.span.end)) continue;
+    return { memory, release: found[1] ?? '', span };
+  }
+  return undefined;
 }
 
 /** What an argument names as a block of memory: `x` of `x`, `x.ptr`, `x[]`, `cast(void*) x`; also `m_chunks` of `m_chunks[i]`. */
