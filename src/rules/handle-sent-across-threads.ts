@@ -323,12 +323,17 @@ function isDuplicable(unit: UnitFacts, file: FileIr, impl: ImplDecl, field: stri
     return (
       copies.test(text) &&
       !isMadeAnew(text, field) &&
-      !/fetch_add|Arc::|increment_strong|retain|Self::new|to_vec|alloc|_dup\b|_copy(?:\b|_)|_clone\b|_(?:add_?|inc_?|up_)?ref\b/u.test(
-        text,
-      )
+      !RETURNS_REFERENCE.test(text) &&
+      !/fetch_add|Arc::|increment_strong|retain|Self::new|to_vec|alloc|_dup\b|_copy(?:\b|_)|_clone\b/u.test(text)
     );
   });
 }
+
+/**
+ * `Frames { raw: frames_ref(self.raw) }`: the clone has a reference of its own, as the library gave it. One that only counts and
+ * copies the pointer (`surface_ref(self.0); Surface(self.0)`) shares the object.
+ */
+const RETURNS_REFERENCE = /(?:=|[^:]:|\()\s*(?:unsafe\s*\{\s*)?(?:\w+::)*\w+_(?:add_?|inc_?|up_)?ref\s*\(/u;
 
 /** `let ctx = CTX_new(); .. Self { ctx, .. }`: the field of the clone is a variable of its own. */
 function isMadeAnew(text: string, field: string): boolean {
