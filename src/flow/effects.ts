@@ -275,6 +275,19 @@ export abstract class Effects extends Closures {
       case 'erase': {
         const given = operand(effect.from);
         const value = effect.through === true ? this.contentOf(given, span, name, row) : given;
+        const made = this.rust ? typeArgs?.[1] : undefined;
+        // `transmute::<&T, Box<T>>(&x)` makes an owner of what was only pointed to.
+        if (
+          made?.kind === 'path' &&
+          made.name === 'Box' &&
+          /^(?:reference|pointer)$/u.test(typeArgs?.[0]?.kind ?? '')
+        ) {
+          const taken = value.pointers
+            .filter((p) => p.form !== 'closure')
+            .map((p) => this.borrow(p.target, 'raw', true, p.site, p.how, p.row, p.locks));
+          this.adopt(taken, 'Box', name, span, made.args[0]);
+          return { places: [], pointers: [], adopts: taken, owned: true, type: made };
+        }
         // The end of the string is looked for in it.
         if (row.id === 'cstr-from-ptr') this.use(value, span, 'argument', name);
         const pointers = value.pointers.map((p) => {
@@ -291,7 +304,7 @@ export abstract class Effects extends Closures {
           for (const invalidation of gone) this.state.addInvalid(view.id, invalidation);
           return view;
         });
-        const made =
+        const views =
           pointers.length > 0
             ? pointers
             : (value.type === undefined ||
@@ -301,7 +314,7 @@ export abstract class Effects extends Closures {
                 ? value.places
                 : []
               ).map((p) => this.borrow(extend(p, '*'), 'reference', true, span, name, row));
-        return { places: [], pointers: made, ...optionalType(value.type) };
+        return { places: [], pointers: views, ...optionalType(value.type) };
       }
       case 'copy': {
         const value = operand(effect.from);

@@ -6,7 +6,7 @@ import { ownsBlock, withoutAlias } from '../flow/types.js';
 import type { FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 import { defineRule } from './rule.js';
 
-const TOKENS = { rust: ['from_raw', 'libc::free', 'free(', 'dealloc('] };
+const TOKENS = { rust: ['from_raw', 'libc::free', 'free(', 'dealloc(', 'transmute'] };
 
 export default defineRule({
   meta: {
@@ -33,7 +33,7 @@ export default defineRule({
     scenarios: ['sequential', 'command'],
   },
   tokens: TOKENS,
-  bodyTokens: { rust: ['from_raw', 'free', 'dealloc'] },
+  bodyTokens: { rust: ['from_raw', 'free', 'dealloc', /\btransmute\s*::\s*<[^;(]*,\s*(?:\w+\s*::\s*)*Box\s*</u] },
   looksAt: 'bodies',
   perFile: ['rust'],
   check({ unit, functionsIn, report }) {
