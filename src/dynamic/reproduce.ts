@@ -183,6 +183,10 @@ export async function reproduce(options: ReproOptions): Promise<ReproReport | Ta
   };
   const node = options.node === undefined ? process.version : askVersion(options.node);
   if (node === undefined) return { error: `'${options.node}' is no Node that can be started: it gives no version.` };
+  if (options.amplifier !== 'auto') {
+    const asked = prepareAmplifier(options.amplifier);
+    if ('error' in asked) return asked;
+  }
   if (options.evidence !== undefined) {
     try {
       makeFolder(options.evidence);

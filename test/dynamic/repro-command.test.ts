@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { run } from '../../src/commands/run.js';
 import type { Io } from '../../src/commands/io.js';
 import { readReproFlags } from '../../src/dynamic/repro-flags.js';
@@ -174,6 +174,14 @@ describe('repro', () => {
     expect(outcome).toMatchObject({ class: 'memory-fault', plan: { scenario: 'command' } });
     const { readdirSync } = await import('node:fs');
     expect(readdirSync(folder).filter((name) => !before.has(name))).toEqual(['kept']);
+  });
+
+  it.runIf(posix)('does not go on without the amplifier that was asked for', async () => {
+    vi.stubEnv('PATH', folder);
+    const { code, out, err } = await invoke('repro', '--command', script('good', ''), '--amplifier', 'valgrind');
+    vi.unstubAllEnvs();
+    expect([code, out]).toEqual([2, '']);
+    expect(err).toContain("The amplifier 'valgrind' needs valgrind; install it, or choose another amplifier.");
   });
 
   it('runs on until the first crash', async () => {
