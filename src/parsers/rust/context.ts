@@ -182,7 +182,8 @@ const blanks = (match: string): string => ' '.repeat(match.length);
 /**
  * A text of the same length in which syntax that the grammar does not know is replaced by syntax that it does: `unsafe extern`
  * blocks, `safe fn` and `#[unsafe(no_mangle)]` (edition 2024), prefix ranges `..=x`, `&raw` of a variable named `raw`, empty type
- * arguments, `box` patterns, and cfg attributes on shorthand fields. Names and operators are always taken from the original text.
+ * arguments, `box` patterns, cfg attributes on shorthand fields, a visibility before a foreign type, and constants named
+ * `default`. Names and operators are always taken from the original text.
  */
 export function readable(text: string): string {
   let result = text;
@@ -198,5 +199,9 @@ export function readable(text: string): string {
   if (result.includes('box ')) result = result.replace(/\bbox (?=[A-Z])/g, blanks);
   if (result.includes('#[cfg'))
     result = result.replace(/#\[cfg[^\]\n]*\](?=\s*(?:(?:ref|mut)\s+)*[a-z_]\w*\s*[,}])/g, blanks);
+  if (/\btype\s+\w+\s*[;:]/.test(result))
+    result = result.replace(/\bpub(?:\s*\([^)\n]*\))?(?=\s+type\s+\w+\s*[;:])/g, blanks);
+  if (/\b(?:const|static)\s+default\b/.test(result))
+    result = result.replace(/(\b(?:const|static)\s+)default\b/g, '$1defaul_');
   return result.replace(/\bchar(?=::<)/g, 'cha_');
 }
