@@ -196,7 +196,7 @@ export function readable(text: string): string {
   if (result.includes('..=')) result = result.replace(/([[(,=|{]\s*)\.\.=/g, '$1.. ');
   if (result.includes('&raw')) result = result.replace(/&raw\b(?!\s+(?:const|mut)\b)/g, '&ra_');
   if (result.includes('<>')) result = result.replace(/(?<!\buse)(?:::)?<>/g, blanks);
-  if (result.includes('box ')) result = result.replace(/\bbox (?=[A-Z])/g, blanks);
+  if (result.includes('box ')) result = result.replace(/\bbox (?=(?:[a-z_]\w*::)*[A-Z])/g, blanks);
   if (result.includes('#[cfg'))
     result = result.replace(/#\[cfg[^\]\n]*\](?=\s*(?:(?:ref|mut)\s+)*[a-z_]\w*\s*[,}])/g, blanks);
   if (/\btype\s+\w+\s*[;:]/.test(result))
