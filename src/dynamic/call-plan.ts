@@ -1,3 +1,5 @@
+import { someArgument } from './child/argument-parts.js';
+
 /**
  * How a sample value is made in the child: plain data, so that a plan can be printed, stored and sent. `buffer` values are
  * made anew for each call, because a scenario may take them away.
@@ -26,27 +28,6 @@ export type ArgumentSpec =
   | { readonly kind: 'abort-signal' }
   /** An instance of a class of the target, made with its own constructor plan. */
   | { readonly kind: 'instance'; readonly class: string };
-
-/** Whether the argument or a part of it, at any depth, is one for which `test` holds. */
-function someArgument(spec: ArgumentSpec, test: (part: ArgumentSpec) => boolean): boolean {
-  if (test(spec)) return true;
-  const inside = (part: ArgumentSpec): boolean => someArgument(part, test);
-  switch (spec.kind) {
-    case 'array':
-      return spec.items.some(inside);
-    case 'object':
-      return Object.values(spec.fields).some(inside);
-    case 'promise':
-      return inside(spec.value);
-    default:
-      return false;
-  }
-}
-
-/** Whether another sample would make another argument. */
-export function takesSamples(spec: ArgumentSpec): boolean {
-  return someArgument(spec, (part) => part.kind === 'buffer' || (part.kind === 'text' && part.role !== 'plain'));
-}
 
 /** Whether something of the call can be settled twice, or called on a wrong receiver. */
 export function canSettleTwice(call: CallSpec): boolean {

@@ -1,4 +1,5 @@
-import { takesSamples, type ArgumentSpec, type CallPlan } from './call-plan.js';
+import type { ArgumentSpec, CallPlan } from './call-plan.js';
+import { takesSamples } from './child/argument-parts.js';
 import type { Frame } from './backtrace.js';
 import { growsWithCalls, type Least } from './minimum.js';
 import type { Attempt, ReproReport, ScenarioReport } from './reproduce.js';

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import typescript from 'typescript';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { canSettleTwice, takesSamples, type CallPlan, type CallSpec } from '../../src/dynamic/call-plan.js';
+import { canSettleTwice, type CallPlan, type CallSpec } from '../../src/dynamic/call-plan.js';
+import { takesSamples } from '../../src/dynamic/child/argument-parts.js';
 import { findDeclarations, planCallsFrom } from '../../src/dynamic/declarations.js';
 import type { PreparedTarget } from '../../src/dynamic/target.js';
 

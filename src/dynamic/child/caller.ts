@@ -1,6 +1,7 @@
 import { isMainThread } from 'node:worker_threads';
 import { pathToFileURL } from 'node:url';
-import { takesSamples, type CallSpec, type ClassSpec } from '../call-plan.js';
+import type { CallSpec, ClassSpec } from '../call-plan.js';
+import { takesSamples } from './argument-parts.js';
 import { makeArguments, type Taken } from './arguments.js';
 import type { ChildPlan } from './child-plan.js';
 import { onDrain } from './drain.js';
