@@ -145,6 +145,9 @@ function isUseOfDropped(
     if (pointer.form !== 'raw' && pointer.form !== 'slice') return false;
     if (use.kind === 'write' || use.kind === 'return' || use.kind === 'store') return false;
     if (capturedOnHeap(flow, pointer.target.root)) return false;
+    // What is stored where it outlives the function is judged there.
+    if (flow.escapes.some((e) => e.kind === 'store' && e.into !== undefined && e.pointer.id === pointer.id))
+      return false;
     return endsWithItsRoot(pointer.target, 'd', unit.oracle('d'), file.path, dropsIn(unit));
   }
   if (pointer.form !== 'raw' && !pointer.erased) return false;

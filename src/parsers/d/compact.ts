@@ -33,6 +33,8 @@ export function compact(
       const code = text.charCodeAt(at);
       const isBlank = code === 32 || (code >= 9 && code <= 13);
       if (isBlank && codes[length - 1] === 10) continue;
+      if (length > 1 && beginsStatement(text, at) && codes[length - 1] === 10 && codes[length - 2] === 125)
+        if (text.slice(places[length - 1], at).includes('\n')) codes[length - 1] = 59;
       codes[length] = isBlank ? 10 : code;
       places[length++] = at;
     }
@@ -60,6 +62,15 @@ export function compact(
     text: Buffer.from(codes.buffer, 0, length * 2).toString('utf16le'),
     offsets: new Places(places.slice(0, length), text.length),
   };
+}
+
+/**
+ * Whether a `*` or `(` stands here, on a line of its own behind a `}`: it begins a statement (`*p = 5;`, `(*p).x = 3;`), but the grammar
+ * takes the block in front of it for a literal that is multiplied or called. A `;` between them keeps them apart.
+ */
+function beginsStatement(text: string, at: number): boolean {
+  const code = text.charCodeAt(at);
+  return code === 42 || (code === 40 && text.charCodeAt(at + 1) !== 41);
 }
 
 /** Where each character stands. What begins behind a cut begins there, what ends before one ends there. */

@@ -244,6 +244,11 @@ export abstract class StatementLowering extends ExprLowering {
       let declared: TypeRef | undefined;
       for (const operand of splitBy(solidChildren(list), ',')) {
         const only = operand.length === 1 ? operand[0] : undefined;
+        const block = only === undefined ? undefined : this.bareBlock(only);
+        if (block !== undefined) {
+          into.push({ kind: 'expression', span: spanOf(node), expr: this.blockExpr(block) });
+          continue;
+        }
         const pointer =
           only === undefined ? undefined : declared ? further(only, declared) : this.pointerDeclaration(only);
         if (pointer !== undefined) {
@@ -262,6 +267,18 @@ export abstract class StatementLowering extends ExprLowering {
         into.push({ kind: 'expression', span: spanOf(node), expr });
       }
     }
+  }
+
+  /** A block with a `;` behind it may arrive as a literal without parameters, which would be no statement. */
+  private bareBlock(node: SyntaxNode): SyntaxNode | undefined {
+    if (node.kind !== 'function_literal' || !this.source(node).startsWith('{')) return undefined;
+    const find = (at: SyntaxNode): SyntaxNode | undefined =>
+      at.kind === 'block_statement'
+        ? at
+        : solidChildren(at)
+            .map(find)
+            .find((found) => found !== undefined);
+    return find(node);
   }
 
   /** `T* p = x;` and `T* p;` may arrive as an assignment to a product and as a product, which are no statements in D. */
