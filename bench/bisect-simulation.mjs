@@ -3,7 +3,7 @@
  * that runs each version 1, 5 or 20 times.
  *
  * `npm run bench:bisect` plays 10,000 histories and 20,000 of the comparison in half an hour, writes the tables between the marks in
- * docs/bisect.md, and ends with 1 when a bar is missed. `npm run bench:bisect -- --histories 2000` takes a fifth of the time and cannot
+ * docs/bisect.md, and ends with 1 when a bar is missed by more than chance. `npm run bench:bisect -- --histories 2000` takes a fifth of the time and cannot
  * tell near ties apart; fewer than 2,000 write nothing.
  */
 
@@ -419,7 +419,7 @@ async function main() {
     equal.table,
     '',
     ...(open.length === 0 ? [] : [`Not told apart: ${open.join(' ')}`, '']),
-    missed.length === 0 ? 'No bar is missed.' : `Missed: ${missed.join(' ')}`,
+    missed.length === 0 ? 'No bar is missed by more than chance.' : `Missed: ${missed.join(' ')}`,
   ].join('\n');
   process.stderr.write(`${((performance.now() - started) / 1000).toFixed(0)} s\n`);
   process.stdout.write(`${text}\n`);
