@@ -354,10 +354,22 @@ export abstract class Ownership extends Memory {
     }
   }
 
+  /** D: whether the place is in the variable's own storage on the stack. */
+  private isInFrame({ root, path }: Place): boolean {
+    if (!root.byValue || root.declared === 'static' || (root.kind !== 'local' && root.kind !== 'param')) return false;
+    return path.every(
+      (segment, at) => segment !== '*' && !this.isReferenceType(this.typeAt({ root, path: path.slice(0, at) })),
+    );
+  }
+
   /** Records that `value` leaves through a return of the innermost function or closure. */
   protected leave(given: Value, span: Span): void {
     const inner = this.returnStack.at(-1)?.functionId;
-    const byRef = given.places.length > 0 && this.functions.get(inner ?? -1)?.returnsRef === true;
+    const returning = this.functions.get(inner ?? -1);
+    const byRef =
+      given.places.length > 0 &&
+      returning?.returnsRef === true &&
+      !(isAutoRef(returning) && given.places.every((p) => this.isInFrame(p)));
     // D: `ref T f() { return a[i]; }` hands out the element's address.
     const wanted = this.functions.get(inner ?? -1) ?? (inner === this.fn.id ? this.fn : undefined);
     const value: Value = byRef
@@ -755,4 +767,10 @@ export abstract class Ownership extends Memory {
 
 function isDropInPlace({ kind, how }: Invalidation): boolean {
   return kind === 'release' && /(?:^|::)drop_in_place$/u.test(how);
+}
+
+/** D: `auto ref` is by value where what is returned would end with the function. */
+function isAutoRef({ attributes }: FunctionIr): boolean {
+  const auto = attributes.findIndex((a) => a.name === 'auto');
+  return auto >= 0 && auto < attributes.findIndex((a) => a.name === 'ref');
 }
