@@ -49,10 +49,14 @@ export function markFresh(stamp = makeStamp()) {
   writeFileSync(stampFile, stamp);
 }
 
-/** Deletes compiled files whose source is gone, which tsc leaves behind. */
+/** Deletes compiled files whose source is gone, which tsc leaves behind, and the maps to sources of older builds. */
 function removeOrphans() {
   for (const file of findFiles(dist)) {
-    const source = relative(dist, file).replace(/(\.d\.ts|\.js)(\.map)?$/, '');
+    if (file.endsWith('.map')) {
+      rmSync(file);
+      continue;
+    }
+    const source = relative(dist, file).replace(/(\.d\.ts|\.js)$/, '');
     if (source === relative(dist, file) || source.startsWith('grammars') || isJoined(source)) continue;
     if (!existsSync(join(root, 'src', `${source}.ts`))) rmSync(file);
   }

@@ -39,7 +39,6 @@ export async function bundle(root) {
   }
   const command = join(dist, 'cli.js');
   writeFileSync(command, `#!/usr/bin/env node\nimport './${folderName}/cli.js';\n`);
-  rmSync(`${command}.map`, { force: true });
   chmodSync(command, 0o755);
 }
 
