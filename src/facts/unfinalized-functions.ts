@@ -23,8 +23,8 @@ const RELEASE = /\b(?:napi_)?release_threadsafe_function\b/u;
 const LEAVES_WORD = /\.\s*(?:store|swap|lock|write|set|replace|take|upgrade)\s*\(|\*\s*\w+\s*=\s/u;
 
 /**
- * Node.js ends the threadsafe functions of an environment with it, whoever still holds them, and before version 24 frees them then. A
- * type that releases one in `drop` has to hear of it: from the finalizer that it was made with.
+ * Node.js ends the threadsafe functions of an environment with it, whoever still holds them, and their memory may be freed then
+ * (nodejs/node#55706). A type that releases one in `drop` has to hear of it: from the finalizer that it was made with.
  */
 export function findUnfinalized(unit: UnitFacts, file: FileIr, fn: FunctionIr): UnfinalizedFunction | undefined {
   if (!fn.body) return undefined;
