@@ -1,6 +1,7 @@
 import { calledName } from '../facts/d-code.js';
 import { findClonedOwners } from '../facts/cloned-owners.js';
 import { findDoubleReleases } from '../facts/double-release.js';
+import { findClonedHandles, findEndedHandles } from '../facts/ended-handles.js';
 import { RAW_CODE } from '../facts/raw-words.js';
 import { laterUses } from '../facts/later-uses.js';
 import { findRepeatedTakers } from '../facts/repeated-takers.js';
@@ -30,6 +31,7 @@ const TOKENS = {
     'decrement_strong_count',
     'drop(',
     '_finalize',
+    '_deferred',
   ],
   d: ['free', 'destroy', 'dispose', 'deallocate', 'realloc', 'munmap', 'fclose', '_destroy', '_release', 'delete'],
 };
@@ -57,9 +59,11 @@ export default defineRule({
       repeated:
         "'{function}' takes over '{what}' by '{taker}' (line {line}), but '{registration}' registers it (line {registered}) to be called again and again: the second call frees it twice.",
       cloned:
-        "'{owner}' {derives} (line {derived}), and its 'drop' releases '{what}' by '{release}' (line {released}): a clone releases the same memory again.",
+        "'{owner}' {derives} (line {derived}), and its '{method}' releases '{what}' by '{release}' (line {released}): a clone releases the same memory again.",
       both: "'{owner}.{what}' is released by '{release}' in '{method}' (line {released}) and keeps its value, and 'drop' releases it again by '{second}' (line {use}).",
       kept: "'{what}' is released by '{release}' (line {released}) and keeps its value for the next call of '{function}', which uses it again (line {use}).",
+      handle:
+        "'{what}' is given to '{release}' (line {released}), which ends it or leaves it to the JavaScript thread, and to '{second}' afterwards (line {use}).",
       again: "'{what}' is released by '{release}' (line {released}) and released again by '{second}' (line {use}).",
     },
     checklist: 'Is every release the last thing that happens to the pointer, on every path?',
@@ -159,6 +163,7 @@ export default defineRule({
                 owner: fn.owner ?? '',
                 derives: cloned.isDerived ? "derives 'Clone'" : "copies the pointer in its 'clone'",
                 derived: lineOf(unit, file, cloned.maker.start),
+                method: 'drop',
                 what: cloned.field,
                 release: cloned.how,
                 released: lineOf(unit, file, cloned.span.start),
@@ -169,6 +174,47 @@ export default defineRule({
                 { file, span: cloned.span, role: 'release', note: `'${cloned.how}' releases it, for every clone.` },
               ],
               key: `${fn.owner ?? ''}.${cloned.field}`,
+            });
+          for (const ended of language === 'rust' ? findEndedHandles(fn) : [])
+            report({
+              messageId: 'handle',
+              data: {
+                what: ended.what,
+                release: ended.how,
+                released: lineOf(unit, file, ended.ended.start),
+                second: ended.second,
+                use: lineOf(unit, file, ended.use.start),
+              },
+              at: { file, span: ended.use },
+              steps: [
+                { file, span: ended.ended, role: 'release', note: `'${ended.how}' is given it here.` },
+                {
+                  file,
+                  span: ended.use,
+                  role: 'use',
+                  note: ended.isEndedTwice ? `'${ended.second}' ends it here, too.` : `'${ended.second}' uses it here.`,
+                },
+              ],
+              key: ended.what,
+            });
+          for (const cloned of language === 'rust' ? findClonedHandles(file, fn) : [])
+            report({
+              messageId: 'cloned',
+              data: {
+                owner: cloned.owner,
+                derives: "derives 'Clone'",
+                derived: lineOf(unit, file, cloned.maker.start),
+                method: fn.name,
+                what: cloned.field,
+                release: cloned.how,
+                released: lineOf(unit, file, cloned.span.start),
+              },
+              at: { file, span: cloned.maker },
+              steps: [
+                { file, span: cloned.maker, role: 'declare', note: `A clone copies the handle '${cloned.field}'.` },
+                { file, span: cloned.span, role: 'release', note: `'${cloned.how}' ends it, for every clone.` },
+              ],
+              key: `${cloned.owner}.${cloned.field}`,
             });
           for (const { adoption, owner, end } of flow.ownedTwice)
             report({
