@@ -1,5 +1,6 @@
 import { findCallbackHolders } from '../facts/callback-holders.js';
 import { declaringFile } from '../facts/declarations.js';
+import { findMappedCallbacks, type MappedCallback } from '../facts/mapped-callbacks.js';
 import { findUnfinalized } from '../facts/unfinalized-functions.js';
 import { isExported } from '../facts/js-memory.js';
 import { lineOf } from '../facts/lines.js';
@@ -175,6 +176,22 @@ export default defineRule({
         key: first.fn.qualifiedName,
       });
     }
+    for (const mapped of groupMapped(unit)) {
+      const [first] = mapped;
+      if (!first) continue;
+      report({
+        messageId: 'captured',
+        data: { function: first.fn.name, name: first.field.name },
+        at: { file: first.file, span: first.span },
+        steps: mapped.slice(0, 12).map((m): ReportStep => ({
+          file: m.file,
+          span: m.span,
+          role: 'escape',
+          note: `'${m.fn.name}' moves '${m.field.name}' into a closure here.`,
+        })),
+        key: first.fn.qualifiedName,
+      });
+    }
     const holders = findCallbackHolders(unit).filter(({ decl }) => !told.has(decl.name));
     for (const { file, decl, fields, life } of holders) {
       const [field] = fields;
@@ -203,6 +220,18 @@ export default defineRule({
     }
   },
 });
+
+/** One list for each function that takes callbacks out of an options object. */
+function groupMapped(unit: UnitFacts): readonly (readonly MappedCallback[])[] {
+  const groups = new Map<string, MappedCallback[]>();
+  for (const file of unit.filesOf('rust'))
+    for (const decl of file.types)
+      for (const mapped of findMappedCallbacks(unit, file, decl)) {
+        const id = `${mapped.file.path}:${mapped.fn.span.start}`;
+        groups.set(id, [...(groups.get(id) ?? []), mapped]);
+      }
+  return [...groups.values()].map((group) => group.toSorted((a, b) => a.span.start - b.span.start));
+}
 
 // --- closures --------------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,5 @@
 import { isExported } from '../facts/js-memory.js';
+import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
 import type { Block, Expr, FileIr, FunctionIr } from '../model/ir.js';
@@ -27,20 +28,34 @@ export default defineRule({
     messages: {
       overlap:
         "'{function}' holds '&mut self' across '.await' and changes '{what}': JavaScript may call it again before it is done, and then two exclusive references exist.",
+      moved:
+        "'{function}' moves its '&'static mut self' into a future (line {line}): the call returns while the future still holds it, and JavaScript may call the object again or let go of it.",
     },
     checklist: 'What happens when JavaScript calls the method twice without awaiting?',
     scenarios: ['overlap', 'concurrent'],
   },
   // Before 2.10.10 napi-derive took the method without `unsafe`, too.
-  tokens: { rust: ['async unsafe fn', 'async fn'] },
+  tokens: { rust: ['async unsafe fn', 'async fn', "&'static mut self"] },
   requires: { rust: ['#[napi'] },
-  bodyTokens: { rust: ['.await'] },
+  bodyTokens: { rust: ['.await', 'async'] },
   looksAt: 'bodies',
   perFile: ['rust'],
   check({ unit, report }) {
     for (const file of unit.filesOf('rust')) {
       for (const fn of file.functions) {
         const { body } = fn;
+        const moved = findMoved(file, fn);
+        if (moved && isExported(fn) && fn.self)
+          report({
+            messageId: 'moved',
+            data: { function: fn.name, line: lineOf(unit, file, moved.start) },
+            at: { file, span: fn.nameSpan },
+            steps: [
+              { file, span: fn.self.span, role: 'borrow', note: 'Nothing but the signature says that it lives on.' },
+              { file, span: moved, role: 'escape', note: "The future that holds 'self' begins here." },
+            ],
+            key: fn.qualifiedName,
+          });
         if (!body || !fn.isAsync || fn.self?.mode !== 'mutable' || !isExported(fn)) continue;
         if (rejectsOverlap(unit, file)) continue;
         const found = findChange(unit, file, fn, body);
@@ -65,6 +80,23 @@ export default defineRule({
     }
   },
 });
+
+/** The async block of a method that takes `&'static mut self` and is not async itself, when `self` is used in it. */
+function findMoved(file: FileIr, fn: FunctionIr): Span | undefined {
+  if (fn.isAsync || fn.self?.mode !== 'mutable' || fn.self.lifetime !== "'static") return undefined;
+  const inside = new Set([fn.id]);
+  for (const inner of file.functions) {
+    if (inner.parent === undefined || !inside.has(inner.parent)) continue;
+    inside.add(inner.id);
+    if (inner.kind !== 'async-block' || !inner.body) continue;
+    let usesSelf = false;
+    walkBody(inner.body, ({ expr }) => {
+      usesSelf ||= expr.kind === 'name' && expr.path[0] === 'self';
+    });
+    if (usesSelf) return inner.span;
+  }
+  return undefined;
+}
 
 /** Since 3.12.1 the library refuses the second call itself. */
 function rejectsOverlap(unit: UnitFacts, file: FileIr): boolean {
