@@ -1,6 +1,6 @@
 import type { FunctionFlow } from '../flow/result.js';
 import { walkBody } from '../model/walk-body.js';
-import type { Expr, ExprOf, FileIr, FunctionIr, Generic, Param, TypeRef } from '../model/ir.js';
+import type { Expr, ExprOf, FileIr, FunctionIr, Generic, Param, TypeDecl, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 
 export interface BoxedCallback {
@@ -10,6 +10,8 @@ export interface BoxedCallback {
   readonly param: Param;
   /** The type parameter, a closure without a lifetime bound. */
   readonly type: string;
+  /** A value of a type parameter instead, given away with a function for that type. */
+  readonly isValue?: boolean;
   /** The returned value that lives no longer than the closure, but takes nothing back when it ends. */
   readonly guard?: string;
 }
@@ -31,18 +33,26 @@ export function findBoxedCallbacks(
   flow: FunctionFlow,
   resolve: (type: TypeRef) => TypeRef | undefined,
   isDropped: (type: string) => boolean,
+  traitNamed: (name: string) => TypeDecl | undefined,
 ): readonly BoxedCallback[] {
   // What an `unsafe fn` keeps is its caller's contract.
   if (!fn.body || !fn.bodySpan || fn.isUnsafe) return [];
-  const candidates = fn.params.flatMap((param): { param: Param; generic: Generic; guard?: string }[] => {
+  const candidates = fn.params.flatMap((param): Candidate[] => {
     const lent = borrowingBox(fn, param.type, resolve);
     if (lent) return [{ param, generic: lent }];
     const generic = genericOf(fn, param.type);
     if (!generic) return [];
     if (isUnboundedClosure(fn, generic, param)) return [{ param, generic }];
     const guard = tiedTo(fn, generic);
-    return guard !== undefined && !isDropped(guard) ? [{ param, generic, guard }] : [];
+    if (guard !== undefined && !isDropped(guard)) return [{ param, generic, guard }];
+    return mayBorrow(fn, generic, traitNamed) ? [{ param, generic, isValue: true }] : [];
   });
+  const own = fn.ownerKind === 'trait' && fn.self?.mode === 'value' ? traitNamed(fn.owner ?? '') : undefined;
+  if (fn.self && own) {
+    const generic = { name: 'Self', bounds: own.bases };
+    if (mayBorrow(fn, generic, traitNamed))
+      candidates.push({ param: { name: 'self', span: fn.self.span, modifiers: ['self'] }, generic, isValue: true });
+  }
   if (candidates.length === 0) return [];
   const boxes = new Map<string, readonly string[]>();
   const raws = new Map<string, { contents: readonly string[]; span: Span }>();
@@ -71,9 +81,10 @@ export function findBoxedCallbacks(
   }
   const found: BoxedCallback[] = [];
   for (const call of flow.calls) {
+    const typed = typedCallbacks(file, call.expr);
     if (
       call.method ||
-      (!isForeign(file, call.callee) && !KEEPERS.test(call.callee)) ||
+      (!isForeign(file, call.callee) && !KEEPERS.test(call.callee) && (typed.size === 0 || call.resolved)) ||
       CALL_SCOPED.test(call.callee.split('::').at(-1) ?? '')
     )
       continue;
@@ -82,7 +93,14 @@ export function findBoxedCallbacks(
       const given =
         direct.find((d) => span.start <= d.span.start && d.span.end <= span.end)?.contents ??
         [...raws].find(([name]) => new RegExp(`\\b${name}\\b`, 'u').test(argument))?.[1].contents;
-      const candidate = given && candidates.find((c) => given.some((name) => isFrom(text, fn, name, c.param)));
+      const candidate =
+        given &&
+        candidates.find(
+          (c) =>
+            (c.isValue !== true
+              ? isForeign(file, call.callee) || KEEPERS.test(call.callee)
+              : typed.has(c.generic.name)) && given.some((name) => isFrom(text, fn, name, c.param)),
+        );
       if (candidate && !found.some((f) => f.type === candidate.generic.name))
         found.push({
           callee: call.callee,
@@ -90,8 +108,51 @@ export function findBoxedCallbacks(
           param: candidate.param,
           type: candidate.generic.name,
           ...(candidate.guard === undefined ? {} : { guard: candidate.guard }),
+          ...(candidate.isValue === true ? { isValue: true } : {}),
         });
     }
+  }
+  return found;
+}
+
+interface Candidate {
+  readonly param: Param;
+  readonly generic: Generic;
+  readonly guard?: string;
+  readonly isValue?: boolean;
+}
+
+/** Traits of the standard library that types with borrows may have. */
+const LENDING =
+  /^\??(?:Sized|Send|Sync|Clone|Copy|Debug|Display|Default|Drop|PartialEq|Eq|PartialOrd|Ord|Hash|Unpin|AsRef<.*>|AsMut<.*>|Deref<.*>|DerefMut<.*>|Into<.*>)$/u;
+
+/** A type parameter whose bounds are all known, and none of which rules out that a value of it borrows. */
+function mayBorrow(
+  fn: FunctionIr,
+  generic: Generic,
+  traitNamed: (name: string) => TypeDecl | undefined,
+  depth = 0,
+): boolean {
+  if (fn.returns?.lifetimes !== undefined && fn.returns.lifetimes.length > 0) return false;
+  return generic.bounds.every((bound) => {
+    const name = bound.trim().split('::').at(-1) ?? '';
+    if (LENDING.test(name)) return true;
+    const declared = /^\w+$/u.test(name) && depth < 3 ? traitNamed(name) : undefined;
+    return declared !== undefined && mayBorrow(fn, { name, bounds: declared.bases }, traitNamed, depth + 1);
+  });
+}
+
+/** The types for which foreign code is given a function in the call: `T` of `finish::<T>`, an `extern "C"` function of the file. */
+function typedCallbacks(file: FileIr, expr: Expr): ReadonlySet<string> {
+  const found = new Set<string>();
+  if (expr.kind !== 'call') return found;
+  for (const { value } of expr.args) {
+    const named = value.kind === 'call' && isPath(value, 'Some') ? value.args[0]?.value : value;
+    const inner = named?.kind === 'cast' ? named.value : named;
+    if (inner?.kind !== 'name') continue;
+    const name = inner.path.at(-1);
+    if (!file.functions.some((f) => f.name === name && f.abi !== undefined)) continue;
+    for (const type of inner.typeArgs ?? []) found.add(type.text);
   }
   return found;
 }

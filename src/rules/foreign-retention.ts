@@ -54,6 +54,8 @@ export default defineRule({
       lent: "'{helper}' at line {line} hands the borrowed '{owner}' to '{callee}', which keeps a pointer into it after the borrow has ended.",
       unbounded:
         "'{callee}' at line {line} keeps '{owner}' of the generic type '{type}', which has no \"'static\" bound: it may borrow something that ends before '{callee}' lets go.",
+      value:
+        "'{callee}' at line {line} keeps the boxed '{owner}' of the type '{type}', which has no lifetime bound: what it borrows may end before foreign code is done with it. Ask for '{type}: 'static'.",
       callback:
         "'{callee}' at line {line} keeps the boxed closure '{owner}' of the generic type '{type}', which has no lifetime bound: it may borrow something that ends while the library still calls it.",
       tied: "'{callee}' at line {line} keeps the boxed closure '{owner}', and no 'Drop' of '{guard}' takes it back: what the closure borrows may end while the library still calls it.",
@@ -110,9 +112,10 @@ export default defineRule({
                 flow,
                 (type) => withoutAlias(type, unit.oracle('rust'), file.path),
                 (type) => isTakenBackByDrop(unit, file, type),
+                (name) => unit.typesNamed(name, 'rust').find(({ item }) => item.kind === 'trait')?.item,
               )
             : []) {
-            const bound = boundSpan(unit.textOf(file.path) ?? '', fn, kept.type) ?? kept.span;
+            const bound = boundSpan(source, fn, kept.type) ?? (kept.isValue === true ? fn.nameSpan : kept.span);
             const data = { callee: kept.callee, line: lineOf(unit, file, kept.span.start), owner: kept.param.name };
             const place = {
               at: { file, span: bound },
@@ -132,7 +135,8 @@ export default defineRule({
               severity: 'warning' as const,
               confidence: 'medium' as const,
             };
-            if (kept.guard === undefined)
+            if (kept.isValue === true) report({ ...place, messageId: 'value', data: { ...data, type: kept.type } });
+            else if (kept.guard === undefined)
               report({ ...place, messageId: 'callback', data: { ...data, type: kept.type } });
             else report({ ...place, messageId: 'tied', data: { ...data, guard: kept.guard } });
           }
