@@ -94,10 +94,16 @@ export function delegateFunction(file: FileIr, fn: FunctionIr, expr: Expr): Func
 
 /** Names that a function declares itself: parameters and the variables of its body, not those of functions in it. */
 export function declaredIn(fn: FunctionIr): ReadonlySet<string> {
-  const names = new Set(fn.params.map((param) => param.name));
-  for (const name of boundNames(fn.body)) names.add(name);
+  let names = declared.get(fn);
+  if (names === undefined) {
+    names = new Set([...fn.params.map((param) => param.name), ...boundNames(fn.body)]);
+    declared.set(fn, names);
+  }
   return names;
 }
+
+/** Rules ask about each expression of a function anew, and an answer goes through its whole body. */
+const declared = new WeakMap<FunctionIr, ReadonlySet<string>>();
 
 /** Names bound anywhere below a node of the tree; functions are separate and therefore not entered. */
 export function boundNames(node: unknown): readonly string[] {

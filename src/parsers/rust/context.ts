@@ -203,5 +203,5 @@ export function readable(text: string): string {
     result = result.replace(/\bpub(?:\s*\([^)\n]*\))?(?=\s+type\s+\w+\s*[;:])/g, blanks);
   if (/\b(?:const|static)\s+default\b/.test(result))
     result = result.replace(/(\b(?:const|static)\s+)default\b/g, '$1defaul_');
-  return result.replace(/\bchar(?=::<)/g, 'cha_');
+  return result.includes('char::<') ? result.replace(/\bchar(?=::<)/g, 'cha_') : result;
 }

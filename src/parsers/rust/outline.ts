@@ -31,6 +31,13 @@ function isIdentifierCode(code: number): boolean {
   );
 }
 
+/** Index just past the word that goes on at `index`. */
+function endOfWord(text: string, index: number): number {
+  let at = index + 1;
+  while (isIdentifierCode(text.charCodeAt(at))) at++;
+  return at;
+}
+
 function isBlankCode(code: number): boolean {
   return code === 32 || (code >= 9 && code <= 13);
 }
@@ -67,6 +74,21 @@ export function outline(text: string, isWanted: ((start: number, end: number) =>
 
   for (let i = 0; i < text.length;) {
     const code = text.charCodeAt(i);
+    if (isIdentifierCode(code)) {
+      const end = endOfWord(text, i);
+      const next = text.charCodeAt(end);
+      if (code === 102 && end === i + 2 && text.charCodeAt(i + 1) === 110 && isBlankCode(next)) {
+        const name = text.charCodeAt(skipBlank(text, end));
+        if (isIdentifierCode(name) || name === 36) {
+          pending = open.length;
+          head = i;
+        }
+      }
+      // `r"`, `br#"`: what follows is no code.
+      const isRaw = (next === 34 || next === 35) && end - i <= 2 && text.charCodeAt(end - 1) === 114;
+      i = isRaw ? Math.max(end, skipLexeme(text, i)) : end;
+      continue;
+    }
     switch (code) {
       case 34: // "
       case 39: // '
@@ -82,29 +104,6 @@ export function outline(text: string, isWanted: ((start: number, end: number) =>
         i = end;
         continue;
       }
-      case 98: // b
-      case 99: // c
-      case 114: {
-        const end = skipLexeme(text, i);
-        if (end === i) break;
-        i = end;
-        continue;
-      }
-      case 102: // f
-        if (
-          text.charCodeAt(i + 1) === 110 &&
-          isBlankCode(text.charCodeAt(i + 2)) &&
-          !isIdentifierCode(text.charCodeAt(i - 1))
-        ) {
-          const name = text.charCodeAt(skipBlank(text, i + 2));
-          if (isIdentifierCode(name) || name === 36) {
-            pending = open.length;
-            head = i;
-          }
-          i += 2;
-          continue;
-        }
-        break;
       case 59: // ;
         if (pending === open.length) pending = -1;
         break;
@@ -154,9 +153,6 @@ export function outline(text: string, isWanted: ((start: number, end: number) =>
         }
         break;
       }
-      default:
-        // Most characters are parts of words.
-        while (isIdentifierCode(text.charCodeAt(i + 1)) && isIdentifierCode(text.charCodeAt(i))) i++;
     }
     i++;
   }
