@@ -83,6 +83,14 @@ export default {
       to: { path: '^(node:)?child_process$' },
     },
     {
+      name: 'the-harness-stands-alone',
+      comment:
+        'The child that loads a target is a plain Node, compiled by itself where the sources run without a build: it has neither our other modules nor our packages, only their types.',
+      severity: 'error',
+      from: { path: '^src/dynamic/child/' },
+      to: { pathNot: '^src/dynamic/child/', dependencyTypesNot: ['core', 'type-only'] },
+    },
+    {
       name: 'nothing-imports-the-command',
       comment: 'Only the command exits; a library that could would be a trap.',
       severity: 'error',

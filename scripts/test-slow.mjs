@@ -38,9 +38,16 @@ function invoke(args) {
     child.stdout.on('data', (chunk) => (out += chunk));
     child.stderr.on('data', (chunk) => (err += chunk));
     child.on('error', reject);
-    child.on('close', (code) => {
-      if (code === 2 && out === '') reject(new Error(err.trim()));
-      else resolve({ code, seconds: (performance.now() - started) / 1000, report: JSON.parse(out) });
+    child.on('close', (code, signal) => {
+      const seconds = (performance.now() - started) / 1000;
+      try {
+        resolve({ code, seconds, report: JSON.parse(out) });
+      } catch {
+        // Without a report nothing can be counted: what there is instead is all that can be said.
+        const end = signal === null ? `exit code ${code}` : signal;
+        const said = `${out.slice(0, 2000)}\n${err.slice(-2000)}`.trim();
+        reject(new Error(`'repro ${args.join(' ')}' gave no report (${end}, ${seconds.toFixed(1)} s): ${said}`));
+      }
     });
   });
 }
@@ -87,6 +94,12 @@ function tally(results, pick) {
     .map(([key, count]) => (counts.size === 1 ? key : `${key} ${count}`))
     .join(', ');
 }
+
+/** Whether the end was reached; an event loop that runs empty before it would leave without a word. */
+let isWhole = false;
+process.on('exit', (code) => {
+  if (!isWhole) process.stderr.write(`The fixtures were not all run (exit code ${code}).\n`);
+});
 
 await build({ ifStale: true });
 const began = performance.now();
@@ -159,6 +172,7 @@ if (flags.includes('--write')) {
     throw new Error('docs/dynamic.md has no place for the table; it needs the two comments that begin with "repros:".');
   writeFileSync(page, next);
 }
+isWhole = true;
 if (failures.length > 0) {
   process.stderr.write(`These fixtures did not behave as they should: ${failures.join(', ')}.\n`);
   process.exitCode = 1;

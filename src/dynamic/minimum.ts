@@ -1,6 +1,6 @@
 import { findSmallest } from './find-smallest.js';
 import type { RepeatResult, RunPlan } from './run.js';
-import type { ScenarioName } from './scenario.js';
+import { getScenario, type ScenarioName } from './scenario.js';
 
 /** The smallest number of one thing that still crashes, with everything that was tried. */
 export interface Least {
@@ -14,34 +14,10 @@ export interface Minimum {
   readonly calls?: Least;
 }
 
-/** Scenarios in which the number of workers is the user's. */
-const countsWorkers: ReadonlySet<ScenarioName> = new Set([
-  'import',
-  'reload',
-  'terminate',
-  'exit-with-work',
-  'workers-call',
-]);
-
-/** Scenarios in which more calls do more of the same. */
-const countsCalls: ReadonlySet<ScenarioName> = new Set([
-  'sequential',
-  'concurrent',
-  'workers-call',
-  'mutate',
-  'transfer',
-  'detach',
-  'overlap',
-]);
-
-/** Whether more calls than the default may show what few do not: a crash after the n-th call. */
-export function growsWithCalls(name: ScenarioName): boolean {
-  return name === 'sequential' || name === 'concurrent' || name === 'workers-call';
-}
-
 /** Whether `--min-calls` has anything to count in the scenario. */
 export function hasMinimum(name: ScenarioName): boolean {
-  return countsWorkers.has(name) || countsCalls.has(name);
+  const { countsWorkers, countsCalls } = getScenario(name);
+  return countsWorkers || countsCalls;
 }
 
 /** Runs at each count that is tried; one crash among them means that this many are enough. */
@@ -72,14 +48,11 @@ export async function findMinimum(
     return { smallest, table: table.sort((a, b) => a.count - b.count) };
   };
   const { scenario } = plan;
+  const { countsWorkers, countsCalls } = getScenario(scenario);
   // A reload starts four workers at most.
   const most = scenario === 'reload' ? Math.min(plan.workers, 4) : plan.workers;
-  const workers = countsWorkers.has(scenario)
-    ? await shrink(most, (count) => ({ ...plan, workers: count }))
-    : undefined;
+  const workers = countsWorkers ? await shrink(most, (count) => ({ ...plan, workers: count })) : undefined;
   const fewest = { ...plan, workers: workers?.smallest ?? plan.workers };
-  const calls = countsCalls.has(scenario)
-    ? await shrink(plan.calls, (count) => ({ ...fewest, calls: count }))
-    : undefined;
+  const calls = countsCalls ? await shrink(plan.calls, (count) => ({ ...fewest, calls: count })) : undefined;
   return { ...(workers === undefined ? {} : { workers }), ...(calls === undefined ? {} : { calls }) };
 }

@@ -1,9 +1,9 @@
 import type { ArgumentSpec, CallPlan } from './call-plan.js';
 import { takesSamples } from './child/argument-parts.js';
 import type { Frame } from './backtrace.js';
-import { growsWithCalls, type Least } from './minimum.js';
+import type { Least } from './minimum.js';
 import type { Attempt, ReproReport, ScenarioReport } from './reproduce.js';
-import type { ScenarioName } from './scenario.js';
+import { getScenario } from './scenario.js';
 import { formatPercent } from './statistics.js';
 
 /** `3 of 3 runs (44 % to 100 %)`. */
@@ -57,8 +57,9 @@ function renderScenario([report, ...alike]: readonly [ScenarioReport, ...Scenari
   if (verdict === 'untestable') {
     lines.push(`${names.join(', ')}: not run. ${sentence(report.reason ?? 'Nothing could be tested')}`);
   } else if (verdict === 'reproduced' && hit !== undefined) {
+    const { countsWorkers, growsWithCalls } = getScenario(name);
     lines.push(
-      `${name}: reproduced in ${describeCounts(report)} ${describeAmplifier(report.amplifier)}${usesWorkers.has(name) ? `, ${report.workers} workers` : ''}${growsWithCalls(name) ? `, ${report.calls} calls` : ''}.`,
+      `${name}: reproduced in ${describeCounts(report)} ${describeAmplifier(report.amplifier)}${countsWorkers ? `, ${report.workers} workers` : ''}${growsWithCalls ? `, ${report.calls} calls` : ''}.`,
     );
     lines.push(`  ${describeClasses(report.classes)}; ${hit.detail}; last seen: ${hit.stage}.`);
     for (const line of hit.lines.slice(0, 8)) lines.push(`    ${line}`);
@@ -86,14 +87,6 @@ function sentence(text: string): string {
   const trimmed = text.trim();
   return `${trimmed.charAt(0).toUpperCase()}${trimmed.slice(1)}${/[.!?]$/.test(trimmed) ? '' : '.'}`;
 }
-
-const usesWorkers: ReadonlySet<ScenarioName> = new Set([
-  'import',
-  'reload',
-  'terminate',
-  'exit-with-work',
-  'workers-call',
-]);
 
 const verdicts = {
   reproduced: 'Reproduced',

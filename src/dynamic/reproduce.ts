@@ -11,7 +11,7 @@ import { planCalls } from './declarations.js';
 import { explainScripts, explainUnopened } from './explain-unopened.js';
 import { toolEnvironment } from './environment.js';
 import { gatherEvidence, type CrashEvidence } from './evidence.js';
-import { findMinimum, growsWithCalls, hasMinimum, type Minimum } from './minimum.js';
+import { findMinimum, hasMinimum, type Minimum } from './minimum.js';
 import {
   controlTarget,
   defaultPlan,
@@ -147,17 +147,6 @@ const rampedWorkers = [8, 16, 32] as const;
 /** Runs of each step on the way up, and the most calls of a run that are tried unasked. */
 const stepRuns = 5;
 const mostCalls = 8192;
-/** Scenarios in which a call is one of the plan's, in turn. */
-const makesEachCall: ReadonlySet<ScenarioName> = new Set([
-  'reload',
-  'main-and-worker',
-  'terminate',
-  'exit-with-work',
-  'sequential',
-  'concurrent',
-  'workers-call',
-]);
-const unloads: ReadonlySet<ScenarioName> = new Set(['import', 'reload', 'terminate', 'exit-with-work']);
 
 /** Scenarios for a target when none is named. Guessed calls are made only when they are asked for: a call may do anything. */
 export function defaultScenarios(spec: TargetSpec, hasDriver: boolean): readonly ScenarioName[] {
@@ -383,7 +372,7 @@ class Reproduction {
 
   /** Every planned call at least twice, where the number of calls is not the number of rounds; undefined: the default. */
   private guessedCalls(name: ScenarioName): number | undefined {
-    if (this.callPlan === undefined || this.driver !== undefined || !makesEachCall.has(name)) return undefined;
+    if (this.callPlan === undefined || this.driver !== undefined || !getScenario(name).takesTurns) return undefined;
     return Math.max(8, 2 * this.callPlan.calls.length);
   }
 
@@ -425,7 +414,7 @@ class Reproduction {
 
   private canClimb({ scenario, driver, callPlan }: RunPlan): boolean {
     const calls = driver !== undefined || (callPlan?.calls.length ?? 0) > 0;
-    return this.options.calls === undefined && growsWithCalls(scenario) && calls;
+    return this.options.calls === undefined && getScenario(scenario).growsWithCalls && calls;
   }
 
   /** More and more calls of a run, as long as nothing happens and there is time for them: a crash may need the n-th. */
@@ -711,7 +700,7 @@ class Reproduction {
     notes: string[],
   ): Promise<ScenarioReport['differential']> {
     const { differential = true, untilCrash } = this.options;
-    if (!unloads.has(plan.scenario) || plan.mainLoads || untilCrash || !differential) return undefined;
+    if (!getScenario(plan.scenario).unloads || plan.mainLoads || untilCrash || !differential) return undefined;
     // Enough clean runs to be unlikely at the rate that was seen, within reason.
     const runs = Math.min(20, runsToExclude(Math.max(0.14, attempt.rate[0])));
     const mainLoads = await repeat({ ...plan, amplifier: 'none', mainLoads: true }, this.repeatOptions(runs, 1));

@@ -34,114 +34,120 @@ export interface Scenario {
   readonly needsGc: boolean;
   /** Whether a run that never ends is a hit although no good twin was given: the harness itself ends without the addon. */
   readonly hangIsHit: boolean;
+  /** The image of the addon leaves the memory in a run, so that a crash may come from that. */
+  readonly unloads: boolean;
+  /** The number of workers is the user's, and fewer of them do less of the same. */
+  readonly countsWorkers: boolean;
+  /** Fewer calls do less of the same. */
+  readonly countsCalls: boolean;
+  /** More calls than the default may show what few do not: a crash after the n-th call. */
+  readonly growsWithCalls: boolean;
+  /** A call is one of the planned ones in turn; elsewhere the number of calls is that of rounds over all of them. */
+  readonly takesTurns: boolean;
 }
+
+/** What most scenarios are; each row of the table says in what it differs. */
+const plain: Omit<Scenario, 'name' | 'summary'> = {
+  calls: 'none',
+  needsBuffer: false,
+  needsGc: false,
+  hangIsHit: false,
+  unloads: false,
+  countsWorkers: false,
+  countsCalls: false,
+  growsWithCalls: false,
+  takesTurns: false,
+};
+
+const inFlight = { ...plain, calls: 'all', needsBuffer: true, needsGc: true, countsCalls: true } as const;
 
 const table: Readonly<Record<ScenarioName, Omit<Scenario, 'name'>>> = {
   import: {
+    ...plain,
     summary: 'Workers load the target at the same time and exit; the main thread never loads it.',
-    calls: 'none',
-    needsBuffer: false,
-    needsGc: false,
     hangIsHit: true,
+    unloads: true,
+    countsWorkers: true,
   },
   reload: {
+    ...plain,
     summary: 'Workers load the target and exit, three times over.',
-    calls: 'none',
-    needsBuffer: false,
-    needsGc: false,
     hangIsHit: true,
+    unloads: true,
+    countsWorkers: true,
+    takesTurns: true,
   },
   terminate: {
+    ...plain,
     summary: 'Workers are terminated while they load the target and while a call is pending.',
     calls: 'some',
-    needsBuffer: false,
-    needsGc: false,
     hangIsHit: true,
+    unloads: true,
+    countsWorkers: true,
+    takesTurns: true,
   },
   'exit-with-work': {
+    ...plain,
     summary: 'Workers, then the process, exit while calls are pending.',
     calls: 'some',
-    needsBuffer: false,
-    needsGc: false,
     hangIsHit: true,
+    unloads: true,
+    countsWorkers: true,
+    takesTurns: true,
   },
   'main-and-worker': {
+    ...plain,
     summary: 'A worker loads and calls, exits, then the main thread loads and calls; then the reverse.',
     calls: 'some',
-    needsBuffer: false,
-    needsGc: false,
     hangIsHit: true,
+    takesTurns: true,
   },
   sequential: {
+    ...plain,
     summary: 'Calls follow one another on the main thread.',
     calls: 'all',
-    needsBuffer: false,
-    needsGc: false,
-    hangIsHit: false,
+    countsCalls: true,
+    growsWithCalls: true,
+    takesTurns: true,
   },
   concurrent: {
+    ...plain,
     summary: 'All calls are started before the first is awaited, on the main thread.',
     calls: 'all',
-    needsBuffer: false,
-    needsGc: false,
-    hangIsHit: false,
+    countsCalls: true,
+    growsWithCalls: true,
+    takesTurns: true,
   },
   'workers-call': {
+    ...plain,
     summary: 'Workers load the target and call it at the same time.',
     calls: 'all',
-    needsBuffer: false,
-    needsGc: false,
-    hangIsHit: false,
+    countsWorkers: true,
+    countsCalls: true,
+    growsWithCalls: true,
+    takesTurns: true,
   },
-  mutate: {
-    summary: 'The buffer of a pending call is overwritten.',
-    calls: 'all',
-    needsBuffer: true,
-    needsGc: true,
-    hangIsHit: false,
-  },
-  transfer: {
-    summary: 'The buffer of a pending call is transferred to a worker, which writes to it.',
-    calls: 'all',
-    needsBuffer: true,
-    needsGc: true,
-    hangIsHit: false,
-  },
-  detach: {
-    summary: 'The buffer of a pending call is detached and its memory collected.',
-    calls: 'all',
-    needsBuffer: true,
-    needsGc: true,
-    hangIsHit: false,
-  },
+  mutate: { ...inFlight, summary: 'The buffer of a pending call is overwritten.' },
+  transfer: { ...inFlight, summary: 'The buffer of a pending call is transferred to a worker, which writes to it.' },
+  detach: { ...inFlight, summary: 'The buffer of a pending call is detached and its memory collected.' },
   overlap: {
+    ...plain,
     summary: 'Two calls run on one instance before the first is awaited.',
     calls: 'all',
-    needsBuffer: false,
-    needsGc: false,
-    hangIsHit: false,
+    countsCalls: true,
   },
   'gc-churn': {
+    ...plain,
     summary: 'Owners are dropped and collected, then what they handed out is used.',
     calls: 'all',
-    needsBuffer: false,
     needsGc: true,
-    hangIsHit: false,
   },
   'thenable-twice': {
+    ...plain,
     summary: 'Callbacks and thenables are settled twice, methods are called on a wrong receiver.',
     calls: 'all',
-    needsBuffer: false,
-    needsGc: false,
-    hangIsHit: false,
   },
-  command: {
-    summary: 'A program is run as it is, with sanitizer options set.',
-    calls: 'none',
-    needsBuffer: false,
-    needsGc: false,
-    hangIsHit: false,
-  },
+  command: { ...plain, summary: 'A program is run as it is, with sanitizer options set.' },
 };
 
 /** Every scenario, in the order of {@link scenarioNames}. */

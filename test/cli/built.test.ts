@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { prepareValidator, validateSarif } from '../report/sarif-validator.js';
@@ -44,6 +45,19 @@ describe('the built command', () => {
     const { stderr, stdout } = spawnSync('bash', ['-c', shell], { cwd: folder, encoding: 'utf8' });
     expect([stdout, stderr]).toEqual(['{\n  "schem', '']);
   });
+
+  it.skipIf(process.platform === 'win32')(
+    'goes on to its end without a reader, and keeps its exit code',
+    () => {
+      const place = makeFolder({ 'crash.sh': 'kill -SEGV $$\n' });
+      const repro = `"${process.execPath}" "${cli}" repro --command 'sh crash.sh' --amplifier none --runs 3 --minimise small`;
+      const shell = `set -o pipefail; ${repro} | true`;
+      const { status, stderr } = spawnSync('bash', ['-c', shell], { cwd: place, encoding: 'utf8' });
+      expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining('Wrote ') as string });
+      expect(readdirSync(join(place, 'small'))).not.toEqual([]);
+    },
+    60_000,
+  );
 
   it.skipIf(process.platform === 'win32')(
     'leaves no folder of a run behind when it is killed',
