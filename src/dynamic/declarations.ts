@@ -148,14 +148,23 @@ class Planner {
     };
   }
 
-  private findExports(module: typescript.Symbol): Named[] {
-    const seen = new Set<typescript.Symbol>();
+  /** What a module, or a namespace in it, exports; what is exported under two names, once. */
+  private findExports(
+    module: typescript.Symbol,
+    outer: readonly string[] = [],
+    seen = new Set<typescript.Symbol>(),
+  ): Named[] {
+    const { SymbolFlags } = this.ts;
     const found: Named[] = [];
     for (const exported of this.checker.getExportsOfModule(module)) {
-      const symbol = exported.flags & this.ts.SymbolFlags.Alias ? this.checker.getAliasedSymbol(exported) : exported;
+      const symbol = exported.flags & SymbolFlags.Alias ? this.checker.getAliasedSymbol(exported) : exported;
       if (seen.has(symbol)) continue;
       seen.add(symbol);
-      found.push({ name: exported.name, path: [exported.name], symbol });
+      const path = [...outer, exported.name];
+      found.push({ name: path.join('.'), path, symbol });
+      // `namespace xz { function compress(…) }`, which napi-rs writes for a module of Rust.
+      if (symbol.flags & SymbolFlags.ValueModule && path.length < 4)
+        found.push(...this.findExports(symbol, path, seen));
     }
     return found;
   }

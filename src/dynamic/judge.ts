@@ -194,6 +194,10 @@ export function findRefutation(ruleId: string, report: ScenarioReport): string |
   if (unloadRules.has(ruleId) && differential !== undefined && differential.mainLoads.hits > 0) {
     return 'It crashes as well when the main thread keeps the addon loaded, so unloading is not its cause.';
   }
+  // Whether the main thread loads it too is all that `addon-only-in-workers` is about; the others need the image to go.
+  if (unloadRules.has(ruleId) && ruleId !== 'addon-only-in-workers' && (differential?.imageKept?.hits ?? 0) > 0) {
+    return 'It crashes as well when the image of the addon stays in memory, so unloading is not its cause.';
+  }
   return undefined;
 }
 

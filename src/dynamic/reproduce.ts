@@ -24,6 +24,7 @@ import {
 } from './run.js';
 import { getScenario, scenarios, type ScenarioName } from './scenario.js';
 import { excludedRate, runsToExclude, wilsonInterval } from './statistics.js';
+import { explainUnloading, isSameCrash, type Counts, type Differential } from './unloading.js';
 import {
   prepareTarget,
   type PreparedTarget,
@@ -118,18 +119,13 @@ export interface ScenarioReport {
   /** Why it could not be tested. */
   readonly reason?: string;
   /** The same with the target on the main thread too, and with the image kept after its last user. */
-  readonly differential?: { readonly mainLoads: Counts; readonly imageKept?: Counts };
+  readonly differential?: Differential;
   readonly twin?: Counts;
   readonly minimum?: Minimum;
   readonly cause?: string;
   readonly frames?: CrashEvidence['frames'];
   readonly artifacts: readonly string[];
   readonly notes: readonly string[];
-}
-
-interface Counts {
-  readonly runs: number;
-  readonly hits: number;
 }
 
 export interface ReproReport {
@@ -658,10 +654,10 @@ class Reproduction {
 
   /** What more runs say about a crash: whether it comes from unloading, how little is needed for it, and where it was. */
   private async explain(
-    { attempt, plan }: NonNullable<ScenarioState['deciding']>,
+    { attempt, hit, plan }: NonNullable<ScenarioState['deciding']>,
     notes: string[],
   ): Promise<Partial<Pick<ScenarioReport, 'differential' | 'minimum' | 'cause' | 'frames' | 'artifacts'>>> {
-    const differential = await this.compareUnloading(plan, attempt, notes);
+    const differential = await this.compareUnloading(plan, attempt, hit, notes);
     const minimum = this.options.minCalls
       ? await findMinimum(
           plan,
@@ -697,32 +693,32 @@ class Reproduction {
   private async compareUnloading(
     plan: RunPlan,
     attempt: Attempt,
+    hit: RunOutcome,
     notes: string[],
-  ): Promise<ScenarioReport['differential']> {
-    const { differential = true, untilCrash } = this.options;
-    if (!getScenario(plan.scenario).unloads || plan.mainLoads || untilCrash || !differential) return undefined;
+  ): Promise<Differential | undefined> {
+    const { differential: isWanted = true, untilCrash } = this.options;
+    if (!getScenario(plan.scenario).unloads || plan.mainLoads || untilCrash || !isWanted) return undefined;
     // Enough clean runs to be unlikely at the rate that was seen, within reason.
     const runs = Math.min(20, runsToExclude(Math.max(0.14, attempt.rate[0])));
-    const mainLoads = await repeat({ ...plan, amplifier: 'none', mainLoads: true }, this.repeatOptions(runs, 1));
-    if (mainLoads.runs > 0 && mainLoads.hits === 0) {
-      notes.push(
-        'It is gone when the main thread loads the target too: the crash comes from unloading the addon, and loading it on the main thread first is a workaround.',
-      );
-    }
+    const main = await repeat({ ...plan, amplifier: 'none', mainLoads: true }, this.repeatOptions(runs, 1));
     const kept = await this.keepImages(plan, runs);
-    if (kept !== undefined && kept.hits === 0 && kept.runs > 0)
-      notes.push('It is gone when the image stays in memory after its last user.');
-    return {
-      mainLoads: { runs: mainLoads.runs, hits: mainLoads.hits },
-      ...(kept === undefined ? {} : { imageKept: kept }),
+    const tells = kept === undefined || kept.hits === 0 || isSameCrash(hit.class, kept.firstHit?.class);
+    if (!tells)
+      notes.push(
+        `With the image kept in memory the guard library found something else first (${kept.firstHit?.class}), which tells nothing about unloading.`,
+      );
+    const differential: Differential = {
+      mainLoads: { runs: main.runs, hits: main.hits },
+      ...(kept === undefined || !tells ? {} : { imageKept: { runs: kept.runs, hits: kept.hits } }),
     };
+    notes.push(...explainUnloading(differential));
+    return differential;
   }
 
   /** The counter-experiment: the guard library makes dlclose do nothing. */
-  private async keepImages(plan: RunPlan, runs: number): Promise<Counts | undefined> {
+  private async keepImages(plan: RunPlan, runs: number): Promise<RepeatResult | undefined> {
     if (this.options.amplifier === 'none' || 'error' in prepareAmplifier('guard-pages')) return undefined;
     const env = { ...plan.env, LIFETIME_LINT_GUARD_KEEP: '1' };
-    const result = await repeat({ ...plan, env, amplifier: 'guard-pages' }, this.repeatOptions(runs, 1));
-    return { runs: result.runs, hits: result.hits };
+    return repeat({ ...plan, env, amplifier: 'guard-pages' }, this.repeatOptions(runs, 1));
   }
 }

@@ -122,6 +122,27 @@ describe('calls from declarations', () => {
     expect(found.calls.map(({ name, path }) => [name, path])).toEqual([['default.run', ['default', 'run']]]);
   });
 
+  it('goes into namespaces', () => {
+    const found = plan(`
+      export declare namespace xz {
+        export function pack(data: Buffer): Promise<Buffer>
+        export namespace raw { export function pack(data: Buffer): Buffer }
+        export class Reader { constructor(data: Buffer); read(): Promise<Buffer> }
+        export interface Options { level: number }
+        export const enum Level { Low = 0 }
+      }
+      export declare function open(reader: xz.Reader): void
+    `);
+    expect(found.calls.map(({ name, path, member }) => [name, path, member])).toEqual([
+      ['open', ['open'], undefined],
+      ['xz.pack', ['xz', 'pack'], undefined],
+      ['xz.raw.pack', ['xz', 'raw', 'pack'], undefined],
+      ['xz.Reader#read', ['xz', 'Reader'], 'read'],
+    ]);
+    expect(found.classes.map(({ name, path }) => [name, path])).toEqual([['xz.Reader', ['xz', 'Reader']]]);
+    expect(call(found, 'open').parameters).toEqual([{ kind: 'instance', class: 'xz.Reader' }]);
+  });
+
   it('says why something is left out', () => {
     const found = plan(`
       export declare function index(map: Map<string, number>): void

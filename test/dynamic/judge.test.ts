@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { explainUnloading, isSameCrash, type Differential } from '../../src/dynamic/unloading.js';
 import { fromEntry, readEvidenceFile, toEntry, writeEvidenceFile } from '../../src/dynamic/evidence-file.js';
 import {
   describeCleanRefutation,
@@ -199,6 +200,33 @@ describe('refuting a theory', () => {
       verdict: 'not-reproduced',
       refutes: expect.any(String),
     });
+  });
+
+  it('by the differential: it crashes although the image stays in memory', () => {
+    const report = crashed({ differential: { mainLoads: { runs: 3, hits: 0 }, imageKept: { runs: 1, hits: 1 } } });
+    expect(findRefutation('unpinned-addon', report)).toContain('unloading is not its cause');
+    // That the main thread does not load it is the whole theory of this one.
+    expect(findRefutation('addon-only-in-workers', report)).toBeUndefined();
+  });
+
+  it('says of a crash that both counter-experiments prevent that unloading is its cause, and of no other', () => {
+    const clean = { runs: 6, hits: 0 };
+    const crash = { runs: 1, hits: 1 };
+    const say = (differential: Differential): string => explainUnloading(differential).join(' ');
+    expect(say({ mainLoads: clean, imageKept: clean })).toContain('comes from unloading the addon, and');
+    expect(say({ mainLoads: clean, imageKept: crash })).toContain(
+      'comes not from unloading the addon, but from the end',
+    );
+    expect(say({ mainLoads: clean })).toContain('from unloading the addon, or from the end of a thread');
+    expect(say({ mainLoads: crash, imageKept: clean })).toBe(
+      'It is gone when the image stays in memory after its last user.',
+    );
+    expect(say({ mainLoads: crash, imageKept: crash })).toBe('');
+    expect(say({ mainLoads: { runs: 0, hits: 0 } })).toBe('');
+    // A write that the guard library sees is not the crash that the kept image was to prevent.
+    expect(isSameCrash('memory-fault', 'guard-page')).toBe(false);
+    expect(isSameCrash('guard-page', 'guard-page')).toBe(true);
+    expect(isSameCrash('memory-fault', 'trap')).toBe(true);
   });
 
   it('by a crash on a system where the theory does not hold', () => {

@@ -299,41 +299,60 @@ describe('the harness', () => {
       expect(slow).toMatchObject({ kind: 'clean', stage: 'done' });
     });
 
-    it('tries samples until a guessed call accepts one, and goes on after a call that never settles', async () => {
+    /** A target whose two calls accept one sample each, one of them in a class of a namespace, and whose third never settles. */
+    function choosy(scenario: ScenarioName, calls: number, withNever: boolean): RunPlan {
       const addon = findAddon();
       if (addon === undefined) throw new Error('There is no addon for this system in node_modules.');
       writeFileSync(
         join(folder, 'target.mjs'),
         `import { createRequire } from 'node:module';
         createRequire(import.meta.url)(${JSON.stringify(addon)});
-        export class Image { constructor(b) { this.b = b; } size() { if (this.b[1] !== 0x50) throw new Error('no PNG'); return this.b.length; } }
+        class Image { constructor(b) { this.b = b; } async size() { if (this.b[1] !== 0x50) throw new Error('no PNG'); return this.b.length; } }
+        export const images = { Image };
         export const never = () => new Promise(() => {});
         export const css = (text) => { if (text[0] !== 0x2e) throw new Error('no style'); return text.length; };`,
       );
       const buffer = { kind: 'buffer', type: 'Uint8Array', bytes: 64 } as const;
       const common = { async: false, buffers: [], callbacks: [], parameters: [] } as const;
-      const outcome = await runOnce(
-        defaultPlan(
-          { kind: 'driver', label: 'target', root: folder, specifier: join(folder, 'target.mjs') },
-          'sequential',
-          {
-            calls: 24,
-            callPlan: {
-              source: '',
-              skipped: [],
-              classes: [{ name: 'Image', path: ['Image'], constructorParameters: [buffer] }],
-              calls: [
-                { ...common, name: 'never', kind: 'function', path: ['never'], async: true },
-                { ...common, name: 'css', kind: 'function', path: ['css'], parameters: [buffer], buffers: [0] },
-                { ...common, name: 'Image#size', kind: 'method', path: ['Image'], member: 'size' },
-              ],
-            },
+      return defaultPlan(
+        { kind: 'driver', label: 'target', root: folder, specifier: join(folder, 'target.mjs') },
+        scenario,
+        {
+          calls,
+          workers: 2,
+          callPlan: {
+            source: '',
+            skipped: [],
+            classes: [{ name: 'images.Image', path: ['images', 'Image'], constructorParameters: [buffer] }],
+            calls: [
+              { ...common, name: 'css', kind: 'function', path: ['css'], parameters: [buffer], buffers: [0] },
+              { ...common, name: 'images.Image#size', kind: 'method', path: ['images', 'Image'], member: 'size' },
+              ...(withNever
+                ? [{ ...common, name: 'never', kind: 'function', path: ['never'], async: true } as const]
+                : []),
+            ],
           },
-        ),
+        },
       );
-      // Eight rounds: `css` takes the third sample, `size` the sixth, `never` none.
-      expect(outcome).toMatchObject({ kind: 'clean', stage: 'done', calls: { returned: 6 + 3, threw: 8 + 2 + 5 } });
+    }
+
+    it('tries samples until a guessed call accepts one, and goes on after a call that never settles', async () => {
+      // Two rounds: `css` takes the third sample, `size` the sixth, `never` none.
+      const outcome = await runOnce(choosy('sequential', 6, true));
+      expect(outcome).toMatchObject({ kind: 'clean', stage: 'done', calls: { returned: 4, threw: 2 } });
     });
+
+    it.each(['concurrent', 'workers-call', 'overlap', 'gc-churn', 'thenable-twice'] as const)(
+      'gives a guessed call the sample that it accepts in %s',
+      async (scenario) => {
+        const { kind, calls } = await runOnce(choosy(scenario, 4, false));
+        expect({ kind, threw: calls.threw, didCall: calls.returned > 0 }).toEqual({
+          kind: 'clean',
+          threw: 0,
+          didCall: true,
+        });
+      },
+    );
 
     it('calls what a package exports whose entry only requires its addon', async () => {
       const addon = findAddon();

@@ -36,6 +36,8 @@ export interface Caller {
   /** Whether the values are an oracle that holds across runs: a driver's do, those of guessed arguments need not. */
   readonly comparable: boolean;
   start(i: number, options?: StartOptions): Pending;
+  /** Whether the call, or the instance that it is made on, is built from a sample, so that another one may be accepted. */
+  takesSamples(i: number): boolean;
   /** Gives the call other sample arguments; false when all were tried. To be asked after a call that threw. */
   tryNextSample(i: number): boolean;
   /** What the i-th call is called, to be said before it starts. */
@@ -102,6 +104,7 @@ const none: Caller = {
   comparable: false,
   methods: new Map(),
   start: () => watch('nothing', [], () => undefined),
+  takesSamples: () => false,
   tryNextSample: () => false,
   nameOf: () => 'nothing',
   create: () => undefined,
@@ -142,6 +145,7 @@ function driverCaller(plan: ChildPlan, call: NonNullable<Driver['call']>, contex
     methods: new Map([['driver', [0]]]),
     create: () => context,
     classOf: () => undefined,
+    takesSamples: () => false,
     tryNextSample: () => false,
     nameOf: (i) => `call ${i}`,
     start(i, options) {
@@ -174,6 +178,11 @@ function follow(namespace: Namespace, path: readonly string[]): unknown {
     return value;
   };
   return walk(namespace) ?? walk(namespace['default']);
+}
+
+/** The name of the class that a method or a static belongs to, as {@link ClassSpec} has it. */
+function ownerOf({ path }: CallSpec): string {
+  return path.join('.');
 }
 
 /** A guessed call may wait for what never comes; the others are worth more than its answer. */
@@ -258,7 +267,7 @@ function plannedCaller(
         throw new TypeError(`'${spec.path.join('.')}' is declared and not exported.`);
       const holder: unknown = spec.kind === 'static' ? owner : Reflect.get(owner, 'prototype');
       const receiver =
-        'receiver' in options ? options.receiver : spec.kind === 'static' ? owner : instance(spec.path.at(-1) ?? '');
+        'receiver' in options ? options.receiver : spec.kind === 'static' ? owner : instance(ownerOf(spec));
       const method: unknown =
         typeof holder === 'object' || typeof holder === 'function'
           ? Reflect.get(holder ?? {}, member, receiver ?? holder)
@@ -271,8 +280,8 @@ function plannedCaller(
 
   const methods = new Map<string, number[]>();
   calls.forEach((call, i) => {
-    const owner = call.path.at(-1);
-    if (call.kind === 'method' && owner !== undefined) methods.set(owner, [...(methods.get(owner) ?? []), i]);
+    const owner = ownerOf(call);
+    if (call.kind === 'method') methods.set(owner, [...(methods.get(owner) ?? []), i]);
   });
   return {
     count: calls.length,
@@ -283,12 +292,18 @@ function plannedCaller(
     // By the constructor and not by its name: native names need not be those of the declarations.
     classOf: (value) => classes.find((spec) => follow(namespace, spec.path) === value.constructor)?.name,
     nameOf: (i) => calls[i % calls.length]?.name ?? '',
+    takesSamples(i) {
+      const spec = calls[i % calls.length];
+      if (spec === undefined || plan.inputs !== undefined) return false;
+      const ofClass = spec.kind === 'method' ? classes.find(({ name }) => name === ownerOf(spec)) : undefined;
+      return spec.parameters.some(takesSamples) || ofClass?.constructorParameters?.some(takesSamples) === true;
+    },
     tryNextSample(i) {
       const at = i % calls.length;
       const spec = calls[at];
       if (spec === undefined || plan.inputs !== undefined) return false;
       const own = spec.parameters.some(takesSamples) ? samples.length : 1;
-      const owner = spec.kind === 'method' ? (spec.path.at(-1) ?? '') : '';
+      const owner = spec.kind === 'method' ? ownerOf(spec) : '';
       const ofClass = classes.find(({ name }) => name === owner);
       const isOpen = !proven.has(owner) && ofClass?.constructorParameters?.some(takesSamples) === true;
       const next = (tries.get(at) ?? 0) + 1;
@@ -309,7 +324,7 @@ function plannedCaller(
       const turn = plan.inputs === undefined ? (tries.get(at) ?? 0) : Math.floor(i / calls.length);
       const { buffers, run } = invoke(spec, { seed: at, input: samples[turn % samples.length] }, options);
       const pending = impatient(watch(spec.name, buffers, run), () => givenUp.add(at));
-      const owner = spec.path.at(-1) ?? '';
+      const owner = ownerOf(spec);
       void pending.result.then((settled) => {
         if (settled.ok && spec.kind === 'method') proven.add(owner);
       });

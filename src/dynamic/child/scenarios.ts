@@ -5,7 +5,7 @@ import type { ChildPlan } from './child-plan.js';
 import { hire, hireAll, loadInWorkers, startLoaders } from './crew.js';
 import { mark } from './marker.js';
 import { hash } from './oracle.js';
-import { callSequentially, CallCount } from './sequence.js';
+import { callSequentially, CallCount, fitSamples } from './sequence.js';
 import { collect, exitProcess, pause, settle } from './watch.js';
 
 type Play = (plan: ChildPlan) => Promise<void>;
@@ -60,6 +60,7 @@ async function playExitWithWork(plan: ChildPlan): Promise<void> {
   if (plan.seed % 2 === 0) return;
   mark('cycle', 2);
   const caller = await openOnMain(plan);
+  await fitSamples(caller, plan);
   for (let i = 0; i < Math.min(plan.calls, Math.max(caller.count, 8)); i++) caller.start(i);
   mark('done');
   exitProcess(0);
@@ -93,6 +94,7 @@ async function playSequential(plan: ChildPlan): Promise<void> {
 
 async function playConcurrent(plan: ChildPlan): Promise<void> {
   const caller = await openOnMain(plan);
+  await fitSamples(caller, plan);
   const count = new CallCount();
   const values: string[] = [];
   for (let first = 0; first < plan.calls; first += 64) {
@@ -234,6 +236,7 @@ async function playTransfer(plan: ChildPlan): Promise<void> {
 
 async function playOverlap(plan: ChildPlan): Promise<void> {
   const caller = await openOnMain(plan);
+  await fitSamples(caller, plan);
   const count = new CallCount();
   // Two are enough to overlap; more are needed before what they share has to grow.
   const overlapping = Math.max(2, plan.calls);
@@ -272,6 +275,7 @@ async function churnOnce(caller: Caller, count: CallCount): Promise<unknown[]> {
 
 async function playGcChurn(plan: ChildPlan): Promise<void> {
   const caller = await openOnMain(plan);
+  await fitSamples(caller, plan);
   const count = new CallCount();
   for (let round = 0; round < Math.max(2, Math.floor(plan.calls / 4)); round++) {
     mark('cycle', round + 1);
@@ -297,6 +301,7 @@ async function playGcChurn(plan: ChildPlan): Promise<void> {
 
 async function playThenableTwice(plan: ChildPlan): Promise<void> {
   const caller = await openOnMain(plan);
+  await fitSamples(caller, plan);
   const count = new CallCount();
   for (let i = 0; i < Math.max(plan.calls, caller.count); i++) {
     mark('call', i + 1, caller.nameOf(i));

@@ -3,7 +3,7 @@ import { openCaller, type Caller } from './caller.js';
 import type { WorkerInput, WorkerMessage } from './child-plan.js';
 import { releaseDrained } from './drain.js';
 import { describeError, mark } from './marker.js';
-import { callSequentially } from './sequence.js';
+import { callSequentially, fitSamples } from './sequence.js';
 import { exitProcess, pause, startPump, watchProcess } from './watch.js';
 
 // The parent of this file is src/dynamic/child/crew.ts, which passes exactly this shape.
@@ -30,12 +30,14 @@ async function work(caller: Caller): Promise<void> {
       return;
     }
     case 'start-and-exit':
+      await fitSamples(caller, plan);
       for (let i = 0; i < Math.min(plan.calls, Math.max(caller.count, 8)); i++) caller.start(i);
       tell({ kind: 'finished' });
       // Native code gets a moment to begin; half the runs leave at once.
       if (plan.seed % 2 === 1) await pause(2);
       return exitProcess(0);
     case 'start-and-wait':
+      await fitSamples(caller, plan);
       for (let i = 0; i < Math.min(plan.calls, Math.max(caller.count, 8)); i++) caller.start(i);
       tell({ kind: 'pending' });
       await waitForGo();

@@ -271,7 +271,7 @@ function callSource(call: CallSpec, needs: SourceNeeds): string {
   const path = call.path.map((name) => JSON.stringify(name)).join(', ');
   if (call.kind === 'function') return `pick(${path})(${values})`;
   if (call.kind === 'static') return `pick(${path}).${call.member ?? ''}(${values})`;
-  const owner = call.path.at(-1) ?? '';
+  const owner = call.path.join('.');
   needs.instances.add(owner);
   return `instance(${JSON.stringify(owner)}).${call.member ?? ''}(${values})`;
 }
