@@ -112,6 +112,7 @@ class Planner {
   private readonly skipped: { name: string; reason: string }[] = [];
   /** Classes of the target by their symbol, so that a parameter can ask for an instance. */
   private readonly classNames = new Map<typescript.Symbol, string>();
+  private exports: readonly Named[] = [];
 
   constructor(
     private readonly ts: Compiler,
@@ -132,10 +133,10 @@ class Planner {
         skipped: [{ name: '*', reason: 'the declarations export nothing' }],
       };
     }
-    const exports = this.findExports(module);
-    for (const { name, symbol } of exports)
+    this.exports = [...this.findWhole(module), ...this.findExports(module)];
+    for (const { name, symbol } of this.exports)
       if (symbol.flags & this.ts.SymbolFlags.Class) this.classNames.set(symbol, name);
-    for (const item of exports) this.addExport(item);
+    for (const item of this.exports) this.addExport(item);
     this.addFactories();
     return {
       source: this.file,
@@ -146,6 +147,14 @@ class Planner {
           ? [...this.skipped, { name: '*', reason: `only the first ${maximumCalls} calls are planned` }]
           : this.skipped,
     };
+  }
+
+  /** `export = f`: the module is one function, or one class, which Node gives as its default export. */
+  private findWhole(module: typescript.Symbol): Named[] {
+    const exported = module.exports?.get(this.ts.InternalSymbolName.ExportEquals);
+    if (exported === undefined) return [];
+    const symbol = exported.flags & this.ts.SymbolFlags.Alias ? this.checker.getAliasedSymbol(exported) : exported;
+    return [{ name: 'default', path: ['default'], symbol }];
   }
 
   /** What a module, or a namespace in it, exports; what is exported under two names, once. */
@@ -274,28 +283,36 @@ class Planner {
   private addFactories(): void {
     this.classes.forEach((spec, i) => {
       if (spec.constructorParameters !== undefined) return;
-      const factory = this.calls.find((call) => call.kind !== 'method' && this.returnsClass(call, spec.name));
+      const factory =
+        this.calls.find((call) => call.kind !== 'method' && this.returnsClass(call, spec.name)) ??
+        this.calls.find((call) => call.path.join('.') !== spec.name && this.returnsClass(call, spec.name));
       if (factory !== undefined) this.classes[i] = { ...spec, factory: factory.name };
     });
   }
 
   private returnsClass(call: CallSpec, className: string): boolean {
-    const source = this.program.getSourceFile(this.file);
-    const module = source === undefined ? undefined : this.checker.getSymbolAtLocation(source);
-    if (module === undefined) return false;
-    let type: typescript.Type | undefined;
-    for (const name of [...call.path, ...(call.member === undefined ? [] : [call.member])]) {
-      const symbol: typescript.Symbol | undefined =
-        type === undefined
-          ? this.checker.getExportsOfModule(module).find((candidate) => candidate.name === name)
-          : type.getProperty(name);
-      if (symbol === undefined) return false;
-      type = this.checker.getTypeOfSymbol(
-        symbol.flags & this.ts.SymbolFlags.Alias ? this.checker.getAliasedSymbol(symbol) : symbol,
-      );
-    }
+    const type = this.typeOfCall(call);
     return (
-      type?.getCallSignatures().some((signature) => signature.getReturnType().getSymbol()?.name === className) === true
+      type?.getCallSignatures().some((signature) => {
+        const returned = this.checker.getNonNullableType(signature.getReturnType()).getSymbol();
+        return returned !== undefined && this.classNames.get(returned) === className;
+      }) === true
     );
+  }
+
+  private typeOfCall({ kind, path, member }: CallSpec): typescript.Type | undefined {
+    const exported = (names: readonly string[]): typescript.Symbol | undefined =>
+      this.exports.find((candidate) => candidate.path.join('.') === names.join('.'))?.symbol;
+    const owner = exported(path);
+    if (owner === undefined) {
+      // A member of an object that is exported as a constant.
+      const holder = exported(path.slice(0, -1));
+      const inner = holder && this.checker.getTypeOfSymbol(holder).getProperty(path.at(-1) ?? '');
+      return inner && this.checker.getTypeOfSymbol(inner);
+    }
+    const type = kind === 'method' ? this.checker.getDeclaredTypeOfSymbol(owner) : this.checker.getTypeOfSymbol(owner);
+    if (member === undefined) return type;
+    const property = type.getProperty(member);
+    return property === undefined ? undefined : this.checker.getTypeOfSymbol(property);
   }
 }

@@ -143,6 +143,36 @@ describe('calls from declarations', () => {
     expect(call(found, 'open').parameters).toEqual([{ kind: 'instance', class: 'xz.Reader' }]);
   });
 
+  it('makes a class by a method of another one, and takes a module that is one function or one class', () => {
+    const found = plan(`
+      export declare class Root { private constructor(); root(): Node | null }
+      export declare class Node { text(): string; children(): Node[]; private constructor() }
+      export declare namespace html { export function parse(source: string): Root }
+    `);
+    expect(found.classes).toEqual([
+      { name: 'Root', path: ['Root'], factory: 'html.parse' },
+      { name: 'Node', path: ['Node'], factory: 'Root#root' },
+    ]);
+    const held = plan(`
+      declare class Tree { private constructor(); size(): number }
+      declare const api: { parse(source: string): Tree };
+      export { Tree, api };
+    `);
+    expect(held.classes).toEqual([{ name: 'Tree', path: ['Tree'], factory: 'api.parse' }]);
+    const single = plan(`
+      declare function shrink(data: Buffer): Promise<Buffer>;
+      declare namespace shrink { function version(): string }
+      export = shrink;
+    `);
+    expect(single.calls.map(({ name, path, async: isAsync }) => [name, path, isAsync])).toEqual([
+      ['default', ['default'], true],
+      ['version', ['version'], false],
+    ]);
+    const made = plan('declare class Store { constructor(data: Buffer); size(): number } export = Store;');
+    expect(made.classes.map(({ name }) => name)).toEqual(['default']);
+    expect(made.calls.map(({ name }) => name)).toEqual(['default#size']);
+  });
+
   it('says why something is left out', () => {
     const found = plan(`
       export declare function index(map: Map<string, number>): void
