@@ -1,5 +1,6 @@
 import type { ScenarioName } from '../scenario.js';
 import { seededBytes } from './arguments.js';
+import { keepPoolBusy } from './busy-pool.js';
 import { openCaller, type Caller, type Pending, type Settled } from './caller.js';
 import type { ChildPlan } from './child-plan.js';
 import { hire, hireAll, loadInWorkers, startLoaders } from './crew.js';
@@ -161,6 +162,8 @@ async function disturb(
     for (let round = 0; round < plan.calls && !changed; round++) {
       if (round > 0 && performance.now() - started > share) break;
       mark('call', round + 1, caller.nameOf(call));
+      // Every other time the work is disturbed before it begins: that of a quick call is done before anything can happen to it.
+      if (round % 2 === 1) keepPoolBusy();
       const pending = caller.start(call);
       if (!pending.isSettled()) inFlight++;
       start(pending);
