@@ -341,6 +341,8 @@ export abstract class Calls extends Effects {
     }
     for (const value of values) if (isWhole(value)) this.moveOut(value);
     if (this.rust) this.overwriteOut(values);
+    // A function of unknown content may run what it is given.
+    if (this.rust) this.runClosureArguments(values, exprs, undefined, last, 'unknown');
     const type = this.plain(builtinCallType(path, expr.span));
     if (!type && this.isForeignCall(callee, path)) {
       const root = this.makeRoot({

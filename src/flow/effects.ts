@@ -7,6 +7,7 @@ import type { Pointer, PointerForm, Value } from './result.js';
 import { isNumber, isVector, peel, unwrapped } from './types.js';
 import {
   adaptedType,
+  wrappedContent,
   CONTENT_ADAPTERS,
   guardsOf,
   isWhole,
@@ -167,7 +168,8 @@ export abstract class Effects extends Closures {
           given.kind === 'name' && given.path.length > 1 ? builtinCallType(given.path, given.span) : undefined;
         if (made) adapted.push({ ...NOTHING, type: made });
       }
-    if (method) type = adaptedType(name, adapted, expr.span) ?? type;
+    if (method)
+      type = wrappedContent(name, exprs[0], receiver?.type, expr.span) ?? adaptedType(name, adapted, expr.span) ?? type;
     const aim = method && name === 'cast' ? typeArgs?.[0] : undefined;
     if (aim)
       type = { ...syntheticType('', expr.span), kind: 'pointer', text: `*mut ${aim.text}`, path: [], element: aim };
@@ -532,13 +534,16 @@ export abstract class Effects extends Closures {
     // A method without a receiver in D is called on `this`.
     const self = isMethod ? (receiver ?? this.selfValue()) : undefined;
     const declared = fn.body || fn.skipped === true ? [] : this.declaredReturns(fn, self, values, span, name);
-    if (!flow)
+    if (!flow) {
+      // Whatever the helper does, what it is given is code of this function.
+      this.runGiven(values, receiver, span, name);
       return {
         places: fn.returnsRef ? declared.map((p) => p.target) : [],
         pointers: fn.returnsRef ? [] : declared,
         ...optionalType(returnType),
         ...(isOwnedType(returnType) ? { owned: true } : {}),
       };
+    }
     const place = (p: Place): readonly Place[] => {
       if (p.root.kind === 'self') {
         if (!self) return [];
@@ -616,13 +621,7 @@ export abstract class Effects extends Closures {
     if (fn.returns?.kind !== 'static-array')
       for (const i of flow.summary.passes) pointers.push(...(values[i]?.pointers ?? []));
     if (pointers.length === 0) pointers.push(...declared);
-    this.runClosureArguments(
-      values,
-      values.map(() => ({ kind: 'unknown', span, syntax: 'argument', children: [] })),
-      receiver,
-      name,
-      'unknown',
-    );
+    this.runGiven(values, receiver, span, name);
     const resultPlaces = fn.returnsRef ? pointers.map((p) => p.target) : [];
     return {
       places: resultPlaces,
@@ -630,6 +629,17 @@ export abstract class Effects extends Closures {
       ...optionalType(returnType),
       ...(isOwnedType(returnType) ? { owned: true } : {}),
     };
+  }
+
+  /** Runs the closures that a call of a function of the unit is given. */
+  private runGiven(values: readonly Value[], receiver: Value | undefined, span: Span, name: string): void {
+    this.runClosureArguments(
+      values,
+      values.map(() => ({ kind: 'unknown', span, syntax: 'argument', children: [] })),
+      receiver,
+      name,
+      'unknown',
+    );
   }
 
   /** D: what a function without a body says by `return` that its result points into: the struct, or what a parameter shows. */

@@ -2,7 +2,7 @@ import { syntheticType } from './builtin-types.js';
 import { describePlace, type Place } from './place.js';
 import type { LockScope, Pointer, Value } from './result.js';
 import { elementType, isVector, unwrapped } from './types.js';
-import type { FunctionIr, TypeRef } from '../model/ir.js';
+import type { Expr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 
 /** A value of which nothing is known. */
@@ -72,6 +72,20 @@ export function adaptedType(method: string, results: readonly Value[], span: Spa
   return method === 'and_then' || method === 'map_or' || method === 'unwrap_or_else' || method === 'or_else'
     ? type
     : undefined;
+}
+
+/** The type of `result.map(Some)`: what is in it is wrapped once more; undefined for any other call. */
+export function wrappedContent(
+  method: string,
+  given: Expr | undefined,
+  receiver: TypeRef | undefined,
+  span: Span,
+): TypeRef | undefined {
+  const wrapper = given?.kind === 'name' && given.path.length === 1 ? given.path[0] : undefined;
+  if (method !== 'map' || receiver?.kind !== 'path' || !/^(?:Option|Result)$/u.test(receiver.name)) return undefined;
+  const [content, ...rest] = receiver.args;
+  if (content === undefined || (wrapper !== 'Some' && wrapper !== 'Ok')) return undefined;
+  return { ...receiver, args: [syntheticType(wrapper === 'Some' ? 'Option' : 'Result', span, [content]), ...rest] };
 }
 
 /** The type of `Some(x)` or `Ok(x)`; undefined when that of `x` is not known. */

@@ -203,5 +203,7 @@ export function readable(text: string): string {
     result = result.replace(/\bpub(?:\s*\([^)\n]*\))?(?=\s+type\s+\w+\s*[;:])/g, blanks);
   if (/\b(?:const|static)\s+default\b/.test(result))
     result = result.replace(/(\b(?:const|static)\s+)default\b/g, '$1defaul_');
+  // Before `try` was a word of the language it was a macro.
+  if (result.includes('try!')) result = result.replace(/(?<!r#)\btry(?=!\s*[([{])/g, 'tr_');
   return result.includes('char::<') ? result.replace(/\bchar(?=::<)/g, 'cha_') : result;
 }
