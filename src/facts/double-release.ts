@@ -1,4 +1,6 @@
-import type { FunctionFlow } from '../flow/result.js';
+import type { CallSite, FunctionFlow } from '../flow/result.js';
+import { dependsOnAnotherField } from '../flow/released-by-drop.js';
+import { isNumber } from '../flow/types.js';
 import type { FileIr, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import type { UnitFacts } from './unit.js';
@@ -17,11 +19,16 @@ interface Release {
   readonly how: string;
 }
 
+/** Last word of functions of a library that end what they are given. */
+const ENDS =
+  /(?:^|[_a-z0-9])(?:close|free|freelibrary|destroy|release|delete|dispose|deinit|finalize|fini)(?:_?(?:r|ex|[a-z]|v?\d+))?$/iu;
+
 /** Fields of `self` whose memory a method gives back, though `Drop` of the same type does it again. */
 export function findDoubleReleases(unit: UnitFacts, file: FileIr, fn: FunctionIr): readonly DoubleRelease[] {
   if (fn.owner === undefined || fn.self === undefined || fn.trait === 'Drop') return [];
   const flow = unit.flowOf(file, fn);
-  const released = releasesOf(flow);
+  const known = releasesOf(flow);
+  const released = known.length > 0 || fn.isUnsafe ? known : endsOf(unit, file, fn.owner, flow);
   if (released.length === 0 || isSettled(flow)) return [];
   const drop = unit.oracle('rust').method(fn.owner, 'drop', file.path);
   if (drop?.fn.trait !== 'Drop') return [];
@@ -30,12 +37,41 @@ export function findDoubleReleases(unit: UnitFacts, file: FileIr, fn: FunctionIr
   const dropFlow = unit.flowOf(dropFile, drop.fn);
   // A helper of `drop` is where the release stands, not a second one.
   if (dropFlow.calls.some((c) => c.callee.split('::').at(-1) === fn.name)) return [];
-  const again = releasesOf(dropFlow);
+  const { body } = drop.fn;
+  const again =
+    known.length > 0
+      ? releasesOf(dropFlow)
+      : endsOf(unit, dropFile, fn.owner, dropFlow).filter((r) => !dependsOnAnotherField(body, r.span, r.field));
   return released.flatMap(({ field, span, how }) => {
     // Functions of other names end in `_delete` or `_free`, too, and remove an entry instead.
     const second = again.find((r) => r.field === field && r.how === how);
     return second ? [{ field, span, how, drop: { file: dropFile, span: second.span, how: second.how } }] : [];
   });
+}
+
+/** Fields of `self` that are given to a function of a library whose name says that it ends them. Descriptors are numbers, not memory. */
+function endsOf(unit: UnitFacts, file: FileIr, owner: string, flow: FunctionFlow): readonly Release[] {
+  const fields = unit.oracle('rust').declaration(owner, file.path)?.fields ?? [];
+  return flow.calls.flatMap((call) => {
+    const how = call.callee.split('::').at(-1) ?? '';
+    const field = fieldOfSelf(call);
+    if (call.method || field === undefined || !ENDS.test(how) || how === 'close') return [];
+    if (call.resolved && unit.functionsNamed(how, 'rust').some(({ item }) => item.abi === undefined || item.bodySpan))
+      return [];
+    const type = fields.find((f) => f.name === field)?.type;
+    return type === undefined || isNumber(type) || /fd$|^(?:SOCKET|HANDLE)$/iu.test(type.name)
+      ? []
+      : [{ field, span: call.span, how }];
+  });
+}
+
+/** `self.handle` as the first argument. */
+function fieldOfSelf({ args: [first] }: CallSite): string | undefined {
+  const place = first?.places[0] ?? first?.pointers[0]?.target;
+  const path = place?.path.filter((segment) => segment !== '*') ?? [];
+  // In a closure `self` is a variable of the function around it.
+  const isSelf = place?.root.kind === 'self' || (place?.root.kind === 'captured' && place.root.name === 'self');
+  return isSelf && path.length === 1 ? path[0] : undefined;
 }
 
 function releasesOf(flow: FunctionFlow): readonly Release[] {

@@ -32,6 +32,11 @@ const TOKENS = {
     'drop(',
     '_finalize',
     '_deferred',
+    'close(',
+    'Close(',
+    'Free',
+    'Destroy',
+    'Release(',
   ],
   d: ['free', 'destroy', 'dispose', 'deallocate', 'realloc', 'munmap', 'fclose', '_destroy', '_release', 'delete'],
 };
