@@ -5,6 +5,7 @@ import { findThreadBounds, type ThreadBound } from '../facts/thread-bound.js';
 import { findSharedContent, findSharingGuards } from '../facts/shared-content.js';
 import type { UnitFacts } from '../facts/unit.js';
 import type { FileIr, ImplDecl } from '../model/ir.js';
+import type { FeatureStates } from '../model/project.js';
 import type { Span } from '../model/source.js';
 import { defineRule, type ReportStep } from './rule.js';
 
@@ -189,7 +190,8 @@ function judge(unit: UnitFacts, file: FileIr, impl: ImplDecl): Judged | undefine
   const conditions = [...unit.project.conditionsOf(file.path), ...impl.conditions];
   const isWasmOnly = publishedTriples.every(
     (triple) =>
-      triple.startsWith('wasm32') || conditions.some((c) => unit.project.evaluateCfg(c, triple, new Map()) === 'no'),
+      triple.startsWith('wasm32') ||
+      conditions.some((c) => unit.project.evaluateCfg(c, triple, openFeatures(c)) === 'no'),
   );
   // Without atomics WebAssembly has one thread, and nobody else asks for what only WebAssembly may lack.
   if (conditions.some((c) => (isWasmOnly ? NO_ATOMICS : ONLY_NO_ATOMICS).test(c))) return undefined;
@@ -208,6 +210,13 @@ function judge(unit: UnitFacts, file: FileIr, impl: ImplDecl): Judged | undefine
   const lender =
     impl.trait?.name === 'Sync' ? findLender(file, impl, shared.field, unit.textOf(file.path) ?? '') : undefined;
   return lender ? { bound: shared, isNote: false, lender } : { bound, isNote: true };
+}
+
+/** Features that a condition asks for: whoever uses the package may turn them on. */
+function openFeatures(condition: string): FeatureStates {
+  return new Map(
+    Array.from(condition.matchAll(/\bfeature\s*=\s*"([^"]+)"/gu), ([, name]) => [name ?? '', 'unknown'] as const),
+  );
 }
 
 const NO_ATOMICS = /\bnot\s*\(\s*target_feature\s*=\s*"atomics"\s*\)/u;
