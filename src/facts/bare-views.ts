@@ -62,6 +62,78 @@ export function findBareView(unit: UnitFacts, file: FileIr, fn: FunctionIr): Bar
   return undefined;
 }
 
+/**
+ * A method whose result is a struct of the package that has neither a lifetime nor a `Drop`, and is given the very pointer that the type
+ * of `self` frees in its own `drop`.
+ */
+export function findCopiedHandle(unit: UnitFacts, file: FileIr, fn: FunctionIr): BareView | undefined {
+  const type = fn.returns;
+  const { owner, self } = fn;
+  if (!type || !fn.bodySpan || owner === undefined || !self || self.mode === 'value') return undefined;
+  if (fn.isUnsafe || !fn.isPublic || fn.trait !== undefined || !hasDrop(unit, owner)) return undefined;
+  const view = type.kind === 'path' && /^(?:Option|Result)$/u.test(type.name) ? type.args[0] : type;
+  if (view?.kind !== 'path' || view.lifetimes !== undefined || view.args.length > 0) return undefined;
+  if (view.name === 'Self' || view.name === owner || hasDrop(unit, view.name)) return undefined;
+  const oracle = unit.oracle('rust');
+  const decl = oracle.declaration(view.name, file.path);
+  const own = oracle.declaration(owner, file.path);
+  if (!decl?.isPublic || !own || !isBareStruct(unit, file, decl)) return undefined;
+  if (unit.implsOf(owner).some(({ item }) => item.trait?.name === 'Clone')) return undefined;
+  const text = (unit.textOf(file.path) ?? '').slice(fn.bodySpan.start, fn.bodySpan.end);
+  const made = new RegExp(
+    `\\b${view.name}(?:\\s*::\\s*\\w+)?\\s*[({]\\s*(?:\\w+\\s*:\\s*)?self\\s*\\.\\s*(\\w+)(?:\\.as_ptr\\(\\))?\\s*[,)}]`,
+    'u',
+  ).exec(text);
+  const field = own.fields.find((f) => f.name === made?.[1]);
+  if (!made || !isPointer(unit, file, field?.type) || !isFreed(unit, owner, made[1] ?? '')) return undefined;
+  const start = fn.bodySpan.start + made.index;
+  return { type, callee: `self.${made[1] ?? ''}`, owner, at: { start, end: start + made[0].length } };
+}
+
+/** Whether the type's `drop` gives the field to a function. */
+function isFreed(unit: UnitFacts, owner: string, field: string): boolean {
+  return unit.implsOf(owner).some(({ item, file }) => {
+    if (item.trait?.name !== 'Drop') return false;
+    const text = (unit.textOf(file.path) ?? '').slice(item.span.start, item.span.end);
+    return new RegExp(`\\(\\s*self\\s*\\.\\s*${field}\\b`, 'u').test(text);
+  });
+}
+
+/** What a foreign function shows of the pointer that `self` frees in its `drop`. */
+export interface Shown {
+  readonly callee: string;
+  readonly pointer: string;
+  readonly at: Span;
+}
+
+/** Words of functions that go from one thing to the next, or to the object that a thing belongs to: neither belongs to `self`. */
+const LEADS_ON =
+  /(?:^|_)(?:next|prev|iter|iterator|cursor|seek|step|parent|owner|repo|repository|env|environment|db|database|connection|conn|context|ctx|session|exception|message|global|isolate)(?:_|$)/iu;
+
+/**
+ * A call of a foreign function with a pointer of `self`, whose type frees it in `drop`, by a name that says that something of it is shown:
+ * what comes out is there as long as `self`.
+ */
+export function findShown(unit: UnitFacts, fn: FunctionIr, text: string): Shown | undefined {
+  const { owner, bodySpan } = fn;
+  if (owner === undefined || !bodySpan || !hasDrop(unit, owner) || /iter|cursor|walk/iu.test(owner)) return undefined;
+  for (const call of text.matchAll(
+    /((?:\w+::)*[a-z]\w*)\s*\((?:[^()]*,)?\s*(?:&\s*(?:mut\s+)?)?(self\s*\.\s*\w+)(?:\.as_ptr\(\)|\(\))?\s*[,)]/gu,
+  )) {
+    const [whole, callee, pointer] = call;
+    if (callee === undefined || pointer === undefined || MAKES.test(callee) || LASTS.test(callee)) continue;
+    if (
+      LEADS_ON.test(callee) ||
+      !/(?:^|_)(?:get|data|at|peek|value|name|text|str|buf\w*|contents?)(?:_|$)/u.test(callee)
+    )
+      continue;
+    if (!isForeign(unit, callee)) continue;
+    const start = bodySpan.start + call.index;
+    return { callee, pointer, at: { start, end: start + whole.length } };
+  }
+  return undefined;
+}
+
 /** `self` and the parameters that lend a value of a named type. */
 function lenders(fn: FunctionIr): readonly { readonly root: string; readonly owner: string }[] {
   const isLent = fn.self?.mode === 'shared' || fn.self?.mode === 'mutable';
@@ -88,7 +160,12 @@ function isPointer(unit: UnitFacts, file: FileIr, type: TypeRef | undefined): bo
   if (type?.kind === 'pointer') return true;
   if (type?.kind !== 'path') return false;
   if (type.name === 'NonNull') return true;
-  return type.args.length === 0 && unit.oracle('rust').declaration(type.name, file.path)?.alias?.kind === 'pointer';
+  if (type.args.length > 0) return false;
+  const decl = unit.oracle('rust').declaration(type.name, file.path);
+  // `duckdb_vector`: a handle of a library, in its spelling.
+  return decl
+    ? decl.alias?.kind === 'pointer'
+    : /^[a-z]\w*_\w+$/u.test(type.name) && !/^c_|^(?:u?int\w*|s?size)_t$/u.test(type.name);
 }
 
 /** Whether a function is of another language: by its path, or because no Rust function of the unit has its name. */
@@ -96,5 +173,6 @@ function isForeign(unit: UnitFacts, path: string): boolean {
   if (FOREIGN.test(path)) return true;
   if (path.includes('::') || !path.includes('_')) return false;
   const declared = unit.functionsNamed(path, 'rust');
-  return declared.every(({ item }) => item.abi !== undefined && item.bodySpan === undefined);
+  // A binding that loads the library at run time has wrappers of the same names.
+  return declared.length === 0 || declared.some(({ item }) => item.abi !== undefined && item.bodySpan === undefined);
 }

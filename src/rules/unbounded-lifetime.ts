@@ -1,4 +1,6 @@
-import { findBareView } from '../facts/bare-views.js';
+import { findBareView, findCopiedHandle, findShown } from '../facts/bare-views.js';
+import { hasDrop } from '../facts/declarations.js';
+import { findKeptArgument } from '../facts/kept-arguments.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import type { FileIr, FunctionIr, TypeRef } from '../model/ir.js';
@@ -14,6 +16,10 @@ const NAMED_LIFETIME = /\bfn\s+[\w$#]+[^{;]*->(?:[^{;]*'(?!static\b|_\b)\w|[^{;]
 
 /** A function that gives a struct and hands on a field of `self` or of what a parameter lends. */
 const SHOWS = /&[^{;]*->[^{;]*\b[A-Z][^{]*\{[^]*\bunsafe\b[^]*\(\s*\w+\s*\.\s*\w/u;
+
+/** A function that may put a pointer into what is lent into a new value: `Self { data: bytes.as_ptr() }`, `View(self.0)`. */
+const FILLS =
+  /&[^{;]*->[^{;]*\b[A-Z][^{]*\{[^]*(?:[({,]|(?<!:):)\s*(?:&\s*(?:mut\s+)?\w+\s*\.\s*\w|\w+\s+as\s+\*|\w+(?:\.as_bytes\(\))?\.as_(?:mut_)?ptr\(\)|self\s*\.\s*\w+(?:\.as_ptr\(\))?\s*[,)}])/u;
 
 /** A reference to what `self` owns whose lifetime is taken away: `transmute(&self.x)`, `&*(&self.x as *const _)`, `from_raw_parts(self.x.as_ptr(), ..)`. */
 const OWN_FIELD =
@@ -39,14 +45,19 @@ export default defineRule({
         "'{function}' returns '{type}', but no argument ties '{lifetime}': the caller may keep the reference as long as it likes, whatever happens to the memory behind '{pointer}'.",
       own: "'{function}' returns '{type}' with the lifetime '{lifetime}' of the type's parameter, but the memory is that of '{pointer}' (line {line}): the caller may keep the reference when 'self' is changed or gone.",
       bare: "'{function}' returns '{type}', whose raw pointer '{callee}' (line {line}) makes of that of '{owner}', and which has no lifetime: it stays usable after '{owner}' is dropped, which frees what it needs.",
+      copied:
+        "'{function}' returns '{type}', which is given '{pointer}' (line {line}) and has no lifetime: it stays usable after '{owner}' is dropped, which frees what the pointer leads to.",
+      kept: "'{function}' returns '{type}', which keeps a pointer into what '{parameter}' lends (line {line}) and has no lifetime: it stays usable after the borrow has ended.",
       contract:
         "'{function}' returns '{type}' with '{lifetime}' tied to no argument: its callers must limit it themselves.",
     },
     checklist: 'Which owner limits the lifetime of the returned reference?',
     scenarios: [],
   },
-  tokens: { rust: ['from_raw_parts', 'transmute', 'CStr::from_ptr', '*const ', '*mut ', 'NonNull'] },
-  bodyTokens: { rust: [NAMED_LIFETIME, SHOWS] },
+  tokens: {
+    rust: ['from_raw_parts', 'transmute', 'CStr::from_ptr', '*const ', '*mut ', 'NonNull', 'ffi::', '_sys::'],
+  },
+  bodyTokens: { rust: [NAMED_LIFETIME, SHOWS, FILLS] },
   looksAt: 'body text',
   perFile: ['rust'],
   check({ unit, report }) {
@@ -75,6 +86,27 @@ export default defineRule({
             messageId: 'bare',
             data: { function: fn.name, type: type.text, callee, owner, line: lineOf(unit, file, at.start) },
             ...place(file, fn, bare, 'It has no lifetime.', `'${callee}' gives the pointer.`),
+          });
+          continue;
+        }
+        const copied = findCopiedHandle(unit, file, fn);
+        if (copied) {
+          const { type, callee, owner, at } = copied;
+          report({
+            messageId: 'copied',
+            data: { function: fn.name, type: type.text, pointer: callee, owner, line: lineOf(unit, file, at.start) },
+            ...place(file, fn, copied, 'It has no lifetime.', `'${callee}' is given to it.`),
+          });
+          continue;
+        }
+        const kept = findKeptArgument(unit, file, fn);
+        if (kept) {
+          const { type, parameter, at } = kept;
+          report({
+            messageId: 'kept',
+            data: { function: fn.name, type: type.text, parameter, line: lineOf(unit, file, at.start) },
+            ...place(file, fn, kept, 'It has no lifetime.', `A pointer into '${parameter}' is put into it here.`),
+            confidence: 'medium',
           });
           continue;
         }
@@ -162,7 +194,11 @@ function findOwn(unit: UnitFacts, file: FileIr, fn: FunctionIr): Untied | undefi
   const text = (unit.textOf(file.path) ?? '').slice(fn.bodySpan.start, fn.bodySpan.end);
   const made = OWN_FIELD.exec(text);
   const field = made?.slice(1).find((group) => group !== undefined);
-  if (!made || field === undefined) return undefined;
+  if (!made || field === undefined) {
+    // What has a `Drop` of its own may be an object of its own.
+    const shown = fn.isUnsafe || fn.trait !== undefined || isOwner(unit, type) ? undefined : findShown(unit, fn, text);
+    return shown && { type, lifetime, pointer: shown.pointer, at: shown.at };
+  }
   const oracle = unit.oracle('rust');
   const owned = oracle.declaration(fn.owner, file.path)?.fields.find((f) => f.name === field)?.type;
   if (owned?.kind !== 'path' && owned?.kind !== 'static-array') return undefined;
@@ -173,6 +209,11 @@ function findOwn(unit: UnitFacts, file: FileIr, fn: FunctionIr): Untied | undefi
   }
   const start = fn.bodySpan.start + made.index;
   return { type, lifetime, pointer: `self.${field}`, at: { start, end: start + made[0].length } };
+}
+
+/** A type, or the content of an Option or Result of one, that the unit knows how to drop. */
+function isOwner(unit: UnitFacts, type: TypeRef): boolean {
+  return hasDrop(unit, type.name) || type.args.some((a) => isOwner(unit, a));
 }
 
 /** `fn name<'b>(&'b self)`, or a `'b` of the function's own that a parameter ties. */
