@@ -1,6 +1,7 @@
 import { RAW_CODE } from '../facts/raw-words.js';
 import { findBoxedCallbacks } from '../facts/boxed-callbacks.js';
 import { hasDrop } from '../facts/declarations.js';
+import { findExternalMemory } from '../facts/external-memory.js';
 import { lineOf } from '../facts/lines.js';
 import { endsWithItsRoot } from '../facts/storage.js';
 import type { UnitFacts } from '../facts/unit.js';
@@ -15,6 +16,8 @@ import { defineRule } from './rule.js';
 const TOKENS = {
   rust: [
     'external(',
+    'external_data(',
+    'borrowed_data(',
     'napi_',
     'ffi::',
     '_sys::',
@@ -54,6 +57,8 @@ export default defineRule({
       lent: "'{helper}' at line {line} hands the borrowed '{owner}' to '{callee}', which keeps a pointer into it after the borrow has ended.",
       unbounded:
         "'{callee}' at line {line} keeps '{owner}' of the generic type '{type}', which has no \"'static\" bound: it may borrow something that ends before '{callee}' lets go.",
+      shown:
+        "'{callee}' shows JavaScript the memory of '{owner}' (taken at line {line}), and neither its hint nor its finalizer keeps it: it may end while JavaScript still holds the buffer.",
       value:
         "'{callee}' at line {line} keeps the boxed '{owner}' of the type '{type}', which has no lifetime bound: what it borrows may end before foreign code is done with it. Ask for '{type}: 'static'.",
       callback:
@@ -104,6 +109,21 @@ export default defineRule({
             });
           }
           const source = unit.textOf(file.path) ?? '';
+          for (const shown of language === 'rust' ? findExternalMemory(file, fn) : []) {
+            if (shown.freed) continue;
+            report({
+              messageId: 'shown',
+              data: { callee: shown.callee, owner: shown.owner, line: lineOf(unit, file, shown.taken.start) },
+              at: { file, span: shown.span },
+              steps: [
+                { file, span: shown.taken, role: 'borrow', note: `The pointer into '${shown.owner}' is taken here.` },
+                { file, span: shown.span, role: 'escape', note: 'JavaScript is given the buffer here.' },
+              ],
+              key: `${shown.callee}|${shown.owner}`,
+              severity: 'warning',
+              confidence: 'medium',
+            });
+          }
           for (const kept of language === 'rust' && /\b(?:Box|Arc|Rc)::(?:into_raw|leak)\b/u.test(source)
             ? findBoxedCallbacks(
                 file,

@@ -2,6 +2,7 @@ import { calledName } from '../facts/d-code.js';
 import { findClonedOwners } from '../facts/cloned-owners.js';
 import { findDoubleReleases } from '../facts/double-release.js';
 import { findClonedHandles, findEndedHandles } from '../facts/ended-handles.js';
+import { findExternalMemory } from '../facts/external-memory.js';
 import { RAW_CODE } from '../facts/raw-words.js';
 import { laterUses } from '../facts/later-uses.js';
 import { findRepeatedTakers } from '../facts/repeated-takers.js';
@@ -69,6 +70,8 @@ export default defineRule({
       kept: "'{what}' is released by '{release}' (line {released}) and keeps its value for the next call of '{function}', which uses it again (line {use}).",
       handle:
         "'{what}' is given to '{release}' (line {released}), which ends it or leaves it to the JavaScript thread, and to '{second}' afterwards (line {use}).",
+      external:
+        "The finalizer that '{callee}' is given frees the memory of '{owner}' by '{taker}' (line {line}), which '{owner}' still owns and frees itself.",
       again: "'{what}' is released by '{release}' (line {released}) and released again by '{second}' (line {use}).",
     },
     checklist: 'Is every release the last thing that happens to the pointer, on every path?',
@@ -180,6 +183,25 @@ export default defineRule({
               ],
               key: `${fn.owner ?? ''}.${cloned.field}`,
             });
+          for (const shown of language === 'rust' ? findExternalMemory(file, fn) : []) {
+            if (!shown.freed) continue;
+            report({
+              messageId: 'external',
+              data: {
+                callee: shown.callee,
+                owner: shown.owner,
+                taker: shown.freed.how,
+                line: lineOf(unit, file, shown.freed.span.start),
+              },
+              at: { file, span: shown.freed.span },
+              steps: [
+                { file, span: shown.taken, role: 'borrow', note: `The pointer into '${shown.owner}' is taken here.` },
+                { file, span: shown.span, role: 'escape', note: 'JavaScript is given the buffer here.' },
+                { file, span: shown.freed.span, role: 'release', note: 'The finalizer frees it here.' },
+              ],
+              key: `${shown.callee}|${shown.owner}`,
+            });
+          }
           for (const ended of language === 'rust' ? findEndedHandles(fn) : [])
             report({
               messageId: 'handle',
