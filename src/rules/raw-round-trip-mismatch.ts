@@ -1,4 +1,5 @@
 import { lineOf } from '../facts/lines.js';
+import { findRawTakers, foreignMakers } from '../facts/raw-pairs.js';
 import { layoutsDiffer } from '../facts/layouts.js';
 import type { UnitFacts } from '../facts/unit.js';
 import type { Adoption, CallSite, FunctionFlow, Pointer } from '../flow/result.js';
@@ -29,6 +30,8 @@ export default defineRule({
         "The pointer that '{maker}' made of a '{from}' (line {made}) is taken over as a '{to}' by '{taker}' at line {taken}: what is dropped and freed is not what was allocated.",
       finalizer:
         "'{callee}' is given a '{from}' (line {made}), and its finalizer '{taker}' takes it over as a '{to}' at line {taken}: what is dropped and freed is not what was allocated.",
+      elsewhere:
+        "'{taker}' at line {taken} takes over a pointer to a '{content}', and the package makes such pointers by '{maker}' ({file}:{made}): the two types free different memory.",
       untyped:
         "'{taker}' at line {taken} is given '{pointer}', a '{type}': it frees memory for a value without size or content, not for the one that was boxed.",
     },
@@ -107,6 +110,31 @@ export default defineRule({
           const to = adoption.content;
           if (from && to && layoutsDiffer(from, to, unit.oracle('rust'), file.path))
             report({ ...place, messageId: 'content', data: { ...data, from: spell(from), to: spell(to) } });
+        }
+        for (const taker of findRawTakers(unit, fn)) {
+          // Both ends in one function are judged above.
+          if (flow.adoptions.some((a) => a.span.start === taker.span.start && makerOf(a.pointer) !== undefined))
+            continue;
+          const [maker] = foreignMakers(unit, taker);
+          if (!maker) continue;
+          const how = `${taker.owner}::from_raw`;
+          report({
+            messageId: 'elsewhere',
+            data: {
+              taker: how,
+              taken: lineOf(unit, file, taker.span.start),
+              content: taker.content,
+              maker: maker.how,
+              file: maker.file.path,
+              made: lineOf(unit, maker.file, maker.span.start),
+            },
+            at: { file, span: taker.span },
+            steps: [
+              { file: maker.file, span: maker.span, role: 'acquire', note: `'${maker.how}' makes the pointer here.` },
+              { file, span: taker.span, role: 'release', note: `'${how}' takes it for its own.` },
+            ],
+            key: `${taker.content}|${how}`,
+          });
         }
         for (const pair of findFinalizers(unit, file, flow)) {
           const { adoption, pointer } = pair;
