@@ -1,7 +1,7 @@
 import { isExported } from '../facts/js-memory.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
-import { walkBody } from '../model/walk-body.js';
+import { calleeOf, walkBody } from '../model/walk-body.js';
 import type { Block, Expr, FileIr, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
@@ -28,6 +28,8 @@ export default defineRule({
     messages: {
       overlap:
         "'{function}' holds '&mut self' across '.await' and changes '{what}': JavaScript may call it again before it is done, and then two exclusive references exist.",
+      shared:
+        "'{function}' gives what 'share_with' lends exclusively to a task at line {line}: JavaScript may call the object meanwhile, and may let go of it.",
       moved:
         "'{function}' moves its '&'static mut self' into a future (line {line}): the call returns while the future still holds it, and JavaScript may call the object again or let go of it.",
     },
@@ -35,7 +37,7 @@ export default defineRule({
     scenarios: ['overlap', 'concurrent'],
   },
   // Before 2.10.10 napi-derive took the method without `unsafe`, too.
-  tokens: { rust: ['async unsafe fn', 'async fn', "&'static mut self"] },
+  tokens: { rust: ['async unsafe fn', 'async fn', "&'static mut self", 'share_with('] },
   requires: { rust: ['#[napi'] },
   bodyTokens: { rust: ['.await', 'async'] },
   looksAt: 'bodies',
@@ -53,6 +55,18 @@ export default defineRule({
             steps: [
               { file, span: fn.self.span, role: 'borrow', note: 'Nothing but the signature says that it lives on.' },
               { file, span: moved, role: 'escape', note: "The future that holds 'self' begins here." },
+            ],
+            key: fn.qualifiedName,
+          });
+        const shared = isExported(fn) ? findShared(file, fn) : undefined;
+        if (shared)
+          report({
+            messageId: 'shared',
+            data: { function: fn.name, line: lineOf(unit, file, shared.task.start) },
+            at: { file, span: shared.lent },
+            steps: [
+              { file, span: shared.lent, role: 'borrow', note: "'share_with' lends the object exclusively." },
+              { file, span: shared.task, role: 'escape', note: 'The task that holds it begins here.' },
             ],
             key: fn.qualifiedName,
           });
@@ -96,6 +110,40 @@ function findMoved(file: FileIr, fn: FunctionIr): Span | undefined {
     if (usesSelf) return inner.span;
   }
   return undefined;
+}
+
+const SPAWNS = /^(?:spawn|spawn_blocking|spawn_future|spawn_local|execute_tokio_future)$/u;
+
+/** `reference.share_with(env, |object| spawn(async move { object.. }))`: the task has what only the closure was lent. */
+function findShared(file: FileIr, fn: FunctionIr): { readonly lent: Span; readonly task: Span } | undefined {
+  let found: { lent: Span; task: Span } | undefined;
+  if (fn.body)
+    walkBody(fn.body, ({ expr }) => {
+      if (found || expr.kind !== 'method' || expr.method !== 'share_with') return;
+      const closure = expr.args.map(({ value }) => value).find((v) => v.kind === 'closure');
+      const inner = file.functions.find((f) => closure?.kind === 'closure' && f.id === closure.functionId);
+      const name = inner?.params[0]?.name;
+      if (!inner?.body || name === undefined) return;
+      walkBody(inner.body, ({ expr: call }) => {
+        if (call.kind !== 'call' && call.kind !== 'method') return;
+        const callee = calleeOf(call)?.split(/::|\./u).at(-1) ?? '';
+        const task = call.args.map(({ value }) => value).find((v) => v.kind === 'closure');
+        if (!SPAWNS.test(callee) || task?.kind !== 'closure') return;
+        const future = file.functions.find((f) => f.id === task.functionId);
+        if (future && names(file, future, name)) found ??= { lent: expr.methodSpan, task: future.span };
+      });
+    });
+  return found;
+}
+
+/** Whether a function, or one inside of it, uses a variable of the name. */
+function names(file: FileIr, fn: FunctionIr, name: string): boolean {
+  let uses = false;
+  if (fn.body)
+    walkBody(fn.body, ({ expr }) => {
+      uses ||= expr.kind === 'name' && expr.path[0] === name;
+    });
+  return uses || file.functions.some((f) => f.parent === fn.id && names(file, f, name));
 }
 
 /** Since 3.12.1 the library refuses the second call itself. */

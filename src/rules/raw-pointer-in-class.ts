@@ -48,7 +48,8 @@ export default defineRule({
           (f) =>
             isForeignPointer(unit, file, type, f.type) ||
             wrapsPointer(unit, file, type, f.type) ||
-            isErased(unit, file, type, f),
+            isErased(unit, file, type, f) ||
+            isForged(unit, type, f),
         );
         const first = fields[0];
         if (!first || keeps(unit, file, type)) continue;
@@ -129,6 +130,19 @@ function isErased(unit: UnitFacts, file: FileIr, owner: TypeDecl, field: Field):
     return /\btransmute\b/u.test(body) && new RegExp(`\\b(?:${owner.name}|Self)\\b`, 'u').test(body);
   });
   return forges && owner.fields.every((f) => f === field || !mayOwn(f.type));
+}
+
+/** `inner: &'static Context`, where some file makes the value of a `transmute`: `Holder::new(unsafe { transmute(context) })`. */
+function isForged(unit: UnitFacts, owner: TypeDecl, field: Field): boolean {
+  const { type } = field;
+  if (type?.kind !== 'reference' || type.lifetime !== "'static" || type.mutable === true) return false;
+  if (type.element?.kind !== 'path' || !/^[A-Z]/u.test(type.element.name)) return false;
+  const cast = String.raw`(?:unsafe\s*\{\s*)?(?:(?:std|core)::)?(?:mem::)?transmute\b`;
+  const made = new RegExp(
+    String.raw`\b${owner.name}\s*(?:::\s*\w+\s*\(\s*|\{[^{}]*\b${field.name}\s*:\s*)${cast}`,
+    'u',
+  );
+  return unit.filesMatching('rust', made).length > 0;
 }
 
 /** Whether what a field of the type holds may be what another field borrows from. */
