@@ -4,7 +4,7 @@ import type { Span } from '../model/source.js';
 import { walkBody } from '../model/walk-body.js';
 import type { UnitFacts } from './unit.js';
 
-export type Owner = 'Box' | 'Rc' | 'Arc';
+type Owner = 'Box' | 'Rc' | 'Arc';
 
 export interface RawTaker {
   readonly owner: Owner;
