@@ -20,7 +20,7 @@ const HANDS_OUT = String.raw`^[^(){};=]*(?:\*|\bref\b[^(){};=]*)\s*\b\w+\s*\(`;
 const HANDS_ON = String.raw`^[^(){};=]*(?:\]\s*|\bauto\s+)\b\w+\s*\([^]*\breturn\s+[\w.]+(?:\([^;()]*\))?\.\w+\s*(?:\([^;]*\))?\s*;`;
 
 /** What a method of a local struct returns is assigned to something. */
-const KEEPS_LENT = String.raw`\b[A-Z]\w*(?:!\([^()]*\)|!\w+)?\s+(\w+)\s*(?=[;=])[^]*?[;{}]\s*[\w.]+\s*=\s*\1\.\w+\s*(?:\([^;]*\))?\s*;`;
+const KEEPS_LENT = String.raw`\b[A-Z]\w*(?:!\([^()]*\)|!\w+)?\s+(\w+)\s*(?=[;=])[^]*?[;{}]\s*(?:auto\s+|[\w.]+(?:\[\]|\*)\s+)?[\w.]+\s*=\s*\1\.\w+\s*(?:\([^;]*\))?\s*;`;
 
 /** A function whose text does not match makes no pointer or slice that could outlive what it shows. */
 export const D_BORROWS = new RegExp(

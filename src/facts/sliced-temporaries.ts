@@ -1,4 +1,4 @@
-import { aggregateOf, calledName, declaredIn, hasAttribute, memberPath } from './d-code.js';
+import { aggregateOf, calledName, declaredIn, hasAttribute, isTypeParameter, memberPath } from './d-code.js';
 import type { UnitFacts } from './unit.js';
 import { walkBody } from '../model/walk-body.js';
 import { digestType } from '../flow/builtin-types.js';
@@ -119,7 +119,10 @@ function resultOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, value: Expr): T
     return digest?.kind === 'static-array' ? digest : undefined;
   }
   const receiver = value.kind === 'method' ? valueType(unit, file, fn, value.receiver) : undefined;
-  const digest = digestType(name, receiver, value.span);
+  // A digest that a template is given is one of the structs, whose `finish` returns a static array.
+  const isOpen =
+    receiver?.kind === 'path' && /Digest|Hash/u.test(receiver.name) && isTypeParameter(file, fn, receiver.name);
+  const digest = digestType(name, isOpen ? { ...receiver, name: 'HMAC' } : receiver, value.span);
   if (digest !== undefined) return digest;
   const called =
     value.kind === 'method'

@@ -9,6 +9,7 @@ import { peel, unwrapped } from './types.js';
 import { isWhole, merged, NOTHING, optionalType, withoutAdopts } from './values.js';
 import type { Block, Expr, ExprOf, FileIr, FunctionIr, Statement, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
+import { walkBody } from '../model/walk-body.js';
 
 /** Expressions nested deeper than this are not followed; the flow says `incomplete`. */
 const MAX_DEPTH = 300;
@@ -30,6 +31,8 @@ class Analysis extends PlaceExpressions {
   private nesting = 0;
   private incomplete = false;
   private rounds = 0;
+  /** D: pointers of the value that is being returned, while what was deferred runs. */
+  private leaving: readonly number[] = [];
 
   run(): FunctionFlow {
     const { fn } = this;
@@ -130,7 +133,7 @@ class Analysis extends PlaceExpressions {
     }
     const mark = this.temps.length;
     const outerFresh = this.fresh;
-    this.fresh = new Set();
+    this.fresh = new Set(this.leaving);
     switch (statement.kind) {
       case 'let': {
         let value: Value = NOTHING;
@@ -442,7 +445,7 @@ class Analysis extends PlaceExpressions {
         return this.loop(expr);
       case 'return': {
         const value = expr.value ? this.expr(expr.value) : NOTHING;
-        if (!this.rust && value.pointers.length > 0) this.runPending();
+        if (!this.rust && value.pointers.length > 0) this.runPending(value);
         this.leave(value, expr.span);
         this.state.alive = false;
         return NOTHING;
@@ -460,7 +463,7 @@ class Analysis extends PlaceExpressions {
         this.state.alive = false;
         return NOTHING;
       case 'throw':
-        this.escape(this.expr(expr.value), 'throw', expr.span);
+        this.escape(this.rust ? this.expr(expr.value) : this.thrown(expr.value), 'throw', expr.span);
         this.state.alive = false;
         return NOTHING;
       case 'await': {
@@ -486,12 +489,36 @@ class Analysis extends PlaceExpressions {
   }
 
   /** D: what a `return` runs on its way out, after its value is made. What happens only under a condition is left out. */
-  private runPending(): void {
+  private runPending(value: Value): void {
     const pending = this.pending;
     this.pending = [];
+    this.leaving = value.pointers.map((p) => p.id);
     for (const defers of pending.toReversed())
       for (const body of defers.toReversed()) if (this.state.alive && !holdsBranch(body)) this.block(body);
     this.pending = pending;
+    this.leaving = [];
+  }
+
+  /** D: what goes with an exception: the value, and the texts that its constructor is given and keeps. */
+  private thrown(expr: Expr): Value {
+    if (expr.kind !== 'new') return this.expr(expr);
+    const values = expr.args.map(({ value }) => this.asSlice(this.expr(value), value.span));
+    return { ...merged(values.filter((_, at) => this.keepsArgument(expr.type.name, at, values.length))), places: [] };
+  }
+
+  /** D: whether the constructor of an exception keeps what it is given at a position: always, when the class is not one of the unit. */
+  private keepsArgument(name: string, at: number, count: number): boolean {
+    if (this.settings.oracle.declaration(name, this.file.path) === undefined) return true;
+    const makers = this.file.functions.filter((f) => f.owner === name && f.kind === 'constructor');
+    const maker = makers.find((f) => f.params.length >= count);
+    const given = maker?.params[at]?.name;
+    if (maker?.body === undefined || given === undefined) return makers.length === 0;
+    let keeps = false;
+    walkBody(maker.body, ({ expr }) => {
+      const kept = expr.kind === 'assign' ? [expr.value] : isCallOfSuper(expr) ? expr.args.map((a) => a.value) : [];
+      keeps ||= kept.some((one) => one.kind === 'name' && one.path.length === 1 && one.path[0] === given);
+    });
+    return keeps;
   }
 
   private blockExpr(expr: ExprOf<'block'>): Value {
@@ -645,6 +672,16 @@ class Analysis extends PlaceExpressions {
     this.state = ends.length > 0 ? this.join(ends) : this.state.dead();
     return merged(loop.values);
   }
+}
+
+/** `super(message)` */
+function isCallOfSuper(expr: Expr): expr is ExprOf<'call'> {
+  return (
+    expr.kind === 'call' &&
+    expr.callee.kind === 'name' &&
+    expr.callee.path.length === 1 &&
+    expr.callee.path[0] === 'super'
+  );
 }
 
 /** `()` */

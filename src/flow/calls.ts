@@ -110,6 +110,18 @@ function isOwnModule(path: readonly string[]): boolean {
   );
 }
 
+const plainFunctions = new WeakMap<FileIr, ReadonlySet<string>>();
+
+/** Functions of a file that are no members, no templates and have a body. */
+function plainFunctionsOf(file: FileIr): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const fn of file.functions)
+    if (fn.kind === 'function' && fn.owner === undefined && fn.parent === undefined && fn.generics.length === 0)
+      if (fn.body !== undefined || fn.skipped === true) found.add(fn.name);
+  plainFunctions.set(file, found);
+  return found;
+}
+
 const nestedTables = new WeakMap<FileIr, Map<string, FunctionIr[]>>();
 
 /** Calls: what is called, what it is given, and what is known of it. */
@@ -187,6 +199,11 @@ export abstract class Calls extends Effects {
     return { places: [place], pointers: [], owned: true, type };
   }
 
+  /** D: a function of the module that is no template, as those of the library are that have its name (`make`, `find`). */
+  private isPlainFunction(name: string): boolean {
+    return (plainFunctions.get(this.file) ?? plainFunctionsOf(this.file)).has(name);
+  }
+
   /** D: a function declared inside this one, which sees its variables. */
   private nestedFunction(path: readonly string[]): FunctionIr | undefined {
     const [name] = path;
@@ -260,6 +277,9 @@ export abstract class Calls extends Effects {
     const calleeValue = callee.kind === 'name' ? NOTHING : this.expr(callee);
     const { values, exprs } = this.arguments(expr.args);
     const last = path.at(-1) ?? '';
+    // D: an assertion that fails keeps its message.
+    const message = !this.rust && path.length === 1 && last === 'assert' ? values[1] : undefined;
+    if (message) this.escape(this.asSlice(message, exprs[1]?.span ?? expr.span), 'throw', expr.span);
     if (!this.rust && endsHere(last, expr.args)) {
       this.state.alive = false;
       return NOTHING;
@@ -275,7 +295,8 @@ export abstract class Calls extends Effects {
       const held = this.state.read({ root: variable, path: [] })?.pointers ?? [];
       this.use({ places: [], pointers: held.filter((p) => p.form === 'raw') }, expr.span, 'argument', last);
     }
-    const matches = member || isVariable ? [] : this.settings.apis.path(path, expr.args.length);
+    const isOwn = !this.rust && path.length === 1 && this.isPlainFunction(last);
+    const matches = member || isVariable || isOwn ? [] : this.settings.apis.path(path, expr.args.length);
     const found = matches.length > 0 || isVariable ? undefined : (member ?? this.resolveCall(path));
     // A foreign declaration has nothing to follow.
     const resolved = found?.fn.abi !== undefined && !found.fn.body && found.fn.skipped !== true ? undefined : found;

@@ -210,6 +210,11 @@ export abstract class Memory {
     return this.rust && value.pointers.length > 0 && holdsRawPointer(wanted) ? this.asRaw(value) : value;
   }
 
+  /** D: a static array as the slice of it that is passed where a text is wanted. */
+  protected asSlice(value: Value, span: Span): Value {
+    return value.type?.kind === 'static-array' ? this.coerce(value, { ...value.type, kind: 'slice' }, span) : value;
+  }
+
   /** What a place of pointer type points to when nothing in the function says: one object per place. */
   protected implicitPointer(place: Place): Pointer {
     const target = extend(place, '*');

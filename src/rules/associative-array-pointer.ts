@@ -3,7 +3,7 @@ import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { growthKey, typeOfPlace } from '../flow/place-type.js';
 import { describePlace, extend, type Place } from '../flow/place.js';
-import type { Escape } from '../flow/result.js';
+import type { Escape, FunctionFlow, StaleUse } from '../flow/result.js';
 import type { FileIr, FunctionIr } from '../model/ir.js';
 import { defineRule } from './rule.js';
 
@@ -24,6 +24,7 @@ export default defineRule({
     messages: {
       escapes:
         "A pointer to an entry of '{owner}' is {how}, and '{remover}' removes entries ({removal}): from then on the pointer means an entry that is no longer in the array, and what is written through it is lost.",
+      used: "The entry of '{owner}' that '{pointer}' looked up (line {borrow}) is taken out by '{remover}' (line {removed}), and the pointer to it is used afterwards (line {use}): what is read then is no longer in the array.",
     },
     checklist: 'Is every pointer to an entry dead before entries are removed?',
     scenarios: ['command', 'sequential'],
@@ -37,7 +38,32 @@ export default defineRule({
     for (const file of unit.filesOf('d')) {
       for (const fn of functionsIn(file)) {
         const seen = new Set<number>();
-        for (const escape of unit.flowOf(file, fn).escapes) {
+        const flow = unit.flowOf(file, fn);
+        for (const stale of flow.staleUses) {
+          const { pointer, invalidation, use } = stale;
+          if (seen.has(pointer.site.start) || !isOfRemovedEntry(unit, file, flow, stale)) continue;
+          seen.add(pointer.site.start);
+          const name = describePlace(invalidation.place);
+          report({
+            messageId: 'used',
+            data: {
+              owner: name,
+              pointer: pointer.how,
+              borrow: lineOf(unit, file, pointer.site.start),
+              remover: invalidation.how,
+              removed: lineOf(unit, file, invalidation.span.start),
+              use: lineOf(unit, file, use.span.start),
+            },
+            at: { file, span: use.span },
+            steps: [
+              { file, span: pointer.site, role: 'borrow', note: `The entry of '${name}' is looked up here.` },
+              { file, span: invalidation.span, role: 'release', note: `'${invalidation.how}' takes it out here.` },
+              { file, span: use.span, role: 'use', note: 'The pointer is used here.' },
+            ],
+            key: `${name}|${fn.name}|used`,
+          });
+        }
+        for (const escape of flow.escapes) {
           const owner = entryOwner(unit, file, escape);
           if (owner === undefined || seen.has(escape.span.start)) continue;
           seen.add(escape.span.start);
@@ -85,6 +111,25 @@ export default defineRule({
     }
   },
 });
+
+/** What `key in table` found is used behind `table.remove(key)` with the same key, or behind `table.clear()`. */
+function isOfRemovedEntry(
+  unit: UnitFacts,
+  file: FileIr,
+  { growths }: FunctionFlow,
+  { pointer, invalidation, use }: StaleUse,
+): boolean {
+  if (invalidation.kind !== 'grow' || pointer.form !== 'raw' || use.kind === 'release') return false;
+  if (typeOfPlace(invalidation.place, unit.oracle('d'), file.path)?.kind !== 'assoc-array') return false;
+  const growth = growths.find((one) => one.span.start === invalidation.span.start);
+  if (growth?.operation === 'clear') return true;
+  const text = unit.textOf(file.path) ?? '';
+  const looked = /^(.*\S)\s+in\s/su.exec(text.slice(pointer.site.start, pointer.site.end))?.[1];
+  const removed = /\.\s*remove\s*\(\s*(.*\S)\s*\)$/su.exec(
+    text.slice(invalidation.span.start, invalidation.span.end),
+  )?.[1];
+  return growth?.operation === 'remove' && looked !== undefined && looked === removed;
+}
 
 /** The associative array of a field or variable of the module that an escaping pointer looks into. */
 function entryOwner(unit: UnitFacts, file: FileIr, escape: Escape): Place | undefined {

@@ -192,6 +192,8 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
   // A set of addresses tells who was seen.
   if (rust && isInSet(unit, file, escape)) return false;
   if (rust) return escape.atExit === true || (escape.kind === 'spawn' && !isWaitedFor(flow, escape));
+  // Who catches the exception reads its text when the frame is gone.
+  if (escape.kind === 'throw') return pointer.form === 'slice' && isCharacters(root.type);
   if (escape.kind === 'collect') return isKeptByList(unit, file, escape) && !isRefused(unit, file, fn, escape);
   if (escape.kind === 'store' && (isArgumentBlock(fn, escape) || waitsFor(fn, escape) || isTakenBack(fn, escape)))
     return false;
@@ -201,6 +203,11 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
       ? fn.trust !== 'safe' || isMadeInTrusted(file, fn, pointer)
       : false;
   return false;
+}
+
+/** D: a static array of characters or bytes. */
+function isCharacters(type: TypeRef | undefined): boolean {
+  return type?.kind === 'static-array' && /^(?:[wd]?char|u?byte)$/u.test(type.element?.name ?? '');
 }
 
 /** Rust: `self` of a type that is no reference: neither `impl Trait for &mut T` nor a trait's own default. */
@@ -538,6 +545,7 @@ function declareStep(file: FileIr, root: Root): { file: FileIr; span: Root['span
 function whereTo(escape: Escape): string {
   if (escape.kind === 'return') return escape.context.frames.length > 0 ? 'returned from the closure' : 'returned';
   if (escape.kind === 'spawn') return 'given to another thread';
+  if (escape.kind === 'throw') return 'thrown with an exception';
   if (escape.kind === 'collect') return escape.into ? `added to '${describePlace(escape.into)}'` : 'added to a list';
   return escape.into ? `stored in '${describePlace(escape.into)}'` : 'stored';
 }

@@ -16,6 +16,9 @@ import { defineRule } from './rule.js';
 
 const RELEASES =
   /^(?:free|pureFree|dealloc|deallocate|dispose|fclose|munmap|CloseHandle|closesocket|\w+_(?:free|delete|destroy|release|close|unref))$/u;
+/** Functions of libraries that say in their name that they take a handle back: `sqlite3_finalize`, `XCloseDisplay`, `glDeleteTextures`. */
+const TAKES_BACK =
+  /^(?!(?:get|is|has|next|find|set|add|on|can|num|count|destroy$|delete$))(?:\w*(?:_|[A-Za-z0-9](?=[A-Z]))|)(?:[Ff]ree|[Cc]lose|[Dd]elete|[Dd]estroy|[Rr]elease|[Uu]nref|[Ff]inalize)(?![a-z])/u;
 
 export default defineRule({
   meta: {
@@ -57,9 +60,14 @@ export default defineRule({
         const judge = (expr: Expr): void => {
           if (found !== undefined || (expr.kind !== 'call' && expr.kind !== 'method')) return;
           const release = calledName(expr);
-          if (release === undefined || !RELEASES.test(release)) return;
-          const member = expr.args
-            .map((argument) => released(argument.value))
+          if (release === undefined || !(RELEASES.test(release) || isForeignRelease(methods, expr, release))) return;
+          // `handle.free()`: a free function whose subject is no aggregate.
+          const subject =
+            expr.kind === 'method' && expr.args.length === 0 && isPointerMember(type, expr.receiver)
+              ? [expr.receiver]
+              : [];
+          const member = [...expr.args.map((argument) => argument.value), ...subject]
+            .map(released)
             .map((name) => (name === undefined ? undefined : (firstOf(destructor, name) ?? name)))
             .find((name) => name !== undefined && ownField(type, name) !== undefined);
           if (member !== undefined) found = { expr, member, release };
@@ -88,6 +96,19 @@ export default defineRule({
     }
   },
 });
+
+/** A function, no method of the type, that is named for taking a handle back: `close(fd)`, `core.sys.posix.unistd.close(fd)`. */
+function isForeignRelease(methods: readonly FunctionIr[], expr: Expr, name: string): boolean {
+  if (!TAKES_BACK.test(name)) return false;
+  if (expr.kind === 'method') return /^core\./u.test(memberPath(expr.receiver) ?? '');
+  return expr.kind === 'call' && expr.callee.kind === 'name' && !methods.some((method) => method.name === name);
+}
+
+/** A member that is a pointer: what is called on it is a free function, as `free` of `handle.free()`. */
+function isPointerMember(type: TypeDecl, expr: Expr): boolean {
+  const member = memberPath(expr);
+  return member !== undefined && ownField(type, member)?.type?.kind === 'pointer';
+}
 
 /** Methods of the type that its destructor calls, not those that they call. */
 function calledMethods(file: FileIr, destructor: FunctionIr, methods: readonly FunctionIr[]): readonly FunctionIr[] {

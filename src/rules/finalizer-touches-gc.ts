@@ -11,7 +11,7 @@ import {
 } from '../facts/d-code.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
-import type { Expr, FileIr, FunctionIr, TypeDecl } from '../model/ir.js';
+import type { Expr, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule, type ReportStep } from './rule.js';
 
@@ -28,6 +28,17 @@ interface Touch {
   readonly through: readonly { readonly span: Span; readonly name: string }[];
   readonly file: FileIr;
 }
+
+/** Classes of the library that are made by `new`. */
+const LIBRARY_CLASSES = new Set([
+  'Mutex',
+  'Condition',
+  'Semaphore',
+  'ReadWriteMutex',
+  'Socket',
+  'TcpSocket',
+  'UdpSocket',
+]);
 
 const DESTRUCTOR = /~\s*this\b/u;
 
@@ -122,7 +133,9 @@ function findTouch(unit: UnitFacts, file: FileIr, type: TypeDecl, fn: WithBody, 
         ? expr.method
         : undefined);
     if (own === undefined) return;
-    const fitting = methods.filter((method) => method.name === own && hasBody(method));
+    const fitting = (methods.some((one) => one.name === own) ? methods : inheritedMethods(file, type)).filter(
+      (method) => method.name === own && hasBody(method),
+    );
     const free =
       fitting.length > 0
         ? fitting
@@ -139,16 +152,26 @@ function findTouch(unit: UnitFacts, file: FileIr, type: TypeDecl, fn: WithBody, 
   return undefined;
 }
 
+/** Methods of the base classes that stand in the same file. */
+function inheritedMethods(file: FileIr, type: TypeDecl): readonly FunctionIr[] {
+  const bases = file.types.filter((one) => one.kind === 'class' && one !== type && type.bases.includes(one.name));
+  return bases.flatMap((base) => methodsOf(file, base));
+}
+
 function forbidden(unit: UnitFacts, file: FileIr, type: TypeDecl, expr: Expr): string | undefined {
   switch (expr.kind) {
     case 'new':
       return `allocates '${expr.type.name === '' ? expr.type.text : expr.type.name}' by 'new'`;
     case 'throw':
       return 'throws';
-    case 'assign':
-      return expr.operator === '~=' && memberPath(expr.target) !== undefined
-        ? `appends to '${memberPath(expr.target) ?? ''}'`
+    case 'assign': {
+      if (expr.operator === '~=')
+        return memberPath(expr.target) === undefined ? undefined : `appends to '${memberPath(expr.target) ?? ''}'`;
+      const table = expr.target.kind === 'index' ? memberPath(expr.target.base) : undefined;
+      return table !== undefined && isTable(unit, file, type, table)
+        ? `puts an entry into the associative array '${table}'`
         : undefined;
+    }
     case 'binary':
       return expr.operator === '~' ? "joins arrays by '~'" : undefined;
     case 'block':
@@ -170,15 +193,24 @@ function forbidden(unit: UnitFacts, file: FileIr, type: TypeDecl, expr: Expr): s
         const destroyed = given === undefined ? undefined : objectMember(unit, file, type, given);
         if (destroyed !== undefined) return `destroys its member '${destroyed}', an object of the collector`;
       }
-      if (expr.kind === 'call') return undefined;
+      if (expr.kind === 'call') {
+        const member = memberPath(expr.callee);
+        const field = type.fields.find((one) => one.name === member && !one.isStatic);
+        return field?.type?.kind === 'delegate'
+          ? `calls the delegate '${field.name}', whose frame may be an object of the collector`
+          : undefined;
+      }
       if (/^(?:remove|clear|rehash)$/u.test(name)) {
         const table = memberPath(expr.receiver);
-        const isTable = type.fields.some(
+        const isOwn = type.fields.some(
           (one) => one.name === table && !one.isStatic && one.type?.kind === 'assoc-array',
         );
-        if (isTable) return `changes the associative array '${table ?? ''}'`;
+        if (isOwn) return `changes the associative array '${table ?? ''}'`;
       }
       if (name === 'lock' && expr.args.length === 0) return 'takes a lock';
+      const stream = /^(?:close|detach)$/u.test(name) ? memberPath(expr.receiver) : undefined;
+      if (type.fields.some((one) => one.name === stream && !one.isStatic && one.type?.name === 'File'))
+        return `closes the file '${stream ?? ''}', which makes an exception when it fails`;
       const member = objectMember(unit, file, type, expr.receiver);
       return member === undefined ? undefined : `uses its member '${member}', an object of the collector`;
     }
@@ -190,13 +222,26 @@ function forbidden(unit: UnitFacts, file: FileIr, type: TypeDecl, expr: Expr): s
       const member = expr.iterable === undefined ? undefined : memberPath(expr.iterable);
       const field = member === undefined ? undefined : type.fields.find((one) => one.name === member && !one.isStatic);
       if (field?.type?.kind === 'assoc-array') return `reads the associative array '${field.name}'`;
-      return field?.type?.kind === 'slice' && isCollected(unit, file, type, field.name)
+      return field?.type?.kind === 'slice' &&
+        (isCollected(unit, file, type, field.name) || isOfObjects(unit, file, field.type))
         ? `reads the array '${field.name}' of the collector`
         : undefined;
     }
     default:
       return undefined;
   }
+}
+
+/** A member or a variable of a module that is an associative array. */
+function isTable(unit: UnitFacts, file: FileIr, type: TypeDecl, name: string): boolean {
+  const field = type.fields.find((one) => one.name === name);
+  return (field?.type ?? unit.oracle('d').global(name, file.path)?.decl.type)?.kind === 'assoc-array';
+}
+
+/** An array of references to objects, in a file that does not make its objects by hand. */
+function isOfObjects(unit: UnitFacts, file: FileIr, { element }: TypeRef): boolean {
+  if (element?.kind !== 'path' || BY_HAND.test(unit.textOf(file.path) ?? '')) return false;
+  return unit.oracle('d').declaration(element.name, file.path)?.kind === 'class';
 }
 
 /** How libraries make and delete objects outside the collector; `new` has another spelling. */
@@ -210,9 +255,9 @@ function objectMember(unit: UnitFacts, file: FileIr, type: TypeDecl, expr: Expr)
   if (BY_HAND.test(unit.textOf(file.path) ?? '')) return undefined;
   const member = memberPath(expr);
   const field = member === undefined ? undefined : type.fields.find((one) => one.name === member && !one.isStatic);
-  const isObject =
-    field?.type?.kind === 'path' && unit.oracle('d').declaration(field.type.name, file.path)?.kind === 'class';
-  return isObject ? field.name : undefined;
+  if (field?.type?.kind !== 'path') return undefined;
+  const kind = unit.oracle('d').declaration(field.type.name, file.path)?.kind;
+  return kind === 'class' || (kind === undefined && LIBRARY_CLASSES.has(field.type.name)) ? field.name : undefined;
 }
 
 function isThread(type: TypeDecl, expr: Expr): boolean {

@@ -58,6 +58,8 @@ export default defineRule({
         "'{buffer}' is used from its beginning again by '{reader}' in every round (line {from}), and a slice of it is {kept}: the next round overwrites it.",
       collected:
         "'{reader}' reads every line into one buffer, and '{collector}' keeps the slices: all of them show what was read last.",
+      overtaken:
+        "'{variable}' shows the buffer of '{reader}', 'popFront' reads the next one into it (line {moved}), and '{variable}' is used afterwards (line {use}): it shows what was read last.",
       static: "A slice of the static variable '{buffer}' is returned: the next call overwrites what the caller got.",
       cleared:
         "The content of the appender '{buffer}' is {kept} without a copy, and '{clearer}' clears it (line {clear}): what is added after that overwrites it.",
@@ -85,6 +87,18 @@ export default defineRule({
             isWritten(fn, statement)
           )
             statics.add(statement.pattern.name);
+        for (const { variable, reader, from, moved, use } of findOvertaken(fn))
+          report({
+            messageId: 'overtaken',
+            data: { variable, reader, moved: lineOf(unit, file, moved.start), use: lineOf(unit, file, use.start) },
+            at: { file, span: use },
+            steps: [
+              { file, span: from, role: 'borrow', note: `'${variable}' shows the buffer of '${reader}'.` },
+              { file, span: moved, role: 'release', note: 'The next line or chunk is read into it here.' },
+              { file, span: use, role: 'use', note: `'${variable}' is used here.` },
+            ],
+            key: variable,
+          });
         const type = aggregateOf(file, fn);
         walkBody(fn.body, ({ expr, around }) => {
           if (expr.kind === 'loop' && expr.iterable !== undefined) {
@@ -158,7 +172,7 @@ export default defineRule({
             });
             return;
           }
-          const collected = collectedReader(expr, fn);
+          const collected = collectedReader(file, expr, fn);
           if (collected !== undefined) {
             report({
               messageId: 'collected',
@@ -408,7 +422,12 @@ function findKept(
       const keeps = record || (holdsSlices(type) ?? (!isOwnBuffer && /(?:s|list|all|seen|found)$/iu.test(target)));
       if (keeps) found = { how: `added to '${target}'`, span: expr.span };
     } else if (expr.operator === '=') {
-      if (!isOwnBuffer && isKeptMember(file, fn, target)) found = { how: `stored in '${target}'`, span: expr.span };
+      if (
+        !isOwnBuffer &&
+        isKeptMember(file, fn, target) &&
+        !endsLoop((unit.textOf(file.path) ?? '').slice(expr.span.end, body.span.end))
+      )
+        found = { how: `stored in '${target}'`, span: expr.span };
       // A variable that the next iteration looks at before it is set again.
       else if (
         !record &&
@@ -555,12 +574,74 @@ function isKeptMember(file: FileIr, fn: FunctionIr, name: string): boolean {
 }
 
 /** `file.byLine.array`: a chain of the reader and a collector with nothing between that copies. */
-function collectedReader(expr: Expr, fn: FunctionIr): { reader: string; collector: string } | undefined {
+function collectedReader(file: FileIr, expr: Expr, fn: FunctionIr): { reader: string; collector: string } | undefined {
   const collector = expr.kind === 'field' ? expr.name : calledName(expr);
   if (collector !== 'array') return undefined;
   const base = rangeOf(expr);
-  const reader = base === undefined ? undefined : readerOf(base, fn);
+  if (base === undefined) return undefined;
+  const reader = readerOf(base, fn) ?? mappedReader(file, base, fn);
   return reader === undefined ? undefined : { reader, collector };
+}
+
+/** `file.byLine.map!(line => line.strip)`: what the lambda makes of a line is a part of it. */
+function mappedReader(file: FileIr, expr: Expr, fn: FunctionIr): string | undefined {
+  if (calledName(expr) !== 'map' || (expr.kind !== 'method' && expr.kind !== 'call')) return undefined;
+  const lambda = expr.args.find((argument) => argument.name === '!')?.value;
+  const closure = lambda?.kind === 'closure' ? file.functions.find((one) => one.id === lambda.functionId) : undefined;
+  const line = closure?.params[0]?.name;
+  const result = closure?.body?.statements.length === 0 ? closure.body.result : undefined;
+  if (line === undefined || result === undefined || partOf(result) !== line) return undefined;
+  const base = rangeOf(expr);
+  return base === undefined ? undefined : readerOf(base, fn);
+}
+
+/** The variable of which an expression is the whole, a slice, or a part that a function of the library found without copying. */
+function partOf(expr: Expr): string | undefined {
+  if (expr.kind === 'cast' || expr.kind === 'slice') return partOf(expr.kind === 'cast' ? expr.value : expr.base);
+  if (expr.kind === 'name') return expr.path.length === 1 ? expr.path[0] : undefined;
+  const name = expr.kind === 'field' ? expr.name : calledName(expr);
+  if (name === undefined || !/^(?:strip|stripLeft|stripRight|chomp|chompPrefix|split|findSplit)$/u.test(name))
+    return undefined;
+  const base = rangeOf(expr);
+  return base === undefined ? undefined : partOf(base);
+}
+
+/** `auto line = lines.front; lines.popFront(); use(line);` where `lines` reads into one buffer. */
+function findOvertaken(
+  fn: WithBody,
+): readonly { variable: string; reader: string; from: Span; moved: Span; use: Span }[] {
+  const fronts = new Map<string, { range: string; reader: string; from: Span }>();
+  const moved = new Map<string, Span>();
+  const found: { variable: string; reader: string; from: Span; moved: Span; use: Span }[] = [];
+  walkBody(fn.body, ({ expr, around, statement }) => {
+    if (statement?.kind === 'let' && statement.init === expr && statement.pattern.kind === 'bind') {
+      const shown = expr.kind === 'field' && expr.name === 'front' ? expr.base : undefined;
+      const range = shown?.kind === 'name' && shown.path.length === 1 ? shown.path[0] : undefined;
+      const reader = shown === undefined || range === undefined ? undefined : readerOf(shown, fn);
+      const isCopied = statement.type?.name === 'string' || statement.type?.qualifiers?.includes('immutable') === true;
+      if (range !== undefined && reader !== undefined && !isCopied)
+        fronts.set(statement.pattern.name, { range, reader, from: expr.span });
+      return;
+    }
+    const popped =
+      expr.kind === 'method' && expr.method === 'popFront'
+        ? expr.receiver
+        : expr.kind === 'field' && expr.name === 'popFront'
+          ? expr.base
+          : undefined;
+    // What is popped under a condition is mostly used on the other branch.
+    if (popped?.kind === 'name' && !around.some((outer) => outer.kind === 'if' || outer.kind === 'match'))
+      moved.set(popped.path[0] ?? '', expr.span);
+    if (expr.kind === 'assign' && expr.operator === '=') fronts.delete(memberPath(expr.target) ?? '');
+    if (expr.kind !== 'name' || expr.path.length !== 1) return;
+    const variable = expr.path[0] ?? '';
+    const front = fronts.get(variable);
+    const pop = front === undefined ? undefined : moved.get(front.range);
+    if (front === undefined || pop === undefined || pop.start < front.from.end || expr.span.start < pop.end) return;
+    found.push({ variable, reader: front.reader, from: front.from, moved: pop, use: expr.span });
+    fronts.delete(variable);
+  });
+  return found;
 }
 
 function isReadOnly(type: TypeRef | undefined): boolean {

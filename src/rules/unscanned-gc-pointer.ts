@@ -14,7 +14,7 @@ import {
 } from '../facts/d-code.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
-import { walkBody, type Walked } from '../model/walk-body.js';
+import { walkBody, walkExpression, type Walked } from '../model/walk-body.js';
 import type { Expr, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { withoutAlias } from '../flow/types.js';
@@ -32,6 +32,8 @@ const MALLOC = new Set([
   'enforceRealloc',
   'mmap',
 ]);
+/** What may give a block back and another one for it. */
+const MOVES = /^(?:\w*[rR]ealloc(?:ate|Array)?|expandArray|shrinkArray)$/u;
 const COLLECTED = new Set(['malloc', 'calloc', 'realloc', 'qalloc']);
 /** Whoever names one of these has thought of the collector. */
 const AWARE = /\b(?:addRange|addRoot|hasIndirections|hasPointers|hasAliasing|removeRange)\b/u;
@@ -39,6 +41,8 @@ const TOKENS = [
   'malloc', 'calloc', 'realloc', 'mmap', 'NO_SCAN', 'new ubyte', 'new byte', 'qalloc', 'addRange', '.alloc(', '.allocate(',
   'removeRange', 'addRoot', 'removeRoot', 'make!', 'makeArray!',
 ]; // prettier-ignore
+/** How C libraries call what makes an object: `g_closure_new_simple`, `sqlite3_malloc`. */
+const FOREIGN_MAKER = /^[a-z][a-z0-9]*(?:_[a-z0-9]+)*_(?:new|alloc|malloc|create)(?:_[a-z0-9]+)*$/u;
 /** Allocators of the library whose memory the collector does not look into. */
 const UNSCANNED_ALLOCATORS = /\b(?:Aligned)?(?:Mallocator|MmapAllocator)\b/u;
 
@@ -70,6 +74,8 @@ export default defineRule({
       inverted:
         "The condition at line {line} marks the block as 'NO_SCAN' when its elements have pointers, and lets the collector scan it when they have none.",
       late: "'GC.removeRange' is called for '{memory}' (line {line}) after '{release}' gave the memory back (line {released}): a collection in between reads freed memory.",
+      renewed:
+        "'GC.removeRange' is called for '{memory}' (line {line}), which was set to the block that '{maker}' gave (line {made}): the old block, which was registered, stays registered after it is gone.",
       foreign:
         "'GC.addRoot' is called for '{memory}' (line {line}), which is memory of '{maker}' (line {made}) and no block of the collector: the call neither keeps it nor lets the collector look into it.",
       mismatch:
@@ -120,6 +126,22 @@ export default defineRule({
               at: { file, span: walked.expr.span },
               steps: [{ file, span: late.span, role: 'release', note: 'The memory is given back here.' }],
               key: `${fn.name}|${late.memory}`,
+            });
+            return;
+          }
+          const renewed = renewedRange(unit, file, fn, walked.expr);
+          if (renewed !== undefined) {
+            report({
+              messageId: 'renewed',
+              data: {
+                memory: renewed.memory,
+                maker: renewed.maker,
+                made: lineOf(unit, file, renewed.span.start),
+                line: lineOf(unit, file, walked.expr.span.start),
+              },
+              at: { file, span: walked.expr.span },
+              steps: [{ file, span: renewed.span, role: 'release', note: 'The old block is given back here.' }],
+              key: `${fn.name}|${renewed.memory}`,
             });
             return;
           }
@@ -190,6 +212,7 @@ export default defineRule({
             castOfUnscanned(unit, file, fn, walked) ??
             madeByAllocator(unit, file, fn, walked.expr) ??
             emplacedObject(unit, file, fn, walked.expr) ??
+            memoryOfObject(unit, file, fn, walked.expr) ??
             rawArena(unit, file, fn, walked);
           if (found === undefined || seen.has(found.cause ?? found.span.start)) return;
           seen.add(found.cause ?? found.span.start);
@@ -335,6 +358,37 @@ function lateRemoval(
   return found;
 }
 
+/** `GC.removeRange(x)` behind `x = realloc(x, n)`: what was registered is the block before that. */
+function renewedRange(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: WithBody,
+  expr: Expr,
+): { memory: string; maker: string; span: Span } | undefined {
+  if (expr.kind !== 'method' || expr.method !== 'removeRange' || rootName(expr.receiver) !== 'GC') return undefined;
+  const memory = blockPath(expr.args[0]?.value);
+  if (memory === undefined) return undefined;
+  let moved: { memory: string; maker: string; span: Span } | undefined;
+  let renewed: typeof moved;
+  walkBody(fn.body, ({ expr: other }) => {
+    if (other.span.end > expr.span.start) return;
+    if (other.kind === 'method' && other.method === 'addRange' && blockPath(other.args[0]?.value) === memory)
+      renewed = undefined;
+    const maker = calledName(other);
+    if (maker !== undefined && MOVES.test(maker)) moved = { memory, maker, span: other.span };
+    if (other.kind !== 'assign' || other.operator !== '=' || blockPath(other.target) !== memory) return;
+    let inside: typeof moved;
+    walkExpression(other.value, ({ expr: value }) => {
+      const name = calledName(value);
+      if (name !== undefined && MOVES.test(name)) inside = { memory, maker: name, span: value.span };
+    });
+    // What the new block was put into on the way is not followed: the member is set behind the call that moved it.
+    renewed = inside ?? moved;
+  });
+  const between = (unit.textOf(file.path) ?? '').slice(renewed?.span.end ?? 0, expr.span.start);
+  return /\b(?:return|else|case|default|break|continue)\b/u.test(between) ? undefined : renewed;
+}
+
 /** `GC.addRange(field)` in a type that gives the field's memory back, in a file that never calls `GC.removeRange`. */
 function forgottenRange(
   unit: UnitFacts,
@@ -380,16 +434,68 @@ function emplacedObject(unit: UnitFacts, file: FileIr, fn: FunctionIr, expr: Exp
   const made = expr.callee.typeArgs?.[0];
   const chunk = expr.args[0]?.value;
   if (made?.kind !== 'path' || chunk === undefined) return undefined;
+  if (isAware(unit, file, fn)) return undefined;
   const decl = unit.oracle('d').declaration(made.name, file.path);
-  if (decl?.kind !== 'class' || isAware(unit, file, fn)) return undefined;
-  const holds = decl.fields.some((field) => !field.isStatic && collectedContent(field.type, unit, file.path) === 'yes');
-  if (!holds) return undefined;
+  const holds =
+    decl?.kind === 'class' &&
+    decl.fields.some((field) => !field.isStatic && collectedContent(field.type, unit, file.path) === 'yes');
+  const content = holds
+    ? `an object of class '${made.name}', which holds references`
+    : decl?.kind === 'struct'
+      ? contentOf(unit, file, fn, made, false)
+      : undefined;
+  if (content === undefined) return undefined;
   const base = uncast(chunk.kind === 'slice' ? chunk.base : chunk);
   const source = base.kind === 'name' && base.path.length === 1 ? initOf(fn, base.path[0] ?? '') : base;
   const memory = source === undefined ? undefined : unscannedMemory(source, fn);
-  return memory === undefined
-    ? undefined
-    : { span: expr.span, memory, content: `an object of class '${made.name}', which holds references`, steps: [] };
+  return memory === undefined ? undefined : { span: expr.span, memory, content, steps: [] };
+}
+
+/** `malloc(size)` where the size is that of the objects of a class: the object is made in it elsewhere. */
+function memoryOfObject(unit: UnitFacts, file: FileIr, fn: FunctionIr, expr: Expr): Unscanned | undefined {
+  if (expr.kind !== 'call' || !MALLOC.has(calledName(expr) ?? '') || isAware(unit, file, fn)) return undefined;
+  const text = unit.textOf(file.path) ?? '';
+  // The names that the size is made of, with what they stand for: members of the class and locals of the function.
+  const around = file.types.filter((one) => one.span.start <= fn.span.start && fn.span.end <= one.span.end);
+  const scope = text.slice(around[0]?.span.start ?? fn.span.start, around[0]?.span.end ?? fn.span.end);
+  // What is made in it at once is told by itself.
+  if (AWARE.test(scope) || /\bemplace!/u.test(text.slice(fn.span.start, fn.span.end))) return undefined;
+  const size = text.slice(expr.span.start, expr.span.end);
+  const made = sizeTexts(scope, size)
+    .map((part) => OBJECT_SIZE.exec(part))
+    .map((match) => match?.[1] ?? match?.[2])
+    .find((name) => name !== undefined);
+  if (made === undefined) return undefined;
+  const decl = unit.oracle('d').declaration(made, file.path);
+  const isOpen = isTypeParameter(file, fn, made);
+  const holds =
+    decl?.kind === 'class' &&
+    decl.fields.some((field) => !field.isStatic && collectedContent(field.type, unit, file.path) === 'yes');
+  if (!isOpen && !holds) return undefined;
+  return {
+    span: expr.span,
+    memory: `Memory of '${calledName(expr) ?? ''}'`,
+    content: isOpen ? `an object of any class '${made}'` : `an object of class '${made}', which holds references`,
+    steps: [],
+    weak: true,
+  };
+}
+
+/** The size of the objects of a class. */
+const OBJECT_SIZE = /\b__traits\s*\(\s*classInstanceSize\s*,\s*(\w+)|\bclassInstanceSize!\s*\(?\s*(\w+)/u;
+
+/** The size as written, and what the constants and locals in it are set to. */
+function sizeTexts(scope: string, size: string): readonly string[] {
+  const found = [size];
+  for (let at = 0; at < found.length && found.length < 16; at++)
+    for (const [name] of (found[at] ?? '').matchAll(/\b[A-Za-z_]\w*\b/gu)) {
+      const declared = new RegExp(
+        String.raw`\b(?:enum|auto|immutable|const|size_t)\s+(?:size_t\s+)?${name}\s*=\s*([^;]*);`,
+        'u',
+      ).exec(scope)?.[1];
+      if (declared !== undefined && !found.includes(declared)) found.push(declared);
+    }
+  return found;
 }
 
 function assignedTo(around: readonly Expr[]): string | undefined {
@@ -432,8 +538,8 @@ function foreignRoot(fn: FunctionIr, expr: Expr): { memory: string; maker: strin
   const init = name === undefined ? undefined : initOf(fn, name);
   const made = init === undefined ? undefined : uncast(init);
   const maker = made?.kind === 'call' ? calledName(made) : undefined;
-  if (name === undefined || made === undefined || maker === undefined || !MALLOC.has(maker)) return undefined;
-  return { memory: name, maker, span: made.span };
+  if (name === undefined || made === undefined || maker === undefined) return undefined;
+  return MALLOC.has(maker) || FOREIGN_MAKER.test(maker) ? { memory: name, maker, span: made.span } : undefined;
 }
 
 /** `removeRoot` of what the file registers by `addRange` and never by `addRoot`, or the other way round. */

@@ -1,4 +1,4 @@
-import { calledName } from '../facts/d-code.js';
+import { aggregateOf, calledName, uncast } from '../facts/d-code.js';
 import { findClonedOwners } from '../facts/cloned-owners.js';
 import { findDoubleReleases } from '../facts/double-release.js';
 import { findClonedHandles, findEndedHandles } from '../facts/ended-handles.js';
@@ -72,6 +72,8 @@ export default defineRule({
         "'{what}' is given to '{release}' (line {released}), which ends it or leaves it to the JavaScript thread, and to '{second}' afterwards (line {use}).",
       external:
         "The finalizer that '{callee}' is given frees the memory of '{owner}' by '{taker}' (line {line}), which '{owner}' still owns and frees itself.",
+      itself:
+        "The destructor of class '{type}' releases the object itself by '{release}' (line {line}): the runtime still reads and writes it when the destructor has returned.",
       again: "'{what}' is released by '{release}' (line {released}) and released again by '{second}' (line {use}).",
     },
     checklist: 'Is every release the last thing that happens to the pointer, on every path?',
@@ -89,6 +91,14 @@ export default defineRule({
       for (const file of unit.filesOf(language)) {
         const text = unit.textOf(file.path) ?? '';
         for (const fn of functionsIn(file)) {
+          for (const { span, how } of language === 'd' ? releasesOfThis(file, fn) : [])
+            report({
+              messageId: 'itself',
+              data: { type: fn.owner ?? '', release: how, line: lineOf(unit, file, span.start) },
+              at: { file, span },
+              steps: [{ file, span, role: 'release', note: `'${how}' releases the object here.` }],
+              key: fn.owner ?? '',
+            });
           for (const kept of language === 'd' ? findKeptStatics(fn) : [])
             report({
               messageId: 'kept',
@@ -427,6 +437,21 @@ function isOnTheWayOut(text: string, { invalidation, use }: StaleUse): boolean {
   return new RegExp(`\\w+!\\s*\\(\\s*${status}\\b[^;]*\\)\\s*\\?`, 'u').test(
     text.slice(invalidation.span.end, use.span.start),
   );
+}
+
+/** D: `free(cast(void*) this)` in the destructor of a class. */
+function releasesOfThis(file: FileIr, fn: FunctionIr): readonly { readonly span: Span; readonly how: string }[] {
+  const found: { span: Span; how: string }[] = [];
+  if (fn.kind !== 'destructor' || fn.body === undefined || aggregateOf(file, fn)?.kind !== 'class') return found;
+  walkBody(fn.body, ({ expr }) => {
+    if (expr.kind !== 'call' && expr.kind !== 'method') return;
+    const how = calledName(expr);
+    if (how === undefined || !/^(?:free|pureFree|deallocate)$/u.test(how)) return;
+    const given = expr.args[0] === undefined ? undefined : uncast(expr.args[0].value);
+    if (given?.kind === 'name' && given.path.length === 1 && given.path[0] === 'self')
+      found.push({ span: expr.span, how });
+  });
+  return found;
 }
 
 /** D: static variables of a function that are released and not set afterwards, though the function uses them. */

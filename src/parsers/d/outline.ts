@@ -93,7 +93,8 @@ export type Selection = (start: number, end: number, group: string) => boolean;
  * Finds what can be left out, in one pass over the characters. Without `isWanted` every body stays. Where the brackets of the text do not match, nothing
  * is cut out, so that the parser sees the error.
  */
-export function readOutline(text: string, isWanted: Selection | undefined): Outline {
+export function readOutline(given: string, isWanted: Selection | undefined): Outline {
+  const text = withNewContracts(given);
   const comments: Comment[] = [];
   const starts: number[] = [];
   const ends: number[] = [];
@@ -230,6 +231,11 @@ export function readOutline(text: string, isWanted: Selection | undefined): Outl
     hasOtherCode: hasOtherCode || !isMatched,
     ...(tooDeep === undefined || !isMatched ? {} : { tooDeep }),
   };
+}
+
+/** The older spelling of a contract, `in { } body { }`, which the grammar does not know, as the newer one of the same length. */
+function withNewContracts(text: string): string {
+  return text.includes('body') ? text.replace(/(\}\s*)body(?=\s*\{)/g, '$1do  ') : text;
 }
 
 function readWord(text: string, start: number, end: number, head: Head): void {
