@@ -65,7 +65,7 @@ function walkChildren(
   statement: Statement | undefined,
 ): void {
   for (const key in parent) {
-    if (key === 'span' || key === 'type' || key === 'pattern') continue;
+    if (key === 'span' || key === 'type' || key === 'typeArgs' || key === 'pattern') continue;
     // The members of a node are what its literal gave it; nothing is inherited.
     const value: unknown = parent[key as keyof typeof parent];
     if (typeof value === 'object' && value !== null) walkValue(value, around, visit, statement);

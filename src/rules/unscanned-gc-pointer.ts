@@ -6,6 +6,7 @@ import {
   hasBody,
   isTypeParameter,
   memberPath,
+  methodsOf,
   readAround,
   rootName,
   uncast,
@@ -81,7 +82,7 @@ export default defineRule({
       mismatch:
         "'GC.{remover}' is called for '{memory}' (line {line}), but it was registered by 'GC.{adder}' (line {added}): it stays registered after the memory is gone.",
       forgotten:
-        "'{memory}' is registered by 'GC.addRange' (line {added}) and given back by '{release}' (line {line}), and nothing in the file calls 'GC.removeRange': the collector goes on reading freed memory.",
+        "'{memory}' is registered by 'GC.addRange' (line {added}) and given back by '{release}' (line {line}), and nothing calls 'GC.removeRange' before: the collector goes on reading freed memory.",
       size: "'GC.addRange' gets the number of elements of '{slice}' (line {line}), but it takes bytes: the collector scans only the first part of the memory.",
     },
     checklist: 'Does the collector see every pointer that this memory holds?',
@@ -402,16 +403,47 @@ function forgottenRange(
   if (memory === undefined || !/^\w+$/u.test(memory) || !type?.fields.some((f) => f.name === memory)) return undefined;
   const text = unit.textOf(file.path) ?? '';
   // `removeRoot` instead is told by itself.
-  if (/\bremove(?:Range|Root)\b/u.test(text)) return undefined;
-  const given = new RegExp(
-    String.raw`\b(free|pureFree|deallocate|dispose)\s*\(\s*(?:\w+\s*,\s*)?(?:cast\s*\([^()]*\)\s*)?(?:this\.)?${memory}(?:\.ptr|\[\])?\s*\)`,
-    'gu',
-  );
-  for (const found of text.slice(type.span.start, type.span.end).matchAll(given)) {
+  if (/\bremove(?:Range|Root)\b/u.test(text)) return unevenRelease(unit, file, type, memory);
+  for (const found of text.slice(type.span.start, type.span.end).matchAll(releaseOf(memory))) {
     const start = type.span.start + found.index;
     const span: Span = { start, end: start + found[0].length };
     if (file.comments.some((c) => c.span.start <= start && span.end <= c.span.end)) continue;
     return { memory, release: found[1] ?? '', span };
+  }
+  return undefined;
+}
+
+/** Calls that give a field's memory back: the name is the first group. */
+function releaseOf(memory: string): RegExp {
+  return new RegExp(
+    String.raw`\b(free|pureFree|deallocate|dispose)\s*\(\s*(?:\w+\s*,\s*)?(?:cast\s*\([^()]*\)\s*)?(?:this\.)?${memory}(?:\.ptr|\[\])?\s*\)`,
+    'gu',
+  );
+}
+
+/**
+ * A method that gives the memory of a registered field back without `GC.removeRange`, where another method that does so calls it:
+ * not when whoever calls the method has removed the range.
+ */
+function unevenRelease(
+  unit: UnitFacts,
+  file: FileIr,
+  type: TypeDecl,
+  memory: string,
+): { memory: string; release: string; span: Span } | undefined {
+  const text = unit.textOf(file.path) ?? '';
+  const removes = new RegExp(String.raw`\bremoveRange\s*\(\s*(?:cast\s*\([^()]*\)\s*)?(?:this\.)?${memory}\b`, 'u');
+  const methods = methodsOf(file, type).map((fn) => ({ fn, code: text.slice(fn.span.start, fn.span.end) }));
+  if (!methods.some(({ code }) => removes.test(code) && releaseOf(memory).test(code))) return undefined;
+  for (const { fn, code } of methods) {
+    const match = releaseOf(memory).exec(code);
+    if (match === null || /\bremoveRange\b/u.test(code)) continue;
+    const called = new RegExp(String.raw`\b${fn.name}\s*\(|\b${fn.name}\s*;`, 'u');
+    const isPaired = methods.some((one) => one.fn !== fn && called.test(one.code) && /\bremoveRange\b/u.test(one.code));
+    const start = fn.span.start + match.index;
+    const isComment = file.comments.some((c) => c.span.start <= start && start < c.span.end);
+    if (!isPaired && !isComment && fn.kind !== 'unittest')
+      return { memory, release: match[1] ?? '', span: { start, end: start + match[0].length } };
   }
   return undefined;
 }
@@ -725,12 +757,17 @@ function isNumber(unit: UnitFacts, file: FileIr, fn: FunctionIr, name: string): 
   );
   if (
     values.some((one) =>
-      new RegExp(`\\b${one.name}\\s*[*/]\\s*[\\w(]|[\\w)]\\s*[*/]\\s*${one.name}\\b`, 'u').test(text),
+      new RegExp(
+        // Behind a keyword the star is a dereference.
+        `\\b${one.name}\\s*[*/]\\s*[\\w(]|[\\w)](?<!\\b(?:return|in|is|else|case|assert))\\s*[*/]\\s*${one.name}\\b`,
+        'u',
+      ).test(text),
     )
   )
     return true;
   return new RegExp(
-    `\\bis(?:FloatingPoint|Integral|Numeric|SomeChar|ScalarType|BasicType|Unsigned|Signed)!\\(?\\s*${name}\\b|\\b${name}\\.(?:max|min|min_normal|infinity|nan|epsilon)\\b`,
+    // What is asked with a `!` in front is whether it is none.
+    `(?<![!\\w])is(?:FloatingPoint|Integral|Numeric|SomeChar|ScalarType|BasicType|Unsigned|Signed)!\\(?\\s*${name}\\b|\\b${name}\\.(?:max|min|min_normal|infinity|nan|epsilon)\\b`,
     'u',
   ).test(text);
 }
