@@ -94,7 +94,7 @@ export type Selection = (start: number, end: number, group: string) => boolean;
  * is cut out, so that the parser sees the error.
  */
 export function readOutline(given: string, isWanted: Selection | undefined): Outline {
-  const text = withNewContracts(given);
+  const { text, moved } = withNewSpelling(given);
   const comments: Comment[] = [];
   const starts: number[] = [];
   const ends: number[] = [];
@@ -224,7 +224,7 @@ export function readOutline(given: string, isWanted: Selection | undefined): Out
     ends.length = 0;
   }
   return {
-    view: compact(text, starts, ends, verbatim),
+    view: compact(text, starts, ends, verbatim, moved),
     blankView: () => ({ text: leftOver(text, starts, ends), offsets: new CutMap(starts, ends) }),
     comments,
     cutBodies: new Set(isMatched ? cutBodies : []),
@@ -233,9 +233,34 @@ export function readOutline(given: string, isWanted: Selection | undefined): Out
   };
 }
 
-/** The older spelling of a contract, `in { } body { }`, which the grammar does not know, as the newer one of the same length. */
-function withNewContracts(text: string): string {
-  return text.includes('body') ? text.replace(/(\}\s*)body(?=\s*\{)/g, '$1do  ') : text;
+/** Words that a name with an index may follow without being declared (`return list[0];`). */
+const notTypes =
+  '(?!(?:return|throw|delete|new|else|do|try|finally|debug|case|goto|mixin|import|in|is|alias|enum|static|const|immutable|auto|final|synchronized|assert|cast|ref|scope|typeof|out|lazy|extern|pragma|default|body|unittest|with|yield)\\b)';
+
+/** `char text[64];` behind the end of a statement or the beginning of a block. */
+const cStyleArray = new RegExp(
+  String.raw`([;{}]\s*)${notTypes}([A-Za-z_][\w.]*\**)([ \t]+)([A-Za-z_]\w*)(\[[\w.+*/ -]+\])(?=\s*(?:;|=[^=]))`,
+  'g',
+);
+
+/**
+ * Older spellings that the grammar does not know, as newer ones of the same length: a contract before `body`, and an array whose
+ * length stands behind its name, as in C. `moved` says where characters stood before.
+ */
+function withNewSpelling(text: string): { readonly text: string; readonly moved: ReadonlyMap<number, number> } {
+  const moved = new Map<number, number>();
+  const renewed = text.includes('body') ? text.replace(/(\}\s*)body(?=\s*\{)/g, '$1do  ') : text;
+  const turned = renewed.replace(
+    cStyleArray,
+    (_, before: string, type: string, blank: string, name: string, size: string, at: number) => {
+      const from = at + before.length + type.length;
+      const shift = blank.length + name.length;
+      for (let k = 0; k < size.length; k++) moved.set(from + k, from + shift + k);
+      for (let k = 0; k < shift; k++) moved.set(from + size.length + k, from + k);
+      return before + type + size + blank + name;
+    },
+  );
+  return { text: turned, moved };
 }
 
 function readWord(text: string, start: number, end: number, head: Head): void {
