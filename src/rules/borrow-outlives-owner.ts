@@ -166,7 +166,7 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
   const oracle = unit.oracle(file.language);
   if (
     !endsWithItsRoot(pointer.target, file.language, oracle, file.path, dropsIn(unit)) &&
-    !(rust && mayOwnContent(fn, pointer))
+    !(rust ? mayOwnContent(fn, pointer) : isOfTuple(unit, file, fn, pointer))
   )
     return false;
   if (rust && isKeptAlong(unit, file, escape)) return false;
@@ -203,6 +203,14 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
       ? fn.trust !== 'safe' || isMadeInTrusted(file, fn, pointer)
       : false;
   return false;
+}
+
+/** D: `&args[i]` of `void f(T...)(T args)`: each element of the tuple is a parameter of its own. */
+function isOfTuple(unit: UnitFacts, file: FileIr, fn: FunctionIr, { target: { root, path } }: Pointer): boolean {
+  if (root.kind !== 'param' || !root.byValue || path.length !== 1 || path[0] !== '[]') return false;
+  if (root.type?.kind !== 'path' || !fn.generics.some((one) => one.name === root.type?.name)) return false;
+  const head = (unit.textOf(file.path) ?? '').slice(fn.span.start, fn.bodySpan?.start ?? fn.nameSpan.end);
+  return new RegExp(String.raw`\b${root.type.name}\s*\.\.\.`, 'u').test(head);
 }
 
 /** D: a static array of characters or bytes. */

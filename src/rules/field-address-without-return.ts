@@ -1,4 +1,12 @@
-import { aggregateOf, declaredIn, hasAttribute, hasBody, methodsOf, type WithBody } from '../facts/d-code.js';
+import {
+  aggregateOf,
+  calledName,
+  declaredIn,
+  hasAttribute,
+  hasBody,
+  methodsOf,
+  type WithBody,
+} from '../facts/d-code.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
@@ -174,6 +182,15 @@ function judgeOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, type: TypeDecl):
         return { span: value.span, what: method, as: 'delegate' };
       const what = isThis ? 'this' : inside(value.base);
       return what === undefined ? undefined : { span: value.span, what, as: 'pointer' };
+    }
+    // `return Writer(&this);`: a struct or an object that is made with the address.
+    if (value.kind === 'call' || value.kind === 'new') {
+      const made = value.kind === 'new' ? value.type.name : calledName(value);
+      const kind = made === undefined ? undefined : unit.oracle('d').declaration(made, file.path)?.kind;
+      if (kind !== 'struct' && kind !== 'class' && kind !== 'alias') return undefined;
+      return value.args
+        .map((argument) => (argument.value.kind === 'address' ? judge(argument.value) : undefined))
+        .find((shown) => shown?.as === 'pointer');
     }
     const base =
       value.kind === 'slice' || (value.kind === 'field' && value.name === 'ptr') ? isField(value.base) : undefined;

@@ -257,7 +257,9 @@ function objectMember(unit: UnitFacts, file: FileIr, type: TypeDecl, expr: Expr)
   const field = member === undefined ? undefined : type.fields.find((one) => one.name === member && !one.isStatic);
   if (field?.type?.kind !== 'path') return undefined;
   const kind = unit.oracle('d').declaration(field.type.name, file.path)?.kind;
-  return kind === 'class' || (kind === undefined && LIBRARY_CLASSES.has(field.type.name)) ? field.name : undefined;
+  return kind === 'class' || kind === 'interface' || (kind === undefined && LIBRARY_CLASSES.has(field.type.name))
+    ? field.name
+    : undefined;
 }
 
 function isThread(type: TypeDecl, expr: Expr): boolean {

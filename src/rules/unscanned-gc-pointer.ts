@@ -699,6 +699,8 @@ function contentOf(
   const record = plainRecord(file, element);
   const open = record === undefined ? undefined : openParameter(unit, file, fn, record, 0);
   if (open !== undefined) return `values of any type '${open}' in '${element.name}'`;
+  const given = openArgument(file, fn, element);
+  if (given !== undefined) return `values of any type '${given}' in '${element.name}'`;
   const content = collectedContent(element, unit, file.path);
   // In a block of the collector itself the records that it links to come from there too.
   if (
@@ -718,6 +720,17 @@ function storedType(type: TypeRef | undefined): TypeRef | undefined {
 
 function plainRecord(file: FileIr, type: TypeRef): TypeDecl | undefined {
   return file.types.find((one) => one.kind === 'struct' && one.name === type.name && one.generics.length === 0);
+}
+
+/** `Closure!T` with a field of its parameter's type, where `T` may be any type: the name of that. */
+function openArgument(file: FileIr, fn: FunctionIr, element: TypeRef): string | undefined {
+  const record = file.types.find(
+    (one) => one.kind === 'struct' && one.name === element.name && one.generics.length > 0,
+  );
+  const at =
+    record?.generics.findIndex((one) => record.fields.some((f) => !f.isStatic && f.type?.name === one.name)) ?? -1;
+  const given = at < 0 ? undefined : element.args[at];
+  return given?.kind === 'path' && isTypeParameter(file, fn, given.name) ? given.name : undefined;
 }
 
 /** The type parameter whose values a record holds itself, in arrays and records in it too. */

@@ -341,6 +341,7 @@ export default defineRule({
             if (language === 'rust' && (isLater(file, text, stale) || isOnTheWayOut(text, stale))) continue;
             if (language === 'rust' && (isEmptied(flow, stale) || isCountedByHand(flow, stale))) continue;
             if (language === 'd' && (isNextOfList(unit, file, stale) || isKeyOnly(unit, flow, stale))) continue;
+            if (language === 'd' && (isToldApart(text, fn, stale) || isFlaggedAway(text, fn, stale))) continue;
             if (!isHazard(stale, language === 'd' ? text.slice(stale.use.span.start, stale.use.span.end + 8) : ''))
               continue;
             const { pointer, invalidation, use } = stale;
@@ -452,6 +453,60 @@ function releasesOfThis(file: FileIr, fn: FunctionIr): readonly { readonly span:
       found.push({ span: expr.span, how });
   });
   return found;
+}
+
+/** D: the function asks whether the pointer lies inside the array (`list <= p && p < list + n`), and so tells its elements from others. */
+function isToldApart(text: string, fn: FunctionIr, { pointer }: StaleUse): boolean {
+  const array = describePlace(pointer.target)
+    .replace(/^\*/u, '')
+    .replace(/\[\.\.\]$/u, '');
+  const name = array.replace(/[.$]/gu, String.raw`\$&`);
+  const code = text.slice(fn.span.start, fn.span.end);
+  return new RegExp(`\\b${name}\\s*<=[^;{}]*&&[^;{}]*<\\s*${name}\\s*\\+`, 'u').test(code);
+}
+
+/**
+ * D: a flag is set to false where the memory is released, and the use stands under that flag (`free(x); isLink = false; .. if (isLink) use(x);`),
+ * or the variable that is used got the new block where the old one was released.
+ */
+function isFlaggedAway(text: string, fn: FunctionIr, { invalidation, use }: StaleUse): boolean {
+  if (fn.body === undefined) return false;
+  const used = /^[^\w]*(\w+)/u.exec(text.slice(use.span.start, use.span.end))?.[1];
+  let isRenewed = false;
+  const flags = new Set<string>();
+  const conditions = new Set<string>();
+  walkBody(fn.body, ({ expr, around }) => {
+    const parent = around.findLast((outer) => outer.kind === 'block');
+    const isFalse =
+      expr.kind === 'assign' &&
+      expr.operator === '=' &&
+      ((expr.value.kind === 'literal' && expr.value.text === 'false') ||
+        (expr.value.kind === 'name' && expr.value.path.at(-1) === 'FALSE'));
+    const isBeside =
+      parent !== undefined && parent.span.start <= invalidation.span.start && invalidation.span.end <= parent.span.end;
+    if (
+      isBeside &&
+      expr.kind === 'assign' &&
+      expr.operator === '=' &&
+      expr.span.start > invalidation.span.end &&
+      !(parent.span.start <= use.span.start && use.span.end <= parent.span.end) &&
+      expr.target.kind === 'name' &&
+      expr.target.path.join('.') === used
+    )
+      isRenewed = true;
+    if (isFalse && isBeside && expr.span.start > invalidation.span.end && expr.target.kind === 'name')
+      flags.add(expr.target.path.join('.'));
+    if (expr.span.start !== use.span.start || expr.span.end !== use.span.end) return;
+    for (const outer of around)
+      if (
+        outer.kind === 'if' &&
+        outer.condition.kind === 'name' &&
+        use.span.start >= outer.then.span.start &&
+        use.span.end <= outer.then.span.end
+      )
+        conditions.add(outer.condition.path.join('.'));
+  });
+  return isRenewed || [...flags].some((flag) => conditions.has(flag));
 }
 
 /** D: static variables of a function that are released and not set afterwards, though the function uses them. */
