@@ -28,6 +28,9 @@ export interface BoundedCommand {
   readonly mark?: readonly [string, string];
 }
 
+/** Processes of a run, where its plan says nothing else. */
+export const mostProcesses = 64;
+
 export type EndReason = 'exit' | 'timeout' | 'output' | 'disk' | 'memory' | 'processes' | 'aborted' | 'spawn-error';
 
 export interface ProcessRecord {
@@ -265,7 +268,7 @@ function installExitHook(): void {
 export function runBounded(command: BoundedCommand): Promise<ProcessRecord> {
   const started = performance.now();
   const maxOutput = command.maxOutputBytes ?? 16 * 1024 * 1024;
-  const maxProcesses = command.maxProcesses ?? 64;
+  const maxProcesses = command.maxProcesses ?? mostProcesses;
   installExitHook();
   return new Promise((resolve) => {
     const out = new BoundedText(256 * 1024);

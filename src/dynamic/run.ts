@@ -11,7 +11,7 @@ import { traceHang } from './debugger.js';
 import { childEnvironment } from './environment.js';
 import { locateHarness } from './harness.js';
 import { readMarkers, type MarkerSummary } from './markers.js';
-import { runBounded, type EndReason, type ProcessRecord } from './process-group.js';
+import { mostProcesses, runBounded, type EndReason, type ProcessRecord } from './process-group.js';
 import { getScenario, type ScenarioName } from './scenario.js';
 import { makeScratchFolder, type ScratchFolder } from './scratch-folder.js';
 import { excludedRate, shouldStop, wilsonInterval } from './statistics.js';
@@ -180,6 +180,14 @@ function launchCommand(plan: RunPlan, folder: string, amplification: Amplificati
   return { file, args: rest, cwd, env };
 }
 
+/** Node's diagnostic report of a fatal error goes to that folder; a crash by a signal leaves none. */
+function reportFlags(folder: string, node: string | undefined): string[] {
+  const flags = ['--report-on-fatalerror', `--report-directory=${folder}`, '--report-filename=report.json'];
+  // The interfaces of this machine are nobody's business; older versions of Node do not know the flag.
+  const leavesOut = '--report-exclude-network';
+  return node === undefined && process.allowedNodeEnvironmentFlags.has(leavesOut) ? [...flags, leavesOut] : flags;
+}
+
 async function launchChild(plan: RunPlan, folder: string, amplification: Amplification): Promise<Launch> {
   const childPlan: ChildPlan = {
     scenario: plan.scenario,
@@ -203,6 +211,7 @@ async function launchChild(plan: RunPlan, folder: string, amplification: Amplifi
     ...amplification.nodeFlags,
     ...(getScenario(plan.scenario).needsGc ? ['--expose-gc'] : []),
     ...(plan.nodeFlags ?? []),
+    ...(plan.keepFolder === undefined ? [] : reportFlags(plan.keepFolder, plan.node)),
   ]);
   const command = [...amplification.wrapper, plan.node ?? process.execPath, ...flags, await locateHarness(), planFile];
   const [file = '', ...args] = command;
@@ -221,32 +230,35 @@ function withCores(launch: Launch, plan: RunPlan): Launch {
   return { ...launch, cwd, file: '/bin/sh', args: ['-c', limit, 'sh', launch.file, ...launch.args] };
 }
 
+interface LimitOutcome {
+  readonly class: CrashClass;
+  readonly detail: string;
+  readonly kind: RunKind;
+}
+
 /** Limits that the runner enforces, as classes; none is a hit, and none counts as clean. */
-const limitClasses: Readonly<
-  Record<
-    Exclude<EndReason, 'exit' | 'timeout'>,
-    { readonly class: CrashClass; readonly detail: string; readonly kind: RunKind }
-  >
-> = {
-  output: { class: 'too-much-output', detail: 'it wrote more than the limit and was stopped', kind: 'not-hit-error' },
-  disk: {
-    class: 'too-much-output',
-    detail: 'it filled its folder beyond the limit and was stopped',
+function describeLimit(reason: Exclude<EndReason, 'exit' | 'timeout'>, plan: RunPlan): LimitOutcome {
+  const size = (bytes: number): string => `${Math.round(bytes / mebibyte)} MB`;
+  const error = (name: CrashClass, what: string): LimitOutcome => ({
+    class: name,
+    detail: `it ${what} and was stopped`,
     kind: 'not-hit-error',
-  },
-  memory: {
-    class: 'too-much-memory',
-    detail: 'it took more memory than the limit and was stopped',
-    kind: 'not-hit-error',
-  },
-  processes: {
-    class: 'too-many-processes',
-    detail: 'it started more processes than the limit and was stopped',
-    kind: 'not-hit-error',
-  },
-  aborted: { class: 'interrupted', detail: 'the run was interrupted', kind: 'killed' },
-  'spawn-error': { class: 'spawn-error', detail: 'it could not be started', kind: 'untestable' },
-};
+  });
+  switch (reason) {
+    case 'output':
+      return error('too-much-output', `wrote more than ${size(plan.maxOutputBytes)}`);
+    case 'disk':
+      return error('too-much-output', `filled its folder with more than ${size(plan.maxDiskBytes)}`);
+    case 'memory':
+      return error('too-much-memory', `took more than ${size(plan.maxMemoryBytes)} of memory`);
+    case 'processes':
+      return error('too-many-processes', `started more than ${mostProcesses} processes`);
+    case 'aborted':
+      return { class: 'interrupted', detail: 'the run was interrupted', kind: 'killed' };
+    case 'spawn-error':
+      return { class: 'spawn-error', detail: 'it could not be started', kind: 'untestable' };
+  }
+}
 
 const kindOfOther: Readonly<Partial<Record<CrashClass, RunKind>>> = {
   clean: 'clean',
@@ -424,7 +436,7 @@ export async function runOnce(plan: RunPlan, signal?: AbortSignal): Promise<RunO
       notes,
     };
     if (record.reason !== 'exit' && record.reason !== 'timeout') {
-      const limit = limitClasses[record.reason];
+      const limit = describeLimit(record.reason, plan);
       return {
         ...common,
         kind: limit.kind,

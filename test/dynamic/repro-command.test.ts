@@ -1,9 +1,11 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { run } from '../../src/commands/run.js';
 import type { Io } from '../../src/commands/io.js';
+import { findExecutable } from '../../src/dynamic/amplify.js';
 import { readReproFlags } from '../../src/dynamic/repro-flags.js';
 import { reproduce } from '../../src/dynamic/reproduce.js';
 import { prepareValidator, validateSarif } from '../report/sarif-validator.js';
@@ -46,6 +48,14 @@ function script(name: string, text: string): string {
   writeFileSync(file, text);
   return `"${process.execPath}" "${file}"`;
 }
+
+/** An addon that ends the process as soon as it is registered. */
+const fatalAddon = `#include <stddef.h>
+extern void napi_fatal_error(const char *, size_t, const char *, size_t);
+void *napi_register_module_v1(void *env, void *exports) { napi_fatal_error("start", 5, "broken", 6); return exports; }
+`;
+const compiler = findExecutable(['cc', 'gcc', 'clang']);
+const sharedFlags = process.platform === 'darwin' ? ['-bundle', '-undefined', 'dynamic_lookup'] : ['-shared', '-fPIC'];
 
 const crash = 'process.kill(process.pid, "SIGSEGV")';
 const posix = process.platform !== 'win32';
@@ -174,6 +184,17 @@ describe('repro', () => {
     expect(outcome).toMatchObject({ class: 'memory-fault', plan: { scenario: 'command' } });
     const { readdirSync } = await import('node:fs');
     expect(readdirSync(folder).filter((name) => !before.has(name))).toEqual(['kept']);
+  });
+
+  it.runIf(posix && compiler !== undefined)("keeps Node's diagnostic report of a fatal error", async () => {
+    writeFileSync(join(folder, 'addon.c'), fatalAddon);
+    const built = spawnSync(compiler ?? '', [...sharedFlags, '-o', 'addon.node', 'addon.c'], { cwd: folder });
+    expect(built.stderr.toString()).toBe('');
+    const flags = ['--runs', '1', '--amplifier', 'none', '--no-differential', '--workers', '1', '--evidence', 'kept'];
+    const { code, out } = await invoke('repro', './addon.node', '--scenario', 'import', ...flags);
+    expect([code, out]).toEqual([1, expect.stringContaining('node-api-fatal 1; FATAL ERROR: start broken')]);
+    const report: unknown = JSON.parse(readFileSync(join(folder, 'kept', 'import', 'report.json'), 'utf8'));
+    expect(report).toMatchObject({ header: { trigger: 'FatalError' } });
   });
 
   it.runIf(posix)('does not go on without the amplifier that was asked for', async () => {
