@@ -71,7 +71,7 @@ async function runRepro(target: string | undefined, flags: Flags, io: Io): Promi
       signal: interruption.signal,
       onProgress: progress.update,
       onStep: (text) => progress.say(text),
-      onCallPlan: (plan) => progress.say(renderCallPlan(plan).trimEnd()),
+      onCallPlan: (plan) => progress.say(renderCallPlan(plan, flags.inputs).trimEnd()),
     });
     progress.clear();
     if ('error' in report) throw new UsageError(report.error);

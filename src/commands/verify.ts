@@ -135,7 +135,7 @@ async function runVerify(paths: readonly string[], flags: Flags, io: Io): Promis
               signal: interruption.signal,
               onProgress: progress.update,
               onStep: progress.say,
-              onCallPlan: (plan) => progress.say(renderCallPlan(plan).trimEnd()),
+              onCallPlan: (plan) => progress.say(renderCallPlan(plan, flags.inputs).trimEnd()),
             },
       host: { platform: process.platform, arch: process.arch },
       stored: stored.entries,

@@ -74,7 +74,10 @@ function renderScenario([report, ...alike]: readonly [ScenarioReport, ...Scenari
       lines.push(`  ${describeCounts(attempt)} ${describeAmplifier(attempt.amplifier)}.`);
     }
   }
-  const { minimum } = report;
+  const { minimum, twin } = report;
+  // What else there is to say of a twin, that it fails or cannot be run, is a note.
+  if (twin !== undefined && twin.runs > 0 && twin.hits === 0)
+    lines.push(`  The good twin: 0 of ${twin.runs} ${twin.runs === 1 ? 'run' : 'runs'}.`);
   if (minimum?.workers !== undefined) lines.push(`  ${describeLeast('workers', minimum.workers)}`);
   if (minimum?.calls !== undefined)
     lines.push(`  ${describeLeast(minimum.workers === undefined ? 'calls' : 'calls of each worker', minimum.calls)}`);
@@ -131,8 +134,8 @@ function describeArgument(spec: ArgumentSpec): string {
   }
 }
 
-/** The calls that will be made, for the standard error, before any is. */
-export function renderCallPlan(plan: CallPlan): string {
+/** The calls that will be made, for the standard error, before any is; `inputs` is the folder of the user's sample files. */
+export function renderCallPlan(plan: CallPlan, inputs?: string): string {
   const lines = [`Planned from ${plan.source}: ${plan.calls.length} ${plan.calls.length === 1 ? 'call' : 'calls'}.`];
   for (const call of plan.calls.slice(0, 40)) {
     const marks = [...(call.async ? ['async'] : []), ...(call.buffers.length > 0 ? ['buffer'] : [])];
@@ -142,7 +145,11 @@ export function renderCallPlan(plan: CallPlan): string {
   }
   if (plan.calls.length > 40) lines.push(`  and ${plan.calls.length - 40} more.`);
   if (plan.calls.some((call) => call.parameters.some(takesSamples)))
-    lines.push('  Buffers and texts that are refused are tried again as JavaScript, CSS, JSON, SVG and PNG.');
+    lines.push(
+      inputs === undefined
+        ? '  Buffers and texts that are refused are tried again as JavaScript, CSS, JSON, SVG and PNG.'
+        : `  Buffers, texts and file names are those of the files in '${inputs}', in turn.`,
+    );
   for (const { name, reason } of plan.skipped.slice(0, 10)) lines.push(`  '${name}' is left out: ${reason}.`);
   return `${lines.join('\n')}\n`;
 }

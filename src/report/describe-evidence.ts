@@ -2,7 +2,8 @@ import type { Evidence } from '../model/finding.js';
 
 /** What a run said about a finding, in one sentence. */
 export function describeEvidence(evidence: Evidence): string {
-  const runs = evidence.runs === undefined ? '' : ` in ${evidence.hits ?? 0} of ${evidence.runs} runs`;
+  const all = evidence.runs === undefined ? '' : `${evidence.runs} ${evidence.runs === 1 ? 'run' : 'runs'}`;
+  const runs = all === '' ? '' : ` in ${evidence.hits ?? 0} of ${all}`;
   const scenario = evidence.scenario === undefined ? '' : ` with scenario '${evidence.scenario}'`;
   const platform = evidence.platform === undefined ? '' : ` on ${evidence.platform}`;
   const crash = evidence.crashClass === undefined ? '' : ` (${evidence.crashClass})`;
@@ -22,6 +23,6 @@ export function describeEvidence(evidence: Evidence): string {
   const excluded =
     evidence.excludedRate === undefined
       ? ''
-      : `; a rate above ${(evidence.excludedRate * 100).toFixed(1)} % is excluded at 95 %`;
-  return `Not reproduced${runs}${scenario}${platform}${excluded}.${refutes}`;
+      : `; a crash rate above ${(evidence.excludedRate * 100).toFixed(1)} % is excluded at 95 %`;
+  return `Not reproduced${all === '' ? '' : ` in ${all}`}${scenario}${platform}${excluded}.${refutes}`;
 }

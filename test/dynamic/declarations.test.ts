@@ -5,6 +5,7 @@ import typescript from 'typescript';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { canSettleTwice, type CallPlan, type CallSpec } from '../../src/dynamic/call-plan.js';
 import { takesSamples } from '../../src/dynamic/child/argument-parts.js';
+import { renderCallPlan } from '../../src/dynamic/render-repro.js';
 import { findDeclarations, planCallsFrom } from '../../src/dynamic/declarations.js';
 import type { PreparedTarget } from '../../src/dynamic/target.js';
 
@@ -41,6 +42,8 @@ describe('calls from declarations', () => {
     expect(settled).toEqual(['each', 'settle', 'Reader#read']);
     const sampled = found.calls.filter(({ parameters }) => parameters.some(takesSamples)).map(({ name }) => name);
     expect(sampled).toEqual(['settle']);
+    expect(renderCallPlan(found)).toContain('that are refused are tried again as JavaScript');
+    expect(renderCallPlan(found, 'samples')).toContain("file names are those of the files in 'samples', in turn.");
   });
 
   it('knows buffers, promises and callbacks without any installed types', () => {

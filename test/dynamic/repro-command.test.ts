@@ -165,6 +165,7 @@ describe('repro', () => {
     const caught = await invoke('repro', '--command', bad, '--twin', good, '--runs', '3', '--amplifier', 'none');
     expect(caught.code).toBe(1);
     expect(caught.out).toContain('changed-value 3');
+    expect(caught.out).toContain('The good twin: 0 of 3 runs.');
     const silent = await invoke('repro', '--command', good, '--twin', good, '--runs', '3', '--amplifier', 'none');
     expect(silent.code).toBe(0);
   });
