@@ -339,6 +339,7 @@ export default defineRule({
           const causes = new Set<string>();
           for (const stale of flow.staleUses) {
             if (language === 'rust' && (isLater(file, text, stale) || isOnTheWayOut(text, stale))) continue;
+            if (language === 'rust' && isAdvanced(text, fn, stale)) continue;
             if (language === 'rust' && (isEmptied(flow, stale) || isCountedByHand(flow, stale))) continue;
             if (language === 'd' && (isNextOfList(unit, file, stale) || isKeyOnly(unit, flow, stale))) continue;
             if (language === 'd' && (isToldApart(text, fn, stale) || isFlaggedAway(text, fn, stale))) continue;
@@ -600,6 +601,25 @@ function isKeyOnly(unit: UnitFacts, flow: FunctionFlow, { use }: StaleUse): bool
 const REALLOCATES = /^(?:pure-)?realloc$/u;
 
 const DEALLOCATES = /^allocator-/u;
+
+/** The use goes through a pointer that the function moves on (`field = field.offset(8)`): by then it leads to the next one. */
+function isAdvanced(text: string, fn: FunctionIr, { use }: StaleUse): boolean {
+  const body = text.slice(fn.span.start, fn.span.end);
+  const named = [...text.slice(use.span.start, use.span.end).matchAll(/\b[a-z_]\w*\b/gu)].map((m) => m[0]);
+  const origins = named.flatMap((name) => {
+    const origin = new RegExp(
+      `\\blet\\s+(?:mut\\s+)?${name}\\s*(?::[^=;]*)?=\\s*\\(?\\s*(\\w+)\\s+as\\s+\\*`,
+      'u',
+    ).exec(body)?.[1];
+    return origin === undefined ? [name] : [name, origin];
+  });
+  return origins.some((name) =>
+    new RegExp(
+      `\\b(${name})\\s*=\\s*\\1\\s*\\.\\s*(?:offset|add|byte_add|byte_offset|wrapping_add|wrapping_offset)\\s*\\(`,
+      'u',
+    ).test(body),
+  );
+}
 
 /** A count that the function both lowers and raises: how many references are left is in its numbers. */
 function isCountedByHand(flow: FunctionFlow, { invalidation }: StaleUse): boolean {
