@@ -250,12 +250,26 @@ function isUnreachable(stderr: string): boolean {
   return networkCodes.test(code) || /^E(?:429|5\d\d)$/.test(code);
 }
 
+/** An install script that failed, by its words and the first line that it wrote; undefined when it was none. */
+function describeScript(lines: readonly string[]): string | undefined {
+  const at = lines.indexOf('command failed');
+  const words = /^command \S+ (?:-c|\/d \/s \/c) (.+)$/.exec(lines[at + 1] ?? '')?.[1];
+  if (at === -1 || words === undefined) return undefined;
+  const folder = lines.map((line) => /^path (.+)$/.exec(line)?.[1]).find((path) => path !== undefined);
+  const owner = folder === undefined ? '' : ` of '${basename(folder)}'`;
+  const said = lines[at + 2];
+  const wrote = said === undefined || said.startsWith('A complete log') ? '' : `: ${said.replace(/\.$/, '')}`;
+  return `its install script '${words}'${owner} failed${wrote}`;
+}
+
 /** The reason in what npm wrote to stderr, without a stop. */
 export function describeNpmError(stderr: string, exitCode: number | null): string {
   const lines = [...stderr.matchAll(/^npm (?:error|ERR!) (.+)$/gm)].map((match) => (match[1] ?? '').trim());
   const code = lines.map((line) => /^code (\S+)$/.exec(line)?.[1]).find((found) => found !== undefined) ?? '';
   const known = npmCodes[code];
   if (known !== undefined) return known;
+  const script = describeScript(lines);
+  if (script !== undefined) return script;
   const said = lines.find((line) => !/^(?:code|syscall|errno|path|dest|A complete log|at )/.test(line));
   const reason = (said ?? `exit code ${exitCode}`).replace(/\.$/, '');
   return networkCodes.test(code) ? `the registry could not be reached (${reason})` : reason;

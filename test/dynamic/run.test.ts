@@ -499,6 +499,10 @@ describe('targets', () => {
       'the registry could not be reached (FetchError: request to http://x failed)',
     ],
     ['npm ERR! code EUSAGE\nnpm ERR! Something else.', 'Something else'],
+    [
+      'npm error code 1\nnpm error path /x/dep\nnpm error command failed\nnpm error command sh -c node-gyp rebuild\nnpm error gyp ERR! no make',
+      "its install script 'node-gyp rebuild' of 'dep' failed: gyp ERR! no make",
+    ],
     ['', 'exit code 7'],
   ])('explains what npm says: %s', (stderr, expected) => {
     expect(describeNpmError(stderr, 7)).toContain(expected);
