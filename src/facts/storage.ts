@@ -34,9 +34,7 @@ export function endsWithItsRoot(
   hasDrop: (typeName: string) => boolean = () => false,
 ): boolean {
   const { root } = place;
-  // What pointers in `self` lead to may have been handed on by a method that takes `self` apart.
-  const isOwnSelf =
-    root.kind === 'self' && language === 'rust' && root.type?.kind === 'path' && !place.path.includes('*');
+  const isOwnSelf = root.kind === 'self' && language === 'rust' && root.type?.kind === 'path';
   if (root.kind !== 'local' && root.kind !== 'param' && root.kind !== 'temp' && !isOwnSelf) return false;
   if (!root.byValue || root.declared === 'static') return false;
   for (let i = 0; i < place.path.length; i++) {

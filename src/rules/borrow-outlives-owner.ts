@@ -151,7 +151,7 @@ function isUseOfDropped(
     return endsWithItsRoot(pointer.target, 'd', unit.oracle('d'), file.path, dropsIn(unit));
   }
   if (pointer.form !== 'raw' && !pointer.erased) return false;
-  if (use.kind === 'write') return false;
+  if (use.kind === 'write' || (pointer.target.root.kind === 'self' && isHandedOn(pointer))) return false;
   return endsWithItsRoot(pointer.target, 'rust', unit.oracle('rust'), file.path, dropsIn(unit));
 }
 
@@ -170,7 +170,8 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
   )
     return false;
   if (rust && isKeptAlong(unit, file, escape)) return false;
-  if (rust && root.kind === 'self' && !isOwnValue(file, fn)) return false;
+  if (rust && root.kind === 'self' && (!isOwnValue(file, fn) || isTakenOut(flow, pointer) || isHandedOn(pointer)))
+    return false;
   if (rust && escape.kind === 'return' && escape.context.frames.length === 0 && isPlainResult(file, fn)) return false;
   if (escape.kind === 'return') {
     const frame = escape.context.frames[0];
@@ -216,6 +217,18 @@ function isOfTuple(unit: UnitFacts, file: FileIr, fn: FunctionIr, { target: { ro
 /** D: a static array of characters or bytes. */
 function isCharacters(type: TypeRef | undefined): boolean {
   return type?.kind === 'static-array' && /^(?:[wd]?char|u?byte)$/u.test(type.element?.name ?? '');
+}
+
+/** Rust: what a pointer in `self` leads to, given by a method, which may have taken `self` apart. */
+function isHandedOn({ target, how }: Pointer): boolean {
+  return target.path.includes('*') && how !== 'declared';
+}
+
+/** Rust: the field of `self` that holds the pointer is set to something else, so that `drop` does not find it. */
+function isTakenOut(flow: FunctionFlow, { target }: Pointer): boolean {
+  return flow.accesses.some(
+    ({ kind, place }) => kind === 'write' && place.root.kind === 'self' && place.path[0] === target.path[0],
+  );
 }
 
 /** Rust: `self` of a type that is no reference: neither `impl Trait for &mut T` nor a trait's own default. */

@@ -31,6 +31,12 @@ const TOKENS = {
     'sqlite3_',
     'c_void',
     'into_raw',
+    'NoCopy',
+    'CreateWithData',
+    'PyCapsule_New',
+    'openlog',
+    'putenv',
+    'setvbuf',
   ],
   d: ['toStringz', 'extern', 'set', 'register', 'add', 'Set', 'Register', 'pthread_create', 'on_exit'],
 };
@@ -372,7 +378,7 @@ function endOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow
   if (root.kind === 'param' && root.type?.kind === 'reference' && root.type.lifetime !== "'static") {
     // A borrowed slice may end as soon as the function returns.
     return pointer.target.path.length > 0 &&
-      root.type.element?.kind === 'slice' &&
+      (root.type.element?.kind === 'slice' || /^(?:str|CStr)$/u.test(root.type.element?.name ?? '')) &&
       fn.generics.every((g) => !g.name.startsWith("'"))
       ? 'the caller only lends'
       : undefined;

@@ -204,7 +204,13 @@ function judge(unit: UnitFacts, file: FileIr, impl: ImplDecl): Judged | undefine
   if (bound.kind === 'generic' && impl.trait?.name === 'Sync' && isExclusive(unit, file, impl)) return undefined;
   if (bound.kind !== 'pointer') return { bound, isNote };
   const shared = bounds.find((b) => b.mutable === true && !SCALARS.test(b.pointee ?? '') && !/\(\)>?$/u.test(b.what));
-  if (!shared || isNote || isForeignTable(unit, file, impl) || isBoundByParameter(unit, file, impl, shared.what))
+  if (
+    !shared ||
+    isNote ||
+    impl.conditions.some((c) => THREAD_FEATURE.test(c)) ||
+    isForeignTable(unit, file, impl) ||
+    isBoundByParameter(unit, file, impl, shared.what)
+  )
     return { bound, isNote: true };
   if (isDuplicable(unit, file, impl, shared.field)) return { bound: shared, isNote: false };
   const lender =
@@ -218,6 +224,9 @@ function openFeatures(condition: string): FeatureStates {
     Array.from(condition.matchAll(/\bfeature\s*=\s*"([^"]+)"/gu), ([, name]) => [name ?? '', 'unknown'] as const),
   );
 }
+
+/** A feature that is there to make the package's types `Send` or `Sync`: whoever turns it on gets locks with it. */
+const THREAD_FEATURE = /\bfeature\s*=\s*"(?:\w+[-_])?(?:send|sync|thread\w*|multi\w*|parallel)(?:[-_]\w+)?"/u;
 
 const NO_ATOMICS = /\bnot\s*\(\s*target_feature\s*=\s*"atomics"\s*\)/u;
 const ONLY_NO_ATOMICS = /^\s*not\s*\(\s*target_feature\s*=\s*"atomics"\s*\)\s*$/u;

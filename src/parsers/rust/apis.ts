@@ -497,6 +497,19 @@ const registrations: readonly ApiRow[] = [
     retain(4, 'node_api_create_external_string_utf16'),
   ]),
   path('pthread-setspecific', 'pthread_setspecific', [retain(1, 'pthread_setspecific')]),
+  // Objects over memory that is not copied.
+  path('cg-data-provider', 'CGDataProviderCreateWithData', [retain(1, 'CGDataProviderCreateWithData')]),
+  path('cf-data-no-copy', 'CFDataCreateWithBytesNoCopy', [retain(1, 'CFDataCreateWithBytesNoCopy')]),
+  path('cf-bytes-no-copy', 'CFStringCreateWithBytesNoCopy', [retain(1, 'CFStringCreateWithBytesNoCopy')]),
+  path('cf-text-no-copy', 'CFStringCreateWithCStringNoCopy', [retain(1, 'CFStringCreateWithCStringNoCopy')]),
+  path('py-capsule-new', 'PyCapsule_New', [retain(1, 'PyCapsule_New')]),
+  path('py-memory-view', 'PyMemoryView_FromMemory', [retain(0, 'PyMemoryView_FromMemory')]),
+  path('zmq-msg-init-data', 'zmq_msg_init_data', [retain(1, 'zmq_msg_init_data')]),
+  path('evbuffer-add-reference', 'evbuffer_add_reference', [retain(1, 'evbuffer_add_reference')]),
+  // C itself keeps the string.
+  path('openlog', 'openlog', [retain(0, 'openlog')]),
+  path('putenv', 'putenv', [retain(0, 'putenv')]),
+  path('setvbuf', 'setvbuf', [retain(1, 'setvbuf')]),
   ...[
     ['_set_user_data', 1],
     ['_set_userdata', 1],
