@@ -2,9 +2,9 @@
  * Bisection by simulation: the session that `lifetime-lint bisect` runs, on made-up histories, beside plain bisection
  * that runs each version 1, 5 or 20 times.
  *
- * `npm run bench:bisect` plays 10,000 histories and 20,000 of the comparison in half an hour, writes the tables between the marks in
- * docs/bisect.md, and ends with 1 when a bar is missed or not shown. `npm run bench:bisect -- --histories 2000` takes a fifth of the time and cannot
- * tell near ties apart; fewer than 2,000 write nothing.
+ * `npm run bench:bisect` plays 10,000 histories and those of the comparison, writes the tables between the marks in docs/bisect.md, and
+ * ends with 1 when a bar is missed or not shown. `npm run bench:bisect -- --histories 2000` takes a fifth of the time, cannot tell near ties
+ * apart, and writes nothing.
  */
 
 import { once } from 'node:events';
@@ -17,11 +17,6 @@ export const rates = [0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1];
 export const sizes = [20, 60, 200, 500];
 export const repeats = [1, 5, 20];
 
-/** Answers are read off at each of these probabilities of the likeliest answer, for the comparison at equal accuracy. */
-const thresholds = [
-  0.02, 0.03, 0.05, 0.08, 0.12, 0.16, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97,
-  0.98, 0.99, 0.995, 0.998, 0.999,
-];
 export const confidence = 0.95;
 
 /** A small generator of pseudo-random numbers in [0, 1) (mulberry32, T. Ettinger), so that every run of the benchmark is the same. */
@@ -72,27 +67,18 @@ export function simulatedTester(isHit) {
   };
 }
 
-/** Plain bisection with 20 runs is never surer than this at low crash rates, so nothing above it need be compared. */
-const sureEnough = (p) => (p < 0.2 ? 0.97 : p < 0.3 ? 0.99 : 0.999);
-
-const emptyCurve = () => thresholds.map(() => ({ runs: 0, right: 0, seen: 0 }));
-
-function addTrace(curve, trace) {
-  trace.forEach(({ runs, right }, at) => {
-    curve[at].seen++;
-    curve[at].runs += runs;
-    curve[at].right += right;
-  });
-}
-
 /**
  * Runs one cell: `count` histories of `size` versions with crash rate `p` after a first bad version drawn evenly, and `q` before.
  *
- * With `traced` the session goes on until it is nearly certain, and what it would have answered at each threshold is kept.
+ * With `isTraced` it keeps, for each history and each run of it, whether the likeliest answer was right then: what the same command says
+ * whose budget (`--runs`) ends there.
  *
  * @param bisect the session under test
  */
-export async function simulateCell(bisect, { p, q = 0, size, count, seed, hint, traced = false }) {
+export async function simulateCell(
+  bisect,
+  { p, q = 0, size, count, seed, hint, until = confidence, maxRuns = 5000, isTraced = false },
+) {
   const random = generator(seed);
   const history = Array.from({ length: size }, (_, index) => `v${index}`);
   const cell = {
@@ -103,8 +89,7 @@ export async function simulateCell(bisect, { p, q = 0, size, count, seed, hint, 
     right: 0,
     claimed: 0,
     most: 0,
-    curve: emptyCurve(),
-    /** Of each traced history: its runs and whether it was right, at each threshold that it reached. */
+    /** Of each traced history, whether the likeliest answer was right after each of its runs. */
     traces: [],
     plain: repeats.map(() => ({ runs: 0, looks: 0, right: 0 })),
   };
@@ -113,21 +98,14 @@ export async function simulateCell(bisect, { p, q = 0, size, count, seed, hint, 
     const isHit = (index) => random() < (index >= first ? p : q);
     const expected = hint === undefined ? {} : { expectedRate: hint(p, random) };
     const trace = [];
-    const watch = (_, { posterior, runs }) => {
-      const probability = posterior.probability(posterior.best);
-      const right = posterior.best === first ? 1 : 0;
-      while (trace.length < thresholds.length && probability >= thresholds[trace.length]) trace.push({ runs, right });
-    };
+    const watch = (_, { posterior }) => trace.push(posterior.best === first ? 1 : 0);
     const result = await bisect(
       history,
       simulatedTester(isHit),
-      { confidence: traced ? sureEnough(p) : confidence, maxRuns: 5000, maxSeconds: Infinity, ...expected },
-      { clock: () => 0, ...(traced ? { onObservation: watch } : {}) },
+      { confidence: until, maxRuns, maxSeconds: Infinity, ...expected },
+      { clock: () => 0, ...(isTraced ? { onObservation: watch } : {}) },
     );
-    if (traced) {
-      cell.traces.push(trace);
-      addTrace(cell.curve, trace);
-    }
+    if (isTraced) cell.traces.push(Uint8Array.from(trace));
     cell.runs += result.runs;
     cell.most = Math.max(cell.most, result.runs);
     cell.claimed += result.posterior.probability(result.posterior.best);
@@ -142,55 +120,76 @@ export async function simulateCell(bisect, { p, q = 0, size, count, seed, hint, 
   return cell;
 }
 
-/** Histories of plain bisection in a cell of the comparison; they cost little, and its accuracy must not be a guess. */
-const PLAIN_HISTORIES = 20_000;
+/** Runs of plain bisection at one version: to the first hit, at most `most`. */
+const runsOfStep = (p, most) => (1 - (1 - p) ** most) / p;
 
-/** How often plain bisection is right, its runs, and those that look at its ends, as means over many histories. */
-export function simulatePlain({ p, size, seed, count = PLAIN_HISTORIES, list = repeats }) {
-  const random = generator(seed);
-  return list.map((most) => {
-    const sum = { runs: 0, looks: 0, right: 0 };
-    for (let made = 0; made < count; made++) {
-      const first = 1 + Math.floor(random() * (size - 1));
-      const plain = plainBisection(size, (index) => index >= first && random() < p, most);
-      sum.runs += plain.runs / count;
-      sum.looks += plain.looks / count;
-      if (plain.answer === first) sum.right += 1 / count;
-    }
-    return sum;
-  });
-}
-
-/** The operating points of a cell: mean runs and how often the answer is right, for a guess and at each confidence. */
-function pointsOf(cell) {
-  const guess = { runs: 0, right: 1 / (cell.size - 1) };
-  const reached = cell.curve.filter((point) => point.seen === cell.count);
-  return [guess, ...reached.map((point) => ({ runs: point.runs / cell.count, right: point.right / cell.count }))];
-}
-
-/** Mean runs at the confidence whose answers are right as often as `accuracy`, between neighbouring confidences by a straight line. */
-export function runsAtAccuracy(cell, accuracy) {
-  const points = pointsOf(cell);
-  let [before] = points;
-  for (const here of points) {
-    if (here.right >= accuracy) {
-      if (here.right <= before.right) return before.runs;
-      const share = (accuracy - before.right) / (here.right - before.right);
-      return before.runs + Math.max(0, share) * (here.runs - before.runs);
-    }
-    if (here.right > before.right) before = here;
+/**
+ * Mean runs of plain bisection, those of its looks at both ends, and how often it is right, exactly: over every first bad version and
+ * every way in which a step can miss.
+ */
+export function plainExactly(size, p, most) {
+  const seen = 1 - (1 - p) ** most;
+  const step = runsOfStep(p, most);
+  const search = (first, good, bad) => {
+    if (bad - good <= 1) return { runs: 0, right: bad === first ? 1 : 0 };
+    const middle = (good + bad) >> 1;
+    const later = search(first, middle, bad);
+    if (middle < first) return { runs: most + later.runs, right: later.right };
+    const earlier = search(first, good, middle);
+    return {
+      runs: step + seen * earlier.runs + (1 - seen) * later.runs,
+      right: seen * earlier.right + (1 - seen) * later.right,
+    };
+  };
+  let runs = 0;
+  let right = 0;
+  for (let first = 1; first < size; first++) {
+    const result = search(first, 0, size - 1);
+    runs += result.runs / (size - 1);
+    right += result.right / (size - 1);
   }
-  const last = points.at(-1);
-  return isAsRight(last.right, accuracy, cell.count) ? last.runs : Infinity;
+  return { runs, looks: most + step, right };
 }
 
-/** The same when a coin may choose between two confidences, a mere guess being one: the lower edge of the operating points. */
-export function runsWithCoin(cell, accuracy) {
-  const points = pointsOf(cell);
-  let least = runsAtAccuracy(cell, accuracy);
+/** Budgets, in runs, at which the traces are read off: each, then every twentieth part more. */
+const budgets = [];
+for (let runs = 1; runs < 400; runs = Math.max(runs + 1, Math.round(runs * 1.05))) budgets.push(runs);
+
+/** Mean runs and how often the answer is right for each budget up to `most`, over the histories of which `drawn` gives the positions. */
+function pointsOf(traces, drawn, most) {
+  return budgets
+    .filter((budget) => budget <= most)
+    .map((budget) => {
+      let runs = 0;
+      let right = 0;
+      for (const at of drawn) {
+        const trace = traces[at];
+        const made = Math.min(budget, trace.length);
+        runs += made;
+        right += trace[made - 1];
+      }
+      return { runs: runs / drawn.length, right: right / drawn.length };
+    });
+}
+
+/** An accuracy so near 100 % that the histories cannot tell it from that is reached when at most one answer is wrong. */
+const reaches = (right, accuracy, count) => right >= accuracy || (1 - accuracy < 1 / count && right >= 1 - 1.5 / count);
+
+/** The fewest mean runs at one budget that is right as often as `accuracy`. */
+export function runsAtOneBudget(points, accuracy, count) {
+  return points.reduce(
+    (least, { runs, right }) => (reaches(right, accuracy, count) ? Math.min(least, runs) : least),
+    Infinity,
+  );
+}
+
+/** The same when a coin may choose between two budgets, a mere guess without any run being one: the lower edge of the points. */
+export function runsWithCoin(points, accuracy, count) {
+  let least = runsAtOneBudget(points, accuracy, count);
   for (const low of points) {
+    if (low.right > accuracy || low.runs >= least) continue;
     for (const high of points) {
-      if (low.right > accuracy || high.right < accuracy || high.right <= low.right) continue;
+      if (high.right < accuracy || high.right <= low.right) continue;
       const share = (accuracy - low.right) / (high.right - low.right);
       least = Math.min(least, low.runs + share * (high.runs - low.runs));
     }
@@ -201,49 +200,40 @@ export function runsWithCoin(cell, accuracy) {
 const RESAMPLES = 200;
 
 /**
- * The middle 95 % of what {@link runsWithCoin} gives when the histories of the cell are drawn again with repetition: how far the figure
- * can be trusted.
+ * What {@link runsWithCoin} gives for each accuracy, and the middle 95 % of what it gives when the histories are drawn again with
+ * repetition: how far the figure can be trusted.
+ *
+ * @param families cells of the same rate and size whose sessions differ in their confidence
+ * @param wanted accuracies, and for each the largest budget that may reach it
  */
-export function intervalWithCoin(cell, accuracy, seed) {
+export function compareCell(families, wanted, seed) {
   const random = generator(seed);
-  const { traces, size } = cell;
-  const values = Array.from({ length: RESAMPLES }, () => {
-    const curve = emptyCurve();
-    traces.forEach(() => addTrace(curve, traces[Math.floor(random() * traces.length)]));
-    return runsWithCoin({ size, count: traces.length, curve }, accuracy);
-  }).sort((a, b) => a - b);
-  return [values[Math.floor(RESAMPLES * 0.025)], values[Math.ceil(RESAMPLES * 0.975) - 1]];
-}
-
-/** Near 100 % some hundred histories cannot tell 99.7 from 99.9 %: two standard errors count as equal. */
-function isAsRight(right, accuracy, count) {
-  return right >= accuracy - 2 * Math.sqrt((accuracy * (1 - accuracy)) / count) - 1 / count;
-}
-
-/** How often plain bisection with `most` runs a step is right, computed over every first bad version. */
-export function plainAccuracy(size, p, most) {
-  const seen = 1 - (1 - p) ** most;
-  let sum = 0;
-  for (let first = 1; first < size; first++) {
-    let good = 0;
-    let bad = size - 1;
-    let probability = 1;
-    while (bad - good > 1) {
-      const middle = (good + bad) >> 1;
-      if (middle >= first) {
-        bad = middle;
-        probability *= seen;
-      } else good = middle;
-    }
-    sum += probability;
-  }
-  return sum / (size - 1);
+  const [{ size }] = families;
+  const count = Math.min(...families.map(({ traces }) => traces.length));
+  const most = Math.max(...wanted.map((one) => one.most));
+  const all = (traces) => traces.map((_, at) => at);
+  const again = (traces) => traces.map(() => Math.floor(random() * traces.length));
+  const points = (draw) => [
+    { runs: 0, right: 1 / (size - 1) },
+    ...families.flatMap(({ traces }) => pointsOf(traces, draw(traces), most)),
+  ];
+  const own = points(all);
+  const samples = Array.from({ length: RESAMPLES }, () => points(again));
+  return wanted.map(({ accuracy }) => {
+    const values = samples.map((sample) => runsWithCoin(sample, accuracy, count)).sort((a, b) => a - b);
+    return {
+      direct: runsAtOneBudget(own, accuracy, count),
+      coin: runsWithCoin(own, accuracy, count),
+      low: values[Math.floor(RESAMPLES * 0.025)],
+      high: values[Math.ceil(RESAMPLES * 0.975) - 1],
+    };
+  });
 }
 
 /** The fewest runs a step with which plain bisection is right as often as the session promises, for one who knows the rate. */
 export function repeatsFor(size, p) {
   let most = 1;
-  while (plainAccuracy(size, p, most) < confidence) most++;
+  while (plainExactly(size, p, most).right < confidence) most++;
   return most;
 }
 
@@ -273,7 +263,7 @@ async function simulateAll(jobs, onCell) {
 /** The user has seen the crash a few times and is wrong about its rate by up to a factor of two either way. */
 const told = (p, random) => Math.min(0.98, p * 2 ** (2 * random() - 1));
 
-function cellsOf({ kind, histories, seed, q = 0, from = 0, to = 1, traced = false, hinted = false }) {
+function cellsOf({ kind, histories, seed, q = 0, from = 0, to = 1, hinted = false }) {
   const count = Math.max(1, Math.round(histories / (rates.length * sizes.length)));
   return rates
     .filter((p) => p >= from && p <= to)
@@ -284,7 +274,6 @@ function cellsOf({ kind, histories, seed, q = 0, from = 0, to = 1, traced = fals
         q,
         size,
         count,
-        traced,
         hinted,
         seed: seed + row * sizes.length + column,
       })),
@@ -315,37 +304,113 @@ function mainTable(cells, hinted) {
   return format(head, rows);
 }
 
+/** Histories of a cell of the comparison: where the two are nearer to each other it needs more to tell them apart. */
+const COMPARED = new Map([
+  [0.05, 600],
+  [0.1, 1500],
+  [0.2, 1200],
+  [0.3, 1200],
+  [0.5, 5000],
+]);
+
+/** Plain bisection with 20 runs is right more often than 95 % at these rates; the session that is compared with it then goes on to this. */
+const SURER = new Map([
+  [0.2, 0.995],
+  [0.3, 0.9999],
+  [0.5, 0.99999],
+]);
+
+const SURER_COUNT = 1000;
+
+/** No more of the runs of plain bisection than this can be part of an answer that takes fewer. */
+const LARGEST_SHARE = 1.6;
+
+/** The sessions of the comparison: those of the command as it is, and those of a larger confidence where plain bisection has one. */
+function comparedCells(share, seed) {
+  return [...COMPARED].flatMap(([p, count], row) =>
+    sizes.flatMap((size, column) => {
+      const plain = plainExactly(size, p, repeats.at(-1));
+      const common = {
+        kind: 'compared',
+        p,
+        q: 0,
+        size,
+        count: Math.max(1, Math.round(count * share)),
+        maxRuns: Math.ceil(LARGEST_SHARE * (plain.runs + plain.looks)),
+        isTraced: true,
+      };
+      const first = { ...common, seed: seed + row * sizes.length + column };
+      const surer = SURER.get(p);
+      return surer === undefined
+        ? [first]
+        : [
+            first,
+            { ...common, count: Math.max(1, Math.round(SURER_COUNT * share)), until: surer, seed: first.seed + 500 },
+          ];
+    }),
+  );
+}
+
 /**
  * Plain bisection and the session at the accuracy of the former. `missed` collects the comparisons that the session loses, `open` those
  * in which the histories do not tell which of the two needs fewer.
  */
-function equalTable(traced, cells, missed, open) {
-  const head = ['crash rate', 'versions'];
-  for (const most of repeats) head.push(`plain × ${most}`, 'right', 'bisect', 'with a coin');
-  head.push('plain for 95 %', 'runs', 'bisect at 0.95');
+function equalTable(compared, missed, open) {
+  const head = ['crash rate', 'versions', 'plain', 'its runs', 'right', 'bisect', 'share', 'at 95 %', 'at one budget'];
   const won = { direct: 0, coin: 0, steps: 0, all: 0 };
-  const rows = traced.map((cell, at) => {
-    const row = [percent(cell.p).replace('.0', ''), cell.size];
-    simulatePlain({ p: cell.p, size: cell.size, seed: 5000 + at }).forEach(({ runs, looks, right }, index) => {
-      const direct = runsAtAccuracy(cell, right);
-      const coin = runsWithCoin(cell, right);
-      won.all++;
-      if (direct < runs + looks) won.direct++;
-      const [low, high] = intervalWithCoin(cell, right, 8000 + at * repeats.length + index);
-      const text = `${name(cell)}: plain × ${repeats[index]} takes ${number(runs + looks)} runs, bisect ${number(coin)} (${number(low)} to ${number(high)}).`;
-      if (high < runs + looks) won.coin++;
-      else if (low > runs + looks) missed.push(text);
-      else open.push(text);
-      if (coin < runs) won.steps++;
-      row.push(`${number(runs)} + ${number(looks)}`, percent(right), number(direct), number(coin));
-    });
-    const most = repeatsFor(cell.size, cell.p);
-    const [best] = simulatePlain({ p: cell.p, size: cell.size, seed: 6000 + at, list: [most] });
-    const own = cells.find((other) => other.p === cell.p && other.size === cell.size);
-    row.push(`× ${most}`, number(best.runs + best.looks), number(own.runs / own.count));
-    return row;
-  });
+  const rows = [];
+  for (const p of COMPARED.keys()) {
+    for (const size of sizes) {
+      const families = compared.filter((cell) => cell.p === p && cell.size === size);
+      const plain = repeats.map((most) => plainExactly(size, p, most));
+      const results = compareCell(
+        families,
+        plain.map(({ right, runs, looks }) => ({ accuracy: right, most: LARGEST_SHARE * (runs + looks) })),
+        8000 + rows.length,
+      );
+      results.forEach(({ direct, coin, low, high }, index) => {
+        const { runs, looks, right } = plain[index];
+        const whole = runs + looks;
+        won.all++;
+        if (direct < whole) won.direct++;
+        if (coin < runs) won.steps++;
+        const text = `${name({ p, size })}: plain × ${repeats[index]} takes ${number(whole)} runs, bisect ${number(coin)} (${number(low)} to ${number(high)}).`;
+        if (high < whole) won.coin++;
+        else if (low > whole) missed.push(text);
+        else open.push(text);
+        rows.push([
+          percent(p).replace('.0', ''),
+          size,
+          `× ${repeats[index]}`,
+          `${number(runs)} + ${number(looks)}`,
+          percent(right),
+          number(coin),
+          (coin / whole).toFixed(2),
+          `${(low / whole).toFixed(2)} to ${(high / whole).toFixed(2)}`,
+          number(direct),
+        ]);
+      });
+    }
+  }
   return { table: format(head, rows), won };
+}
+
+/** The other direction: as many runs a step as plain bisection needs for 95 %, for one who knows the rate. */
+function repeatsTable(cells) {
+  const rows = cells
+    .filter(({ p }) => COMPARED.has(p))
+    .map((cell) => {
+      const most = repeatsFor(cell.size, cell.p);
+      const { runs, looks } = plainExactly(cell.size, cell.p, most);
+      return [
+        percent(cell.p).replace('.0', ''),
+        cell.size,
+        `× ${most}`,
+        number(runs + looks),
+        number(cell.runs / cell.count),
+      ];
+    });
+  return format(['crash rate', 'versions', 'plain for 95 %', 'its runs', 'bisect at 0.95'], rows);
 }
 
 function format(head, rows) {
@@ -384,7 +449,7 @@ async function main() {
   const jobs = [
     ...cellsOf({ kind: 'main', histories, seed: 1 }),
     ...cellsOf({ kind: 'hinted', histories: few, seed: 1000, hinted: true }),
-    ...cellsOf({ kind: 'traced', histories: histories * TRACED_SHARE, seed: 3000, to: 0.5, traced: true }),
+    ...comparedCells(histories / DEFAULT_HISTORIES, 3000),
     ...cellsOf({ kind: 'noisy', histories: few, seed: 2000, q: 0.02, from: 0.2 }),
   ];
   // The longest first, or one core waits for the other at the end.
@@ -399,14 +464,14 @@ async function main() {
   const results = new Array(jobs.length);
   order.forEach((index, position) => (results[index] = done[position]));
   const of = (kind) => results.filter((_, index) => jobs[index].kind === kind);
-  const [cells, hinted, traced, noisy] = ['main', 'hinted', 'traced', 'noisy'].map(of);
+  const [cells, hinted, compared, noisy] = ['main', 'hinted', 'compared', 'noisy'].map(of);
   const all = (list, key) => list.reduce((sum, cell) => sum + cell[key], 0);
   const share = (list, key) => percent(all(list, key) / all(list, 'count'));
   const sure = cells.filter((cell) => cell.p === 1);
   const count = (list) => all(list, 'count').toLocaleString('en-GB');
   const missed = missedBars(cells);
   const open = [];
-  const equal = equalTable(traced, cells, missed, open);
+  const equal = equalTable(compared, missed, open);
   const text = [
     `${count(cells)} histories, confidence 0.95: ${share(cells, 'right')} of the answers are right, and they claim ${share(cells, 'claimed')} on average.`,
     `At a crash rate of 100 % the most runs that any history took were ${sure.map((cell) => `${cell.most} for ${cell.size} versions (log₂ n + 10 is ${number(Math.log2(cell.size) + 10)})`).join(', ')}.`,
@@ -414,9 +479,11 @@ async function main() {
     '',
     mainTable(cells, hinted),
     '',
-    `Equal accuracy (${count(traced)} other histories of \`bisect\`, ${PLAIN_HISTORIES.toLocaleString('en-GB')} of plain bisection for each row). Fewer runs than plain bisection with its looks in ${equal.won.direct} of ${equal.won.all} comparisons at one confidence, with a coin in ${equal.won.coin} by more than chance (the interval at 95 % of the runs of \`bisect\` lies below), and in ${equal.won.steps} even without its looks.`,
+    `Equal accuracy (${count(compared)} other histories of \`bisect\`; plain bisection is computed exactly). Fewer runs than plain bisection with its looks in ${equal.won.coin} of ${equal.won.all} comparisons by more than chance (the interval at 95 % of the runs of \`bisect\` lies below), in ${equal.won.direct} at one budget, and in ${equal.won.steps} even without its looks.`,
     '',
     equal.table,
+    '',
+    repeatsTable(cells),
     '',
     ...(open.length === 0 ? [] : [`Not told apart: ${open.join(' ')}`, '']),
     missed.length === 0 ? 'No bar is missed by more than chance.' : `Missed: ${missed.join(' ')}`,
@@ -439,9 +506,6 @@ async function main() {
 
 /** A single cell has 313 of them. */
 const DEFAULT_HISTORIES = 10_000;
-
-/** Histories of the comparison for each one of the main table: a difference of some per cent needs a thousand of a cell. */
-const TRACED_SHARE = 3.2;
 
 if (!isMainThread) {
   const { bisect } = await import('../dist/dynamic/bisect/session.js');

@@ -68,77 +68,83 @@ export function planQuery(
   candidates: readonly number[],
   costs: Costs,
 ): Query | undefined {
-  const { segments } = posterior;
+  const { segments, size } = posterior;
   let best: Query | undefined;
   let bestRate = 0;
-  const mostRuns = candidates.some((version) => costs.prepare(version) > 0) ? LARGEST_BATCH : 1;
+  const prepare = candidates.map((version) => costs.prepare(version));
+  const mostRuns = prepare.some((seconds) => seconds > 0) ? LARGEST_BATCH : 1;
+  // At index i the prior probability of all hypotheses before i.
+  const cumulative = new Float64Array(size + 2);
+  for (let index = 0; index <= size; index++) cumulative[index + 1] = (cumulative[index] ?? 0) + (prior[index] ?? 0);
   for (let runs = 1; runs <= mostRuns; runs++) {
     const bad = segments.map((segment) => sideOf(segment.badClean, runs));
     const good = segments.map((segment) => sideOf(segment.goodClean, runs));
-    const size = runs + 1;
+    const count = runs + 1;
     // Outcome weights and entropies of the segments before the current one (bad at the candidate) and after it (good).
-    const mixture = new Float64Array(size);
-    let conditional = 0;
-    const before = new Float64Array(size);
+    const before = new Float64Array(count);
     let entropyBefore = 0;
-    const after = new Float64Array(size);
+    const after = new Float64Array(count);
     let entropyAfter = 0;
     segments.forEach((segment, index) => {
-      for (let k = 0; k < size; k++) after[k] = (after[k] ?? 0) + segment.mass * (good[index]?.outcomes[k] ?? 0);
+      for (let k = 0; k < count; k++) after[k] = (after[k] ?? 0) + segment.mass * (good[index]?.outcomes[k] ?? 0);
       entropyAfter += segment.mass * (good[index]?.entropy ?? 0);
     });
-    let at = 0;
-    let within = 0;
-    let whole = 0;
-    let next = 0;
-    const enter = (index: number): void => {
-      const segment = segments[index];
-      if (segment === undefined) return;
-      for (let k = 0; k < size; k++) after[k] = (after[k] ?? 0) - segment.mass * (good[index]?.outcomes[k] ?? 0);
-      entropyAfter -= segment.mass * (good[index]?.entropy ?? 0);
-      within = 0;
-      whole = 0;
-      for (let i = segment.from; i <= segment.to; i++) whole += prior[i] ?? 0;
-      next = segment.from;
-    };
-    const leave = (index: number): void => {
-      const segment = segments[index];
-      if (segment === undefined) return;
-      for (let k = 0; k < size; k++) before[k] = (before[k] ?? 0) + segment.mass * (bad[index]?.outcomes[k] ?? 0);
-      entropyBefore += segment.mass * (bad[index]?.entropy ?? 0);
-    };
-    enter(at);
-    for (const version of candidates) {
-      for (let segment = segments[at]; segment !== undefined && segment.to < version; segment = segments[at]) {
-        leave(at);
-        at++;
-        enter(at);
-      }
-      const segment = segments[at];
-      if (segment === undefined) break;
-      for (; next <= version; next++) within += prior[next] ?? 0;
-      const badMass = whole === 0 ? 0 : (segment.mass * within) / whole;
-      const goodMass = segment.mass - badMass;
-      conditional =
-        entropyBefore + entropyAfter + badMass * (bad[at]?.entropy ?? 0) + goodMass * (good[at]?.entropy ?? 0);
-      let entropy = 0;
-      for (let k = 0; k < size; k++) {
-        mixture[k] =
-          (before[k] ?? 0) +
-          (after[k] ?? 0) +
-          badMass * (bad[at]?.outcomes[k] ?? 0) +
-          goodMass * (good[at]?.outcomes[k] ?? 0);
-        entropy += entropyTerm(mixture[k] ?? 0);
-      }
-      const prepare = costs.prepare(version);
-      if (runs > 1 && prepare === 0) continue;
-      const information = entropy - conditional;
-      const rate = information / (prepare + runs * costs.run);
-      if (rate > bestRate * (1 + 1e-9)) {
-        bestRate = rate;
-        best = { version, runs, information };
-      }
-    }
+    let start = 0;
+    segments.forEach((segment, index) => {
+      const badSide = bad[index];
+      const goodSide = good[index];
+      if (badSide === undefined || goodSide === undefined) return;
+      for (let k = 0; k < count; k++) after[k] = (after[k] ?? 0) - segment.mass * (goodSide.outcomes[k] ?? 0);
+      entropyAfter -= segment.mass * goodSide.entropy;
+      const whole = (cumulative[segment.to + 1] ?? 0) - (cumulative[segment.from] ?? 0);
+      const information = (at: number): number => {
+        const within = (cumulative[(candidates[at] ?? 0) + 1] ?? 0) - (cumulative[segment.from] ?? 0);
+        const badMass = whole === 0 ? 0 : (segment.mass * within) / whole;
+        const goodMass = segment.mass - badMass;
+        let entropy = 0;
+        for (let k = 0; k < count; k++) {
+          entropy += entropyTerm(
+            (before[k] ?? 0) +
+              (after[k] ?? 0) +
+              badMass * (badSide.outcomes[k] ?? 0) +
+              goodMass * (goodSide.outcomes[k] ?? 0),
+          );
+        }
+        return entropy - (entropyBefore + entropyAfter + badMass * badSide.entropy + goodMass * goodSide.entropy);
+      };
+      const consider = (at: number): void => {
+        const seconds = prepare[at] ?? 0;
+        if (runs > 1 && seconds === 0) return;
+        const bits = information(at);
+        const rate = bits / (seconds + runs * costs.run);
+        if (rate > bestRate * (1 + 1e-9)) {
+          bestRate = rate;
+          best = { version: candidates[at] ?? 0, runs, information: bits };
+        }
+      };
+      let end = start;
+      while (end < candidates.length && (candidates[end] ?? 0) <= segment.to) end++;
+      if (isEven(prepare, start, end)) {
+        // Mutual information is concave in the share of the segment that is bad at the candidate, so its peak can be searched for.
+        let low = start;
+        let high = end - 1;
+        while (low < high) {
+          const middle = (low + high) >> 1;
+          if (information(middle) < information(middle + 1)) low = middle + 1;
+          else high = middle;
+        }
+        if (low < end) consider(low);
+      } else for (let at = start; at < end; at++) consider(at);
+      start = end;
+      for (let k = 0; k < count; k++) before[k] = (before[k] ?? 0) + segment.mass * (badSide.outcomes[k] ?? 0);
+      entropyBefore += segment.mass * badSide.entropy;
+    });
   }
   return best;
+}
+
+/** Whether all values from `start` to before `end` are the same. */
+function isEven(values: readonly number[], start: number, end: number): boolean {
+  for (let at = start + 1; at < end; at++) if (values[at] !== values[start]) return false;
+  return true;
 }

@@ -116,8 +116,10 @@ export function posteriorOf(model: RateModel, prior: Float64Array, tallies: Read
     return whole === 0 ? 0 : (segment.mass * (prior[index] ?? 0)) / whole;
   };
   for (const segment of segments) {
+    const whole = priorOf(segment.from, segment.to);
+    const scale = whole === 0 ? 0 : segment.mass / whole;
     for (let index = segment.from; index <= segment.to; index++) {
-      const value = share(segment, index);
+      const value = scale * (prior[index] ?? 0);
       if (value > highest + 1e-12) {
         highest = value;
         best = index;

@@ -96,6 +96,8 @@ const DOUBT = 0.05;
 
 /** A snapshot with the prior that it came from. */
 interface Summary extends Snapshot {
+  /** Of a position in the history, that among the versions that can be run. */
+  readonly positionOf: ReadonlyMap<number, number>;
   readonly prior: Float64Array;
 }
 
@@ -104,6 +106,7 @@ function summarise(
   positions: ReadonlyMap<string, number>,
   observations: readonly Observation[],
   model: RateModel,
+  before?: Summary,
 ): Summary {
   const byVersion = new Map<number, Tally>();
   const skipped = new Map<number, string>();
@@ -123,23 +126,12 @@ function summarise(
     runs++;
     if (isHit) hits++;
   }
-  const testable: number[] = [];
-  const weights: number[] = [];
-  let waiting = 1;
-  history.forEach((_, index) => {
-    if (skipped.has(index)) waiting++;
-    else {
-      testable.push(index);
-      weights.push(waiting);
-      waiting = 1;
-    }
-  });
+  const { testable, positionOf, prior } = frameOf(history, skipped, before);
   const tallies = new Map<number, Tally>();
-  testable.forEach((index, at) => {
-    const tally = byVersion.get(index);
-    if (tally !== undefined) tallies.set(at, tally);
-  });
-  const prior = firstBadPrior(weights);
+  for (const [index, tally] of byVersion) {
+    const at = positionOf.get(index);
+    if (at !== undefined) tallies.set(at, tally);
+  }
   const posterior = posteriorOf(model, prior, tallies);
   return {
     runs,
@@ -149,8 +141,32 @@ function summarise(
     secondChange: findSecondChange(model, posterior, tallies),
     tallies,
     skipped,
+    positionOf,
     prior,
   };
+}
+
+/** What depends on the versions that can be run alone: it is taken over from the state before while no more were skipped. */
+function frameOf(
+  history: readonly string[],
+  skipped: ReadonlyMap<number, string>,
+  before: Summary | undefined,
+): Pick<Summary, 'testable' | 'positionOf' | 'prior'> {
+  if (before?.skipped.size === skipped.size) return before;
+  const testable: number[] = [];
+  const positionOf = new Map<number, number>();
+  const weights: number[] = [];
+  let waiting = 1;
+  history.forEach((_, index) => {
+    if (skipped.has(index)) waiting++;
+    else {
+      positionOf.set(index, testable.length);
+      testable.push(index);
+      weights.push(waiting);
+      waiting = 1;
+    }
+  });
+  return { testable, positionOf, prior: firstBadPrior(weights) };
 }
 
 const positionsOf = (history: readonly string[]): ReadonlyMap<string, number> =>
@@ -167,7 +183,11 @@ export function conclude(
   minimumRate?: number,
 ): BisectResult {
   const model = createRateModel(undefined, minimumRate);
-  const { prior: _prior, ...snapshot } = summarise(history, positionsOf(history), observations, model);
+  const {
+    prior: _prior,
+    positionOf: _positionOf,
+    ...snapshot
+  } = summarise(history, positionsOf(history), observations, model);
   const { posterior, secondChange, testable } = snapshot;
   const finish = (status: BisectStatus, reason?: string): BisectResult => ({
     ...snapshot,
@@ -221,7 +241,7 @@ export async function bisect(
 
   function record(observation: Observation): void {
     observations.push(observation);
-    state = summarise(history, positions, observations, model);
+    state = summarise(history, positions, observations, model, state);
     hooks.onObservation?.(observations, state);
   }
 
@@ -359,9 +379,10 @@ export async function bisect(
   function crashesOfBadSide(end: number): Tally {
     let hits = 0;
     let clean = 0;
-    for (let at = state.posterior.best; at < end; at++) {
-      hits += countOf(at).hits;
-      clean += countOf(at).clean;
+    for (const [at, tally] of state.tallies) {
+      if (at < state.posterior.best || at >= end) continue;
+      hits += tally.hits;
+      clean += tally.clean;
     }
     return { hits, clean };
   }
@@ -378,11 +399,10 @@ export async function bisect(
     if (end.hits === 0 || badSide.hits < LEAST_HITS) return last;
     if (countOf(0).hits + countOf(0).clean === 0) return 0;
     if (badSide.clean === 0) return undefined;
-    for (let at = state.posterior.best; at <= last; at++) {
-      const { hits } = countOf(at);
-      if (hits > 0) return hits === 1 ? at : undefined;
-    }
-    return undefined;
+    let oldest = Infinity;
+    for (const [at, { hits }] of state.tallies)
+      if (hits > 0 && at >= state.posterior.best) oldest = Math.min(oldest, at);
+    return countOf(oldest).hits === 1 ? oldest : undefined;
   }
 
   for (;;) {
