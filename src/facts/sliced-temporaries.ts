@@ -109,16 +109,16 @@ function nameOfCall(value: Expr): string | undefined {
 }
 
 /** What a call returns by value, when that is declared in the unit or is a digest; undefined for references and templates. */
-function resultOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, value: Expr): TypeRef | undefined {
+function resultOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, value: Expr, depth = 0): TypeRef | undefined {
   const name = nameOfCall(value);
   if (name === undefined) return undefined;
   const oracle = unit.oracle('d');
   if (name === 'toHexString') {
     const given = value.kind === 'method' ? value.receiver : value.kind === 'call' ? value.args[0]?.value : undefined;
-    const digest = given === undefined ? undefined : valueType(unit, file, fn, given);
+    const digest = given === undefined ? undefined : valueType(unit, file, fn, given, depth);
     return digest?.kind === 'static-array' ? digest : undefined;
   }
-  const receiver = value.kind === 'method' ? valueType(unit, file, fn, value.receiver) : undefined;
+  const receiver = value.kind === 'method' ? valueType(unit, file, fn, value.receiver, depth) : undefined;
   // A digest that a template is given is one of the structs, whose `finish` returns a static array.
   const isOpen =
     receiver?.kind === 'path' && /Digest|Hash/u.test(receiver.name) && isTypeParameter(file, fn, receiver.name);
@@ -149,9 +149,9 @@ function methodAround(
 /** The type of a variable with a written type or a call for a start, and of a call. */
 function valueType(unit: UnitFacts, file: FileIr, fn: FunctionIr, value: Expr, depth = 0): TypeRef | undefined {
   const name = memberPath(value);
-  if (name === undefined) return resultOf(unit, file, fn, value);
+  if (name === undefined) return resultOf(unit, file, fn, value, depth + 1);
   const written = declaredTypeOf(file, fn, name);
-  if (written !== undefined || depth > 1 || fn.body === undefined) return written;
+  if (written !== undefined || depth > 4 || fn.body === undefined) return written;
   let init: Expr | undefined;
   walkBody(fn.body, ({ expr, statement }) => {
     if (statement?.kind === 'let' && statement.init === expr && statement.pattern.kind === 'bind')

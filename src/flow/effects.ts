@@ -332,7 +332,11 @@ export abstract class Effects extends Closures {
           const given = typeof effect.target === 'number' ? exprs[effect.target] : undefined;
           // Half of a mapping: what lies before it stays.
           if (given?.kind === 'binary' || given?.kind === 'if') return undefined;
-          if (effect.by === 'destroy' && this.staysUsable(value.type)) return undefined;
+          if (
+            effect.by === 'destroy' &&
+            (this.staysUsable(value.type) || value.places.some((p) => p.root.kind === 'unknown'))
+          )
+            return undefined;
         }
         // A number has nothing to drop.
         if (effect.by === 'drop_in_place' && isNumber(value.type?.element)) return undefined;

@@ -185,7 +185,8 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
       if (root.kind === 'param' && root.type === undefined) return false;
     }
     if (!rust && pointer.form !== 'slice' && isRefused(unit, file, fn, escape)) return false;
-    if (!rust && isKeptWithFrame(flow, root)) return false;
+    // A struct that points into itself and is built in the caller's place goes on pointing there.
+    if (!rust && (isKeptWithFrame(flow, root) || isBuiltForCaller(file, fn, root))) return false;
     if (!rust && pointer.form === 'slice' && escape.span.start <= pointer.site.start && fn.trust === 'safe')
       return false;
     return true;

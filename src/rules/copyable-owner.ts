@@ -18,7 +18,7 @@ const RELEASES =
   /^(?:free|pureFree|dealloc|deallocate|dispose|fclose|munmap|CloseHandle|closesocket|\w+_(?:free|delete|destroy|release|close|unref))$/u;
 /** Functions of libraries that say in their name that they take a handle back: `sqlite3_finalize`, `XCloseDisplay`, `glDeleteTextures`. */
 const TAKES_BACK =
-  /^(?!(?:get|is|has|next|find|set|add|on|can|num|count|destroy$|delete$))(?:\w*(?:_|[A-Za-z0-9](?=[A-Z]))|)(?:[Ff]ree|[Cc]lose|[Dd]elete|[Dd]estroy|[Rr]elease|[Uu]nref|[Ff]inalize)(?![a-z])/u;
+  /^(?!(?:get|is|has|next|find|set|add|on|can|num|count|destroy$|delete$))(?:\w*(?:_|[A-Za-z0-9](?=[A-Z]))|)(?:[Ff]ree|[Cc]lose|[Dd]elete|[Dd]estroy|[Rr]elease|[Uu]nref|[Ff]inalize)(?![a-z0-9])/u;
 
 export default defineRule({
   meta: {
