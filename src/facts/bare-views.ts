@@ -70,22 +70,25 @@ export function findCopiedHandle(unit: UnitFacts, file: FileIr, fn: FunctionIr):
   const type = fn.returns;
   const { owner, self } = fn;
   if (!type || !fn.bodySpan || owner === undefined || !self || self.mode === 'value') return undefined;
-  if (fn.isUnsafe || !fn.isPublic || fn.trait !== undefined || !hasDrop(unit, owner)) return undefined;
+  if (fn.isUnsafe || !fn.isPublic || fn.trait !== undefined) return undefined;
   const view = type.kind === 'path' && /^(?:Option|Result)$/u.test(type.name) ? type.args[0] : type;
   if (view?.kind !== 'path' || view.lifetimes !== undefined || view.args.length > 0) return undefined;
-  if (view.name === 'Self' || view.name === owner || hasDrop(unit, view.name)) return undefined;
-  const oracle = unit.oracle('rust');
-  const decl = oracle.declaration(view.name, file.path);
-  const own = oracle.declaration(owner, file.path);
-  if (!decl?.isPublic || !own || !isBareStruct(unit, file, decl)) return undefined;
-  if (unit.implsOf(owner).some(({ item }) => item.trait?.name === 'Clone')) return undefined;
+  if (view.name === 'Self' || view.name === owner) return undefined;
   const text = (unit.textOf(file.path) ?? '').slice(fn.bodySpan.start, fn.bodySpan.end);
   const made = new RegExp(
     `\\b${view.name}(?:\\s*::\\s*\\w+)?\\s*[({]\\s*(?:\\w+\\s*:\\s*)?self\\s*\\.\\s*(\\w+)(?:\\.as_ptr\\(\\))?\\s*[,)}]`,
     'u',
   ).exec(text);
-  const field = own.fields.find((f) => f.name === made?.[1]);
-  if (!made || !isPointer(unit, file, field?.type) || !isFreed(unit, owner, made[1] ?? '')) return undefined;
+  // What is asked of other files comes last: each answer is a parse.
+  if (!made) return undefined;
+  const oracle = unit.oracle('rust');
+  const own = oracle.declaration(owner, file.path);
+  const field = own?.fields.find((f) => f.name === made[1]);
+  if (!isPointer(unit, file, field?.type)) return undefined;
+  const decl = oracle.declaration(view.name, file.path);
+  if (!decl?.isPublic || !isBareStruct(unit, file, decl)) return undefined;
+  if (!hasDrop(unit, owner) || hasDrop(unit, view.name) || !isFreed(unit, owner, made[1] ?? '')) return undefined;
+  if (unit.implsOf(owner).some(({ item }) => item.trait?.name === 'Clone')) return undefined;
   const start = fn.bodySpan.start + made.index;
   return { type, callee: `self.${made[1] ?? ''}`, owner, at: { start, end: start + made[0].length } };
 }
@@ -116,7 +119,7 @@ const LEADS_ON =
  */
 export function findShown(unit: UnitFacts, fn: FunctionIr, text: string): Shown | undefined {
   const { owner, bodySpan } = fn;
-  if (owner === undefined || !bodySpan || !hasDrop(unit, owner) || /iter|cursor|walk/iu.test(owner)) return undefined;
+  if (owner === undefined || !bodySpan || /iter|cursor|walk/iu.test(owner)) return undefined;
   for (const call of text.matchAll(
     /((?:\w+::)*[a-z]\w*)\s*\((?:[^()]*,)?\s*(?:&\s*(?:mut\s+)?)?(self\s*\.\s*\w+)(?:\.as_ptr\(\)|\(\))?\s*[,)]/gu,
   )) {
@@ -127,7 +130,7 @@ export function findShown(unit: UnitFacts, fn: FunctionIr, text: string): Shown 
       !/(?:^|_)(?:get|data|at|peek|value|name|text|str|buf\w*|contents?)(?:_|$)/u.test(callee)
     )
       continue;
-    if (!isForeign(unit, callee)) continue;
+    if (!hasDrop(unit, owner) || !isForeign(unit, callee)) continue;
     const start = bodySpan.start + call.index;
     return { callee, pointer, at: { start, end: start + whole.length } };
   }

@@ -25,8 +25,6 @@ export function findKeptArgument(unit: UnitFacts, file: FileIr, fn: FunctionIr):
   if (made?.kind !== 'path' || made.args.length > 0 || made.lifetimes !== undefined) return undefined;
   const name = made.name === 'Self' ? fn.owner : made.name;
   if (name === undefined) return undefined;
-  const decl = unit.oracle('rust').declaration(name, file.path);
-  if (!decl || !isBare(decl)) return undefined;
   const text = (unit.textOf(file.path) ?? '').slice(fn.bodySpan.start, fn.bodySpan.end);
   const literal = new RegExp(`(?<!\\w\\s*::\\s*)\\b(?:Self|${name})\\s*[({]`, 'u').exec(text);
   if (!literal) return undefined;
@@ -36,6 +34,9 @@ export function findKeptArgument(unit: UnitFacts, file: FileIr, fn: FunctionIr):
     // A struct behind a reference may be a handle whose pointer is copied: only the content of text and lists is lent for sure.
     const found = pointerInto(text, parameter, lent, literal.index);
     if (!found || isHeldToo(text, literal.index, parameter, found)) continue;
+    // Asked last, since the answer may be in another file.
+    const decl = unit.oracle('rust').declaration(name, file.path);
+    if (!decl || !isBare(decl)) return undefined;
     const start = fn.bodySpan.start + found.index;
     return { type, parameter, at: { start, end: start + found[0].length } };
   }

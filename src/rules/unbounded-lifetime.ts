@@ -17,9 +17,12 @@ const NAMED_LIFETIME = /\bfn\s+[\w$#]+[^{;]*->(?:[^{;]*'(?!static\b|_\b)\w|[^{;]
 /** A function that gives a struct and hands on a field of `self` or of what a parameter lends. */
 const SHOWS = /&[^{;]*->[^{;]*\b[A-Z][^{]*\{[^]*\bunsafe\b[^]*\(\s*\w+\s*\.\s*\w/u;
 
-/** A function that may put a pointer into what is lent into a new value: `Self { data: bytes.as_ptr() }`, `View(self.0)`. */
+/**
+ * A public function that gives a struct without a lifetime and may put a pointer into what is lent into it: `Self { data: bytes.as_ptr() }`,
+ * `View(self.0)`.
+ */
 const FILLS =
-  /&[^{;]*->[^{;]*\b[A-Z][^{]*\{[^]*(?:[({,]|(?<!:):)\s*(?:&\s*(?:mut\s+)?\w+\s*\.\s*\w|\w+\s+as\s+\*|\w+(?:\.as_bytes\(\))?\.as_(?:mut_)?ptr\(\)|self\s*\.\s*\w+(?:\.as_ptr\(\))?\s*[,)}])/u;
+  /^[^{]*\bpub\b[^{]*&[^{;]*->\s*(?:(?:Option|Result|Box)\s*<\s*)?(?:\w+::)*([A-Z]\w*)(?![\w<])[^{;]*\{[^]*\b(?:\1(?:\s*::\s*\w+)?\s*[({]\s*(?:\w+\s*:\s*)?self\s*\.\s*\w+(?:\.as_ptr\(\))?\s*[,)}]|(?:Self|\1)\s*(?:\((?:[^()]|\([^()]*\))*|\{(?:[^{}]|\{[^{}]*\})*)(?<=[({,:]\s*)(?:&\s*(?:mut\s+)?\w+\s*\.\s*\w|\w+\s+as\s+\*|\w+(?:\.as_bytes\(\))?\.as_(?:mut_)?ptr\(\)))/u;
 
 /** A reference to what `self` owns whose lifetime is taken away: `transmute(&self.x)`, `&*(&self.x as *const _)`, `from_raw_parts(self.x.as_ptr(), ..)`. */
 const OWN_FIELD =
@@ -55,7 +58,17 @@ export default defineRule({
     scenarios: [],
   },
   tokens: {
-    rust: ['from_raw_parts', 'transmute', 'CStr::from_ptr', '*const ', '*mut ', 'NonNull', 'ffi::', '_sys::'],
+    rust: [
+      'from_raw_parts',
+      'transmute',
+      'CStr::from_ptr',
+      '*const ',
+      '*mut ',
+      'NonNull',
+      ' ffi::',
+      '(ffi::',
+      '_sys::',
+    ],
   },
   bodyTokens: { rust: [NAMED_LIFETIME, SHOWS, FILLS] },
   looksAt: 'body text',
@@ -195,9 +208,10 @@ function findOwn(unit: UnitFacts, file: FileIr, fn: FunctionIr): Untied | undefi
   const made = OWN_FIELD.exec(text);
   const field = made?.slice(1).find((group) => group !== undefined);
   if (!made || field === undefined) {
+    const shown = fn.isUnsafe || fn.trait !== undefined ? undefined : findShown(unit, fn, text);
     // What has a `Drop` of its own may be an object of its own.
-    const shown = fn.isUnsafe || fn.trait !== undefined || isOwner(unit, type) ? undefined : findShown(unit, fn, text);
-    return shown && { type, lifetime, pointer: shown.pointer, at: shown.at };
+    if (!shown || isOwner(unit, type)) return undefined;
+    return { type, lifetime, pointer: shown.pointer, at: shown.at };
   }
   const oracle = unit.oracle('rust');
   const owned = oracle.declaration(fn.owner, file.path)?.fields.find((f) => f.name === field)?.type;

@@ -17,28 +17,28 @@ import type { FileIr, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
+const RELEASES = [
+  'free',
+  'dealloc',
+  'realloc',
+  'drop_in_place',
+  'from_raw',
+  '_destroy',
+  '_release',
+  '_delete',
+  '_close',
+  '_unref',
+  'decrement_strong_count',
+  'drop(',
+  '_finalize',
+  '_deferred',
+];
+
+/** A method that gives something to a function of a library whose name says that it ends it. */
+const ENDS_OF_SELF = /\bself\b[^]*\bunsafe\b[^]*(?:[cC]lose|Free|Destroy|Release)\w*\s*\(/u;
+
 const TOKENS = {
-  rust: [
-    'free',
-    'dealloc',
-    'realloc',
-    'drop_in_place',
-    'from_raw',
-    '_destroy',
-    '_release',
-    '_delete',
-    '_close',
-    '_unref',
-    'decrement_strong_count',
-    'drop(',
-    '_finalize',
-    '_deferred',
-    'close(',
-    'Close(',
-    'Free',
-    'Destroy',
-    'Release(',
-  ],
+  rust: [...RELEASES, 'close(', 'Close(', 'Free', 'Destroy', 'Release('],
   d: ['free', 'destroy', 'dispose', 'deallocate', 'realloc', 'munmap', 'fclose', '_destroy', '_release', 'delete'],
 };
 
@@ -82,7 +82,7 @@ export default defineRule({
   tokens: TOKENS,
   // Without `unsafe` nothing of this compiles.
   requires: { rust: ['unsafe'] },
-  bodyTokens: TOKENS,
+  bodyTokens: { rust: [...RELEASES, ENDS_OF_SELF], d: TOKENS.d },
   bodyRequires: { rust: RAW_CODE },
   looksAt: 'bodies',
   perFile: ['rust', 'd'],
