@@ -66,6 +66,7 @@ export default defineRule({
       '*mut ',
       'NonNull',
       ' ffi::',
+      'crate::ffi',
       '(ffi::',
       '_sys::',
     ],
