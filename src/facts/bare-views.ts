@@ -165,7 +165,7 @@ function isPointer(unit: UnitFacts, file: FileIr, type: TypeRef | undefined): bo
   if (type.name === 'NonNull') return true;
   if (type.args.length > 0) return false;
   const decl = unit.oracle('rust').declaration(type.name, file.path);
-  // `duckdb_vector`: a handle of a library, in its spelling.
+  // `lib_column`: a handle of a library, in its spelling.
   return decl
     ? decl.alias?.kind === 'pointer'
     : /^[a-z]\w*_\w+$/u.test(type.name) && !/^c_|^(?:u?int\w*|s?size)_t$/u.test(type.name);

@@ -3,11 +3,14 @@ import { dependsOnAnotherField } from '../flow/released-by-drop.js';
 import type { Block, Expr, FileIr, FunctionIr, Pattern, Statement } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { walkBody, walkExpression } from '../model/walk-body.js';
+import { withoutCasts, writtenPlace } from './rust-code.js';
 
 export interface EndedHandle {
   /** The handle as written: `self.raw`. */
   readonly what: string;
   readonly how: string;
+  /** It is not ended there, but given to the JavaScript thread, which ends it. */
+  readonly isHandedOver: boolean;
   readonly ended: Span;
   readonly use: Span;
   /** The function that is given the handle again. */
@@ -40,6 +43,7 @@ const HANDED = 1;
 
 interface End {
   readonly how: string;
+  readonly isHandedOver: boolean;
   readonly span: Span;
   /** The variable that took the status of the call. */
   readonly status?: string;
@@ -56,7 +60,7 @@ export function findEndedHandles(fn: FunctionIr): readonly EndedHandle[] {
     const call = nodeCall(expr);
     if (!call) return;
     isCounted ||= call.name === 'acquire_threadsafe_function';
-    const place = OF_REFERENCES.test(call.name) ? placeOf(call.args[1]) : undefined;
+    const place = OF_REFERENCES.test(call.name) ? writtenPlace(call.args[1]) : undefined;
     if (place !== undefined) references.add(place);
   });
   const walk = new Walk(references, isCounted);
@@ -119,7 +123,7 @@ class Walk {
         return false;
       case 'assign': {
         const reaches = this.expr(expr.value, state);
-        const place = placeOf(expr.target);
+        const place = writtenPlace(expr.target);
         if (place !== undefined) forget(state, place);
         return reaches;
       }
@@ -177,20 +181,21 @@ class Walk {
     if (!call) {
       // Whoever is lent a field or a variable may set it anew.
       for (const { value } of expr.args)
-        if (value.kind === 'address' && value.mutable) forget(state, placeOf(value.base) ?? '');
+        if (value.kind === 'address' && value.mutable) forget(state, writtenPlace(value.base) ?? '');
       return true;
     }
     call.args.forEach((value, index) => {
       if (value?.kind === 'address') {
-        forget(state, placeOf(value.base) ?? '');
+        forget(state, writtenPlace(value.base) ?? '');
         return;
       }
-      const place = placeOf(value);
+      const place = writtenPlace(value);
       const end = place === undefined ? undefined : state.get(place);
       if (place === undefined || !end) return;
       this.found.push({
         what: place,
         how: end.how,
+        isHandedOver: end.isHandedOver,
         ended: end.span,
         use: expr.span,
         second: call.callee,
@@ -199,11 +204,12 @@ class Walk {
       state.delete(place);
     });
     const position = ENDS.get(call.name);
-    const ended = position === undefined ? undefined : placeOf(call.args[position]);
-    const handed = call.name === HANDS_OVER ? placeOf(call.args[HANDED]) : undefined;
+    const ended = position === undefined ? undefined : writtenPlace(call.args[position]);
+    const handed = call.name === HANDS_OVER ? writtenPlace(call.args[HANDED]) : undefined;
     const isStill = call.name === 'release_threadsafe_function' && this.isCounted;
-    if (ended !== undefined && !isStill) state.set(ended, { how: call.callee, span: expr.span });
-    if (handed !== undefined && this.references.has(handed)) state.set(handed, { how: call.callee, span: expr.span });
+    if (ended !== undefined && !isStill) state.set(ended, { how: call.callee, isHandedOver: false, span: expr.span });
+    if (handed !== undefined && this.references.has(handed))
+      state.set(handed, { how: call.callee, isHandedOver: true, span: expr.span });
     return true;
   }
 }
@@ -270,22 +276,7 @@ function nodeCall(expr: Expr): NodeCall | undefined {
   const callee = expr.callee.path.at(-1) ?? '';
   const isPrefixed = callee.startsWith('napi_');
   if (!isPrefixed && expr.callee.path.at(-2) !== 'napi') return undefined;
-  return { name: isPrefixed ? callee.slice(5) : callee, callee, args: expr.args.map((a) => bare(a.value)) };
-}
-
-/** Without casts: a handle is cast where another thread is given it. */
-function bare(expr: Expr): Expr {
-  if (expr.kind === 'cast') return bare(expr.value);
-  if (expr.kind === 'method' && /^(?:cast|cast_mut|cast_const)$/u.test(expr.method)) return bare(expr.receiver);
-  return expr;
-}
-
-/** `a`, `self.a.b`; nothing else is known to be the same twice. */
-function placeOf(expr: Expr | undefined): string | undefined {
-  if (expr?.kind === 'name') return expr.path.length === 1 ? expr.path[0] : undefined;
-  if (expr?.kind !== 'field') return undefined;
-  const base = placeOf(expr.base);
-  return base === undefined ? undefined : `${base}.${expr.name}`;
+  return { name: isPrefixed ? callee.slice(5) : callee, callee, args: expr.args.map((a) => withoutCasts(a.value)) };
 }
 
 /** A variable or field is set anew, and with it what is inside of it. */

@@ -2,6 +2,7 @@
 import type { Block, Expr, FileIr, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { walkBody, walkExpression } from '../model/walk-body.js';
+import { withoutCasts, writtenPlace } from './rust-code.js';
 
 export interface ExternalMemory {
   readonly callee: string;
@@ -56,7 +57,7 @@ export function findExternalMemory(file: FileIr, fn: FunctionIr): readonly Exter
     const whose = belonging(scope, pointer.root, expr.span.start);
     if (whose !== 'lent' && isGivenUp(body, pointer.root)) return;
     const hint = shape.hint === undefined ? undefined : expr.args[shape.hint]?.value;
-    if (hint && !isEmpty(hint, scope, nameOf(bare(data)))) return;
+    if (hint && !isEmpty(hint, scope, nameOf(withoutCasts(data)))) return;
     const end = endOf(file, finalizer);
     if (end === 'unknown') return;
     if (end === 'nothing' && whose === undefined) return;
@@ -107,10 +108,10 @@ function pointerOf(
   variables: Variables,
   depth = 0,
 ): { readonly owner: string; readonly root: string; readonly span: Span } | undefined {
-  const expr = bare(data);
+  const expr = withoutCasts(data);
   if (expr.kind === 'method' && /^as_(?:mut_)?ptr$/u.test(expr.method)) {
     const root = rootOf(expr.receiver);
-    return root === undefined ? undefined : { owner: spell(expr.receiver) ?? root, root, span: expr.span };
+    return root === undefined ? undefined : { owner: writtenPlace(expr.receiver) ?? root, root, span: expr.span };
   }
   const name = nameOf(expr);
   const init = name === undefined ? undefined : latest(variables, name, expr.span.start);
@@ -198,7 +199,7 @@ function isGivenUp(body: Block, root: string): boolean {
 
 /** A hint that keeps nothing alive: a number, `()`, the pointer once more, or a reference that is never dropped. */
 function isEmpty(hint: Expr, scope: Scope, data: string | undefined): boolean {
-  const expr = bare(hint);
+  const expr = withoutCasts(hint);
   if (expr.kind === 'literal') return true;
   if (expr.kind === 'tuple') return expr.items.every((item) => isEmpty(item, scope, data));
   if (expr.kind === 'call' && expr.callee.kind === 'name') {
@@ -233,13 +234,6 @@ function endOf(file: FileIr, finalizer: Expr): 'nothing' | 'unknown' | { readonl
   return freed ?? (isBusy ? 'unknown' : 'nothing');
 }
 
-/** Without casts. */
-function bare(expr: Expr): Expr {
-  if (expr.kind === 'cast') return bare(expr.value);
-  if (expr.kind === 'method' && /^(?:cast|cast_mut|cast_const)$/u.test(expr.method)) return bare(expr.receiver);
-  return expr;
-}
-
 function nameOf(expr: Expr): string | undefined {
   return expr.kind === 'name' && expr.path.length === 1 ? expr.path[0] : undefined;
 }
@@ -263,12 +257,4 @@ function rootOf(expr: Expr): string | undefined {
     default:
       return undefined;
   }
-}
-
-/** `self.a.b` as written. */
-function spell(expr: Expr): string | undefined {
-  if (expr.kind === 'name') return expr.path.join('::');
-  if (expr.kind !== 'field') return undefined;
-  const base = spell(expr.base);
-  return base === undefined ? undefined : `${base}.${expr.name}`;
 }

@@ -23,7 +23,7 @@ export interface RawMaker {
 interface Makers {
   /** By the name of the struct. */
   readonly known: ReadonlyMap<string, readonly RawMaker[]>;
-  /** Calls whose content can't be told, with the text of the file: they may be of any type that it names. */
+  /** Calls whose content can't be told, with the path of the file: they may be of any type that it names. */
   readonly unknown: readonly { readonly owner: Owner; readonly path: string }[];
 }
 

@@ -102,12 +102,7 @@ function findMoved(file: FileIr, fn: FunctionIr): Span | undefined {
   for (const inner of file.functions) {
     if (inner.parent === undefined || !inside.has(inner.parent)) continue;
     inside.add(inner.id);
-    if (inner.kind !== 'async-block' || !inner.body) continue;
-    let usesSelf = false;
-    walkBody(inner.body, ({ expr }) => {
-      usesSelf ||= expr.kind === 'name' && expr.path[0] === 'self';
-    });
-    if (usesSelf) return inner.span;
+    if (inner.kind === 'async-block' && names(file, inner, 'self')) return inner.span;
   }
   return undefined;
 }

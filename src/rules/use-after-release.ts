@@ -69,9 +69,9 @@ export default defineRule({
       both: "'{owner}.{what}' is released by '{release}' in '{method}' (line {released}) and keeps its value, and 'drop' releases it again by '{second}' (line {use}).",
       kept: "'{what}' is released by '{release}' (line {released}) and keeps its value for the next call of '{function}', which uses it again (line {use}).",
       handle:
-        "'{what}' is given to '{release}' (line {released}), which ends it or leaves it to the JavaScript thread, and to '{second}' afterwards (line {use}).",
+        "'{what}' is given to '{release}' (line {released}), which {effect}, and to '{second}' afterwards (line {use}).",
       external:
-        "The finalizer that '{callee}' is given frees the memory of '{owner}' by '{taker}' (line {line}), which '{owner}' still owns and frees itself.",
+        "The finalizer that '{callee}' is given frees the memory of '{owner}' (taken at line {taken}) by '{taker}' (line {line}), though '{owner}' still owns it and frees it itself.",
       itself:
         "The destructor of class '{type}' releases the object itself by '{release}' (line {line}): the runtime still reads and writes it when the destructor has returned.",
       again: "'{what}' is released by '{release}' (line {released}) and released again by '{second}' (line {use}).",
@@ -200,6 +200,7 @@ export default defineRule({
               data: {
                 callee: shown.callee,
                 owner: shown.owner,
+                taken: lineOf(unit, file, shown.taken.start),
                 taker: shown.freed.how,
                 line: lineOf(unit, file, shown.freed.span.start),
               },
@@ -218,6 +219,7 @@ export default defineRule({
               data: {
                 what: ended.what,
                 release: ended.how,
+                effect: ended.isHandedOver ? 'leaves it to the JavaScript thread' : 'ends it',
                 released: lineOf(unit, file, ended.ended.start),
                 second: ended.second,
                 use: lineOf(unit, file, ended.use.start),

@@ -10,14 +10,13 @@ export interface View {
  * The text without the parts `[starts[k], ends[k])`, which must be in order and apart, and with one line break for every run
  * of blanks outside of `verbatim` (starts and ends by turns: strings, directives). The grammar's scanner asks for the column
  * at every token, and the answer is found by reading the line again from its start, so short lines are quick lines; and
- * every blank is looked at by the scanner and by the lexer. `moved` says where characters stood that were put elsewhere before.
+ * every blank is looked at by the scanner and by the lexer.
  */
 export function compact(
   text: string,
   starts: readonly number[],
   ends: readonly number[],
   verbatim: readonly number[],
-  moved: ReadonlyMap<number, number> = new Map(),
 ): View {
   const codes = new Uint16Array(text.length);
   const places = new Uint32Array(text.length);
@@ -59,7 +58,6 @@ export function compact(
     from = ends[k] ?? start;
   });
   keep(from, text.length);
-  if (moved.size > 0) for (let at = 0; at < length; at++) places[at] = moved.get(places[at] ?? 0) ?? places[at] ?? 0;
   return {
     text: Buffer.from(codes.buffer, 0, length * 2).toString('utf16le'),
     offsets: new Places(places.slice(0, length), text.length),

@@ -157,7 +157,7 @@ export function readOutline(given: string, isWanted: Selection | undefined): Out
       case 47: {
         const end = endOfLexeme(text, i);
         if (end === i) break;
-        comments.push({ text: text.slice(i, end), span: { start: i, end } });
+        comments.push({ text: given.slice(i, end), span: { start: i, end } });
         // A block comment may be all that keeps two words apart.
         const isApart = isBlank(text.charCodeAt(i - 1)) || isBlank(text.charCodeAt(end));
         if (isApart || text.charCodeAt(i + 1) === 47) cut(i, end);
@@ -224,8 +224,8 @@ export function readOutline(given: string, isWanted: Selection | undefined): Out
     ends.length = 0;
   }
   return {
-    view: compact(text, starts, ends, verbatim, moved),
-    blankView: () => ({ text: leftOver(text, starts, ends), offsets: new CutMap(starts, ends) }),
+    view: putBack(compact(text, starts, ends, verbatim), moved),
+    blankView: () => putBack({ text: leftOver(text, starts, ends), offsets: new CutMap(starts, ends) }, moved),
     comments,
     cutBodies: new Set(isMatched ? cutBodies : []),
     hasOtherCode: hasOtherCode || !isMatched,
@@ -261,6 +261,19 @@ function withNewSpelling(text: string): { readonly text: string; readonly moved:
     },
   );
   return { text: turned, moved };
+}
+
+/** The view with the offsets of the text in its old spelling. */
+function putBack({ text, offsets }: View, moved: ReadonlyMap<number, number>): View {
+  if (moved.size === 0) return { text, offsets };
+  const before = (at: number): number => moved.get(at) ?? at;
+  return {
+    text,
+    offsets: {
+      start: (offset) => before(offsets.start(offset)),
+      end: (offset) => (offset === 0 ? offsets.end(0) : before(offsets.end(offset) - 1) + 1),
+    },
+  };
 }
 
 function readWord(text: string, start: number, end: number, head: Head): void {

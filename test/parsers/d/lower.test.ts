@@ -37,6 +37,24 @@ const placed = (file: FileIr) => {
 
 await dPack.load();
 
+describe('older spellings', () => {
+  it.each([
+    ['', false],
+    ['void broken() { int = = 4; }\n', true],
+  ])('keep the places of an array declared as in C, beside %j', (beside, hasGap) => {
+    const text = `${beside}int f(int n)\nin { assert(n > 0); }\nbody { char text[64]; return text.length > n; }\n`;
+    const file = lower(text);
+    expect(file.gaps.length > 0).toBe(hasGap);
+    const first = named(file, 'f').body?.statements.find((statement) => statement.kind === 'let');
+    expect(first).toMatchObject({
+      kind: 'let',
+      pattern: { kind: 'bind', name: 'text' },
+      type: { kind: 'static-array' },
+    });
+    expect(first && text.slice(first.span.start, first.span.end)).toBe('char text[64];');
+  });
+});
+
 describe('bodies that nobody asked for', () => {
   const text = `module m;
 /// Mentions &x[0] in its documentation only.
