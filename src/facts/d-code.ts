@@ -253,3 +253,22 @@ export function readAround(unit: UnitFacts, file: FileIr, picked: readonly Funct
 
 /** How many calls deep a rule that reads around a function goes. */
 const LEVELS = 2;
+
+/**
+ * What a struct literal holds: of `Job(dg, 3)` the arguments that become fields which lead somewhere. Nothing of a struct with a
+ * constructor, which may do something else with them.
+ */
+export function heldByLiteral(unit: UnitFacts, file: FileIr, value: Expr): readonly Expr[] {
+  if (value.kind !== 'call' || value.callee.kind !== 'name') return [];
+  const name = value.callee.path.at(-1) ?? '';
+  const oracle = unit.oracle('d');
+  const type = oracle.declaration(name, file.path);
+  if (type?.kind !== 'struct' || oracle.method(name, 'this', file.path) !== undefined) return [];
+  if (file.functions.some((one) => one.owner === name && one.kind === 'constructor')) return [];
+  const fields = type.fields.filter((field) => !field.isStatic);
+  return value.args.flatMap(({ name: written, value: given }, at) => {
+    const field = written === undefined ? fields[at] : fields.find((one) => one.name === written);
+    const kind = withoutAlias(field?.type, oracle, file.path)?.kind;
+    return kind === 'delegate' || kind === 'slice' || kind === 'pointer' || kind === 'path' ? [given] : [];
+  });
+}

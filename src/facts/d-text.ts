@@ -22,9 +22,12 @@ const HANDS_ON = String.raw`^[^(){};=]*(?:\]\s*|\bauto\s+)\b\w+\s*\([^]*\breturn
 /** What a method of a local struct returns is assigned to something. */
 const KEEPS_LENT = String.raw`\b[A-Z]\w*(?:!\([^()]*\)|!\w+)?\s+(\w+)\s*(?=[;=])[^]*?[;{}]\s*(?:auto\s+|[\w.]+(?:\[\]|\*)\s+)?[\w.]+\s*=\s*\1\.\w+\s*(?:\([^;]*\))?\s*;`;
 
+/** A member of what a call makes is assigned to something. */
+const KEEPS_MADE = String.raw`[;{}]\s*[\w.]+\s*=\s*[a-z]\w*\([^;{}]*\)\.\w+\s*(?:\(\s*\))?\s*;`;
+
 /** A function whose text does not match makes no pointer or slice that could outlive what it shows. */
 export const D_BORROWS = new RegExp(
-  `${ADDRESS}|\\.ptr\\b|\\.\\.\\.|${SLICE}|tempCString|${ON_STACK}|${HANDS_OUT}|${HANDS_ON}|${KEEPS_LENT}`,
+  `${ADDRESS}|\\.ptr\\b|\\.\\.\\.|${SLICE}|tempCString|${ON_STACK}|${HANDS_OUT}|${HANDS_ON}|${KEEPS_LENT}|${KEEPS_MADE}`,
   'u',
 );
 
@@ -32,7 +35,8 @@ export const D_BORROWS = new RegExp(
 export const D_ENTRIES = new RegExp(`${ADDRESS}|[\\w)"'\\]]\\s+in\\s`, 'u');
 
 /** A closure: a lambda, a literal with a body that is given, kept or returned, the address of a nested function. */
-export const D_CLOSURE = /=>|[=(,]\s*&\s*[a-z_]|\bdelegate\b|[(,=:?]\s*\{|\breturn\s*\{|[(,=]\s*\([^()]*\)[\w@\s]*\{/u;
+export const D_CLOSURE =
+  /=>|[=(,]\s*&\s*(?:[a-z_]|\(\s*cast\b)|\bdelegate\b|[(,=:?]\s*\{|\breturn\s*\{|[(,=]\s*\([^()]*\)[\w@\s]*\{/u;
 
 /** A slice that is returned. */
 export const D_RETURNS_SLICE = new RegExp(String.raw`\breturn\b[^;]*(?:\[\s*\]|\.\.)`, 'u');

@@ -161,7 +161,7 @@ function valueType(unit: UnitFacts, file: FileIr, fn: FunctionIr, value: Expr, d
 }
 
 /** The declared type of a parameter, of a variable, of a field of the type around or of a variable of the module. */
-function declaredTypeOf(file: FileIr, fn: FunctionIr, name: string): TypeRef | undefined {
+export function declaredTypeOf(file: FileIr, fn: FunctionIr, name: string): TypeRef | undefined {
   if (!declaredIn(fn).has(name))
     return (
       aggregateOf(file, fn)?.fields.find((field) => field.name === name)?.type ??

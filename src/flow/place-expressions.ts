@@ -3,7 +3,7 @@ import { Calls } from './calls.js';
 import { isPromoted } from './expression-shapes.js';
 import { extend, isWithin, type Place } from './place.js';
 import type { PointerForm, Value } from './result.js';
-import { isGrowable, peel } from './types.js';
+import { elementType, isGrowable, keepsSliceOf, peel, withoutAlias } from './types.js';
 import { guardsOf, NOTHING, optionalType } from './values.js';
 import type { Expr, ExprOf, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
@@ -214,6 +214,11 @@ export abstract class PlaceExpressions extends Calls {
     return type?.kind === 'pointer' || this.isReferenceType(bare) ? [] : [holder];
   }
 
+  /** D: the type that an alias stands for. */
+  private written(type: TypeRef | undefined): TypeRef | undefined {
+    return withoutAlias(type, this.settings.oracle, this.file.path);
+  }
+
   /**
    * D: `*link = node.next` takes the node out of the list: whichever place the link is, it no longer leads to the node. Without this, a
    * write to one of several places would keep what each of them held.
@@ -226,6 +231,29 @@ export abstract class PlaceExpressions extends Calls {
     if (!node || !held) return;
     const left = held.pointers.filter((p) => !node.includes(p));
     if (left.length < held.pointers.length) this.state.write(place, { ...held, pointers: left });
+  }
+
+  /**
+   * D: `list ~= p` keeps a parameter that is a delegate or pointer, or a slice in a list of slices, for callers to know; of a struct it
+   * keeps what its fields lead to.
+   */
+  private appendHeld(value: Value, { places, type }: Value, span: Span): void {
+    const [into] = places;
+    if (into === undefined) return;
+    const element = extend(into, '[]');
+    const isKept = this.outlives(into);
+    const held = this.withHeld(value).pointers.filter((p) => !value.pointers.includes(p));
+    if (held.length > 0) {
+      if (isKept) this.escape({ places: [], pointers: held }, 'store', span, { into: element });
+      this.state.write(element, { pointers: held }, true);
+    }
+    const given = value.places.length === 1 ? this.written(value.type) : undefined;
+    if (given === undefined || !isKept) return;
+    const isLeading =
+      given.kind === 'delegate' ||
+      given.kind === 'pointer' ||
+      (given.kind === 'slice' && keepsSliceOf(this.written(elementType(type)), given.element));
+    if (isLeading) this.noteStores(value, element, span);
   }
 
   /** `target = value` and `target op= value`. */
@@ -259,6 +287,7 @@ export abstract class PlaceExpressions extends Calls {
           if (kept.length > 0) this.state.write(extend(into, '[]'), { pointers: kept }, true);
         }
       }
+      if (matches.length > 0 && !this.rust) this.appendHeld(value, target, expr.span);
       return NOTHING;
     }
     this.access(target.places, expr.span, 'write', '=');

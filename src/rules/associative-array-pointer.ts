@@ -139,8 +139,10 @@ function entryOwner(unit: UnitFacts, file: FileIr, escape: Escape): Place | unde
   if (pointer.form === 'closure' || pointer.form === 'iterator' || pointer.form === 'slice' || pointer.form === 'guard')
     return undefined;
   const { root, path } = pointer.target;
-  if (root.kind !== 'self' && root.kind !== 'global') return undefined;
   const oracle = unit.oracle('d');
+  // An object that the caller gave has its table before and after the call.
+  const isObject = root.kind === 'param' && oracle.declaration(root.type?.name ?? '', file.path)?.kind === 'class';
+  if (root.kind !== 'self' && root.kind !== 'global' && !isObject) return undefined;
   for (let i = 0; i < path.length; i++) {
     if (path[i] === '*') return undefined;
     if (path[i] !== '[]') continue;

@@ -1,5 +1,8 @@
 import { calledName, hasBody, memberPath, walkDeep } from '../facts/d-code.js';
 import { lineOf } from '../facts/lines.js';
+import { declaredTypeOf } from '../facts/sliced-temporaries.js';
+import type { UnitFacts } from '../facts/unit.js';
+import { withoutAlias } from '../flow/types.js';
 import { walkBody } from '../model/walk-body.js';
 import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
@@ -21,12 +24,13 @@ export default defineRule({
     cwe: ['CWE-125', 'CWE-126'],
     messages: {
       read: "'{pointer}' points behind the last element of '{slice}' (line {made}) and is read at line {line}: that memory belongs to somebody else, may change at any time, or is not mapped.",
+      size: "'{slice}.sizeof' is the size of the slice itself, a length and a pointer, and not of its elements: '{call}' touches that many bytes at '{slice}.ptr' however many there are.",
     },
     checklist: 'Does the slice really have what is read behind its end?',
     scenarios: ['command'],
   },
   tokens: { d: TOKENS },
-  requires: { d: ['.length'] },
+  requires: { d: ['.length', '.sizeof'] },
   bodyTokens: { d: TOKENS },
   looksAt: 'bodies',
   perFile: ['d'],
@@ -36,7 +40,16 @@ export default defineRule({
         if (fn.parent !== undefined || !hasBody(fn)) continue;
         const text = (unit.textOf(file.path) ?? '').slice(fn.span.start, fn.span.end);
         // Whoever asks for the capacity knows what lies behind the end.
-        if (!text.includes('.ptr') || !text.includes('.length') || /\.\s*capacity\b/u.test(text)) continue;
+        if (!text.includes('.ptr')) continue;
+        for (const { slice, call, span } of text.includes('.sizeof') ? findHeaderSizes(unit, file, fn) : [])
+          report({
+            messageId: 'size',
+            data: { slice, call },
+            at: { file, span },
+            steps: [],
+            key: `${fn.name}|${slice}.sizeof`,
+          });
+        if (!text.includes('.length') || /\.\s*capacity\b/u.test(text)) continue;
         for (const { pointer, slice, made, read } of findReads(file, fn))
           report({
             messageId: 'read',
@@ -52,6 +65,47 @@ export default defineRule({
     }
   },
 });
+
+/** Functions of C that touch as many bytes as they are told, with the places of their pointers and of the size. */
+const SIZED: ReadonlyMap<string, { readonly pointers: readonly number[]; readonly size: number }> = new Map([
+  ['memcpy', { pointers: [0, 1], size: 2 }],
+  ['memmove', { pointers: [0, 1], size: 2 }],
+  ['memcmp', { pointers: [0, 1], size: 2 }],
+  ['memset', { pointers: [0], size: 2 }],
+  ['write', { pointers: [1], size: 2 }],
+  ['read', { pointers: [1], size: 2 }],
+  ['recv', { pointers: [1], size: 2 }],
+  ['send', { pointers: [1], size: 2 }],
+]);
+
+interface HeaderSize {
+  readonly slice: string;
+  readonly call: string;
+  readonly span: Span;
+}
+
+/** `memcpy(to.ptr, from.ptr, from.sizeof)` where `from` is a dynamic array. */
+function findHeaderSizes(unit: UnitFacts, file: FileIr, fn: FunctionIr): readonly HeaderSize[] {
+  const found: HeaderSize[] = [];
+  walkDeep(file, fn, ({ expr }, inside) => {
+    if (expr.kind !== 'call') return;
+    const call = calledName(expr) ?? '';
+    const sized = SIZED.get(call);
+    const size = sized === undefined ? undefined : expr.args[sized.size]?.value;
+    if (sized === undefined || size?.kind !== 'field' || size.name !== 'sizeof') return;
+    const slice = memberPath(size.base);
+    const isShown = sized.pointers.some((at) => {
+      const given = expr.args[at]?.value;
+      return slice !== undefined && given !== undefined && pointerOf(given) === slice;
+    });
+    if (slice === undefined || !isShown) return;
+    const type = declaredTypeOf(file, inside, slice) ?? declaredTypeOf(file, fn, slice);
+    const isText = type?.kind === 'path' && /^[wd]?string$/u.test(type.name);
+    if (isText || withoutAlias(type, unit.oracle('d'), file.path)?.kind === 'slice')
+      found.push({ slice, call, span: expr.span });
+  });
+  return found;
+}
 
 interface Read {
   readonly pointer: string;

@@ -5,6 +5,7 @@ import {
   enclosing,
   hasAttribute,
   hasBody,
+  heldByLiteral,
   memberPath,
   type WithBody,
 } from '../facts/d-code.js';
@@ -166,6 +167,7 @@ function keptScope(unit: UnitFacts, file: FileIr, fn: WithBody): readonly Kept[]
   const set = new Set<string>();
   const found: Kept[] = [];
   const judge = (value: Expr, span: Span, kept: string): void => {
+    for (const part of heldByLiteral(unit, file, value)) judge(part, span, kept);
     const name = shownBy(value);
     const param = scoped.find((one) => one.name === name);
     if (param !== undefined && !found.some((one) => one.param === param)) found.push({ param, span, kept });
@@ -189,9 +191,12 @@ function keptScope(unit: UnitFacts, file: FileIr, fn: WithBody): readonly Kept[]
     if (expr.target.kind === 'name') set.add(expr.target.path[0] ?? '');
     // What is put aside and put back within the call is not kept.
     const target = memberPath(expr.target) ?? (expr.target.kind === 'index' ? memberPath(expr.target.base) : undefined);
-    const shown = scoped.find((one) => one.name === shownBy(expr.value));
+    const shown = [expr.value, ...heldByLiteral(unit, file, expr.value)]
+      .map((part) => scoped.find((one) => one.name === shownBy(part)))
+      .find((one) => one !== undefined);
     const isCopied =
       expr.operator === '~=' &&
+      shown?.name === shownBy(expr.value) &&
       withoutAlias(shown?.type, unit.oracle('d'), file.path)?.kind !== 'delegate' &&
       !(target !== undefined && holdsSlices(listType(file, fn, target)));
     const head = target?.split('.')[0] ?? '';

@@ -7,8 +7,10 @@ import {
   freeNames,
   hasAttribute,
   hasBody,
+  heldByLiteral,
   memberPath,
   methodsOf,
+  uncast,
 } from '../facts/d-code.js';
 import { D_CLOSURE } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
@@ -80,11 +82,14 @@ export default defineRule({
           const closure = one.expr;
           const inner = delegateFunction(file, fn, closure);
           const method = inner === undefined ? ownMethod(file, fn, closure) : undefined;
-          const kept = inner === undefined && method === undefined ? undefined : howKept(file, fn, one, walked);
+          const kept = inner === undefined && method === undefined ? undefined : howKept(unit, file, fn, one, walked);
           if (kept === undefined) continue;
-          const captured = inner === undefined ? method : findCaptured(file, fn, inner, kept.isReturned);
+          const captured =
+            inner === undefined
+              ? method
+              : (findCaptured(file, fn, inner, kept.isReturned) ?? findOnStack(file, one, inner));
           // `return &method` is the business of 'field-address-without-return'.
-          if (inner === undefined && kept.isReturned) continue;
+          if (inner === undefined && kept.isReturned && (kept.isInside !== true || isTied(file, fn))) continue;
           if (captured === undefined || (kept.isStarted && waits(walked, closure.span))) continue;
           // Several methods of one struct that are registered in a row are one cause.
           if (kept.isRegistered === true && method !== undefined) {
@@ -102,7 +107,9 @@ export default defineRule({
             ],
             key: captured.name,
             // Kept inside the struct itself, it dangles only when the struct moves.
-            ...(captured.type !== undefined && isInside(unit, file, captured.type, kept.into)
+            // A struct that can't be copied mostly stays where it is.
+            ...(captured.type !== undefined &&
+            (isInside(unit, file, captured.type, kept.into) || isPinned(file, captured.type))
               ? { severity: 'note' as const }
               : {}),
           });
@@ -114,7 +121,7 @@ export default defineRule({
 
 /** Names of functions that keep a delegate to call it when something happens. */
 const REGISTERS =
-  /^(?:(?:add|set|register|install|attach)\w*(?:Listener|Handler|Callback|Observer|Hook)|addEventListener|subscribe|watch[A-Z]\w*)$/u;
+  /^(?:(?:add|set|register|install|attach)\w*(?:Listener|Handler|Callback|Observer|Hook)|addEventListener|subscribe|connect|on[A-Z]\w*|watch[A-Z]\w*)$/u;
 
 interface Kept {
   readonly text: string;
@@ -124,33 +131,104 @@ interface Kept {
   readonly isStarted: boolean;
   readonly into?: string;
   readonly isRegistered?: boolean;
+  /** It leaves as a member of a struct. */
+  readonly isInside?: boolean;
 }
 
-/** Where a closure goes that outlives the call; by way of one local variable at most. */
-function howKept(file: FileIr, fn: FunctionIr, one: Walked, all: readonly Walked[]): Kept | undefined {
-  const direct = leaves(file, fn, one.expr, one.around, one);
+/** Where a closure goes that outlives the call: directly, inside a struct that is made with it, or by way of one local variable. */
+function howKept(unit: UnitFacts, file: FileIr, fn: FunctionIr, one: Walked, all: readonly Walked[]): Kept | undefined {
+  const whole = madeWith(unit, file, one.expr, one.around);
+  const direct = leaves(unit, file, fn, whole.value, whole.around, one);
   if (direct !== undefined) return direct;
-  const { statement } = one;
-  if (statement?.kind !== 'let' || statement.pattern.kind !== 'bind') return undefined;
-  if (
-    statement.init === undefined ||
-    (statement.init !== one.expr && !(statement.init.kind === 'cast' && statement.init.value === one.expr))
-  )
-    return undefined;
-  const name = statement.pattern.name;
+  const carrier = carrierOf(file, fn, whole, one.statement);
+  if (carrier === undefined) return undefined;
   for (const use of all) {
-    if (use.expr.kind !== 'name' || use.expr.path[0] !== name || use.expr.span.start < statement.span.end) continue;
-    const kept = leaves(file, fn, use.expr, use.around, use);
-    if (kept !== undefined) return kept;
+    const { expr, around } = use;
+    if (expr.kind !== 'name' || expr.path[0] !== carrier.name || expr.span.start < carrier.from) continue;
+    const parent = around.at(-1);
+    // Another value from here on.
+    if (parent?.kind === 'assign' && parent.target === expr && parent.operator === '=') return undefined;
+    const held = madeWith(unit, file, expr, around);
+    const kept = leaves(unit, file, fn, held.value, held.around, use);
+    if (kept !== undefined) return held.value === expr && !carrier.isMember ? kept : { ...kept, isInside: true };
+    // `job.run = add;`: it goes on inside of another local.
+    const next = carrier.isMember ? undefined : carrierOf(file, fn, held, use.statement);
+    const left = next?.isMember === true ? laterKept(unit, file, fn, next, all) : undefined;
+    if (left !== undefined) return left;
   }
   return undefined;
 }
 
-function leaves(file: FileIr, fn: FunctionIr, value: Expr, around: readonly Expr[], walked: Walked): Kept | undefined {
+/** Where a local that holds the delegate in a member goes. */
+function laterKept(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+  { name, from }: Carrier,
+  all: readonly Walked[],
+): Kept | undefined {
+  for (const use of all) {
+    const { expr, around } = use;
+    if (expr.kind !== 'name' || expr.path[0] !== name || expr.span.start < from) continue;
+    const parent = around.at(-1);
+    if (parent?.kind === 'assign' && parent.target === expr && parent.operator === '=') return undefined;
+    const kept = leaves(unit, file, fn, expr, around, use);
+    if (kept !== undefined) return { ...kept, isInside: true };
+  }
+  return undefined;
+}
+
+/** A local that holds a delegate, itself or in a member. */
+interface Carrier {
+  readonly name: string;
+  readonly from: number;
+  readonly isMember: boolean;
+}
+
+interface Placed {
+  readonly value: Expr;
+  readonly around: readonly Expr[];
+}
+
+/** The value with the casts and struct literals around it: `Job(dg, 3)` holds what it is made with. */
+function madeWith(unit: UnitFacts, file: FileIr, value: Expr, around: readonly Expr[]): Placed {
   let at = around.length - 1;
   let inner = value;
-  for (let parent = around[at]; parent?.kind === 'cast'; parent = around[--at]) inner = parent;
-  const parent = around[at];
+  for (let parent = around[at]; parent !== undefined; parent = around[--at]) {
+    const holds = parent.kind === 'cast' || heldByLiteral(unit, file, parent).includes(inner);
+    if (!holds) break;
+    inner = parent;
+  }
+  return { value: inner, around: around.slice(0, at + 1) };
+}
+
+/** The local variable, or the local whose member, is set to the value. */
+function carrierOf(
+  file: FileIr,
+  fn: FunctionIr,
+  { value, around }: Placed,
+  statement: Walked['statement'],
+): Carrier | undefined {
+  const parent = around.at(-1);
+  if (parent?.kind === 'assign' && parent.value === value && parent.operator === '=') {
+    const [name = '', ...members] = (memberPath(parent.target) ?? '').split('.');
+    const isOwn = name !== '' && isLocal(file, fn, name) && !fn.params.some((param) => param.name === name);
+    return isOwn ? { name, from: parent.span.end, isMember: members.length > 0 } : undefined;
+  }
+  if (statement?.kind !== 'let' || statement.pattern.kind !== 'bind' || statement.init !== value) return undefined;
+  return { name: statement.pattern.name, from: statement.span.end, isMember: value.kind === 'call' };
+}
+
+function leaves(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+  value: Expr,
+  around: readonly Expr[],
+  walked: Walked,
+): Kept | undefined {
+  const inner = value;
+  const parent = around.at(-1);
   if (parent === undefined)
     return walked.statement === undefined && fn.kind !== 'closure' && fn.body?.result === inner
       ? { text: 'returned', span: inner.span, isReturned: true, isStarted: false }
@@ -160,7 +238,10 @@ function leaves(file: FileIr, fn: FunctionIr, value: Expr, around: readonly Expr
   if (parent.kind === 'assign' && parent.value === inner && (parent.operator === '=' || parent.operator === '~=')) {
     const target =
       memberPath(parent.target) ?? (parent.target.kind === 'index' ? memberPath(parent.target.base) : undefined);
-    if (target === undefined || isLocal(file, fn, target.split('.')[0] ?? '')) return undefined;
+    if (target === undefined) return undefined;
+    const [head = '', ...members] = target.split('.');
+    if (isLocal(file, fn, head) && !(members.length > 0 && isCallersObject(unit, file, fn, head))) return undefined;
+    if (members.length > 0 && isSetAgain(fn, target, parent.span.end)) return undefined;
     return { text: `stored in '${target}'`, span: parent.span, isReturned: false, isStarted: false, into: target };
   }
   if (
@@ -186,6 +267,23 @@ function leaves(file: FileIr, fn: FunctionIr, value: Expr, around: readonly Expr
   return undefined;
 }
 
+/** An object that the caller gave: what is stored in it is still there after the call. */
+function isCallersObject(unit: UnitFacts, file: FileIr, fn: FunctionIr, name: string): boolean {
+  const type = fn.params.find((param) => param.name === name)?.type;
+  return type?.kind === 'path' && unit.oracle('d').declaration(type.name, file.path)?.kind === 'class';
+}
+
+/** The place is set to something else later in the function, in a `scope (exit)` too. */
+function isSetAgain(fn: FunctionIr, target: string, after: number): boolean {
+  let isSet = false;
+  if (fn.body !== undefined)
+    walkBody(fn.body, ({ expr }) => {
+      if (expr.kind !== 'assign' || expr.operator !== '=' || memberPath(expr.target) !== target) return;
+      if (expr.span.start > after && expr.value.kind !== 'closure' && expr.value.kind !== 'address') isSet = true;
+    });
+  return isSet;
+}
+
 function isLocal(file: FileIr, fn: FunctionIr, name: string): boolean {
   // A pointer or class reference in a local may lead anywhere, but mostly to what the function made itself.
   return declaredIn(fn).has(name) || enclosing(file, fn).some((outer) => declaredIn(outer).has(name));
@@ -195,8 +293,15 @@ function isLocal(file: FileIr, fn: FunctionIr, name: string): boolean {
 function ownMethod(file: FileIr, fn: FunctionIr, expr: Expr): Captured | undefined {
   if (expr.kind !== 'address' || fn.isStatic) return undefined;
   const { base } = expr;
-  const isThis = base.kind === 'field' && base.base.kind === 'name' && base.base.path[0] === 'self';
-  const name = isThis ? base.name : base.kind === 'name' && base.path.length === 1 ? base.path[0] : undefined;
+  // `&(cast(shared) this).method`
+  const holder = base.kind === 'field' ? uncast(base.base) : undefined;
+  const isThis = holder?.kind === 'name' && holder.path[0] === 'self';
+  const name =
+    isThis && base.kind === 'field'
+      ? base.name
+      : base.kind === 'name' && base.path.length === 1
+        ? base.path[0]
+        : undefined;
   const type = aggregateOf(file, fn);
   if (name === undefined || type === undefined || (type.kind !== 'struct' && type.kind !== 'union')) return undefined;
   if (!isThis && [fn, ...enclosing(file, fn)].some((one) => declaredIn(one).has(name))) return undefined;
@@ -234,7 +339,7 @@ function findCaptured(file: FileIr, fn: FunctionIr, closure: FunctionIr, isRetur
   if (type === undefined || (type.kind !== 'struct' && type.kind !== 'union') || fn.isStatic || fn.self === undefined)
     return undefined;
   // Marked 'return', or inferred to be, it is the caller who may not keep it longer than the struct.
-  if (isReturned && (hasAttribute(fn, 'return') || isInferred(file, fn, type))) return undefined;
+  if (isReturned && isTied(file, fn)) return undefined;
   for (const [name, use] of free) {
     const isThis =
       name === 'self' || (!own.has(name) && type.fields.some((field) => field.name === name && !field.isStatic));
@@ -253,15 +358,35 @@ function findCaptured(file: FileIr, fn: FunctionIr, closure: FunctionIr, isRetur
   return undefined;
 }
 
-/** The compiler infers 'return' for `auto` functions and in templates. */
-function isInferred(file: FileIr, fn: FunctionIr, type: TypeDecl): boolean {
+/** `scope dg = () { .. }`: the frame of the delegate is the stack, whatever it captures. */
+function findOnStack(file: FileIr, { expr, statement }: Walked, closure: FunctionIr): Captured | undefined {
+  if (statement?.kind !== 'let' || statement.pattern.kind !== 'bind' || !statement.modifiers.includes('scope'))
+    return undefined;
+  if (statement.init !== expr) return undefined;
+  const around = new Set(enclosing(file, closure).flatMap((outer) => [...declaredIn(outer)]));
+  for (const [name, use] of freeNames(file, closure))
+    if (around.has(name))
+      return {
+        name,
+        what: `'${name}' on the stack, where '${statement.pattern.name}' stays as it is declared 'scope'`,
+        declared: statement.span,
+        use: use.span,
+      };
+  return undefined;
+}
+
+/** The result is tied to the struct: by 'return', or because the compiler infers it for `auto` functions and in templates. */
+function isTied(file: FileIr, fn: FunctionIr): boolean {
+  const type = aggregateOf(file, fn);
   return (
+    hasAttribute(fn, 'return') ||
     fn.returns === undefined ||
     fn.returns.kind === 'unknown' ||
     fn.generics.length > 0 ||
-    file.types.some(
-      (one) => one.generics.length > 0 && one.span.start <= type.span.start && type.span.end <= one.span.end,
-    )
+    (type !== undefined &&
+      file.types.some(
+        (one) => one.generics.length > 0 && one.span.start <= type.span.start && type.span.end <= one.span.end,
+      ))
   );
 }
 
@@ -292,6 +417,15 @@ function isInside(unit: UnitFacts, file: FileIr, type: TypeDecl, into: string | 
     field.type?.kind === 'path' &&
     field.type.args.length === 0 &&
     unit.oracle('d').declaration(field.type.name, file.path)?.kind === 'struct'
+  );
+}
+
+/** `@disable this(this)`, or a disabled copy constructor. */
+function isPinned(file: FileIr, type: TypeDecl): boolean {
+  return methodsOf(file, type).some(
+    (method) =>
+      hasAttribute(method, 'disable') &&
+      (method.kind === 'postblit' || (method.kind === 'constructor' && method.params.length === 1)),
   );
 }
 

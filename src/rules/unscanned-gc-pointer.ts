@@ -40,10 +40,12 @@ const COLLECTED = new Set(['malloc', 'calloc', 'realloc', 'qalloc']);
 const AWARE = /\b(?:addRange|addRoot|hasIndirections|hasPointers|hasAliasing|removeRange)\b/u;
 const TOKENS = [
   'malloc', 'calloc', 'realloc', 'mmap', 'NO_SCAN', 'new ubyte', 'new byte', 'qalloc', 'addRange', '.alloc(', '.allocate(',
-  'removeRange', 'addRoot', 'removeRoot', 'make!', 'makeArray!',
+  'removeRange', 'addRoot', 'removeRoot', 'make!', 'makeArray!', 'newuserdata',
 ]; // prettier-ignore
 /** How C libraries call what makes an object: `g_closure_new_simple`, `sqlite3_malloc`. */
 const FOREIGN_MAKER = /^[a-z][a-z0-9]*(?:_[a-z0-9]+)*_(?:new|alloc|malloc|create)(?:_[a-z0-9]+)*$/u;
+/** Memory that a C library gives by its size, as `malloc` does: `g_malloc0`, `sqlite3_malloc`, `lua_newuserdata`. */
+const FOREIGN_MEMORY = /^[a-z][A-Za-z0-9]*_(?:(?:m|c|re)alloc(?:0|z|64|_array)?|newuserdata(?:uv)?)$/u;
 /** Allocators of the library whose memory the collector does not look into. */
 const UNSCANNED_ALLOCATORS = /\b(?:Aligned)?(?:Mallocator|MmapAllocator)\b/u;
 
@@ -559,7 +561,10 @@ function unscannedMemory(value: Expr, fn: FunctionIr): string | undefined {
       ? undefined
       : `Memory of the allocator '${allocator}'`;
   }
-  return MALLOC.has(name) && (inner.kind === 'call' || inner.kind === 'method') ? `Memory of '${name}'` : undefined;
+  return (MALLOC.has(name) && (inner.kind === 'call' || inner.kind === 'method')) ||
+    (FOREIGN_MEMORY.test(name) && inner.kind === 'call')
+    ? `Memory of '${name}'`
+    : undefined;
 }
 
 /** `GC.addRoot(p)` of a local that `malloc` or its kin made: roots are blocks of the collector. */
