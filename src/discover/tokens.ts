@@ -25,21 +25,25 @@ export function makeTokenSearch(tokens: readonly string[]): TokenSearch {
   const short = unique.filter((token) => token.length < shortestStepping);
   const long = unique.filter((token) => token.length >= shortestStepping);
   const codes = long.map((token) => Array.from({ length: token.length }, (_, i) => token.charCodeAt(i) & 0xff));
-  const { window, steps, endingIn } = makePairTable(codes);
+  const { window, steps, endingIn, leads } = makePairTable(codes);
   return (text) => {
     const found = new Set(short.filter((token) => text.includes(token)));
     const last = text.length - 1;
+    // Characters that have a low byte in common share a step; the comparison tells them apart.
+    const pairAt = (i: number): number => (text.charCodeAt(i) & 0xff) | ((text.charCodeAt(i + 1) & 0xff) << 8);
     for (let i = window - 2; i < last;) {
-      // Characters that have a low byte in common share a step; the comparison tells them apart.
-      const pair = (text.charCodeAt(i) & 0xff) | ((text.charCodeAt(i + 1) & 0xff) << 8);
+      const pair = pairAt(i);
       const step = steps[pair] ?? 1;
       if (step > 0) {
         i += step;
         continue;
       }
+      const start = i - window + 2;
+      const lead = pairAt(start);
       for (const index of endingIn[pair] ?? []) {
+        if (leads[index] !== lead) continue;
         const token = long[index];
-        if (token !== undefined && !found.has(token) && text.startsWith(token, i - window + 2)) found.add(token);
+        if (token !== undefined && !found.has(token) && text.startsWith(token, start)) found.add(token);
       }
       i++;
     }
@@ -54,11 +58,14 @@ interface PairTable {
   readonly steps: Uint8Array;
   /** Indices of the needles that have the pair at the end of the window. */
   readonly endingIn: readonly (readonly number[])[];
+  /** The pair of bytes that each needle begins with. */
+  readonly leads: Uint16Array;
 }
 
 function makePairTable(needles: readonly ArrayLike<number>[]): PairTable {
   const endingIn: number[][] = [];
-  if (needles.length === 0) return { window: Number.MAX_SAFE_INTEGER, steps: new Uint8Array(0), endingIn };
+  const leads = Uint16Array.from(needles, (needle) => (needle[0] ?? 0) | ((needle[1] ?? 0) << 8));
+  if (needles.length === 0) return { window: Number.MAX_SAFE_INTEGER, steps: new Uint8Array(0), endingIn, leads };
   const window = Math.min(...needles.map((needle) => needle.length));
   const steps = new Uint8Array(1 << 16).fill(Math.min(window - 1, 255));
   needles.forEach((needle, index) => {
@@ -69,7 +76,7 @@ function makePairTable(needles: readonly ArrayLike<number>[]): PairTable {
       if (step === 0) (endingIn[pair] ??= []).push(index);
     }
   });
-  return { window, steps, endingIn };
+  return { window, steps, endingIn, leads };
 }
 
 function makePairSearch(needles: readonly Buffer[]): TokenFilter {

@@ -72,7 +72,8 @@ export async function scanUnit(input: UnitScanInput): Promise<UnitScan> {
     loaded[language] = pack;
   }
 
-  const readersOf = readersAmong(rules, sources, unit.asked);
+  const wantedBy = concernedAmong(rules, sources, project);
+  const readersOf = readersAmong(rules, { listing: sources.listing, readersOf: wantedBy }, unit.asked);
   const candidates = isFiltered ? keepRead(sources.candidates, readersOf) : sources.candidates;
   const parsed = new Set<string>();
   const facts = buildUnitFacts({
@@ -81,8 +82,8 @@ export async function scanUnit(input: UnitScanInput): Promise<UnitScan> {
     candidates,
     listing: sources.listing,
     packs: loaded,
-    wantedIn: (language, path) => (isFiltered ? plans[language]?.bodiesFor(sources.readersOf(path)) : undefined),
-    soughtIn: (language, path) => (isFiltered ? plans[language]?.soughtBy(sources.readersOf(path)) : undefined),
+    wantedIn: (language, path) => (isFiltered ? plans[language]?.bodiesFor(wantedBy(path)) : undefined),
+    soughtIn: (language, path) => (isFiltered ? plans[language]?.soughtBy(wantedBy(path)) : undefined),
     readText: sources.readText,
     peekText: sources.peekText,
     onGap,
@@ -121,6 +122,28 @@ async function scanScripts(
   return scanJavaScript({ base, root: unit.root, files, rules, project, native, isFiltered, readText });
 }
 
+/** The rules whose tokens a file holds, without those that look for nothing there. */
+function concernedAmong(
+  rules: readonly Rule[],
+  sources: Pick<UnitSources, 'readersOf'>,
+  project: ProjectModel,
+): (path: string) => ReadonlySet<string> {
+  const limited = rules.flatMap(({ meta, concerns }) =>
+    concerns === undefined ? [] : [[meta.id, concerns(project)] as const],
+  );
+  const known = new Map<string, ReadonlySet<string>>();
+  return (path) => {
+    let readers = known.get(path);
+    if (readers === undefined) {
+      const all = sources.readersOf(path);
+      const others = limited.filter(([id, isMeant]) => all.has(id) && !isMeant(path)).map(([id]) => id);
+      readers = others.length === 0 ? all : new Set([...all].filter((id) => !others.includes(id)));
+      known.set(path, readers);
+    }
+    return readers;
+  };
+}
+
 /** Who goes through a file: of one that nobody asked about, rules that look at each file by itself are none. */
 function readersAmong(
   rules: readonly Rule[],
@@ -152,12 +175,12 @@ function keepRead(
 
 /**
  * What each rule sees of the unit: of the parsed files those that it asked for, so that no rule pays for the files of the
- * others. Rules with the same tokens share a view, and with it the facts that are kept beside it.
+ * others. Rules with the same tokens, and no files of their own, share a view, and with it the facts that are kept beside it.
  */
 function viewsOf(facts: UnitFacts, readersOf: (path: string) => ReadonlySet<string>): (rule: Rule) => UnitFacts {
   const views = new Map<string, UnitFacts>();
   return (rule) => {
-    const key = JSON.stringify([rule.tokens, rule.requires], (_, value: unknown) =>
+    const key = JSON.stringify([rule.tokens, rule.requires, rule.concerns && rule.meta.id], (_, value: unknown) =>
       value instanceof RegExp ? String(value) : value,
     );
     let view = views.get(key);

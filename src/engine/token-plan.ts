@@ -1,4 +1,5 @@
 import { makeTokenSearch } from '../discover/tokens.js';
+import type { TextToken } from '../facts/unit.js';
 import type { Language } from '../model/ir.js';
 import type { BodyFilter } from '../parsers/pack.js';
 import type { Rule } from '../rules/rule.js';
@@ -75,34 +76,59 @@ export function planTokens(rules: readonly Rule[], language: Language): TokenPla
   };
 }
 
-const NOTHING = /(?!)/u;
+// Anchored, or every place of a text would be tried.
+const NOTHING = /^(?!)/u;
 
 function isWord(token: string | RegExp): token is string {
   return typeof token === 'string';
 }
 
-type Tokens = readonly (string | RegExp)[];
+type Tokens = readonly TextToken[];
 
-/** Whether some rule wants a body: those that ask for nothing beside their tokens are asked first, and all at once. */
+/** Tokens that are only looked for in a text that has a word, or matches, beside them. */
+interface Conditional {
+  readonly word?: string;
+  readonly needed?: RegExp;
+  readonly tokens: (string | RegExp)[];
+}
+
+/** Whether some rule wants a body: tokens that need nothing beside them are looked for first, and all at once. */
 function joinBodies(
   rules: readonly { readonly bodies: Tokens | undefined; readonly beside: Tokens | undefined }[],
 ): BodyFilter {
-  const alone = patternOf(rules.flatMap(({ bodies, beside }) => (beside === undefined ? (bodies ?? []) : [])));
-  const beside = new Map<string, { readonly bodies: (string | RegExp)[]; readonly needed: RegExp }>();
-  for (const rule of rules) {
-    if (rule.beside === undefined) continue;
-    const needed = patternOf(rule.beside);
-    const same = beside.get(needed.source);
-    if (same === undefined) beside.set(needed.source, { bodies: [...(rule.bodies ?? [])], needed });
-    else same.bodies.push(...(rule.bodies ?? []));
+  const groups = new Map<string, Conditional>();
+  for (const { bodies, beside } of rules) {
+    const needed = beside && patternOf(beside.map(bare));
+    for (const token of bodies ?? []) {
+      const word = typeof token === 'string' || token instanceof RegExp ? undefined : token.word;
+      const key = `${word ?? ''}|${needed?.source ?? ''}`;
+      const group = groups.get(key);
+      if (group) group.tokens.push(bare(token));
+      else groups.set(key, { ...(word && { word }), ...(needed && { needed }), tokens: [bare(token)] });
+    }
   }
-  const pairs = [...beside.values()].map(({ bodies, needed }) => ({ tokens: patternOf(bodies), needed }));
+  const alone = patternOf(groups.get('|')?.tokens ?? []);
+  groups.delete('|');
+  const conditional = [...groups.values()].map(({ word, needed, tokens }) => ({
+    word,
+    needed,
+    pattern: patternOf(tokens),
+  }));
   return {
-    test: (text) => alone.test(text) || pairs.some(({ needed, tokens }) => needed.test(text) && tokens.test(text)),
+    test: (text) =>
+      alone.test(text) ||
+      conditional.some(
+        ({ word, needed, pattern }) =>
+          (word === undefined || text.includes(word)) && needed?.test(text) !== false && pattern.test(text),
+      ),
   };
 }
 
-function patternOf(tokens: Tokens): RegExp {
+function bare(token: TextToken): string | RegExp {
+  return typeof token === 'string' || token instanceof RegExp ? token : token.pattern;
+}
+
+function patternOf(tokens: readonly (string | RegExp)[]): RegExp {
   const sources = new Set(tokens.map((token) => (typeof token === 'string' ? escapeForPattern(token) : token.source)));
   return sources.size === 0 ? NOTHING : new RegExp([...sources].sort().join('|'), 'u');
 }

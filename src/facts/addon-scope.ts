@@ -14,13 +14,33 @@ export interface AddonScope {
   readonly crates: ReadonlyMap<string, CargoPackage>;
 }
 
-const scopes = new WeakMap<UnitFacts, readonly AddonScope[]>();
+const scopes = new WeakMap<ProjectModel, readonly AddonScope[]>();
 
 /** The addons of the unit, each with what it may link. Optional dependencies count; `isInside` asks about one build. */
-export function findAddonScopes(unit: UnitFacts): readonly AddonScope[] {
-  let found = scopes.get(unit);
-  if (found === undefined) scopes.set(unit, (found = build(unit.project)));
+export function findAddonScopes({ project }: { readonly project: ProjectModel }): readonly AddonScope[] {
+  let found = scopes.get(project);
+  if (found === undefined) scopes.set(project, (found = build(project)));
   return found;
+}
+
+/** Whether a file belongs to the library code of one of the addons, as `filesInside` has it; all addons by default. */
+export function concernsAddons(
+  project: ProjectModel,
+  isMeant: (scope: AddonScope) => boolean = () => true,
+): (path: string) => boolean {
+  const dirs = new Set(
+    findAddonScopes({ project })
+      .filter(isMeant)
+      .flatMap(({ crates }) => [...crates.keys()]),
+  );
+  return (path) => {
+    const crate = dirs.size === 0 ? undefined : project.cargoPackageOf(path);
+    return crate !== undefined && dirs.has(crate.dir) && isLibraryFile(project, path);
+  };
+}
+
+function isLibraryFile(project: ProjectModel, path: string): boolean {
+  return project.targetKindsOf(path).includes('lib') && !project.isDevelopmentOnly(path);
 }
 
 function build(project: ProjectModel): readonly AddonScope[] {
@@ -58,8 +78,7 @@ export function filesInside(unit: UnitFacts, scope: AddonScope): readonly (reado
   return unit.filesOf('rust').flatMap((file) => {
     const crate = unit.project.cargoPackageOf(file.path);
     if (crate === undefined || !scope.crates.has(crate.dir)) return [];
-    const isLibrary = unit.project.targetKindsOf(file.path).includes('lib') && !unit.isDevelopmentOnly(file);
-    return isLibrary ? [[file, crate] as const] : [];
+    return isLibraryFile(unit.project, file.path) ? [[file, crate] as const] : [];
   });
 }
 

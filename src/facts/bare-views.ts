@@ -39,7 +39,8 @@ export function findBareView(unit: UnitFacts, file: FileIr, fn: FunctionIr): Bar
   const view = wanted.name === 'Self' ? fn.owner : wanted.name;
   if (view === undefined) return undefined;
   const text = (unit.textOf(file.path) ?? '').slice(fn.bodySpan.start, fn.bodySpan.end);
-  if (!new RegExp(`\\b(?:Self|${view})\\b`, 'u').test(text)) return undefined;
+  if (!fn.isUnsafe && !text.includes('unsafe')) return undefined;
+  if (!text.includes('Self') && !new RegExp(`\\b${view}\\b`, 'u').test(text)) return undefined;
   for (const { root, owner } of lenders(fn)) {
     if (owner === view) continue;
     const given = new RegExp(
@@ -75,6 +76,7 @@ export function findCopiedHandle(unit: UnitFacts, file: FileIr, fn: FunctionIr):
   if (view?.kind !== 'path' || view.lifetimes !== undefined || view.args.length > 0) return undefined;
   if (view.name === 'Self' || view.name === owner) return undefined;
   const text = (unit.textOf(file.path) ?? '').slice(fn.bodySpan.start, fn.bodySpan.end);
+  if (!text.includes(view.name)) return undefined;
   const made = new RegExp(
     `\\b${view.name}(?:\\s*::\\s*\\w+)?\\s*[({]\\s*(?:\\w+\\s*:\\s*)?self\\s*\\.\\s*(\\w+)(?:\\.as_ptr\\(\\))?\\s*[,)}]`,
     'u',

@@ -118,12 +118,17 @@ class Unit implements UnitFacts {
     );
   }
 
-  implsOf(typeName: string): readonly Located<ImplDecl>[] {
+  implsOf(typeName: string, trait?: 'Drop'): readonly Located<ImplDecl>[] {
     const index = this.declarationIndex('rust');
-    const paths = new Set([...index.filesOf(typeName), ...index.implementing(typeName)]);
-    return [...paths].flatMap((path) => {
+    const paths =
+      trait === undefined ? [...index.filesOf(typeName), ...index.implementing(typeName)] : index.dropping(typeName);
+    return [...new Set(paths)].flatMap((path) => {
       const file = this.parse(path, 'rust');
-      return (file?.impls ?? []).flatMap((item) => (file && item.target.name === typeName ? [{ file, item }] : []));
+      return (file?.impls ?? []).flatMap((item) =>
+        file && item.target.name === typeName && (trait === undefined || item.trait?.name === trait)
+          ? [{ file, item }]
+          : [],
+      );
     });
   }
 
@@ -369,6 +374,22 @@ class Unit implements UnitFacts {
     const index = (): DeclarationIndex => this.declarationIndex(language);
     const memoTypes = new Map<string, TypeDecl | undefined>();
     const fileAt = (path: string): FileIr | undefined => this.parsed.get(path) ?? this.deepAt(path);
+    /** The one file of the scope, else of the unit, that declares a type of this name. */
+    const declaringPath = (name: string, scope: string): string | undefined => {
+      const paths = index().filesOf(name);
+      const near = paths.filter((p) => scope === '' || p.startsWith(scope));
+      return near.length === 1 ? near[0] : near.length === 0 && paths.length === 1 ? paths[0] : undefined;
+    };
+    const withoutFunction = new Set<string>();
+    /** A file is not worth a parse for a method whose name its text never declares. */
+    const mayHaveFunction = (path: string, name: string): boolean => {
+      if (language !== 'rust' || this.parsed.has(path)) return true;
+      const memo = `${path}|${name}`;
+      if (withoutFunction.has(memo)) return false;
+      const isThere = new RegExp(`\\bfn\\s+${name}\\b`, 'u').test(this.input.peekText(path) ?? '');
+      if (!isThere) withoutFunction.add(memo);
+      return isThere;
+    };
     return {
       declaration: (name, fromPath) => {
         if (!/^[A-Za-z_]/.test(name)) return undefined;
@@ -377,13 +398,18 @@ class Unit implements UnitFacts {
         const scope = this.scopeOf(fromPath, language);
         const memo = `${scope}|${name}`;
         if (memoTypes.has(memo)) return memoTypes.get(memo);
-        const paths = index().filesOf(name);
-        const near = paths.filter((p) => scope === '' || p.startsWith(scope));
-        const path = near.length === 1 ? near[0] : near.length === 0 && paths.length === 1 ? paths[0] : undefined;
+        const path = declaringPath(name, scope);
         const decl = path === undefined ? undefined : this.parse(path, language)?.types.find((t) => t.name === name);
         memoTypes.set(memo, decl);
         return decl;
       },
+      mayBeAlias: (name, fromPath) => {
+        const own = namesIn(fileAt(fromPath))?.type(name);
+        return own ? own.kind === 'alias' : index().isAlias(name);
+      },
+      isDeclared: (name, fromPath) =>
+        namesIn(fileAt(fromPath))?.type(name) !== undefined ||
+        declaringPath(name, this.scopeOf(fromPath, language)) !== undefined,
       global: (name, fromPath, inFunction) => {
         const named = fileAt(fromPath)?.globals.filter((g) => g.name === name) ?? [];
         const isAround = (g: GlobalDecl): boolean =>
@@ -399,7 +425,7 @@ class Unit implements UnitFacts {
         const paths = index()
           .filesOf(owner)
           .filter((p) => p !== fromPath && (scope === '' || p.startsWith(scope)));
-        if (paths.length !== 1 || paths[0] === undefined) return undefined;
+        if (paths.length !== 1 || paths[0] === undefined || !mayHaveFunction(paths[0], name)) return undefined;
         const found = namesIn(this.parse(paths[0], language))?.methods(owner, name) ?? [];
         return found.length === 1 && found[0] ? { path: paths[0], fn: found[0] } : undefined;
       },
@@ -448,7 +474,10 @@ function setsThroughParameter(text: string, { params }: FunctionIr): boolean {
 function matches(text: string, pattern: TextPattern): boolean {
   return pattern instanceof RegExp
     ? pattern.test(text)
-    : pattern.some((one) => (typeof one === 'string' ? text.includes(one) : one.test(text)));
+    : pattern.some((one) => {
+        if (typeof one === 'string') return text.includes(one);
+        return one instanceof RegExp ? one.test(text) : text.includes(one.word) && one.pattern.test(text);
+      });
 }
 
 /** A variable that holds an object made in the same function: nobody else can point into it yet. */

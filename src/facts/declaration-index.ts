@@ -6,9 +6,21 @@ const PATTERNS: Readonly<Record<Language, RegExp>> = {
   d: /\b(?:struct|class|enum|union|interface|alias|template)\s+([A-Za-z_]\w*)/gu,
 };
 
+const ALIASES: Readonly<Record<Language, string>> = { rust: 'type', d: 'alias' };
+
+/** How far before `for` the name of the trait may begin: room for a line break and its indentation. */
+const DROP_REACH = 40;
+
+interface Names {
+  readonly declaring: ReadonlyMap<string, readonly string[]>;
+  readonly implementing: ReadonlyMap<string, readonly string[]>;
+  readonly dropping: ReadonlyMap<string, readonly string[]>;
+  readonly aliases: ReadonlySet<string>;
+}
+
 /** Which files of a unit declare or implement a type of a given name, found from their text in one pass at the first question. */
 export class DeclarationIndex {
-  private names: Record<'declaring' | 'implementing', Map<string, string[]>> | undefined;
+  private names: Names | undefined;
   private functions: Map<string, string[]> | undefined;
 
   constructor(
@@ -29,6 +41,18 @@ export class DeclarationIndex {
     return this.names.implementing.get(name) ?? [];
   }
 
+  /** Rust: base-relative paths of files that implement `Drop` for the type, in listing order. */
+  dropping(name: string): readonly string[] {
+    this.names ??= this.build();
+    return this.names.dropping.get(name) ?? [];
+  }
+
+  /** Whether some file declares an alias of this name; an associated type counts, a comment can make it one. */
+  isAlias(name: string): boolean {
+    this.names ??= this.build();
+    return this.names.aliases.has(name);
+  }
+
   /** Rust: base-relative paths of files with a function of this name, in listing order; a comment can add one too many. */
   withFunction(name: string): readonly string[] {
     if (!this.functions) {
@@ -41,20 +65,35 @@ export class DeclarationIndex {
     return this.functions.get(name) ?? [];
   }
 
-  private build(): Record<'declaring' | 'implementing', Map<string, string[]>> {
+  private build(): Names {
     const declaring = new Map<string, string[]>();
     const implementing = new Map<string, string[]>();
+    const dropping = new Map<string, string[]>();
+    const aliases = new Set<string>();
     const pattern = PATTERNS[this.language];
+    const alias = ALIASES[this.language];
     for (const path of this.paths) {
       const text = this.readText(path);
       if (text === undefined) continue;
       for (const match of text.matchAll(pattern)) {
-        const name = match[1];
+        const [written, name] = match;
         if (name === undefined) continue;
-        add(match[0].startsWith('for') ? implementing : declaring, name, path);
+        if (!written.startsWith('for')) {
+          add(declaring, name, path);
+          if (written.startsWith(alias)) aliases.add(ownCopy(name));
+          continue;
+        }
+        add(implementing, name, path);
+        if (
+          text
+            .slice(Math.max(0, match.index - DROP_REACH), match.index)
+            .trimEnd()
+            .endsWith('Drop')
+        )
+          add(dropping, name, path);
       }
     }
-    return { declaring, implementing };
+    return { declaring, implementing, dropping, aliases };
   }
 }
 

@@ -9,5 +9,5 @@ export function declaringFile(unit: UnitFacts, file: FileIr, decl: TypeDecl): Fi
 
 /** Whether the unit implements `Drop` for a Rust type of that name, outside of tests. */
 export function hasDrop(unit: UnitFacts, name: string): boolean {
-  return unit.implsOf(name).some(({ item }) => item.trait?.name === 'Drop' && !item.isTest);
+  return unit.implsOf(name, 'Drop').some(({ item }) => !item.isTest);
 }

@@ -26,6 +26,7 @@ export function findKeptArgument(unit: UnitFacts, file: FileIr, fn: FunctionIr):
   const name = made.name === 'Self' ? fn.owner : made.name;
   if (name === undefined) return undefined;
   const text = (unit.textOf(file.path) ?? '').slice(fn.bodySpan.start, fn.bodySpan.end);
+  if (!text.includes('Self') && !text.includes(name)) return undefined;
   const literal = new RegExp(`(?<!\\w\\s*::\\s*)\\b(?:Self|${name})\\s*[({]`, 'u').exec(text);
   if (!literal) return undefined;
   for (const { name: parameter, type: lent } of fn.params) {

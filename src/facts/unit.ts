@@ -17,8 +17,16 @@ export interface GrowthSite {
   readonly inConstructor: boolean;
 }
 
+/** A pattern that can only match a text with this word in it: most texts lack the word, and looking for it costs next to nothing. */
+export interface BesideWord {
+  readonly word: string;
+  readonly pattern: RegExp;
+}
+
+export type TextToken = string | RegExp | BesideWord;
+
 /** Strings and patterns of which a text holds one. */
-export type TextPattern = RegExp | readonly (string | RegExp)[];
+export type TextPattern = RegExp | readonly TextToken[];
 
 /** Everything a rule may ask about one unit; all of it memoised. */
 export interface UnitFacts {
@@ -39,7 +47,8 @@ export interface UnitFacts {
   textOf(path: string): string | undefined;
   /** Type declarations by name in the whole unit (parsed on demand). */
   typesNamed(name: string, language: Language): readonly Located<TypeDecl>[];
-  implsOf(typeName: string): readonly Located<ImplDecl>[];
+  /** Impls of a Rust type by its name (parsed on demand): all of them, or those of `Drop` alone. */
+  implsOf(typeName: string, trait?: 'Drop'): readonly Located<ImplDecl>[];
   /** Globals by name in the files that were parsed. */
   globalsNamed(name: string, language: Language): readonly Located<GlobalDecl>[];
   /** Functions by name: in Rust in the whole unit (parsed on demand), in D in the files that were parsed. */

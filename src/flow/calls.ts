@@ -392,7 +392,7 @@ export abstract class Calls extends Effects {
     const last = path.at(-1) ?? '';
     if (/_[a-z]/u.test(last) || path.slice(0, -1).some((s) => FOREIGN_CRATE.test(s))) return false;
     if (path.length === 1 && CONSTRUCTORS.has(first)) return true;
-    if (this.settings.oracle.declaration(last, this.file.path) !== undefined) return true;
+    if (this.settings.oracle.isDeclared(last, this.file.path)) return true;
     // `Kind::Variant(..)`; in a module of unknown content a name like `winpcap::PacketOpenAdapter` is more likely a function.
     if (last.includes('_')) return false;
     const named = this.file.imports.find((i) => i.name === first && i.isGlob !== true);

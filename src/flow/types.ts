@@ -5,6 +5,10 @@ import type { FunctionFlow } from './result.js';
 export interface TypeOracle {
   /** The declaration that `name` most likely means, seen from `fromPath`; aliases resolved by the caller. */
   declaration(name: string, fromPath: string): TypeDecl | undefined;
+  /** Whether `name` may mean an alias, seen from `fromPath`. */
+  mayBeAlias(name: string, fromPath: string): boolean;
+  /** Whether `declaration` would find one, as far as the text of the files tells. */
+  isDeclared(name: string, fromPath: string): boolean;
   /** A global of the file; `inFunction` is the qualified name of a function whose own statics, and those of the ones around it, count too. */
   global(
     name: string,
@@ -56,6 +60,7 @@ export function peel(type: TypeRef | undefined): TypeRef | undefined {
 export function withoutAlias(type: TypeRef | undefined, oracle: TypeOracle, fromPath: string): TypeRef | undefined {
   let current = type;
   for (let i = 0; i < 4 && current?.kind === 'path' && current.name; i++) {
+    if (!oracle.mayBeAlias(current.name, fromPath)) return current;
     const decl = oracle.declaration(current.name, fromPath);
     if (decl?.kind !== 'alias' || !decl.alias || decl.alias.name === current.name) return current;
     const { args } = current;

@@ -1,4 +1,4 @@
-import { filesInside, findAddonScopes, triplesWith, type AddonScope } from '../facts/addon-scope.js';
+import { concernsAddons, filesInside, findAddonScopes, triplesWith, type AddonScope } from '../facts/addon-scope.js';
 import { findHeldHandle, type HeldHandle } from '../facts/held-handles.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { calleeOf, walkBody } from '../model/walk-body.js';
@@ -45,6 +45,7 @@ export default defineRule({
   // The item, not the lifetime.
   requires: { rust: [/(?<!')\bstatic\s/u] },
   bodyTokens: { rust: ['cleanup_hook'] },
+  concerns: (project) => concernsAddons(project),
   check({ unit, report }) {
     const done = new Set<string>();
     for (const scope of findAddonScopes(unit)) {

@@ -1,8 +1,8 @@
-import { dependencyOn, filesInside, findAddonScopes, type AddonScope } from '../facts/addon-scope.js';
+import { concernsAddons, dependencyOn, filesInside, findAddonScopes, type AddonScope } from '../facts/addon-scope.js';
 import { napiFixes, type NapiFix } from '../facts/napi-fixes.js';
 import type { UnitFacts } from '../facts/unit.js';
 import type { FileIr } from '../model/ir.js';
-import type { Fact } from '../model/project.js';
+import type { Fact, ProjectModel } from '../model/project.js';
 import type { Span } from '../model/source.js';
 import { compareVersions } from '../project/lockfiles.js';
 import { readTriple } from '../project/triples.js';
@@ -30,6 +30,8 @@ export default defineRule({
   },
   tokens: { rust: ['napi'] },
   bodyTokens: { rust: ['call_async', 'create_deferred', '.then(', '.catch(', '.finally('] },
+  // With every fix in the lockfile there is nothing to look for.
+  concerns: (project) => concernsAddons(project, (scope) => missingFixes(project, scope).fixes.length > 0),
   check({ unit, report }) {
     for (const scope of findAddonScopes(unit)) {
       const library = judgeLibrary(unit, scope);
@@ -46,13 +48,24 @@ interface Needed {
   readonly span: Span;
 }
 
-function judgeLibrary(unit: UnitFacts, scope: AddonScope) {
+interface Missing {
+  readonly locked?: Fact<string> | undefined;
+  readonly fixes: readonly NapiFix[];
+}
+
+/** What the version of napi that the lockfile pins for an addon lacks. */
+function missingFixes(project: ProjectModel, { addon }: AddonScope): Missing {
   // The oldest of several: whichever is linked, it is at least that old.
-  const locked = unit.project.lockedVersions('napi', scope.addon).at(-1);
-  if (locked === undefined) return undefined;
+  const locked = project.lockedVersions('napi', addon).at(-1);
+  if (locked === undefined) return { fixes: [] };
   const major = Number.parseInt(locked.value, 10);
-  const missing = (napiFixes[major] ?? []).filter((fix) => compareVersions(locked.value, fix.version) < 0);
-  if (missing.length === 0) return undefined;
+  const fixes = (napiFixes[major] ?? []).filter((fix) => compareVersions(locked.value, fix.version) < 0);
+  return { locked, fixes };
+}
+
+function judgeLibrary(unit: UnitFacts, scope: AddonScope) {
+  const { locked, fixes: missing } = missingFixes(unit.project, scope);
+  if (locked === undefined || missing.length === 0) return undefined;
   const files = filesInside(unit, scope);
   const needed: Needed[] = missing.flatMap((fix) => {
     for (const [file] of files) {

@@ -1,8 +1,9 @@
 import type { Confidence, Role, Severity } from '../model/finding.js';
 import type { FileIr, FunctionIr, Language } from '../model/ir.js';
+import type { ProjectModel } from '../model/project.js';
 import type { RuleMeta } from '../model/rule.js';
 import type { Span } from '../model/source.js';
-import type { UnitFacts } from '../facts/unit.js';
+import type { TextToken, UnitFacts } from '../facts/unit.js';
 
 /** The `{holes}` of a message template. */
 type Holes<T extends string> = T extends `${string}{${infer Hole}}${infer Rest}` ? Hole | Holes<Rest> : never;
@@ -58,9 +59,9 @@ export interface Rule<Messages extends Readonly<Record<string, string>> = Readon
   /** When given, a file must also contain one of these (`napi` for rules about addons), or match one. */
   readonly requires?: Partial<Record<Language, readonly (string | RegExp)[]>>;
   /** When given, only function bodies with one of these are lowered for this rule; else all of a file. */
-  readonly bodyTokens?: Partial<Record<Language, readonly (string | RegExp)[]>>;
+  readonly bodyTokens?: Partial<Record<Language, readonly TextToken[]>>;
   /** When given, the function must also hold one of these. */
-  readonly bodyRequires?: Partial<Record<Language, readonly (string | RegExp)[]>>;
+  readonly bodyRequires?: Partial<Record<Language, readonly TextToken[]>>;
   /**
    * Everything it reports starts from a function that `bodyTokens` picks: a file without one is not parsed for it. With
    * `body text` it reads of those functions the head and the text, and their bodies are not lowered for it. Default: it
@@ -72,6 +73,11 @@ export interface Rule<Messages extends Readonly<Record<string, string>> = Readon
    * through.
    */
   readonly perFile?: readonly Language[];
+  /**
+   * Which files can hold what it looks for, as far as the manifests tell (the crates of addons, say): any other is not parsed
+   * for it. Takes base-relative paths. Default: all.
+   */
+  readonly concerns?: (project: ProjectModel) => (path: string) => boolean;
   /** Called once per unit. */
   check(context: RuleContext<Messages>): void;
 }

@@ -1,4 +1,5 @@
 import {
+  concernsAddons,
   filesInside,
   findAddonScopes,
   reachOf,
@@ -38,6 +39,7 @@ export default defineRule({
   },
   tokens: { rust: ['thread::spawn', 'thread::Builder', 'Runtime>', 'rayon::spawn', 'build_global'] },
   bodyTokens: { rust: ['spawn(', 'rayon::spawn', 'build_global'] },
+  concerns: (project) => concernsAddons(project),
   check({ unit, report }) {
     const { project } = unit;
     for (const scope of findAddonScopes(unit)) {

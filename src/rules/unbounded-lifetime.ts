@@ -2,7 +2,7 @@ import { findBareView, findCopiedHandle, findShown } from '../facts/bare-views.j
 import { hasDrop } from '../facts/declarations.js';
 import { findKeptArgument } from '../facts/kept-arguments.js';
 import { lineOf } from '../facts/lines.js';
-import type { UnitFacts } from '../facts/unit.js';
+import type { BesideWord, UnitFacts } from '../facts/unit.js';
 import type { FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule, type ReportStep } from './rule.js';
@@ -11,11 +11,24 @@ import { defineRule, type ReportStep } from './rule.js';
 const DEREFERENCE =
   /(?<!\b(?:Vec|String)::)\bfrom_raw_parts|transmute|CStr::from_ptr|&\s*(?:mut\s+)?\*|\.as_(?:ref|mut)\s*\(|\bfrom_ptr\s*\(|\.as_uninit_ref\s*\(/u;
 
-/** `-> .. 'a`, a lifetime of the function or of the block around; and what a conversion into a reference returns. */
-const NAMED_LIFETIME = /\bfn\s+[\w$#]+[^{;]*->(?:[^{;]*'(?!static\b|_\b)\w|[^{;]*\bSelf\b)/u;
+/** `fn name(&self) -> .. 'a`: a lifetime of the function or of the block around, which something in `self` may show. */
+const SHOWN_BY_SELF = /^[^{;]*\(\s*(?:&[^,)]*\bself\b|(?:mut\s+)?self\s*:)[^{;]*->[^{;]*'(?!static\b|_\b)\w/u;
+
+/**
+ * `-> .. 'a`, or what a conversion into a reference returns, of a function that may make a reference of a pointer, which takes `unsafe`.
+ * The head is asked first, and once, so that few bodies are searched.
+ */
+const MADE_OF_POINTER: BesideWord = {
+  word: 'unsafe',
+  pattern:
+    /\bfn\s+[\w$#]+(?=[^{;]*->[^{;]*(?:'(?!static\b|_\b)\w|\bSelf\b))[^{]*\{[^]*?(?:from_raw_parts|transmute|from_ptr|&\s*(?:mut\s+)?\*|\.as_(?:ref|mut|uninit_ref)\s*\()/u,
+};
 
 /** A function that gives a struct and hands on a field of `self` or of what a parameter lends. */
-const SHOWS = /&[^{;]*->[^{;]*\b[A-Z][^{]*\{[^]*\bunsafe\b[^]*\(\s*\w+\s*\.\s*\w/u;
+const SHOWS: BesideWord = {
+  word: 'unsafe',
+  pattern: /&[^{;]*->[^{;]*\b[A-Z][^{]*\{[^]*\bunsafe\b[^]*\(\s*\w+\s*\.\s*\w/u,
+};
 
 /**
  * A public function that gives a struct without a lifetime and may put a pointer into what is lent into it: `Self { data: bytes.as_ptr() }`,
@@ -71,7 +84,7 @@ export default defineRule({
       '_sys::',
     ],
   },
-  bodyTokens: { rust: [NAMED_LIFETIME, SHOWS, FILLS] },
+  bodyTokens: { rust: [SHOWN_BY_SELF, MADE_OF_POINTER, SHOWS, FILLS] },
   looksAt: 'body text',
   perFile: ['rust'],
   check({ unit, report }) {

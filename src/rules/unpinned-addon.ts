@@ -1,4 +1,5 @@
 import {
+  concernsAddons,
   filesInside,
   findAddonScopes,
   reachOf,
@@ -41,6 +42,7 @@ export default defineRule({
   },
   tokens: { rust: ['thread_local!', 'pthread_key_create', 'FlsAlloc', 'dtor', 'atexit'] },
   bodyTokens: { rust: ['pthread_key_create', 'FlsAlloc', 'atexit', '.join('] },
+  concerns: (project) => concernsAddons(project),
   check({ unit, report }) {
     for (const scope of findAddonScopes(unit)) {
       const found = filesInside(unit, scope).flatMap(([file, crate]) => findDestructors(unit, file, crate));

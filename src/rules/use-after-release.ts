@@ -7,7 +7,7 @@ import { RAW_CODE } from '../facts/raw-words.js';
 import { laterUses } from '../facts/later-uses.js';
 import { findRepeatedTakers } from '../facts/repeated-takers.js';
 import { lineOf } from '../facts/lines.js';
-import type { UnitFacts } from '../facts/unit.js';
+import type { BesideWord, UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
 import { typeOfPlace } from '../flow/place-type.js';
 import { describePlace } from '../flow/place.js';
@@ -35,7 +35,10 @@ const RELEASES = [
 ];
 
 /** A method that gives something to a function of a library whose name says that it ends it. */
-const ENDS_OF_SELF = /\bself\b[^]*\bunsafe\b[^]*(?:[cC]lose|Free|Destroy|Release)\w*\s*\(/u;
+const ENDS_OF_SELF: BesideWord = {
+  word: 'unsafe',
+  pattern: /\bself\b[^]*\bunsafe\b[^]*(?:[cC]lose|Free|Destroy|Release)\w*\s*\(/u,
+};
 
 const TOKENS = {
   rust: [...RELEASES, 'close(', 'Close(', 'Free', 'Destroy', 'Release('],

@@ -192,17 +192,18 @@ export function readable(text: string): string {
       .replace(/\bunsafe(?=\s+extern\s*(?:"[^"\n]*"\s*)?\{)/g, blanks)
       .replace(/(#!?\[\s*)unsafe(?=\s*\()/g, '$1unsaf_');
   }
-  if (/\bsafe\s+(?:fn|static)\b/.test(result)) result = result.replace(/\bsafe(?=\s+(?:fn|static)\b)/g, blanks);
+  // Both stand in blocks of foreign items only.
+  if (text.includes('extern'))
+    result = result
+      .replace(/\bsafe(?=\s+(?:fn|static)\b)/g, blanks)
+      .replace(/\bpub(?:\s*\([^)\n]*\))?(?=\s+type\s+\w+\s*[;:])/g, blanks);
   if (result.includes('..=')) result = result.replace(/([[(,=|{]\s*)\.\.=/g, '$1.. ');
   if (result.includes('&raw')) result = result.replace(/&raw\b(?!\s+(?:const|mut)\b)/g, '&ra_');
   if (result.includes('<>')) result = result.replace(/(?<!\buse)(?:::)?<>/g, blanks);
   if (result.includes('box ')) result = result.replace(/\bbox (?=(?:[a-z_]\w*::)*[A-Z])/g, blanks);
   if (result.includes('#[cfg'))
     result = result.replace(/#\[cfg[^\]\n]*\](?=\s*(?:(?:ref|mut)\s+)*[a-z_]\w*\s*[,}])/g, blanks);
-  if (/\btype\s+\w+\s*[;:]/.test(result))
-    result = result.replace(/\bpub(?:\s*\([^)\n]*\))?(?=\s+type\s+\w+\s*[;:])/g, blanks);
-  if (/\b(?:const|static)\s+default\b/.test(result))
-    result = result.replace(/(\b(?:const|static)\s+)default\b/g, '$1defaul_');
+  if (result.includes(' default')) result = result.replace(/(\b(?:const|static)\s+)default\b/g, '$1defaul_');
   // Before `try` was a word of the language it was a macro.
   if (result.includes('try!')) result = result.replace(/(?<!r#)\btry(?=!\s*[([{])/g, 'tr_');
   return result.includes('char::<') ? result.replace(/\bchar(?=::<)/g, 'cha_') : result;
