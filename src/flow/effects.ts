@@ -235,6 +235,12 @@ export abstract class Effects extends Closures {
               this.borrow(extend(p, '[]'), effect.as === 'raw-pointer' ? 'raw' : effect.as, false, span, name, row),
             ),
           };
+        // `items.collect::<Vec<_>>().as_ptr()` shows the block of a vector that ends with the statement.
+        if (value.collected === true && SHOWS_BLOCK.has(name)) {
+          const block: Place = { root: this.makeTemp(operandSpan(effect.from), value.type), path: ['[]'] };
+          const form = effect.as === 'raw-pointer' ? 'raw' : effect.as;
+          return { places: [], pointers: [this.borrow(block, form, false, span, name, row)] };
+        }
         if (value.pointers.length > 0 && (view || value.pointers.every((p) => p.form === 'raw'))) {
           // A pointer taken from a pointer still points where that one did.
           const pointers =
@@ -271,6 +277,8 @@ export abstract class Effects extends Closures {
         if (made && this.rust && isPlainOwner(made)) return { places: [], pointers: [], owned: true, type: made };
         const passed = effect.raw === true ? this.asRaw(value) : value;
         const pointers = ITERATOR_STEPS.has(name) ? this.elementsOf(passed.pointers) : passed.pointers;
+        if (made && this.rust && isVector(made))
+          return { places: [], pointers, owned: true, collected: true, type: made };
         const wanted = made ?? (name === 'into' ? this.convertedType(value.type, span) : undefined);
         return { ...passed, pointers, ...optionalType(wanted ?? unwrapped(value.type)) };
       }

@@ -103,6 +103,8 @@ export interface Value {
   readonly via?: readonly Pointer[];
   /** A fresh value that is dropped at the end of the statement unless it is bound. */
   readonly owned?: boolean;
+  /** Rust: a vector that the expression itself makes; its pointers are those of its elements. */
+  readonly collected?: boolean;
   /** Pointers whose storage this value frees when dropped (Box::from_raw). */
   readonly adopts?: readonly Pointer[];
   readonly closure?: number;
