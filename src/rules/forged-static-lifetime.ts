@@ -1,3 +1,4 @@
+import { findHandleClose, findHandleTasks } from '../facts/handle-tasks.js';
 import { findPromisedReferences } from '../facts/lent-by-promise.js';
 import { lineOf } from '../facts/lines.js';
 import {
@@ -21,6 +22,9 @@ const WAITS = /\.(?:recv|join|wait|blocking_recv|recv_timeout|is_finished)\s*\(|
 const SPAWNS =
   /^(?:spawn|spawn_blocking|spawn_local|spawn_on|execute|queue|submit|block_in_place_spawn|spawn_pinned)$/u;
 
+/** A path of a hundred steps explains nothing. */
+const MOST = 10;
+
 export default defineRule({
   meta: {
     id: 'forged-static-lifetime',
@@ -43,14 +47,27 @@ export default defineRule({
         "'{how}' makes a reference from '{source}' ''static' and keeps it in '{field}', while nothing in the value keeps '{source}' alive.",
       promised:
         "A promise of JavaScript hands out '&'static {type}': it points into an object that is collected when JavaScript lets go of it, and nothing holds the object for whoever awaits the promise.",
+      handed:
+        "'{function}' makes a reference of the number '{parameter}' and gives it to a task by '{callee}' (line {line}): the call returns before the task is done, and whoever keeps the number may free the '{type}' meanwhile ({file}:{freed}).",
     },
     checklist: 'Does the memory behind this reference really live until the process ends?',
     scenarios: [],
   },
-  tokens: { rust: ["'static"] },
+  tokens: { rust: ["'static", 'JNIEnv'] },
   requires: { rust: ['transmute', 'from_raw_parts', 'from_ptr', '*const ', '*mut ', 'NonNull', 'Promise<'] },
   bodyTokens: {
-    rust: ['transmute', 'from_raw_parts', 'CStr::from_ptr', '&*', '&mut *', 'unsafe { self.', 'call_async', 'Promise<'],
+    rust: [
+      'transmute',
+      'from_raw_parts',
+      'CStr::from_ptr',
+      '&*',
+      '&mut *',
+      'unsafe { self.',
+      'call_async',
+      'Promise<',
+      // `(handle as *const Session).as_ref()`
+      /\bas\s+\*(?:const|mut)\s[^;()]*\)\s*\.as_(?:ref|mut)\(/u,
+    ],
   },
   looksAt: 'bodies',
   perFile: ['rust'],
@@ -70,6 +87,39 @@ export default defineRule({
             role: 'declare',
             note: `The promise is typed to give a reference into a '${type}'.`,
           })),
+          key: type,
+          confidence: 'medium',
+        });
+      }
+      const tasks = (unit.textOf(file.path) ?? '').includes('JNIEnv') ? findHandleTasks(unit, file) : [];
+      for (const type of new Set(tasks.map((t) => t.content))) {
+        const [first, ...others] = tasks.filter((t) => t.content === type);
+        const freed = findHandleClose(unit, file, type);
+        const closer = freed && unit.fileAt(freed.path);
+        if (!first || !closer) continue;
+        report({
+          messageId: 'handed',
+          data: {
+            function: first.fn.name,
+            parameter: first.parameter,
+            callee: first.callee,
+            line: lineOf(unit, file, first.task.start),
+            type,
+            file: closer.path,
+            freed: lineOf(unit, closer, freed.span.start),
+          },
+          at: { file, span: first.view },
+          steps: [
+            { file, span: first.view, role: 'borrow', note: `'${first.parameter}' becomes a reference here.` },
+            { file, span: first.task, role: 'escape', note: `The task that '${first.callee}' starts holds it.` },
+            { file: closer, span: freed.span, role: 'release', note: `The '${type}' is freed here.` },
+            ...others.slice(0, MOST).map(({ fn, task }) => ({
+              file,
+              span: task,
+              role: 'escape' as const,
+              note: `A task of '${fn.name}' holds one, too.`,
+            })),
+          ],
           key: type,
           confidence: 'medium',
         });
