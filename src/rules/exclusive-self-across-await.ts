@@ -32,6 +32,8 @@ export default defineRule({
         "'{function}' gives what 'share_with' lends exclusively to a task at line {line}: JavaScript may call the object meanwhile, and may let go of it.",
       moved:
         "'{function}' moves its '&'static mut self' into a future (line {line}): the call returns while the future still holds it, and JavaScript may call the object again or let go of it.",
+      raced:
+        "'{writer}' changes 'self.{field}' on the JavaScript thread, and '{reader}' may be reading it on a thread of the runtime (line {line}): a value that is half changed or already freed.",
     },
     checklist: 'What happens when JavaScript calls the method twice without awaiting?',
     scenarios: ['overlap', 'concurrent'],
@@ -39,11 +41,34 @@ export default defineRule({
   // Before 2.10.10 napi-derive took the method without `unsafe`, too.
   tokens: { rust: ['async unsafe fn', 'async fn', "&'static mut self", 'share_with('] },
   requires: { rust: ['#[napi'] },
-  bodyTokens: { rust: ['.await', 'async'] },
+  bodyTokens: { rust: ['.await', 'async', '&mut self'] },
   looksAt: 'bodies',
   perFile: ['rust'],
   check({ unit, report }) {
     for (const file of unit.filesOf('rust')) {
+      for (const race of rejectsOverlap(unit, file) ? [] : findRaces(unit, file))
+        report({
+          messageId: 'raced',
+          data: {
+            writer: race.writer.name,
+            field: race.field,
+            reader: race.reader.name,
+            line: lineOf(unit, file, race.read.start),
+          },
+          at: { file, span: race.writer.nameSpan },
+          steps: [
+            { file, span: race.declared, role: 'declare', note: 'Nothing but the exclusive reference guards it.' },
+            {
+              file,
+              span: race.reader.nameSpan,
+              role: 'suspend',
+              note: `napi-rs runs the whole of '${race.reader.name}' on a thread of its runtime.`,
+            },
+            { file, span: race.read, role: 'use', note: `'self.${race.field}' is read here.` },
+            { file, span: race.written, role: 'release', note: `'self.${race.field}' is changed here.` },
+          ],
+          key: race.writer.owner ?? '',
+        });
       for (const fn of file.functions) {
         const { body } = fn;
         const moved = findMoved(file, fn);
@@ -94,6 +119,59 @@ export default defineRule({
     }
   },
 });
+
+interface Race {
+  readonly writer: FunctionIr;
+  readonly reader: FunctionIr;
+  readonly field: string;
+  readonly declared: Span;
+  readonly read: Span;
+  readonly written: Span;
+}
+
+/** What is read in one piece, whatever happens meanwhile. */
+const WHOLE = /^(?:bool|char|[iu](?:8|16|32|64|size)|f32|f64|Atomic\w+)$/u;
+
+/**
+ * Fields that an exported method changes by `&mut self` while an exported async method of the class reads them by `&self`: the
+ * first of each class. The body of the latter is polled by the runtime from its first line on, beside the JavaScript thread.
+ */
+function findRaces(unit: UnitFacts, file: FileIr): readonly Race[] {
+  const oracle = unit.oracle('rust');
+  const readers = file.functions.filter((f) => f.isAsync && f.self?.mode === 'shared' && isExported(f) && f.body);
+  const found = new Map<string, Race>();
+  for (const writer of readers.length === 0 ? [] : file.functions) {
+    const { body, owner } = writer;
+    if (!body || owner === undefined || found.has(owner)) continue;
+    if (writer.isAsync || writer.self?.mode !== 'mutable' || !isExported(writer)) continue;
+    const fields = oracle.declaration(owner, file.path)?.fields ?? [];
+    walkBody(body, ({ expr }) => {
+      if (found.has(owner)) return;
+      const field = changeOf(unit, file, writer, expr)?.split('.')[1];
+      const declared = fields.find((f) => f.name === field);
+      if (field === undefined || !declared || WHOLE.test(declared.type?.name ?? '')) return;
+      for (const reader of readers.filter((r) => r.owner === owner)) {
+        const read = findRead(file, reader, field);
+        if (read) {
+          found.set(owner, { writer, reader, field, declared: declared.span, read, written: expr.span });
+          return;
+        }
+      }
+    });
+  }
+  return [...found.values()];
+}
+
+/** The first place where a function, or a closure inside of it, has to do with a field of `self`. */
+function findRead(file: FileIr, fn: FunctionIr, field: string): Span | undefined {
+  let found: Span | undefined;
+  if (fn.body)
+    walkBody(fn.body, ({ expr }) => {
+      if (!found && expr.kind === 'field' && expr.name === field && fieldOfSelf(expr.base) === 'self')
+        found = expr.span;
+    });
+  return found ?? file.functions.flatMap((f) => (f.parent === fn.id ? (findRead(file, f, field) ?? []) : [])).at(0);
+}
 
 /** The async block of a method that takes `&'static mut self` and is not async itself, when `self` is used in it. */
 function findMoved(file: FileIr, fn: FunctionIr): Span | undefined {
