@@ -31,6 +31,12 @@ export function layoutsDiffer(a: TypeRef, b: TypeRef, oracle: TypeOracle, fromPa
     type.kind === 'static-array' ||
     (type.kind === 'path' &&
       (PLAIN.has(type.name) || OWNERS.has(type.name) || oracle.declaration(type.name, fromPath)?.kind === 'struct'));
+  // Text is bytes.
+  if (isText(left) || isText(right)) {
+    const bytes = isText(left) ? right : left;
+    if (bytes.kind === 'slice' && (bytes.element === undefined || /^(?:u8|_)?$/u.test(bytes.element.name)))
+      return false;
+  }
   if (depth > 4 || !isKnown(left) || !isKnown(right)) return false;
   if (left.kind !== right.kind) return !(isArray(left) && isArray(right));
   if (left.kind === 'tuple' && left.args.length !== right.args.length) return true;
@@ -50,6 +56,10 @@ function holds(outer: TypeRef, inner: TypeRef): boolean {
     (outer.kind === 'tuple' || (outer.kind === 'path' && OWNERS.has(outer.name))) &&
     outer.args.some((arg) => (arg.kind === 'path' && arg.name === inner.name) || holds(arg, inner))
   );
+}
+
+function isText(type: TypeRef): boolean {
+  return type.kind === 'path' && type.name === 'str';
 }
 
 function isArray(type: TypeRef): boolean {

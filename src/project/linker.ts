@@ -3,7 +3,7 @@ import type { CargoPackage, Fact, Place, Tri } from '../model/project.js';
 import type { CargoModel } from './cargo.js';
 import { targetApplies } from './cfg.js';
 import { findEntries, findNode, findStrings, placeOf, type DocumentNode } from './document.js';
-import { findAncestors, joinPath, type ProjectFiles } from './input.js';
+import { findAncestors, folderOf, joinPath, type ProjectFiles } from './input.js';
 import { compareVersions, type Lockfiles } from './lockfiles.js';
 import { readTriple } from './triples.js';
 
@@ -58,7 +58,33 @@ export class LinkerFacts {
           },
         };
     }
-    return this.pinnedByNapi(addon) ?? weak ?? { state: 'no' };
+    const byNapi = this.pinnedByNapi(addon);
+    if (byNapi?.state === 'yes') return byNapi;
+    return this.pinnedByItself(addon, facts.os) ?? byNapi ?? weak ?? { state: 'no' };
+  }
+
+  /**
+   * Code of the addon that opens its own image and never closes it: `dladdr` with `dlopen`, or the handle of the module that
+   * Windows is asked to pin. Looked for in the files beside the root of the crate.
+   */
+  private pinnedByItself(addon: CargoPackage, os: string): KeptLoaded | undefined {
+    const root = addon.targets.find((target) => target.kind === 'lib')?.path;
+    if (root === undefined) return undefined;
+    for (const path of this.files.filesIn(folderOf(root)).filter((name) => name.endsWith('.rs'))) {
+      const text = withoutComments(this.files.text(path) ?? '');
+      const at =
+        os === 'windows'
+          ? text.search(/\bGET_MODULE_HANDLE_EX_FLAG_PIN\b/)
+          : /\b(?:dladdr|RTLD_NODELETE)\b/.test(text)
+            ? text.search(/(?<!\bfn\s+)\bdlopen\s*\(/)
+            : -1;
+      if (at >= 0)
+        return {
+          state: 'yes',
+          by: { path, line: countLines(text, at), note: 'the addon opens its own image and keeps it' },
+        };
+    }
+    return undefined;
   }
 
   private pinnedByNapi(addon: CargoPackage): KeptLoaded | undefined {
@@ -132,9 +158,13 @@ export function hasNapiRuntime(addon: CargoPackage): boolean {
   );
 }
 
+/** The text with the same places and no line comments. */
+function withoutComments(text: string): string {
+  return text.replace(/\/\/[^\n]*/g, (comment) => ' '.repeat(comment.length));
+}
+
 function findSetup(text: string): number | undefined {
-  const code = text.replace(/\/\/[^\n]*/g, (comment) => ' '.repeat(comment.length));
-  const at = code.search(/\bnapi_build::(?:setup\b|\{[^}]*setup|\*)/);
+  const at = withoutComments(text).search(/\bnapi_build::(?:setup\b|\{[^}]*setup|\*)/);
   return at < 0 ? undefined : at;
 }
 

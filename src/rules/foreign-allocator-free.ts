@@ -2,6 +2,7 @@ import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import type { Adoption, FunctionFlow } from '../flow/result.js';
 import type { Root } from '../flow/place.js';
+import { typeOfPlace } from '../flow/place-type.js';
 import { ownsBlock, withoutAlias } from '../flow/types.js';
 import type { FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 import { defineRule } from './rule.js';
@@ -113,7 +114,7 @@ export default defineRule({
             const mixed = byLibrary
               ? (root.kind === 'allocation' && root.storage === 'heap') ||
                 (malloc && /alloc::alloc/u.test(root.name)) ||
-                isInOwnBlock(root, pointer.target.path)
+                isInOwnBlock(unit, file, root, pointer.target.path)
               : malloc && MALLOC.test(root.name);
             if (!mixed || seen.has(call.span.start)) continue;
             if (!byLibrary) {
@@ -164,8 +165,13 @@ export default defineRule({
 });
 
 /** An element of a container; what `as_ptr` of another type, or of one that is not known, shows may be anybody's. */
-function isInOwnBlock(root: Root, path: readonly string[]): boolean {
+function isInOwnBlock(unit: UnitFacts, file: FileIr, root: Root, path: readonly string[]): boolean {
   if (path.at(-1) !== '[]' || (root.kind === 'allocation' && root.storage === 'foreign')) return false;
+  const oracle = unit.oracle('rust');
+  const holder = path.length > 1 ? typeOfPlace({ root, path: path.slice(0, -1) }, oracle, file.path) : undefined;
+  // A `String` of the package is not the one of the standard library, whatever it is called here.
+  if (holder?.kind === 'path' && (!ownsBlock(holder) || oracle.declaration(holder.name, file.path) !== undefined))
+    return false;
   return path.length > 1 || (root.type !== undefined && (root.type.kind !== 'path' || ownsBlock(root.type)));
 }
 

@@ -132,7 +132,20 @@ function loadStep({ addon, crateType }: AddonScope): ReportStep {
 /** A map whose entries are taken out again where something ends is state per environment, kept in a shared place. */
 function isGivenBack(unit: UnitFacts, file: FileIr, global: GlobalDecl): boolean {
   if (!/Map\b|Slab\b/.test(global.type?.text ?? '')) return false;
-  const pattern = new RegExp(`\\b${global.name}\\b[^;]{0,200}\\.\\s*(?:remove|retain|shift_remove|swap_remove)\\s*\\(`);
+  const text = unit.textOf(file.path) ?? '';
+  const isNamed = new RegExp(`\\b${global.name}\\b`);
+  /** Functions that open it for others: `fn states() -> MutexGuard<'static, Map> { STATES.lock() }`. */
+  const openers = file.functions
+    .filter(
+      (fn) =>
+        fn.kind !== 'closure' &&
+        /Guard\b|&/.test(fn.returns?.text ?? '') &&
+        isNamed.test(text.slice(fn.span.start, fn.span.end)),
+    )
+    .map((fn) => `${fn.name}\\s*\\(\\)`);
+  const pattern = new RegExp(
+    `\\b(?:${[`${global.name}\\b`, ...openers].join('|')})[^;]{0,200}\\.\\s*(?:remove|retain|shift_remove|swap_remove)\\s*\\(`,
+  );
   const crate = unit.project.cargoPackageOf(file.path)?.dir ?? '';
   return unit
     .pathsOf('rust')

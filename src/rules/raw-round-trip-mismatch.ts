@@ -192,7 +192,7 @@ function contentOf(pointer: Pointer): TypeRef | undefined {
 
 function spell(type: TypeRef): string {
   if (type.kind === 'tuple') return `(${type.args.map(spell).join(', ')})`;
-  if (type.kind === 'slice') return '[_]';
+  if (type.kind === 'slice') return `[${type.element ? spell(type.element) : '_'}]`;
   if (type.kind === 'pointer') return type.text;
   return type.args.length > 0 ? `${type.name}<${type.args.map(spell).join(', ')}>` : type.name || type.text;
 }

@@ -10,7 +10,7 @@ import { lineOf } from '../facts/lines.js';
 import type { BesideWord, UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
 import { typeOfPlace } from '../flow/place-type.js';
-import { describePlace } from '../flow/place.js';
+import { describePlace, placeKey } from '../flow/place.js';
 import type { FunctionFlow, StaleUse } from '../flow/result.js';
 import { peel } from '../flow/types.js';
 import type { FileIr, FunctionIr } from '../model/ir.js';
@@ -345,7 +345,11 @@ export default defineRule({
           for (const stale of flow.staleUses) {
             if (language === 'rust' && (isLater(file, text, stale) || isOnTheWayOut(text, stale))) continue;
             if (language === 'rust' && isAdvanced(text, fn, stale)) continue;
-            if (language === 'rust' && (isEmptied(flow, stale) || isCountedByHand(flow, stale))) continue;
+            if (
+              language === 'rust' &&
+              (isEmptied(flow, stale) || isRefilled(flow, stale) || isCountedByHand(flow, stale))
+            )
+              continue;
             if (language === 'd' && (isNextOfList(unit, file, stale) || isKeyOnly(unit, flow, stale))) continue;
             if (language === 'd' && (isToldApart(text, fn, stale) || isFlaggedAway(text, fn, stale))) continue;
             if (!isHazard(stale, language === 'd' ? text.slice(stale.use.span.start, stale.use.span.end + 8) : ''))
@@ -546,6 +550,9 @@ const ARITHMETIC = /^\.(?:(?:wrapping_|byte_)?(?:add|sub|offset)|offset_from|as_
 /** What gives memory back, or takes it over, without touching the value in it. */
 const FREES = /(?:^|::)(?:dealloc|free|from_raw_parts|realloc|deallocate)$/u;
 
+/** What puts a new value where the old one was dropped. */
+const REFILLS = /^\.(?:copy_from(?:_nonoverlapping)?|write|write_bytes|write_unaligned|write_volatile)\(\)$/u;
+
 /** What takes the memory of a destroyed object, or asks for its block. */
 const GIVES_BACK = /(?:free|delete|dealloc\w*|dispose|release|addrOf)$/iu;
 
@@ -645,6 +652,19 @@ function isEmptied(flow: FunctionFlow, { pointer, invalidation, use }: StaleUse)
   );
 }
 
+/** What was dropped in place was written anew before it is dropped again. */
+function isRefilled(flow: FunctionFlow, { pointer, invalidation, use }: StaleUse): boolean {
+  if (!/drop_in_place/u.test(invalidation.how)) return false;
+  return flow.calls.some(
+    (c) =>
+      c.method &&
+      REFILLS.test(`.${c.callee}()`) &&
+      c.span.start >= invalidation.span.end &&
+      c.span.end <= use.span.start &&
+      c.receiver?.pointers.some((p) => placeKey(p.target) === placeKey(pointer.target)) === true,
+  );
+}
+
 /** `used` is the source from the use on. */
 function isHazard({ pointer, invalidation, use }: StaleUse, used: string): boolean {
   if (invalidation.kind !== 'release') return false;
@@ -687,7 +707,7 @@ function isHazard({ pointer, invalidation, use }: StaleUse, used: string): boole
   if (ARITHMETIC.test(use.what)) return false;
   // Dropping a value leaves its memory to be freed, and the next element alive.
   if (/drop_in_place/u.test(invalidation.how)) {
-    if (path.at(-1) === '[]' || FREES.test(use.what)) return false;
+    if (path.at(-1) === '[]' || FREES.test(use.what) || REFILLS.test(use.what)) return false;
     // Whoever is given the address may give the memory back, or look after the other parts of it.
     if (use.kind === 'argument') return false;
   }
