@@ -1,0 +1,439 @@
+import {
+  aggregateOf,
+  calledName,
+  collectedContent,
+  hasBody,
+  isTypeParameter,
+  memberPath,
+  rootName,
+  uncast,
+  walkDeep,
+} from './d-code.js';
+import type { UnitFacts } from './unit.js';
+import { walkBody, type Walked } from '../model/walk-body.js';
+import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
+import type { Span } from '../model/source.js';
+import { withoutAlias } from '../flow/types.js';
+import type { Role } from '../model/finding.js';
+import { AWARE, contentOf, storedType, isComputedType, isAware } from './gc-content.js';
+
+/** Functions that give memory of the C library or of the system, which the collector does not know. */
+export const MALLOC = new Set([
+  'malloc',
+  'calloc',
+  'realloc',
+  'pureMalloc',
+  'pureCalloc',
+  'pureRealloc',
+  'enforceMalloc',
+  'enforceCalloc',
+  'enforceRealloc',
+  'mmap',
+]);
+
+const COLLECTED = new Set(['malloc', 'calloc', 'realloc', 'qalloc']);
+
+/** Memory that a C library gives by its size, as `malloc` does: `g_malloc0`, `sqlite3_malloc`, `lua_newuserdata`. */
+const FOREIGN_MEMORY = /^[a-z][A-Za-z0-9]*_(?:(?:m|c|re)alloc(?:0|z|64|_array)?|newuserdata(?:uv)?)$/u;
+
+/** Allocators of the library whose memory the collector does not look into. */
+const UNSCANNED_ALLOCATORS = /\b(?:Aligned)?(?:Mallocator|MmapAllocator)\b/u;
+
+/** A place where memory that the collector does not look into is used for what may lead to its own memory. */
+interface Unscanned {
+  readonly span: Span;
+  readonly memory: string;
+  readonly content: string;
+  readonly steps: readonly { readonly file: FileIr; readonly span: Span; readonly role: Role; readonly note: string }[];
+  readonly weak?: boolean;
+  /** What makes it one finding; its place when absent. */
+  readonly cause?: string;
+}
+
+/** `cast(T*) malloc(..)`, `cast(T*) (new ubyte[n]).ptr`, `cast(T*) GC.malloc(.., NO_SCAN)` where `T` may hold pointers. */
+function castOfUnscanned(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+  { expr, around, statement }: Walked,
+): Unscanned | undefined {
+  if (expr.kind !== 'cast') return undefined;
+  const type = withoutAlias(expr.type, unit.oracle('d'), file.path);
+  const pointee = type?.kind === 'pointer' || type?.kind === 'slice' ? type.element : undefined;
+  // A parameter of the template, or a type that its body computes, is no alias of the same name somewhere else.
+  const isOpen =
+    pointee?.kind === 'path' &&
+    (isTypeParameter(file, fn, pointee.name) || isComputedType(unit, file, fn, pointee.name));
+  const element = storedType(isOpen ? pointee : withoutAlias(pointee, unit.oracle('d'), file.path));
+  if (element === undefined) return undefined;
+  const memory = unscannedMemory(expr.value, fn);
+  if (memory === undefined || isAware(unit, file, fn)) return undefined;
+  const content = contentOf(unit, file, fn, element, memory.startsWith("'new "));
+  if (content !== undefined) return { span: expr.span, memory, content, steps: [] };
+  if (element.kind !== 'pointer') return undefined;
+  // A table of pointers: what matters is who fills it.
+  const table =
+    statement?.kind === 'let' && statement.pattern.kind === 'bind' ? statement.pattern.name : assignedTo(around);
+  const filled = table === undefined ? undefined : findCollectedStore(file, fn, table);
+  if (filled === undefined) return undefined;
+  return {
+    span: expr.span,
+    memory,
+    content: `pointers of type '${element.text}'`,
+    steps: [
+      {
+        file,
+        span: filled,
+        role: 'escape',
+        note: 'The only pointer to a block of the collector is stored in it here.',
+      },
+    ],
+  };
+}
+
+/** `Mallocator.instance.make!T(..)`, `make!T(allocator)`, `makeArray!T(allocator, n)` where `T` may hold pointers. */
+function madeByAllocator(unit: UnitFacts, file: FileIr, fn: FunctionIr, expr: Expr): Unscanned | undefined {
+  const name = calledName(expr);
+  if ((name !== 'make' && name !== 'makeArray') || isAware(unit, file, fn)) return undefined;
+  const isMethod = expr.kind === 'method';
+  const typeArgs = isMethod
+    ? expr.typeArgs
+    : expr.kind === 'call' && expr.callee.kind === 'name'
+      ? expr.callee.typeArgs
+      : undefined;
+  const made = typeArgs?.[0];
+  const given = isMethod ? expr.receiver : expr.kind === 'call' ? expr.args[0]?.value : undefined;
+  const allocator = given === undefined ? undefined : unscannedAllocator(unit, file, fn, given);
+  if (made === undefined || allocator === undefined) return undefined;
+  const decl = made.kind === 'path' ? unit.oracle('d').declaration(made.name, file.path) : undefined;
+  const isClass = name === 'make' && decl?.kind === 'class';
+  const holds =
+    isClass && decl.fields.some((field) => !field.isStatic && collectedContent(field.type, unit, file.path) === 'yes');
+  const content = isClass
+    ? holds
+      ? `an object of class '${decl.name}', which holds references`
+      : undefined
+    : contentOf(unit, file, fn, made, false);
+  return content === undefined
+    ? undefined
+    : { span: expr.span, memory: `Memory of the allocator '${allocator}'`, content, steps: [], weak: true };
+}
+
+/** The name of an allocator whose memory is not scanned: of the library, or of a type that a template is given and that may be one. */
+function unscannedAllocator(unit: UnitFacts, file: FileIr, fn: FunctionIr, given: Expr): string | undefined {
+  const path = memberPath(given.kind === 'address' || given.kind === 'deref' ? given.base : given);
+  if (path === undefined) return undefined;
+  if (UNSCANNED_ALLOCATORS.test(path)) return path;
+  const lent = fn.params.find((param) => param.name === path)?.type;
+  const type =
+    lent ??
+    aggregateOf(file, fn)?.fields.find((field) => field.name === path)?.type ??
+    file.globals.find((global) => global.name === path)?.type;
+  if (type === undefined) return /^(?:\w*\.)*_?[aA]llocator$/u.test(path) ? byDefault(unit, file, fn, path) : undefined;
+  if (UNSCANNED_ALLOCATORS.test(type.text)) return path;
+  // Who gives an allocator to a function knows which one, and gets the memory.
+  const bare = lent !== undefined ? undefined : type.kind === 'pointer' ? type.element : type;
+  return bare?.kind === 'path' && /Allocator/u.test(bare.name) && isTypeParameter(file, fn, bare.name)
+    ? path
+    : undefined;
+}
+
+/** `struct Set(T, Allocator = Mallocator)`: the allocator when nobody names another, declared by a mixin that is not read. */
+function byDefault(unit: UnitFacts, file: FileIr, fn: FunctionIr, path: string): string | undefined {
+  const around = file.types.filter((type) => type.span.start <= fn.span.start && fn.span.end <= type.span.end);
+  const text = unit.textOf(file.path) ?? '';
+  return around.some((type) =>
+    /\b\w*Allocator\s*=\s*(?:shared\s*\(?\s*)?(?:Aligned)?Mallocator\b/u.test(
+      text.slice(type.span.start, type.nameSpan.end + 400),
+    ),
+  )
+    ? path
+    : undefined;
+}
+
+/** `emplace!C(malloc(..)[0 .. n])`: an object of a class whose fields lead to memory of the collector. */
+function emplacedObject(unit: UnitFacts, file: FileIr, fn: FunctionIr, expr: Expr): Unscanned | undefined {
+  if (expr.kind !== 'call' || expr.callee.kind !== 'name' || expr.callee.path.at(-1) !== 'emplace') return undefined;
+  const made = expr.callee.typeArgs?.[0];
+  const chunk = expr.args[0]?.value;
+  if (made?.kind !== 'path' || chunk === undefined) return undefined;
+  if (isAware(unit, file, fn)) return undefined;
+  const decl = unit.oracle('d').declaration(made.name, file.path);
+  const holds =
+    decl?.kind === 'class' &&
+    decl.fields.some((field) => !field.isStatic && collectedContent(field.type, unit, file.path) === 'yes');
+  const content = holds
+    ? `an object of class '${made.name}', which holds references`
+    : decl?.kind === 'struct'
+      ? contentOf(unit, file, fn, made, false)
+      : undefined;
+  if (content === undefined) return undefined;
+  const base = uncast(chunk.kind === 'slice' ? chunk.base : chunk);
+  const source = base.kind === 'name' && base.path.length === 1 ? initOf(fn, base.path[0] ?? '') : base;
+  const memory = source === undefined ? undefined : unscannedMemory(source, fn);
+  return memory === undefined ? undefined : { span: expr.span, memory, content, steps: [] };
+}
+
+/** `malloc(size)` where the size is that of the objects of a class: the object is made in it elsewhere. */
+function memoryOfObject(unit: UnitFacts, file: FileIr, fn: FunctionIr, expr: Expr): Unscanned | undefined {
+  if (expr.kind !== 'call' || !MALLOC.has(calledName(expr) ?? '') || isAware(unit, file, fn)) return undefined;
+  const text = unit.textOf(file.path) ?? '';
+  // The names that the size is made of, with what they stand for: members of the class and locals of the function.
+  const around = file.types.filter((one) => one.span.start <= fn.span.start && fn.span.end <= one.span.end);
+  const scope = text.slice(around[0]?.span.start ?? fn.span.start, around[0]?.span.end ?? fn.span.end);
+  // What is made in it at once is told by itself.
+  if (AWARE.test(scope) || /\bemplace!/u.test(text.slice(fn.span.start, fn.span.end))) return undefined;
+  const size = text.slice(expr.span.start, expr.span.end);
+  const made = sizeTexts(scope, size)
+    .map((part) => OBJECT_SIZE.exec(part))
+    .map((match) => match?.[1] ?? match?.[2])
+    .find((name) => name !== undefined);
+  if (made === undefined) return undefined;
+  const decl = unit.oracle('d').declaration(made, file.path);
+  const isOpen = isTypeParameter(file, fn, made);
+  const holds =
+    decl?.kind === 'class' &&
+    decl.fields.some((field) => !field.isStatic && collectedContent(field.type, unit, file.path) === 'yes');
+  if (!isOpen && !holds) return undefined;
+  return {
+    span: expr.span,
+    memory: `Memory of '${calledName(expr) ?? ''}'`,
+    content: isOpen ? `an object of any class '${made}'` : `an object of class '${made}', which holds references`,
+    steps: [],
+    weak: true,
+  };
+}
+
+/** The size of the objects of a class. */
+const OBJECT_SIZE = /\b__traits\s*\(\s*classInstanceSize\s*,\s*(\w+)|\bclassInstanceSize!\s*\(?\s*(\w+)/u;
+
+/** The size as written, and what the constants and locals in it are set to. */
+function sizeTexts(scope: string, size: string): readonly string[] {
+  const found = [size];
+  for (let at = 0; at < found.length && found.length < 16; at++)
+    for (const [name] of (found[at] ?? '').matchAll(/\b[A-Za-z_]\w*\b/gu)) {
+      const declared = new RegExp(
+        String.raw`\b(?:enum|auto|immutable|const|size_t)\s+(?:size_t\s+)?${name}\s*=\s*([^;]*);`,
+        'u',
+      ).exec(scope)?.[1];
+      if (declared !== undefined && !found.includes(declared)) found.push(declared);
+    }
+  return found;
+}
+
+function assignedTo(around: readonly Expr[]): string | undefined {
+  const parent = around.at(-1);
+  return parent?.kind === 'assign' ? rootName(parent.target) : undefined;
+}
+
+/** What the value is, when it is memory that the collector does not look into. */
+function unscannedMemory(value: Expr, fn: FunctionIr): string | undefined {
+  const inner = uncast(value);
+  // `(cast(ubyte*) malloc(n))[0 .. n]` is the same memory.
+  if (inner.kind === 'slice') return unscannedMemory(inner.base, fn);
+  const bytes = inner.kind === 'name' && inner.path.length === 1 ? initOf(fn, inner.path[0] ?? '') : inner;
+  if (bytes?.kind === 'new' && /^u?byte\[/u.test(bytes.type.text)) return `'new ${bytes.type.text}'`;
+  if (inner.kind === 'field' && inner.name === 'ptr') {
+    const base = uncast(inner.base);
+    const made = base.kind === 'name' && base.path.length === 1 ? uncast(initOf(fn, base.path[0] ?? '') ?? base) : base;
+    const isBytes = made.kind === 'new' && /^(?:u?byte|char)(?:\[|$)/u.test(made.type.text);
+    return isBytes ? `'new ${made.type.text}'` : undefined;
+  }
+  const name = calledName(inner);
+  if (name === undefined) return undefined;
+  if (inner.kind === 'method' && inner.receiver.kind === 'name' && inner.receiver.path.at(-1) === 'GC')
+    return COLLECTED.has(name) && isAlwaysNoScan(inner.args[1]?.value) ? `'GC.${name}' with 'NO_SCAN'` : undefined;
+  if (inner.kind === 'method' && (name === 'allocate' || name === 'alloc') && inner.args.length > 0) {
+    const allocator = memberPath(inner.receiver);
+    // The default allocators of threads and processes use the collector.
+    return allocator === undefined || /GC|theAllocator|processAllocator/u.test(allocator)
+      ? undefined
+      : `Memory of the allocator '${allocator}'`;
+  }
+  return (MALLOC.has(name) && (inner.kind === 'call' || inner.kind === 'method')) ||
+    (FOREIGN_MEMORY.test(name) && inner.kind === 'call')
+    ? `Memory of '${name}'`
+    : undefined;
+}
+
+/** What a local variable is set to where it is declared. */
+export function initOf(fn: FunctionIr, name: string): Expr | undefined {
+  let found: Expr | undefined;
+  if (fn.body !== undefined)
+    walkBody(fn.body, ({ expr, statement }) => {
+      if (statement?.kind === 'let' && statement.init === expr && statement.pattern.kind === 'bind')
+        if (statement.pattern.name === name) found = expr;
+    });
+  return found;
+}
+
+function isAlwaysNoScan(attributes: Expr | undefined): boolean {
+  if (attributes === undefined) return false;
+  if (attributes.kind === 'binary') return isAlwaysNoScan(attributes.left) || isAlwaysNoScan(attributes.right);
+  return isNoScan(attributes);
+}
+
+function isNoScan(expr: Expr): boolean {
+  return (expr.kind === 'field' && expr.name === 'NO_SCAN') || (expr.kind === 'name' && expr.path.at(-1) === 'NO_SCAN');
+}
+
+/** Where a fresh GC pointer is stored through the table, in the function or in a helper of the file that gets the table. */
+function findCollectedStore(file: FileIr, fn: FunctionIr, table: string): Span | undefined {
+  let found: Span | undefined;
+  const storesInto = (body: FunctionIr, name: string): void => {
+    walkDeep(file, body, ({ expr }) => {
+      if (expr.kind !== 'assign' || expr.operator !== '=' || found !== undefined) return;
+      if (
+        (expr.target.kind === 'index' || expr.target.kind === 'deref') &&
+        placeRoot(expr.target.base) === name &&
+        isCollected(expr.value)
+      )
+        found = expr.span;
+    });
+  };
+  storesInto(fn, table);
+  if (fn.body !== undefined && found === undefined)
+    walkBody(fn.body, ({ expr }) => {
+      if (expr.kind !== 'call' || expr.callee.kind !== 'name') return;
+      const position = expr.args.findIndex(
+        (argument) => argument.value.kind === 'name' && argument.value.path[0] === table,
+      );
+      const called = expr.callee.path.at(-1);
+      const callee =
+        position < 0 ? undefined : file.functions.find((one) => one.name === called && one.body !== undefined);
+      const param = callee?.params[position];
+      if (callee !== undefined && param !== undefined && found === undefined) storesInto(callee, param.name);
+    });
+  return found;
+}
+
+/** `az` of `*az++`, `az[i]`, `*(az + i)`. */
+function placeRoot(expr: Expr): string | undefined {
+  if (expr.kind === 'unary') return placeRoot(expr.operand);
+  if (expr.kind === 'binary') return placeRoot(expr.left);
+  if (expr.kind === 'assign') return placeRoot(expr.target);
+  if (expr.kind === 'unknown') return expr.children.map(placeRoot).find((name) => name !== undefined);
+  return rootName(expr);
+}
+
+function isCollected(value: Expr): boolean {
+  const inner = uncast(value);
+  if (inner.kind === 'new') return true;
+  const name = calledName(inner);
+  if (name === 'toStringz' || name === 'toUTFz' || name === 'dup' || name === 'idup') return true;
+  return (
+    inner.kind === 'field' &&
+    (inner.name === 'toStringz' ||
+      inner.name === 'dup' ||
+      inner.name === 'idup' ||
+      (inner.name === 'ptr' && isCollected(inner.base)))
+  );
+}
+
+/** `flags & 1 ? NO_SCAN : 0`: bit 0 of `TypeInfo.flags` means "may have pointers". */
+export function invertedCondition(expr: Expr): Span | undefined {
+  if (expr.kind !== 'if' || expr.else === undefined) return undefined;
+  const then = valueOf(expr.then);
+  if (!isNoScan(then) || isNoScan(valueOf(expr.else))) return undefined;
+  const { condition } = expr;
+  const isFlag =
+    condition.kind === 'binary' &&
+    condition.operator === '&' &&
+    condition.left.kind === 'field' &&
+    condition.left.name === 'flags' &&
+    condition.right.kind === 'literal' &&
+    condition.right.text === '1';
+  const called = condition.kind === 'name' ? condition.path.at(-1) : calledName(condition);
+  return isFlag || called === 'hasIndirections' || called === 'hasPointers' ? expr.span : undefined;
+}
+
+function valueOf(expr: Expr): Expr {
+  return expr.kind === 'block' && expr.block.statements.length === 0 && expr.block.result !== undefined
+    ? expr.block.result
+    : expr;
+}
+
+/** An arena of bytes: the aggregate's buffer is never scanned, and one of its methods makes values of any type in it. */
+function rawArena(unit: UnitFacts, file: FileIr, fn: FunctionIr, { expr }: Walked): Unscanned | undefined {
+  const buffer = arenaBuffer(expr);
+  if (buffer === undefined || isAware(unit, file, fn)) return undefined;
+  const aggregate = file.types.find(
+    (type) =>
+      (type.kind === 'struct' || type.kind === 'class') &&
+      type.name === fn.owner &&
+      type.span.start <= fn.span.start &&
+      fn.span.end <= type.span.end,
+  );
+  if (aggregate?.fields.some((field) => field.name === buffer) !== true) return undefined;
+  const text = unit.textOf(file.path) ?? '';
+  let marked: Span | undefined;
+  if (fn.body !== undefined)
+    walkBody(fn.body, ({ expr: other }) => {
+      if (other.kind === 'method' && arenaBuffer(other) === buffer) marked = other.span;
+    });
+  if (AWARE.test(text.slice(aggregate.span.start, aggregate.span.end))) return undefined;
+  for (const method of file.functions) {
+    if (method.owner !== aggregate.name || !hasBody(method)) continue;
+    let made: Span | undefined;
+    let left: Span | undefined;
+    walkBody(method.body, ({ expr: inner }) => {
+      if (inner.kind === 'return' && made !== undefined) left = inner.span;
+      if (
+        made !== undefined ||
+        inner.kind !== 'cast' ||
+        inner.type.kind !== 'pointer' ||
+        inner.type.element?.kind !== 'path'
+      )
+        return;
+      const name = inner.type.element.name;
+      const isAny =
+        method.generics.some((generic) => generic.name === name) ||
+        aggregate.generics.some((generic) => generic.name === name);
+      const from = uncast(inner.value);
+      if (isAny && from.kind === 'field' && from.name === 'ptr') made = inner.span;
+    });
+    if (made !== undefined)
+      return {
+        span: expr.span,
+        memory: `The buffer '${buffer}'`,
+        content: `values of any type in '${method.name}'`,
+        steps: [
+          {
+            file,
+            span: marked ?? expr.span,
+            role: 'acquire',
+            note: `'${buffer}' gets memory here that is never scanned.`,
+          },
+          { file, span: made, role: 'use', note: 'A value of any type is made in the buffer here.' },
+          ...(left === undefined
+            ? []
+            : [{ file, span: left, role: 'escape' as const, note: 'It is handed out here.' }]),
+        ],
+        cause: buffer,
+      };
+  }
+  return undefined;
+}
+
+/** The field that is given memory without pointers: `buffer = new ubyte[n]`, or marked: `GC.setAttr(buffer.ptr, NO_SCAN)`. */
+function arenaBuffer(expr: Expr): string | undefined {
+  if (expr.kind === 'method' && expr.method === 'setAttr' && expr.args.some((argument) => isNoScan(argument.value))) {
+    const first = expr.args[0]?.value;
+    return first === undefined ? undefined : rootName(first);
+  }
+  if (expr.kind !== 'assign' || expr.operator !== '=') return undefined;
+  const value = uncast(expr.value);
+  const isBytes = value.kind === 'new' && /^u?byte(?:\[|$)/u.test(value.type.text);
+  return isBytes ? rootName(expr.target) : undefined;
+}
+
+/** What an expression puts, or makes room for, in memory that the collector does not look into. */
+export function findUnscanned(unit: UnitFacts, file: FileIr, fn: FunctionIr, walked: Walked): Unscanned | undefined {
+  return (
+    castOfUnscanned(unit, file, fn, walked) ??
+    madeByAllocator(unit, file, fn, walked.expr) ??
+    emplacedObject(unit, file, fn, walked.expr) ??
+    memoryOfObject(unit, file, fn, walked.expr) ??
+    rawArena(unit, file, fn, walked)
+  );
+}
