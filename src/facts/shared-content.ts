@@ -3,13 +3,14 @@ import type { Span } from '../model/source.js';
 import { promisesNothing } from './thread-bound.js';
 import type { UnitFacts } from './unit.js';
 
-/** A method by `&self` that contradicts what a type is declared `Sync` for. */
+/** A method by `&self` that contradicts what a type is declared `Sync` or `Send` for. */
 export interface SharedContent {
   /**
    * `peeks`: it lends the content, so that two threads see one value at once, which asks for `Sync`; `passes`: it takes the content in or
-   * gives it away, so that the value changes threads, which asks for `Send`.
+   * gives it away, so that the value changes threads, which asks for `Send`; `clones`: it lends the content of a value whose clones, one of
+   * which may be sent, have the same content.
    */
-  readonly kind: 'peeks' | 'passes';
+  readonly kind: 'peeks' | 'passes' | 'clones';
   readonly parameter: string;
   readonly method: string;
   readonly span: Span;
@@ -28,9 +29,9 @@ export interface SharingGuard {
 /** Content that each thread has for itself. */
 const BY_THREAD = /\bThreadId\b|\bthread_id\b|\bthread::current\b|\bThreadLocal\b/u;
 
-/** What an `unsafe impl Sync` asks of the type's parameters too little for what the type's own methods do with them. */
+/** What an `unsafe impl Sync` or `Send` asks of the type's parameters too little for what the type's own methods do with them. */
 export function findSharedContent(unit: UnitFacts, file: FileIr, impl: ImplDecl): SharedContent | undefined {
-  if (impl.trait?.name !== 'Sync') return undefined;
+  if (impl.trait?.name !== 'Sync' && impl.trait?.name !== 'Send') return undefined;
   const decl = unit.oracle('rust').declaration(impl.target.name, file.path);
   const text = unit.textOf(file.path) ?? '';
   if (!decl || BY_THREAD.test(text)) return undefined;
@@ -41,9 +42,14 @@ export function findSharedContent(unit: UnitFacts, file: FileIr, impl: ImplDecl)
     const isSync = bounds.some((b) => /\bSync\b/u.test(b));
     if (isSend === isSync || !bounds.every((b) => /\b(?:Send|Sync)\b/u.test(b) || promisesNothing(unit, file, b)))
       continue;
+    if (impl.trait.name === 'Send' && (!isSend || !sharesByClone(file, decl, index))) continue;
     for (const method of file.functions) {
       const parameter = parameterOf(file, method, decl, index);
       if (parameter === undefined) continue;
+      if (impl.trait.name === 'Send') {
+        if (!lends(text, file, method, parameter)) continue;
+        return { kind: 'clones', parameter: name, method: method.name, span: method.nameSpan };
+      }
       if (isSend && lends(text, file, method, parameter))
         return { kind: 'peeks', parameter: name, method: method.name, span: method.nameSpan };
       if (isSync && isInCell(decl, index) && handsOver(method, parameter))
@@ -51,6 +57,22 @@ export function findSharedContent(unit: UnitFacts, file: FileIr, impl: ImplDecl)
     }
   }
   return undefined;
+}
+
+/**
+ * Whether a clone of the value leads to the same content: it is made without one that can be cloned, or is a copy of a pointer. Content of
+ * which there is no pointer is not shared.
+ */
+function sharesByClone(file: FileIr, decl: TypeDecl, index: number): boolean {
+  const own = decl.generics.filter((g) => !g.name.startsWith("'"))[index]?.name;
+  const points = new RegExp(`(?:\\*\\s*(?:const|mut)\\s+|\\b(?:NonNull|Unique)\\s*<)[^;]*\\b${own ?? ''}\\b`, 'u');
+  if (own === undefined || !decl.fields.some((f) => points.test(f.type?.text ?? ''))) return false;
+  if (decl.attributes.some((a) => a.name === 'derive' && /\b(?:Clone|Copy)\b/u.test(a.args ?? ''))) return true;
+  return file.impls.some((i) => {
+    if (i.trait?.name !== 'Clone' || i.target.name !== decl.name) return false;
+    const parameter = i.target.args[index]?.name;
+    return i.generics.some((g) => g.name === parameter && !g.bounds.some((b) => /\b(?:Clone|Copy)\b/u.test(b)));
+  });
 }
 
 /** The name that the type's parameter at the index has where the method by `&self` stands; undefined where more is asked of it there. */

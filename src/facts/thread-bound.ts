@@ -45,6 +45,8 @@ interface Walk {
   readonly seen: Set<TypeDecl>;
   /** The target of the impl has a `Drop` of its own. */
   readonly ownsDrop: boolean;
+  /** The type whose fields are looked at has a `Drop`: what its pointers lead to is its own. */
+  readonly ownsPointee: boolean;
   /** A field of the target is a pointer that says nothing of what it points to: `*mut ()`, `AtomicPtr<()>`. */
   readonly hidesContent: boolean;
 }
@@ -93,9 +95,7 @@ export function findThreadBounds(unit: UnitFacts, file: FileIr, impl: ImplDecl):
   if (allowsNonSend(decl.attributes)) return [];
   // `impl Send for Block<F, dyn Send + Sync>`: another parameter says what may be in it.
   if (impl.target.args.some((a) => a.kind === 'trait-object' && /\bSend\b/u.test(a.text))) return [];
-  const ownsDrop = [declFile, file].some((f) =>
-    f.impls.some((i) => i.trait?.name === 'Drop' && i.target.name === decl.name),
-  );
+  const ownsDrop = implementsDrop([declFile, file], decl);
   for (const field of decl.fields) {
     if (!field.type || field.isStatic || allowsNonSend(field.attributes)) continue;
     if (isExcluded(field.attributes, impl.conditions)) continue;
@@ -109,6 +109,7 @@ export function findThreadBounds(unit: UnitFacts, file: FileIr, impl: ImplDecl):
       found,
       seen: new Set([decl]),
       ownsDrop,
+      ownsPointee: ownsDrop,
       hidesContent: decl.fields.some((f) => HIDDEN.test(f.type?.text ?? '')),
     };
     visit(walk, field.type, scope, trait, { locked: false, shared: false, depth: 0 });
@@ -263,8 +264,13 @@ function visit(walk: Walk, type: TypeRef, scope: Scope, trait: Trait, at: Positi
     }
     return;
   }
+  const within: Walk = walk.ownsPointee ? walk : { ...walk, ownsPointee: implementsDrop([located.file], located.decl) };
   for (const field of located.decl.fields)
-    if (field.type && !field.isStatic) visit(walk, field.type, inner, trait, { ...deeper, nested: true });
+    if (field.type && !field.isStatic) visit(within, field.type, inner, trait, { ...deeper, nested: true });
+}
+
+function implementsDrop(files: readonly FileIr[], { name }: TypeDecl): boolean {
+  return files.some((f) => f.impls.some((i) => i.trait?.name === 'Drop' && i.target.name === name));
 }
 
 function isCell(type: TypeRef): boolean {
@@ -302,7 +308,7 @@ function visitPointer(
     // With a bound, the impl states what the pointer's users rely on.
     return;
   }
-  if (element && walk.ownsDrop && visitPointee(walk, element, scope, at)) return;
+  if (element && walk.ownsPointee && visitPointee(walk, element, scope, at)) return;
   if (at.locked || at.shared) return;
   walk.found.push({
     kind: 'pointer',

@@ -58,6 +58,8 @@ export default defineRule({
         "'{type}' is declared {traits}, and '{method}' (line {line}) hands out an exclusive reference through '&self' to what the raw pointer '{field}' ('{what}') points to: two threads can change it at once.",
       peeks:
         "'{type}' is declared 'Sync' for every '{what}' that is 'Send', but '{method}' (line {line}) lends one through '&self': two threads use the same value, which needs '{what}: Sync'.",
+      clones:
+        "'{type}' is declared 'Send' for every '{what}' that is 'Send', but its clones lead to the same one, and '{method}' (line {line}) lends it: two threads use the same value, which needs '{what}: Sync'.",
       passes:
         "'{type}' is declared 'Sync' for every '{what}' that is 'Sync', but '{method}' (line {line}) moves one in or out through '&self': the value comes to another thread, which needs '{what}: Send'.",
       inherits:
@@ -106,12 +108,17 @@ export default defineRule({
               data: { type: impl.target.name, what: parameter, method, line: lineOf(unit, file, span.start) },
               at: { file, span: impl.headSpan },
               steps: [
-                { file, span: impl.headSpan, role: 'escape', note: `'${impl.target.name}' is declared 'Sync' here.` },
+                {
+                  file,
+                  span: impl.headSpan,
+                  role: 'escape',
+                  note: `'${impl.target.name}' is declared '${impl.trait?.name ?? ''}' here.`,
+                },
                 {
                   file,
                   span,
                   role: 'borrow',
-                  note: kind === 'peeks' ? 'It comes out by reference here.' : 'It changes its owner here.',
+                  note: kind === 'passes' ? 'It changes its owner here.' : 'It comes out by reference here.',
                 },
               ],
               key: impl.target.name,

@@ -9,7 +9,7 @@ import { defineRule, type ReportStep } from './rule.js';
 
 /** How a body turns a raw pointer into a reference. */
 const DEREFERENCE =
-  /(?<!\b(?:Vec|String)::)\bfrom_raw_parts|transmute|CStr::from_ptr|&\s*(?:mut\s+)?\*|\.as_(?:ref|mut)\s*\(|\bfrom_ptr\s*\(|\.as_uninit_ref\s*\(/u;
+  /(?<!\b(?:Vec|String)::)\bfrom_raw_parts|transmute|CStr::from_ptr|&\s*(?:mut\s+)?\(*\*|\.as_(?:ref|mut)\s*\(|\bfrom_ptr\s*\(|\.as_uninit_ref\s*\(/u;
 
 /** `fn name(&self) -> .. 'a`: a lifetime of the function or of the block around, which something in `self` may show. */
 const SHOWN_BY_SELF = /^[^{;]*\(\s*(?:&[^,)]*\bself\b|(?:mut\s+)?self\s*:)[^{;]*->[^{;]*'(?!static\b|_\b)\w/u;
@@ -60,6 +60,8 @@ export default defineRule({
       unbounded:
         "'{function}' returns '{type}', but no argument ties '{lifetime}': the caller may keep the reference as long as it likes, whatever happens to the memory behind '{pointer}'.",
       own: "'{function}' returns '{type}' with the lifetime '{lifetime}' of the type's parameter, but the memory is that of '{pointer}' (line {line}): the caller may keep the reference when 'self' is changed or gone.",
+      exclusive:
+        "'{function}' returns '{type}' by '&self' with the lifetime '{lifetime}', for which '{field}' lends exclusively: '{changes}' (line {line}) may change what the reference shows while it is still there.",
       bare: "'{function}' returns '{type}', whose raw pointer '{callee}' (line {line}) makes of that of '{owner}', and which has no lifetime: it stays usable after '{owner}' is dropped, which frees what it needs.",
       copied:
         "'{function}' returns '{type}', which is given '{pointer}' (line {line}) and has no lifetime: it stays usable after '{owner}' is dropped, which frees what the pointer leads to.",
@@ -103,6 +105,23 @@ export default defineRule({
               `'${lifetime}' is not the borrow of 'self'.`,
               `The reference to '${pointer}' loses its lifetime here.`,
             ),
+          });
+          continue;
+        }
+        const exclusive = findExclusive(unit, file, fn);
+        if (exclusive) {
+          const { type, lifetime, field, changes } = exclusive;
+          report({
+            messageId: 'exclusive',
+            data: {
+              function: fn.name,
+              type: type.text,
+              lifetime,
+              field,
+              changes: changes.name,
+              line: lineOf(unit, file, changes.nameSpan.start),
+            },
+            ...place(file, fn, exclusive, `'${lifetime}' is not the borrow of 'self'.`, 'The reference is made here.'),
           });
           continue;
         }
@@ -237,6 +256,47 @@ function findOwn(unit: UnitFacts, file: FileIr, fn: FunctionIr): Untied | undefi
   }
   const start = fn.bodySpan.start + made.index;
   return { type, lifetime, pointer: `self.${field}`, at: { start, end: start + made[0].length } };
+}
+
+interface Lasting extends Found {
+  readonly lifetime: string;
+  readonly field: string;
+  /** A method by `&mut self`, which the borrow of `self` does not keep from being called. */
+  readonly changes: FunctionIr;
+}
+
+/**
+ * `fn get(&self) -> &'a T` of a type that holds `&'a mut T`, or a marker of one, made by `unsafe`: safe code can lend it for as long as
+ * `self` is borrowed only, since methods by `&mut self` change it.
+ */
+function findExclusive(unit: UnitFacts, file: FileIr, fn: FunctionIr): Lasting | undefined {
+  const type = fn.returns;
+  if (!type || !fn.bodySpan || fn.owner === undefined || fn.isUnsafe || fn.isTest || fn.trait !== undefined)
+    return undefined;
+  if (fn.self?.mode !== 'shared' || fn.self.lifetime !== undefined || fn.kind === 'closure') return undefined;
+  const lifetime = referenceIn(type)?.lifetime;
+  if (lifetime === undefined || lifetime === "'static" || lifetime === "'_" || isBoundToSelf(fn, lifetime))
+    return undefined;
+  const text = (unit.textOf(file.path) ?? '').slice(fn.bodySpan.start, fn.bodySpan.end);
+  const made = /\bunsafe\b/u.exec(text);
+  if (!made || !DEREFERENCE.test(text)) return undefined;
+  const around = file.impls.find((i) => i.span.start <= fn.span.start && fn.span.end <= i.span.end);
+  const decl = unit.oracle('rust').declaration(fn.owner, file.path);
+  // The lifetime has the name of the impl block here and of the declaration there.
+  const own = decl?.generics.filter((g) => g.name.startsWith("'"))[around?.target.lifetimes?.indexOf(lifetime) ?? -1];
+  const lends = own && new RegExp(`^(?:(?:\\w+::)*PhantomData\\s*<\\s*)?&\\s*${own.name}\\s+mut\\b`, 'u');
+  const field = lends && decl?.fields.find((f) => lends.test(f.type?.text ?? ''));
+  const changes = file.functions.find((f) => f.owner === fn.owner && f.self?.mode === 'mutable' && f.trait !== 'Drop');
+  if (!field || !changes) return undefined;
+  const start = fn.bodySpan.start + made.index;
+  return { type, lifetime, field: field.name, changes, at: { start, end: start + made[0].length } };
+}
+
+/** `&'a T`, `Option<&'a T>`, `Result<&'a T, E>`. */
+function referenceIn(type: TypeRef): TypeRef | undefined {
+  if (type.kind === 'reference') return type;
+  const content = type.kind === 'path' && /^(?:Option|Result)$/u.test(type.name) ? type.args[0] : undefined;
+  return content && referenceIn(content);
 }
 
 /** A type, or the content of an Option or Result of one, that the unit knows how to drop. */
