@@ -81,6 +81,15 @@ export function findBoxedCallbacks(
   }
   const found: BoxedCallback[] = [];
   for (const call of flow.calls) {
+    const placed = placedValue(file, text, fn, call, candidates);
+    if (placed && !found.some((f) => f.type === placed.generic.name))
+      found.push({
+        callee: call.callee,
+        span: call.span,
+        param: placed.param,
+        type: placed.generic.name,
+        isValue: true,
+      });
     const typed = typedCallbacks(file, call.expr);
     if (
       call.method ||
@@ -113,6 +122,35 @@ export function findBoxedCallbacks(
     }
   }
   return found;
+}
+
+/**
+ * `ptr::write(&raw mut (*object).value, value)` in a block that a foreign function made, beside functions of the file for the value's
+ * type (`finish::<T>`), which foreign code calls: the value is then the object's.
+ */
+function placedValue(
+  file: FileIr,
+  text: string,
+  fn: FunctionIr,
+  call: FunctionFlow['calls'][number],
+  candidates: readonly Candidate[],
+): Candidate | undefined {
+  const [to, from] = call.argSpans;
+  if (!/(?:^|::)ptr::write$/u.test(call.callee) || !to || !from || !fn.bodySpan) return undefined;
+  const value = text.slice(from.start, from.end);
+  const candidate = candidates.find((c) => c.isValue === true && c.param.name === value);
+  const block = /\(\s*\*\s*(\w+)\s*\)/u.exec(text.slice(to.start, to.end))?.[1] ?? text.slice(to.start, to.end);
+  if (!candidate || !/^\w+$/u.test(block)) return undefined;
+  const body = text.slice(fn.bodySpan.start, fn.bodySpan.end);
+  const typed = new RegExp(`\\b(\\w+)\\s*::\\s*<\\s*${candidate.generic.name}\\s*>\\s*[),]`, 'gu');
+  const isCalledBack = [...body.matchAll(typed)].some(([, name]) =>
+    file.functions.some((f) => f.name === name && f.abi !== undefined && f.bodySpan !== undefined),
+  );
+  // What Rust allocates is freed by somebody who knows the type.
+  const made = new RegExp(`\\blet\\s+(?:mut\\s+)?${block}\\b[^=;]*=\\s*([^;]*)`, 'u').exec(body)?.[1];
+  return isCalledBack && made !== undefined && !/\b(?:Box|Arc|Rc|Layout|alloc|as_mut_ptr)\b/u.test(made)
+    ? candidate
+    : undefined;
 }
 
 interface Candidate {

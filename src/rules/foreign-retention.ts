@@ -2,6 +2,7 @@ import { RAW_CODE } from '../facts/raw-words.js';
 import { findBoxedCallbacks } from '../facts/boxed-callbacks.js';
 import { hasDrop } from '../facts/declarations.js';
 import { findExternalMemory } from '../facts/external-memory.js';
+import { findLentHandle } from '../facts/lent-handles.js';
 import { lineOf } from '../facts/lines.js';
 import { endsWithItsRoot } from '../facts/storage.js';
 import type { UnitFacts } from '../facts/unit.js';
@@ -66,10 +67,12 @@ export default defineRule({
       shown:
         "'{callee}' shows JavaScript the memory of '{owner}' (taken at line {line}), and neither its hint nor its finalizer keeps it: it may end while JavaScript still holds the buffer.",
       value:
-        "'{callee}' at line {line} keeps the boxed '{owner}' of the type '{type}', which has no lifetime bound: what it borrows may end before foreign code is done with it. Ask for '{type}: 'static'.",
+        "'{callee}' at line {line} hands '{owner}' over to foreign code, and its type '{type}' has no lifetime bound: what it borrows may end before foreign code is done with it. Ask for '{type}: 'static'.",
       callback:
         "'{callee}' at line {line} keeps the boxed closure '{owner}' of the generic type '{type}', which has no lifetime bound: it may borrow something that ends while the library still calls it.",
       tied: "'{callee}' at line {line} keeps the boxed closure '{owner}', and no 'Drop' of '{guard}' takes it back: what the closure borrows may end while the library still calls it.",
+      handle:
+        "'{callee}' at line {line} is given '{owner}' as the data of its callback, and '{type}' keeps the handle without a lifetime: it may call back when '{owner}' is gone.",
       unrooted:
         "'{callee}' at line {line} keeps the address of '{owner}', an object of the collector that nothing else refers to: it is freed by the next collection after the function has ended.",
       kept: "'{callee}' at line {line} keeps a pointer into '{owner}' (line {borrow}), which {end}.",
@@ -130,7 +133,7 @@ export default defineRule({
               confidence: 'medium',
             });
           }
-          for (const kept of language === 'rust' && /\b(?:Box|Arc|Rc)::(?:into_raw|leak)\b/u.test(source)
+          for (const kept of language === 'rust' && /\b(?:(?:Box|Arc|Rc)::(?:into_raw|leak)|ptr::write)\b/u.test(source)
             ? findBoxedCallbacks(
                 file,
                 source,
@@ -166,6 +169,26 @@ export default defineRule({
               report({ ...place, messageId: 'callback', data: { ...data, type: kept.type } });
             else report({ ...place, messageId: 'tied', data: { ...data, guard: kept.guard } });
           }
+          const handle = language === 'rust' ? findLentHandle(unit, file, fn) : undefined;
+          if (handle)
+            report({
+              messageId: 'handle',
+              data: {
+                callee: handle.callee,
+                line: lineOf(unit, file, handle.span.start),
+                owner: handle.owner,
+                type: handle.type.text,
+              },
+              at: { file, span: handle.span },
+              steps: [
+                { file, span: handle.declared, role: 'declare', note: `'${handle.owner}' is not kept beyond this.` },
+                { file, span: handle.span, role: 'escape', note: `'${handle.callee}' is given it here.` },
+                { file, span: handle.type.span, role: 'escape', note: 'What is returned has no lifetime.' },
+              ],
+              key: `${handle.callee}|${handle.owner}`,
+              severity: 'warning',
+              confidence: 'medium',
+            });
           for (const { name, callee, span, declared } of language === 'd' && !/\baddRoot\b/u.test(textOf(source, fn))
             ? findUnrooted(unit, file, fn)
             : [])
