@@ -1,12 +1,14 @@
 import { bindingsOf, typeOfSource, type Bindings, type Source } from '../facts/raw-views.js';
 import { lineOf } from '../facts/lines.js';
+import { findSharedWrite, LENDS_EXCLUSIVELY, WRITES_SHARED } from '../facts/shared-writes.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
 import type { Block, Expr, ExprOf, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
-const TOKENS = { rust: ['*mut ', 'cast_mut', 'as *mut'] };
+const CASTS = ['*mut ', 'cast_mut', 'as *mut'];
+const FILLS = ['write_bytes', 'copy_nonoverlapping', 'from_raw_parts_mut'];
 
 export default defineRule({
   meta: {
@@ -23,17 +25,44 @@ export default defineRule({
     messages: {
       written:
         "'{source}' is only borrowed as shared, yet '{cast}' makes a mutable pointer of it and line {line} writes through that: the compiler takes what is behind '{source}' for unchanging, and another thread may read it.",
+      lends:
+        "'{function}' gives out '{type}' by '&self': two calls make two exclusive references, which may be to the same value.",
+      overwrites:
+        "'{function}' writes by '&self' (line {line}) what '{lender}' (line {lent}) lends as shared: the lent slice changes while it is read.",
     },
     checklist: 'Is everything that is written here behind an UnsafeCell or an exclusive reference?',
     scenarios: [],
   },
-  tokens: TOKENS,
-  bodyTokens: TOKENS,
+  tokens: { rust: [...CASTS, ...FILLS, 'Option<&mut ', 'Result<&mut '] },
+  bodyTokens: { rust: [...CASTS, LENDS_EXCLUSIVELY, WRITES_SHARED] },
   looksAt: 'bodies',
   perFile: ['rust'],
   check({ unit, report }) {
     for (const file of unit.filesOf('rust')) {
       for (const fn of file.functions) {
+        const shared = findSharedWrite(unit, file, fn);
+        if (shared) {
+          const { lender } = shared;
+          const data = { function: fn.name, type: fn.returns?.text ?? '', line: lineOf(unit, file, shared.at.start) };
+          const lent = lender ? lineOf(unit, file, lender.nameSpan.start) : '';
+          report({
+            messageId: lender ? 'overwrites' : 'lends',
+            data: { ...data, lender: lender?.name ?? '', lent },
+            at: { file, span: fn.nameSpan },
+            steps: [
+              ...(lender ? [{ file, span: lender.nameSpan, role: 'borrow' as const, note: 'It is lent here.' }] : []),
+              {
+                file,
+                span: shared.at,
+                role: lender ? ('use' as const) : ('borrow' as const),
+                note: lender ? 'It is written here.' : 'The exclusive reference is made here.',
+              },
+            ],
+            key: fn.qualifiedName,
+            confidence: 'medium',
+          });
+          continue;
+        }
         const { body } = fn;
         if (!body) continue;
         for (const { cast, source, writes } of findWrittenCasts(unit, file, fn, body)) {
