@@ -25,57 +25,71 @@ export function findHeldHandle(
   type: TypeRef,
   isInside: (path: string) => boolean,
 ): HeldHandle | undefined {
-  return search(unit, file, type, isInside, new Set(), 0);
+  return search(unit, file, type, { isInside, isWanted: () => true }, new Set(), 0);
+}
+
+/** A `Channel` of neon somewhere inside a type of the file, and the fields that lead to it. */
+export function findHeldChannel(
+  unit: UnitFacts,
+  file: FileIr,
+  type: TypeRef,
+  isInside: (path: string) => boolean,
+): HeldHandle | undefined {
+  const isWanted = (found: NapiType): boolean => found.library === 'neon' && found.kind === 'function';
+  return search(unit, file, type, { isInside, isWanted }, new Set(), 0);
+}
+
+interface Wanted {
+  /** Whether a file belongs to a crate that ends up in the module. */
+  readonly isInside: (path: string) => boolean;
+  readonly isWanted: (found: NapiType) => boolean;
 }
 
 function search(
   unit: UnitFacts,
   file: FileIr,
   type: TypeRef,
-  isInside: (path: string) => boolean,
+  wanted: Wanted,
   seen: Set<string>,
   depth: number,
 ): HeldHandle | undefined {
   if (depth > deepest) return undefined;
-  if (type.kind === 'trait-object' || type.kind === 'impl-trait')
-    return throughTrait(unit, type, isInside, seen, depth);
+  if (type.kind === 'trait-object' || type.kind === 'impl-trait') return throughTrait(unit, type, wanted, seen, depth);
   // neon's cell that has one value for each environment.
   if (type.name === 'LocalKey') return undefined;
   // What a closure takes or a function returns is not kept in it.
   if (type.kind === 'delegate' || type.kind === 'function') return undefined;
   if (type.kind === 'path') {
     const own = handleNamed(unit, file, type);
-    if (own !== undefined) return { type: own, path: [], isThroughTrait: false };
+    if (own !== undefined && wanted.isWanted(own)) return { type: own, path: [], isThroughTrait: false };
   }
   for (const inner of [
     ...type.args,
     ...(type.element === undefined ? [] : [type.element]),
     ...(type.key === undefined ? [] : [type.key]),
   ]) {
-    const found = search(unit, file, inner, isInside, seen, depth + 1);
+    const found = search(unit, file, inner, wanted, seen, depth + 1);
     if (found !== undefined) return found;
   }
   if (type.kind !== 'path') return undefined;
   const declaration = findDeclaration(unit, file, type);
-  return declaration === undefined ? undefined : throughFields(unit, declaration, isInside, seen, depth);
+  return declaration === undefined ? undefined : throughFields(unit, declaration, wanted, seen, depth);
 }
 
 function throughFields(
   unit: UnitFacts,
   { file, item }: Located<TypeDecl>,
-  isInside: (path: string) => boolean,
+  wanted: Wanted,
   seen: Set<string>,
   depth: number,
 ): HeldHandle | undefined {
   const id = `${file.path}:${item.span.start}`;
   if (seen.has(id)) return undefined;
   seen.add(id);
-  if (item.alias !== undefined) return search(unit, file, item.alias, isInside, seen, depth + 1);
+  if (item.alias !== undefined) return search(unit, file, item.alias, wanted, seen, depth + 1);
   for (const field of item.fields) {
     const found =
-      field.type === undefined || field.isStatic
-        ? undefined
-        : search(unit, file, field.type, isInside, seen, depth + 1);
+      field.type === undefined || field.isStatic ? undefined : search(unit, file, field.type, wanted, seen, depth + 1);
     // A field for a `napi_value` is part of a description that is filled in for one call.
     if (found === undefined || found.type.name === 'napi_value') continue;
     const step = {
@@ -91,7 +105,7 @@ function throughFields(
 function throughTrait(
   unit: UnitFacts,
   type: TypeRef,
-  isInside: (path: string) => boolean,
+  wanted: Wanted,
   seen: Set<string>,
   depth: number,
 ): HeldHandle | undefined {
@@ -105,7 +119,7 @@ function throughTrait(
   if (seen.has(`dyn ${name}`)) return undefined;
   seen.add(`dyn ${name}`);
   for (const file of unit.filesMatching('rust', new RegExp(`\\b${name}\\b[^;{}]*\\bfor\\s|\\b${name}\\s+as\\s+\\w`))) {
-    if (!isInside(file.path)) continue;
+    if (!wanted.isInside(file.path)) continue;
     const names = new Set([
       name,
       ...file.imports.filter((one) => one.path[one.path.length - 1] === name).map((one) => one.name),
@@ -113,7 +127,7 @@ function throughTrait(
     for (const impl of file.impls) {
       if (impl.trait === undefined || !names.has(impl.trait.name) || impl.isTest) continue;
       const target = findDeclaration(unit, file, impl.target);
-      const found = target === undefined ? undefined : throughFields(unit, target, isInside, seen, depth + 1);
+      const found = target === undefined ? undefined : throughFields(unit, target, wanted, seen, depth + 1);
       if (found === undefined) continue;
       const step = {
         file,

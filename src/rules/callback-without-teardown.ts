@@ -1,5 +1,6 @@
 import { findCallbackHolders } from '../facts/callback-holders.js';
 import { declaringFile } from '../facts/declarations.js';
+import { findHeldChannel, type HeldHandle } from '../facts/held-handles.js';
 import { findMappedCallbacks, type MappedCallback } from '../facts/mapped-callbacks.js';
 import { findUnfinalized } from '../facts/unfinalized-functions.js';
 import { isExported } from '../facts/js-memory.js';
@@ -41,12 +42,14 @@ export default defineRule({
         "'{function}' uses '{env}' (line {used}) without asking whether it is null: what is still queued when the environment ends is called with none (registered at line {created}).",
       unfinalized:
         "The threadsafe function made in '{function}' ends with its environment, and no finalizer says so: 'drop' of '{owner}' (line {line}) then releases one that is gone.",
+      channel:
+        "'{type}' keeps a neon 'Channel' for as long as JavaScript keeps the object, and nothing in the crate calls 'unref' on one: it holds the event loop open, and the process does not end.",
       raw: "The threadsafe function made in '{function}' is kept in '{keeper}' and never unreferenced: it holds the event loop open until the process is killed.",
     },
     checklist: 'Who releases this callback when the environment ends?',
     scenarios: ['exit-with-work', 'terminate'],
   },
-  tokens: { rust: ['threadsafe_function', 'ThreadsafeFunction'] },
+  tokens: { rust: ['threadsafe_function', 'ThreadsafeFunction', 'Finalize for '] },
   bodyTokens: {
     rust: [
       'build_threadsafe_function',
@@ -65,6 +68,22 @@ export default defineRule({
       toldIn.add(file.path);
     };
     for (const file of unit.filesOf('rust')) {
+      for (const kept of findKeptChannels(unit, file))
+        report({
+          messageId: 'channel',
+          data: { type: kept.name },
+          at: { file: kept.last.file, span: kept.last.span },
+          steps: [
+            {
+              file,
+              span: kept.boxed,
+              role: 'acquire',
+              note: `JavaScript holds a '${kept.name}' until it is collected.`,
+            },
+            ...kept.path.map(({ file: at, span, note }): ReportStep => ({ file: at, span, role: 'escape', note })),
+          ],
+          key: kept.name,
+        });
       const captured: { fn: FunctionIr; name: string; span: Span }[] = [];
       for (const fn of file.functions) {
         if (fn.parent !== undefined || !fn.bodySpan) continue;
@@ -231,6 +250,35 @@ function groupMapped(unit: UnitFacts): readonly (readonly MappedCallback[])[] {
         groups.set(id, [...(groups.get(id) ?? []), mapped]);
       }
   return [...groups.values()].map((group) => group.toSorted((a, b) => a.span.start - b.span.start));
+}
+
+// --- channels of neon ------------------------------------------------------------------------------------------------
+
+interface KeptChannel {
+  readonly name: string;
+  /** The impl that lets JavaScript hold the value. */
+  readonly boxed: Span;
+  readonly path: HeldHandle['path'];
+  readonly last: HeldHandle['path'][number];
+}
+
+/** Types of the file that JavaScript holds in a `JsBox` and that keep a channel, in a crate where none is ever unreferenced. */
+function findKeptChannels(unit: UnitFacts, file: FileIr): readonly KeptChannel[] {
+  const impls = file.impls.filter((impl) => impl.trait?.name === 'Finalize' && !impl.isTest);
+  const crate = unit.project.cargoPackageOf(file.path)?.dir;
+  const isInside = (path: string): boolean =>
+    path === file.path || (crate !== undefined && unit.project.cargoPackageOf(path)?.dir === crate);
+  if (impls.length === 0 || unit.pathsOf('rust').some((path) => isInside(path) && unreferences(unit, path))) return [];
+  return impls.flatMap((impl) => {
+    const found = findHeldChannel(unit, file, impl.target, isInside);
+    const last = found?.path.at(-1);
+    return found && last ? [{ name: impl.target.name, boxed: impl.headSpan, path: found.path, last }] : [];
+  });
+}
+
+function unreferences(unit: UnitFacts, path: string): boolean {
+  const text = unit.textOf(path) ?? '';
+  return text.includes('unref') && /\.\s*unref\s*\(/u.test(blankComments(text));
 }
 
 // --- closures --------------------------------------------------------------------------------------------------------
