@@ -18,6 +18,8 @@ export interface BoxedCallback {
 
 /** Foreign functions are told apart by the module that declares them, or by a declaration in the file. */
 const FOREIGN_PATH = /(?:^|::)(?:ffi|sys|raw|libc|c|bindings|\w+_sys|\w+_ffi)::\w+$/u;
+/** A function of a crate of bindings, in whichever module of it. */
+const BINDINGS = /^\w+_sys::(?:\w+::)*[a-z]\w*$/u;
 /** Functions that are done with their callback when they return. */
 const CALL_SCOPED = /(?:^|_)(?:call|invoke|run|exec|visit|walk|foreach|for_each|iterate|sync|with)(?:_|$)/iu;
 const CALLABLE = /\b(?:Fn|FnMut|FnOnce)\b/u;
@@ -63,13 +65,14 @@ export function findBoxedCallbacks(
       variables.set(statement.pattern.name, statement.init.span);
     if (expr.kind !== 'call') return;
     const bound = statement?.kind === 'let' && statement.pattern.kind === 'bind' ? statement.pattern.name : undefined;
-    const own = boxedNames(expr);
+    const own = boxedNames(file, expr);
     if (own.length > 0 && bound !== undefined) boxes.set(bound, own);
     const argument = partsWithBox(expr) ? expr.args[0]?.value : undefined;
     if (!argument) return;
     const name = plainName(argument);
     const given = fn.params.flatMap((p) => (p.name === name && isCounted(p.type) ? [p.name] : []));
-    const contents = [boxedNames(argument), boxes.get(name ?? '') ?? [], given].find((names) => names.length > 0);
+    const inside = boxedNames(file, argument).flatMap((inner) => boxes.get(inner) ?? [inner]);
+    const contents = [inside, boxes.get(name ?? '') ?? [], given].find((names) => names.length > 0);
     if (contents === undefined) return;
     if (bound !== undefined) raws.set(bound, { contents, span: expr.span });
     direct.push({ contents, span: expr.span });
@@ -256,8 +259,12 @@ function isCounted(type: TypeRef | undefined): boolean {
 }
 
 function isForeign(file: FileIr, callee: string): boolean {
+  const [head = '', ...rest] = callee.split('::');
+  const entry = file.imports.find((one) => one.kind === 'use' && one.name === head && one.isGlob !== true);
+  const whole = entry ? [...entry.path, ...rest].join('::') : callee;
   return (
-    FOREIGN_PATH.test(callee) ||
+    FOREIGN_PATH.test(whole) ||
+    BINDINGS.test(whole) ||
     file.functions.some((f) => f.name === callee && f.abi !== undefined && f.body === undefined && f.skipped !== true)
   );
 }
@@ -280,24 +287,37 @@ function partsWithBox(expr: ExprOf<'call'>): boolean {
 }
 
 /** `x` of `Box::new(x)` and of `Box::new(Box::new(x) as Callback)`; `x` and `y` of `Box::new((x, y))`, and of a struct that is boxed. */
-function boxedNames(expr: Expr): readonly string[] {
+function boxedNames(file: FileIr, expr: Expr): readonly string[] {
   const content = isPath(expr, 'Box', 'new') ? expr.args[0]?.value : undefined;
-  return content ? namesIn(content) : [];
+  return content ? namesIn(file, content) : [];
 }
 
-function namesIn(content: Expr): readonly string[] {
+function namesIn(file: FileIr, content: Expr): readonly string[] {
   switch (content.kind) {
     case 'cast':
-      return namesIn(content.value);
+      return namesIn(file, content.value);
     case 'tuple':
-      return content.items.flatMap(namesIn);
+      return content.items.flatMap((item) => namesIn(file, item));
     case 'struct':
-      return content.fields.flatMap(({ value }) => namesIn(value));
+      return content.fields.flatMap(({ value }) => namesIn(file, value));
     case 'name':
       return content.path.length === 1 ? content.path : [];
+    case 'closure':
+      return calledNames(file, content.functionId);
     default:
-      return boxedNames(content);
+      return boxedNames(file, content);
   }
+}
+
+/** What a closure calls by a name of its own: it holds that. */
+function calledNames(file: FileIr, functionId: number): readonly string[] {
+  const body = file.functions.find((f) => f.id === functionId)?.body;
+  const names: string[] = [];
+  if (body)
+    walkBody(body, ({ expr }) => {
+      if (expr.kind === 'call') names.push(plainName(expr.callee) ?? '');
+    });
+  return names.filter((name) => name !== '');
 }
 
 /** Whether a variable is the parameter, or what an `Option` of it holds. */
