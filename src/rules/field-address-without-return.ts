@@ -232,17 +232,33 @@ function findStored(
   let found: (Shown & { readonly target: string }) | undefined;
   const own = declaredIn(fn);
   walkBody(fn.body, ({ expr }) => {
-    if (expr.kind !== 'assign' || expr.operator !== '=' || expr.target.kind !== 'name') return;
+    if (expr.kind !== 'assign' || expr.target.kind !== 'name') return;
+    if (expr.operator !== '=' && expr.operator !== '~=') return;
     const [target = ''] = expr.target.path;
-    if (found?.target === target) found = undefined;
+    if (found?.target === target && expr.operator === '=') found = undefined;
     if (expr.target.path.length !== 1 || own.has(target) || expr.value.kind !== 'address') return;
     const shown = judge(expr.value);
     const isModules =
       aggregateOf(file, fn)?.fields.some((field) => field.name === target) !== true &&
       unit.oracle('d').global(target, file.path) !== undefined;
+    if (expr.operator === '~=' && takesBack(unit, file, fn, target)) return;
     if (shown?.as === 'pointer' && isModules) found = { ...shown, span: expr.span, target };
   });
   return found;
+}
+
+/** The struct is taken off the list again when it ends, or can't be copied. */
+function takesBack(unit: UnitFacts, file: FileIr, fn: FunctionIr, list: string): boolean {
+  const type = aggregateOf(file, fn);
+  const text = unit.textOf(file.path) ?? '';
+  return (
+    type !== undefined &&
+    methodsOf(file, type).some(
+      ({ kind, attributes, span }) =>
+        (kind === 'destructor' && new RegExp(String.raw`\b${list}\b`, 'u').test(text.slice(span.start, span.end))) ||
+        (kind === 'postblit' && attributes.some((one) => one.name === 'disable')),
+    )
+  );
 }
 
 function findShown(fn: FunctionIr, judge: (value: Expr) => Shown | undefined): Shown | undefined {

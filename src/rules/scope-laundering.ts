@@ -9,6 +9,7 @@ import {
   memberPath,
   type WithBody,
 } from '../facts/d-code.js';
+import { declaredTypeOf } from '../facts/sliced-temporaries.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody, type Walked } from '../model/walk-body.js';
 import type { Expr, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
@@ -149,7 +150,7 @@ interface Scoped {
  * and in trusted functions, whose callers are checked by what the signature says, arrays, pointers, objects and what `this` holds, too.
  */
 function keptScope(unit: UnitFacts, file: FileIr, fn: WithBody): readonly Kept[] {
-  if (fn.trust === 'safe' || fn.generics.length > 0 || fn.parent !== undefined || fn.kind === 'unittest') return [];
+  if (fn.trust === 'safe' || fn.generics.length > 0 || fn.kind === 'unittest') return [];
   const isObject = (type: TypeRef | undefined): boolean =>
     type?.kind === 'path' && unit.oracle('d').declaration(type.name, file.path)?.kind === 'class';
   const isTrusted = fn.trust === 'trusted';
@@ -211,6 +212,9 @@ function keptScope(unit: UnitFacts, file: FileIr, fn: WithBody): readonly Kept[]
 function listType(file: FileIr, fn: FunctionIr, name: string): TypeRef | undefined {
   return (
     fn.params.find((one) => one.name === name)?.type ??
+    enclosing(file, fn)
+      .map((outer) => (declaredIn(outer).has(name) ? declaredTypeOf(file, outer, name) : undefined))
+      .find((type) => type !== undefined) ??
     aggregateOf(file, fn)?.fields.find((one) => one.name === name)?.type ??
     file.globals.find((one) => one.name === name && one.inFunction === undefined)?.type
   );
@@ -250,6 +254,9 @@ function shownBy(value: Expr): string | undefined {
   if (value.kind === 'slice') return shownBy(value.base);
   if (value.kind === 'field' && value.name === 'ptr') return shownBy(value.base);
   if (value.kind === 'address' && value.base.kind === 'index') return shownBy(value.base.base);
+  // `&object.method`: the object is the frame of the delegate.
+  if (value.kind === 'address' && value.base.kind === 'field' && value.base.base.kind === 'name')
+    return shownBy(value.base.base);
   return undefined;
 }
 

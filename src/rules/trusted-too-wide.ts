@@ -84,6 +84,12 @@ function isIdle(file: FileIr, fn: FunctionIr): boolean {
       expr.kind === 'index'
     )
       isUsed = true;
+    // What a 'scope' parameter shows must not leave a safe function.
+    if (
+      expr.kind === 'name' &&
+      fn.params.some((param) => param.name === expr.path[0] && param.modifiers.includes('scope'))
+    )
+      isUsed = true;
     // A name alone may be a call without parentheses, and a variable of the module may be shared.
     if (
       expr.kind === 'name' &&
