@@ -123,6 +123,7 @@ function plainFunctionsOf(file: FileIr): ReadonlySet<string> {
 }
 
 const nestedTables = new WeakMap<FileIr, Map<string, FunctionIr[]>>();
+const overloadTables = new WeakMap<FileIr, ReadonlyMap<string, readonly FunctionIr[]>>();
 
 /** Calls: what is called, what it is given, and what is known of it. */
 export abstract class Calls extends Effects {
@@ -295,7 +296,8 @@ export abstract class Calls extends Effects {
       const held = this.state.read({ root: variable, path: [] })?.pointers ?? [];
       this.use({ places: [], pointers: held.filter((p) => p.form === 'raw') }, expr.span, 'argument', last);
     }
-    const isOwn = !this.rust && path.length === 1 && this.isPlainFunction(last);
+    const isOwn =
+      !this.rust && path.length === 1 && (this.isPlainFunction(last) || this.isOverload(last, expr.args.length));
     const matches = member || isVariable || isOwn ? [] : this.settings.apis.path(path, expr.args.length);
     const found = matches.length > 0 || isVariable ? undefined : (member ?? this.resolveCall(path));
     // A foreign declaration has nothing to follow.
@@ -657,6 +659,15 @@ export abstract class Calls extends Effects {
     return method?.fn.body || method?.fn.skipped === true ? method : undefined;
   }
 
+  /** D: one of several methods of that name beside this one takes as many arguments; which one is not told. */
+  private isOverload(name: string, count: number): boolean {
+    const { owner } = this.fn;
+    return (
+      owner !== undefined &&
+      (overloadTable(this.file).get(`${owner}.${name}`)?.some((fn) => fn.params.length === count) ?? false)
+    );
+  }
+
   /** D: a method of what a `with` statement around makes visible. */
   private withMethod(path: readonly string[]): { readonly method: Resolved; readonly subject: Value } | undefined {
     const [name] = path;
@@ -667,6 +678,23 @@ export abstract class Calls extends Effects {
     }
     return undefined;
   }
+}
+
+/** Methods that share their name with another one of the type, by `Type.name`. */
+function overloadTable(file: FileIr): ReadonlyMap<string, readonly FunctionIr[]> {
+  const known = overloadTables.get(file);
+  if (known) return known;
+  const table = new Map<string, FunctionIr[]>();
+  for (const fn of file.functions) {
+    if (fn.kind !== 'method' || fn.owner === undefined || fn.parent !== undefined) continue;
+    const key = `${fn.owner}.${fn.name}`;
+    const list = table.get(key) ?? [];
+    list.push(fn);
+    table.set(key, list);
+  }
+  for (const [key, list] of table) if (list.length < 2) table.delete(key);
+  overloadTables.set(file, table);
+  return table;
 }
 
 /** Named functions inside functions, by name. */

@@ -110,6 +110,8 @@ function isHazard(
     if (growth && (growth.operation === 'clear' || growth.operation === 'remove' || growth.operation === 'shrink'))
       return false;
     if (growth?.operation === 'replace' && growth.how === '=') return false;
+    // The old block is what is to be deleted.
+    if (use.what === '__delete') return false;
     if (pointer.form === 'slice' && use.kind === 'return') return false;
   }
   if (rust && isMadeWithRoom(fn, invalidation.place)) return false;

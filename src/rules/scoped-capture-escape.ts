@@ -420,10 +420,13 @@ function isInside(unit: UnitFacts, file: FileIr, type: TypeDecl, into: string | 
   );
 }
 
-/** `@disable this(this)`, or a disabled copy constructor. */
-function isPinned(file: FileIr, type: TypeDecl): boolean {
-  return methodsOf(file, type).some(
+/** `@disable this(this)`, or a disabled copy constructor, also of a struct inside a function. */
+function isPinned({ functions }: FileIr, { name, span }: TypeDecl): boolean {
+  return functions.some(
     (method) =>
+      method.owner === name &&
+      span.start <= method.span.start &&
+      method.span.end <= span.end &&
       hasAttribute(method, 'disable') &&
       (method.kind === 'postblit' || (method.kind === 'constructor' && method.params.length === 1)),
   );
