@@ -31,12 +31,13 @@ function askAboutReturn(subject: Subject, walk: Walk): Question {
   const facts: Fact[] = [];
   let answer: string | undefined;
   if (fn !== undefined) {
-    const kind = returnKind(subject, fn);
+    const kind = returnKind(subject, fn, mayReturn(subject, walk));
     facts.push(factAt(subject, fn.nameSpan, kind.text));
     if (fn.kind === 'destructor' || fn.kind === 'constructor' || fn.kind === 'static-constructor' || kind.isPlain)
-      answer = kind.isPlain
-        ? 'the return type holds no pointer into other storage, and no pointer was seen to be stored'
-        : 'it returns nothing, and no pointer was seen to be stored';
+      answer =
+        kind.isPlain && kind.text !== NOTHING
+          ? 'the return type holds no pointer into other storage, and no pointer was seen to be stored'
+          : 'it returns nothing, and no pointer was seen to be stored';
     if (fn.returnsRef === true) answer = undefined;
     if (
       fn.attributes.some(({ name }) => name === 'return') ||
@@ -66,13 +67,21 @@ const PLAIN_TYPES = new Set(
   ),
 );
 
-function returnKind(subject: Subject, fn: FunctionIr): { readonly text: string; readonly isPlain: boolean } {
+const NOTHING = 'It returns nothing.';
+
+function returnKind(
+  subject: Subject,
+  fn: FunctionIr,
+  isValueReturned: boolean,
+): { readonly text: string; readonly isPlain: boolean } {
   const type = fn.returns;
-  if (fn.kind !== 'function' && fn.kind !== 'method' && fn.kind !== 'closure')
-    return { text: 'It returns nothing.', isPlain: true };
+  if (fn.kind !== 'function' && fn.kind !== 'method' && fn.kind !== 'closure') return { text: NOTHING, isPlain: true };
   if (fn.returnsRef === true)
     return { text: `It returns by 'ref'${type === undefined ? '' : ` ('${type.text}')`}.`, isPlain: false };
-  if (type === undefined || type.kind === 'unknown') return { text: 'Its return type is inferred.', isPlain: false };
+  if (type === undefined || type.kind === 'unknown')
+    return fn.body !== undefined && !isValueReturned
+      ? { text: NOTHING, isPlain: true }
+      : { text: 'Its return type is inferred.', isPlain: false };
   return describeReturn(subject, type);
 }
 
@@ -95,7 +104,7 @@ function describeReturn({ unit, file }: Subject, type: TypeRef): { readonly text
     case 'path': {
       if (PLAIN_TYPES.has(type.name))
         return {
-          text: type.name === 'void' ? 'It returns nothing.' : `It returns the value type ${named}.`,
+          text: type.name === 'void' ? NOTHING : `It returns the value type ${named}.`,
           isPlain: true,
         };
       const kind = unit.oracle('d').declaration(type.name, file.path)?.kind;
@@ -120,6 +129,14 @@ function returnedValues({ fn }: Subject, walk: Walk): readonly Expr[] {
     inside.id === fn?.id && expr.kind === 'return' && expr.value !== undefined ? [expr.value] : [],
   );
   return fn?.body?.result === undefined ? values : [...values, fn.body.result];
+}
+
+/** Whether a value is returned; a mixin or what was not understood may do so. */
+function mayReturn(subject: Subject, walk: Walk): boolean {
+  const isUnread = walk.some(
+    ([{ expr }, inside]) => inside.id === subject.fn?.id && (expr.kind === 'macro' || expr.kind === 'unknown'),
+  );
+  return isUnread || returnedValues(subject, walk).length > 0;
 }
 
 function askAboutCaptures(subject: Subject, walk: Walk): Question {

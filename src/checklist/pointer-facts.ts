@@ -94,13 +94,15 @@ export function elementFact(subject: Subject, container: Place): string {
 export function staleFacts(subject: Subject): readonly Fact[] {
   return (subject.flow()?.staleUses ?? [])
     .filter(({ pointer, use }) => isInside(pointer.site, subject.span) || isInside(use.span, subject.span))
-    .map(({ pointer, invalidation, use }) =>
-      factAt(
+    .map(({ pointer, invalidation, use }) => {
+      const line = String(lineOf(subject.unit, subject.file, invalidation.span.start));
+      const round = use.span.start <= invalidation.span.start ? ', in a later round of a loop' : '';
+      return factAt(
         subject,
         use.span,
-        `The pointer to '${describePlace(pointer.target)}' is used after '${invalidation.how}' (line ${String(lineOf(subject.unit, subject.file, invalidation.span.start))}).`,
-      ),
-    );
+        `The pointer to '${describePlace(pointer.target)}' is used after '${invalidation.how}' in line ${line}${round}.`,
+      );
+    });
 }
 
 /** Pointers of the subject that leave it: returned, stored, given away. */
@@ -121,6 +123,14 @@ export function escapeFacts(subject: Subject, kinds: ReadonlySet<string>): reado
             : escape.kind === 'throw'
               ? 'is thrown'
               : `is given to '${escape.callee ?? 'a call'}'`;
+      const { root, path } = escape.pointer.target;
+      // Nothing in the function made it: a variable or field held it from the start.
+      if (escape.pointer.how === 'declared' && path.at(-1) === '*')
+        return factAt(
+          subject,
+          escape.span,
+          `The pointer in '${describePlace({ root, path: path.slice(0, -1) })}' ${way}.`,
+        );
       return factAt(subject, escape.span, `A pointer ('${escape.pointer.how}'${erased}) to ${origin} ${way}.`);
     });
 }

@@ -229,6 +229,40 @@ describe('what an entry says', () => {
     expect(count?.questions.find(({ id }) => id === 'returned-pointers')?.answer).toMatch(/holds no pointer/u);
   });
 
+  it('says what a lambda without a value returns, and where a pointer was before', async () => {
+    const nodes = `module nodes;
+
+import core.stdc.stdlib : free;
+
+struct Node { Node* next; }
+
+final class Nodes {
+    private Node* first, last;
+
+    void clear() @safe {
+        auto node = first;
+        while (node !is null) {
+            () @trusted { free(node); }();
+            node = node.next;
+        }
+        () @trusted { mixin("return first;"); }();
+    }
+
+    @trusted void tie() {
+        last = first;
+    }
+}
+`;
+    const entries = await list(makeRepository({ 'nodes.d': nodes }), '--all');
+    const [freed, mixed, tied] = ['Nodes.clear.{closure}', 'Nodes.clear.{closure}', 'Nodes.tie'].map((name, at) => {
+      const asked = entries.filter((entry) => entry.name === name)[at % 2]?.questions;
+      return asked?.find(({ id }) => id === 'returned-pointers');
+    });
+    expect(freed?.answer).toBe('it returns nothing, and no pointer was seen to be stored');
+    expect([mixed?.answer, mixed?.facts[0]?.text]).toEqual([undefined, 'Its return type is inferred.']);
+    expect(tied?.facts.map(({ text }) => text)).toContain("The pointer in 'this.first' is stored in 'this.last'.");
+  });
+
   it('answers array stability for elements that are class references, and only then', async () => {
     const asClass = pool
       .replace('struct Job', 'final class Job')
