@@ -2,7 +2,7 @@ import { syntheticType } from './builtin-types.js';
 import { containsLet, extendsTemporaries, holdsBranch, isEndlessLoop, nullTests } from './expression-shapes.js';
 import type { FlowSettings } from './memory.js';
 import { PlaceExpressions } from './place-expressions.js';
-import { describePlace, extend } from './place.js';
+import { describePlace, extend, type Root } from './place.js';
 import type { FunctionFlow, Pointer, Value } from './result.js';
 import { type State } from './state.js';
 import { peel, unwrapped } from './types.js';
@@ -236,7 +236,9 @@ class Analysis extends PlaceExpressions {
         const targets =
           base.pointers.length > 0 && this.isView(base)
             ? base.pointers.map((p) => p.target)
-            : this.materialise(base, expr.base.span).map((p) => (p.path.at(-1) === '[]' ? p : extend(p, '[]')));
+            : this.materialise(base, expr.base.span).map((p) =>
+                p.path.at(-1) === '[]' && !this.isArrayItem(p) ? p : extend(p, '[]'),
+              );
         return {
           places: [],
           pointers: targets.map((t) => this.borrow(t, 'slice', false, expr.span, '[..]')),
@@ -433,7 +435,7 @@ class Analysis extends PlaceExpressions {
       case 'block':
         return this.blockExpr(expr);
       case 'if':
-        return this.ifExpr(expr);
+        return !this.rust && expr.isStatic === true ? this.staticIf(expr) : this.ifExpr(expr);
       case 'let-condition': {
         const value = this.expr(expr.value);
         this.bindPattern(expr.pattern, value, 'pattern');
@@ -573,6 +575,39 @@ class Analysis extends PlaceExpressions {
     } else ends.push(this.state);
     this.state = ends.length > 0 ? this.join(ends) : this.state.dead();
     return this.joinBranches([then, otherwise], expr.else ? [expr.then, expr.else] : []);
+  }
+
+  /** D: `static if`, `version` and `debug` open no scope: what they declare stays until the block around them ends. */
+  private staticIf(expr: ExprOf<'if'>): Value {
+    this.expr(expr.condition);
+    const before = this.state.clone();
+    const ends: State[] = [];
+    let first: ReadonlyMap<string, Root> = new Map();
+    for (const branch of [expr.then, expr.else]) {
+      if (branch === expr.else) first = new Map(this.scopes.at(-1));
+      this.state = before.clone();
+      if (branch?.kind === 'block' && branch.flavour === 'plain') this.inScope(branch.block);
+      else if (branch) this.expr(branch);
+      if (this.state.alive) ends.push(this.state);
+    }
+    this.state = ends.length > 0 ? this.join(ends) : this.state.dead();
+    // What both declare is one variable to those behind them.
+    for (const [name, root] of this.scopes.at(-1) ?? []) {
+      const other = first.get(name);
+      const held = other && other !== root ? this.state.read({ root: other, path: [] }) : undefined;
+      if (held) this.state.write({ root, path: [] }, held, true);
+    }
+    return NOTHING;
+  }
+
+  /** Walks the statements of a block as if they stood beside it. */
+  private inScope(block: Block): void {
+    const defers = this.pending.at(-1) ?? [];
+    for (const statement of block.statements) {
+      if (!this.state.alive) return;
+      this.statement(statement, defers);
+    }
+    if (block.result && this.state.alive) this.expr(block.result);
   }
 
   /** D: a call of a function of the unit as a condition whose outcome tells whether it made something grow. */

@@ -94,6 +94,9 @@ const FOREIGN_CRATE = /^(?:windows|windows_\w+|winapi|libc|ffi|sys|\w+_sys|\w+_f
 const NEVER_RETURNS =
   /^(?:abort|exit|_exit|_Exit|quick_exit|onOutOfMemoryError(?:NoGC)?|onInvalidMemoryOperationError)$/u;
 
+/** D: functions that fill the memory of their first argument anew. */
+const REFILLS = /^(?:memcpy|memmove|memset|emplace|copyEmplace|emplaceInitializer|emplaceRef)$/u;
+
 /** D: `assert(0)`, and what ends the program or throws in any case. */
 function endsHere(name: string, args: readonly Argument[]): boolean {
   if (NEVER_RETURNS.test(name)) return true;
@@ -278,6 +281,8 @@ export abstract class Calls extends Effects {
     const calleeValue = callee.kind === 'name' ? NOTHING : this.expr(callee);
     const { values, exprs } = this.arguments(expr.args);
     const last = path.at(-1) ?? '';
+    // D: an object that was destroyed is made again in its place.
+    if (!this.rust && REFILLS.test(last) && values[0]) this.refill(values[0]);
     // D: an assertion that fails keeps its message.
     const message = !this.rust && path.length === 1 && last === 'assert' ? values[1] : undefined;
     if (message) this.escape(this.asSlice(message, exprs[1]?.span ?? expr.span), 'throw', expr.span);
@@ -664,7 +669,10 @@ export abstract class Calls extends Effects {
     const { owner } = this.fn;
     return (
       owner !== undefined &&
-      (overloadTable(this.file).get(`${owner}.${name}`)?.some((fn) => fn.params.length === count) ?? false)
+      (overloadTable(this.file)
+        .get(`${owner}.${name}`)
+        ?.some((fn) => fn.params.length === count) ??
+        false)
     );
   }
 

@@ -13,7 +13,7 @@ export abstract class Closures extends Bindings {
     [];
   private readonly inlined = new Set<number>();
   /** D: what the scopes around run when they are left, outermost scope first: `scope (exit)` and `finally` blocks. */
-  protected pending: (readonly Block[])[] = [];
+  protected pending: Block[][] = [];
 
   /** Walks a block in a scope of its own; the value is that of its last expression. */
   protected abstract block(block: Block, isBody?: boolean): Value;

@@ -257,7 +257,9 @@ export abstract class Effects extends Closures {
         const targets = this.materialise(value, operandSpan(effect.from)).map((p) =>
           isLent
             ? extend(p, '*')
-            : effect.as === 'guard' || effect.element === false || (p.path.at(-1) === '[]' && !this.ownsBlock(p))
+            : effect.as === 'guard' ||
+                effect.element === false ||
+                (p.path.at(-1) === '[]' && !this.ownsBlock(p) && !this.isArrayItem(p))
               ? p
               : extend(p, '[]'),
         );

@@ -6,7 +6,7 @@ import { fieldTypeOf, growthKey, typeOfPlace } from './place-type.js';
 import { extend, isElementOf, type Place, placeKey, type Root } from './place.js';
 import type { Context, LockScope, Pointer, PointerForm, Value } from './result.js';
 import { State } from './state.js';
-import { holdsOne, ownsBlock, peel, type TypeOracle, withoutAlias } from './types.js';
+import { elementType, holdsOne, ownsBlock, peel, type TypeOracle, withoutAlias } from './types.js';
 import { merged, optionalType } from './values.js';
 import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
@@ -339,6 +339,14 @@ export abstract class Memory {
   /** Whether what is at the place has a block on the heap for itself. */
   protected ownsBlock(place: Place): boolean {
     return this.rust && ownsBlock(typeOfPlace(place, this.settings.oracle, this.file.path));
+  }
+
+  /** D: the place is an element of an array of arrays, an array with a block of its own. */
+  protected isArrayItem({ root, path }: Place): boolean {
+    if (this.rust || path.at(-1) !== '[]') return false;
+    const array = typeOfPlace({ root, path: path.slice(0, -1) }, this.settings.oracle, this.file.path);
+    const item = withoutAlias(elementType(array), this.settings.oracle, this.file.path);
+    return item?.kind === 'slice' || (item?.kind === 'path' && /^[wd]?string$/u.test(item.name));
   }
 
   /** Whether the target lies in a block that an element of the growing owner has for itself: growth moves the element only. */

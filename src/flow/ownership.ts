@@ -589,6 +589,15 @@ export abstract class Ownership extends Memory {
     this.renew(place);
   }
 
+  /** D: what was destroyed there is an object again. */
+  protected refill({ places, pointers }: Value): void {
+    for (const { id } of pointers) {
+      const left = this.state.invalid.get(id)?.filter((i) => i.how !== 'destroy');
+      if (left) this.state.invalid.set(id, left);
+    }
+    for (const place of places) this.forgetReleased(place);
+  }
+
   /** On this path the call at `span` has grown nothing. */
   protected undoGrowth(span: Span): void {
     for (const [id, list] of this.state.invalid) {
