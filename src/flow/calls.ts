@@ -525,10 +525,10 @@ export abstract class Calls extends Effects {
     // UFCS: `p.free()` is `free(p)`.
     if (effective.length === 0 && !resolved && !this.rust) {
       // No struct or object converts to the pointer that `free` takes: it is a method of its own that is not known.
-      // The runtime's `destroy` takes one value: `task.destroy(storage)` is one of its own, too.
+      // `free` and the runtime's `destroy` take one value: `task.destroy(storage)` is one of its own, too.
       const isOwn =
         (receiver.type?.kind === 'path' && /^(?:pureFree|free)$/u.test(expr.method)) ||
-        (expr.method === 'destroy' && expr.args.length > 0);
+        (/^(?:pureFree|free|destroy)$/u.test(expr.method) && expr.args.length > 0);
       const ufcs = isOwn ? [] : this.settings.apis.path([expr.method]);
       if (ufcs.length > 0)
         return this.applyMatches(
