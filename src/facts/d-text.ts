@@ -11,7 +11,7 @@ const SLICE = String.raw`[\w)\]]\s*\[\s*\](?!\s*[\w@([])|\[[^;{}]{0,200}?\.\.`;
 export const D_POINTERS = new RegExp(`${ADDRESS}|\\.ptr\\b|${REFERENCE}`, 'u');
 
 /** `scope` where it puts an object on the stack; a static array, which is a slice without a sign; a slice of what a function makes. */
-const ON_STACK = String.raw`\bscope\b[^;(){}]*=\s*new\b|\w\[\w+\]\s+\w+\s*[;=]|\w\[\]\s+\w+\s*=\s*\w+\(\)|(?:\bauto|\*|\])\s+\w+\s*=\s*[A-Z]\w*\([^;()]*\)\.\w+\s*(?:\(\))?;`;
+const ON_STACK = String.raw`\bscoped!|\bscope\b[^;(){}]*=\s*new\b|\w\[\w+\]\s+\w+\s*[;=]|\w\[\]\s+\w+\s*=\s*\w+\(\)|(?:\bauto|\*|\])\s+\w+\s*=\s*[A-Z]\w*\([^;()]*\)\.\w+\s*(?:\(\))?;`;
 
 /** A function that returns a pointer or a reference may have it from a helper. */
 const HANDS_OUT = String.raw`^[^(){};=]*(?:\*|\bref\b[^(){};=]*)\s*\b\w+\s*\(`;

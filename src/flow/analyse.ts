@@ -6,7 +6,7 @@ import { describePlace, extend, type Root } from './place.js';
 import type { FunctionFlow, Pointer, Value } from './result.js';
 import { type State } from './state.js';
 import { peel, unwrapped } from './types.js';
-import { isWhole, merged, NOTHING, optionalType, withoutAdopts } from './values.js';
+import { isWhole, merged, NOTHING, optionalType, uniquePointers, withoutAdopts } from './values.js';
 import type { Block, Expr, ExprOf, FileIr, FunctionIr, Statement, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { walkBody } from '../model/walk-body.js';
@@ -145,7 +145,7 @@ class Analysis extends PlaceExpressions {
             this.state = before;
           }
           if (this.rust && extendsTemporaries(statement.init)) this.extendTemps(value, mark);
-          if (statement.modifiers.includes('scope')) value = this.onStack(value, statement);
+          if (!this.rust) value = this.onStack(value, statement);
         }
         const type = statement.type ?? value.type;
         this.bindPattern(
@@ -435,7 +435,7 @@ class Analysis extends PlaceExpressions {
       case 'block':
         return this.blockExpr(expr);
       case 'if':
-        return !this.rust && expr.isStatic === true ? this.staticIf(expr) : this.ifExpr(expr);
+        return !this.rust && expr.isStatic === true && !defersIn(expr) ? this.staticIf(expr) : this.ifExpr(expr);
       case 'let-condition': {
         const value = this.expr(expr.value);
         this.bindPattern(expr.pattern, value, 'pattern');
@@ -586,16 +586,20 @@ class Analysis extends PlaceExpressions {
     for (const branch of [expr.then, expr.else]) {
       if (branch === expr.else) first = new Map(this.scopes.at(-1));
       this.state = before.clone();
-      if (branch?.kind === 'block' && branch.flavour === 'plain') this.inScope(branch.block);
+      const block = branch && plainBlock(branch, branch === expr.else);
+      if (block) this.inScope(block);
       else if (branch) this.expr(branch);
       if (this.state.alive) ends.push(this.state);
     }
     this.state = ends.length > 0 ? this.join(ends) : this.state.dead();
-    // What both declare is one variable to those behind them.
+    // What both declare is one variable to those behind them. What one branch invalidates is not held by that of the other.
     for (const [name, root] of this.scopes.at(-1) ?? []) {
       const other = first.get(name);
-      const held = other && other !== root ? this.state.read({ root: other, path: [] }) : undefined;
-      if (held) this.state.write({ root, path: [] }, held, true);
+      if (!other || other === root) continue;
+      const held = [other, root].map((one) => this.state.read({ root: one, path: [] }));
+      const pointers = held.flatMap((stored) => stored?.pointers ?? []).filter(({ id }) => !this.state.invalid.has(id));
+      const stored = held[1] ?? held[0];
+      if (stored) this.state.write({ root, path: [] }, { ...stored, pointers: uniquePointers(pointers) });
     }
     return NOTHING;
   }
@@ -722,4 +726,20 @@ function isCallOfSuper(expr: Expr): expr is ExprOf<'call'> {
 /** `()` */
 function isUnit(type: TypeRef | undefined): boolean {
   return type?.kind === 'tuple' && type.args.length === 0;
+}
+
+/** The statements of a branch; the braces behind `else` are a block inside of a block. */
+function plainBlock(branch: Expr, isElse: boolean): Block | undefined {
+  if (branch.kind !== 'block' || branch.flavour !== 'plain') return undefined;
+  const [only, ...others] = branch.block.statements;
+  const inner = isElse && only?.kind === 'expression' && others.length === 0 ? plainBlock(only.expr, false) : undefined;
+  return inner ?? branch.block;
+}
+
+/** Whether a branch puts something off to the end of the scope, by the names that are known in it. */
+function defersIn(expr: ExprOf<'if'>): boolean {
+  return [expr.then, expr.else].some(
+    (branch) =>
+      branch && plainBlock(branch, branch === expr.else)?.statements.some(({ kind }) => kind === 'defer') === true,
+  );
 }

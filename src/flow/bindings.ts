@@ -4,7 +4,7 @@ import { extend, type Root } from './place.js';
 import type { Value } from './result.js';
 import { elementType, peel, unwrapped } from './types.js';
 import { NOTHING, optionalType, originFrom } from './values.js';
-import type { ExprOf, FunctionIr, Pattern, Statement, TypeRef } from '../model/ir.js';
+import type { Expr, ExprOf, FunctionIr, Pattern, Statement, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 
 /** Numbers of D, which hold no pointer whatever they were made of. */
@@ -58,11 +58,12 @@ export abstract class Bindings extends Ownership {
   }
 
   /** D: `scope x = new C` makes the object on the stack; the variable and its copies refer to it. */
-  protected onStack(value: Value, { init, pattern }: Extract<Statement, { kind: 'let' }>): Value {
-    if (init?.kind !== 'new' || pattern.kind !== 'bind' || init.type.kind !== 'path') return value;
+  protected onStack(value: Value, { init, modifiers, pattern }: Extract<Statement, { kind: 'let' }>): Value {
+    const made = init?.kind === 'new' && modifiers.includes('scope') ? init.type : scopedClass(init);
+    if (!init || made?.kind !== 'path' || pattern.kind !== 'bind') return value;
     // What a `scope` variable was made with must live as long as the variable, not longer.
-    if (this.settings.oracle.declaration(init.type.name, this.file.path)?.kind !== 'class')
-      return { ...value, pointers: [] };
+    if (this.settings.oracle.declaration(made.name, this.file.path)?.kind !== 'class')
+      return init.kind === 'new' ? { ...value, pointers: [] } : value;
     const root = this.makeRoot({
       kind: 'local',
       name: pattern.name,
@@ -70,10 +71,11 @@ export abstract class Bindings extends Ownership {
       span: { start: pattern.span.start, end: init.span.end },
       byValue: true,
       declared: 'let',
-      type: init.type,
+      type: made,
       storage: 'stack',
     });
-    return { places: [], pointers: [this.borrow({ root, path: [] }, 'raw', false, init.span, 'new')], type: init.type };
+    const how = init.kind === 'new' ? 'new' : 'scoped';
+    return { places: [], pointers: [this.borrow({ root, path: [] }, 'raw', false, init.span, how)], type: made };
   }
 
   /** The temporaries since `mark` that the value points to live as long as the variables of the block. */
@@ -264,4 +266,10 @@ function eitherArgument(type: TypeRef | undefined, path: readonly string[]): Typ
   const variant = path.at(-1) ?? '';
   if (inner?.kind !== 'path' || !/^Either\d*$/.test(inner.name) || !/^[A-Z]$/.test(variant)) return undefined;
   return inner.args[variant.charCodeAt(0) - 65];
+}
+
+/** D: the class of `scoped!C(..)`, which puts the object into the variable. */
+function scopedClass(init: Expr | undefined): TypeRef | undefined {
+  if (init?.kind !== 'call' || init.callee.kind !== 'name' || init.callee.path.at(-1) !== 'scoped') return undefined;
+  return init.callee.typeArgs?.[0];
 }

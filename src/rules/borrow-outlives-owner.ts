@@ -18,7 +18,7 @@ import { defineRule } from './rule.js';
 
 const TOKENS = {
   rust: [...RAW_POINTERS, 'unchecked'],
-  d: ['&', '[]', '..', '.ptr', '...', 'tempCString', 'scope ', '@trusted', 'toHexString'],
+  d: ['&', '[]', '..', '.ptr', '...', 'tempCString', 'scope ', '@trusted', 'toHexString', 'scoped!'],
 };
 
 export default defineRule({
@@ -335,7 +335,7 @@ function isKeptByList(unit: UnitFacts, file: FileIr, { pointer, into }: Escape):
   const element = elementType(typeOfPlace(into, unit.oracle('d'), file.path));
   return pointer.form === 'slice'
     ? keepsSliceOf(element, typeOfPlace(pointer.target, unit.oracle('d'), file.path))
-    : element?.kind === 'pointer';
+    : element?.kind === 'pointer' || (pointer.target.root.storage === 'stack' && element?.kind === 'path');
 }
 
 /** Rust: stored as a member of a set, where only the address matters. */

@@ -225,7 +225,11 @@ const passing: readonly ApiRow[] = [
   ...either('assume-utf', 'assumeUTF', (value) => [{ kind: 'pass', from: value }]),
   ...either('by-code-unit', 'byCodeUnit', (value) => [{ kind: 'pass', from: value }]),
   ...either('strip', 'strip', (value) => [{ kind: 'pass', from: value }]),
-  ...either('chomp', 'chomp', (value) => [{ kind: 'pass', from: value }]),
+  ...['stripLeft', 'stripRight', 'chomp', 'chompPrefix', 'chop'].flatMap((name) =>
+    either(kebab(name), name, (value) => [{ kind: 'pass', from: value }]),
+  ),
+  // What is written is shown as a slice of the buffer.
+  free('sformat', 'sformat', { kind: 'pass', from: 0 }),
   ...either('retro', 'retro', (value) => [{ kind: 'pass', from: value }]),
   ...either('save', 'save', (value) => [{ kind: 'pass', from: value }]),
   ...either('splitter', 'splitter', (value) => [{ kind: 'pass', from: value }]),
