@@ -38,5 +38,9 @@ export const D_ENTRIES = new RegExp(`${ADDRESS}|[\\w)"'\\]]\\s+in\\s`, 'u');
 export const D_CLOSURE =
   /=>|[=(,]\s*&\s*(?:[a-z_]|\(\s*cast\b)|\bdelegate\b|[(,=:?]\s*\{|\breturn\s*\{|[(,=]\s*\([^()]*\)[\w@\s]*\{/u;
 
+/** A loop in which entries of a table are removed or set. */
+export const D_CHANGING_LOOP =
+  /\bforeach\w*\s*\([^{};]*;[^{};]*\)[^]*?(?:\.\s*(?:remove|clear)\s*\(|\w\[[^\]=;]+\]\s*=(?!=))/u;
+
 /** A slice that is returned. */
 export const D_RETURNS_SLICE = new RegExp(String.raw`\breturn\b[^;]*(?:\[\s*\]|\.\.)`, 'u');

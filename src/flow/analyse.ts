@@ -31,6 +31,8 @@ class Analysis extends PlaceExpressions {
   private nesting = 0;
   private incomplete = false;
   private rounds = 0;
+  /** D: the variables that a body put off in a branch of `static if` sees. */
+  private readonly namesOf = new WeakMap<Block, Map<string, Root>>();
   /** D: pointers of the value that is being returned, while what was deferred runs. */
   private leaving: readonly number[] = [];
 
@@ -94,7 +96,7 @@ class Analysis extends PlaceExpressions {
       value = this.expr(block.result);
     }
     this.pending.pop();
-    if (this.state.alive) for (const body of defers.reverse()) this.block(body);
+    if (this.state.alive) for (const body of defers.reverse()) this.deferred(body);
     const end: Span = { start: Math.max(block.span.start, block.span.end - 1), end: block.span.end };
     const roots = this.blockRoots.pop() ?? [];
     if (this.rust && this.state.alive && !isBody) {
@@ -435,7 +437,7 @@ class Analysis extends PlaceExpressions {
       case 'block':
         return this.blockExpr(expr);
       case 'if':
-        return !this.rust && expr.isStatic === true && !defersIn(expr) ? this.staticIf(expr) : this.ifExpr(expr);
+        return !this.rust && expr.isStatic === true ? this.staticIf(expr) : this.ifExpr(expr);
       case 'let-condition': {
         const value = this.expr(expr.value);
         this.bindPattern(expr.pattern, value, 'pattern');
@@ -496,7 +498,7 @@ class Analysis extends PlaceExpressions {
     this.pending = [];
     this.leaving = value.pointers.map((p) => p.id);
     for (const defers of pending.toReversed())
-      for (const body of defers.toReversed()) if (this.state.alive && !holdsBranch(body)) this.block(body);
+      for (const body of defers.toReversed()) if (this.state.alive && !holdsBranch(body)) this.deferred(body);
     this.pending = pending;
     this.leaving = [];
   }
@@ -583,6 +585,9 @@ class Analysis extends PlaceExpressions {
     const before = this.state.clone();
     const ends: State[] = [];
     let first: ReadonlyMap<string, Root> = new Map();
+    const defers = this.pending.at(-1) ?? [];
+    const known = defers.length;
+    let put: Block[] = [];
     for (const branch of [expr.then, expr.else]) {
       if (branch === expr.else) first = new Map(this.scopes.at(-1));
       this.state = before.clone();
@@ -590,7 +595,12 @@ class Analysis extends PlaceExpressions {
       if (block) this.inScope(block);
       else if (branch) this.expr(branch);
       if (this.state.alive) ends.push(this.state);
+      // What a branch puts off goes by its own names, and is nothing to the other branch.
+      const own = defers.splice(known);
+      for (const body of own) this.namesOf.set(body, new Map(this.scopes.at(-1)));
+      put = [...put, ...own];
     }
+    defers.push(...put);
     this.state = ends.length > 0 ? this.join(ends) : this.state.dead();
     // What both declare is one variable to those behind them. What one branch invalidates is not held by that of the other.
     for (const [name, root] of this.scopes.at(-1) ?? []) {
@@ -602,6 +612,14 @@ class Analysis extends PlaceExpressions {
       if (stored) this.state.write({ root, path: [] }, { ...stored, pointers: uniquePointers(pointers) });
     }
     return NOTHING;
+  }
+
+  /** Runs what was put off to the end of the scope. */
+  private deferred(body: Block): void {
+    const names = this.namesOf.get(body);
+    if (names) this.scopes.push(names);
+    this.block(body);
+    if (names) this.scopes.pop();
   }
 
   /** Walks the statements of a block as if they stood beside it. */
@@ -734,12 +752,4 @@ function plainBlock(branch: Expr, isElse: boolean): Block | undefined {
   const [only, ...others] = branch.block.statements;
   const inner = isElse && only?.kind === 'expression' && others.length === 0 ? plainBlock(only.expr, false) : undefined;
   return inner ?? branch.block;
-}
-
-/** Whether a branch puts something off to the end of the scope, by the names that are known in it. */
-function defersIn(expr: ExprOf<'if'>): boolean {
-  return [expr.then, expr.else].some(
-    (branch) =>
-      branch && plainBlock(branch, branch === expr.else)?.statements.some(({ kind }) => kind === 'defer') === true,
-  );
 }

@@ -1,6 +1,7 @@
+import { changedWhileIterated } from '../facts/iterated-tables.js';
 import { containerStorage } from '../facts/containers.js';
 import { LENDING, RAW_POINTERS } from '../facts/raw-words.js';
-import { D_POINTERS } from '../facts/d-text.js';
+import { D_CHANGING_LOOP, D_POINTERS } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { typeOfPlace } from '../flow/place-type.js';
@@ -11,9 +12,9 @@ import type { FileIr, FunctionIr } from '../model/ir.js';
 import { walkBody } from '../model/walk-body.js';
 import { defineRule } from './rule.js';
 
-const TOKENS = { rust: RAW_POINTERS, d: ['&', '.ptr', 'ref '] };
+const TOKENS = { rust: RAW_POINTERS, d: ['&', '.ptr', 'ref ', 'foreach'] };
 /** In such a file, also what turns a stored pointer into a reference. */
-const BODY_TOKENS = { rust: [...RAW_POINTERS, '&*', '&mut *'], d: [D_POINTERS] };
+const BODY_TOKENS = { rust: [...RAW_POINTERS, '&*', '&mut *'], d: [D_POINTERS, D_CHANGING_LOOP] };
 
 export default defineRule({
   meta: {
@@ -32,6 +33,8 @@ export default defineRule({
         "'{pointer}' points into '{owner}' (line {borrow}), '{owner}' changes by '{growth}' (line {grown}), and the pointer is used afterwards: its storage may be freed by then.",
       stale:
         "'{pointer}' points into '{owner}' (line {borrow}), '{owner}' grows by '{growth}' (line {grown}), and the pointer is used afterwards: it may still mean the old block, so writes through it are lost.",
+      iterated:
+        "'{owner}' is iterated (line {loop}), and '{operation}' {changes} inside the loop (line {line}), which goes on: the loop may skip entries, meet them twice, or read ones that are gone.",
     },
     checklist: 'Is every pointer taken again after the container grew?',
     scenarios: ['command', 'sequential'],
@@ -45,6 +48,24 @@ export default defineRule({
     for (const language of ['rust', 'd'] as const) {
       for (const file of unit.filesOf(language)) {
         for (const fn of functionsIn(file)) {
+          for (const change of language === 'd' ? changedWhileIterated(unit, file, fn) : [])
+            report({
+              messageId: 'iterated',
+              data: {
+                owner: change.table,
+                loop: lineOf(unit, file, change.loop.start),
+                operation: change.operation,
+                changes: change.changes,
+                line: lineOf(unit, file, change.span.start),
+              },
+              at: { file, span: change.span },
+              steps: [
+                { file, span: change.loop, role: 'borrow', note: `The loop goes through '${change.table}' here.` },
+                { file, span: change.span, role: 'grow', note: `'${change.operation}' ${change.changes} here.` },
+              ],
+              key: `${change.table}|iterated`,
+              confidence: 'medium',
+            });
           const flow = unit.flowOf(file, fn);
           const causes = new Set<string>();
           for (const stale of flow.staleUses) {

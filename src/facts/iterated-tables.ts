@@ -1,0 +1,136 @@
+import { aggregateOf, memberPath } from './d-code.js';
+import type { UnitFacts } from './unit.js';
+import { withoutAlias } from '../flow/types.js';
+import type { Block, Expr, ExprOf, FileIr, FunctionIr, Statement, TypeRef } from '../model/ir.js';
+import type { Span } from '../model/source.js';
+import { walkBody, walkExpression } from '../model/walk-body.js';
+
+export interface ChangedTable {
+  readonly table: string;
+  /** What is iterated, in the head of the loop. */
+  readonly loop: Span;
+  readonly span: Span;
+  readonly operation: string;
+  readonly changes: 'removes entries' | 'adds an entry';
+}
+
+/** Lazy views of a table; `keys` and `values` are copies. */
+const VIEWS = new Set(['byKey', 'byValue', 'byKeyValue', 'byPair']);
+
+/**
+ * D: associative arrays of which entries are removed or added in a loop over them that goes on. A loop that is left after the change is
+ * fine, and so is a new value for the key that the loop has at hand.
+ */
+export function changedWhileIterated(unit: UnitFacts, file: FileIr, fn: FunctionIr): readonly ChangedTable[] {
+  const found: ChangedTable[] = [];
+  if (fn.body === undefined) return found;
+  walkBody(fn.body, ({ expr }) => {
+    if (expr.kind !== 'loop' || expr.form !== 'foreach' || expr.iterable === undefined || expr.isStatic === true)
+      return;
+    const table = iteratedTable(expr.iterable);
+    if (table === undefined || !isTable(unit, file, fn, table)) return;
+    const change = changeIn(expr, table);
+    if (change !== undefined) found.push({ table, loop: expr.iterable.span, ...change });
+  });
+  return found;
+}
+
+function iteratedTable(iterable: Expr): string | undefined {
+  if (iterable.kind === 'field' && VIEWS.has(iterable.name)) return memberPath(iterable.base);
+  if (iterable.kind === 'method' && VIEWS.has(iterable.method)) return memberPath(iterable.receiver);
+  return memberPath(iterable);
+}
+
+function viewOf(iterable: Expr | undefined): string {
+  return iterable?.kind === 'field' ? `.${iterable.name}` : iterable?.kind === 'method' ? `.${iterable.method}` : '';
+}
+
+function isTable(unit: UnitFacts, file: FileIr, fn: FunctionIr, table: string): boolean {
+  const oracle = unit.oracle('d');
+  const [head = '', ...members] = table.split('.');
+  let type: TypeRef | undefined = declaredType(unit, file, fn, head);
+  for (const member of members) {
+    const owner = withoutAlias(type, oracle, file.path);
+    const name = owner?.kind === 'pointer' ? owner.element?.name : owner?.name;
+    type = oracle.declaration(name ?? '', file.path)?.fields.find((field) => field.name === member)?.type;
+  }
+  return withoutAlias(type, oracle, file.path)?.kind === 'assoc-array';
+}
+
+function declaredType(unit: UnitFacts, file: FileIr, fn: FunctionIr, name: string): TypeRef | undefined {
+  let local: TypeRef | undefined;
+  let isLocal = false;
+  if (fn.body !== undefined)
+    walkBody(fn.body, ({ statement }) => {
+      if (statement?.kind !== 'let' || statement.pattern.kind !== 'bind' || statement.pattern.name !== name) return;
+      isLocal = true;
+      local = statement.type;
+    });
+  for (const statement of fn.body?.statements ?? [])
+    if (statement.kind === 'let' && statement.pattern.kind === 'bind' && statement.pattern.name === name) {
+      isLocal = true;
+      local = statement.type;
+    }
+  if (isLocal) return local;
+  return (
+    fn.params.find((param) => param.name === name)?.type ??
+    aggregateOf(file, fn)?.fields.find((field) => field.name === name)?.type ??
+    unit.oracle('d').global(name, file.path)?.decl.type
+  );
+}
+
+/** The first change of the table in the body of the loop behind which the loop goes on. */
+function changeIn(loop: ExprOf<'loop'>, table: string): Omit<ChangedTable, 'table' | 'loop'> | undefined {
+  // `foreach (key, value; table)`, `foreach (key; table.byKey)`
+  const bindings = (loop.bindings ?? []).map(({ pattern }) => (pattern.kind === 'bind' ? pattern.name : ''));
+  const isByKey = /\.\s*byKey$/u.test(viewOf(loop.iterable));
+  const key = bindings.length === 2 || isByKey ? bindings[0] : undefined;
+  let found: Omit<ChangedTable, 'table' | 'loop'> | undefined;
+  const judge = (expr: Expr): void => {
+    if (found !== undefined) return;
+    if (expr.kind === 'method' && memberPath(expr.receiver) === table) {
+      const isRemoval = (expr.method === 'remove' && expr.args.length === 1) || expr.method === 'clear';
+      if (isRemoval) found = { span: expr.span, operation: expr.method, changes: 'removes entries' };
+    }
+    if (expr.kind !== 'assign' || expr.operator !== '=' || expr.target.kind !== 'index') return;
+    if (memberPath(expr.target.base) !== table) return;
+    const { index } = expr.target;
+    const isAtHand = index.kind === 'name' ? index.path[0] === key : memberPath(index) !== undefined;
+    if (!isAtHand && index.kind !== 'literal')
+      found = { span: expr.span, operation: '[..] =', changes: 'adds an entry' };
+  };
+  const visit = (block: Block, isLeft: boolean): void => {
+    block.statements.forEach((statement, at) => {
+      const goesOut = isLeft || block.statements.slice(at).some(leaves);
+      for (const expr of expressionsOf(statement)) enter(expr, goesOut);
+    });
+    if (block.result !== undefined) enter(block.result, isLeft);
+  };
+  const enter = (expr: Expr, isLeft: boolean): void => {
+    if (expr.kind === 'block') visit(expr.block, isLeft);
+    else if (expr.kind === 'if') {
+      enter(expr.then, isLeft);
+      if (expr.else !== undefined) enter(expr.else, isLeft);
+    } else if (!isLeft)
+      walkExpression(expr, ({ expr: inner, around }) => {
+        // What stands in a loop or switch of its own is followed no further.
+        if (!around.some((outer) => outer.kind === 'loop' || outer.kind === 'match' || outer.kind === 'block'))
+          judge(inner);
+      });
+  };
+  visit(loop.body, false);
+  return found;
+}
+
+function expressionsOf(statement: Statement): readonly Expr[] {
+  if (statement.kind === 'expression') return [statement.expr];
+  return statement.kind === 'let' && statement.init !== undefined ? [statement.init] : [];
+}
+
+/** The statement leaves the loop, or ends with one that does. */
+function leaves(statement: Statement): boolean {
+  if (statement.kind !== 'expression') return false;
+  const { expr } = statement;
+  if (expr.kind === 'block') return expr.block.statements.some(leaves);
+  return expr.kind === 'return' || expr.kind === 'break' || expr.kind === 'throw';
+}
