@@ -56,7 +56,7 @@ export function plainBisection(size, isHit, most) {
   return { answer: bad, runs, looks };
 }
 
-/** A tester whose versions from `first` on crash at rate `p`, the others at rate `q`; everything is free but runs. */
+/** A tester whose versions crash when `isHit` says so; everything is free but runs. */
 export function simulatedTester(isHit) {
   return {
     estimate: { prepare: 0, run: 1 },
@@ -68,7 +68,8 @@ export function simulatedTester(isHit) {
 }
 
 /**
- * Runs one cell: `count` histories of `size` versions with crash rate `p` after a first bad version drawn evenly, and `q` before.
+ * Runs one cell: `count` histories of `size` versions with crash rate `p` from a first bad version on, which is drawn evenly, and false
+ * alarms at rate `q` on both sides. With `rare`, some of the versions before crash too, at that rate, and `minimum` is asked for.
  *
  * With `isTraced` it keeps, for each history and each run of it, whether the likeliest answer was right then: what the same command says
  * whose budget (`--runs`) ends there.
@@ -77,12 +78,15 @@ export function simulatedTester(isHit) {
  */
 export async function simulateCell(
   bisect,
-  { p, q = 0, size, count, seed, hint, until = confidence, maxRuns = 5000, isTraced = false },
+  { p, q = 0, rare, minimum, size, count, seed, hint, until = confidence, maxRuns = 5000, isTraced = false },
 ) {
   const random = generator(seed);
   const history = Array.from({ length: size }, (_, index) => `v${index}`);
   const cell = {
     p,
+    q,
+    rare,
+    minimum,
     size,
     count,
     runs: 0,
@@ -94,9 +98,15 @@ export async function simulateCell(
     plain: repeats.map(() => ({ runs: 0, looks: 0, right: 0 })),
   };
   for (let made = 0; made < count; made++) {
-    const first = 1 + Math.floor(random() * (size - 1));
-    const isHit = (index) => random() < (index >= first ? p : q);
-    const expected = hint === undefined ? {} : { expectedRate: hint(p, random) };
+    // Where a rare crash comes first, it begins before the last version and the frequent one after it.
+    const earlier = rare === undefined ? 0 : 1 + Math.floor(random() * (size - 2));
+    const first = earlier + 1 + Math.floor(random() * (size - 1 - earlier));
+    const rateOf = (index) => (index >= first ? p : rare !== undefined && index >= earlier ? rare : 0);
+    const isHit = (index) => random() < 1 - (1 - rateOf(index)) * (1 - q);
+    const expected = {
+      ...(hint === undefined ? {} : { expectedRate: hint(p, random) }),
+      ...(minimum === undefined ? {} : { minimumRate: minimum }),
+    };
     const trace = [];
     const watch = (_, { posterior }) => trace.push(posterior.best === first ? 1 : 0);
     const result = await bisect(
@@ -175,33 +185,54 @@ function pointsOf(traces, drawn, most) {
 /** An accuracy so near 100 % that the histories cannot tell it from that is reached when at most one answer is wrong. */
 const reaches = (right, accuracy, count) => right >= accuracy || (1 - accuracy < 1 / count && right >= 1 - 1.5 / count);
 
-/** The fewest mean runs at one budget that is right as often as `accuracy`. */
-export function runsAtOneBudget(points, accuracy, count) {
+/** The fewest mean runs at one setting that is right as often as `accuracy`. */
+export function runsAtOneSetting(points, accuracy, count) {
   return points.reduce(
     (least, { runs, right }) => (reaches(right, accuracy, count) ? Math.min(least, runs) : least),
     Infinity,
   );
 }
 
-/** The same when a coin may choose between two budgets, a mere guess without any run being one: the lower edge of the points. */
-export function runsWithCoin(points, accuracy, count) {
-  let least = runsAtOneBudget(points, accuracy, count);
-  for (const low of points) {
-    if (low.right > accuracy || low.runs >= least) continue;
-    for (const high of points) {
-      if (high.right < accuracy || high.right <= low.right) continue;
+/**
+ * Which two settings a coin chooses between with the fewest runs at `accuracy`, a mere guess without any run being one: positions in
+ * `points`, the same twice for one setting, or undefined when none is right so often.
+ */
+export function chooseSettings(points, accuracy, count) {
+  let least = Infinity;
+  let chosen;
+  points.forEach(({ runs, right }, at) => {
+    if (!reaches(right, accuracy, count) || runs >= least) return;
+    least = runs;
+    chosen = [at, at];
+  });
+  points.forEach((low, below) => {
+    if (low.right > accuracy || low.runs >= least) return;
+    points.forEach((high, above) => {
+      if (high.right < accuracy || high.right <= low.right) return;
       const share = (accuracy - low.right) / (high.right - low.right);
-      least = Math.min(least, low.runs + share * (high.runs - low.runs));
-    }
-  }
-  return least;
+      const runs = low.runs + share * (high.runs - low.runs);
+      if (runs >= least) return;
+      least = runs;
+      chosen = [below, above];
+    });
+  });
+  return chosen;
 }
 
-const RESAMPLES = 200;
+/** Mean runs of two settings, mixed so that they are right as often as `accuracy`; a little beyond them the line goes on. */
+function runsOf(points, [below, above], accuracy) {
+  const [low, high] = [points[below], points[above]];
+  if (high.right <= low.right) return high.runs;
+  const share = Math.min(1.5, Math.max(0, (accuracy - low.right) / (high.right - low.right)));
+  return low.runs + share * (high.runs - low.runs);
+}
+
+const RESAMPLES = 100;
 
 /**
- * What {@link runsWithCoin} gives for each accuracy, and the middle 95 % of what it gives when the histories are drawn again with
- * repetition: how far the figure can be trusted.
+ * The fewest mean runs for each accuracy, and the middle 95 % of what comes out when the histories are drawn again with repetition: how
+ * far the figure can be trusted. The settings are chosen on one half of the histories and read off on the other, both ways: the luckiest
+ * of many settings looks better than it is where it was chosen.
  *
  * @param families cells of the same rate and size whose sessions differ in their confidence
  * @param wanted accuracies, and for each the largest budget that may reach it
@@ -211,19 +242,42 @@ export function compareCell(families, wanted, seed) {
   const [{ size }] = families;
   const count = Math.min(...families.map(({ traces }) => traces.length));
   const most = Math.max(...wanted.map((one) => one.most));
-  const all = (traces) => traces.map((_, at) => at);
-  const again = (traces) => traces.map(() => Math.floor(random() * traces.length));
-  const points = (draw) => [
+  const half = (traces, odd) => traces.map((_, at) => at).filter((at) => at % 2 === odd);
+  const again = (drawn) => drawn.map(() => drawn[Math.floor(random() * drawn.length)]);
+  const points = (odd, draw) => [
     { runs: 0, right: 1 / (size - 1) },
-    ...families.flatMap(({ traces }) => pointsOf(traces, draw(traces), most)),
+    ...families.flatMap(({ traces }) => pointsOf(traces, draw(half(traces, odd)), most)),
   ];
-  const own = points(all);
-  const samples = Array.from({ length: RESAMPLES }, () => points(again));
-  return wanted.map(({ accuracy }) => {
-    const values = samples.map((sample) => runsWithCoin(sample, accuracy, count)).sort((a, b) => a - b);
+  const crossed = (draw) => {
+    const halves = [points(0, draw), points(1, draw)];
+    return ({ accuracy }) => {
+      const read = halves.map((own, odd) => {
+        const settings = chooseSettings(own, accuracy, count / 2);
+        return settings === undefined ? Infinity : runsOf(halves[1 - odd], settings, accuracy);
+      });
+      return (read[0] + read[1]) / 2;
+    };
+  };
+  const all = [
+    { runs: 0, right: 1 / (size - 1) },
+    ...families.flatMap(({ traces }) =>
+      pointsOf(
+        traces,
+        traces.map((_, at) => at),
+        most,
+      ),
+    ),
+  ];
+  const own = crossed((drawn) => drawn);
+  const samples = Array.from({ length: RESAMPLES }, () => {
+    const read = crossed(again);
+    return wanted.map(read);
+  });
+  return wanted.map((one, index) => {
+    const values = samples.map((sample) => sample[index]).sort((a, b) => a - b);
     return {
-      direct: runsAtOneBudget(own, accuracy, count),
-      coin: runsWithCoin(own, accuracy, count),
+      direct: runsAtOneSetting(all, one.accuracy, count),
+      coin: own(one),
       low: values[Math.floor(RESAMPLES * 0.025)],
       high: values[Math.ceil(RESAMPLES * 0.975) - 1],
     };
@@ -304,51 +358,62 @@ function mainTable(cells, hinted) {
   return format(head, rows);
 }
 
-/** Histories of a cell of the comparison: where the two are nearer to each other it needs more to tell them apart. */
+/** Histories of each session of a cell of the comparison: where the two are nearer to each other it needs more to tell them apart. */
 const COMPARED = new Map([
-  [0.05, 600],
-  [0.1, 1500],
-  [0.2, 1200],
-  [0.3, 1200],
-  [0.5, 5000],
+  [0.05, 400],
+  [0.1, 1000],
+  [0.2, 600],
+  [0.3, 1000],
+  [0.5, 3000],
 ]);
 
-/** Plain bisection with 20 runs is right more often than 95 % at these rates; the session that is compared with it then goes on to this. */
+/**
+ * Confidences (`--confidence`) of the sessions of the comparison, each of which may be cut off by a budget (`--runs`) too. Who wants to be
+ * right in 60 % does not ask for 95 %. Plain bisection with 20 runs is right more often than 95 % at the larger rates.
+ */
+const CONFIDENCES = [0.6, 0.75, 0.89, confidence];
 const SURER = new Map([
   [0.2, 0.995],
   [0.3, 0.9999],
   [0.5, 0.99999],
 ]);
 
-const SURER_COUNT = 1000;
-
 /** No more of the runs of plain bisection than this can be part of an answer that takes fewer. */
 const LARGEST_SHARE = 1.6;
 
-/** The sessions of the comparison: those of the command as it is, and those of a larger confidence where plain bisection has one. */
+/** The sessions of the comparison. */
 function comparedCells(share, seed) {
   return [...COMPARED].flatMap(([p, count], row) =>
     sizes.flatMap((size, column) => {
       const plain = plainExactly(size, p, repeats.at(-1));
-      const common = {
+      const surer = SURER.get(p);
+      return [...CONFIDENCES, ...(surer === undefined ? [] : [surer])].map((until, index) => ({
         kind: 'compared',
         p,
         q: 0,
         size,
-        count: Math.max(1, Math.round(count * share)),
+        until,
+        count: Math.max(2, Math.round(count * share)),
         maxRuns: Math.ceil(LARGEST_SHARE * (plain.runs + plain.looks)),
         isTraced: true,
-      };
-      const first = { ...common, seed: seed + row * sizes.length + column };
-      const surer = SURER.get(p);
-      return surer === undefined
-        ? [first]
-        : [
-            first,
-            { ...common, count: Math.max(1, Math.round(SURER_COUNT * share)), until: surer, seed: first.seed + 500 },
-          ];
+        seed: seed + row * sizes.length + column + 500 * index,
+      }));
     }),
   );
+}
+
+/** False alarms on both sides, and histories in which a rare crash became frequent. */
+const BACKGROUNDS = [0.01, 0.02, 0.05];
+const STEPS = [
+  { rare: 0.03, p: 0.4, minimum: 0.2 },
+  { rare: 0.1, p: 0.5, minimum: 0.25 },
+  { rare: 0.02, p: 0.1, minimum: 0.06 },
+  { rare: 0.07, p: 0.35, minimum: 0.2 },
+];
+
+function steppedCells(histories, seed) {
+  const count = Math.max(1, Math.round(histories / 40));
+  return STEPS.map((step, index) => ({ kind: 'stepped', ...step, size: 40, count, seed: seed + index }));
 }
 
 /**
@@ -356,7 +421,7 @@ function comparedCells(share, seed) {
  * in which the histories do not tell which of the two needs fewer.
  */
 function equalTable(compared, missed, open) {
-  const head = ['crash rate', 'versions', 'plain', 'its runs', 'right', 'bisect', 'share', 'at 95 %', 'at one budget'];
+  const head = ['crash rate', 'versions', 'plain', 'its runs', 'right', 'bisect', 'share', 'at 95 %', 'one setting'];
   const won = { direct: 0, coin: 0, steps: 0, all: 0 };
   const rows = [];
   for (const p of COMPARED.keys()) {
@@ -413,6 +478,44 @@ function repeatsTable(cells) {
   return format(['crash rate', 'versions', 'plain for 95 %', 'its runs', 'bisect at 0.95'], rows);
 }
 
+/** Cells of the same background and rate, summed over the number of versions. */
+function sumBySize(cells) {
+  const sums = new Map();
+  for (const { p, q, count, runs, right, claimed } of cells) {
+    const key = `${q} ${p}`;
+    const sum = sums.get(key) ?? { p, q, count: 0, runs: 0, right: 0, claimed: 0 };
+    sums.set(key, {
+      ...sum,
+      count: sum.count + count,
+      runs: sum.runs + runs,
+      right: sum.right + right,
+      claimed: sum.claimed + claimed,
+    });
+  }
+  return [...sums.values()];
+}
+
+const resultColumns = ({ count, runs, right, claimed }) => [
+  count,
+  number(runs / count),
+  percent(right / count),
+  percent(claimed / count),
+];
+
+const whole = (share) => percent(share).replace('.0', '');
+
+const noisyTable = (noisy) =>
+  format(
+    ['false alarms', 'crash rate', 'histories', 'runs', 'right', 'claimed'],
+    noisy.map((cell) => [whole(cell.q), whole(cell.p), ...resultColumns(cell)]),
+  );
+
+const steppedTable = (stepped) =>
+  format(
+    ['rare', 'frequent', '`--min-rate`', 'histories', 'runs', 'right', 'claimed'],
+    stepped.map((cell) => [whole(cell.rare), whole(cell.p), whole(cell.minimum), ...resultColumns(cell)]),
+  );
+
 function format(head, rows) {
   return [
     `| ${head.join(' | ')} |`,
@@ -422,7 +525,7 @@ function format(head, rows) {
 }
 
 /** What is promised; each sentence that does not hold. */
-function missedBars(cells) {
+function missedBars(cells, noisy, stepped) {
   const missed = [];
   for (const cell of cells) {
     const right = cell.right / cell.count;
@@ -436,6 +539,13 @@ function missedBars(cells) {
   if (Math.abs(sum('right') - sum('claimed')) > 0.03) {
     missed.push(`All: ${percent(sum('right'))} are right and ${percent(sum('claimed'))} are claimed.`);
   }
+  // What is claimed must be about what is seen, beyond chance.
+  const compare = (what, { right, claimed, count }) => {
+    if ((claimed - right) / count > 0.03 + 2 * Math.sqrt((confidence * (1 - confidence)) / count))
+      missed.push(`${what}: ${percent(right / count)} are right and ${percent(claimed / count)} are claimed.`);
+  };
+  for (const one of noisy) compare(`False alarms of ${percent(one.q)}, crash rate ${percent(one.p)}`, one);
+  for (const cell of stepped) compare(`${percent(cell.rare)} that became ${percent(cell.p)}`, cell);
   return missed;
 }
 
@@ -450,7 +560,10 @@ async function main() {
     ...cellsOf({ kind: 'main', histories, seed: 1 }),
     ...cellsOf({ kind: 'hinted', histories: few, seed: 1000, hinted: true }),
     ...comparedCells(histories / DEFAULT_HISTORIES, 3000),
-    ...cellsOf({ kind: 'noisy', histories: few, seed: 2000, q: 0.02, from: 0.2 }),
+    ...BACKGROUNDS.flatMap((q, index) =>
+      cellsOf({ kind: 'noisy', histories: few, seed: 2000 + 300 * index, q, from: 0.2 }),
+    ),
+    ...steppedCells(histories, 7000),
   ];
   // The longest first, or one core waits for the other at the end.
   const order = jobs.map((_, index) => index).sort((a, b) => jobs[a].p - jobs[b].p);
@@ -464,26 +577,34 @@ async function main() {
   const results = new Array(jobs.length);
   order.forEach((index, position) => (results[index] = done[position]));
   const of = (kind) => results.filter((_, index) => jobs[index].kind === kind);
-  const [cells, hinted, compared, noisy] = ['main', 'hinted', 'compared', 'noisy'].map(of);
+  const [cells, hinted, compared, noisyCells, stepped] = ['main', 'hinted', 'compared', 'noisy', 'stepped'].map(of);
   const all = (list, key) => list.reduce((sum, cell) => sum + cell[key], 0);
   const share = (list, key) => percent(all(list, key) / all(list, 'count'));
   const sure = cells.filter((cell) => cell.p === 1);
   const count = (list) => all(list, 'count').toLocaleString('en-GB');
-  const missed = missedBars(cells);
+  const noisy = sumBySize(noisyCells);
+  const missed = missedBars(cells, noisy, stepped);
   const open = [];
   const equal = equalTable(compared, missed, open);
   const text = [
     `${count(cells)} histories, confidence 0.95: ${share(cells, 'right')} of the answers are right, and they claim ${share(cells, 'claimed')} on average.`,
     `At a crash rate of 100 % the most runs that any history took were ${sure.map((cell) => `${cell.most} for ${cell.size} versions (log₂ n + 10 is ${number(Math.log2(cell.size) + 10)})`).join(', ')}.`,
-    `With a background of 2 % on the good side and crash rates of at least 20 %, ${share(noisy, 'right')} of ${count(noisy)} are right.`,
+    ...BACKGROUNDS.map((q) => {
+      const own = noisy.filter((cell) => cell.q === q);
+      return `With false alarms in ${percent(q)} of all runs and crash rates of at least 20 %, ${share(own, 'right')} of ${count(own)} are right, and ${share(own, 'claimed')} are claimed.`;
+    }),
     '',
     mainTable(cells, hinted),
     '',
-    `Equal accuracy (${count(compared)} other histories of \`bisect\`; plain bisection is computed exactly). Fewer runs than plain bisection with its looks in ${equal.won.coin} of ${equal.won.all} comparisons by more than chance (the interval at 95 % of the runs of \`bisect\` lies below), in ${equal.won.direct} at one budget, and in ${equal.won.steps} even without its looks.`,
+    `Equal accuracy (${count(compared)} other histories of \`bisect\`; plain bisection is computed exactly). Fewer runs than plain bisection with its looks in ${equal.won.coin} of ${equal.won.all} comparisons by more than chance (the interval at 95 % of the runs of \`bisect\` lies below), in ${equal.won.direct} at one setting without a coin, and in ${equal.won.steps} even without its looks.`,
     '',
     equal.table,
     '',
     repeatsTable(cells),
+    '',
+    noisyTable(noisy),
+    '',
+    steppedTable(stepped),
     '',
     ...(open.length === 0 ? [] : [`Not told apart: ${open.join(' ')}`, '']),
     missed.length === 0 ? 'No bar is missed by more than chance.' : `Missed: ${missed.join(' ')}`,

@@ -84,10 +84,10 @@ describe('the report of a bisection', () => {
     const told = report.notes.find((note) => note.startsWith('There are two steps'));
     expect(report.firstBad).toBe('1.2.0');
     expect(told).toContain("from '1.3.0' on it crashes more often (16 of 27 runs) than before it (9 of 49)");
-    // At no least rate do these runs speak for 1.3.0 alone, so none is named.
     expect(report.otherStep).toEqual({
       version: '1.3.0',
       where: 'bad side',
+      minimumRate: 0.4,
       less: { runs: 49, hits: 9 },
       more: { runs: 27, hits: 16 },
     });
@@ -104,7 +104,7 @@ it('a bisection says how to ask for the other step, and the answer to that names
     ...times(cleans, clean(name)),
   ];
   const runs = [
-    ...[...counts('1.0.0', 0, 80), ...counts('1.1.0', 0, 60), ...counts('1.2.0', 8, 60)],
+    ...[...counts('1.0.0', 0, 80), ...counts('1.1.0', 0, 60), ...counts('1.2.0', 9, 45)],
     ...[...counts('1.3.0', 9, 6), ...counts('1.4.0', 7, 5)],
   ];
   const first = createBisectReport(question, conclude(history, runs, 0.95));
@@ -120,10 +120,24 @@ it('a bisection says how to ask for the other step, and the answer to that names
   expect(second.otherStep).toEqual({
     version: '1.2.0',
     where: 'good side',
-    less: { runs: 208, hits: 8 },
+    less: { runs: 194, hits: 9 },
     more: { runs: 27, hits: 16 },
   });
   expect(second.notes.at(-1)).toContain("the oldest version that was seen to crash is '1.2.0'");
+});
+
+it('takes a few crashes of good versions for background, and names where they began', () => {
+  const counts = (name: string, hits: number, cleans: number): readonly Observation[] => [
+    ...times(hits, hit(name)),
+    ...times(cleans, clean(name)),
+  ];
+  const runs = [
+    ...[...counts('1.0.0', 0, 80), ...counts('1.1.0', 0, 60), ...counts('1.2.0', 4, 64)],
+    ...[...counts('1.3.0', 9, 6), ...counts('1.4.0', 7, 5)],
+  ];
+  const report = createBisectReport(question, conclude(history, runs, 0.95));
+  expect(report).toMatchObject({ firstBad: '1.3.0', status: 'found' });
+  expect(report.otherStep).toMatchObject({ version: '1.2.0', where: 'good side' });
 });
 
 describe('boundary changes', () => {

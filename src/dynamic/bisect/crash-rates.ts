@@ -7,7 +7,7 @@
  */
 
 /** Hits and clean runs, split by the side of the change on which a hypothesis puts the versions that were run. */
-interface SplitCounts {
+export interface SplitCounts {
   readonly badHits: number;
   readonly badClean: number;
   readonly goodHits: number;
@@ -33,28 +33,32 @@ interface Grid {
   readonly logPrior: Float64Array;
 }
 
-/** A mixture of Beta densities on the points of a grid. */
-interface BetaTerm {
+/** How much of a belief lies around `rate`, between the borders to its neighbours; any scale. */
+type Density = (below: number, rate: number, above: number) => number;
+
+/** One part of a belief about a rate. */
+interface Part {
   readonly weight: number;
-  readonly a: number;
-  readonly b: number;
+  readonly density: Density;
 }
 
 /** How far above the background a crash rate must lie to count as the bug. */
 const SEPARATION = 2;
 
-function gridOf(rates: readonly number[], terms: readonly BetaTerm[], atoms: ReadonlyMap<number, number>): Grid {
+function gridOf(rates: readonly number[], parts: readonly Part[], atoms: ReadonlyMap<number, number>): Grid {
   const size = rates.length;
   const mass = new Float64Array(size);
-  for (const term of terms) {
-    const part = rates.map((rate, index) => {
-      const below = index === 0 ? 0 : (rate + (rates[index - 1] ?? 0)) / 2;
-      const above = index === size - 1 ? 1 : (rate + (rates[index + 1] ?? 1)) / 2;
-      return rate ** (term.a - 1) * (1 - rate) ** (term.b - 1) * (above - below);
-    });
-    const total = part.reduce((sum, value) => sum + value, 0);
-    part.forEach((value, index) => {
-      mass[index] = (mass[index] ?? 0) + (term.weight * value) / total;
+  for (const { weight, density } of parts) {
+    const shares = rates.map((rate, index) =>
+      density(
+        index === 0 ? 0 : (rate + (rates[index - 1] ?? 0)) / 2,
+        rate,
+        index === size - 1 ? 1 : (rate + (rates[index + 1] ?? 1)) / 2,
+      ),
+    );
+    const total = shares.reduce((sum, value) => sum + value, 0);
+    shares.forEach((value, index) => {
+      mass[index] = (mass[index] ?? 0) + (weight * value) / total;
     });
   }
   rates.forEach((rate, index) => {
@@ -78,19 +82,44 @@ const GOOD_RATES = [0.0002, 0.005, 0.01, 0.02, 0.035, 0.055, 0.08, 0.12, 0.17, 0
 /** For each bad rate, how many good rates lie far enough below it. */
 const ALLOWED = BAD_RATES.map((bad) => GOOD_RATES.filter((good) => good * SEPARATION <= bad).length);
 
-/** Most bugs leave the good versions wholly clean; one history in five has a background, of one or two percent mostly. */
-const BACKGROUND = 0.2;
-const GOOD = gridOf(GOOD_RATES, [{ weight: BACKGROUND, a: 1, b: 60 }], new Map([[0.0002, 1 - BACKGROUND]]));
+const uniform: Density = (below, _, above) => above - below;
+
+/** The same for every order of magnitude from `low` to `high`, nothing above, and even below `low`. */
+const logUniform =
+  (low: number, high = 1): Density =>
+  (below, _, above) => {
+    const [from, to] = [Math.min(below, high), Math.min(above, high)];
+    return Math.max(0, Math.min(to, low) - from) / low + Math.max(0, Math.log(to / Math.max(from, low)));
+  };
+
+const beta =
+  (a: number, b: number): Density =>
+  (below, rate, above) =>
+    rate ** (a - 1) * (1 - rate) ** (b - 1) * (above - below);
 
 /**
- * Nothing is known. Many crash always, a third of those that come and go do so in about one run of ten, the others at any rate, mostly in
- * the middle. Less room for the first costs runs at 100 %, more costs errors at 50 %; without room for one of the others the search takes
- * bad versions for good ones there, or goes on too long. Rates below 2 % have little room: no budget is enough for them.
+ * How many histories have good versions that crash now and then for another reason, one run in a hundred or so: as many as not for one who
+ * is careful, few for one who wants a quick answer. With a common background one crash proves less, so each answer takes more runs.
  */
-const ALWAYS = 0.28;
-const UNKNOWN: readonly BetaTerm[] = [
-  { weight: 0.35 * (1 - ALWAYS), a: 2, b: 15 },
-  { weight: 0.65 * (1 - ALWAYS), a: 2, b: 2 },
+const BACKGROUND = { careful: 0.5, quick: 0.1 };
+const NONE = 0.0002;
+const LARGEST_BACKGROUND = 0.1;
+const goodGrid = (background: number): Grid =>
+  gridOf(
+    GOOD_RATES,
+    [{ weight: background, density: (below, rate, above) => (rate === NONE ? 0 : aboveNone(below, rate, above)) }],
+    new Map([[NONE, 1 - background]]),
+  );
+const aboveNone = logUniform(0.002, LARGEST_BACKGROUND);
+
+/**
+ * Nothing is known. A quarter of the bugs crash always; of the others half are as likely at any rate, and half at any order of magnitude
+ * (log-uniform), the two usual ways of knowing nothing of a share. Rates below 2 % have little room: no budget is enough for them.
+ */
+const ALWAYS = 0.25;
+const UNKNOWN: readonly Part[] = [
+  { weight: (1 - ALWAYS) / 2, density: logUniform(0.02) },
+  { weight: (1 - ALWAYS) / 2, density: uniform },
 ];
 const CERTAIN = new Map([[0.9995, ALWAYS]]);
 
@@ -100,8 +129,8 @@ function expecting(rate: number): Grid {
   return gridOf(
     BAD_RATES,
     [
-      { weight: 0.9, a, b: Math.max(0.5, a / rate - a) },
-      ...UNKNOWN.map((term) => ({ ...term, weight: term.weight * 0.08 })),
+      { weight: 0.9, density: beta(a, Math.max(0.5, a / rate - a)) },
+      ...UNKNOWN.map((part) => ({ ...part, weight: part.weight * 0.08 })),
     ],
     new Map([[0.9995, 0.02]]),
   );
@@ -113,15 +142,14 @@ function restrict(grid: Grid, keep: (rate: number) => boolean): Grid {
 }
 
 /**
- * Where only a rate of at least `minimum` counts as the bug: rarer crashes are background then, and since somebody asks for this who
- * has seen some, there mostly is a background.
+ * Where only a rate of at least `minimum` counts as the bug: the rate of the rarer crash that was there before. That there may have been
+ * none at all up to some version is kept apart ({@link RateModel.startsClean}).
  */
-function backgroundBelow(minimum: number): Grid {
-  const a = 1;
-  const mean = minimum / 2.5;
-  const grid = gridOf(GOOD_RATES, [{ weight: 0.85, a, b: a / mean - a }], new Map([[0.0002, 0.15]]));
-  return restrict(grid, (rate) => rate * SEPARATION <= minimum);
-}
+const backgroundBelow = (minimum: number): Grid =>
+  restrict(
+    gridOf(GOOD_RATES, [{ weight: 1, density: logUniform(0.005) }], new Map()),
+    (rate) => rate * SEPARATION <= minimum,
+  );
 
 /** Logarithm of a weight beside which 1 loses nothing in double precision; its exponential need not be taken. */
 const NEGLIGIBLE = -40;
@@ -209,20 +237,34 @@ const MOST_REMEMBERED = 50_000;
 export interface RateModel {
   /** The probability of the counts, and of what the next runs would show, for one hypothesis about which versions are bad. */
   evidence(counts: SplitCounts): RateEvidence;
+  /**
+   * Whether the good side itself may have two parts, versions that never crash and later ones that do so rarely; its counts are then
+   * those of the second part.
+   */
+  readonly startsClean: boolean;
 }
 
-/**
- * @param expected the crash rate that was seen elsewhere (0..1), for example 3 of 10 runs in CI; saves runs where it is about
- * right and costs some where it is not
- * @param minimum the least crash rate that counts as the bug (0.02..0.9); rarer crashes are background
- */
-export function createRateModel(expected?: number, minimum?: number): RateModel {
+/** Logarithm of the probability of runs of versions that never crash, up to an accident. */
+export const logOfClean = (hits: number, clean: number): number => hits * Math.log(NONE) + clean * Math.log1p(-NONE);
+
+interface Belief {
+  /** The crash rate that was seen elsewhere (0..1), for example 3 of 10 runs in CI; saves runs where it is about right and costs some where it is not. */
+  readonly expected?: number;
+  /** The least crash rate that counts as the bug (0.02..0.9); rarer crashes are background. */
+  readonly minimum?: number;
+  /** Whether a background is thought to be common. */
+  readonly isCareful: boolean;
+}
+
+/** What is believed before any run. */
+export function createRateModel({ expected, minimum, isCareful }: Belief): RateModel {
   const anyBad = expected === undefined ? gridOf(BAD_RATES, UNKNOWN, CERTAIN) : expecting(Math.min(0.98, expected));
   const badGrid = minimum === undefined ? anyBad : restrict(anyBad, (rate) => rate >= minimum);
-  const goodGrid = minimum === undefined ? undefined : backgroundBelow(minimum);
-  const goodSide = goodGrid === undefined ? usualGood : remember((counts) => sumGood(goodGrid, counts));
+  const goodSide =
+    minimum === undefined ? (isCareful ? carefulGood : quickGood) : rememberGood(backgroundBelow(minimum));
   const badSide = remember((counts) => sumBad(badGrid, counts));
   return {
+    startsClean: minimum !== undefined,
     evidence({ badHits, badClean, goodHits, goodClean }) {
       const bad = badSide(badHits, badClean);
       const good = goodSide(goodHits, goodClean);
@@ -248,4 +290,7 @@ export function createRateModel(expected?: number, minimum?: number): RateModel 
   };
 }
 
-const usualGood = remember((counts) => sumGood(GOOD, counts));
+const rememberGood = (grid: Grid): ((hits: number, clean: number) => SideSums) =>
+  remember((counts) => sumGood(grid, counts));
+const carefulGood = rememberGood(goodGrid(BACKGROUND.careful));
+const quickGood = rememberGood(goodGrid(BACKGROUND.quick));

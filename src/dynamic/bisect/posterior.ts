@@ -6,7 +6,7 @@
  * runs equally well, so they are kept as one segment and only their prior tells them apart.
  */
 
-import type { RateEvidence, RateModel } from './crash-rates.js';
+import { LARGEST_BATCH, logOfClean, type RateEvidence, type RateModel, type SplitCounts } from './crash-rates.js';
 
 /** What was seen of one version. */
 export interface Tally {
@@ -55,6 +55,49 @@ export function firstBadPrior(weights: readonly number[]): Float64Array {
   return prior;
 }
 
+/** A stretch in which the rarer crash of the good side may have begun, and the counts of the versions before it. */
+interface Start extends Tally {
+  readonly places: number;
+}
+
+/**
+ * The evidence when the good side itself never crashed up to some version and did so rarely from there on: each place of that earlier step
+ * is as likely as the others, and they are summed over.
+ *
+ * @param starts stretches between the versions that were run, oldest first; the last one ends at the first bad version
+ */
+function evidenceWithStart(model: RateModel, counts: SplitCounts, starts: readonly Start[]): RateEvidence {
+  let places = 0;
+  for (const start of starts) places += start.places;
+  const parts = starts.map((start) => {
+    const evidence = model.evidence({
+      ...counts,
+      goodHits: counts.goodHits - start.hits,
+      goodClean: counts.goodClean - start.clean,
+    });
+    const log = evidence.logEvidence + logOfClean(start.hits, start.clean) + Math.log(start.places / places);
+    return { evidence, log };
+  });
+  let largest = -Infinity;
+  for (const { log } of parts) if (log > largest) largest = log;
+  let total = 0;
+  const badClean = new Array<number>(LARGEST_BATCH).fill(0);
+  const goodClean = new Array<number>(LARGEST_BATCH).fill(0);
+  for (const { evidence, log } of parts) {
+    const weight = Math.exp(log - largest);
+    total += weight;
+    for (let k = 0; k < LARGEST_BATCH; k++) {
+      badClean[k] = (badClean[k] ?? 0) + weight * (evidence.badClean[k] ?? 0);
+      goodClean[k] = (goodClean[k] ?? 0) + weight * (evidence.goodClean[k] ?? 0);
+    }
+  }
+  return {
+    logEvidence: largest + Math.log(total),
+    badClean: badClean.map((sum) => sum / total),
+    goodClean: goodClean.map((sum) => sum / total),
+  };
+}
+
 /**
  * Computes the posterior from scratch: it depends on the counts alone, not on the order of the runs.
  *
@@ -85,9 +128,12 @@ export function posteriorOf(model: RateModel, prior: Float64Array, tallies: Read
   }[] = [];
   let largest = -Infinity;
   let from = 0;
+  const starts: Start[] = [];
   for (let index = 0; index <= tested.length; index++) {
     const to = tested[index] ?? size;
-    const evidence = model.evidence({ badHits, badClean, goodHits, goodClean });
+    starts.push({ places: to - from + 1, hits: goodHits, clean: goodClean });
+    const counts = { badHits, badClean, goodHits, goodClean };
+    const evidence = model.startsClean ? evidenceWithStart(model, counts, starts) : model.evidence(counts);
     const log = evidence.logEvidence + Math.log(priorOf(from, to));
     drafts.push({ from, to, evidence, log });
     if (log > largest) largest = log;

@@ -71,8 +71,13 @@ export interface BisectResult extends Snapshot {
 const FIRST_LOOKS = 1;
 const looksEverywhere = (expected?: number): number =>
   expected === undefined ? 20 : Math.min(20, Math.ceil(2 / expected));
-/** Crashes of the bad side before an answer is given. */
-const LEAST_HITS = 2;
+/** Crashes of other versions that make a silent bad end suspicious. */
+const OTHER_CRASHES = 2;
+/**
+ * From this confidence on nothing is taken for granted: a background is thought to be common, and no answer is given before the ends and the
+ * longest stretches were looked at. Who lets more than one answer in ten be wrong wants a quick one instead.
+ */
+const CAREFUL_FROM = 0.9;
 /** A bad end that stays silent is not bad when that happens less often than this at the rate of the other bad versions. */
 const TOO_SILENT = 0.003;
 /**
@@ -182,7 +187,10 @@ export function conclude(
   confidence: number,
   minimumRate?: number,
 ): BisectResult {
-  const model = createRateModel(undefined, minimumRate);
+  const model = createRateModel({
+    isCareful: confidence >= CAREFUL_FROM,
+    ...(minimumRate === undefined ? {} : { minimum: minimumRate }),
+  });
   const {
     prior: _prior,
     positionOf: _positionOf,
@@ -232,7 +240,13 @@ export async function bisect(
   const clock = hooks.clock ?? (() => performance.now() / 1000);
   const started = clock();
   const observations: Observation[] = [...earlier];
-  const model = createRateModel(options.expectedRate, options.minimumRate);
+  const isCareful = options.confidence >= CAREFUL_FROM;
+  const belief = {
+    ...(options.expectedRate === undefined ? {} : { expected: options.expectedRate }),
+    ...(options.minimumRate === undefined ? {} : { minimum: options.minimumRate }),
+    isCareful,
+  };
+  const model = createRateModel(belief);
   const told = options.expectedRate ?? options.minimumRate;
   const bad = history.length - 1;
   const positions = positionsOf(history);
@@ -358,7 +372,7 @@ export async function bisect(
       );
     }
     const others = crashesOfBadSide(last - 1);
-    if (seen === 0 && others.hits >= LEAST_HITS && silence(others, quiet) < TOO_SILENT) {
+    if (seen === 0 && others.hits >= OTHER_CRASHES && silence(others, quiet) < TOO_SILENT) {
       return finish(
         'premise-failed',
         `'${history[bad] ?? ''}', the bad end, did not crash in ${quiet} runs, though versions before it did (${others.hits} of ${others.hits + others.clean} runs): it may be fixed there already; name one of those as the bad version.`,
@@ -387,22 +401,23 @@ export async function bisect(
     return { hits, clean };
   }
 
-  /**
-   * The version that must still be looked at before the likeliest answer may be given: an end whose premise is open, or the oldest
-   * version that crashed on the bad side when it did so once only. Where crashes are rare one of them may be background, and the
-   * whole answer would rest on it.
-   */
+  /** The end whose premise is still open when an answer could be given. */
   function unchecked(): number | undefined {
     const last = state.testable.length - 1;
-    const end = countOf(last);
-    const badSide = crashesOfBadSide(state.testable.length);
-    if (end.hits === 0 || badSide.hits < LEAST_HITS) return last;
-    if (countOf(0).hits + countOf(0).clean === 0) return 0;
-    if (badSide.clean === 0) return undefined;
-    let oldest = Infinity;
-    for (const [at, { hits }] of state.tallies)
-      if (hits > 0 && at >= state.posterior.best) oldest = Math.min(oldest, at);
-    return countOf(oldest).hits === 1 ? oldest : undefined;
+    if (countOf(last).hits === 0) return last;
+    return countOf(0).hits + countOf(0).clean === 0 ? 0 : undefined;
+  }
+
+  /** A version inside a long stretch that was never run. */
+  function unseen(): number | undefined {
+    const { tallies, testable } = state;
+    const { best } = state.posterior;
+    const badSide = crashesOfBadSide(testable.length);
+    const long = testable.length * LONG_STRETCH;
+    return (
+      unseenStretch(tallies, long, 0, best) ??
+      (badSide.hits > badSide.clean ? unseenStretch(tallies, long, best, testable.length) : undefined)
+    );
   }
 
   for (;;) {
@@ -413,18 +428,12 @@ export async function bisect(
     if (secondChange.probability >= options.confidence) {
       return finish('non-monotone', NON_MONOTONE);
     }
-    const open = unchecked();
     const sure = secondChange.probability < DOUBT && posterior.probability(posterior.best) >= options.confidence;
+    const open = isCareful ? unchecked() : undefined;
     if (sure && open === undefined) {
-      const badSide = crashesOfBadSide(testable.length);
-      const { best } = posterior;
-      const gap =
-        unseenStretch(tallies, testable.length * LONG_STRETCH, 0, best) ??
-        (badSide.hits > badSide.clean
-          ? unseenStretch(tallies, testable.length * LONG_STRETCH, best, testable.length)
-          : undefined);
+      const gap = isCareful ? unseen() : undefined;
       if (gap === undefined) return finish('found');
-      const looked = stopReason() ?? (await ask(testable[gap] ?? -1, gap < best ? 1 : BAD_LOOKS));
+      const looked = stopReason() ?? (await ask(testable[gap] ?? -1, gap < posterior.best ? 1 : BAD_LOOKS));
       if (looked !== undefined) return looked;
       continue;
     }
