@@ -197,7 +197,7 @@ async function runBisect(name: string | undefined, flags: Flags, io: Io): Promis
     );
     progress.clear();
     writeOutput(render(report, flags, io), flags.outputFile, io);
-    return result.status === 'found' ? 0 : 1;
+    return result.status === 'found' ? 0 : (interruption.exitCode() ?? 1);
   } finally {
     progress.clear();
     interruption.dispose();

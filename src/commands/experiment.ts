@@ -25,12 +25,11 @@ export function register(program: Command, io: Io, exit: (code: number) => void)
     )
     .option('--output-file <file>', 'where the report goes, instead of the standard output')
     .action(async (path: string, flags: Flags) => {
-      await run(path, flags, io);
-      exit(0);
+      exit(await run(path, flags, io));
     });
 }
 
-async function run(path: string, flags: Flags, io: Io): Promise<void> {
+async function run(path: string, flags: Flags, io: Io): Promise<number> {
   const plan = readPlan(resolve(io.cwd, path));
   if ('error' in plan) throw new UsageError(plan.error);
   const runs = flags.runs === undefined ? plan.runs : Number(flags.runs);
@@ -62,6 +61,7 @@ async function run(path: string, flags: Flags, io: Io): Promise<void> {
           ? renderExperimentMarkdown(report)
           : renderExperiment(report);
     writeOutput(text, flags.outputFile, io);
+    return interruption.exitCode() ?? 0;
   } finally {
     progress.clear();
     interruption.dispose();

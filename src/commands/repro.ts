@@ -85,7 +85,7 @@ async function runRepro(target: string | undefined, flags: Flags, io: Io): Promi
       );
     }
     if (report.verdict === 'reproduced') return 1;
-    return report.verdict === 'untestable' ? 2 : 0;
+    return interruption.exitCode() ?? (report.verdict === 'untestable' ? 2 : 0);
   } finally {
     progress.clear();
     interruption.dispose();

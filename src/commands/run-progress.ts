@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import type { ReproProgress } from '../dynamic/reproduce.js';
 import type { Io } from './io.js';
 
@@ -37,20 +38,34 @@ export function createRunProgress({ stderr, env }: Io): {
 /** SIGHUP: the terminal was closed; a report that goes to a file is written all the same. */
 const interrupts = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
+interface Interruption {
+  readonly signal: AbortSignal;
+  /**
+   * The exit code of a command that was interrupted before it had an answer, undefined without an interrupt: 128 + the number of the
+   * signal, as shells have it, so that a script does not take half of the runs for all of them.
+   */
+  readonly exitCode: () => number | undefined;
+  readonly dispose: () => void;
+}
+
 /**
  * A signal that aborts at the first interrupt, so that the runs end and what is known is reported; a second interrupt ends the
  * process at once, its children with it.
  */
-export function untilInterrupted(io: Io): { readonly signal: AbortSignal; readonly dispose: () => void } {
+export function untilInterrupted(io: Io): Interruption {
   const controller = new AbortController();
-  const onInterrupt = (): void => {
-    if (controller.signal.aborted) process.exit(130);
+  let exitCode: number | undefined;
+  const onInterrupt = (name: NodeJS.Signals): void => {
+    const isSecond = exitCode !== undefined;
+    exitCode ??= 128 + constants.signals[name];
+    if (isSecond) process.exit(exitCode);
     io.stderr.write('\nInterrupted; once more ends it without a report.\n');
     controller.abort();
   };
   for (const name of interrupts) process.on(name, onInterrupt);
   return {
     signal: controller.signal,
+    exitCode: () => exitCode,
     dispose: () => {
       for (const name of interrupts) process.off(name, onInterrupt);
     },

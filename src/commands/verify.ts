@@ -155,7 +155,8 @@ async function runVerify(paths: readonly string[], flags: Flags, io: Io): Promis
     if (evidenceFile !== undefined) store(evidenceFile, stored.entries, verified, label);
   }
   io.stderr.write(`${summarise(verified)}\n`);
-  return exitCodeOf(verified, target !== undefined);
+  const code = exitCodeOf(verified, target !== undefined);
+  return code === 1 ? code : (interruption.exitCode() ?? code);
 }
 
 /** The result without paths of files that are no more. */
@@ -234,13 +235,10 @@ function summarise({ findings, reused, interrupted }: VerifyResult): string {
   return `${findings.length} ${findings.length === 1 ? 'finding' : 'findings'}: ${count('confirmed')} confirmed, ${count('not-reproduced')} not reproduced, ${count('not-run')} not run${kept}.${cut}`;
 }
 
-/** 1 when something is confirmed, 2 when nothing could be run, or an interrupt came first, although there were findings, else 0. */
-export function exitCodeOf(
-  { findings, error, interrupted }: Pick<VerifyResult, 'findings' | 'error' | 'interrupted'>,
-  hasTarget: boolean,
-): number {
+/** 1 when something is confirmed, 2 when nothing could be run although there were findings, else 0. */
+export function exitCodeOf({ findings, error }: Pick<VerifyResult, 'findings' | 'error'>, hasTarget: boolean): number {
   const verdicts = findings.map(verdictOf);
   if (verdicts.includes('confirmed')) return 1;
   if (findings.length === 0 || verdicts.includes('not-reproduced')) return 0;
-  return hasTarget && error === undefined && !interrupted ? 0 : 2;
+  return hasTarget && error === undefined ? 0 : 2;
 }

@@ -106,7 +106,15 @@ describe.skipIf(process.platform === 'win32')('an interrupt from the terminal', 
   it('repro reports the runs that ended', async () => {
     const { code } = await interrupt(['repro', '--command', programLine(3), '--amplifier', 'none', ...json]);
     expect(report()).toMatchObject({ interrupted: true, scenarios: [{ name: 'command', runs: 3, hits: 0 }] });
-    expect(code).toBe(0);
+    // Three clean runs of twenty are no clean result.
+    expect(code).toBe(130);
+  });
+
+  it('repro ends with 1 when it had crashed before', async () => {
+    writeFileSync(join(folder, 'bad'), '');
+    const { code } = await interrupt(['repro', '--command', programLine(1), '--amplifier', 'none', ...json]);
+    expect(report()).toMatchObject({ interrupted: true, verdict: 'reproduced' });
+    expect(code).toBe(1);
   });
 
   it('verify reports and stores them', async () => {
@@ -122,13 +130,13 @@ describe.skipIf(process.platform === 'win32')('an interrupt from the terminal', 
     expect(report()).toMatchObject({ findings: [{ ruleId: 'pointer-into-growable', evidence: [evidence] }] });
     expect(JSON.parse(readFileSync(join(folder, 'evidence.json'), 'utf8'))).toMatchObject({ entries: [evidence] });
     expect(stderr).toContain('1 not reproduced, 0 not run. It was interrupted.');
-    expect(code).toBe(0);
+    expect(code).toBe(130);
   });
 
-  it('verify ends with 2 when no run had ended', async () => {
+  it('verify says so when no run had ended', async () => {
     const { code } = await interrupt(['verify', 'pool.d', '--command', programLine(0), '--amplifier', 'none', ...json]);
     expect(report()).toMatchObject({ findings: [{ evidence: [{ verdict: 'not-run' }] }] });
-    expect(code).toBe(2);
+    expect(code).toBe(130);
   });
 
   it('experiment prints the table so far', async () => {
@@ -139,7 +147,7 @@ describe.skipIf(process.platform === 'win32')('an interrupt from the terminal', 
     const seen = report();
     expect(seen).toMatchObject({ interrupted: true, variants: [{ hits: 0 }, { hits: 0 }] });
     expect(JSON.stringify(seen).match(/"runs":[12],/gu)).toHaveLength(2);
-    expect(code).toBe(0);
+    expect(code).toBe(130);
   });
 
   it('bisect says what is left, and goes on from there', async () => {
@@ -162,7 +170,7 @@ describe.skipIf(process.platform === 'win32')('an interrupt from the terminal', 
       ...json,
     ];
     const cut = await interrupt(asked(3));
-    expect(cut.code).toBe(1);
+    expect(cut.code).toBe(130);
     expect(report()).toMatchObject({ runs: 3 });
     expect(git('worktree', 'list').trim().split('\n')).toHaveLength(1);
     expect(git('status', '--porcelain')).toBe('');
@@ -208,7 +216,7 @@ describe.skipIf(process.platform === 'win32')(
       command.kill('SIGTERM');
       const { code, stdout } = await end;
       expect(stdout).toContain('It was interrupted; the counts are what was seen until then.');
-      expect(code).toBe(0);
+      expect(code).toBe(143);
       await vi.waitFor(() => expect(readdirSync(temporary).filter((name) => name !== 'cache')).toEqual([]));
     });
   },

@@ -264,12 +264,13 @@ it('does not confirm a finding by the changed value of a call that does not reac
   expect(of("'call 3' returned another value")).toMatchObject({ verdict: 'confirmed', attributed: false });
 });
 
-it('ends a verification that was interrupted before it knew anything with 2', () => {
-  const open = finding('buffer-off-thread', { evidence: [{ verdict: 'not-run', reason: 'it was interrupted' }] });
+it('ends a verification with 2 only when nothing could be run', () => {
+  const open = finding('buffer-off-thread', { evidence: [{ verdict: 'not-run', reason: 'not run' }] });
   const clean = finding('buffer-off-thread', { evidence: [{ verdict: 'not-reproduced' }] });
-  expect(exitCodeOf({ findings: [open], interrupted: true }, true)).toBe(2);
-  expect(exitCodeOf({ findings: [open], interrupted: false }, true)).toBe(0);
-  expect(exitCodeOf({ findings: [open, clean], interrupted: true }, true)).toBe(0);
+  expect(exitCodeOf({ findings: [open], error: 'none was opened' }, true)).toBe(2);
+  expect(exitCodeOf({ findings: [open] }, false)).toBe(2);
+  expect(exitCodeOf({ findings: [open] }, true)).toBe(0);
+  expect(exitCodeOf({ findings: [open, clean], error: 'none was opened' }, true)).toBe(0);
 });
 
 it('compares paths from their end, and never by the file name alone', () => {
