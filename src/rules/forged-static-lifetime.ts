@@ -1,5 +1,6 @@
 import { findHandleClose, findHandleTasks } from '../facts/handle-tasks.js';
 import { findPromisedReferences } from '../facts/lent-by-promise.js';
+import { findFieldOrder } from '../facts/field-order.js';
 import { lineOf } from '../facts/lines.js';
 import {
   bindingsOf,
@@ -47,6 +48,8 @@ export default defineRule({
         "'{how}' makes a reference from '{source}' ''static' and keeps it in '{field}', while nothing in the value keeps '{source}' alive.",
       promised:
         "A promise of JavaScript hands out '&'static {type}': it points into an object that is collected when JavaScript lets go of it, and nothing holds the object for whoever awaits the promise.",
+      order:
+        "'{type}' drops '{owner}' before '{view}', because it is declared first, and '{view}' holds a '{content}' that '{how}' (line {line}) made ''static' from it: its drop uses what is gone. Declare '{view}' first.",
       handed:
         "'{function}' makes a reference of the number '{parameter}' and gives it to a task by '{callee}' (line {line}): the call returns before the task is done, and whoever keeps the number may free the '{type}' meanwhile ({file}:{freed}).",
     },
@@ -124,10 +127,35 @@ export default defineRule({
           confidence: 'medium',
         });
       }
+      const ordered = new Set<string>();
       for (const fn of file.functions) {
         const { body } = fn;
         if (!body || fn.parent !== undefined) continue;
         const text = unit.textOf(file.path)?.slice(fn.span.start, fn.span.end) ?? '';
+        const order = findFieldOrder(unit, file, fn);
+        if (order && !ordered.has(order.decl.name)) {
+          ordered.add(order.decl.name);
+          const { decl, owner, view: kept, forged, how } = order;
+          report({
+            messageId: 'order',
+            data: {
+              type: decl.name,
+              owner: owner.name,
+              view: kept.name,
+              content: kept.type,
+              how,
+              line: lineOf(unit, file, forged.start),
+            },
+            at: { file, span: kept.span },
+            steps: [
+              { file, span: forged, role: 'borrow', note: `'${kept.name}' is made from '${owner.name}' here.` },
+              { file, span: owner.span, role: 'release', note: `'${owner.name}' is dropped first.` },
+              { file, span: kept.span, role: 'use', note: `'${kept.name}' is dropped after it.` },
+            ],
+            key: `${decl.name}|${kept.name}`,
+            confidence: 'medium',
+          });
+        }
         if (!/transmute|from_raw_parts|from_ptr|&\s*(?:mut\s*)?\*|\.as_(?:ref|mut)\(/u.test(text)) continue;
         const forgesResult = isStaticReference(fn.returns);
         if (!forgesResult && !text.includes("'static") && !mayStore(unit, file, body)) continue;
