@@ -62,6 +62,8 @@ export default defineRule({
       own: "'{function}' returns '{type}' with the lifetime '{lifetime}' of the type's parameter, but the memory is that of '{pointer}' (line {line}): the caller may keep the reference when 'self' is changed or gone.",
       exclusive:
         "'{function}' returns '{type}' by '&self' with the lifetime '{lifetime}', for which '{field}' lends exclusively: '{changes}' (line {line}) may change what the reference shows while it is still there.",
+      repeated:
+        "'{function}' returns '{type}' with the lifetime '{lifetime}' of the type's parameter instead of the borrow of 'self': called twice with the same '{parameter}', it gives two exclusive references to one value.",
       bare: "'{function}' returns '{type}', whose raw pointer '{callee}' (line {line}) makes of that of '{owner}', and which has no lifetime: it stays usable after '{owner}' is dropped, which frees what it needs.",
       copied:
         "'{function}' returns '{type}', which is given '{pointer}' (line {line}) and has no lifetime: it stays usable after '{owner}' is dropped, which frees what the pointer leads to.",
@@ -122,6 +124,16 @@ export default defineRule({
               line: lineOf(unit, file, changes.nameSpan.start),
             },
             ...place(file, fn, exclusive, `'${lifetime}' is not the borrow of 'self'.`, 'The reference is made here.'),
+          });
+          continue;
+        }
+        const repeated = findRepeated(unit, file, fn);
+        if (repeated) {
+          const { type, lifetime, parameter } = repeated;
+          report({
+            messageId: 'repeated',
+            data: { function: fn.name, type: type.text, lifetime, parameter },
+            ...place(file, fn, repeated, `'${lifetime}' is not the borrow of 'self'.`, 'The reference is made here.'),
           });
           continue;
         }
@@ -291,6 +303,41 @@ function findExclusive(unit: UnitFacts, file: FileIr, fn: FunctionIr): Lasting |
   const start = fn.bodySpan.start + made.index;
   return { type, lifetime, field: field.name, changes, at: { start, end: start + made[0].length } };
 }
+
+/** What goes on to the next element, or takes one out, gives each once. */
+const GOES_ON =
+  /\bself(?:\s*\.\s*\w+)+\s*[-+*]?=(?!=)|\b(?:insert|take|remove|replace|swap\w*|set|next\w*|advance\w*|pop\w*|push\w*|split\w*|alloc\w*|fetch_\w+|compare_exchange\w*|lock|try_lock|borrow_mut|unsafe_\w+)\s*\(/u;
+
+/**
+ * `fn get_mut(&mut self, key: usize) -> Option<&'a mut T>` made by `unsafe`, where `'a` belongs to the type and nothing goes on from element
+ * to element: the same key may be asked for while the first reference is there.
+ */
+function findRepeated(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+): (Found & { readonly lifetime: string; readonly parameter: string }) | undefined {
+  const type = fn.returns;
+  if (!type || !fn.bodySpan || fn.owner === undefined || fn.isUnsafe || fn.isTest || fn.trait !== undefined)
+    return undefined;
+  if (!fn.self || fn.self.mode === 'value' || fn.self.lifetime !== undefined || !fn.isPublic) return undefined;
+  const content = referenceIn(type);
+  const lifetime = content?.mutable === true ? content.lifetime : undefined;
+  if (lifetime === undefined || lifetime === "'static" || lifetime === "'_" || isBoundToSelf(fn, lifetime))
+    return undefined;
+  const [parameter, ...others] = fn.params;
+  // A value that is moved in is the caller's alone; only keys can be given again.
+  const isKey = (one: TypeRef | undefined): boolean =>
+    one?.kind === 'reference' ? one.mutable !== true : one !== undefined && PLAIN_KEY.test(one.name);
+  if (!parameter?.type || others.length > 0 || !isKey(parameter.type) || isTied(fn, lifetime)) return undefined;
+  const text = (unit.textOf(file.path) ?? '').slice(fn.bodySpan.start, fn.bodySpan.end);
+  const made = /\bunsafe\b/u.exec(text);
+  if (!made || !DEREFERENCE.test(text) || GOES_ON.test(text) || !/\bself\b/u.test(text)) return undefined;
+  const start = fn.bodySpan.start + made.index;
+  return { type, lifetime, parameter: parameter.name, at: { start, end: start + made[0].length } };
+}
+
+const PLAIN_KEY = /^(?:[iu](?:8|16|32|64|size)|\w*(?:Id|ID|Key|Index|Idx|Entity|Handle))$/u;
 
 /** `&'a T`, `Option<&'a T>`, `Result<&'a T, E>`. */
 function referenceIn(type: TypeRef): TypeRef | undefined {
