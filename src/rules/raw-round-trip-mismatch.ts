@@ -1,3 +1,4 @@
+import { findMistakenData } from '../facts/callback-data.js';
 import { lineOf } from '../facts/lines.js';
 import { findRawTakers, foreignMakers } from '../facts/raw-pairs.js';
 import { layoutsDiffer } from '../facts/layouts.js';
@@ -8,6 +9,8 @@ import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
 const TOKENS = { rust: ['from_raw', 'into_raw', 'decrement_strong_count'] };
+/** A call that is given a function and, cast to no type, its data. */
+const GIVES_DATA = /\bas\s+\*(?:mut|const)\s+(?:\w+::)*c_void\b/u;
 /** Calls that free or count what a pointer of their own type leads to. */
 const TAKES = /(?:^|::)(Box|Rc|Arc)::(?:from_raw|decrement_strong_count)$/u;
 
@@ -30,6 +33,8 @@ export default defineRule({
         "The pointer that '{maker}' made of a '{from}' (line {made}) is taken over as a '{to}' by '{taker}' at line {taken}: what is dropped and freed is not what was allocated.",
       finalizer:
         "'{callee}' is given a '{from}' (line {made}), and its finalizer '{taker}' takes it over as a '{to}' at line {taken}: what is dropped and freed is not what was allocated.",
+      callback:
+        "'{callee}' is given a pointer to a '{from}' as data, and the callback '{taker}' takes it for a '{to}' (line {taken}): what it reads is not what is there.",
       elsewhere:
         "'{taker}' at line {taken} takes over a pointer to a '{content}', and the package makes such pointers by '{maker}' ({file}:{made}): the two types free different memory.",
       untyped:
@@ -38,13 +43,30 @@ export default defineRule({
     checklist: 'Do into_raw and from_raw name the same type?',
     scenarios: ['sequential', 'command'],
   },
-  tokens: TOKENS,
-  bodyTokens: TOKENS,
+  tokens: { rust: [...TOKENS.rust, 'c_void'] },
+  bodyTokens: { rust: [...TOKENS.rust, GIVES_DATA] },
   looksAt: 'bodies',
   perFile: ['rust'],
   check({ unit, functionsIn, report }) {
     for (const file of unit.filesOf('rust')) {
+      const calledBack = file.functions.some((f) => f.abi !== undefined && f.bodySpan !== undefined);
       for (const fn of functionsIn(file)) {
+        const mistaken = calledBack ? findMistakenData(unit, file, fn) : undefined;
+        if (mistaken) {
+          const { callee, callback, from, to, given, taken } = mistaken;
+          report({
+            messageId: 'callback',
+            data: { callee, from, taker: callback.name, to, taken: lineOf(unit, file, taken.start) },
+            at: { file, span: taken },
+            steps: [
+              { file, span: given, role: 'acquire', note: `It is given as a pointer to a '${from}'.` },
+              { file, span: taken, role: 'use', note: `'${callback.name}' takes it for a '${to}'.` },
+            ],
+            key: `${callback.name}|${from}|${to}`,
+            confidence: 'medium',
+          });
+        }
+        if (!TOKENS.rust.some((word) => unit.holds(file, fn, [word]))) continue;
         const flow = unit.flowOf(file, fn);
         for (const call of flow.calls) {
           const type = call.args[0]?.type;
