@@ -38,9 +38,9 @@ export const D_ENTRIES = new RegExp(`${ADDRESS}|[\\w)"'\\]]\\s+in\\s`, 'u');
 export const D_CLOSURE =
   /=>|[=(,]\s*&\s*(?:[a-z_]|\(\s*cast\b)|\bdelegate\b|[(,=:?]\s*\{|\breturn\s*\{|[(,=]\s*\([^()]*\)[\w@\s]*\{/u;
 
-/** A loop in which entries of a table are removed or set. */
+/** A loop over a variable, of which entries are removed or set behind the head. */
 export const D_CHANGING_LOOP =
-  /\bforeach\w*\s*\([^{};]*;[^{};]*\)[^]*?(?:\.\s*(?:remove|clear)\s*\(|\w\[[^\]=;]+\]\s*=(?!=))/u;
+  /\bforeach\w*\s*\([^{};]*;\s*([\w.]+?)(?:\.by(?:Key|Value|KeyValue|Pair)(?:\(\))?)?\s*\)[^]*?\b\1\s*(?:\.\s*(?:remove|clear)\b|\[[^\]=;]+\]\s*=(?!=))/u;
 
 /** A slice that is returned. */
 export const D_RETURNS_SLICE = new RegExp(String.raw`\breturn\b[^;]*(?:\[\s*\]|\.\.)`, 'u');
