@@ -1,4 +1,5 @@
 import { findHandleClose, findHandleTasks } from '../facts/handle-tasks.js';
+import { findNestedReferences } from '../facts/lent-in-arguments.js';
 import { findPromisedReferences } from '../facts/lent-by-promise.js';
 import { findFieldOrder } from '../facts/field-order.js';
 import { lineOf } from '../facts/lines.js';
@@ -22,6 +23,9 @@ import { defineRule } from './rule.js';
 const WAITS = /\.(?:recv|join|wait|blocking_recv|recv_timeout|is_finished)\s*\(|block_on\s*\(|\bscope\s*\(/u;
 const SPAWNS =
   /^(?:spawn|spawn_blocking|spawn_local|spawn_on|execute|queue|submit|block_in_place_spawn|spawn_pinned)$/u;
+
+/** An async function with a reference inside of another type among its parameters. */
+const ASYNC_NESTED = /\basync\s+(?:unsafe\s+)?fn\b[^{;]*<\s*&\s*(?:mut\s+)?(?:\w+::)*[A-Z]/u;
 
 /** A path of a hundred steps explains nothing. */
 const MOST = 10;
@@ -50,14 +54,18 @@ export default defineRule({
         "A promise of JavaScript hands out '&'static {type}': it points into an object that is collected when JavaScript lets go of it, and nothing holds the object for whoever awaits the promise.",
       order:
         "'{type}' drops '{owner}' before '{view}', because it is declared first, and '{view}' holds a '{content}' that '{how}' (line {line}) made ''static' from it: its drop uses what is gone. Declare '{view}' first.",
+      nested:
+        "'{function}' takes '{type}' and is async: napi-rs keeps alive what a parameter '&{class}' leads to, but not what stands inside of another type, and the object may be collected before the call is done.",
       handed:
         "'{function}' makes a reference of the number '{parameter}' and gives it to a task by '{callee}' (line {line}): the call returns before the task is done, and whoever keeps the number may free the '{type}' meanwhile ({file}:{freed}).",
     },
     checklist: 'Does the memory behind this reference really live until the process ends?',
     scenarios: [],
   },
-  tokens: { rust: ["'static", 'JNIEnv'] },
-  requires: { rust: ['transmute', 'from_raw_parts', 'from_ptr', '*const ', '*mut ', 'NonNull', 'Promise<'] },
+  tokens: { rust: ["'static", 'JNIEnv', '#[napi'] },
+  requires: {
+    rust: ['transmute', 'from_raw_parts', 'from_ptr', '*const ', '*mut ', 'NonNull', 'Promise<', ASYNC_NESTED],
+  },
   bodyTokens: {
     rust: [
       'transmute',
@@ -68,6 +76,7 @@ export default defineRule({
       'unsafe { self.',
       'call_async',
       'Promise<',
+      ASYNC_NESTED,
       // `(handle as *const Session).as_ref()`
       /\bas\s+\*(?:const|mut)\s[^;()]*\)\s*\.as_(?:ref|mut)\(/u,
     ],
@@ -94,6 +103,18 @@ export default defineRule({
           confidence: 'medium',
         });
       }
+      for (const { fn, param, type } of findNestedReferences(unit, file))
+        report({
+          messageId: 'nested',
+          data: { function: fn.name, type: param.type?.text ?? '', class: type },
+          at: { file, span: param.span },
+          steps: [
+            { file, span: param.span, role: 'borrow', note: `The reference leads into an object of JavaScript.` },
+            { file, span: fn.nameSpan, role: 'suspend', note: 'The future runs on when the call has returned.' },
+          ],
+          key: `${fn.qualifiedName}|${param.name}`,
+          confidence: 'medium',
+        });
       const tasks = (unit.textOf(file.path) ?? '').includes('JNIEnv') ? findHandleTasks(unit, file) : [];
       for (const type of new Set(tasks.map((t) => t.content))) {
         const [first, ...others] = tasks.filter((t) => t.content === type);
