@@ -103,18 +103,28 @@ export default defineRule({
           confidence: 'medium',
         });
       }
-      for (const { fn, param, type } of findNestedReferences(unit, file))
+      const nested = findNestedReferences(unit, file);
+      for (const type of new Set(nested.map((n) => n.type))) {
+        const [first, ...others] = nested.filter((n) => n.type === type);
+        if (!first) continue;
         report({
           messageId: 'nested',
-          data: { function: fn.name, type: param.type?.text ?? '', class: type },
-          at: { file, span: param.span },
+          data: { function: first.fn.name, type: first.param.type?.text ?? '', class: type },
+          at: { file, span: first.param.span },
           steps: [
-            { file, span: param.span, role: 'borrow', note: `The reference leads into an object of JavaScript.` },
-            { file, span: fn.nameSpan, role: 'suspend', note: 'The future runs on when the call has returned.' },
+            { file, span: first.param.span, role: 'borrow', note: 'The reference leads into an object of JavaScript.' },
+            { file, span: first.fn.nameSpan, role: 'suspend', note: 'The future runs on when the call has returned.' },
+            ...others.slice(0, MOST).map(({ fn, param }) => ({
+              file,
+              span: param.span,
+              role: 'borrow' as const,
+              note: `'${fn.name}' takes one, too.`,
+            })),
           ],
-          key: `${fn.qualifiedName}|${param.name}`,
+          key: type,
           confidence: 'medium',
         });
+      }
       const tasks = (unit.textOf(file.path) ?? '').includes('JNIEnv') ? findHandleTasks(unit, file) : [];
       for (const type of new Set(tasks.map((t) => t.content))) {
         const [first, ...others] = tasks.filter((t) => t.content === type);
