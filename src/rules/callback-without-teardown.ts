@@ -43,7 +43,7 @@ export default defineRule({
       unfinalized:
         "The threadsafe function made in '{function}' ends with its environment, and no finalizer says so: 'drop' of '{owner}' (line {line}) then releases one that is gone.",
       channel:
-        "'{type}' keeps a neon 'Channel' for as long as JavaScript keeps the object, and nothing in the crate calls 'unref' on one: it holds the event loop open, and the process does not end.",
+        "'{type}', which JavaScript holds, keeps a 'Channel' of neon, and nothing in the crate calls 'unref' on one: the process does not end before it is dropped.",
       raw: "The threadsafe function made in '{function}' is kept in '{keeper}' and never unreferenced: it holds the event loop open until the process is killed.",
     },
     checklist: 'Who releases this callback when the environment ends?',
