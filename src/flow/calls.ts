@@ -292,7 +292,7 @@ export abstract class Calls extends Effects {
     }
     const shown = this.withMethod(path);
     if (shown) return this.applySummary(shown.method, shown.subject, values, expr.span, last, undefined);
-    const member = this.ownMethod(path);
+    const member = this.ownMethod(path) ?? this.ownConstructor(path, expr.args.length);
     // A function pointer in a variable is no function of that name.
     const variable = this.rust && path.length === 1 ? this.lookup(last) : undefined;
     const isVariable = variable !== undefined;
@@ -674,6 +674,19 @@ export abstract class Calls extends Effects {
         ?.some((fn) => fn.params.length === count) ??
         false)
     );
+  }
+
+  /** D: `this(..)` in a constructor calls another one of the type, told by the number of its parameters. */
+  private ownConstructor(path: readonly string[], count: number): Resolved | undefined {
+    const { fn, file } = this;
+    if (this.rust || fn.kind !== 'constructor' || path.length !== 1 || path[0] !== 'self') return undefined;
+    const fitting = file.functions.filter(
+      (one) => one.kind === 'constructor' && one.owner === fn.owner && one.id !== fn.id && one.params.length === count,
+    );
+    const [only] = fitting;
+    return only && fitting.length === 1 && (only.body || only.skipped === true)
+      ? { path: file.path, fn: only }
+      : undefined;
   }
 
   /** D: a method of what a `with` statement around makes visible. */
