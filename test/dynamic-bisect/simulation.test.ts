@@ -16,11 +16,18 @@ interface Cell {
 const { simulateCell } = simulation as {
   simulateCell(
     run: typeof bisect,
-    options: { p: number; q?: number; size: number; count: number; seed: number },
+    options: { p: number; q?: number; rare?: number; minimum?: number; size: number; count: number; seed: number },
   ): Promise<Cell>;
 };
 
-function cell(options: { p: number; q?: number; size: number; count: number }): Promise<Cell> {
+function cell(options: {
+  p: number;
+  q?: number;
+  rare?: number;
+  minimum?: number;
+  size: number;
+  count: number;
+}): Promise<Cell> {
   return simulateCell(bisect, { seed: 11, ...options });
 }
 
@@ -54,6 +61,13 @@ describe('bisection by simulation', () => {
     expect(result.right).toBeGreaterThan(35);
     expect(once?.right).toBeLessThan(15);
     expect(five?.right).toBeLessThan(36);
+  });
+
+  it('finds where a rare crash became frequent, and claims no more than that', async () => {
+    const result = await cell({ rare: 0.07, p: 0.35, minimum: 0.2, size: 40, count: 60 });
+    // Two standard errors of 95 % are 5.6 percent of 60 histories.
+    expect(result.right).toBeGreaterThanOrEqual(53);
+    expect((result.claimed - result.right) / result.count).toBeLessThan(0.09);
   });
 
   it('holds against a background of two percent', async () => {
