@@ -18,7 +18,7 @@ export interface MistakenData {
 const VOID = /^(?:c_void|void|gpointer|_)$/u;
 
 /**
- * A call that is given an `extern "C"` function of the file and, as untyped data, a pointer whose type is in sight, while that function
+ * A call that is given an `extern "C"` function of the file and, behind it as untyped data, a pointer whose type is in sight, while that function
  * casts its only untyped parameter to a pointer to something else. Only structs of the package and type parameters are compared, and a
  * struct whose first field is the other may be meant for it.
  */
@@ -29,24 +29,24 @@ export function findMistakenData(unit: UnitFacts, file: FileIr, fn: FunctionIr):
   let found: MistakenData | undefined;
   walkBody(fn.body, ({ expr }) => {
     if (found || expr.kind !== 'call' || expr.callee.kind !== 'name' || expr.args.length < 2) return;
-    const [registered] = expr.args.flatMap((a) => {
+    const [registered] = expr.args.flatMap((a, at) => {
       const named = callbackOf(a.value, bindings);
       const callback = named && file.functions.find((f) => f.name === named.path.at(-1) && isForeignBody(f));
-      return callback ? [{ named, callback }] : [];
+      return callback ? [{ named, callback, at }] : [];
     });
     if (!registered) return;
     const { named, callback } = registered;
-    for (const { value } of expr.args) {
-      const from = dataType(fn, value, bindings);
-      if (from === undefined || !isStruct(unit, file, from)) continue;
-      for (const cast of castsOf(text, callback)) {
-        const to = meantType(callback, cast.type, named);
-        if (to === undefined) continue;
-        const isOther = fn.generics.some((g) => g.name === to && !g.name.startsWith("'")) || isStruct(unit, file, to);
-        if (to === from || !isOther || mayStandFor(unit, file, from, to)) continue;
-        found = { callee: expr.callee.path.join('::'), callback, from, to, given: value.span, taken: cast.span };
-        return;
-      }
+    // What stands before the callback may be the object that it is registered with, or the list that it is called for each part of.
+    const data = expr.args.slice(registered.at + 1).find(({ value }) => isPointer(fn, value, bindings))?.value;
+    const from = data ? dataType(fn, data, bindings) : undefined;
+    if (!data || from === undefined || !isStruct(unit, file, from)) return;
+    for (const cast of castsOf(text, callback)) {
+      const to = meantType(callback, cast.type, named);
+      if (to === undefined) continue;
+      const isOther = fn.generics.some((g) => g.name === to && !g.name.startsWith("'")) || isStruct(unit, file, to);
+      if (to === from || !isOther || mayStandFor(unit, file, from, to)) continue;
+      found = { callee: expr.callee.path.join('::'), callback, from, to, given: data.span, taken: cast.span };
+      return;
     }
   });
   return found;
@@ -75,6 +75,31 @@ function callbackOf(expr: Expr, bindings: Bindings, depth = 0): ExprOf<'name'> |
     }
     default:
       return undefined;
+  }
+}
+
+/** Whether an argument is written as a pointer: a null one, an address, a cast, or a variable of one of these. */
+function isPointer(fn: FunctionIr, expr: Expr, bindings: Bindings, depth = 0): boolean {
+  if (depth > 5) return false;
+  switch (expr.kind) {
+    case 'cast':
+      return expr.type.kind === 'pointer';
+    case 'address':
+      return true;
+    case 'call':
+      return expr.callee.kind === 'name' && /^(?:null|null_mut|into_raw)$/u.test(expr.callee.path.at(-1) ?? '');
+    case 'method':
+      return /^(?:cast|cast_mut|as_ptr|as_mut_ptr)$/u.test(expr.method);
+    case 'block':
+      return expr.block.result !== undefined && isPointer(fn, expr.block.result, bindings, depth + 1);
+    case 'name': {
+      const [name = ''] = expr.path.length === 1 ? expr.path : [];
+      const bound = bindings.get(name);
+      if (bound) return isPointer(fn, bound, bindings, depth + 1);
+      return fn.params.some((p) => p.name === name && p.type?.kind === 'pointer');
+    }
+    default:
+      return false;
   }
 }
 

@@ -1,8 +1,9 @@
 import { isExported } from '../facts/js-memory.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
+import { withoutAlias } from '../flow/types.js';
 import { calleeOf, walkBody } from '../model/walk-body.js';
-import type { Block, Expr, FileIr, FunctionIr } from '../model/ir.js';
+import type { Block, Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
@@ -132,6 +133,16 @@ interface Race {
 /** What is read in one piece, whatever happens meanwhile. */
 const WHOLE = /^(?:bool|char|[iu](?:8|16|32|64|size)|f32|f64|Atomic\w+)$/u;
 
+/** Whether a value of the type is changed in one piece: a number, also by another name, or an enum without content. */
+function isWhole(unit: UnitFacts, file: FileIr, declared: TypeRef | undefined): boolean {
+  const oracle = unit.oracle('rust');
+  const type = withoutAlias(declared, oracle, file.path);
+  if (type?.kind !== 'path') return false;
+  if (WHOLE.test(type.name)) return true;
+  const decl = oracle.declaration(type.name, file.path);
+  return decl?.kind === 'enum' && decl.fields.length === 0;
+}
+
 /**
  * Fields that an exported method changes by `&mut self` while an exported async method of the class reads them by `&self`: the
  * first of each class. The body of the latter is polled by the runtime from its first line on, beside the JavaScript thread.
@@ -149,7 +160,7 @@ function findRaces(unit: UnitFacts, file: FileIr): readonly Race[] {
       if (found.has(owner)) return;
       const field = changeOf(unit, file, writer, expr)?.split('.')[1];
       const declared = fields.find((f) => f.name === field);
-      if (field === undefined || !declared || WHOLE.test(declared.type?.name ?? '')) return;
+      if (field === undefined || !declared || isWhole(unit, file, declared.type)) return;
       for (const reader of readers.filter((r) => r.owner === owner)) {
         const read = findRead(file, reader, field);
         if (read) {

@@ -11,7 +11,7 @@ import type { BesideWord, UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
 import { typeOfPlace } from '../flow/place-type.js';
 import { describePlace, placeKey } from '../flow/place.js';
-import type { FunctionFlow, StaleUse } from '../flow/result.js';
+import type { FunctionFlow, StaleUse, Value } from '../flow/result.js';
 import { peel } from '../flow/types.js';
 import type { FileIr, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
@@ -657,12 +657,18 @@ function isRefilled(flow: FunctionFlow, { pointer, invalidation, use }: StaleUse
   if (!/drop_in_place/u.test(invalidation.how)) return false;
   return flow.calls.some(
     (c) =>
-      c.method &&
-      REFILLS.test(`.${c.callee}()`) &&
       c.span.start >= invalidation.span.end &&
       c.span.end <= use.span.start &&
-      c.receiver?.pointers.some((p) => placeKey(p.target) === placeKey(pointer.target)) === true,
+      refilledBy(c)?.pointers.some((p) => placeKey(p.target) === placeKey(pointer.target)) === true,
   );
+}
+
+/** What a call writes a value through: `p` of `p.write(value)`, `ptr::write(p, value)` and `ptr::copy(from, p, 1)`. */
+function refilledBy(call: FunctionFlow['calls'][number]): Value | undefined {
+  if (call.method) return REFILLS.test(`.${call.callee}()`) ? call.receiver : undefined;
+  const name = /(?:^|::)ptr::(\w+)$/u.exec(call.callee)?.[1] ?? '';
+  if (/^write(?:_bytes|_unaligned|_volatile)?$/u.test(name)) return call.args[0];
+  return /^copy(?:_nonoverlapping)?$/u.test(name) ? call.args[1] : undefined;
 }
 
 /** `used` is the source from the use on. */
