@@ -373,6 +373,7 @@ class Unit implements UnitFacts {
   private makeOracle(language: Language): TypeOracle {
     const index = (): DeclarationIndex => this.declarationIndex(language);
     const memoTypes = new Map<string, TypeDecl | undefined>();
+    const memoDeclared = new Map<string, boolean>();
     const fileAt = (path: string): FileIr | undefined => this.parsed.get(path) ?? this.deepAt(path);
     /** The one file of the scope, else of the unit, that declares a type of this name. */
     const declaringPath = (name: string, scope: string): string | undefined => {
@@ -386,7 +387,7 @@ class Unit implements UnitFacts {
       if (language !== 'rust' || this.parsed.has(path)) return true;
       const memo = `${path}|${name}`;
       if (withoutFunction.has(memo)) return false;
-      const isThere = new RegExp(`\\bfn\\s+${name}\\b`, 'u').test(this.input.peekText(path) ?? '');
+      const isThere = new RegExp(`\\bfn\\s+(?:r#)?${name}\\b`, 'u').test(this.input.peekText(path) ?? '');
       if (!isThere) withoutFunction.add(memo);
       return isThere;
     };
@@ -407,9 +408,18 @@ class Unit implements UnitFacts {
         const own = namesIn(fileAt(fromPath))?.type(name);
         return own ? own.kind === 'alias' : index().isAlias(name);
       },
-      isDeclared: (name, fromPath) =>
-        namesIn(fileAt(fromPath))?.type(name) !== undefined ||
-        declaringPath(name, this.scopeOf(fromPath, language)) !== undefined,
+      isDeclared: (name, fromPath) => {
+        if (namesIn(fileAt(fromPath))?.type(name) !== undefined) return true;
+        const scope = this.scopeOf(fromPath, language);
+        const memo = `${scope}|${name}`;
+        let isThere = memoDeclared.get(memo);
+        if (isThere === undefined) {
+          const path = declaringPath(name, scope);
+          isThere = path !== undefined && index().isSurelyIn(path, name);
+          memoDeclared.set(memo, isThere);
+        }
+        return isThere;
+      },
       global: (name, fromPath, inFunction) => {
         const named = fileAt(fromPath)?.globals.filter((g) => g.name === name) ?? [];
         const isAround = (g: GlobalDecl): boolean =>

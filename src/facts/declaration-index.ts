@@ -6,10 +6,16 @@ const PATTERNS: Readonly<Record<Language, RegExp>> = {
   d: /\b(?:struct|class|enum|union|interface|alias|template)\s+([A-Za-z_]\w*)/gu,
 };
 
+/** Words that begin the declaration of a type. */
+const WORDS: Readonly<Record<Language, string>> = {
+  rust: '\\b(?:struct|enum|union|type|trait)',
+  d: '\\b(?:struct|class|enum|union|interface|alias|template)',
+};
+
 const ALIASES: Readonly<Record<Language, string>> = { rust: 'type', d: 'alias' };
 
-/** How far before `for` the name of the trait may begin: room for a line break and its indentation. */
-const DROP_REACH = 40;
+/** How far before `for` the `impl` is looked for. */
+const HEAD_REACH = 300;
 
 interface Names {
   readonly declaring: ReadonlyMap<string, readonly string[]>;
@@ -41,10 +47,20 @@ export class DeclarationIndex {
     return this.names.implementing.get(name) ?? [];
   }
 
-  /** Rust: base-relative paths of files that implement `Drop` for the type, in listing order. */
+  /** Rust: base-relative paths of files that implement `Drop` for the type, in listing order; a comment can add one too many. */
   dropping(name: string): readonly string[] {
     this.names ??= this.build();
     return this.names.dropping.get(name) ?? [];
+  }
+
+  /** Whether the text of a file that `filesOf` gives declares the type outside of line comments. */
+  isSurelyIn(path: string, name: string): boolean {
+    const text = this.readText(path) ?? '';
+    for (const match of text.matchAll(new RegExp(`${WORDS[this.language]}\\s+${name}\\b`, 'gu'))) {
+      const line = text.slice(text.lastIndexOf('\n', match.index) + 1, match.index);
+      if (!/\/\/|\/[*+]|^\s*[*+]/u.test(line)) return true;
+    }
+    return false;
   }
 
   /** Whether some file declares an alias of this name; an associated type counts, a comment can make it one. */
@@ -84,13 +100,8 @@ export class DeclarationIndex {
           continue;
         }
         add(implementing, name, path);
-        if (
-          text
-            .slice(Math.max(0, match.index - DROP_REACH), match.index)
-            .trimEnd()
-            .endsWith('Drop')
-        )
-          add(dropping, name, path);
+        const before = text.slice(Math.max(0, match.index - HEAD_REACH), match.index);
+        if (before.slice(Math.max(0, before.lastIndexOf('impl'))).includes('Drop')) add(dropping, name, path);
       }
     }
     return { declaring, implementing, dropping, aliases };

@@ -21,13 +21,13 @@ const SHOWN_BY_SELF = /^[^{;]*\(\s*(?:&[^,)]*\bself\b|(?:mut\s+)?self\s*:)[^{;]*
 const MADE_OF_POINTER: BesideWord = {
   word: 'unsafe',
   pattern:
-    /\bfn\s+[\w$#]+(?=[^{;]*->[^{;]*(?:'(?!static\b|_\b)\w|\bSelf\b))[^{]*\{[^]*?(?:from_raw_parts|transmute|from_ptr|&\s*(?:mut\s+)?\*|\.as_(?:ref|mut|uninit_ref)\s*\()/u,
+    /^(?=[^{;]*->[^{;]*(?:'(?!static\b|_\b)\w|\bSelf\b))[^{]*\{[^]*?(?:from_raw_parts|transmute|from_ptr|&\s*(?:mut\s+)?\*|\.as_(?:ref|mut|uninit_ref)\s*\()/u,
 };
 
 /** A function that gives a struct and hands on a field of `self` or of what a parameter lends. */
 const SHOWS: BesideWord = {
   word: 'unsafe',
-  pattern: /&[^{;]*->[^{;]*\b[A-Z][^{]*\{[^]*\bunsafe\b[^]*\(\s*\w+\s*\.\s*\w/u,
+  pattern: /^(?=[^{]*&[^{]*->[^{]*\b[A-Z])[^{]*\{(?:(?!\bunsafe\b)[^])*\bunsafe\b[^]*?\(\s*\w+\s*\.\s*\w/u,
 };
 
 /**

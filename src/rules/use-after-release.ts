@@ -37,7 +37,8 @@ const RELEASES = [
 /** A method that gives something to a function of a library whose name says that it ends it. */
 const ENDS_OF_SELF: BesideWord = {
   word: 'unsafe',
-  pattern: /\bself\b[^]*\bunsafe\b[^]*(?:[cC]lose|Free|Destroy|Release)\w*\s*\(/u,
+  // From the first `unsafe` on, so that a text with many of them is read once.
+  pattern: /^(?=[^]*\bself\b)(?:(?!\bunsafe\b)[^])*\bunsafe\b[^]*?(?:[cC]lose|Free|Destroy|Release)\w*\s*\(/u,
 };
 
 const TOKENS = {
