@@ -584,27 +584,35 @@ class Analysis extends PlaceExpressions {
     this.expr(expr.condition);
     const before = this.state.clone();
     const ends: State[] = [];
-    let first: ReadonlyMap<string, Root> = new Map();
+    const scope = this.scopes.at(-1) ?? new Map<string, Root>();
+    const around = new Map(scope);
+    const named: ReadonlyMap<string, Root>[] = [];
     const defers = this.pending.at(-1) ?? [];
     const known = defers.length;
     let put: Block[] = [];
     for (const branch of [expr.then, expr.else]) {
-      if (branch === expr.else) first = new Map(this.scopes.at(-1));
+      // Only one branch is compiled: the names of the first are nothing to the other.
+      setEntries(scope, around);
       this.state = before.clone();
       const block = branch && plainBlock(branch, branch === expr.else);
       if (block) this.inScope(block);
       else if (branch) this.expr(branch);
-      if (this.state.alive) ends.push(this.state);
+      if (this.state.alive) {
+        ends.push(this.state);
+        named.push(new Map(scope));
+      }
       // What a branch puts off goes by its own names, and is nothing to the other branch.
       const own = defers.splice(known);
-      for (const body of own) this.namesOf.set(body, new Map(this.scopes.at(-1)));
+      for (const body of own) this.namesOf.set(body, new Map(scope));
       put = [...put, ...own];
     }
     defers.push(...put);
     this.state = ends.length > 0 ? this.join(ends) : this.state.dead();
     // What both declare is one variable to those behind them. What one branch invalidates is not held by that of the other.
-    for (const [name, root] of this.scopes.at(-1) ?? []) {
-      const other = first.get(name);
+    setEntries(scope, around);
+    for (const [name, root] of named.flatMap((names) => [...names])) {
+      const other = scope.get(name);
+      scope.set(name, root);
       if (!other || other === root) continue;
       const held = [other, root].map((one) => this.state.read({ root: one, path: [] }));
       const pointers = held.flatMap((stored) => stored?.pointers ?? []).filter(({ id }) => !this.state.invalid.has(id));
@@ -752,4 +760,10 @@ function plainBlock(branch: Expr, isElse: boolean): Block | undefined {
   const [only, ...others] = branch.block.statements;
   const inner = isElse && only?.kind === 'expression' && others.length === 0 ? plainBlock(only.expr, false) : undefined;
   return inner ?? branch.block;
+}
+
+/** Makes the map hold exactly the entries given. */
+function setEntries<K, V>(map: Map<K, V>, entries: ReadonlyMap<K, V>): void {
+  map.clear();
+  for (const [key, value] of entries) map.set(key, value);
 }
