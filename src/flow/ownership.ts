@@ -383,9 +383,10 @@ export abstract class Ownership extends Memory {
           }),
           ...optionalType(given.type),
         }
-      : this.coerce(given, wanted?.returns);
+      : this.coerce(this.withoutHanded(given, wanted), wanted?.returns);
     if (this.rust && inner === this.fn.id) this.leaveBehind(span);
-    const leaving = (this.rust ? inner === this.fn.id : !byRef) ? this.withHeld(value) : value;
+    const held = (this.rust ? inner === this.fn.id : !byRef) ? this.withHeld(value) : value;
+    const leaving = byRef ? held : this.withoutHanded(held, wanted);
     if (!this.rust && !byRef && inner === this.fn.id)
       for (const { root, path } of given.places)
         if (root.kind === 'param' && root.index !== undefined && path.length === 0 && root.type?.kind === 'slice')
@@ -398,6 +399,19 @@ export abstract class Ownership extends Memory {
     for (const { id } of value.pointers)
       returns?.stale.set(id, [...(returns.stale.get(id) ?? []), ...(this.state.invalid.get(id) ?? [])]);
     if (value.places.length > 0 && isWhole(value)) this.moveOut(value);
+  }
+
+  /** D: `auto c = scoped!C(); return c;` where the type is inferred returns what holds the object, with the object in it. */
+  private withoutHanded(value: Value, returning: FunctionIr | undefined): Value {
+    const { returns } = returning ?? {};
+    if (this.rust || returning === undefined || (returns !== undefined && returns.kind !== 'unknown')) return value;
+    const isHolder = ({ how, target }: Pointer): boolean =>
+      how === 'scoped' &&
+      value.places.some(
+        ({ root, path }) =>
+          path.length === 0 && root.name === target.root.name && root.span.start === target.root.span.start,
+      );
+    return { ...value, pointers: value.pointers.filter((one) => !isHolder(one)) };
   }
 
   /** D: pointers that the function was given and returns inside of a struct that it makes. */
