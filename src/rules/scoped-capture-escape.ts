@@ -11,12 +11,13 @@ import {
   memberPath,
   methodsOf,
   uncast,
+  walkDeep,
 } from '../facts/d-code.js';
 import { D_CLOSURE } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody, type Walked } from '../model/walk-body.js';
-import type { Expr, FileIr, FunctionIr, TypeDecl } from '../model/ir.js';
+import type { Expr, ExprOf, FileIr, FunctionIr, TypeDecl } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
@@ -227,15 +228,14 @@ function leaves(
   around: readonly Expr[],
   walked: Walked,
 ): Kept | undefined {
-  const inner = value;
   const parent = around.at(-1);
   if (parent === undefined)
-    return walked.statement === undefined && fn.kind !== 'closure' && fn.body?.result === inner
-      ? { text: 'returned', span: inner.span, isReturned: true, isStarted: false }
+    return walked.statement === undefined && fn.kind !== 'closure' && fn.body?.result === value
+      ? { text: 'returned', span: value.span, isReturned: true, isStarted: false }
       : undefined;
-  if (parent.kind === 'return' && parent.value === inner && fn.kind !== 'closure')
+  if (parent.kind === 'return' && parent.value === value && fn.kind !== 'closure')
     return { text: 'returned', span: parent.span, isReturned: true, isStarted: false };
-  if (parent.kind === 'assign' && parent.value === inner && (parent.operator === '=' || parent.operator === '~=')) {
+  if (parent.kind === 'assign' && parent.value === value && (parent.operator === '=' || parent.operator === '~=')) {
     const target =
       memberPath(parent.target) ?? (parent.target.kind === 'index' ? memberPath(parent.target.base) : undefined);
     if (target === undefined) return undefined;
@@ -246,11 +246,13 @@ function leaves(
   }
   if (
     (parent.kind === 'new' || parent.kind === 'call' || parent.kind === 'method') &&
-    parent.args.some((argument) => argument.value === inner)
+    parent.args.some((argument) => argument.value === value)
   ) {
     const name = calledName(parent);
     // `watchers.watchDirectory(path, &onChange)`, `events.addListener(&onEvent)`
     if (name !== undefined && REGISTERS.test(name)) {
+      if (parent.kind !== 'new' && isOnlyCalled(unit, file, fn, parent, value)) return undefined;
+      if (parent.kind === 'method' && isOwnObject(file, fn, parent.receiver)) return undefined;
       const into = parent.kind === 'method' ? memberPath(parent.receiver) : undefined;
       return {
         text: `given to '${name}'`,
@@ -265,6 +267,74 @@ function leaves(
       return { text: `given to '${name}'`, span: parent.span, isReturned: false, isStarted: true };
   }
   return undefined;
+}
+
+/** Whether the callee, where the unit has it, only calls the delegate: its parameter is `scope`, or its body does nothing else with it. */
+function isOnlyCalled(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+  call: ExprOf<'call'> | ExprOf<'method'>,
+  delegate: Expr,
+): boolean {
+  const resolved = unit
+    .flowOf(file, outermost(file, fn))
+    .calls.find(({ span }) => span.start === call.span.start && span.end === call.span.end)?.resolved;
+  const holder = resolved && unit.fileAt(resolved.path);
+  const found = holder?.functions.find(({ id }) => id === resolved?.functionId);
+  if (holder === undefined || found === undefined) return false;
+  // `given.onEach(dg)` of a function that stands outside of types: the first parameter is what stands in front.
+  const shift = call.kind === 'method' && found.owner === undefined ? 1 : 0;
+  const at = call.args.findIndex(({ value }) => value === delegate) + shift;
+  const param = found.params[at];
+  if (param === undefined) return false;
+  if (param.modifiers.includes('scope')) return true;
+  const read = unit.withBodies(holder, ({ span }) => span.start === found.span.start);
+  const callee = read.functions.find(({ span }) => span.start === found.span.start);
+  if (callee?.body === undefined) return false;
+  let uses = 0;
+  let calls = 0;
+  walkDeep(read, callee, ({ expr, around }, inside) => {
+    if (expr.kind !== 'name' || expr.path[0] !== param.name) return;
+    uses++;
+    const parent = around.at(-1);
+    if (inside === callee && parent?.kind === 'call' && parent.callee === expr) calls++;
+    else if (isTest(expr, parent)) uses--;
+  });
+  return calls > 0 && uses === calls;
+}
+
+/** `if (dg)`, `dg !is null`, `!dg` */
+function isTest(expr: Expr, parent: Expr | undefined): boolean {
+  return (
+    (parent?.kind === 'if' && parent.condition === expr) ||
+    (parent?.kind === 'unary' && parent.operator === '!') ||
+    (parent?.kind === 'binary' && /^(?:is|!is|==|!=|&&|\|\|)$/u.test(parent.operator))
+  );
+}
+
+/** The function of the file or of a type that another one stands in, or it itself. */
+function outermost(file: FileIr, fn: FunctionIr): FunctionIr {
+  return enclosing(file, fn).at(-1) ?? fn;
+}
+
+/** `auto parser = new Parser; parser.onText(..);`: an object that the function makes and only calls, which ends with it. */
+function isOwnObject(file: FileIr, fn: FunctionIr, receiver: Expr): boolean {
+  const name = receiver.kind === 'name' && receiver.path.length === 1 ? receiver.path[0] : undefined;
+  if (name === undefined || fn.body === undefined || fn.params.some((param) => param.name === name)) return false;
+  let isMade = false;
+  let isElsewhere = false;
+  walkDeep(file, fn, ({ expr, statement, around }, inside) => {
+    if (statement?.kind === 'let' && statement.pattern.kind === 'bind' && statement.pattern.name === name)
+      if (statement.init === expr && !statement.isStatic)
+        isMade = expr.kind === 'new' || (expr.kind === 'call' && calledName(expr) === 'scoped');
+    if (expr.kind !== 'name' || expr.path[0] !== name) return;
+    const parent = around.at(-1);
+    const isSubject =
+      (parent?.kind === 'method' && parent.receiver === expr) || (parent?.kind === 'field' && parent.base === expr);
+    if (!isSubject || inside !== fn) isElsewhere = true;
+  });
+  return isMade && !isElsewhere;
 }
 
 /** An object that the caller gave: what is stored in it is still there after the call. */
