@@ -1,5 +1,7 @@
-import { aggregateOf, memberPath } from './d-code.js';
+import { aggregateOf, calledName, memberPath, uncast } from './d-code.js';
 import type { UnitFacts } from './unit.js';
+import { endsHere } from '../flow/calls.js';
+import { isAssigned } from '../flow/expression-shapes.js';
 import { withoutAlias } from '../flow/types.js';
 import type { Block, Expr, ExprOf, FileIr, FunctionIr, Statement, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
@@ -29,7 +31,7 @@ export function changedWhileIterated(unit: UnitFacts, file: FileIr, fn: Function
       return;
     const table = iteratedTable(expr.iterable);
     if (table === undefined || !isTable(unit, file, fn, table)) return;
-    const change = changeIn(expr, table);
+    const change = changeIn(unit, file, expr, table);
     if (change !== undefined) found.push({ table, loop: expr.iterable.span, ...change });
   });
   return found;
@@ -80,11 +82,18 @@ function declaredType(unit: UnitFacts, file: FileIr, fn: FunctionIr, name: strin
 }
 
 /** The first change of the table in the body of the loop behind which the loop goes on. */
-function changeIn(loop: ExprOf<'loop'>, table: string): Omit<ChangedTable, 'table' | 'loop'> | undefined {
+function changeIn(
+  unit: UnitFacts,
+  file: FileIr,
+  loop: ExprOf<'loop'>,
+  table: string,
+): Omit<ChangedTable, 'table' | 'loop'> | undefined {
   // `foreach (key, value; table)`, `foreach (key; table.byKey)`
   const bindings = (loop.bindings ?? []).map(({ pattern }) => (pattern.kind === 'bind' ? pattern.name : ''));
   const isByKey = /\.\s*byKey$/u.test(viewOf(loop.iterable));
   const key = bindings.length === 2 || isByKey ? bindings[0] : undefined;
+  const copies = copiesOfKey(loop.body, key ?? `${bindings[0] ?? ''}.key`);
+  const leaves = leavingOf(unit, file, loop);
   let found: Omit<ChangedTable, 'table' | 'loop'> | undefined;
   const judge = (expr: Expr): void => {
     if (found !== undefined) return;
@@ -95,7 +104,10 @@ function changeIn(loop: ExprOf<'loop'>, table: string): Omit<ChangedTable, 'tabl
     if (expr.kind !== 'assign' || expr.operator !== '=' || expr.target.kind !== 'index') return;
     if (memberPath(expr.target.base) !== table) return;
     const { index } = expr.target;
-    const isAtHand = index.kind === 'name' ? index.path[0] === key : memberPath(index) !== undefined;
+    const isAtHand =
+      index.kind === 'name'
+        ? index.path[0] === key || copies.has(index.path[0] ?? '')
+        : memberPath(index) !== undefined;
     if (!isAtHand && index.kind !== 'literal')
       found = { span: expr.span, operation: '[..] =', changes: 'adds an entry' };
   };
@@ -127,10 +139,74 @@ function expressionsOf(statement: Statement): readonly Expr[] {
   return statement.kind === 'let' && statement.init !== undefined ? [statement.init] : [];
 }
 
-/** The statement leaves the loop, or ends with one that does. */
-function leaves(statement: Statement): boolean {
-  if (statement.kind !== 'expression') return false;
-  const { expr } = statement;
-  if (expr.kind === 'block') return expr.block.statements.some(leaves);
-  return expr.kind === 'return' || expr.kind === 'break' || expr.kind === 'throw';
+/** Variables that are set once, to the key that the loop has at hand: `auto name = key;`, `const name = pair.key.idup;`. */
+function copiesOfKey(body: Block, key: string): ReadonlySet<string> {
+  const found = new Set<string>();
+  walkBody(body, ({ expr, statement }) => {
+    if (statement?.kind !== 'let' || statement.init !== expr || statement.pattern.kind !== 'bind') return;
+    const { name } = statement.pattern;
+    if (memberPath(uncast(expr))?.replace(/\.i?dup$/u, '') === key && !isAssigned(body, name)) found.add(name);
+  });
+  return found;
+}
+
+/** Whether a statement of the loop leaves it, or ends with one that does. */
+function leavingOf(unit: UnitFacts, file: FileIr, loop: ExprOf<'loop'>): (statement: Statement) => boolean {
+  const text = unit.textOf(file.path) ?? '';
+  const inner = new Set<string>();
+  walkBody(loop.body, ({ expr }) => {
+    if ((expr.kind === 'loop' || expr.kind === 'block') && expr.label !== undefined) inner.add(expr.label);
+  });
+  const leavesAt = (expr: Expr): boolean => {
+    switch (expr.kind) {
+      case 'block':
+        return expr.block.statements.some(leaves);
+      case 'if':
+        return expr.else !== undefined && leavesAt(expr.then) && leavesAt(expr.else);
+      case 'return':
+      case 'throw':
+        return true;
+      case 'break':
+        return expr.label === undefined || !inner.has(expr.label);
+      case 'continue':
+        return expr.label !== undefined && expr.label !== loop.label && !inner.has(expr.label);
+      case 'call':
+      case 'method':
+        return neverReturns(unit, file, expr);
+      case 'unknown': {
+        const label = /^goto\s+(\w+)\s*;/u.exec(text.slice(expr.span.start, expr.span.end))?.[1];
+        if (label === undefined || label === 'case' || label === 'default') return false;
+        const { start, end } = loop.body.span;
+        return !new RegExp(`\\b${label}\\s*:`, 'u').test(text.slice(start, end));
+      }
+      default:
+        return false;
+    }
+  };
+  const leaves = (statement: Statement): boolean => statement.kind === 'expression' && leavesAt(statement.expr);
+  return leaves;
+}
+
+/** `assert(0)`, `exit(1)`, and functions of the unit of type `noreturn` or that end by a `throw` and hold no `return`. */
+function neverReturns(unit: UnitFacts, file: FileIr, call: ExprOf<'call'> | ExprOf<'method'>): boolean {
+  const name = calledName(call) ?? '';
+  if (call.kind === 'call' && endsHere(name, call.args)) return true;
+  const isNamed = (fn: FunctionIr): boolean => fn.name === name;
+  const other = unit.oracle('d').freeFunction(name, file.path)?.fn;
+  const own = unit.withBodies(file, isNamed).functions.filter(isNamed);
+  const callees = own.length > 0 || other === undefined ? own : [other];
+  return callees.length > 0 && callees.every(isEndless);
+}
+
+function isEndless({ body, returns }: FunctionIr): boolean {
+  if (returns?.kind === 'path' && returns.name === 'noreturn') return true;
+  const last = body?.statements.at(-1);
+  if (body === undefined || last?.kind !== 'expression') return false;
+  const { expr } = last;
+  const isLast = expr.kind === 'throw' || (expr.kind === 'call' && endsHere(calledName(expr) ?? '', expr.args));
+  let returnsSomewhere = false;
+  walkBody(body, (one) => {
+    returnsSomewhere ||= one.expr.kind === 'return';
+  });
+  return isLast && !returnsSomewhere;
 }

@@ -98,7 +98,7 @@ const NEVER_RETURNS =
 const REFILLS = /^(?:memcpy|memmove|memset|emplace|copyEmplace|emplaceInitializer|emplaceRef)$/u;
 
 /** D: `assert(0)`, and what ends the program or throws in any case. */
-function endsHere(name: string, args: readonly Argument[]): boolean {
+export function endsHere(name: string, args: readonly Argument[]): boolean {
   if (NEVER_RETURNS.test(name)) return true;
   const condition = name === 'assert' ? args[0]?.value : undefined;
   return condition?.kind === 'literal' && /^(?:0|false)$/u.test(condition.text);
