@@ -78,6 +78,22 @@ const SIZED: ReadonlyMap<string, { readonly pointers: readonly number[]; readonl
   ['send', { pointers: [1], size: 2 }],
 ]);
 
+/** Names that others than the system have too: `write` of std.stdio prints what it is given. */
+const AMBIGUOUS = new Set(['write', 'read', 'recv', 'send']);
+
+/** Whether the call is that of the system: the unit imports or declares it, or its first argument is a descriptor. */
+function isOfSystem(unit: UnitFacts, file: FileIr, fn: FunctionIr, call: string, first: Expr | undefined): boolean {
+  if (first?.kind === 'literal' && !/^\d/u.test(first.text)) return false;
+  const imports = file.imports.map(({ path }) => path.join('.'));
+  if (imports.some((path) => /^core\.(?:sys|stdc)\.(?:\w+\.)*(?:unistd|socket|winsock2|io)(?:\.|$)/u.test(path)))
+    return true;
+  if (unit.functionsNamed(call, 'd').some(({ item }) => item.abi !== undefined && item.body === undefined)) return true;
+  if (first === undefined || imports.some((path) => /^std(?:\.stdio)?(?:\.|$)/u.test(path))) return false;
+  const name = memberPath(first);
+  const type = name === undefined ? undefined : declaredTypeOf(file, fn, name);
+  return first.kind === 'literal' || (type?.kind === 'path' && /^(?:int|socket_t|SOCKET)$/u.test(type.name));
+}
+
 interface HeaderSize {
   readonly slice: string;
   readonly call: string;
@@ -92,7 +108,9 @@ function findHeaderSizes(unit: UnitFacts, file: FileIr, fn: FunctionIr): readonl
     const call = calledName(expr) ?? '';
     const sized = SIZED.get(call);
     const size = sized === undefined ? undefined : expr.args[sized.size]?.value;
-    if (sized === undefined || size?.kind !== 'field' || size.name !== 'sizeof') return;
+    if (sized === undefined || (AMBIGUOUS.has(call) && !isOfSystem(unit, file, inside, call, expr.args[0]?.value)))
+      return;
+    if (size?.kind !== 'field' || size.name !== 'sizeof') return;
     const slice = memberPath(size.base);
     const isShown = sized.pointers.some((at) => {
       const given = expr.args[at]?.value;
