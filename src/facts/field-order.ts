@@ -1,4 +1,5 @@
-import type { Expr, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
+import { withoutAlias } from '../flow/types.js';
+import type { Attribute, Expr, Field, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { walkBody } from '../model/walk-body.js';
 import { hasDrop } from './declarations.js';
@@ -44,10 +45,13 @@ export function findFieldOrder(unit: UnitFacts, file: FileIr, fn: FunctionIr): F
       if (!view || type === undefined) continue;
       const forged = forgedFrom(text, given.value, bindings);
       if (!forged) continue;
+      const valueOf = (field: Field): Expr | undefined => expr.fields.find((g) => g.name === field.name)?.value;
+      const later = decl.fields.slice(at + 1).flatMap((f) => valueOf(f) ?? []);
       const owner = decl.fields.slice(0, at).find((f) => {
-        const value = expr.fields.find((g) => g.name === f.name)?.value;
-        const named = value?.kind === 'name' && value.path.length === 1 ? value.path[0] : undefined;
-        return named !== undefined && f.type !== undefined && mayFree(f.type) && forged.names.has(named);
+        const value = valueOf(f);
+        const named = value && plainName(value);
+        if (named === undefined || !forged.names.has(named) || !mayFree(unit, file, f.type)) return false;
+        return isCopiedDeep(unit, file, f.type) || !later.some((other) => isShared(text, named, other, bindings));
       });
       if (owner)
         found = {
@@ -70,12 +74,44 @@ function endedView(unit: UnitFacts, type: TypeRef): string | undefined {
   return hasDrop(unit, type.name) || ENDS_WITH_WORK.test(type.name) ? type.name : undefined;
 }
 
-/** References and plain values free nothing. */
-function mayFree(type: TypeRef): boolean {
-  return (
-    type.kind === 'path' &&
-    !/^(?:ManuallyDrop|PhantomData|NonNull|bool|char|[iu](?:8|16|32|64|128|size)|f32|f64)$/u.test(type.name)
-  );
+/** References, plain values and what is `Copy` free nothing. */
+function mayFree(unit: UnitFacts, file: FileIr, declared: TypeRef | undefined): boolean {
+  const oracle = unit.oracle('rust');
+  const type = withoutAlias(declared, oracle, file.path);
+  if (type?.kind !== 'path' || FREES_NOTHING.test(type.name)) return false;
+  const derived = oracle.declaration(type.name, file.path)?.attributes.some(isCopied) ?? false;
+  return !derived && !unit.implsOf(type.name).some(({ item }) => item.trait?.name === 'Copy' && !item.isTest);
+}
+
+const FREES_NOTHING = /^(?:ManuallyDrop|PhantomData|NonNull|bool|char|[iu](?:8|16|32|64|128|size)|f32|f64)$/u;
+
+function isCopied({ name, args }: Attribute): boolean {
+  return name === 'derive' && /\bCopy\b/u.test(args ?? '');
+}
+
+/** Whether a clone of the owner has content of its own. */
+function isCopiedDeep(unit: UnitFacts, file: FileIr, declared: TypeRef | undefined): boolean {
+  const name = withoutAlias(declared, unit.oracle('rust'), file.path)?.name ?? '';
+  return /^(?:Box|Vec|VecDeque|String|CString|OsString|PathBuf|HashMap|BTreeMap)$/u.test(name);
+}
+
+/** Whether a field that is dropped after the view is a clone of the owner, or the one that the owner is a clone of. */
+function isShared(text: string, owner: string, later: Expr, bindings: Bindings): boolean {
+  const clonedBy = (value: Expr | undefined): string | undefined => {
+    if (!value) return undefined;
+    const written = text.slice(value.span.start, value.span.end);
+    const cloned = /^(?:\w+::)*(?:Arc|Rc)\s*::\s*clone\s*\(\s*&\s*(\w+)\s*\)$|^(\w+)\s*\.\s*clone\s*\(\s*\)$/u.exec(
+      written,
+    );
+    return cloned?.[1] ?? cloned?.[2];
+  };
+  const other = plainName(later);
+  if (clonedBy(later) === owner) return true;
+  return other !== undefined && (clonedBy(bindings.get(other)) === owner || clonedBy(bindings.get(owner)) === other);
+}
+
+function plainName(expr: Expr): string | undefined {
+  return expr.kind === 'name' && expr.path.length === 1 ? expr.path[0] : undefined;
 }
 
 interface Forged {

@@ -1,6 +1,7 @@
 import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { walkBody } from '../model/walk-body.js';
+import { CALL_SCOPED } from './boxed-callbacks.js';
 import type { UnitFacts } from './unit.js';
 
 /** A handle of foreign code that calls back with what a function was only lent, in a value without a lifetime. */
@@ -44,7 +45,8 @@ export function findLentHandle(unit: UnitFacts, file: FileIr, fn: FunctionIr): L
     }
     if (found || expr.kind !== 'call' || expr.callee.kind !== 'name') return;
     const callee = expr.callee.path.join('::');
-    if (/(?:^|::)[A-Z]\w*(?:::\w+)?$/u.test(callee) || !expr.args.some((a) => isCallback(file, a.value))) return;
+    if (/(?:^|::)[A-Z]\w*(?:::\w+)?$/u.test(callee) || isDoneAtOnce(expr.callee.path.at(-1) ?? '')) return;
+    if (!expr.args.some((a) => isCallback(file, a.value))) return;
     for (const { value } of expr.args) {
       const source = dataOf(value, aliases);
       if (source?.isCast !== true) continue;
@@ -112,8 +114,20 @@ function dataOf(expr: Expr, aliases: ReadonlyMap<string, string>): Data | undefi
   }
 }
 
-/** A status that is compared, which the library gives when it is done. */
-const STATUS = (name: string): RegExp => new RegExp(`\\b${name}\\s*(?:==|!=|<|>|as\\s+(?:i32|c_int))`, 'u');
+/** Words of functions that take all their data in before they return, and of ones that only begin. */
+const TAKES_IN = /_(?:read|parse|load|decode|import)(?:_|$)/iu;
+const BEGINS = /_(?:init|new|create|open|start|begin|make|alloc|register|setup|attach|iter)(?:_|$)/iu;
+
+/** Whether a function is done with its callback when it returns, as far as its name tells: `xmlReadIO`, `walk_all`, but not `walk_init`. */
+function isDoneAtOnce(name: string): boolean {
+  const words = `_${name.replace(/(?<=[a-z\d])(?=[A-Z])/gu, '_')}`;
+  return !BEGINS.test(words) && (CALL_SCOPED.test(words) || TAKES_IN.test(words));
+}
+
+/** Whether the variable is a status, which is compared and which the library gives when it is done. */
+function isStatus(text: string, name: string): boolean {
+  return new RegExp(`\\b${name}\\s*(?:==|!=|<|>|as\\s+(?:i32|c_int))`, 'u').test(text);
+}
 
 /** Whether what the call gives goes into the value that is returned: at once, or by the variable that it is bound to. */
 function isHandedOn(
@@ -126,6 +140,6 @@ function isHandedOn(
   const made = String.raw`\b(?:Self|${type})\s*(?:::\s*\w+\s*)?[({]`;
   const bound = variables.find(({ init }) => init.start <= call.start && call.end <= init.end);
   if (!bound) return new RegExp(`${made}[^;]*$`, 'u').test(text.slice(0, call.start - (body?.start ?? 0)));
-  if (STATUS(bound.name).test(text)) return false;
+  if (isStatus(text, bound.name)) return false;
   return new RegExp(`${made}[^;]*\\b${bound.name}\\b`, 'u').test(text.slice(bound.init.end - (body?.start ?? 0)));
 }

@@ -42,7 +42,7 @@ export function findSharedContent(unit: UnitFacts, file: FileIr, impl: ImplDecl)
     const isSync = bounds.some((b) => /\bSync\b/u.test(b));
     if (isSend === isSync || !bounds.every((b) => /\b(?:Send|Sync)\b/u.test(b) || promisesNothing(unit, file, b)))
       continue;
-    if (impl.trait.name === 'Send' && (!isSend || !sharesByClone(file, decl, index))) continue;
+    if (impl.trait.name === 'Send' && (!isSend || !sharesByClone(unit, file, decl, index))) continue;
     for (const method of file.functions) {
       const parameter = parameterOf(file, method, decl, index);
       if (parameter === undefined) continue;
@@ -60,10 +60,11 @@ export function findSharedContent(unit: UnitFacts, file: FileIr, impl: ImplDecl)
 }
 
 /**
- * Whether a clone of the value leads to the same content: it is made without one that can be cloned, or is a copy of a pointer. Content of
- * which there is no pointer is not shared.
+ * Whether a clone of the value leads to the same content: it is made without one that can be cloned and without a new block, or is a copy
+ * of a pointer. Content of which there is no pointer is not shared.
  */
-function sharesByClone(file: FileIr, decl: TypeDecl, index: number): boolean {
+function sharesByClone(unit: UnitFacts, file: FileIr, decl: TypeDecl, index: number): boolean {
+  const text = unit.textOf(file.path) ?? '';
   const own = decl.generics.filter((g) => !g.name.startsWith("'"))[index]?.name;
   const points = new RegExp(`(?:\\*\\s*(?:const|mut)\\s+|\\b(?:NonNull|Unique)\\s*<)[^;]*\\b${own ?? ''}\\b`, 'u');
   if (own === undefined || !decl.fields.some((f) => points.test(f.type?.text ?? ''))) return false;
@@ -71,8 +72,20 @@ function sharesByClone(file: FileIr, decl: TypeDecl, index: number): boolean {
   return file.impls.some((i) => {
     if (i.trait?.name !== 'Clone' || i.target.name !== decl.name) return false;
     const parameter = i.target.args[index]?.name;
-    return i.generics.some((g) => g.name === parameter && !g.bounds.some((b) => /\b(?:Clone|Copy)\b/u.test(b)));
+    const clone = file.functions.find((f) => i.span.start <= f.span.start && f.span.end <= i.span.end);
+    if (clone?.bodySpan && MAKES_ANEW.test(text.slice(clone.bodySpan.start, clone.bodySpan.end))) return false;
+    return i.generics.some((g) => g.name === parameter && !g.bounds.some((b) => asksForClone(unit, file, b)));
   });
+}
+
+const MAKES_ANEW = /\bBox\s*::\s*(?:new|into_raw|leak)\b|\balloc(?:_zeroed)?\s*\(/u;
+
+/** `Clone`, `Copy`, or a trait of the unit that asks for one of them. */
+function asksForClone(unit: UnitFacts, file: FileIr, bound: string, depth = 0): boolean {
+  if (/\b(?:Clone|Copy)\b/u.test(bound)) return true;
+  const name = /^(?:\w+\s*::\s*)*(\w+)/u.exec(bound.trim())?.[1];
+  const decl = name !== undefined && depth < 4 ? unit.oracle('rust').declaration(name, file.path) : undefined;
+  return decl?.kind === 'trait' && decl.bases.some((base) => asksForClone(unit, file, base, depth + 1));
 }
 
 /** The name that the type's parameter at the index has where the method by `&self` stands; undefined where more is asked of it there. */

@@ -45,8 +45,10 @@ export function findSharedWrite(unit: UnitFacts, file: FileIr, fn: FunctionIr): 
   }
   const pointer = pointerOf(decl);
   if (pointer === undefined) return undefined;
+  // The receiver itself: `self.data.add(at).copy_from(..)`, not `to.copy_from(self.data, ..)`.
+  const chain = String.raw`(?<![.\w])\(*\s*${pointer}(?:\s*as\s*\*\s*mut\s+[\w:]+)?\s*\)*(?:\s*\.\s*\w+\s*\((?:[^(){};]|\([^(){};]*\))*\))*`;
   const write = new RegExp(
-    `\\bwrite_bytes\\s*\\(\\s*${pointer}|\\bcopy(?:_nonoverlapping)?\\s*\\([^,;]*,\\s*${pointer}|${pointer}[^;,]*\\.\\s*(?:copy_from(?:_nonoverlapping)?|write_bytes)\\s*\\(|\\bfrom_raw_parts_mut\\s*\\(\\s*${pointer}`,
+    `\\bwrite_bytes\\s*\\(\\s*${pointer}|\\bcopy(?:_nonoverlapping)?\\s*\\([^,;{}]*,\\s*${pointer}|${chain}\\s*\\.\\s*(?:copy_from(?:_nonoverlapping)?|write_bytes)\\s*\\(|\\bfrom_raw_parts_mut\\s*\\(\\s*${pointer}`,
     'u',
   ).exec(text);
   const lender = write && findLender(unit, file, fn, pointer);

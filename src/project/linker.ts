@@ -64,20 +64,15 @@ export class LinkerFacts {
   }
 
   /**
-   * Code of the addon that opens its own image and never closes it: `dladdr` with `dlopen`, or the handle of the module that
-   * Windows is asked to pin. Looked for in the files beside the root of the crate.
+   * Code of the addon that opens its own image and never closes it: `dlopen` of the name that `dladdr` gives, or the module of an
+   * address that Windows is asked to pin. Looked for in the files beside the root of the crate.
    */
   private pinnedByItself(addon: CargoPackage, os: string): KeptLoaded | undefined {
     const root = addon.targets.find((target) => target.kind === 'lib')?.path;
     if (root === undefined) return undefined;
     for (const path of this.files.filesIn(folderOf(root)).filter((name) => name.endsWith('.rs'))) {
       const text = withoutComments(this.files.text(path) ?? '');
-      const at =
-        os === 'windows'
-          ? text.search(/\bGET_MODULE_HANDLE_EX_FLAG_PIN\b/)
-          : /\b(?:dladdr|RTLD_NODELETE)\b/.test(text)
-            ? text.search(/(?<!\bfn\s+)\bdlopen\s*\(/)
-            : -1;
+      const at = os === 'windows' ? findPinnedModule(text) : findOwnImage(text);
       if (at >= 0)
         return {
           state: 'yes',
@@ -158,9 +153,30 @@ export function hasNapiRuntime(addon: CargoPackage): boolean {
   );
 }
 
-/** The text with the same places and no line comments. */
+/** Where the image that `dladdr` names is opened, by the name itself or a variable of it; -1 for none. */
+function findOwnImage(text: string): number {
+  if (!/\bdladdr\s*\(/.test(text)) return -1;
+  const names = ['dli_fname', ...[...text.matchAll(/\blet\s+(\w+)\b[^;]*\bdli_fname\b/g)].map(([, name]) => name)];
+  return text.search(new RegExp(String.raw`\bdlopen\s*\([^;{}]*\b(?:${names.join('|')})\b`));
+}
+
+/** Where Windows is asked to pin the module of an address; -1 for nowhere. A declared flag asks nothing. */
+function findPinnedModule(text: string): number {
+  if (!/\bGetModuleHandleEx[AW]?\s*\(/.test(text)) return -1;
+  const used = text.replace(/\b(?:const|static)\s+\w+\s*:[^;]*;|\buse\s[^;]*;/g, (declared) =>
+    ' '.repeat(declared.length),
+  );
+  return /\bGET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS\b/.test(used)
+    ? used.search(/\bGET_MODULE_HANDLE_EX_FLAG_PIN\b/)
+    : -1;
+}
+
+/** The text with the same places and no comments. */
 function withoutComments(text: string): string {
-  return text.replace(/\/\/[^\n]*/g, (comment) => ' '.repeat(comment.length));
+  // Texts and characters are gone over, since they may hold what looks like a comment.
+  return text.replace(/"(?:\\[^]|[^"\\])*"|'(?:\\[^]|[^'\\])'|\/\/[^\n]*|\/\*[^]*?\*\//g, (part) =>
+    part.startsWith('/') ? part.replace(/[^\n]/g, ' ') : part,
+  );
 }
 
 function findSetup(text: string): number | undefined {

@@ -298,10 +298,44 @@ function findExclusive(unit: UnitFacts, file: FileIr, fn: FunctionIr): Lasting |
   const own = decl?.generics.filter((g) => g.name.startsWith("'"))[around?.target.lifetimes?.indexOf(lifetime) ?? -1];
   const lends = own && new RegExp(`^(?:(?:\\w+::)*PhantomData\\s*<\\s*)?&\\s*${own.name}\\s+mut\\b`, 'u');
   const field = lends && decl?.fields.find((f) => lends.test(f.type?.text ?? ''));
-  const changes = file.functions.find((f) => f.owner === fn.owner && f.self?.mode === 'mutable' && f.trait !== 'Drop');
-  if (!field || !changes) return undefined;
+  if (!field) return undefined;
+  const lent = field.type?.kind === 'reference' ? field.name : undefined;
+  const changes = file.functions.find(
+    (f) =>
+      f.owner === fn.owner &&
+      f.self?.mode === 'mutable' &&
+      f.trait !== 'Drop' &&
+      // Two calls give one `&mut` twice, whatever else there is.
+      (referenceIn(type)?.mutable === true || changesContent(unit, file, f, lent)),
+  );
+  if (!changes) return undefined;
   const start = fn.bodySpan.start + made.index;
   return { type, lifetime, field: field.name, changes, at: { start, end: start + made[0].length } };
+}
+
+/** Writes through a pointer, an exclusive reference made of one, or a release of what it leads to. */
+const CHANGES_CONTENT =
+  /&\s*mut\s*\(?\s*\*|\bfrom_raw\b|\bdrop_in_place\b|\.\s*as_mut\s*\(|\bptr\s*::\s*(?:write|swap|replace|copy)\w*\s*\(|\.\s*(?:write|copy_from)\w*\s*\(|[{;(]\s*\*(?!\s*self\s*=)[^;{}=]*=(?!=)|\(\s*\*[^;{}=]*\)\s*(?:\.\s*\w+\s*)+[-+*/|&^]?=(?!=)/u;
+/** Functions of a library that change what they are given a handle of. */
+const CHANGES_BY_NAME =
+  /(?<![.\w])(?:\w+\s*::\s*)*\w+_(?:put|del|delete|insert|remove|clear|update|append|free|set|erase|write)\w*\s*\(/u;
+
+/**
+ * Whether a method gives out `&mut`, or writes what the pointers of `self` lead to; one that only moves a cursor does neither. `lent` is
+ * the field that is an exclusive reference.
+ */
+function changesContent(unit: UnitFacts, file: FileIr, fn: FunctionIr, lent: string | undefined): boolean {
+  const given = fn.returns && referenceIn(fn.returns);
+  if (given?.mutable === true && given.element?.name !== 'Self' && given.element?.name !== fn.owner) return true;
+  if (!fn.bodySpan) return false;
+  const text = (unit.textOf(file.path) ?? '').slice(fn.bodySpan.start, fn.bodySpan.end);
+  if (CHANGES_CONTENT.test(text) || CHANGES_BY_NAME.test(text)) return true;
+  if (lent === undefined) return false;
+  const written = `\\bself\\s*\\.\\s*${lent}(?:\\s*\\.\\s*\\w+)*`;
+  return new RegExp(
+    `${written}\\s*(?:\\[[^;{}]*\\]\\s*)?[-+*/|&^]?=(?!=)|${written}\\.\\s*\\w*(?:put|del|insert|remove|clear|update|push|pop|append|set|take|link|truncate|split|splice|drain|retain|swap|erase|_mut|alloc|attach|detach|replace)\\w*\\s*\\(`,
+    'u',
+  ).test(text);
 }
 
 /** What goes on to the next element, or takes one out, gives each once. */
