@@ -384,7 +384,7 @@ class Unit implements UnitFacts {
     const withoutFunction = new Set<string>();
     /** A file is not worth a parse for a method whose name its text never declares. */
     const mayHaveFunction = (path: string, name: string): boolean => {
-      if (language !== 'rust' || this.parsed.has(path)) return true;
+      if (language !== 'rust' || this.parsed.has(path) || !/^\w+$/u.test(name)) return true;
       const memo = `${path}|${name}`;
       if (withoutFunction.has(memo)) return false;
       const isThere = new RegExp(`\\bfn\\s+(?:r#)?${name}\\b`, 'u').test(this.input.peekText(path) ?? '');
