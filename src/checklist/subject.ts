@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { enclosing } from '../facts/d-code.js';
+import { outermost } from '../facts/d-code.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import type { FunctionFlow } from '../flow/result.js';
@@ -23,7 +23,7 @@ export interface Subject {
 }
 
 export function makeSubject(unit: UnitFacts, file: FileIr, kind: EntryKind, span: Span, fn: FunctionIr): Subject {
-  const outer = enclosing(file, fn).at(-1) ?? fn;
+  const outer = outermost(file, fn);
   let flow: FunctionFlow | undefined;
   const flowOf = (): FunctionFlow | undefined =>
     outer.body === undefined || outer.hasError === true ? undefined : (flow ??= unit.flowOf(file, outer));

@@ -77,6 +77,11 @@ export function enclosing(file: FileIr, fn: FunctionIr): readonly FunctionIr[] {
   return found;
 }
 
+/** The outermost function around a function, or it itself. */
+export function outermost(file: FileIr, fn: FunctionIr): FunctionIr {
+  return enclosing(file, fn).at(-1) ?? fn;
+}
+
 /**
  * The function that a delegate expression runs: that of a literal, or the nested function whose address is taken (`&step`).
  * Undefined for anything else, for addresses of methods too.

@@ -1,15 +1,15 @@
 import type { Language } from '../model/ir.js';
 
-/** Declarations of types, and in Rust the types behind the `for` of an impl. */
-const PATTERNS: Readonly<Record<Language, RegExp>> = {
-  rust: /\b(?:struct|enum|union|type|trait|for)\s+(?:&?\w+::)*([A-Z]\w*)/gu,
-  d: /\b(?:struct|class|enum|union|interface|alias|template)\s+([A-Za-z_]\w*)/gu,
-};
-
 /** Words that begin the declaration of a type. */
 const WORDS: Readonly<Record<Language, string>> = {
-  rust: '\\b(?:struct|enum|union|type|trait)',
-  d: '\\b(?:struct|class|enum|union|interface|alias|template)',
+  rust: 'struct|enum|union|type|trait',
+  d: 'struct|class|enum|union|interface|alias|template',
+};
+
+/** Declarations of types, and in Rust the types behind the `for` of an impl. */
+const PATTERNS: Readonly<Record<Language, RegExp>> = {
+  rust: new RegExp(`\\b(?:${WORDS.rust}|for)\\s+(?:&?\\w+::)*([A-Z]\\w*)`, 'gu'),
+  d: new RegExp(`\\b(?:${WORDS.d})\\s+([A-Za-z_]\\w*)`, 'gu'),
 };
 
 const ALIASES: Readonly<Record<Language, string>> = { rust: 'type', d: 'alias' };
@@ -56,7 +56,7 @@ export class DeclarationIndex {
   /** Whether the text of a file that `filesOf` gives declares the type outside of line comments. */
   isSurelyIn(path: string, name: string): boolean {
     const text = this.readText(path) ?? '';
-    for (const match of text.matchAll(new RegExp(`${WORDS[this.language]}\\s+${name}\\b`, 'gu'))) {
+    for (const match of text.matchAll(new RegExp(`\\b(?:${WORDS[this.language]})\\s+${name}\\b`, 'gu'))) {
       const line = text.slice(text.lastIndexOf('\n', match.index) + 1, match.index);
       if (!/\/\/|\/[*+]|^\s*[*+]/u.test(line)) return true;
     }

@@ -1,4 +1,4 @@
-import { collectedContent, enclosing, isTypeParameter } from './d-code.js';
+import { collectedContent, enclosing, isTypeParameter, outermost } from './d-code.js';
 import type { UnitFacts } from './unit.js';
 import type { FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 
@@ -86,12 +86,9 @@ function isNumber(unit: UnitFacts, file: FileIr, fn: FunctionIr, name: string): 
   // Parameters that are called characters, in any of their widths.
   if (/^(?:Char|Char[A-Z]\w*|\w*Char)$/u.test(name)) return true;
   if (!/^\w+$/u.test(name)) return false;
-  const outermost = enclosing(file, fn).at(-1) ?? fn;
+  const { span } = outermost(file, fn);
   const type = file.types.find((one) => one.span.start <= fn.span.start && fn.span.end <= one.span.end);
-  const text = (unit.textOf(file.path) ?? '').slice(
-    type?.span.start ?? outermost.span.start,
-    type?.span.end ?? outermost.span.end,
-  );
+  const text = (unit.textOf(file.path) ?? '').slice(type?.span.start ?? span.start, type?.span.end ?? span.end);
   // A parameter or member of the type that is multiplied or divided stands for a number, whatever the constraint says.
   const values = [...fn.params, ...(type?.fields ?? [])].filter(
     (one) => one.type?.name === name && /^\w+$/u.test(one.name),
@@ -124,6 +121,6 @@ export function isComputedType(unit: UnitFacts, file: FileIr, fn: FunctionIr, na
 /** The function, what is around it or what is directly in it names a function that deals with the collector. */
 export function isAware(unit: UnitFacts, file: FileIr, fn: FunctionIr): boolean {
   const text = unit.textOf(file.path) ?? '';
-  const outermost = enclosing(file, fn).at(-1) ?? fn;
-  return AWARE.test(text.slice(outermost.span.start, outermost.span.end));
+  const { span } = outermost(file, fn);
+  return AWARE.test(text.slice(span.start, span.end));
 }

@@ -58,7 +58,8 @@ export function findHandleClose(unit: UnitFacts, file: FileIr, content: string):
     'u',
   );
   for (const path of [file.path, ...unit.pathsOf('rust')]) {
-    const match = pattern.exec(blankComments(unit.textOf(path) ?? ''));
+    const text = unit.textOf(path) ?? '';
+    const match = text.includes('from_raw') ? pattern.exec(blankComments(text)) : null;
     if (match) return { path, span: { start: match.index, end: match.index + match[0].length } };
   }
   return undefined;
@@ -122,15 +123,19 @@ function goesOn(unit: UnitFacts, file: FileIr, callee: string, task: FunctionIr)
   return text !== undefined && /\bspawn\w*\s*\(/u.test(text) && !WAITS.test(text);
 }
 
-/** The source of a free function of the same crate; undefined when it has none of the name, or several. */
+/** The source of a free function of the same crate, without comments; undefined when it has none of the name, or several. */
 function textOfFunction(unit: UnitFacts, file: FileIr, name: string): string | undefined {
   const crate = unit.project.cargoPackageOf(file.path)?.dir;
-  const paths = unit
-    .pathsOf('rust')
-    .filter((path) => path === file.path || (crate !== undefined && unit.project.cargoPackageOf(path)?.dir === crate));
-  const pattern = new RegExp(`^(?:pub(?:\\([^)]*\\))?\\s+)?(?:unsafe\\s+)?fn\\s+${name}\\b[\\s\\S]*?^\\}`, 'gmu');
-  const found = paths.flatMap((path) => blankComments(unit.textOf(path) ?? '').match(pattern) ?? []);
-  return found.length === 1 ? found[0] : undefined;
+  const [found, ...others] = unit
+    .functionsNamed(name, 'rust')
+    .filter(
+      ({ file: other, item }) =>
+        item.owner === undefined &&
+        (other.path === file.path || (crate !== undefined && unit.project.cargoPackageOf(other.path)?.dir === crate)),
+    );
+  if (!found || others.length > 0) return undefined;
+  const { span } = found.item;
+  return blankComments((unit.textOf(found.file.path) ?? '').slice(span.start, span.end));
 }
 
 function mentions(file: FileIr, fn: FunctionIr, name: string): boolean {

@@ -2,6 +2,7 @@ import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { walkBody } from '../model/walk-body.js';
 import { CALL_SCOPED } from './boxed-callbacks.js';
+import { hasDrop } from './declarations.js';
 import type { UnitFacts } from './unit.js';
 
 /** A handle of foreign code that calls back with what a function was only lent, in a value without a lifetime. */
@@ -59,8 +60,7 @@ export function findLentHandle(unit: UnitFacts, file: FileIr, fn: FunctionIr): L
   // Asked last, since the answer may be in another file.
   const decl = unit.oracle('rust').declaration(name, file.path);
   if (decl?.kind !== 'struct' || decl.generics.some((g) => g.name.startsWith("'"))) return undefined;
-  return unit.implsOf(name).some(({ item }) => item.trait?.name === 'Drop' && !item.isTest) ||
-    decl.fields.some((f) => f.type?.kind === 'pointer' || f.type?.name === 'NonNull')
+  return hasDrop(unit, name) || decl.fields.some((f) => f.type?.kind === 'pointer' || f.type?.name === 'NonNull')
     ? found
     : undefined;
 }

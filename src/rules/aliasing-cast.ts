@@ -26,7 +26,7 @@ export default defineRule({
       written:
         "'{source}' is only borrowed as shared, yet '{cast}' makes a mutable pointer of it and line {line} writes through that: the compiler takes what is behind '{source}' for unchanging, and another thread may read it.",
       lends:
-        "'{function}' gives out '{type}' by '&self': two calls make two exclusive references, which may be to the same value.",
+        "'{function}' gives out '{type}' by '&self' (line {line}): two calls make two exclusive references, which may be to the same value.",
       overwrites:
         "'{function}' writes by '&self' (line {line}) what '{lender}' (line {lent}) lends as shared: the lent slice changes while it is read.",
     },

@@ -43,7 +43,7 @@ export default defineRule({
       unfinalized:
         "The threadsafe function made in '{function}' ends with its environment, and no finalizer says so: 'drop' of '{owner}' (line {line}) then releases one that is gone.",
       channel:
-        "'{type}', which JavaScript holds, keeps a 'Channel' of neon, and nothing in the crate calls 'unref' on one: the process does not end before it is dropped.",
+        "'{type}', which JavaScript holds (line {line}), keeps a 'Channel' of neon, and nothing in the crate calls 'unref' on one: the process does not end before it is dropped.",
       raw: "The threadsafe function made in '{function}' is kept in '{keeper}' and never unreferenced: it holds the event loop open until the process is killed.",
     },
     checklist: 'Who releases this callback when the environment ends?',
@@ -71,7 +71,7 @@ export default defineRule({
       for (const kept of findKeptChannels(unit, file))
         report({
           messageId: 'channel',
-          data: { type: kept.name },
+          data: { type: kept.name, line: lineOf(unit, file, kept.boxed.start) },
           at: { file: kept.last.file, span: kept.last.span },
           steps: [
             {

@@ -34,7 +34,7 @@ export default defineRule({
       moved:
         "'{function}' moves its '&'static mut self' into a future (line {line}): the call returns while the future still holds it, and JavaScript may call the object again or let go of it.",
       raced:
-        "'{writer}' changes 'self.{field}' on the JavaScript thread, and '{reader}' may be reading it on a thread of the runtime (line {line}): a value that is half changed or already freed.",
+        "'{writer}' changes 'self.{field}' (line {written}) on the JavaScript thread, and '{reader}' may be reading it on a thread of the runtime (line {line}): a value that is half changed or already freed.",
     },
     checklist: 'What happens when JavaScript calls the method twice without awaiting?',
     scenarios: ['overlap', 'concurrent'],
@@ -54,6 +54,7 @@ export default defineRule({
             writer: race.writer.name,
             field: race.field,
             reader: race.reader.name,
+            written: lineOf(unit, file, race.written.start),
             line: lineOf(unit, file, race.read.start),
           },
           at: { file, span: race.writer.nameSpan },

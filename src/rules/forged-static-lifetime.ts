@@ -55,7 +55,7 @@ export default defineRule({
       order:
         "'{type}' drops '{owner}' before '{view}', because it is declared first, and '{view}' holds a '{content}' that '{how}' (line {line}) made ''static' from it: its drop uses what is gone. Declare '{view}' first.",
       nested:
-        "'{function}' takes '{type}' and is async: napi-rs keeps alive what a parameter '&{class}' leads to, but not what stands inside of another type, and the object may be collected before the call is done.",
+        "'{function}' (line {line}) takes '{type}' and is async: napi-rs keeps alive what a parameter '&{class}' leads to, but not what stands inside of another type, and the object may be collected before the call is done.",
       handed:
         "'{function}' makes a reference of the number '{parameter}' and gives it to a task by '{callee}' (line {line}): the call returns before the task is done, and whoever keeps the number may free the '{type}' meanwhile ({file}:{freed}).",
     },
@@ -109,7 +109,12 @@ export default defineRule({
         if (!first) continue;
         report({
           messageId: 'nested',
-          data: { function: first.fn.name, type: first.param.type?.text ?? '', class: type },
+          data: {
+            function: first.fn.name,
+            line: lineOf(unit, file, first.fn.nameSpan.start),
+            type: first.param.type?.text ?? '',
+            class: type,
+          },
           at: { file, span: first.param.span },
           steps: [
             { file, span: first.param.span, role: 'borrow', note: 'The reference leads into an object of JavaScript.' },

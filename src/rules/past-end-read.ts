@@ -24,7 +24,7 @@ export default defineRule({
     cwe: ['CWE-125', 'CWE-126'],
     messages: {
       read: "'{pointer}' points behind the last element of '{slice}' (line {made}) and is read at line {line}: that memory belongs to somebody else, may change at any time, or is not mapped.",
-      size: "'{slice}.sizeof' is the size of the slice itself, a length and a pointer, and not of its elements: '{call}' touches that many bytes at '{slice}.ptr' however many there are.",
+      size: "'{slice}.sizeof' is the size of the slice itself, a length and a pointer, and not of its elements: '{call}' (line {line}) touches that many bytes at '{slice}.ptr' however many there are.",
     },
     checklist: 'Does the slice really have what is read behind its end?',
     scenarios: ['command'],
@@ -44,7 +44,7 @@ export default defineRule({
         for (const { slice, call, span } of text.includes('.sizeof') ? findHeaderSizes(unit, file, fn) : [])
           report({
             messageId: 'size',
-            data: { slice, call },
+            data: { slice, call, line: lineOf(unit, file, span.start) },
             at: { file, span },
             steps: [],
             key: `${fn.name}|${slice}.sizeof`,

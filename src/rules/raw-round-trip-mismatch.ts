@@ -66,7 +66,7 @@ export default defineRule({
             confidence: 'medium',
           });
         }
-        if (!TOKENS.rust.some((word) => unit.holds(file, fn, [word]))) continue;
+        if (!unit.holds(file, fn, TOKENS.rust)) continue;
         const flow = unit.flowOf(file, fn);
         for (const call of flow.calls) {
           const type = call.args[0]?.type;

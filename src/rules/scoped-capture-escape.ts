@@ -9,6 +9,7 @@ import {
   hasBody,
   heldByLiteral,
   memberPath,
+  outermost,
   methodsOf,
   uncast,
   walkDeep,
@@ -311,11 +312,6 @@ function isTest(expr: Expr, parent: Expr | undefined): boolean {
     (parent?.kind === 'unary' && parent.operator === '!') ||
     (parent?.kind === 'binary' && /^(?:is|!is|==|!=|&&|\|\|)$/u.test(parent.operator))
   );
-}
-
-/** The function of the file or of a type that another one stands in, or it itself. */
-function outermost(file: FileIr, fn: FunctionIr): FunctionIr {
-  return enclosing(file, fn).at(-1) ?? fn;
 }
 
 /** `auto parser = new Parser; parser.onText(..);`: an object that the function makes and only calls, which ends with it. */

@@ -20,8 +20,10 @@ const SHOWN_BY_SELF = /^[^{;]*\(\s*(?:&[^,)]*\bself\b|(?:mut\s+)?self\s*:)[^{;]*
  */
 const MADE_OF_POINTER: BesideWord = {
   word: 'unsafe',
-  pattern:
-    /^(?=[^{;]*->[^{;]*(?:'(?!static\b|_\b)\w|\bSelf\b))[^{]*\{[^]*?(?:from_raw_parts|transmute|from_ptr|&\s*(?:mut\s+)?\*|\.as_(?:ref|mut|uninit_ref)\s*\()/u,
+  pattern: new RegExp(
+    `^(?=[^{;]*->[^{;]*(?:'(?!static\\b|_\\b)\\w|\\bSelf\\b))[^{]*\\{[^]*?(?:${DEREFERENCE.source})`,
+    'u',
+  ),
 };
 
 /** A function that gives a struct and hands on a field of `self` or of what a parameter lends. */
@@ -63,7 +65,7 @@ export default defineRule({
       exclusive:
         "'{function}' returns '{type}' by '&self' with the lifetime '{lifetime}', for which '{field}' lends exclusively: '{changes}' (line {line}) may change what the reference shows while it is still there.",
       repeated:
-        "'{function}' returns '{type}' with the lifetime '{lifetime}' of the type's parameter instead of the borrow of 'self': called twice with the same '{parameter}', it gives two exclusive references to one value.",
+        "'{function}' returns '{type}' with the lifetime '{lifetime}' of the type's parameter instead of the borrow of 'self': called twice with the same '{parameter}', it gives two exclusive references to one value (made at line {line}).",
       bare: "'{function}' returns '{type}', whose raw pointer '{callee}' (line {line}) makes of that of '{owner}', and which has no lifetime: it stays usable after '{owner}' is dropped, which frees what it needs.",
       copied:
         "'{function}' returns '{type}', which is given '{pointer}' (line {line}) and has no lifetime: it stays usable after '{owner}' is dropped, which frees what the pointer leads to.",
@@ -94,6 +96,8 @@ export default defineRule({
   check({ unit, report }) {
     for (const file of unit.filesOf('rust')) {
       for (const fn of file.functions) {
+        // A function inside another has no callers but those in sight.
+        if (fn.parent !== undefined) continue;
         const own = findOwn(unit, file, fn);
         if (own) {
           const { type, lifetime, pointer, at } = own;
@@ -132,7 +136,13 @@ export default defineRule({
           const { type, lifetime, parameter } = repeated;
           report({
             messageId: 'repeated',
-            data: { function: fn.name, type: type.text, lifetime, parameter },
+            data: {
+              function: fn.name,
+              type: type.text,
+              lifetime,
+              parameter,
+              line: lineOf(unit, file, repeated.at.start),
+            },
             ...place(file, fn, repeated, `'${lifetime}' is not the borrow of 'self'.`, 'The reference is made here.'),
           });
           continue;
@@ -180,8 +190,6 @@ export default defineRule({
             `'${found.lifetime}' is in no argument.`,
             'The reference is made from a raw pointer here.',
           ),
-          // A function inside another has no callers but those in sight.
-          ...(fn.parent === undefined ? {} : { severity: 'note' as const }),
         });
       }
     }

@@ -1,4 +1,4 @@
-import { declaredIn, enclosing, hasAttribute, hasBody, memberPath } from '../facts/d-code.js';
+import { declaredIn, enclosing, outermost, hasAttribute, hasBody, memberPath } from '../facts/d-code.js';
 import { walkBody } from '../model/walk-body.js';
 import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
@@ -91,9 +91,9 @@ function grown(expr: Expr): string | undefined {
 
 /** The function, or what is around it, takes a lock somewhere; whether around the growth is not asked. */
 function isLocked(text: string, file: FileIr, fn: FunctionIr): boolean {
-  const outermost = enclosing(file, fn).at(-1) ?? fn;
+  const { span } = outermost(file, fn);
   if (hasAttribute(fn, 'synchronized')) return true;
   return /\b(?:synchronized|lock|lock_nothrow|tryLock|acquire|cas|pthread_mutex_lock)\b/u.test(
-    text.slice(outermost.span.start, outermost.span.end),
+    text.slice(span.start, span.end),
   );
 }
