@@ -58,6 +58,8 @@ class Unit implements UnitFacts {
   private readonly whole = new Map<string, FileIr>();
   /** D: files with the body of one helper, by path and where the helper starts. */
   private readonly helpers = new Map<string, FileIr>();
+  /** Files with the bodies in which one field may grow, by path and name. */
+  private readonly assigning = new Map<string, FileIr>();
   private readonly flows = new Map<FunctionIr, FunctionFlow>();
   private readonly running = new Set<FunctionIr>();
   private readonly growths = new Map<string, readonly GrowthSite[]>();
@@ -209,7 +211,8 @@ class Unit implements UnitFacts {
       if (scope !== '' && !path.startsWith(scope)) continue;
       const text = this.textOf(path);
       if (text === undefined || !text.includes(bare) || !near.test(text)) continue;
-      const file = this.parseDeep(path, language, text);
+      const deep = this.parseDeep(path, language, text);
+      const file = deep && this.withGrowthsNear(deep, text, bare, near);
       if (!file) continue;
       for (const fn of file.functions) {
         if (!fn.body || (fn.parent !== undefined && fn.kind !== 'function')) continue;
@@ -292,6 +295,24 @@ class Unit implements UnitFacts {
     this.deep.set(path, file);
     if (file && !this.parsed.has(path)) this.input.onParsed?.(path);
     return file;
+  }
+
+  /**
+   * The file with the bodies in which `name` may grow by what `MAY_GROW` does not look for, since any field may be assigned to: a
+   * new vector put in the place of the old one frees what the old one held.
+   */
+  private withGrowthsNear(file: FileIr, text: string, name: string, near: RegExp): FileIr | undefined {
+    const { language, path } = file;
+    const isNear = (body: string) => near.test(body);
+    if (!file.functions.some((f) => f.skipped === true && isNear(text.slice(f.span.start, f.span.end)))) return file;
+    const key = `${path}|${name}`;
+    let read = this.assigning.get(key);
+    if (!read) {
+      const wanted = { test: (body: string) => MAY_GROW[language].test(body) || isNear(body) };
+      read = this.input.packs[language]?.lower({ path, text }, wanted) ?? file;
+      this.assigning.set(key, read);
+    }
+    return read;
   }
 
   /** The file with the body of a helper in it: with all that may grow something, or when only `unsafe` code is in it, with all. */
