@@ -88,6 +88,8 @@ export default defineRule({
       'crate::ffi',
       '(ffi::',
       '_sys::',
+      // A handle of Node-API that is given a lifetime: the pointer is the library's, behind a type without a star.
+      'sys::napi_',
     ],
   },
   bodyTokens: { rust: [SHOWN_BY_SELF, MADE_OF_POINTER, SHOWS, FILLS] },
