@@ -58,7 +58,7 @@ class Unit implements UnitFacts {
   private readonly whole = new Map<string, FileIr>();
   /** D: files with the body of one helper, by path and where the helper starts. */
   private readonly helpers = new Map<string, FileIr>();
-  /** Files with the bodies in which one field may grow, by path and name. */
+  /** Files with the bodies that assign to one field, by path and name. */
   private readonly assigning = new Map<string, FileIr>();
   private readonly flows = new Map<FunctionIr, FunctionFlow>();
   private readonly running = new Set<FunctionIr>();
@@ -212,7 +212,7 @@ class Unit implements UnitFacts {
       const text = this.textOf(path);
       if (text === undefined || !text.includes(bare) || !near.test(text)) continue;
       const deep = this.parseDeep(path, language, text);
-      const file = deep && this.withGrowthsNear(deep, text, bare, near);
+      const file = deep && this.withAssignments(deep, text, bare);
       if (!file) continue;
       for (const fn of file.functions) {
         if (!fn.body || (fn.parent !== undefined && fn.kind !== 'function')) continue;
@@ -298,18 +298,20 @@ class Unit implements UnitFacts {
   }
 
   /**
-   * The file with the bodies in which `name` may grow by what `MAY_GROW` does not look for, since any field may be assigned to: a
-   * new vector put in the place of the old one frees what the old one held.
+   * The file with the bodies that assign to the field `name`, which `MAY_GROW` does not look for. In Rust the vector that a new one takes
+   * the place of frees what it held; in D the old array stays as long as something points into it.
    */
-  private withGrowthsNear(file: FileIr, text: string, name: string, near: RegExp): FileIr | undefined {
+  private withAssignments(file: FileIr, text: string, name: string): FileIr {
     const { language, path } = file;
-    const isNear = (body: string) => near.test(body);
-    if (!file.functions.some((f) => f.skipped === true && isNear(text.slice(f.span.start, f.span.end)))) return file;
+    const assigns = new RegExp(`\\.\\s*${name}\\s*=[^=>]`, 'u');
+    if (language !== 'rust' || !assigns.test(text)) return file;
+    const isAssigning = (fn: FunctionIr) => fn.skipped === true && assigns.test(text.slice(fn.span.start, fn.span.end));
+    if (!file.functions.some(isAssigning)) return file;
     const key = `${path}|${name}`;
     let read = this.assigning.get(key);
     if (!read) {
-      const wanted = { test: (body: string) => MAY_GROW[language].test(body) || isNear(body) };
-      read = this.input.packs[language]?.lower({ path, text }, wanted) ?? file;
+      const wanted = { test: (body: string) => MAY_GROW.rust.test(body) || assigns.test(body) };
+      read = this.input.packs.rust?.lower({ path, text }, wanted) ?? file;
       this.assigning.set(key, read);
     }
     return read;
