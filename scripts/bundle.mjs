@@ -1,12 +1,18 @@
 /**
- * Joins the modules of the command into a few files, since reading two hundred small modules costs a seventh of a scan of
- * one file (docs/decisions.md). What a command loads only when it is called stays in files of its own, and so do the packages.
+ * Joins the modules of the command, and the packages that are plain JavaScript, into a few files, since reading two hundred small
+ * modules costs a third of a scan of one file (docs/decisions.md). What a command loads only when it is called stays in files of its own.
  */
-import { chmodSync, rmSync, writeFileSync } from 'node:fs';
-import { join, relative, sep } from 'node:path';
+import { chmodSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { isAbsolute, join, relative, sep } from 'node:path';
 
 /** The folder in dist/ that the joined files go to. */
 const folderName = 'joined';
+
+/**
+ * Packages that are joined in; their licences come along. The others stay outside: web-tree-sitter has a WASM file whose version must
+ * be its own, and the parsers of TOML and YAML and ESLint are found from where they are installed.
+ */
+const joinedPackages = new Set(['commander', 'ignore', 'picocolors', 'semver', 'valibot']);
 
 /** Whether a path below dist/ was written here and not by tsc. */
 export function isJoined(path) {
@@ -27,19 +33,36 @@ export async function bundle(root) {
     input: entry,
     platform: 'node',
     tsconfig: join(root, 'tsconfig.json'),
-    external: /^(?![./])/,
+    external: (id) => !id.startsWith('.') && !isAbsolute(id) && !joinedPackages.has(id),
     resolve: { extensionAlias: { '.js': ['.ts'] } },
     plugins: [keepPlaces(join(root, 'src'), parseSync)],
   });
   try {
     rmSync(folder, { recursive: true, force: true });
-    await build.write({ dir: folder, format: 'esm' });
+    const { output } = await build.write({ dir: folder, format: 'esm' });
+    writeFileSync(join(folder, 'LICENSES.txt'), readLicences(output));
   } finally {
     await build.close();
   }
   const command = join(dist, 'cli.js');
   writeFileSync(command, `#!/usr/bin/env node\nimport './${folderName}/cli.js';\n`);
   chmodSync(command, 0o755);
+}
+
+/** The licences of the packages that modules were taken from. Throws when a package has none. */
+function readLicences(output) {
+  const folders = new Set(
+    output.flatMap((chunk) =>
+      (chunk.moduleIds ?? []).flatMap((id) => /^.*\bnode_modules[/\\][^/\\]+/.exec(id)?.[0] ?? []),
+    ),
+  );
+  const texts = [...folders].sort().map((folder) => {
+    const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
+    if (file === undefined) throw new Error(`The package '${name}' has no licence file that could come along.`);
+    return `${name} ${version}\n\n${readFileSync(join(folder, file), 'utf8').trim()}\n`;
+  });
+  return texts.join('\n---\n\n');
 }
 
 /** A module still finds what lies beside it: `import.meta.url` stays the address of the file that tsc made of it. */

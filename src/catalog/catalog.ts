@@ -5,6 +5,7 @@ import { readRulePage, type RulePage } from './rule-page.js';
 /** A rule as every surface shows it: the machine facts and the page. */
 export interface CatalogEntry {
   readonly meta: RuleMeta;
+  /** Read when it is first asked for: a scan that prints a few findings needs few pages or none. */
   readonly page: RulePage;
   /** The page on the web. */
   readonly url: string;
@@ -21,12 +22,21 @@ export interface Catalog {
 
 /** Joins metadata and pages; `pageText` gives the Markdown of a rule's page, or undefined when there is none. */
 export function buildCatalog(metas: readonly RuleMeta[], pageText: (id: string) => string | undefined): Catalog {
-  const entries = [...metas]
-    .sort((a, b) => (a.id < b.id ? -1 : 1))
-    .map((meta) => ({ meta, page: readRulePage(pageText(meta.id) ?? ''), url: ruleUrl(meta.id) }));
+  const entries = [...metas].sort((a, b) => (a.id < b.id ? -1 : 1)).map((meta) => makeEntry(meta, pageText));
   const ids = entries.map(({ meta }) => meta.id);
   const byId = new Map(entries.map((entry) => [entry.meta.id, entry]));
   return { entries, ids, find: (id) => byId.get(id), nearest: (id) => nearestName(id, ids) };
+}
+
+function makeEntry(meta: RuleMeta, pageText: (id: string) => string | undefined): CatalogEntry {
+  let page: RulePage | undefined;
+  return {
+    meta,
+    get page() {
+      return (page ??= readRulePage(pageText(meta.id) ?? ''));
+    },
+    url: ruleUrl(meta.id),
+  };
 }
 
 /** Where the tool is at home on the web. */

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { Language, Parser, type Tree } from 'web-tree-sitter';
@@ -80,7 +80,8 @@ async function readGrammar(fileName: string): Promise<Grammar> {
   const path = findGrammar(fileName);
   runtime ??= startRuntime();
   const started = await runtime;
-  const language = await Language.load(path);
+  // Read here, since web-tree-sitter would load Node's file promises for it.
+  const language = await Language.load(readFileSync(path));
   const parser = new Parser();
   parser.setLanguage(language);
   const named: boolean[] = [];

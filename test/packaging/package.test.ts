@@ -72,6 +72,19 @@ describe('the package', () => {
     expect(joined.some(({ path }) => read(path).includes("new URL('./inputs/', import.meta.url)"))).toBe(true);
   });
 
+  it('brings the licence of every package whose code is joined in', () => {
+    const licences = read('dist/joined/LICENSES.txt');
+    const texts = files
+      .filter(({ path }) => path.startsWith('dist/joined/') && path.endsWith('.js'))
+      .map(({ path }) => read(path));
+    const isOutside = (name: string) =>
+      texts.some((text) => new RegExp(`(?:from |import |\\()["']${name}["'/]`).test(text));
+    const joined = Object.keys(manifest.dependencies).filter((name) => !isOutside(name));
+    expect(joined).toContain('commander');
+    for (const name of joined)
+      expect(licences).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\d+\\n(?:(?!^---$)[^])*Permission`, 'im'));
+  });
+
   it('passes publint', async () => {
     const { messages } = await publint({ pkgDir: root, level: 'warning', strict: true });
     expect(messages).toEqual([]);
