@@ -414,6 +414,16 @@ class Unit implements UnitFacts {
       if (!isThere) withoutFunction.add(memo);
       return isThere;
     };
+    const methodsOf: TypeOracle['methods'] = (owner, name, fromPath) => {
+      const here = namesIn(fileAt(fromPath))?.methods(owner, name) ?? [];
+      if (here.length > 0) return here.map((fn) => ({ path: fromPath, fn }));
+      const scope = this.scopeOf(fromPath, language);
+      const [path, ...others] = index()
+        .filesOf(owner)
+        .filter((p) => p !== fromPath && (scope === '' || p.startsWith(scope)));
+      if (path === undefined || others.length > 0 || !mayHaveFunction(path, name)) return [];
+      return (namesIn(this.parse(path, language))?.methods(owner, name) ?? []).map((fn) => ({ path, fn }));
+    };
     return {
       declaration: (name, fromPath) => {
         if (!/^[A-Za-z_]/.test(name)) return undefined;
@@ -451,17 +461,10 @@ class Unit implements UnitFacts {
         return decl ? { decl, path: fromPath } : undefined;
       },
       method: (owner, name, fromPath) => {
-        const here = namesIn(fileAt(fromPath))?.methods(owner, name) ?? [];
-        if (here.length === 1 && here[0]) return { path: fromPath, fn: here[0] };
-        if (here.length > 1) return undefined;
-        const scope = this.scopeOf(fromPath, language);
-        const paths = index()
-          .filesOf(owner)
-          .filter((p) => p !== fromPath && (scope === '' || p.startsWith(scope)));
-        if (paths.length !== 1 || paths[0] === undefined || !mayHaveFunction(paths[0], name)) return undefined;
-        const found = namesIn(this.parse(paths[0], language))?.methods(owner, name) ?? [];
-        return found.length === 1 && found[0] ? { path: paths[0], fn: found[0] } : undefined;
+        const found = methodsOf(owner, name, fromPath);
+        return found.length === 1 ? found[0] : undefined;
       },
+      methods: methodsOf,
       freeFunction: (name, fromPath) => {
         const here = namesIn(fileAt(fromPath))?.freeFunctions(name) ?? [];
         return here.length === 1 && here[0] ? { path: fromPath, fn: here[0] } : undefined;

@@ -268,8 +268,7 @@ export function heldByLiteral(unit: UnitFacts, file: FileIr, value: Expr): reado
   const name = value.callee.path.at(-1) ?? '';
   const oracle = unit.oracle('d');
   const type = oracle.declaration(name, file.path);
-  if (type?.kind !== 'struct' || oracle.method(name, 'this', file.path) !== undefined) return [];
-  if (file.functions.some((one) => one.owner === name && one.kind === 'constructor')) return [];
+  if (type?.kind !== 'struct' || oracle.methods(name, 'this', file.path).length > 0) return [];
   const fields = type.fields.filter((field) => !field.isStatic);
   return value.args.flatMap(({ name: written, value: given }, at) => {
     const field = written === undefined ? fields[at] : fields.find((one) => one.name === written);

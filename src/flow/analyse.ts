@@ -482,9 +482,13 @@ class Analysis extends PlaceExpressions {
       case 'new': {
         const values = expr.args.map((a) => this.expr(a.value));
         const type = this.rust ? expr.type : this.madeBy(expr.type);
-        const made =
-          this.rust || type !== expr.type ? undefined : this.construct(type.name, expr.args, values, expr.span);
-        if (made) return made;
+        const made = this.rust ? undefined : this.construct(expr.type.name, expr.args, values, expr.span);
+        if (made && type === expr.type) return made;
+        // A pointer to a new struct leads to what the fields of the struct hold.
+        if (made && this.settings.oracle.methods(expr.type.name, 'this', this.file.path).length > 0) {
+          const held = made.places.flatMap((place) => this.state.below(place).flatMap(([, stored]) => stored.pointers));
+          return { places: [], pointers: uniquePointers(held), owned: true, type };
+        }
         return { ...merged(values), places: [], owned: true, type };
       }
       case 'unknown':
@@ -607,6 +611,14 @@ class Analysis extends PlaceExpressions {
       put = [...put, ...own];
     }
     defers.push(...put);
+    // In the next round of a loop the other branch does not see what this one left in its variables.
+    named.forEach((names, i) => {
+      for (const [name, root] of names)
+        if (around.get(name) !== root)
+          ends.forEach((state, k) => {
+            if (k !== i && named[k]?.get(name) !== root) state.forget(root);
+          });
+    });
     this.state = ends.length > 0 ? this.join(ends) : this.state.dead();
     // What both declare is one variable to those behind them. What one branch invalidates is not held by that of the other.
     setEntries(scope, around);
@@ -704,7 +716,9 @@ class Analysis extends PlaceExpressions {
     const maySkip = !isEndless && (expr.form === 'while' || expr.form === 'for' || expr.form === 'foreach');
     if (maySkip && !expr.condition) exits.push(this.state.clone());
     const outer = this.round;
-    for (let round = 0; round < 2 && this.state.alive; round++) {
+    // D: each round of `static foreach` is code of its own, with other names behind its aliases.
+    const rounds = !this.rust && expr.isStatic === true ? 1 : 2;
+    for (let round = 0; round < rounds && this.state.alive; round++) {
       this.round = ++this.rounds;
       this.scopes.push(new Map());
       this.blockRoots.push([]);

@@ -2,13 +2,10 @@ import { isAssigned, isEnumerated } from './expression-shapes.js';
 import { Ownership } from './ownership.js';
 import { extend, type Root } from './place.js';
 import type { Value } from './result.js';
-import { elementType, peel, unwrapped } from './types.js';
+import { elementType, peel, SCALAR, unwrapped } from './types.js';
 import { NOTHING, optionalType, originFrom } from './values.js';
 import type { Expr, ExprOf, FunctionIr, Pattern, Statement, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
-
-/** Numbers of D, which hold no pointer whatever they were made of. */
-const SCALAR = /^(?:bool|u?byte|u?short|u?int|u?long|size_t|ptrdiff_t|float|double|real|[wd]?char)$/u;
 
 /** How patterns, parameters and loops bind their variables, and how long what they bind is kept. */
 export abstract class Bindings extends Ownership {

@@ -5,7 +5,7 @@ import { Effects } from './effects.js';
 import { describeCallee, dottedPath, isPromoted } from './expression-shapes.js';
 import { extend, type Place } from './place.js';
 import type { Pointer, Value } from './result.js';
-import { elementType, peel } from './types.js';
+import { elementType, peel, SCALAR } from './types.js';
 import {
   adaptedType,
   CONTENT_ADAPTERS,
@@ -185,14 +185,12 @@ export abstract class Calls extends Effects {
     if (values.every((v) => v.pointers.length === 0)) return { places: [], pointers: [], owned: true, type };
     const place: Place = { root: this.makeTemp(span, type), path: [] };
     this.state.write(place, { pointers: [], type });
-    const makers = this.file.functions.filter((f) => f.owner === name && f.kind === 'constructor');
-    const fitting = makers.filter((f) => f.params.length === values.length);
-    const maker = fitting[0]
-      ? { path: this.file.path, fn: fitting[0] }
-      : this.settings.oracle.method(name, 'this', this.file.path);
-    if (fitting.length < 2 && maker?.fn.kind === 'constructor' && (maker.fn.body || maker.fn.skipped === true))
+    const makers = this.settings.oracle.methods(name, 'this', this.file.path);
+    const fitting = this.fittingMakers(makers, values);
+    const maker = fitting[0] ?? (makers.length === 1 ? makers[0] : undefined);
+    if (fitting.length < 2 && maker && (maker.fn.body || maker.fn.skipped === true))
       this.applySummary(maker, { places: [place], pointers: [], type }, values, span, name, undefined);
-    else if (isStruct && makers.length === 0 && !maker) {
+    else if (isStruct && makers.length === 0) {
       const fields = decl.fields.filter((f) => !f.isStatic);
       values.forEach((value, i) => {
         const field = args[i]?.name ?? fields[i]?.name;
@@ -201,6 +199,23 @@ export abstract class Calls extends Effects {
       });
     }
     return { places: [place], pointers: [], owned: true, type };
+  }
+
+  /** D: the constructors that take so many arguments; of several, those that take a pointer or slice wherever one is given. */
+  private fittingMakers(makers: readonly Resolved[], values: readonly Value[]): readonly Resolved[] {
+    const byCount = makers.filter(({ fn }) => fn.params.length === values.length);
+    if (byCount.length < 2) return byCount;
+    const byType = byCount.filter(({ fn }) =>
+      fn.params.every(({ type }, i) => (values[i]?.pointers.length ?? 0) === 0 || this.mayHold(type)),
+    );
+    return byType.length > 0 ? byType : byCount;
+  }
+
+  /** D: pointers, slices, delegates, and names that are no struct's. */
+  private mayHold(type: TypeRef | undefined): boolean {
+    if (type?.kind === 'path')
+      return !SCALAR.test(type.name) && this.settings.oracle.declaration(type.name, this.file.path)?.kind !== 'struct';
+    return type?.kind !== 'static-array' && type?.kind !== 'unknown';
   }
 
   /** D: a function of the module that is no template, as those of the library are that have its name (`make`, `find`). */
@@ -583,6 +598,8 @@ export abstract class Calls extends Effects {
     exprs: readonly Expr[],
   ): Value {
     const results = this.runClosureArguments(values, exprs, receiver, expr.method, 'unknown');
+    // D: `button.onClose(() { dialog.destroy(); })` is most likely called later.
+    if (!this.rust && !CONTENT_ADAPTERS.has(expr.method)) this.putOffReleases(exprs);
     const type =
       adaptedType(expr.method, results, expr.span) ?? builtinMethodType(expr.method, receiver.type, expr.span);
     return {
@@ -592,6 +609,19 @@ export abstract class Calls extends Effects {
       ...optionalType(type),
       ...(results.some((r) => r.owned) ? { owned: true } : {}),
     };
+  }
+
+  /** Forgets what the closures among the arguments released. */
+  private putOffReleases(exprs: readonly Expr[]): void {
+    const closures = exprs.filter((one) => one.kind === 'closure').map((one) => one.span);
+    if (closures.length === 0) return;
+    for (const [id, list] of this.state.invalid) {
+      const left = list.filter(
+        ({ kind, span }) => kind !== 'release' || !closures.some((c) => c.start <= span.start && span.end <= c.end),
+      );
+      if (left.length === 0) this.state.invalid.delete(id);
+      else if (left.length < list.length) this.state.invalid.set(id, left);
+    }
   }
 
   private recordCall(

@@ -17,6 +17,8 @@ export interface TypeOracle {
   ): { readonly decl: GlobalDecl; readonly path: string } | undefined;
   /** The method `name` of type `owner`; undefined when there is none or more than one that fits. */
   method(owner: string, name: string, fromPath: string): { readonly path: string; readonly fn: FunctionIr } | undefined;
+  /** All of that name of the type, in the file or else in the only other one that declares the type: overloads, constructors (`this`). */
+  methods(owner: string, name: string, fromPath: string): readonly { readonly path: string; readonly fn: FunctionIr }[];
   /** The free function `name` visible from the file; undefined when none or ambiguous. */
   freeFunction(name: string, fromPath: string): { readonly path: string; readonly fn: FunctionIr } | undefined;
   functionById(path: string, id: number): FunctionIr | undefined;
@@ -26,6 +28,9 @@ export interface TypeOracle {
    */
   summaryOf(path: string, fn: FunctionIr, depth: number, matters: boolean): FunctionFlow | undefined;
 }
+
+/** Numbers of D, which hold no pointer whatever they were made of. */
+export const SCALAR = /^(?:bool|u?byte|u?short|u?int|u?long|size_t|ptrdiff_t|float|double|real|[wd]?char)$/u;
 
 /** Heads that hand their first type argument through a dereference. */
 const TRANSPARENT = new Set([

@@ -278,7 +278,7 @@ function isRefused(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape
   let refused = true;
   const isLiteral = (name: string): boolean =>
     unit.oracle('d').declaration(name, file.path)?.kind === 'struct' &&
-    !file.functions.some((f) => f.owner === name && f.kind === 'constructor');
+    unit.oracle('d').methods(name, 'this', file.path).length === 0;
   const passes = (outer: Expr): boolean => {
     switch (outer.kind) {
       case 'call':

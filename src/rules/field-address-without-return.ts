@@ -189,7 +189,11 @@ function judgeOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, type: TypeDecl):
       const kind = made === undefined ? undefined : unit.oracle('d').declaration(made, file.path)?.kind;
       if (kind !== 'struct' && kind !== 'class' && kind !== 'alias') return undefined;
       return value.args
-        .map((argument) => (argument.value.kind === 'address' ? judge(argument.value) : undefined))
+        .map((argument, at) =>
+          argument.value.kind === 'address' && mayKeep(unit, file, made ?? '', at, value.args.length)
+            ? judge(argument.value)
+            : undefined,
+        )
         .find((shown) => shown?.as === 'pointer');
     }
     const base =
@@ -220,6 +224,22 @@ function judgeOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, type: TypeDecl):
       : undefined;
   };
   return judge;
+}
+
+/** Whether what is made keeps an argument: always without a constructor, else when one that takes so many stores it as it is. */
+function mayKeep(unit: UnitFacts, file: FileIr, type: string, at: number, count: number): boolean {
+  const makers = unit.oracle('d').methods(type, 'this', file.path);
+  if (makers.length === 0) return true;
+  return makers.some(({ path, fn }) => {
+    const name = fn.params[at]?.name;
+    if (name === undefined || fn.params.length < count) return false;
+    const stored = new RegExp(
+      String.raw`[^=!<>]=\s*(?:cast\s*\([^()]*\)\s*)?${name}\s*[;,)]|\b(?:super|this)\s*\([^;]*\b${name}\b[^;]*;`,
+      'u',
+    );
+    const body = fn.body?.span ?? fn.span;
+    return stored.test((unit.textOf(path) ?? '').slice(body.start, body.end));
+  });
 }
 
 /** `&field` that is assigned to a variable of the module, which is not set to something else in the same function. */

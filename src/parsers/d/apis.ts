@@ -268,6 +268,7 @@ const callNow: readonly ApiRow[] = [
 const copies: readonly ApiRow[] = [
   { id: 'dup', match: { method: 'dup' }, effects: [{ kind: 'copy', from: 'receiver' }] },
   { id: 'idup', match: { method: 'idup' }, effects: [{ kind: 'copy', from: 'receiver' }] },
+  { id: 'to-array', match: { method: 'toArray' }, effects: [{ kind: 'copy', from: 'receiver' }] },
   ...either('array', 'array', (range) => [{ kind: 'copy', from: range }]),
   ...either('text', 'text', (value) => [{ kind: 'copy', from: value }]),
   free('to', 'to', { kind: 'copy', from: 0 }),
