@@ -63,7 +63,10 @@ export default defineRule({
           const closure = one.expr;
           const loops = one.around.filter(
             (outer): outer is ExprOf<'loop'> =>
-              outer.kind === 'loop' && sharesFrame(outer) && !callsItsBody(unit, file, fn, outer),
+              outer.kind === 'loop' &&
+              sharesFrame(outer) &&
+              !isUnrolled(unit, file, fn, outer) &&
+              !callsItsBody(unit, file, fn, outer),
           );
           const inner = loops.length === 0 ? undefined : delegateFunction(file, fn, closure);
           if (loops.length === 0 || inner === undefined) continue;
@@ -72,6 +75,7 @@ export default defineRule({
           const captured = findCaptured(file, inner, loops);
           if (captured === undefined || isJoinedInLoop(captured.loop) || isLeftAfter(captured.loop, one, walked))
             continue;
+          if (staysInIteration(one, captured.loop, walked)) continue;
           report({
             messageId: 'captured',
             data: { kept, variable: captured.name, loop: lineOf(unit, file, captured.loop.span.start) },
@@ -106,6 +110,37 @@ function sharesFrame(loop: ExprOf<'loop'>): boolean {
     name === 'EnumMembers' ||
     name === 'expand' ||
     over.kind === 'unknown'
+  );
+}
+
+/** `foreach` over the types of `T...` or over the parameters of them: each round has variables of its own. */
+function isUnrolled(unit: UnitFacts, file: FileIr, { params }: FunctionIr, { iterable }: ExprOf<'loop'>): boolean {
+  if (iterable?.kind !== 'name' || iterable.path.length !== 1) return false;
+  const [name = ''] = iterable.path;
+  const param = params.find((one) => one.name === name);
+  const pack = param === undefined ? name : param.type?.kind === 'path' ? param.type.name : '';
+  return pack !== '' && new RegExp(String.raw`\b${pack}\s*\.\.\.\s*[,)]`, 'u').test(unit.textOf(file.path) ?? '');
+}
+
+/** The delegate is put into a static array of the same round, which is only read there and given to functions as a copy. */
+function staysInIteration({ around }: Walked, loop: ExprOf<'loop'>, all: readonly Walked[]): boolean {
+  const target = around.findLast((one) => one.kind === 'assign')?.target;
+  const name = target?.kind === 'index' && target.base.kind === 'name' ? target.base.path[0] : undefined;
+  if (name === undefined) return false;
+  const isLocal = loop.body.statements.some(
+    (one) =>
+      one.kind === 'let' &&
+      one.pattern.kind === 'bind' &&
+      one.pattern.name === name &&
+      (one.type?.kind === 'static-array' || (one.type?.kind === 'assoc-array' && one.type.size !== undefined)),
+  );
+  return (
+    isLocal &&
+    all.every(({ expr, around: outer }) => {
+      if (expr.kind !== 'name' || expr.path[0] !== name || !outer.includes(loop)) return true;
+      const by = outer.at(-1);
+      return (by?.kind === 'index' && by.base === expr) || (by?.kind === 'call' && !KEEPERS.has(calledName(by) ?? ''));
+    })
   );
 }
 
