@@ -265,6 +265,8 @@ export abstract class PlaceExpressions extends Calls {
       const operator = `.${expr.target.name}=`;
       const matches = this.hasField(base.type, expr.target.name) ? [] : this.settings.apis.assign(operator, base.type);
       if (matches.length > 0) {
+        // An array that is made shorter stays where it is.
+        if (base.type?.kind === 'slice' && isShortened(expr)) return NOTHING;
         for (const { row, weak } of matches)
           for (const effect of row.effects)
             this.applyEffect(effect, row, base, [value], [expr.value], expr.span, operator, weak);
@@ -336,4 +338,13 @@ export abstract class PlaceExpressions extends Calls {
     }
     return NOTHING;
   }
+}
+
+/** D: `a.length--`, `a.length -= n`, `a.length = a.length - n` */
+function isShortened({ operator, value, target }: ExprOf<'assign'>): boolean {
+  if (target.kind !== 'field' || target.name !== 'length') return false;
+  if (operator !== '=') return operator === '-=';
+  return (
+    value.kind === 'binary' && value.operator === '-' && value.left.kind === 'field' && value.left.name === 'length'
+  );
 }

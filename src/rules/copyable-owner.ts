@@ -156,7 +156,7 @@ function isCopyHandled(unit: UnitFacts, file: FileIr, type: TypeDecl): boolean {
     if (
       method.kind === 'constructor' &&
       first?.modifiers.includes('ref') === true &&
-      (first.type?.name === type.name || first.type?.text.startsWith('typeof(this)') === true)
+      (first.type?.name === type.name || /^(?:\w+\s*\(\s*)?typeof\(this\)/u.test(first.type?.text ?? ''))
     )
       return true;
   }

@@ -78,7 +78,7 @@ export default defineRule({
       for (const fn of file.functions) {
         if (fn.kind !== 'destructor' || !hasBody(fn)) continue;
         const type = aggregateOf(file, fn);
-        if (type?.kind !== 'class' || hasAttribute(fn, 'nogc')) continue;
+        if (type?.kind !== 'class' || hasAttribute(fn, 'nogc') || isInDebugBlock(unit, file, type, fn)) continue;
         const touch = findTouch(unit, file, type, fn, 0);
         if (touch === undefined) continue;
         const steps: ReportStep[] = [
@@ -107,6 +107,22 @@ export default defineRule({
     }
   },
 });
+
+/** `debug { ~this() { .. } }`, `debug(Names) ~this() { .. }`: no build that is shipped has this destructor. */
+function isInDebugBlock(unit: UnitFacts, file: FileIr, type: TypeDecl, fn: FunctionIr): boolean {
+  const before = (unit.textOf(file.path) ?? '').slice(type.span.start, fn.span.start);
+  const DEBUG = /\bdebug\s*(?:\([^()]*\))?\s*$/u;
+  if (DEBUG.test(before)) return true;
+  let depth = 0;
+  for (let at = before.length - 1; at > 0; at--) {
+    if (before[at] === '}') depth++;
+    else if (before[at] === '{' && depth-- === 0) {
+      if (DEBUG.test(before.slice(Math.max(0, at - 80), at))) return true;
+      depth = 0;
+    }
+  }
+  return false;
+}
 
 /** The first thing that a finalizer must not do, in the function or in a method of the same class that it calls. */
 function findTouch(unit: UnitFacts, file: FileIr, type: TypeDecl, fn: WithBody, depth: number): Touch | undefined {
