@@ -585,6 +585,11 @@ class Analysis extends PlaceExpressions {
 
   /** D: `static if`, `version` and `debug` open no scope: what they declare stays until the block around them ends. */
   private staticIf(expr: ExprOf<'if'>): Value {
+    const only = expr.condition.kind === 'literal' ? plainBlock(expr.then, false) : undefined;
+    if (only) {
+      this.inScope(only);
+      return NOTHING;
+    }
     this.expr(expr.condition);
     const before = this.state.clone();
     const ends: State[] = [];

@@ -4,7 +4,7 @@ import { builtinCallType, builtinMethodType, syntheticType } from './builtin-typ
 import { Closures } from './closures.js';
 import { describePlace, extend, isWithin, type Place } from './place.js';
 import type { Pointer, PointerForm, Value } from './result.js';
-import { isNumber, isVector, peel, unwrapped } from './types.js';
+import { isNumber, isVector, peel, SCALAR, unwrapped } from './types.js';
 import {
   adaptedType,
   wrappedContent,
@@ -342,6 +342,9 @@ export abstract class Effects extends Closures {
           const given = typeof effect.target === 'number' ? exprs[effect.target] : undefined;
           // Half of a mapping: what lies before it stays.
           if (given?.kind === 'binary' || given?.kind === 'if') return undefined;
+          // `part.dispose(reason)`: a number or an enumerator is told, not released.
+          const { type } = value;
+          if (type?.kind === 'path' && (SCALAR.test(type.name) || this.isEnum(type))) return undefined;
           if (
             effect.by === 'destroy' &&
             (this.staysUsable(value.type) || value.places.some((p) => p.root.kind === 'unknown'))

@@ -203,7 +203,7 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
     if (!rust && g.growth.operation === 'replace' && g.growth.how === '=') return false;
     if (rust && (g.growth.operation === 'clear' || g.growth.operation === 'remove')) return false;
     if (isTied && g.fn.self?.mode !== 'shared') return false;
-    if (rust && isRenewed(unit, g, escape)) return false;
+    if (isRenewed(unit, g, escape)) return false;
     return growable === true || !g.growth.weak;
   });
   if (growths.length === 0) return undefined;

@@ -525,10 +525,12 @@ export class DeclarationLowering extends FunctionLowering {
     const { scope } = this;
     const inherited = [...scope.inherited, ...attributes];
     const conditions = [...scope.conditions, written];
-    this.within({ ...scope, inherited, conditions, isTest: scope.isTest || isTest }, () => {
-      this.lowerMembers(then);
-    });
-    if (otherwise === undefined) return;
+    const decided = condition === undefined ? undefined : this.decided(condition);
+    if (decided !== false)
+      this.within({ ...scope, inherited, conditions, isTest: scope.isTest || isTest }, () => {
+        this.lowerMembers(then);
+      });
+    if (otherwise === undefined || decided === true) return;
     this.within({ ...scope, inherited, conditions: [...scope.conditions, `!${written}`] }, () => {
       this.lowerMembers(otherwise);
     });

@@ -674,11 +674,22 @@ export abstract class StatementLowering extends ExprLowering {
 
   /** `version`, `debug` and `static if` among statements; both branches are kept. None of them opens a scope in D. */
   private lowerConditional(node: SyntaxNode): Expr {
-    const { condition, then, otherwise } = this.branches(node);
+    const { condition, then: first, otherwise: second } = this.branches(node);
+    const decided = condition === undefined ? undefined : this.decided(condition);
+    const then = decided === false ? (second ?? []) : first;
+    const otherwise = decided === undefined ? second : undefined;
     const thenBlock =
       then.length === 1
         ? this.blockOf(then[0])
         : { span: around(then, node.end), statements: this.lowerStatements(then) };
+    if (decided !== undefined)
+      return {
+        kind: 'if',
+        span: spanOf(node),
+        condition: { kind: 'literal', span: spanOf(condition ?? node), type: 'bool', text: 'true' },
+        then: { kind: 'block', span: thenBlock.span, block: thenBlock, flavour: 'plain' },
+        isStatic: true,
+      };
     return {
       kind: 'if',
       span: spanOf(node),
@@ -698,6 +709,31 @@ export abstract class StatementLowering extends ExprLowering {
     const argument = inner?.children[2];
     const path = [word, argument].flatMap((part) => (part === undefined ? [] : [this.source(part)]));
     return { kind: 'name', span: spanOf(condition), path };
+  }
+
+  /**
+   * The outcome of a compile-time condition that the file alone decides: `version (none)`, `version (all)`, a version that the module
+   * sets, `static if (false)` and an `enum` of the module that is a plain truth value. Code that is never compiled is not read.
+   */
+  protected decided(condition: SyntaxNode): boolean | undefined {
+    const written = this.source(condition).replaceAll(/\s+/gu, ' ');
+    const version = /^version ?\( ?(\w+) ?\)$/u.exec(written)?.[1];
+    if (version === 'none') return false;
+    if (version === 'all') return true;
+    if (version !== undefined)
+      return new RegExp(`^version\\s*=\\s*${version}\\s*;`, 'mu').test(this.text) ? true : undefined;
+    const [, not, test = ''] = /^static if ?\( ?(!?) ?(\w+) ?\)$/u.exec(written) ?? [];
+    const value = this.truthOf(test);
+    return value === undefined ? undefined : value !== (not === '!');
+  }
+
+  private truthOf(name: string): boolean | undefined {
+    if (name === 'true' || name === '1') return true;
+    if (name === 'false' || name === '0') return false;
+    if (!/^[A-Za-z_]\w*$/u.test(name)) return undefined;
+    const declared = [...this.text.matchAll(new RegExp(`^[^\\n;{}]*[\\w\\])*]\\s+${name}\\s*=([^;\\n]*);`, 'gmu'))];
+    const [, value = ''] = /^\s*enum\s+(?:bool\s+)?\w+\s*=\s*(true|false)\s*;/u.exec(declared[0]?.[0] ?? '') ?? [];
+    return declared.length === 1 && value !== '' ? value === 'true' : undefined;
   }
 
   /** The two branches of a conditional declaration or statement, without braces and colons. */
