@@ -93,13 +93,22 @@ export default defineRule({
             { file, span: fn.nameSpan, role: 'escape', note: "Without 'return' the result is not tied to the struct." },
           ],
           key: `${type.name}.${fn.name}`,
-          // A reference is mostly used in the expression that called for it.
-          ...(shown.as === 'reference' ? { severity: 'note' as const, confidence: 'medium' as const } : {}),
+          // A reference is mostly used in the expression that called for it. Records of C go on behind their last field.
+          ...(shown.as === 'reference' || isTrailing(type, fn, shown)
+            ? { severity: 'note' as const, confidence: 'medium' as const }
+            : {}),
         });
       }
     }
   },
 });
+
+/** `char _name; char* name() { return &_name; }` as the last field of several: where the rest of a record of variable length begins. */
+function isTrailing(type: TypeDecl, fn: FunctionIr, { what, as }: Shown): boolean {
+  const fields = type.fields.filter((field) => !field.isStatic);
+  const last = fields.at(-1);
+  return as === 'pointer' && fields.length > 1 && last?.name === what && what === `_${fn.name}`;
+}
 
 /** No `return`, and none inferred: the compiler infers it for templates and `auto` functions. */
 function isUnchecked(file: FileIr, fn: FunctionIr, type: TypeDecl): boolean {
