@@ -44,13 +44,14 @@ export function findSharedContent(unit: UnitFacts, file: FileIr, impl: ImplDecl)
       continue;
     if (impl.trait.name === 'Send' && (!isSend || !sharesByClone(unit, file, decl, index))) continue;
     for (const method of file.functions) {
-      const parameter = parameterOf(file, method, decl, index);
+      // What makes sharing sound must be asked for where the content is used: `Send` where it is moved, `Sync` where it is seen.
+      const parameter = parameterOf(file, method, decl, index, isSend ? /\b(?:Sync|Copy)\b/u : /\b(?:Send|Sync|Copy)\b/u);
       if (parameter === undefined) continue;
       if (impl.trait.name === 'Send') {
         if (!lends(text, file, method, parameter)) continue;
         return { kind: 'clones', parameter: name, method: method.name, span: method.nameSpan };
       }
-      if (isSend && lends(text, file, method, parameter))
+      if (isSend && (lends(text, file, method, parameter) || clonesOut(text, method, parameter)))
         return { kind: 'peeks', parameter: name, method: method.name, span: method.nameSpan };
       if (isSync && isInCell(decl, index) && handsOver(method, parameter))
         return { kind: 'passes', parameter: name, method: method.name, span: method.nameSpan };
@@ -89,7 +90,13 @@ function asksForClone(unit: UnitFacts, file: FileIr, bound: string, depth = 0): 
 }
 
 /** The name that the type's parameter at the index has where the method by `&self` stands; undefined where more is asked of it there. */
-function parameterOf(file: FileIr, fn: FunctionIr, decl: TypeDecl, index: number): string | undefined {
+function parameterOf(
+  file: FileIr,
+  fn: FunctionIr,
+  decl: TypeDecl,
+  index: number,
+  enough: RegExp,
+): string | undefined {
   if (fn.owner !== decl.name || fn.self?.mode !== 'shared' || fn.isUnsafe || fn.isTest) return undefined;
   // Whoever shows a token of a critical section, of a lock or of a thread is alone.
   if (fn.params.some((p) => /(?:Section|Token|Marker|Guard|Key|Lock)$/u.test(p.type?.name ?? ''))) return undefined;
@@ -101,7 +108,7 @@ function parameterOf(file: FileIr, fn: FunctionIr, decl: TypeDecl, index: number
   const generics = [...around.generics, ...fn.generics];
   // `impl<T> Mutex<ThreadMode, T>`: what else it asks for may be what makes it sound.
   if (!around.target.args.every((a) => generics.some((g) => g.name === a.name))) return undefined;
-  return generics.some((g) => g.name === name && g.bounds.some((b) => /\b(?:Send|Sync|Copy)\b/u.test(b)))
+  return generics.some((g) => g.name === name && g.bounds.some((b) => enough.test(b)))
     ? undefined
     : name;
 }
@@ -111,6 +118,18 @@ function lends(text: string, file: FileIr, fn: FunctionIr, parameter: string): b
   if (fn.trait === 'Deref') return targetOf(text, file, fn) === parameter;
   if (fn.trait !== undefined && !/^(?:AsRef|Borrow|Index)$/u.test(fn.trait)) return false;
   return fn.returns !== undefined && refersTo(fn.returns, parameter);
+}
+
+/** Whether the method gives away a clone of the content that it makes through `&self`, with no lock around it. */
+function clonesOut(text: string, fn: FunctionIr, parameter: string): boolean {
+  const result =
+    fn.returns?.kind === 'path' && /^(?:Option|Result)$/u.test(fn.returns.name) ? fn.returns.args[0] : fn.returns;
+  if (result?.kind !== 'path' || result.name !== parameter || !fn.bodySpan) return false;
+  const body = text.slice(fn.bodySpan.start, fn.bodySpan.end);
+  return (
+    /\bself\b[^;{}]*\.\s*(?:clone|cloned)\s*\(\s*\)/u.test(body) &&
+    !/lock|\.\s*(?:read|write|borrow|acquire|enter|with|compare_exchange|swap)\w*\s*\(/u.test(body)
+  );
 }
 
 function refersTo(type: TypeRef, parameter: string): boolean {

@@ -1,5 +1,6 @@
 import { syntheticType } from './builtin-types.js';
 import { containsLet, extendsTemporaries, holdsBranch, isEndlessLoop, nullTests } from './expression-shapes.js';
+import type { Loop } from './closures.js';
 import type { FlowSettings } from './memory.js';
 import { PlaceExpressions } from './place-expressions.js';
 import { describePlace, extend, type Root } from './place.js';
@@ -163,9 +164,7 @@ class Analysis extends PlaceExpressions {
         const value = this.expr(statement.expr);
         if (value.adopts)
           for (const pointer of value.adopts)
-            this.invalidate('release', pointer.target, statement.span, 'dropped at once', (t) =>
-              this.endsWith(t, pointer.target),
-            );
+            this.dropAtOnce(pointer, statement.span);
         break;
       }
       case 'defer':
@@ -457,15 +456,19 @@ class Analysis extends PlaceExpressions {
       case 'break': {
         const value = expr.value ? this.expr(expr.value) : NOTHING;
         const loop = this.findLoop(expr.label);
+        if (loop) this.leaveBlocks(loop.blocks, value, expr.span);
         loop?.breaks.push(this.state.clone());
         loop?.values.push(value);
         this.state.alive = false;
         return NOTHING;
       }
-      case 'continue':
-        this.findLoop(expr.label)?.continues.push(this.state.clone());
+      case 'continue': {
+        const loop = this.findLoop(expr.label);
+        if (loop) this.leaveBlocks(loop.blocks, NOTHING, expr.span);
+        loop?.continues.push(this.state.clone());
         this.state.alive = false;
         return NOTHING;
+      }
       case 'throw':
         this.escape(this.rust ? this.expr(expr.value) : this.thrown(expr.value), 'throw', expr.span);
         this.state.alive = false;
@@ -537,7 +540,7 @@ class Analysis extends PlaceExpressions {
       this.state.locks.push({ span: expr.span, what });
     }
     const loop = expr.label
-      ? { label: expr.label, breaks: [] as State[], continues: [] as State[], values: [] as Value[] }
+      ? newLoop(expr.label, this.blockRoots.length)
       : undefined;
     if (loop) this.loopStack.push(loop);
     const isWith = expr.flavour === 'with' && subject !== undefined;
@@ -570,6 +573,7 @@ class Analysis extends PlaceExpressions {
     const nullOtherwise = this.variables(nulls.whenFalse);
     const then = this.branch(expr.then);
     this.leaveScope(expr.then.span, then);
+    const thenEnd = this.state;
     if (this.state.alive) ends.push(this.state);
     this.state = before;
     this.setNull(nullOtherwise);
@@ -579,8 +583,9 @@ class Analysis extends PlaceExpressions {
       otherwise = this.branch(expr.else);
       if (this.state.alive) ends.push(this.state);
     } else ends.push(this.state);
+    const values = this.valuesApart([then, otherwise], [thenEnd, this.state]);
     this.state = ends.length > 0 ? this.join(ends) : this.state.dead();
-    return this.joinBranches([then, otherwise], expr.else ? [expr.then, expr.else] : []);
+    return this.joinBranches(values, expr.else ? [expr.then, expr.else] : []);
   }
 
   /** D: `static if`, `version` and `debug` open no scope: what they declare stays until the block around them ends. */
@@ -683,6 +688,7 @@ class Analysis extends PlaceExpressions {
     const subject = this.expr(expr.scrutinee);
     const before = this.state;
     const ends: State[] = [];
+    const all: State[] = [];
     const values: Value[] = [];
     for (const arm of expr.arms) {
       this.state = before.clone();
@@ -693,17 +699,29 @@ class Analysis extends PlaceExpressions {
       const value = this.branch(arm.body);
       values.push(value);
       this.leaveScope(arm.span, value);
+      all.push(this.state);
       if (this.state.alive) ends.push(this.state);
     }
     if (expr.arms.length === 0) ends.push(before);
+    const apart = this.valuesApart(values, all);
     this.state = ends.length > 0 ? this.join(ends) : before.dead();
     return this.joinBranches(
-      values,
+      apart,
       expr.arms.map((a) => a.body),
     );
   }
 
-  private findLoop(label: string | undefined): { breaks: State[]; continues: State[]; values: Value[] } | undefined {
+  /** Rust: the variables of the blocks that a `break` or `continue` leaves end there, but for what it takes along. */
+  private leaveBlocks(outer: number, value: Value, span: Span): void {
+    if (!this.rust || !this.state.alive) return;
+    const kept = new Set(
+      value.places.filter((p) => p.path.length === 0 && value.pointers.length === 0).map((p) => p.root.id),
+    );
+    for (const root of this.blockRoots.slice(outer).flat().reverse())
+      if (!kept.has(root.id)) this.drop(root, span, `end of the scope of '${root.name}'`);
+  }
+
+  private findLoop(label: string | undefined): Loop | undefined {
     if (label) return this.loopStack.findLast((l) => l.label === label);
     return this.loopStack.findLast((l) => l.label === undefined || !l.label.startsWith('block:'));
   }
@@ -713,7 +731,7 @@ class Analysis extends PlaceExpressions {
     const defers: Block[] = [];
     for (const s of expr.init ?? []) this.statement(s, defers);
     const iterable = expr.iterable ? this.expr(expr.iterable) : undefined;
-    const loop = { label: expr.label, breaks: [] as State[], continues: [] as State[], values: [] as Value[] };
+    const loop = newLoop(expr.label, this.blockRoots.length);
     this.loopStack.push(loop);
     this.loops++;
     const exits: State[] = [];
@@ -756,6 +774,10 @@ class Analysis extends PlaceExpressions {
     this.state = ends.length > 0 ? this.join(ends) : this.state.dead();
     return merged(loop.values);
   }
+}
+
+function newLoop(label: string | undefined, blocks: number): Loop {
+  return { label, blocks, breaks: [], continues: [], values: [] };
 }
 
 /** `super(message)` */

@@ -33,6 +33,10 @@ export type Effect =
     }
   /** The result shares nothing with the operands (to_vec, clone, dup). */
   | { readonly kind: 'copy'; readonly from: Operand }
+  /** The result is the operand's value once more, bit by bit (`ptr::read`): what that owns has two owners. */
+  | { readonly kind: 'duplicate'; readonly from: Operand }
+  /** As `duplicate`, out of a slot that never drops its content: it may happen once (`ManuallyDrop::take`). */
+  | { readonly kind: 'take'; readonly from: Operand }
   /** The operand's storage is given back. `foreign`: by an allocator or owner outside this language. */
   | { readonly kind: 'release'; readonly target: Operand; readonly by: string; readonly foreign?: boolean }
   /** Ownership leaves the type system: the operand is not dropped (mem::forget, ManuallyDrop, Box::leak, into_raw). */

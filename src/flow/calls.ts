@@ -318,7 +318,8 @@ export abstract class Calls extends Effects {
     }
     const isOwn =
       !this.rust && path.length === 1 && (this.isPlainFunction(last) || this.isOverload(last, expr.args.length));
-    const matches = member || isVariable || isOwn ? [] : this.settings.apis.path(path, expr.args.length);
+    const matches =
+      member || isVariable || isOwn ? [] : this.settings.apis.path(this.imported(path), expr.args.length);
     const found = matches.length > 0 || isVariable ? undefined : (member ?? this.resolveCall(path));
     // A foreign declaration has nothing to follow.
     const resolved = found?.fn.abi !== undefined && !found.fn.body && found.fn.skipped !== true ? undefined : found;
@@ -405,6 +406,15 @@ export abstract class Calls extends Effects {
       };
     }
     return { places: [], pointers: [], ...(type ? { type, owned: true } : {}) };
+  }
+
+  /** Rust: the path that a bare name of the standard library was imported by: `alloc` for `std::alloc::alloc`. */
+  private imported(path: readonly string[]): readonly string[] {
+    if (!this.rust || path.length !== 1) return path;
+    const found = this.file.imports.find(
+      (i) => i.name === path[0] && i.isGlob !== true && /^(?:std|core|alloc|libc)$/u.test(i.path[0] ?? ''),
+    );
+    return found && found.path.length > 1 ? found.path : path;
   }
 
   /** Rust: whether a capitalised callee makes a tuple struct or a variant. Foreign libraries capitalise functions, too. */

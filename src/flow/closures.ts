@@ -2,15 +2,24 @@ import { Bindings } from './bindings.js';
 import { freeNames } from './expression-shapes.js';
 import { extend, type Place, type Root } from './place.js';
 import type { Context, Pointer, Value } from './result.js';
-import { type State } from './state.js';
+import type { State } from './state.js';
 import { CONTENT_ADAPTERS, contentType, merged, NOTHING, optionalType, originFrom } from './values.js';
 import type { Block, Expr, ExprOf, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 
+/** A loop, or a block with a label, that is being walked. */
+export interface Loop {
+  readonly label: string | undefined;
+  /** How many blocks are around it. */
+  readonly blocks: number;
+  readonly breaks: State[];
+  readonly continues: State[];
+  readonly values: Value[];
+}
+
 /** Closures: what they capture, and what happens when they run. */
 export abstract class Closures extends Bindings {
-  protected readonly loopStack: { label: string | undefined; breaks: State[]; continues: State[]; values: Value[] }[] =
-    [];
+  protected readonly loopStack: Loop[] = [];
   private readonly inlined = new Set<number>();
   /** D: what the scopes around run when they are left, outermost scope first: `scope (exit)` and `finally` blocks. */
   protected pending: Block[][] = [];

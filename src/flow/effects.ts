@@ -270,6 +270,8 @@ export abstract class Effects extends Closures {
         const value = operand(effect.from);
         if (this.rust && ARITHMETIC.has(name) && value.pointers.some((p) => this.isElementGone(p)))
           return { ...value, places: [], pointers: value.pointers.map((p) => this.nextElement(p, span)) };
+        if (row.id === 'manually-drop-into-inner')
+          for (const place of value.places) this.useDropped(place, span, 'release', name);
         // `opt.unwrap()` of an Option that owns its content makes a value that nobody holds yet.
         if (CONSUMES.has(name) && effect.from === 'receiver' && this.rust && this.isOwnedContent(value)) {
           this.moveOut(value);
@@ -282,7 +284,13 @@ export abstract class Effects extends Closures {
         if (made && this.rust && isVector(made))
           return { places: [], pointers, owned: true, collected: true, type: made };
         const wanted = made ?? (name === 'into' ? this.convertedType(value.type, span) : undefined);
-        return { ...passed, pointers, ...optionalType(wanted ?? unwrapped(value.type)) };
+        const isBoxed = this.rust && BOXES.test(name) && value.places.length === 0 && pointers.length === 0;
+        return {
+          ...passed,
+          pointers,
+          ...(isBoxed ? { owned: true } : {}),
+          ...optionalType(wanted ?? unwrapped(value.type)),
+        };
       }
       case 'erase': {
         const given = operand(effect.from);
@@ -328,6 +336,23 @@ export abstract class Effects extends Closures {
               ).map((p) => this.borrow(extend(p, '*'), 'reference', true, span, name, row));
         return { places: [], pointers: views, ...optionalType(value.type) };
       }
+      case 'duplicate': {
+        const value = operand(effect.from);
+        this.use(value, span, 'argument', name);
+        const adopts = this.duplicate(value.pointers, name, span);
+        return {
+          places: [],
+          pointers: [],
+          owned: true,
+          ...optionalType(value.type?.kind === 'pointer' || value.type?.kind === 'reference' ? value.type.element : undefined),
+          ...(adopts.length > 0 ? { adopts } : {}),
+        };
+      }
+      case 'take': {
+        const value = operand(effect.from);
+        for (const p of value.pointers) this.dropByHand(p, span, name, row, true);
+        return { places: [], pointers: [], owned: true };
+      }
       case 'copy': {
         const value = operand(effect.from);
         this.use(value, span, 'argument', name);
@@ -361,8 +386,10 @@ export abstract class Effects extends Closures {
       }
       case 'drop': {
         const value = operand(effect.target);
-        for (const p of value.adopts ?? [])
+        for (const p of value.adopts ?? []) {
           this.invalidate('release', p.target, span, name, (t) => this.endsWith(t, p.target), row);
+          this.endCopies(p, span, name);
+        }
         if (name.endsWith('ManuallyDrop::drop'))
           for (const p of value.pointers) {
             this.dropByHand(p, span, name, row);
@@ -453,7 +480,10 @@ export abstract class Effects extends Closures {
         if (into) {
           if (!effect.assigns) this.escape(value, 'collect', span, { into });
           else if (this.outlives(into)) this.escape(value, 'store', span, { into });
-          if (row.id === 'ptr-write' || row.id === 'pointer-write') this.state.renew(into);
+          if (row.id === 'ptr-write' || row.id === 'pointer-write') {
+            this.state.renew(into);
+            this.state.settle(into);
+          }
           if (this.outlives(into)) this.noteStores(value, into, span);
           if (this.rust && value.pointers.length > 0)
             this.state.write(extend(into, '[]'), { pointers: value.pointers, ...optionalType(value.type) }, true);

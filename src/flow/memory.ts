@@ -136,6 +136,18 @@ export abstract class Memory {
         }
   }
 
+  /** Rust: the values of branches, each with what happened on its own way only; a branch without a state does not come back. */
+  protected valuesApart(values: readonly Value[], ends: readonly (State | undefined)[]): readonly Value[] {
+    if (!this.rust) return values;
+    return values.map((value, i) => {
+      const own = ends[i];
+      const isEndedElsewhere = ({ id }: Pointer): boolean =>
+        own?.invalid.has(id) === false && ends.some((other) => other?.invalid.has(id) === true);
+      if (!value.pointers.some(isEndedElsewhere)) return value;
+      return { ...value, pointers: value.pointers.map((p) => (isEndedElsewhere(p) ? this.twinOf(p) : p)) };
+    });
+  }
+
   private twinOf(pointer: Pointer): Pointer {
     const key = `twin|${String(pointer.id)}`;
     const known = this.pointersBySite.get(key);

@@ -1,5 +1,6 @@
 import type { ApiRow } from './api.js';
 import { Memory } from './memory.js';
+import { isDropped, isDroppedWith } from './owned-values.js';
 import { containerOf, extend, isElementOf, isWithin, type Place, placeKey, type Root } from './place.js';
 import { dependsOnAnotherField, isReleasedByDrop } from './released-by-drop.js';
 import type {
@@ -70,6 +71,7 @@ export abstract class Ownership extends Memory {
     if (!this.rust) return;
     const end: Span = { start: Math.max(body.start, body.end - 1), end: body.end };
     for (const root of this.scopes[0]?.values() ?? []) {
+      if (root.kind === 'self' && this.state.alive) this.endOwner(root, end);
       if (root.kind !== 'param' || root.index === undefined || !root.byValue || this.state.moved.has(root.id)) continue;
       if (this.state.alive) this.endOwner(root, end);
       const type = root.type?.kind === 'path' ? root.type.name : '';
@@ -133,9 +135,10 @@ export abstract class Ownership extends Memory {
   }
 
   /** A value is used that was dropped by hand, if that was not in another round of a loop, which may have taken another way. */
-  private useDropped(place: Place, span: Span, kind: Access['kind'], what: string): void {
+  protected useDropped(place: Place, span: Span, kind: Access['kind'], what: string): void {
     if (kind === 'borrow' || kind === 'write' || kind === 'move') return;
-    for (const { pointer, invalidation, round } of this.state.dropped.values()) {
+    for (const { pointer, invalidation, isTaken, round } of this.state.dropped.values()) {
+      if (isTaken && kind !== 'release') continue;
       if (!isWithin(place, pointer.target) || (round !== 0 && round !== this.round)) continue;
       const key = `${pointer.id}|dropped|${span.start}`;
       if (!this.stale.has(key))
@@ -143,14 +146,15 @@ export abstract class Ownership extends Memory {
     }
   }
 
-  /** `ManuallyDrop::drop(&mut place)`: the value is gone, the place stays. */
-  protected dropByHand(pointer: Pointer, span: Span, name: string, row: ApiRow): void {
+  /** `ManuallyDrop::drop(&mut place)` or `take`: the value is gone, the place stays. */
+  protected dropByHand(pointer: Pointer, span: Span, name: string, row: ApiRow, isTaken = false): void {
     const { target } = pointer;
     if (target.path.some((s) => s === '[]' || s === '*') || target.root.kind === 'unknown') return;
     this.useDropped(target, span, 'release', name);
     this.state.dropped.set(placeKey(target), {
       pointer,
       invalidation: { kind: 'release', place: target, span, how: name, row },
+      isTaken,
       round: this.round,
     });
   }
@@ -197,7 +201,7 @@ export abstract class Ownership extends Memory {
     through?: string,
   ): void {
     for (const place of places) {
-      if (operation === 'replace' && place.path.length === 0) this.state.taken.delete(place.root.id);
+      if (operation === 'replace') this.state.settle(place);
       const key = this.keyOf(place);
       if (this.rust && EMPTIES.has(operation)) this.state.write(extend(place, '[]'), { pointers: [] });
       const id = `${placeKey(place)}|${span.start}|${operation}`;
@@ -294,8 +298,36 @@ export abstract class Ownership extends Memory {
   /** Rust: the variable ends here and frees what something else has taken over, unless that gave it back. */
   protected endOwner(root: Root, end: Span): void {
     if (this.state.moved.has(root.id)) return;
+    const isLent = root.type?.kind === 'reference' || (root.kind === 'self' && !root.byValue);
     for (const adoption of this.state.taken.get(root.id) ?? [])
-      this.ownedTwice.set(`${adoption.span.start}`, { adoption, owner: root, end });
+      if (adoption.isCopy === true ? !isLent && !adoption.pointer.target.path.includes('*') : true)
+        this.ownedTwice.set(`${adoption.span.start}`, { adoption, owner: root, end, isLent });
+  }
+
+  /** Rust: a block is dropped as a whole: a value in it that was copied bit by bit is dropped once more. */
+  protected endCopies(released: Pointer, span: Span, how: string): void {
+    const block = released.target;
+    for (const adoption of this.state.taken.get(block.root.id) ?? []) {
+      const { target } = adoption.pointer;
+      // The copy itself ends once.
+      if (adoption.isCopy !== true || adoption.pointer === released) continue;
+      if (!isWithin(target, block) || target.path.includes('*', block.path.length)) continue;
+      this.ownedTwice.set(`${adoption.span.start}`, { adoption, owner: block.root, end: span, isLent: false, how });
+    }
+  }
+
+  /** Rust: the block that a value takes over and nobody holds is released with the statement. */
+  protected dropAtOnce(pointer: Pointer, span: Span): void {
+    this.invalidate('release', pointer.target, span, 'dropped at once', (t) => this.endsWith(t, pointer.target));
+    this.endCopies(pointer, span, 'the end of the statement');
+  }
+
+  /** Rust: the function is left here: what it has taken over from what is only lent to it stays taken. */
+  private endLent(span: Span): void {
+    for (const adoptions of this.state.taken.values()) {
+      const root = adoptions[0]?.pointer.target.root;
+      if (root?.kind === 'self' || root?.kind === 'param') this.endOwner(root, span);
+    }
   }
 
   /** The variable ends: what it owns is released. */
@@ -309,6 +341,7 @@ export abstract class Ownership extends Memory {
     for (const pointer of stored?.adopts ?? []) {
       this.use({ places: [], pointers: [pointer] }, root.span, 'release', `the end of '${root.name}'`);
       this.invalidate('release', pointer.target, span, how, (target) => this.endsWith(target, pointer.target));
+      this.endCopies(pointer, span, `the end of '${root.name}'`);
     }
     // What was moved into this variable from another one ends here too, unless it was the other's own storage.
     const moved = this.movedInto(root);
@@ -399,6 +432,7 @@ export abstract class Ownership extends Memory {
     for (const { id } of value.pointers)
       returns?.stale.set(id, [...(returns.stale.get(id) ?? []), ...(this.state.invalid.get(id) ?? [])]);
     if (value.places.length > 0 && isWhole(value)) this.moveOut(value);
+    if (this.rust && inner === this.fn.id) this.endLent(span);
   }
 
   /** D: `auto c = scoped!C(); return c;` where the type is inferred returns what holds the object, with the object in it. */
@@ -649,7 +683,9 @@ export abstract class Ownership extends Memory {
     content?: TypeRef,
     through?: string,
   ): void {
+    const isKept = content?.kind === 'path' && /^(?:ManuallyDrop|MaybeUninit)$/u.test(content.name);
     for (const pointer of pointers) {
+      if (isKept) this.state.settle(pointer.target, true);
       const adoption: Adoption = {
         pointer,
         rawType,
@@ -660,10 +696,56 @@ export abstract class Ownership extends Memory {
         ...(through ? { through } : {}),
       };
       this.adoptions.set(`${pointer.id}|${span.start}`, adoption);
-      const { root, path } = pointer.target;
-      if (this.rust && pointer.form === 'raw' && path.length === 1 && path[0] === '[]' && this.freesBlock(root))
-        this.state.taken.set(root.id, [...(this.state.taken.get(root.id) ?? []), adoption]);
+      if (this.rust && pointer.form === 'raw' && this.isStillOwned(pointer)) this.noteTaken(adoption);
     }
+  }
+
+  private noteTaken(adoption: Adoption): void {
+    const { id } = adoption.pointer.target.root;
+    this.state.taken.set(id, [...(this.state.taken.get(id) ?? []), adoption]);
+  }
+
+  /**
+   * Rust: `ptr::read(&value)`: a second owner of what the value owns; the first one drops it, too, unless it is forgotten or written
+   * anew. Returns the pointers whose content the copy drops.
+   */
+  protected duplicate(pointers: readonly Pointer[], how: string, span: Span): readonly Pointer[] {
+    return pointers.filter((pointer) => {
+      const { root, path } = pointer.target;
+      const type = this.typeAt(pointer.target);
+      if (
+        pointer.form === 'closure' ||
+        (root.kind !== 'local' && root.kind !== 'param' && root.kind !== 'temp' && root.kind !== 'self') ||
+        path.includes('[]') ||
+        // What is behind a reference is written anew in most cases; what is behind a pointer may be released as a whole.
+        !(path.includes('*') ? this.isBehindPointer(pointer.target) : root.byValue) ||
+        !isDropped(type, this.settings.oracle, this.file, this.fn) ||
+        !isDroppedWith(pointer.target, this.settings.oracle, this.file.path)
+      )
+        return false;
+      this.noteTaken({ pointer, rawType: type?.name ?? '', how, span, isCopy: true, context: this.context() });
+      return true;
+    });
+  }
+
+  /** Whether the way to the place leads through raw pointers, and no reference. */
+  private isBehindPointer({ root, path }: Place): boolean {
+    return path.every(
+      (segment, at) => segment !== '*' || this.isPointerType(this.typeAt({ root, path: path.slice(0, at) })),
+    );
+  }
+
+  /** Whether somebody else frees what the pointer leads to: a variable of the function, or the caller that lent it. */
+  private isStillOwned({ target: { root, path }, how }: Pointer): boolean {
+    if (path.length === 1 && path[0] === '[]' && this.freesBlock(root)) return true;
+    if (this.fn.isUnsafe || this.fn.abi !== undefined || this.frames.length > 0) return false;
+    const { type } = root;
+    if (root.kind === 'self' && !root.byValue)
+      return path.length === 2 && path[1] === '[]' && ownsItsBlock(this.typeAt({ root, path: path.slice(0, 1) }));
+    if (root.kind !== 'param' || type?.kind !== 'reference' || type.lifetime === "'static") return false;
+    if (path.length === 2) return path[0] === '*' && path[1] === '[]' && ownsItsBlock(type.element);
+    if (path.length !== 1) return false;
+    return path[0] === '[]' ? ownsItsBlock(type.element) : how === 'declared' && path[0] === '*';
   }
 
   /** Whether the variable owns a block that it frees at its end. A count that was raised before may be taken apart twice. */
@@ -790,6 +872,11 @@ export abstract class Ownership extends Memory {
 
 function isDropInPlace({ kind, how }: Invalidation): boolean {
   return kind === 'release' && /(?:^|::)drop_in_place$/u.test(how);
+}
+
+/** Whether a value of the type frees a block of its own; a count may be raised before. */
+function ownsItsBlock(type: TypeRef | undefined): boolean {
+  return type?.kind === 'path' && ownsBlock(type) && type.name !== 'Rc' && type.name !== 'Arc';
 }
 
 /** D: `auto ref` is by value where what is returned would end with the function. */

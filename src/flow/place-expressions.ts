@@ -183,6 +183,8 @@ export abstract class PlaceExpressions extends Calls {
     if (places.length === 0 && value.owned) places = [{ root: this.makeTemp(inner.span, value.type), path: [] }];
     this.access(places, expr.span, 'borrow', '&');
     const how = !this.rust ? '&' : expr.raw ? 'addr_of!' : expr.mutable ? '&mut' : '&';
+    // Whoever is given this may write the place anew.
+    if (this.rust && expr.mutable) for (const place of places) this.state.settle(place, true);
     const type: TypeRef | undefined = value.type
       ? {
           kind: form === 'raw' ? 'pointer' : 'reference',

@@ -156,6 +156,8 @@ export interface Adoption {
   readonly content?: TypeRef;
   /** A helper of the unit that does it. */
   readonly through?: string;
+  /** The value was copied bit by bit, and its block left where it is. */
+  readonly isCopy?: boolean;
   readonly context: Context;
 }
 
@@ -163,8 +165,12 @@ export interface Adoption {
 export interface OwnedTwice {
   readonly adoption: Adoption;
   readonly owner: Root;
-  /** Where the variable ends. */
+  /** Where the variable ends, or what it leads to. */
   readonly end: Span;
+  /** The function only borrows what the variable shows. */
+  readonly isLent: boolean;
+  /** What releases the block in which the value lies that was copied bit by bit, when it is not the variable's end. */
+  readonly how?: string;
 }
 
 /** What a caller needs to know; places are rooted at parameters, `self` or globals only. */

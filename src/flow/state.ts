@@ -17,6 +17,8 @@ export interface Stored {
 export interface Dropped {
   readonly pointer: Pointer;
   readonly invalidation: Invalidation;
+  /** It was moved out instead: it lives on in what took it. */
+  readonly isTaken: boolean;
   /** The walk of a loop body in which it happened; 0 outside of loops. */
   readonly round: number;
 }
@@ -79,6 +81,14 @@ export class State {
   /** Another description of the value that the place holds already. */
   replace(place: Place, stored: Stored): void {
     this.values.set(placeKey(place), { place, stored });
+  }
+
+  /** What was taken over from the place, or only what was copied bit by bit, is no longer what the place owns. */
+  settle(place: Place, onlyCopies = false): void {
+    const left = this.taken
+      .get(place.root.id)
+      ?.filter((a) => !isWithin(a.pointer.target, place) || (onlyCopies && a.isCopy !== true));
+    if (left) this.taken.set(place.root.id, left);
   }
 
   /** The place holds another value now. */

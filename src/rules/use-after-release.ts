@@ -11,7 +11,7 @@ import type { BesideWord, UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
 import { typeOfPlace } from '../flow/place-type.js';
 import { describePlace, placeKey } from '../flow/place.js';
-import type { FunctionFlow, StaleUse, Value } from '../flow/result.js';
+import type { FunctionFlow, OwnedTwice, StaleUse, Value } from '../flow/result.js';
 import { peel } from '../flow/types.js';
 import type { FileIr, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
@@ -22,6 +22,8 @@ const RELEASES = [
   'dealloc',
   'realloc',
   'drop_in_place',
+  'ptr::read',
+  'ManuallyDrop::take',
   'from_raw',
   '_destroy',
   '_release',
@@ -66,6 +68,9 @@ export default defineRule({
         "'{what}' is given to '{keeper}' (line {kept}), which releases it in a finalizer, and is released here by '{taker}' (line {line}) too.",
       shared:
         "'{taker}' at line {line} takes over memory that '{owner}' still owns: '{owner}' frees it again at its end (line {end}).",
+      lent: "'{taker}' at line {line} takes over memory that '{owner}' only borrows: whoever owns it frees it again.",
+      copied:
+        "'{taker}' at line {line} makes a second owner of '{what}', and '{release}' drops it in its place, too (line {released}).",
       repeated:
         "'{function}' takes over '{what}' by '{taker}' (line {line}), but '{registration}' registers it (line {registered}) to be called again and again: the second call frees it twice.",
       cloned:
@@ -91,6 +96,61 @@ export default defineRule({
   looksAt: 'bodies',
   perFile: ['rust', 'd'],
   check({ unit, functionsIn, report }) {
+    const reportOwnedTwice = ({ adoption, owner, end, isLent, how }: OwnedTwice, file: FileIr): void => {
+      const line = lineOf(unit, file, adoption.span.start);
+      const name = owner.kind === 'temp' ? 'a temporary' : owner.name;
+      const what = describePlace(adoption.pointer.target);
+      const place = {
+        at: { file, span: adoption.span },
+        steps: [
+          {
+            file,
+            span: owner.span,
+            role: 'declare' as const,
+            note: isLent ? `'${name}' is only borrowed.` : `'${name}' owns the memory.`,
+          },
+          {
+            file,
+            span: adoption.pointer.site,
+            role: 'borrow' as const,
+            note: `'${adoption.pointer.how}' points into it here.`,
+          },
+          {
+            file,
+            span: adoption.span,
+            role: 'release' as const,
+            note:
+              adoption.isCopy === true
+                ? `'${adoption.how}' makes a second owner.`
+                : `'${adoption.how}' takes it over and frees it.`,
+          },
+          ...(isLent
+            ? []
+            : [
+                {
+                  file,
+                  span: end,
+                  role: 'release' as const,
+                  note: how === undefined ? `'${name}' frees it again here.` : `'${how}' drops it here, too.`,
+                },
+              ]),
+        ],
+        key: owner.name,
+      };
+      if (isLent) report({ ...place, messageId: 'lent', data: { taker: adoption.how, line, owner: name } });
+      else if (how !== undefined)
+        report({
+          ...place,
+          messageId: 'copied',
+          data: { taker: adoption.how, line, what, release: how, released: lineOf(unit, file, end.start) },
+        });
+      else
+        report({
+          ...place,
+          messageId: 'shared',
+          data: { taker: adoption.how, line, owner: name, end: lineOf(unit, file, end.start) },
+        });
+    };
     for (const language of ['rust', 'd'] as const) {
       for (const file of unit.filesOf(language)) {
         const text = unit.textOf(file.path) ?? '';
@@ -259,29 +319,7 @@ export default defineRule({
               ],
               key: `${cloned.owner}.${cloned.field}`,
             });
-          for (const { adoption, owner, end } of flow.ownedTwice)
-            report({
-              messageId: 'shared',
-              data: {
-                taker: adoption.how,
-                line: lineOf(unit, file, adoption.span.start),
-                owner: owner.name,
-                end: lineOf(unit, file, end.start),
-              },
-              at: { file, span: adoption.span },
-              steps: [
-                { file, span: owner.span, role: 'declare', note: `'${owner.name}' owns the memory.` },
-                {
-                  file,
-                  span: adoption.pointer.site,
-                  role: 'borrow',
-                  note: `'${adoption.pointer.how}' points into it here.`,
-                },
-                { file, span: adoption.span, role: 'release', note: `'${adoption.how}' takes it over and frees it.` },
-                { file, span: end, role: 'release', note: `'${owner.name}' frees it again here.` },
-              ],
-              key: owner.name,
-            });
+          for (const twice of flow.ownedTwice) reportOwnedTwice(twice, file);
           for (const adoption of flow.adoptions) {
             const { root } = adoption.pointer.target;
             if (isOnlyLent(text, adoption.span)) continue;

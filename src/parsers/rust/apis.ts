@@ -286,7 +286,12 @@ const copies: readonly ApiRow[] = [
   path('box-from', 'Box::from', [copy(0)]),
   path('bytes-copy-from-slice', 'Bytes::copy_from_slice', [copy(0)]),
   path('cstring-new', 'CString::new', [copy(0)]),
-  path('ptr-read', 'ptr::read', [copy(0)], { note: 'a bitwise copy; what it owns is then owned twice' }),
+  path('ptr-read', 'ptr::read', [{ kind: 'duplicate', from: 0 }]),
+  method('pointer-read', 'read', [{ kind: 'duplicate', from: 'receiver' }], {
+    receiver: ['*', 'pointer', 'NonNull'],
+    whenUnknown: 'skip',
+    nullary: true,
+  }),
   path('buffer-from', 'Buffer::from', [copy(0)], { note: 'from a Vec it takes the storage, from a slice it copies' }),
   path('copy-nonoverlapping', 'ptr::copy_nonoverlapping', [copy(0)]),
   { id: 'format-macro', match: { macro: 'format!' }, effects: [{ kind: 'acquire', as: 'heap' }] },
@@ -308,6 +313,7 @@ const releases: readonly ApiRow[] = [
   path('rc-decrement-strong-count', 'Rc::decrement_strong_count', [
     { kind: 'release', target: 0, by: 'Rc::decrement_strong_count' },
   ]),
+  path('manually-drop-take', 'ManuallyDrop::take', [{ kind: 'take', from: 0 }]),
   path('drop', 'drop', [{ kind: 'drop', target: 0 }]),
   {
     id: 'suffix-free',
@@ -329,6 +335,9 @@ const releases: readonly ApiRow[] = [
     { kind: 'release', target: 0, by: 'realloc' },
     { kind: 'acquire', as: 'malloc' },
   ]),
+  path('munmap', 'munmap', [{ kind: 'release', target: 0, by: 'munmap', foreign: true }]),
+  path('fclose', 'fclose', [{ kind: 'release', target: 0, by: 'fclose', foreign: true }]),
+  path('closedir', 'closedir', [{ kind: 'release', target: 0, by: 'closedir', foreign: true }]),
   path('malloc', 'malloc', [{ kind: 'acquire', as: 'malloc' }]),
   path('calloc', 'calloc', [{ kind: 'acquire', as: 'malloc' }]),
   path('strdup', 'strdup', [{ kind: 'acquire', as: 'malloc' }]),

@@ -280,6 +280,23 @@ function labelOf(cx: Lowering, node: SyntaxNode): { label?: string } {
   return label ? { label: cx.textOf(label).trim() } : {};
 }
 
+/** `break (x)`, which the grammar reads as a call of `break`. */
+function breakWith(node: SyntaxNode): { readonly jump: SyntaxNode; readonly value: SyntaxNode } | undefined {
+  const jump = childByField(node, 'function');
+  const list = childByField(node, 'arguments');
+  const [value, ...others] = list ? partsOf(list) : [];
+  return jump?.kind === 'break_expression' && value && others.length === 0 ? { jump, value } : undefined;
+}
+
+/** The operand with `&` or `*` before it, under the casts that stand behind it. */
+function withPrefix(operand: Expr, operator: '&' | '*', end: number): Expr {
+  if (operand.kind === 'cast') return { ...operand, value: withPrefix(operand.value, operator, operand.value.span.end) };
+  const span = { start: operand.span.start - 1, end };
+  return operator === '*'
+    ? { kind: 'deref', span, base: operand }
+    : { kind: 'address', span, base: operand, mutable: false, raw: false };
+}
+
 function plainBlock(cx: Lowering, node: SyntaxNode, scope: Scope): Expr {
   return {
     kind: 'block',
@@ -497,8 +514,12 @@ function readExpr(cx: Lowering, node: SyntaxNode, scope: Scope): Expr {
       const inner = firstPart(node);
       return inner ? lowerExpr(cx, inner, scope) : missing(node);
     }
-    case 'call_expression':
+    case 'call_expression': {
+      const given = breakWith(node);
+      if (given)
+        return { kind: 'break', span, ...labelOf(cx, given.jump), value: lowerExpr(cx, given.value, scope) };
       return lowerCall(cx, node, scope);
+    }
     case 'field_expression': {
       const base = childByField(node, 'value');
       const name = childByField(node, 'field');
@@ -546,10 +567,19 @@ function readExpr(cx: Lowering, node: SyntaxNode, scope: Scope): Expr {
       const left = childByField(node, 'left');
       const right = childByField(node, 'right');
       if (!left || !right) return unknown(cx, node, scope);
+      const operator = operatorOf(node)?.kind ?? '';
+      // The grammar reads `break &x` as what `break` is combined with.
+      if (left.kind === 'break_expression' && (operator === '&' || operator === '*'))
+        return {
+          kind: 'break',
+          span,
+          ...labelOf(cx, left),
+          value: withPrefix(lowerExpr(cx, right, scope), operator, span.end),
+        };
       return {
         kind: 'binary',
         span,
-        operator: operatorOf(node)?.kind ?? '',
+        operator,
         left: lowerExpr(cx, left, scope),
         right: lowerExpr(cx, right, scope),
       };
