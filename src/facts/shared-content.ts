@@ -45,7 +45,13 @@ export function findSharedContent(unit: UnitFacts, file: FileIr, impl: ImplDecl)
     if (impl.trait.name === 'Send' && (!isSend || !sharesByClone(unit, file, decl, index))) continue;
     for (const method of file.functions) {
       // What makes sharing sound must be asked for where the content is used: `Send` where it is moved, `Sync` where it is seen.
-      const parameter = parameterOf(file, method, decl, index, isSend ? /\b(?:Sync|Copy)\b/u : /\b(?:Send|Sync|Copy)\b/u);
+      const parameter = parameterOf(
+        file,
+        method,
+        decl,
+        index,
+        isSend ? /\b(?:Sync|Copy)\b/u : /\b(?:Send|Sync|Copy)\b/u,
+      );
       if (parameter === undefined) continue;
       if (impl.trait.name === 'Send') {
         if (!lends(text, file, method, parameter)) continue;
@@ -90,13 +96,7 @@ function asksForClone(unit: UnitFacts, file: FileIr, bound: string, depth = 0): 
 }
 
 /** The name that the type's parameter at the index has where the method by `&self` stands; undefined where more is asked of it there. */
-function parameterOf(
-  file: FileIr,
-  fn: FunctionIr,
-  decl: TypeDecl,
-  index: number,
-  enough: RegExp,
-): string | undefined {
+function parameterOf(file: FileIr, fn: FunctionIr, decl: TypeDecl, index: number, enough: RegExp): string | undefined {
   if (fn.owner !== decl.name || fn.self?.mode !== 'shared' || fn.isUnsafe || fn.isTest) return undefined;
   // Whoever shows a token of a critical section, of a lock or of a thread is alone.
   if (fn.params.some((p) => /(?:Section|Token|Marker|Guard|Key|Lock)$/u.test(p.type?.name ?? ''))) return undefined;
@@ -108,9 +108,7 @@ function parameterOf(
   const generics = [...around.generics, ...fn.generics];
   // `impl<T> Mutex<ThreadMode, T>`: what else it asks for may be what makes it sound.
   if (!around.target.args.every((a) => generics.some((g) => g.name === a.name))) return undefined;
-  return generics.some((g) => g.name === name && g.bounds.some((b) => enough.test(b)))
-    ? undefined
-    : name;
+  return generics.some((g) => g.name === name && g.bounds.some((b) => enough.test(b))) ? undefined : name;
 }
 
 /** Whether the result is, or wraps, a shared reference to the parameter; `deref` of what dereferences to it. */

@@ -162,9 +162,7 @@ class Analysis extends PlaceExpressions {
       }
       case 'expression': {
         const value = this.expr(statement.expr);
-        if (value.adopts)
-          for (const pointer of value.adopts)
-            this.dropAtOnce(pointer, statement.span);
+        if (value.adopts) for (const pointer of value.adopts) this.dropAtOnce(pointer, statement.span);
         break;
       }
       case 'defer':
@@ -539,9 +537,7 @@ class Analysis extends PlaceExpressions {
       const what = subject?.places[0] ? describePlace(subject.places[0]) : 'this';
       this.state.locks.push({ span: expr.span, what });
     }
-    const loop = expr.label
-      ? newLoop(expr.label, this.blockRoots.length)
-      : undefined;
+    const loop = expr.label ? newLoop(expr.label, this.blockRoots.length) : undefined;
     if (loop) this.loopStack.push(loop);
     const isWith = expr.flavour === 'with' && subject !== undefined;
     if (isWith) this.subjectsOfWith.push(subject);

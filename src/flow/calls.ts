@@ -318,8 +318,7 @@ export abstract class Calls extends Effects {
     }
     const isOwn =
       !this.rust && path.length === 1 && (this.isPlainFunction(last) || this.isOverload(last, expr.args.length));
-    const matches =
-      member || isVariable || isOwn ? [] : this.settings.apis.path(this.imported(path), expr.args.length);
+    const matches = member || isVariable || isOwn ? [] : this.settings.apis.path(this.imported(path), expr.args.length);
     const found = matches.length > 0 || isVariable ? undefined : (member ?? this.resolveCall(path));
     // A foreign declaration has nothing to follow.
     const resolved = found?.fn.abi !== undefined && !found.fn.body && found.fn.skipped !== true ? undefined : found;

@@ -344,7 +344,9 @@ export abstract class Effects extends Closures {
           places: [],
           pointers: [],
           owned: true,
-          ...optionalType(value.type?.kind === 'pointer' || value.type?.kind === 'reference' ? value.type.element : undefined),
+          ...optionalType(
+            value.type?.kind === 'pointer' || value.type?.kind === 'reference' ? value.type.element : undefined,
+          ),
           ...(adopts.length > 0 ? { adopts } : {}),
         };
       }

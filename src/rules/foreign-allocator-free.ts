@@ -1,6 +1,6 @@
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
-import type { Adoption, FunctionFlow } from '../flow/result.js';
+import type { Adoption, FunctionFlow, Pointer } from '../flow/result.js';
 import type { Root } from '../flow/place.js';
 import { typeOfPlace } from '../flow/place-type.js';
 import { ownsBlock, withoutAlias } from '../flow/types.js';
@@ -28,6 +28,8 @@ export default defineRule({
         "'{adopter}' at line {line} takes over '{borrow}', a pointer into '{owner}' (line {acquired}), which no allocator made: Rust will free what cannot be freed.",
       returned:
         "Memory of the C library from '{source}' (line {acquired}) is freed by '{release}' at line {line}: Rust's allocator did not make it.",
+      stack:
+        "'{release}' at line {line} is given '{borrow}', a pointer into '{owner}' (line {acquired}), which no allocator made.",
       freed: "Memory that Rust allocated by '{source}' (line {acquired}) is freed by '{release}' at line {line}.",
     },
     checklist: 'Is every block freed by the allocator that made it?',
@@ -80,7 +82,12 @@ export default defineRule({
             continue;
           // A getter of the same library, or a setter that returns what it held before, hands back what Rust gave it.
           if (HANDS_BACK.test(root.name)) continue;
-          if (isCastToOwnType(unit, file, fn, adoption) || isOpaque(unit, file, root.name)) continue;
+          // What the C library allocates is nobody's object.
+          if (
+            root.storage === 'foreign' &&
+            (isCastToOwnType(unit, file, fn, adoption) || isOpaque(unit, file, root.name))
+          )
+            continue;
           seen.add(adoption.span.start);
           report({
             messageId: 'adopted',
@@ -110,10 +117,35 @@ export default defineRule({
           if (byLibrary && call.rows.length === 0) continue;
           for (const pointer of call.args[0]?.pointers ?? []) {
             const { root } = pointer.target;
+            if (isOnStack(pointer) && !seen.has(call.span.start)) {
+              seen.add(call.span.start);
+              report({
+                messageId: 'stack',
+                data: {
+                  release: call.callee,
+                  line: lineOf(unit, file, call.span.start),
+                  borrow: pointer.how,
+                  owner: root.kind === 'temp' ? 'a temporary' : root.name,
+                  acquired: lineOf(unit, file, pointer.site.start),
+                },
+                at: { file, span: call.span },
+                steps: [
+                  {
+                    file,
+                    span: pointer.site,
+                    role: 'borrow',
+                    note: `'${pointer.how}' points into '${root.name}' here.`,
+                  },
+                  { file, span: call.span, role: 'release', note: `'${call.callee}' gives it to an allocator.` },
+                ],
+                key: root.name,
+              });
+              continue;
+            }
             const malloc = root.kind === 'allocation' && root.storage === 'malloc';
             const mixed = byLibrary
               ? (root.kind === 'allocation' && root.storage === 'heap') ||
-                (malloc && /alloc::alloc/u.test(root.name)) ||
+                (malloc && /(?:^|::)alloc(?:_zeroed)?$/u.test(root.name)) ||
                 isInOwnBlock(unit, file, root, pointer.target.path)
               : malloc && MALLOC.test(root.name);
             if (!mixed || seen.has(call.span.start)) continue;
@@ -177,6 +209,10 @@ function isInOwnBlock(unit: UnitFacts, file: FileIr, root: Root, path: readonly 
 
 /** The address of a variable, of a temporary, or of an array in one: storage that is not on the heap. */
 function isUnallocated({ pointer }: Adoption): boolean {
+  return isOnStack(pointer);
+}
+
+function isOnStack(pointer: Pointer): boolean {
   const { root, path } = pointer.target;
   // `&mut boxed.field` points into the block of the box.
   if (path.length > 0 && root.type?.kind === 'path' && ownsBlock(root.type)) return false;

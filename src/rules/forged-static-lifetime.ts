@@ -2,6 +2,7 @@ import { findHandleClose, findHandleTasks } from '../facts/handle-tasks.js';
 import { findNestedReferences } from '../facts/lent-in-arguments.js';
 import { findPromisedReferences } from '../facts/lent-by-promise.js';
 import { findFieldOrder } from '../facts/field-order.js';
+import { findRetyped } from '../facts/retyped-lifetimes.js';
 import { lineOf } from '../facts/lines.js';
 import {
   bindingsOf,
@@ -50,6 +51,8 @@ export default defineRule({
         "'{how}' makes a reference to '{source}' ''static', and '{callee}' at line {line} takes it to where nothing waits for it: '{source}' may be gone first.",
       stored:
         "'{how}' makes a reference from '{source}' ''static' and keeps it in '{field}', while nothing in the value keeps '{source}' alive.",
+      retyped:
+        "'{function}' returns a '{from}' as '{to}' (line {line}): what it borrows may be gone while the value is still used.",
       promised:
         "A promise of JavaScript hands out '&'static {type}': it points into an object that is collected when JavaScript lets go of it, and nothing holds the object for whoever awaits the promise.",
       order:
@@ -62,7 +65,7 @@ export default defineRule({
     checklist: 'Does the memory behind this reference really live until the process ends?',
     scenarios: [],
   },
-  tokens: { rust: ["'static", 'JNIEnv', '#[napi'] },
+  tokens: { rust: ["'static", 'JNIEnv', '#[napi', 'transmute'] },
   requires: {
     rust: ['transmute', 'from_raw_parts', 'from_ptr', '*const ', '*mut ', 'NonNull', 'Promise<', ASYNC_NESTED],
   },
@@ -192,6 +195,18 @@ export default defineRule({
             confidence: 'medium',
           });
         }
+        for (const { span, from, to } of text.includes('transmute') ? findRetyped(unit, file, fn) : [])
+          report({
+            messageId: 'retyped',
+            data: { function: fn.name, from: shortened(from), to: shortened(to), line: lineOf(unit, file, span.start) },
+            at: { file, span },
+            steps: [
+              { file, span, role: 'borrow', note: 'The lifetime is taken away here.' },
+              { file, span: fn.returns?.span ?? fn.nameSpan, role: 'escape', note: 'The value is returned.' },
+            ],
+            key: fn.qualifiedName,
+            ...(fn.isUnsafe ? { severity: 'note' as const } : {}),
+          });
         if (!/transmute|from_raw_parts|from_ptr|&\s*(?:mut\s*)?\*|\.as_(?:ref|mut)\(/u.test(text)) continue;
         const forgesResult = isStaticReference(fn.returns);
         if (!forgesResult && !text.includes("'static") && !mayStore(unit, file, body)) continue;
@@ -264,6 +279,12 @@ export default defineRule({
     }
   },
 });
+
+/** A type as it is written, in one line of bearable length. */
+function shortened(type: string): string {
+  const line = type.replace(/\s+/gu, ' ');
+  return line.length > 60 ? `${line.slice(0, 57)}..` : line;
+}
 
 /** A reference with the lifetime `'static` somewhere in a type, function types and bounds aside. */
 function isStaticReference(type: TypeRef | undefined): boolean {

@@ -21,6 +21,8 @@ export default defineRule({
     cwe: ['CWE-131', 'CWE-762'],
     messages: {
       same: "'{callee}' at line {line} is given '{length}' as length and as capacity: unless the allocation has exactly that size, freeing it uses the wrong layout.",
+      swapped:
+        "'{callee}' at line {line} is given the capacity '{capacity}' where it takes the length, and the length '{length}' as the capacity: it counts elements that were never written, and freeing it uses the wrong layout.",
     },
     checklist: 'Is the capacity that the memory was allocated with kept next to its pointer?',
     scenarios: ['sequential', 'command'],
@@ -38,6 +40,20 @@ export default defineRule({
           if (!/(^|::)(Vec|String)::from_raw_parts$/u.test(call.callee)) continue;
           const [, length, capacity] = call.argSpans;
           if (!length || !capacity) continue;
+          const swapped = findSwapped(text, fn, call);
+          if (swapped) {
+            report({
+              messageId: 'swapped',
+              data: { callee: call.callee, line: lineOf(unit, file, call.span.start), ...swapped },
+              at: { file, span: call.span },
+              steps: [
+                { file, span: length, role: 'use', note: `The capacity '${swapped.capacity}' is given as the length.` },
+                { file, span: capacity, role: 'use', note: `The length '${swapped.length}' is given as the capacity.` },
+              ],
+              key: swapped.capacity,
+            });
+            continue;
+          }
           const spelled = text.slice(length.start, length.end).trim();
           if (spelled !== text.slice(capacity.start, capacity.end).trim() || /^0\b/u.test(spelled)) continue;
           // Whoever has the capacity and no length gives the memory back without its elements.
@@ -58,6 +74,28 @@ export default defineRule({
     }
   },
 });
+
+/**
+ * `from_raw_parts(p, capacity, len)`: the second argument comes from `capacity()` and from no `len()`, the third the other way round,
+ * in the call or in the variables that it is given.
+ */
+function findSwapped(
+  text: string,
+  fn: FunctionIr,
+  call: CallSite,
+): { readonly capacity: string; readonly length: string } | undefined {
+  const spelled = call.argSpans.map((s) => text.slice(s.start, s.end).trim());
+  const [, second = '', third = ''] = spelled;
+  const made = (given: string): string => {
+    if (!/^\w+$/u.test(given)) return given;
+    const before = text.slice(fn.span.start, call.span.start);
+    const lets = [...before.matchAll(new RegExp(`\\blet\\s+(?:mut\\s+)?${given}\\s*(?::[^=;]*)?=([^;]*);`, 'gu'))];
+    return lets.at(-1)?.[1]?.trim() ?? given;
+  };
+  const isCapacity = (of: string): boolean => /\.\s*capacity\s*\(\s*\)/u.test(of) && !/\.\s*len\s*\(/u.test(of);
+  const isLength = (of: string): boolean => /\.\s*len\s*\(\s*\)/u.test(of) && !/\.\s*capacity\s*\(/u.test(of);
+  return isCapacity(made(second)) && isLength(made(third)) ? { capacity: second, length: third } : undefined;
+}
 
 /** `ManuallyDrop::new(Vec::from_raw_parts(..))` and `mem::forget` of it, at once or of the variable that holds it: a view that is never freed. */
 function isNeverFreed(text: string, fn: FunctionIr, flow: FunctionFlow, call: CallSite): boolean {

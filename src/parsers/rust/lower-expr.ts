@@ -290,7 +290,8 @@ function breakWith(node: SyntaxNode): { readonly jump: SyntaxNode; readonly valu
 
 /** The operand with `&` or `*` before it, under the casts that stand behind it. */
 function withPrefix(operand: Expr, operator: '&' | '*', end: number): Expr {
-  if (operand.kind === 'cast') return { ...operand, value: withPrefix(operand.value, operator, operand.value.span.end) };
+  if (operand.kind === 'cast')
+    return { ...operand, value: withPrefix(operand.value, operator, operand.value.span.end) };
   const span = { start: operand.span.start - 1, end };
   return operator === '*'
     ? { kind: 'deref', span, base: operand }
@@ -516,8 +517,7 @@ function readExpr(cx: Lowering, node: SyntaxNode, scope: Scope): Expr {
     }
     case 'call_expression': {
       const given = breakWith(node);
-      if (given)
-        return { kind: 'break', span, ...labelOf(cx, given.jump), value: lowerExpr(cx, given.value, scope) };
+      if (given) return { kind: 'break', span, ...labelOf(cx, given.jump), value: lowerExpr(cx, given.value, scope) };
       return lowerCall(cx, node, scope);
     }
     case 'field_expression': {
