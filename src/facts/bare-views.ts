@@ -52,9 +52,10 @@ export function findBareView(unit: UnitFacts, file: FileIr, fn: FunctionIr): Bar
     if (!call || name === undefined) continue;
     const isPart = root === 'self' && fn.isPublic && !MAKES.test(name) && !LASTS.test(name);
     const depends = DEPENDS.test(name);
-    if ((!isPart && !depends) || !isForeign(unit, name)) continue;
+    // Whether a function is foreign is asked of all files of the unit.
+    if ((!isPart && !depends) || !hasDrop(unit, owner) || !isForeign(unit, name)) continue;
     const decl = unit.oracle('rust').declaration(view, file.path);
-    if (!isBareStruct(unit, file, decl) || !hasDrop(unit, owner) || hasDrop(unit, view) !== depends) continue;
+    if (!isBareStruct(unit, file, decl) || hasDrop(unit, view) !== depends) continue;
     // An owner that can be cloned is counted, and what works on it most likely holds a count of its own.
     if (depends && unit.implsOf(owner).some(({ item }) => item.trait?.name === 'Clone')) continue;
     const start = fn.bodySpan.start + call.index;
