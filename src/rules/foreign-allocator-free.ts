@@ -5,6 +5,7 @@ import type { Root } from '../flow/place.js';
 import { typeOfPlace } from '../flow/place-type.js';
 import { ownsBlock, withoutAlias } from '../flow/types.js';
 import type { FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
+import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
 const TOKENS = { rust: ['from_raw', 'libc::free', 'free(', 'dealloc(', 'transmute'] };
@@ -85,7 +86,9 @@ export default defineRule({
           // What the C library allocates is nobody's object.
           if (
             root.storage === 'foreign' &&
-            (isCastToOwnType(unit, file, fn, adoption) || isOpaque(unit, file, root.name))
+            (isCastToOwnType(unit, file, fn, adoption.span) ||
+              isCastToOwnType(unit, file, fn, madeBy(unit, file, root.span)) ||
+              isOpaque(unit, file, root.name))
           )
             continue;
           seen.add(adoption.span.start);
@@ -239,7 +242,7 @@ const HANDS_BACK =
   /(?:^|_|::)(?:get|from|user_data|data|cast|hook|swap|exchange|replace|take)(?:_|$)|(?:^|_|::|[a-z])(?:Get|Swap|Exchange|Replace|Take)(?=[A-Z_]|$)/u;
 
 /** Foreign code keeps what Rust gave it as `void *`: a cast back to a type of this package says who made it. */
-function isCastToOwnType(unit: UnitFacts, file: FileIr, fn: FunctionIr, { span }: Adoption): boolean {
+function isCastToOwnType(unit: UnitFacts, file: FileIr, fn: FunctionIr, span: Span): boolean {
   const text = (unit.textOf(file.path) ?? '').slice(span.start, span.end);
   const name =
     /\bas\s+\*mut\s+(?:\w+::)*([A-Z]\w*)[^*]*$/u.exec(text)?.[1] ??
@@ -248,6 +251,12 @@ function isCastToOwnType(unit: UnitFacts, file: FileIr, fn: FunctionIr, { span }
   if (name === 'Self' || name === 'Box' || name === 'Vec' || fn.generics.some((g) => g.name === name)) return true;
   const decl = unit.oracle('rust').declaration(name, file.path);
   return decl !== undefined && !decl.attributes.some((a) => a.name === 'repr' && /\bC\b/u.test(a.args ?? ''));
+}
+
+/** The call and what is done with its result up to the end of the statement: `address(object).cast::<Box<dyn Any>>()`. */
+function madeBy(unit: UnitFacts, file: FileIr, { start, end }: Span): Span {
+  const rest = /^[^;{}]*/u.exec((unit.textOf(file.path) ?? '').slice(end, end + 200))?.[0] ?? '';
+  return { start, end: end + rest.length };
 }
 
 /** A `Box` of a type without size frees nothing: the type stands for a foreign object, and its `Drop` calls the library. */

@@ -209,6 +209,8 @@ function judge(unit: UnitFacts, file: FileIr, impl: ImplDecl): Judged | undefine
   const isNote = isWasmOnly || (bound.kind === 'handle' && conditions.some((c) => isOwnCfg(c)));
   if (bound.kind === 'generic' && isGuardedByToken(file, impl)) return undefined;
   if (bound.kind === 'generic' && impl.trait?.name === 'Sync' && isExclusive(unit, file, impl)) return undefined;
+  if (bound.kind === 'generic' && impl.conditions.some((c) => THREAD_FEATURE.test(c))) return { bound, isNote: true };
+  if (bound.kind === 'cell' && isOpenedByUnsafeOnly(unit, file, impl, bound.field)) return { bound, isNote: true };
   if (bound.kind !== 'pointer') return { bound, isNote };
   const shared = bounds.find((b) => b.mutable === true && !SCALARS.test(b.pointee ?? '') && !/\(\)>?$/u.test(b.what));
   if (
@@ -219,7 +221,8 @@ function judge(unit: UnitFacts, file: FileIr, impl: ImplDecl): Judged | undefine
     isBoundByParameter(unit, file, impl, shared.what)
   )
     return { bound, isNote: true };
-  if (isDuplicable(unit, file, impl, shared.field)) return { bound: shared, isNote: false };
+  if (isDuplicable(unit, file, impl, shared.field))
+    return { bound: shared, isNote: isOpenedByUnsafeOnly(unit, file, impl, shared.field) };
   const lender =
     impl.trait?.name === 'Sync' ? findLender(file, impl, shared.field, unit.textOf(file.path) ?? '') : undefined;
   return lender ? { bound: shared, isNote: false, lender } : { bound, isNote: true };
@@ -264,6 +267,32 @@ function isBoundByParameter(unit: UnitFacts, file: FileIr, impl: ImplDecl, what:
   );
 }
 
+/**
+ * Whether what is in the private field is reached by methods that are `unsafe` alone, whose callers promise that no other thread is
+ * there: then sharing or copying the value shows nobody anything. What only compares, prints or copies the field does not reach it.
+ */
+function isOpenedByUnsafeOnly(unit: UnitFacts, file: FileIr, impl: ImplDecl, field: string): boolean {
+  const decl = file.types.find((t) => t.name === impl.target.name);
+  if (!decl || decl.fields.some((f) => f.name === field && f.isPublic)) return false;
+  const text = unit.textOf(file.path) ?? '';
+  const reads = new RegExp(String.raw`\.\s*${field}\b(?!\s*\()`, 'u');
+  const readers = file.functions.filter(
+    (f) =>
+      f.bodySpan !== undefined &&
+      (f.owner === decl.name || !/^\d/u.test(field)) &&
+      reads.test(text.slice(f.bodySpan.start, f.bodySpan.end)) &&
+      !/^(?:Clone|Debug|Eq|Hash|Ord|PartialEq|PartialOrd|Pointer)$/u.test(f.trait ?? '') &&
+      // Who has the only reference shares the cell with nobody.
+      !(impl.trait?.name === 'Sync' && f.owner === decl.name && (f.self?.mode === 'mutable' || f.trait === 'Drop')),
+  );
+  return readers.length > 0 && readers.every((f) => f.isUnsafe);
+}
+
+/** What shows by its type that the code runs on the thread of the value. */
+const TOKEN_OF_THREAD = /(?:Marker|Token)$/u;
+/** What PyO3 and magnus hand out to whoever holds the interpreter. */
+const INTERPRETER = /^(?:Python|Ruby)$/u;
+
 /** Whether whoever gets at the content must show a token of the thread that it belongs to: `get(&self, _: MainThreadMarker)`. */
 function isGuardedByToken(file: FileIr, impl: ImplDecl): boolean {
   const decl = file.types.find((t) => t.name === impl.target.name);
@@ -272,7 +301,14 @@ function isGuardedByToken(file: FileIr, impl: ImplDecl): boolean {
     (f) => f.owner === decl.name && f.self !== undefined && !/^(?:Drop|Debug|Deref)$/u.test(f.trait ?? ''),
   );
   return (
-    methods.length > 0 && methods.every((f) => f.params.some((p) => /(?:Marker|Token)$/u.test(p.type?.name ?? '')))
+    methods.length > 0 &&
+    methods.every((f) =>
+      f.params.some(({ type }) =>
+        type?.kind === 'reference'
+          ? INTERPRETER.test(type.element?.name ?? '')
+          : TOKEN_OF_THREAD.test(type?.name ?? '') || INTERPRETER.test(type?.name ?? ''),
+      ),
+    )
   );
 }
 

@@ -233,6 +233,8 @@ function findUnbounded(unit: UnitFacts, file: FileIr, fn: FunctionIr): Untied | 
   if (!type || !fn.bodySpan || fn.generics.length === 0 || fn.kind === 'closure') return undefined;
   // An implementation has the signature that the trait wants.
   if (fn.trait !== undefined) return undefined;
+  // The reference is tied to an argument; what is free is a lifetime in the type of what it shows, as a brand.
+  if (type.kind === 'reference' && (type.lifetime === undefined || isTied(fn, type.lifetime))) return undefined;
   const lifetime = fn.generics.find(
     (g) => g.name.startsWith("'") && (type.lifetimes?.includes(g.name) ?? false) && !isTied(fn, g.name),
   )?.name;
