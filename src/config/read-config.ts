@@ -33,8 +33,11 @@ export async function readConfig(request: ConfigRequest): Promise<Config> {
   for (let folder = commonFolder(base, realPaths(request)); ; folder = dirname(folder)) {
     for (const name of configFileNames) {
       const path = join(folder, name);
-      if (!existsSync(path)) continue;
-      if (name === 'package.json' && !hasOwnKey(path)) continue;
+      const stats = statSync(path, { throwIfNoEntry: false });
+      if (stats === undefined) continue;
+      if (name === 'package.json' && (!stats.isFile() || !hasOwnKey(path))) continue;
+      // To open a pipe would wait for a writer. A file that is named by hand may be one.
+      if (!stats.isFile()) throw new UsageError(`'${path}' could not be read: it is not a regular file.`);
       const config = await parse(shorten(base, path), readFileText(path), ruleIds);
       if (config !== undefined) return { ...config, root: shorten(base, folder) };
     }

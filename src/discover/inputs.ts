@@ -256,7 +256,13 @@ class Discovery {
     } catch (error) {
       // Tracked by git, but deleted and not yet committed: nothing is missing.
       const isGone = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-      if (isGone && !isLink(abs)) return undefined;
+      if (isGone && !isLink(abs)) {
+        // Node reads names as UTF-8, and a name that is not cannot be opened by what was read of it.
+        if (!path.includes('\ufffd')) return undefined;
+        const message = `'${path}' was not read: its name is not valid UTF-8; rename it.`;
+        this.gaps.push({ kind: 'unreadable', path, message });
+        return undefined;
+      }
       const why = isGone ? 'it is a symbolic link to nothing' : reasonOf(error);
       this.gaps.push({ kind: 'unreadable', path, message: `'${path}' was not read: ${why}.` });
       return undefined;

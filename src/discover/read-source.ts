@@ -79,6 +79,10 @@ export interface DecodedText {
   readonly gap?: Gap;
 }
 
+function binary(path: string): Gap {
+  return { kind: 'binary', path, message: `'${path}' was not read, because it holds binary data.` };
+}
+
 const strict = new TextDecoder('utf-8', { fatal: true });
 const lossy = new TextDecoder('utf-8');
 
@@ -93,10 +97,12 @@ export function decodeText(bytes: Uint8Array, path: string): DecodedText {
       : bytes[0] === 0xfe && bytes[1] === 0xff
         ? 'utf-16be'
         : undefined;
-  if (utf16 !== undefined) return { text: new TextDecoder(utf16).decode(bytes) };
-  if (bytes.subarray(0, sniffedBytes).includes(0)) {
-    return { gap: { kind: 'binary', path, message: `'${path}' was not read, because it holds binary data.` } };
+  if (utf16 !== undefined) {
+    const text = new TextDecoder(utf16).decode(bytes);
+    // The mark of UTF-32 begins with the one of UTF-16.
+    return text.slice(0, sniffedBytes).includes('\0') ? { gap: binary(path) } : { text };
   }
+  if (bytes.subarray(0, sniffedBytes).includes(0)) return { gap: binary(path) };
   try {
     return { text: strict.decode(bytes) };
   } catch {

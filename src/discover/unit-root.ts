@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -31,11 +31,14 @@ export function createUnitRoots(top?: string): UnitRoots {
 function isUnit(folder: string): boolean {
   if (['Cargo.toml', 'dub.json', 'dub.sdl', 'pnpm-workspace.yaml'].some((name) => existsSync(join(folder, name))))
     return true;
+  const manifest = join(folder, 'package.json');
   let text: string;
   try {
-    text = readFileSync(join(folder, 'package.json'), 'utf8');
+    // To open a pipe would wait for a writer.
+    if (statSync(manifest, { throwIfNoEntry: false })?.isFile() !== true) return false;
+    text = readFileSync(manifest, 'utf8');
   } catch {
-    // There is none, or it cannot be read: the project model reports the latter.
+    // It cannot be read, which the project model reports.
     return false;
   }
   return isNativePackage(text);
@@ -44,7 +47,7 @@ function isUnit(folder: string): boolean {
 function isNativePackage(text: string): boolean {
   let manifest: unknown;
   try {
-    manifest = JSON.parse(text);
+    manifest = JSON.parse(text.replace(/^\ufeff/u, ''));
   } catch {
     // The project model reports a broken manifest, whichever unit it falls into.
     return false;

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -140,6 +141,37 @@ it('symbolic links that lead in a circle', async () => {
       `'${path}' was not read: its symbolic links lead in a circle.`,
     ]),
   });
+});
+
+it.skipIf(process.platform === 'win32')('pipes in the place of manifests', async () => {
+  const folder = makeFolder({ 'pool.d': hazard });
+  execFileSync(
+    'mkfifo',
+    ['Cargo.toml', 'dub.json', 'package.json'].map((name) => join(folder, name)),
+  );
+  const gaps = ['Cargo.toml', 'dub.json', 'package.json'].map((path) => [
+    'unreadable',
+    path,
+    `'${path}' was not read, because it is not a regular file.`,
+  ]);
+  expect(await scanFolder(folder)).toEqual({ ...rest, gaps });
+});
+
+it.skipIf(process.platform === 'win32')('a pipe in the place of the configuration', async () => {
+  const folder = makeFolder({ 'pool.d': hazard });
+  const path = join(folder, 'lifetime-lint.config.json');
+  execFileSync('mkfifo', [path]);
+  const { code, stderr } = await callCli(folder, []);
+  expect([code, stderr]).toEqual([2, `lifetime-lint: '${path}' could not be read: it is not a regular file.\n`]);
+});
+
+it.skipIf(process.platform !== 'linux')('a name that is not UTF-8', async () => {
+  const folder = makeFolder({ 'pool.d': hazard });
+  writeFileSync(Buffer.concat([Buffer.from(`${folder}/caf`), Buffer.from([0xe9]), Buffer.from('.d')]), hazard);
+  const gaps = [['unreadable', 'caf\ufffd.d', "'caf\ufffd.d' was not read: its name is not valid UTF-8; rename it."]];
+  expect(await scanFolder(folder)).toEqual({ ...rest, gaps });
+  execFileSync('git', ['init', '-q', folder]);
+  expect(await scanFolder(folder)).toEqual({ ...rest, gaps });
 });
 
 it('binary data', async () => {

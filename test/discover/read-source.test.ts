@@ -107,6 +107,10 @@ describe('decodeText', () => {
     });
   });
 
+  it('does not take UTF-32 for UTF-16', () => {
+    expect(decodeText(bytes(0xff, 0xfe, 0, 0, 0x61, 0, 0, 0), 'a.d').gap?.kind).toBe('binary');
+  });
+
   it('does not take binary data for text', () => {
     expect(decodeText(bytes(0x7f, 0x45, 0x4c, 0x46, 0), 'a.d')).toEqual({
       gap: { kind: 'binary', path: 'a.d', message: "'a.d' was not read, because it holds binary data." },
