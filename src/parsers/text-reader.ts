@@ -24,6 +24,7 @@ export class TextReader {
   private held = -1;
   private buffer = -1;
   private length = 0;
+  private reads = 0;
 
   /** `original` reads what is parsed without us. */
   constructor(
@@ -35,11 +36,17 @@ export class TextReader {
   reading<T>(text: string, parse: () => T): T {
     this.text = text;
     this.held = -1;
+    this.reads = 0;
     try {
       return parse();
     } finally {
       this.text = undefined;
     }
+  }
+
+  /** How often the parse that runs, or ran last, has asked for text. */
+  get count(): number {
+    return this.reads;
   }
 
   /** Stands for the import `tree_sitter_parse_callback`. Addresses are in bytes, `index` and the length in UTF-16 units. */
@@ -48,6 +55,7 @@ export class TextReader {
       this.original(buffer, index, row, column, lengthAddress);
       return;
     }
+    this.reads++;
     if (index !== this.held || buffer !== this.buffer) this.fill(this.text, buffer, index);
     this.memory.HEAP32[lengthAddress >> 2] = this.length;
   };

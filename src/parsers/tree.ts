@@ -48,6 +48,14 @@ const defaultMaxDepth = 400;
 /** What tree-sitter answers for the type of an error node: the largest 16-bit symbol. */
 const errorTypeId = 0xffff;
 
+/**
+ * How often the parser may ask for text before the text counts as one that it can't read: so many times, and so many for each
+ * character. D's lexer reads a line again from its start for each token, and an error keeps several readings of the text
+ * alive: 100,000 open brackets on a line would take hours. Real sources ask 0.35 times for each character at most.
+ */
+const freeReads = 100_000;
+const readsPerCharacter = 4;
+
 const loaded = new Map<string, Promise<Grammar>>();
 let runtime: Promise<Runtime> | undefined;
 
@@ -112,14 +120,38 @@ function findGrammar(fileName: string): string {
  * The parser's own tree is freed before this returns.
  */
 export function parseSyntax(grammar: Grammar, text: string, options: ParseOptions = {}): SyntaxNode {
+  const { parser, runtime } = grammar;
+  const { reader } = runtime;
+  const budget = freeReads + readsPerCharacter * text.length;
   // The reader stands in for the callback.
-  const tree = grammar.runtime.reader.reading(text, () => grammar.parser.parse(() => undefined));
-  if (tree === null) throw new Error(`The grammar '${grammar.fileName}' gave no tree.`);
+  const tree = reader.reading(text, () =>
+    parser.parse(() => undefined, undefined, { progressCallback: () => reader.count > budget }),
+  );
+  if (tree === null) {
+    // What was begun would be gone on with.
+    parser.reset();
+    return unreadableText(text, options);
+  }
   try {
     return snapshot(grammar, tree, options);
   } finally {
     tree.delete();
   }
+}
+
+/** A tree of one error, for a text that takes too long to read. */
+function unreadableText(text: string, { offsets }: ParseOptions): SyntaxNode {
+  return {
+    kind: 'ERROR',
+    named: true,
+    start: offsets ? offsets.start(0) : 0,
+    end: offsets ? offsets.end(text.length) : text.length,
+    children: noChildren,
+    isError: true,
+    isMissing: false,
+    hasError: true,
+    skipped: true,
+  };
 }
 
 interface MutableNode {

@@ -226,6 +226,23 @@ describe('10,000 nested brackets', () => {
   });
 });
 
+it('text that would take hours to parse', async () => {
+  // D's lexer reads a line again for each token, and an error keeps many readings of it alive.
+  const text = `void f() { int[] v; auto p = &v[0]; v ~= 1; @trusted malloc free ${'('.repeat(100_000)}`;
+  const began = performance.now();
+  expect(await scanFolder(makeFolder({ 'pool.d': hazard, 'open.d': text }))).toEqual({
+    ...rest,
+    gaps: [
+      [
+        'limit',
+        'open.d',
+        "'open.d' was not checked, because the D grammar takes too long to read it; look for brackets or quotes without an end.",
+      ],
+    ],
+  });
+  expect(performance.now() - began).toBeLessThan(20_000);
+}, 60_000);
+
 describe('a broken manifest', () => {
   it.each([
     ['Cargo.toml', '[package\nname = "x"\n', "'Cargo.toml' could not be read at line 1: "],

@@ -21,7 +21,10 @@ export class DeclarationLowering extends FunctionLowering {
         module = name === undefined ? [] : this.dotted(name);
       } else declarations.push(child);
     }
-    if (root.isError) this.errorGap(root);
+    if (root.isError && root.skipped === true) {
+      const message = `'${this.file.path}' was not checked, because the D grammar takes too long to read it; look for brackets or quotes without an end.`;
+      this.gap('limit', 0, () => message);
+    } else if (root.isError) this.errorGap(root);
     const { tooDeep } = this.outline;
     if (tooDeep !== undefined) this.reportLimit({ start: tooDeep, end: tooDeep });
     const scope: Scope = root.isError ? { ...moduleScope, isSuspect: true } : moduleScope;

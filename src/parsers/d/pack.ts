@@ -51,7 +51,8 @@ function lowerOutlined(file: SourceFile, outline: Outline, firstId?: number): Fi
   if (loaded === undefined) throw new Error('The D grammar is not loaded; call load() first.');
   const parse = ({ text, offsets }: View): SyntaxNode => parseSyntax(loaded, text, { ...parseOptions, offsets });
   let root = parse(outline.view);
-  if (root.hasError) root = parse(outline.blankView());
+  // A text that takes too long to read takes no less the second time.
+  if (root.hasError && root.skipped !== true) root = parse(outline.blankView());
   return new DeclarationLowering(file, outline, firstId).lowerFile(root);
 }
 

@@ -55,7 +55,10 @@ function lowerOutlined(
   const root = parseSyntax(grammar, outlined.view, offsets ? { ...PARSE_OPTIONS, offsets } : PARSE_OPTIONS);
   const cx = new Lowering(path, text, source, outlined, wanted, grammar);
   const scope: Scope = { names: [], conditions: [], isTest: false };
-  lowerItems(cx, root.isError ? [root] : root.children, scope, cx.attributes);
+  if (root.isError && root.skipped === true) {
+    const message = `'${path}' was not checked, because the Rust grammar takes too long to read it; look for brackets or quotes without an end.`;
+    cx.gap('limit', 0, () => message);
+  } else lowerItems(cx, root.isError ? [root] : root.children, scope, cx.attributes);
   resolveOwnerKinds(cx);
   return {
     path,
