@@ -23,6 +23,12 @@ export interface Dropped {
   readonly round: number;
 }
 
+/**
+ * How many events of a kind are kept for a pointer. The first ones are what is reported; a body of thousands of statements
+ * would keep the square of them otherwise.
+ */
+const mostAlike = 50;
+
 /** What is known at one point of a function. Cloned at branches, joined by union after them. */
 export class State {
   alive = true;
@@ -132,8 +138,13 @@ export class State {
 
   addInvalid(pointer: number, invalidation: Invalidation): void {
     const list = this.invalid.get(pointer) ?? [];
-    if (list.some((i) => i.span.start === invalidation.span.start && i.kind === invalidation.kind)) return;
-    this.invalid.set(pointer, [...list, invalidation]);
+    let alike = 0;
+    for (const { kind, span } of list) {
+      if (kind !== invalidation.kind) continue;
+      if (span.start === invalidation.span.start) return;
+      alike++;
+    }
+    if (alike < mostAlike) this.invalid.set(pointer, [...list, invalidation]);
   }
 
   static join(states: readonly State[]): State {
@@ -150,7 +161,8 @@ export class State {
             : entry,
         );
       }
-      for (const [id, list] of other.invalid) for (const i of list) result.addInvalid(id, i);
+      for (const [id, list] of other.invalid)
+        if (list !== result.invalid.get(id)) for (const i of list) result.addInvalid(id, i);
       for (const id of other.moved) result.moved.add(id);
       for (const [key, entry] of other.dropped) result.dropped.set(key, entry);
       for (const [id, list] of other.taken)

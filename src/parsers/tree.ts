@@ -53,8 +53,8 @@ const errorTypeId = 0xffff;
  * character. D's lexer reads a line again from its start for each token, and an error keeps several readings of the text
  * alive: 100,000 open brackets on a line would take hours. Real sources ask 0.35 times for each character at most.
  */
-const freeReads = 100_000;
-const readsPerCharacter = 4;
+const freeReads = 800_000;
+const readsPerCharacter = 1;
 
 const loaded = new Map<string, Promise<Grammar>>();
 let runtime: Promise<Runtime> | undefined;

@@ -243,6 +243,15 @@ it('text that would take hours to parse', async () => {
   expect(performance.now() - began).toBeLessThan(20_000);
 }, 60_000);
 
+it('a function of thousands of branches that grow what is borrowed', async () => {
+  const text = `fn f(mut v: Vec<u8>) {\n let p = v.as_ptr();\n${'if a { v.push(1); }\n'.repeat(3000)} unsafe { *p };\n}\n`;
+  const began = performance.now();
+  const { findings, gaps } = await scanFolder(makeFolder({ 'x.rs': text }));
+  expect([findings, gaps]).toEqual([['growth-while-borrowed x.rs'], []]);
+  // Without a bound on what is kept for a pointer it is minutes.
+  expect(performance.now() - began).toBeLessThan(20_000);
+}, 300_000);
+
 describe('a broken manifest', () => {
   it.each([
     ['Cargo.toml', '[package\nname = "x"\n', "'Cargo.toml' could not be read at line 1: "],
