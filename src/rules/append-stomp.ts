@@ -23,6 +23,8 @@ export default defineRule({
     messages: {
       stomps:
         "'assumeSafeAppend' lets '{buffer}' grow in place (line {line}), and '{method}' hands out slices of it (line {shown}): the next append overwrites what they show.",
+      overlaps:
+        "'assumeSafeAppend' lets '{buffer}' grow in place (line {line}), and '{slice}' shows what lies behind its end (line {shown}): the append at line {append} writes over it.",
     },
     checklist: 'Has nobody a slice of this array when it is appended to in place?',
     scenarios: ['command', 'sequential'],
@@ -33,6 +35,26 @@ export default defineRule({
     for (const file of unit.filesOf('d')) {
       for (const fn of file.functions) {
         if (!hasBody(fn)) continue;
+        for (const one of findOverlaps(fn)) {
+          const line = (span: Span): number => lineOf(unit, file, span.start);
+          report({
+            messageId: 'overlaps',
+            data: {
+              buffer: one.buffer,
+              slice: one.slice,
+              line: line(one.allowed),
+              shown: line(one.shown),
+              append: line(one.append),
+            },
+            at: { file, span: one.append },
+            steps: [
+              { file, span: one.shown, role: 'borrow', note: `'${one.slice}' is a slice of '${one.buffer}'.` },
+              { file, span: one.allowed, role: 'grow', note: `From here on '${one.buffer}' grows in place.` },
+              { file, span: one.append, role: 'use', note: `The append writes over what '${one.slice}' shows.` },
+            ],
+            key: `${one.buffer}|${one.slice}`,
+          });
+        }
         const type = aggregateOf(file, fn);
         if (type === undefined) continue;
         walkBody(fn.body, ({ expr, around }) => {
@@ -63,6 +85,53 @@ export default defineRule({
     }
   },
 });
+
+interface Overlap {
+  readonly buffer: string;
+  readonly slice: string;
+  readonly shown: Span;
+  readonly allowed: Span;
+  readonly append: Span;
+}
+
+/** `auto rest = list[i + 1 .. $]; list = list[0 .. i]; list.assumeSafeAppend(); list ~= rest;` in one function. */
+function findOverlaps(fn: FunctionIr): readonly Overlap[] {
+  const slices: { buffer: string; name: string; span: Span }[] = [];
+  const shortened: { buffer: string; at: number }[] = [];
+  const allowed: { buffer: string; span: Span }[] = [];
+  const appends: { buffer: string; span: Span }[] = [];
+  const reads: { name: string; at: number }[] = [];
+  if (fn.body === undefined) return [];
+  walkBody(fn.body, ({ expr, statement }) => {
+    if (statement?.kind === 'let' && statement.init === expr && statement.pattern.kind === 'bind') {
+      const buffer = expr.kind === 'slice' && expr.from !== undefined ? memberPath(expr.base) : undefined;
+      if (buffer !== undefined) slices.push({ buffer, name: statement.pattern.name, span: expr.span });
+    }
+    if (expr.kind === 'name' && expr.path.length === 1) reads.push({ name: expr.path[0] ?? '', at: expr.span.end });
+    if (expr.kind === 'assign') {
+      const buffer = memberPath(expr.target);
+      if (buffer !== undefined && expr.operator === '~=') appends.push({ buffer, span: expr.span });
+      else if (buffer !== undefined && expr.value.kind === 'slice' && memberPath(expr.value.base) === buffer)
+        shortened.push({ buffer, at: expr.span.start });
+      else if (expr.target.kind === 'field' && expr.target.name === 'length')
+        shortened.push({ buffer: memberPath(expr.target.base) ?? '', at: expr.span.start });
+    }
+    const operand = appendOperand(expr);
+    const buffer = operand === undefined ? undefined : memberPath(operand.kind === 'cast' ? operand.value : operand);
+    if (buffer !== undefined) allowed.push({ buffer, span: expr.span });
+  });
+  return slices.flatMap(({ buffer, name, span }) => {
+    const at = allowed.find((one) => one.buffer === buffer && one.span.start > span.end);
+    const isShorter = shortened.some(
+      (one) => one.buffer === buffer && one.at > span.end && one.at < (at?.span.start ?? 0),
+    );
+    const append = at && appends.find((one) => one.buffer === buffer && one.span.start > at.span.end);
+    const isRead = append !== undefined && reads.some((one) => one.name === name && one.at > append.span.start);
+    return at && isShorter && append && isRead
+      ? [{ buffer, slice: name, shown: span, allowed: at.span, append: append.span }]
+      : [];
+  });
+}
 
 function appendOperand(expr: Expr): Expr | undefined {
   if (expr.kind === 'field') return expr.name === 'assumeSafeAppend' ? expr.base : undefined;
