@@ -1,3 +1,4 @@
+import { D_OWNERS } from '../flow/builtin-types.js';
 import { typeOfPlace } from '../flow/place-type.js';
 import type { Place } from '../flow/place.js';
 import { isReleasedByDrop } from '../flow/released-by-drop.js';
@@ -66,7 +67,9 @@ export function endsWithItsRoot(
       continue;
     }
     if (segment === '[]') {
-      if (type.kind !== 'static-array') return false;
+      // A container that gives its elements back ends with the variable, unless another one shares them.
+      const isOwner = type.kind === 'path' && D_OWNERS.has(type.name) && !oracle.isDeclared(type.name, fromPath);
+      if (type.kind !== 'static-array' && !(isOwner && i === 0)) return false;
       continue;
     }
     const kind = type.kind === 'path' ? oracle.declaration(type.name, fromPath)?.kind : undefined;

@@ -7,7 +7,7 @@ import { describePlace, extend, type Root } from './place.js';
 import type { FunctionFlow, Pointer, Value } from './result.js';
 import { type State } from './state.js';
 import { peel, unwrapped } from './types.js';
-import { isWhole, merged, NOTHING, optionalType, uniquePointers, withoutAdopts } from './values.js';
+import { isParts, isWhole, merged, NOTHING, optionalType, uniquePointers, withoutAdopts } from './values.js';
 import type { Block, Expr, ExprOf, FileIr, FunctionIr, Statement, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { walkBody } from '../model/walk-body.js';
@@ -217,7 +217,7 @@ class Analysis extends PlaceExpressions {
       case 'index': {
         const base = this.expr(expr.base);
         this.expr(expr.index);
-        return this.element(base, expr.span);
+        return isParts(base) ? { places: [], pointers: base.pointers } : this.element(base, expr.span);
       }
       case 'slice': {
         const base = this.expr(expr.base);

@@ -24,6 +24,7 @@ export type Effect =
       readonly kind: 'pass';
       readonly from: Operand;
       /** A reference given to it comes out as a raw pointer. */ readonly raw?: boolean;
+      /** D: the result is a range or an array of pieces of what the operand shows. */ readonly parts?: boolean;
     }
   /** As `borrow`/`pass`, but the compiler no longer checks the lifetime (transmute, from_raw_parts, slice::from_raw_parts). */
   | {

@@ -3,7 +3,7 @@ import { Ownership } from './ownership.js';
 import { extend, type Root } from './place.js';
 import type { Value } from './result.js';
 import { elementType, peel, SCALAR, unwrapped } from './types.js';
-import { NOTHING, optionalType, originFrom } from './values.js';
+import { isParts, NOTHING, optionalType, originFrom } from './values.js';
 import type { Expr, ExprOf, FunctionIr, Pattern, Statement, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 
@@ -242,6 +242,11 @@ export abstract class Bindings extends Ownership {
           return;
         }
         this.bindPattern(pattern, { places: [], pointers, ...optionalType(type) }, 'foreach');
+        return;
+      }
+      if (isParts(source)) {
+        const { pointers } = source;
+        this.bindPattern(binding.pattern, { places: [], pointers, ...optionalType(binding.type) }, 'foreach');
         return;
       }
       const elements = this.storageOf(source).map((p) => (this.isView(source) ? p : extend(p, '[]')));

@@ -54,6 +54,9 @@ export function builtinCallType(
   return undefined;
 }
 
+/** D: containers of libraries that own a block of the C heap. Whoever copies an `Array` shares its block. */
+export const D_OWNERS: ReadonlySet<string> = new Set(['Array', 'DynamicArray']);
+
 /** D: what `std.digest` gives for a message: a static array by value. */
 const DIGESTS = /^(?:MD5|SHA\w*|RIPEMD160|CRC\w*|MurmurHash3|HMAC)$/u;
 const DIGEST_FUNCTIONS = /^(?:md5|sha\d+(?:_\d+)?|ripemd160|crc\d+\w*)Of$/u;

@@ -1,6 +1,6 @@
 import type { Match } from './api-index.js';
 import type { Effect, Operand } from './api.js';
-import { builtinCallType, builtinMethodType, digestType, syntheticType } from './builtin-types.js';
+import { builtinCallType, builtinMethodType, D_OWNERS, digestType, syntheticType } from './builtin-types.js';
 import { Effects } from './effects.js';
 import { describeCallee, dottedPath, isPromoted } from './expression-shapes.js';
 import { extend, type Place } from './place.js';
@@ -9,6 +9,7 @@ import { elementType, peel, SCALAR } from './types.js';
 import {
   adaptedType,
   CONTENT_ADAPTERS,
+  isParts,
   isWhole,
   merged,
   NOTHING,
@@ -162,6 +163,7 @@ export abstract class Calls extends Effects {
   /** D: `a.front` and `a.back` of an array are its elements, by reference. */
   protected endElement(base: Value, name: string, span: Span): Value | undefined {
     if (this.rust || (name !== 'front' && name !== 'back')) return undefined;
+    if (isParts(base)) return { places: [], pointers: base.pointers };
     const { type } = base;
     const isArray =
       type?.kind === 'slice' || type?.kind === 'static-array' || (type?.kind === 'path' && type.name === 'Array');
@@ -322,10 +324,10 @@ export abstract class Calls extends Effects {
     const found = matches.length > 0 || isVariable ? undefined : (member ?? this.resolveCall(path));
     // A foreign declaration has nothing to follow.
     const resolved = found?.fn.abi !== undefined && !found.fn.body && found.fn.skipped !== true ? undefined : found;
-    if (this.rust && found)
+    if (found)
       found.fn.params.forEach((param, i) => {
         const given = values[i];
-        if (given) values[i] = this.coerce(given, param.type);
+        if (given) values[i] = this.coerce(given, param.type, this.rust ? undefined : exprs[i]?.span);
       });
     this.recordCall(
       expr,
@@ -356,7 +358,8 @@ export abstract class Calls extends Effects {
       const made = this.construct(named, expr.args, values, expr.span);
       const type = made
         ? undefined
-        : (digestType(last, undefined, expr.span) ?? this.plain(builtinCallType(path, expr.span)));
+        : (digestType(last, undefined, expr.span) ??
+          (D_OWNERS.has(last) ? syntheticType(last, expr.span) : this.plain(builtinCallType(path, expr.span))));
       return made ?? { places: [], pointers: [], ...(type ? { type, owned: true } : {}) };
     }
     const byPath = this.methodByPath(path);

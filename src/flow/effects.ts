@@ -7,14 +7,15 @@ import type { Pointer, PointerForm, Value } from './result.js';
 import { isNumber, isVector, peel, SCALAR, unwrapped } from './types.js';
 import {
   adaptedType,
-  wrappedContent,
   CONTENT_ADAPTERS,
   guardsOf,
+  isParts,
   isWhole,
   NOTHING,
   optionalType,
   type Resolved,
   uniquePointers,
+  wrappedContent,
 } from './values.js';
 import type { Expr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
@@ -268,6 +269,9 @@ export abstract class Effects extends Closures {
       }
       case 'pass': {
         const value = operand(effect.from);
+        if (effect.parts === true) return this.partsOf(value, name, span);
+        // What each piece is made into may be a number as well.
+        if (isParts(value) && name === 'map') return NOTHING;
         if (this.rust && ARITHMETIC.has(name) && value.pointers.some((p) => this.isElementGone(p)))
           return { ...value, places: [], pointers: value.pointers.map((p) => this.nextElement(p, span)) };
         if (row.id === 'manually-drop-into-inner')
@@ -358,6 +362,8 @@ export abstract class Effects extends Closures {
       case 'copy': {
         const value = operand(effect.from);
         this.use(value, span, 'argument', name);
+        // D: an array of pieces, each of which shows what it was cut out of.
+        if (isParts(value) && (name === 'array' || name === 'dup')) return value;
         // D: the copy of a static array is a slice of memory of the collector.
         const type =
           !this.rust && value.type?.kind === 'static-array' ? { ...value.type, kind: 'slice' as const } : value.type;

@@ -1,4 +1,5 @@
 import type { ApiRow } from './api.js';
+import { syntheticType } from './builtin-types.js';
 import { Memory } from './memory.js';
 import { isDropped, isDroppedWith } from './owned-values.js';
 import { containerOf, extend, isElementOf, isWithin, type Place, placeKey, type Root } from './place.js';
@@ -19,7 +20,7 @@ import type {
   Value,
 } from './result.js';
 import { elementType, keepsSliceOf, ownsBlock } from './types.js';
-import { isWhole, optionalType, uniquePointers } from './values.js';
+import { isParts, isWhole, NOTHING, optionalType, PARTS, uniquePointers } from './values.js';
 import type { FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { walkBody } from '../model/walk-body.js';
@@ -388,11 +389,20 @@ export abstract class Ownership extends Memory {
   }
 
   /** D: whether the place is in the variable's own storage on the stack. */
-  private isInFrame({ root, path }: Place): boolean {
+  protected isInFrame({ root, path }: Place): boolean {
     if (!root.byValue || root.declared === 'static' || (root.kind !== 'local' && root.kind !== 'param')) return false;
     return path.every(
       (segment, at) => segment !== '*' && !this.isReferenceType(this.typeAt({ root, path: path.slice(0, at) })),
     );
+  }
+
+  /** D: what a slice of the frame is cut into. Of other memory only the lazy ones are followed, as views of the whole. */
+  protected partsOf(value: Value, name: string, span: Span): Value {
+    if (isParts(value)) return value;
+    const given = this.asSlice(value, span);
+    const pointers = given.pointers.filter((p) => p.form === 'slice' && this.isInFrame(p.target));
+    if (pointers.length > 0) return { places: [], pointers, type: syntheticType(PARTS, span) };
+    return name === 'splitter' || name === 'findSplit' ? value : NOTHING;
   }
 
   /** Records that `value` leaves through a return of the innermost function or closure. */

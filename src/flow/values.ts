@@ -139,3 +139,11 @@ export function withoutAdopts({ adopts: _, ...value }: Value): Value {
 export function isWhole({ pointers, type }: Value): boolean {
   return pointers.length === 0 || isVector(type);
 }
+
+/** D: the type of a range or array of pieces of a text or an array, as far as the flow core needs to know it. */
+export const PARTS = '<parts>';
+
+/** D: the pieces that something was cut into. */
+export function isParts(value: Value): boolean {
+  return value.type?.kind === 'path' && value.type.name === PARTS;
+}

@@ -5,6 +5,7 @@ import { BECOMES_RAW, LENDING, RAW_CODE, RAW_POINTERS } from '../facts/raw-words
 import { D_BORROWS } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
 import { DIGEST_TEXT, findSlicedTemporaries, lendersOf, RETURNS_ARRAY } from '../facts/sliced-temporaries.js';
+import { D_OWNERS } from '../flow/builtin-types.js';
 import { endsWithItsRoot } from '../facts/storage.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
@@ -145,6 +146,7 @@ function isUseOfDropped(
     if (pointer.form !== 'raw' && pointer.form !== 'slice') return false;
     if (use.kind === 'write' || use.kind === 'return' || use.kind === 'store') return false;
     if (capturedOnHeap(flow, pointer.target.root)) return false;
+    if (D_OWNERS.has(pointer.target.root.type?.name ?? '')) return false;
     // What is stored where it outlives the function is judged there.
     if (flow.escapes.some((e) => e.kind === 'store' && e.into !== undefined && e.pointer.id === pointer.id))
       return false;
@@ -170,6 +172,7 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
   )
     return false;
   if (rust && isKeptAlong(unit, file, escape)) return false;
+  if (!rust && D_OWNERS.has(root.type?.name ?? '') && isSharedOrRange(fn, pointer)) return false;
   if (rust && root.kind === 'self' && (!isOwnValue(file, fn) || isTakenOut(flow, pointer) || isHandedOn(pointer)))
     return false;
   if (rust && escape.kind === 'return' && escape.context.frames.length === 0 && isPlainResult(file, fn)) return false;
@@ -205,6 +208,24 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
       ? fn.trust !== 'safe' || isMadeInTrusted(file, fn, pointer)
       : false;
   return false;
+}
+
+/** D: a range over a container holds on to its block, and so does whoever is given the container. */
+function isSharedOrRange(fn: FunctionIr, { form, target }: Pointer): boolean {
+  const { name } = target.root;
+  if (form !== 'raw' || fn.body === undefined) return true;
+  let isShared = false;
+  walkBody(fn.body, ({ expr, around }) => {
+    if (expr.kind !== 'name' || expr.path.length !== 1 || expr.path[0] !== name) return;
+    const by = around.at(-1);
+    const isOnlyRead =
+      (by?.kind === 'method' && by.receiver === expr) ||
+      ((by?.kind === 'index' || by?.kind === 'field' || by?.kind === 'slice') && by.base === expr) ||
+      (by?.kind === 'assign' && by.target === expr) ||
+      (by?.kind === 'loop' && by.iterable === expr);
+    if (!isOnlyRead) isShared = true;
+  });
+  return isShared;
 }
 
 /** D: `&args[i]` of `void f(T...)(T args)`: each element of the tuple is a parameter of its own. */
@@ -271,7 +292,9 @@ function isKeptAlong(unit: UnitFacts, file: FileIr, { span, pointer }: Escape): 
  * of arrays and structs. The compiler itself refuses this form.
  */
 function isRefused(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): boolean {
-  const { site } = escape.pointer;
+  const { site, target } = escape.pointer;
+  // An element of a container is shown by a function.
+  if (D_OWNERS.has(target.root.type?.name ?? '')) return false;
   if (escape.span.start > site.start || site.end > escape.span.end) return false;
   // `return () @trusted { return buffer.ptr; }();`
   if (isMadeInTrusted(file, fn, escape.pointer)) return false;

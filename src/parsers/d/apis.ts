@@ -232,9 +232,11 @@ const passing: readonly ApiRow[] = [
   free('sformat', 'sformat', { kind: 'pass', from: 0 }),
   ...either('retro', 'retro', (value) => [{ kind: 'pass', from: value }]),
   ...either('save', 'save', (value) => [{ kind: 'pass', from: value }]),
-  ...either('splitter', 'splitter', (value) => [{ kind: 'pass', from: value }]),
+  ...['splitter', 'split', 'splitLines', 'lineSplitter', 'findSplit', 'findSplitBefore', 'findSplitAfter'].flatMap(
+    (name) => either(kebab(name), name, (value) => [{ kind: 'pass', from: value, parts: true }]),
+  ),
   ...either('joiner', 'joiner', (value) => [{ kind: 'pass', from: value }]),
-  ...['map', 'filter', 'until', 'find', 'findSplit', 'chunkBy', 'group', 'uniq', 'cache', 'tee'].map(algorithm),
+  ...['map', 'filter', 'until', 'find', 'chunkBy', 'group', 'uniq', 'cache', 'tee'].map(algorithm),
   ...['take', 'drop', 'takeExactly', 'stride', 'chunks', 'slide', 'enumerate', 'cycle', 'lockstep', 'chain', 'zip'].map(
     algorithm,
   ),
