@@ -496,13 +496,13 @@ class Unit implements UnitFacts {
   }
 }
 
-/** D: whether the text of a function looks as if it kept one of its parameters, or set what one leads to. */
+/** D: whether the text of a function looks as if it kept or threw one of its parameters, or set what one leads to. */
 function setsThroughParameter(text: string, { params }: FunctionIr): boolean {
   const names = params.filter((p) => p.name !== '' && p.type?.kind !== 'delegate').map((p) => p.name);
   if (names.length === 0) return false;
   const any = `(?:${names.join('|')})`;
   return new RegExp(
-    `(?<![=!<>])=\\s*(?:&\\s*|cast\\s*\\([^()]*\\)\\s*)?${any}\\b|\\b${any}(?:\\.\\w+)+\\s*=[^=]|\\*${any}\\s*=[^=]`,
+    `\\bthrow\\s+new\\b[^;]*\\b${any}\\b|(?<![=!<>])=\\s*(?:&\\s*|cast\\s*\\([^()]*\\)\\s*)?${any}\\b|\\b${any}(?:\\.\\w+)+\\s*=[^=]|\\*${any}\\s*=[^=]`,
     'u',
   ).test(text);
 }

@@ -512,6 +512,9 @@ class Analysis extends PlaceExpressions {
   private thrown(expr: Expr): Value {
     if (expr.kind !== 'new') return this.expr(expr);
     const values = expr.args.map(({ value }) => this.asSlice(this.expr(value), value.span));
+    values.forEach((value, at) => {
+      if (this.keepsArgument(expr.type.name, at, values.length)) this.noteThrown(value);
+    });
     return { ...merged(values.filter((_, at) => this.keepsArgument(expr.type.name, at, values.length))), places: [] };
   }
 

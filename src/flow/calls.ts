@@ -304,6 +304,9 @@ export abstract class Calls extends Effects {
     const message = !this.rust && path.length === 1 && last === 'assert' ? values[1] : undefined;
     if (message) this.escape(this.asSlice(message, exprs[1]?.span ?? expr.span), 'throw', expr.span);
     if (!this.rust && endsHere(last, expr.args)) {
+      // A helper of that name may throw what it is given.
+      const helper = last === 'assert' ? undefined : this.resolveCall(path);
+      if (helper) this.applySummary(helper, undefined, values, expr.span, last, undefined);
       this.state.alive = false;
       return NOTHING;
     }

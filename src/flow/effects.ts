@@ -665,6 +665,12 @@ export abstract class Effects extends Closures {
       if (value && into && (this.rust || !this.outlives(into)))
         for (const p of value.pointers) this.state.write(into, { pointers: [p] }, true);
     }
+    for (const param of flow.summary.throws) {
+      const value = values[param];
+      if (!value) continue;
+      this.escape(this.asSlice(value, span), 'throw', span);
+      this.noteThrown(value);
+    }
     for (const { param } of flow.summary.consumes)
       for (const given of values[param]?.places ?? [])
         if (given.path.length === 0 && given.root.kind === 'local' && !this.state.moved.has(given.root.id))

@@ -55,6 +55,7 @@ export abstract class Ownership extends Memory {
   /** D: slices that the function was given and returns. */
   private readonly passed = new Set<number>();
   private readonly consumed: { param: number; span: Span }[] = [];
+  private readonly thrownParams = new Set<number>();
   private readonly stores = new Map<string, { param: number; into: Place; span: Span }>();
   protected readonly releases = new Map<string, Summary['releases'][number]>();
 
@@ -601,6 +602,12 @@ export abstract class Ownership extends Memory {
     }
   }
 
+  /** D: what is thrown of a parameter, for callers to know. */
+  protected noteThrown({ places, pointers }: Value): void {
+    for (const { root, path } of [...places, ...pointers.map((p) => p.target)])
+      if (root.kind === 'param' && root.index !== undefined && !path.includes('*')) this.thrownParams.add(root.index);
+  }
+
   /** The locks end: what was reached under them is no longer protected. */
   protected unlock(span: Span, which: (lock: LockScope) => boolean): void {
     const gone = this.state.locks.filter(which);
@@ -865,6 +872,7 @@ export abstract class Ownership extends Memory {
             .filter((a) => a.kind === 'write' && a.what === '=' && a.place.path.length > 0 && visible(a.place))
             .map((a) => a.place),
       stores: [...this.stores.values()],
+      throws: [...this.thrownParams],
       consumes: this.consumed,
       adopts: [...this.adoptions.values()]
         .filter((a) => visible(a.pointer.target))

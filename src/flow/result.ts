@@ -199,6 +199,8 @@ export interface Summary {
   /** D: fields behind parameters and `this` that are set to something else. */
   readonly sets: readonly Place[];
   readonly stores: readonly { readonly param: number; readonly into: Place; readonly span: Span }[];
+  /** D: parameters that go with an exception. */
+  readonly throws: readonly number[];
   /** Parameters taken by value that end with the function. */
   readonly consumes: readonly { readonly param: number; readonly span: Span }[];
   /** Memory that the function takes over from its parameters. */
