@@ -94,7 +94,7 @@ export default defineRule({
           ],
           key: `${type.name}.${fn.name}`,
           // A reference is mostly used in the expression that called for it. Records of C go on behind their last field.
-          ...(shown.as === 'reference' || isTrailing(type, fn, shown)
+          ...(shown.as === 'reference' || isTrailing(unit, file, type, fn, shown)
             ? { severity: 'note' as const, confidence: 'medium' as const }
             : {}),
         });
@@ -103,11 +103,12 @@ export default defineRule({
   },
 });
 
-/** `char _name; char* name() { return &_name; }` as the last field of several: where the rest of a record of variable length begins. */
-function isTrailing(type: TypeDecl, fn: FunctionIr, { what, as }: Shown): boolean {
-  const fields = type.fields.filter((field) => !field.isStatic);
-  const last = fields.at(-1);
-  return as === 'pointer' && fields.length > 1 && last?.name === what && what === `_${fn.name}`;
+/** `char _name; char* name() { return &_name; }` as the last field: where the rest of a record of variable length begins. */
+function isTrailing(unit: UnitFacts, file: FileIr, type: TypeDecl, fn: FunctionIr, { what, as }: Shown): boolean {
+  const last = type.fields.findLast((field) => !field.isStatic);
+  if (as !== 'pointer' || last?.name !== what || what !== `_${fn.name}` || last.type?.kind !== 'path') return false;
+  const kind = unit.oracle('d').declaration(last.type.name, file.path)?.kind;
+  return kind === undefined || kind === 'alias' || kind === 'enum';
 }
 
 /** No `return`, and none inferred: the compiler infers it for templates and `auto` functions. */
