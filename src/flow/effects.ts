@@ -667,9 +667,7 @@ export abstract class Effects extends Closures {
     }
     for (const param of flow.summary.throws) {
       const value = values[param];
-      if (!value) continue;
-      this.escape(this.asSlice(value, span), 'throw', span);
-      this.noteThrown(value);
+      if (value) this.escape(this.asSlice(value, span), 'throw', span);
     }
     for (const { param } of flow.summary.consumes)
       for (const given of values[param]?.places ?? [])
