@@ -37,7 +37,7 @@ export function endsWithItsRoot(
   const { root } = place;
   const isOwnSelf = root.kind === 'self' && language === 'rust' && root.type?.kind === 'path';
   if (root.kind !== 'local' && root.kind !== 'param' && root.kind !== 'temp' && !isOwnSelf) return false;
-  if (!root.byValue || root.declared === 'static') return false;
+  if ((!root.byValue && !(language === 'rust' && place.path.length === 0)) || root.declared === 'static') return false;
   for (let i = 0; i < place.path.length; i++) {
     const segment = place.path[i];
     if (segment === '*') {

@@ -185,7 +185,9 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
       // Only what the closure itself owns ends with the closure.
       const closure = file.functions.find((f) => f.id === frame.functionId);
       if (!closure || root.span.start < closure.span.start || root.span.end > closure.span.end) return false;
-      if (root.kind === 'param' && root.type === undefined) return false;
+      // What a parameter without a type shows may be anybody's; its own address is that of the closure's variable.
+      if (root.kind === 'param' && root.type === undefined && (pointer.how !== '&' || pointer.target.path.length > 0))
+        return false;
     }
     if (!rust && pointer.form !== 'slice' && isRefused(unit, file, fn, escape)) return false;
     // A struct that points into itself and is built in the caller's place goes on pointing there.

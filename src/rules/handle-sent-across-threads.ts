@@ -222,7 +222,10 @@ function judge(unit: UnitFacts, file: FileIr, impl: ImplDecl): Judged | undefine
   )
     return { bound, isNote: true };
   if (isDuplicable(unit, file, impl, shared.field))
-    return { bound: shared, isNote: isOpenedByUnsafeOnly(unit, file, impl, shared.field) };
+    return {
+      bound: shared,
+      isNote: isOpenedByUnsafeOnly(unit, file, impl, shared.field) || isBarePointer(file, impl, shared.field),
+    };
   const lender =
     impl.trait?.name === 'Sync' ? findLender(file, impl, shared.field, unit.textOf(file.path) ?? '') : undefined;
   return lender ? { bound: shared, isNote: false, lender } : { bound, isNote: true };
@@ -267,6 +270,9 @@ function isBoundByParameter(unit: UnitFacts, file: FileIr, impl: ImplDecl, what:
   );
 }
 
+/** Traits whose methods copy, compare or print a pointer. */
+const COPIES_OR_COMPARES = /^(?:Clone|Debug|Eq|Hash|Ord|PartialEq|PartialOrd|Pointer)$/u;
+
 /**
  * Whether what is in the private field is reached by methods that are `unsafe` alone, whose callers promise that no other thread is
  * there: then sharing or copying the value shows nobody anything. What only compares, prints or copies the field does not reach it.
@@ -281,11 +287,21 @@ function isOpenedByUnsafeOnly(unit: UnitFacts, file: FileIr, impl: ImplDecl, fie
       f.bodySpan !== undefined &&
       (f.owner === decl.name || !/^\d/u.test(field)) &&
       reads.test(text.slice(f.bodySpan.start, f.bodySpan.end)) &&
-      !/^(?:Clone|Debug|Eq|Hash|Ord|PartialEq|PartialOrd|Pointer)$/u.test(f.trait ?? '') &&
+      !COPIES_OR_COMPARES.test(f.trait ?? '') &&
       // Who has the only reference shares the cell with nobody.
       !(impl.trait?.name === 'Sync' && f.owner === decl.name && (f.self?.mode === 'mutable' || f.trait === 'Drop')),
   );
   return readers.length > 0 && readers.every((f) => f.isUnsafe);
+}
+
+/** A name for a raw pointer and nothing else: no method of the type looks at what it leads to, and whoever does needs `unsafe` for it. */
+function isBarePointer(file: FileIr, impl: ImplDecl, field: string): boolean {
+  const decl = file.types.find((t) => t.name === impl.target.name);
+  if (decl?.fields.length !== 1 || !decl.fields.some((f) => f.name === field && f.type?.kind === 'pointer'))
+    return false;
+  return file.functions.every(
+    (f) => f.owner !== decl.name || f.self === undefined || COPIES_OR_COMPARES.test(f.trait ?? ''),
+  );
 }
 
 /** What shows by its type that the code runs on the thread of the value. */

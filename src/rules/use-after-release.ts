@@ -386,7 +386,10 @@ export default defineRule({
             if (language === 'rust' && isAdvanced(text, fn, stale)) continue;
             if (
               language === 'rust' &&
-              (isEmptied(flow, stale) || isRefilled(flow, stale) || isCountedByHand(flow, stale))
+              (isEmptied(flow, stale) ||
+                isRefilled(flow, stale) ||
+                isCountedByHand(flow, stale) ||
+                isInOwnMemory(flow, stale))
             )
               continue;
             if (language === 'd' && (isNextOfList(unit, file, stale) || isKeyOnly(unit, flow, stale))) continue;
@@ -678,6 +681,13 @@ function isCountedByHand(flow: FunctionFlow, { invalidation }: StaleUse): boolea
     invalidation.how.endsWith('decrement_strong_count') &&
     flow.calls.some((c) => c.callee.endsWith('increment_strong_count'))
   );
+}
+
+/** A library ends its object in memory that Rust's allocator gave, and takes back afterwards: until then it can be used. */
+function isInOwnMemory(flow: FunctionFlow, { invalidation, use }: StaleUse): boolean {
+  if (!/_(?:destroy|deinit|fini|cleanup|end)$/u.test(invalidation.how)) return false;
+  const given = flow.calls.find((c) => /(?:^|::)dealloc$/u.test(c.callee) && c.span.start >= invalidation.span.end);
+  return given !== undefined && use.span.start < given.span.end;
 }
 
 /** `Vec::from_raw_parts(p, 0, capacity)` frees the block and drops no element: those may have been dropped before. */
