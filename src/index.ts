@@ -4,7 +4,7 @@ import type { Config } from './config/config.js';
 import { readBaseline, readConfig } from './config/read-config.js';
 import { resolveInputs } from './discover/inputs.js';
 import { rules } from './rules/index.js';
-import { scan, type Scan } from './scan.js';
+import { scan, type Scan, type ScanStep } from './scan.js';
 
 export type { Catalog, CatalogEntry } from './catalog/catalog.js';
 export type { Config, RuleLevel } from './config/config.js';
@@ -15,14 +15,14 @@ export type { RuleMeta } from './model/rule.js';
 export { UsageError } from './model/usage-error.js';
 export { formats, type FormatName } from './report/formats.js';
 export type { Reporter, ReportInput, ReportOptions } from './report/report.js';
-export type { Scan } from './scan.js';
+export type { Scan, ScanStep } from './scan.js';
 
 export interface ScanOptions {
   /** Absolute folder that relative paths start from; by default the current one. */
   readonly cwd?: string;
   /** Keys that replace those of the configuration file. */
   readonly config?: Partial<Config>;
-  readonly onProgress?: (done: number, total: number) => void;
+  readonly onProgress?: (step: ScanStep) => void;
 }
 
 /**

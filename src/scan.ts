@@ -24,8 +24,18 @@ export interface ScanRequest {
   readonly baseline?: ReadonlyMap<string, string>;
   /** False parses every file; the findings are the same. */
   readonly isFiltered?: boolean;
-  /** Called for each file that was looked at, of how many. */
-  readonly onProgress?: (done: number, total: number) => void;
+  /** Called for each file that was looked at or parsed and before each rule, thousands of times. */
+  readonly onProgress?: (step: ScanStep) => void;
+}
+
+/** How far a scan is. First the files of a unit are looked at, then its rules run, and parse what they need. */
+export interface ScanStep {
+  readonly files: { readonly done: number; readonly total: number };
+  /** Files parsed so far. */
+  readonly parsed: number;
+  readonly unit: { readonly index: number; readonly total: number };
+  /** Absent while files are looked at. Counted from 1. */
+  readonly rule?: { readonly index: number; readonly total: number };
 }
 
 /** A result, and the texts that its reporters may quote. */
@@ -52,8 +62,16 @@ export async function scan(request: ScanRequest): Promise<Scan> {
   const total = units.reduce((sum, { files }) => sum + files.length, 0);
   const sources = units.flatMap(({ files }) => files.filter(({ language }) => language === 'rust' || language === 'd'));
   expectSource(sources.reduce((sum, { size }) => sum + size, 0));
-  for (const unit of units) {
-    const onFile = (): void => request.onProgress?.(++done, total);
+  let parses = 0;
+  for (const [at, unit] of units.entries()) {
+    let rule: ScanStep['rule'];
+    const tell = (): void =>
+      request.onProgress?.({
+        files: { done, total },
+        parsed: parses,
+        unit: { index: at + 1, total: units.length },
+        ...(rule === undefined ? {} : { rule }),
+      });
     const { base, listing } = inputs;
     const { targets, native } = config;
     const found = await scanUnit({
@@ -64,7 +82,18 @@ export async function scan(request: ScanRequest): Promise<Scan> {
       targets,
       native,
       isFiltered: request.isFiltered ?? true,
-      onFile,
+      onFile: () => {
+        done++;
+        tell();
+      },
+      onRule: (index, count) => {
+        rule = { index, total: count };
+        tell();
+      },
+      onParsed: () => {
+        parses++;
+        tell();
+      },
     });
     projects.set(unit.root, found.project);
     drafts.push(...found.drafts);

@@ -36,12 +36,14 @@ export function collectFindings(
   unit: UnitFacts,
   isAsked: (path: string) => boolean,
   viewOf: (rule: Rule) => UnitFacts = () => unit,
+  onRule?: (index: number) => void,
 ): CollectedFindings {
   const index = createSourceIndex((path) => unit.textOf(path));
   const drafts: Draft[] = [];
   const gaps: Gap[] = [];
   const perRule: Record<string, number> = {};
-  for (const rule of rules) {
+  for (const [at, rule] of rules.entries()) {
+    onRule?.(at);
     const began = performance.now();
     try {
       const view = viewOf(rule);

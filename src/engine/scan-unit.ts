@@ -29,6 +29,10 @@ export interface UnitScanInput {
   /** False turns the token pre-filter off. */
   readonly isFiltered: boolean;
   readonly onFile: (path: string) => void;
+  /** Called before each rule, of how many. */
+  readonly onRule?: (index: number, count: number) => void;
+  /** Called after each parse. */
+  readonly onParsed?: () => void;
 }
 
 export interface UnitScan extends CollectedFindings {
@@ -87,12 +91,17 @@ export async function scanUnit(input: UnitScanInput): Promise<UnitScan> {
     readText: sources.readText,
     peekText: sources.peekText,
     onGap,
-    onParsed: (path) => parsed.add(path),
+    onParsed: (path) => {
+      parsed.add(path);
+      input.onParsed?.();
+    },
   });
   const javascript = await scanScripts(input, project, sources.readText);
   javascript.gaps.forEach(onGap);
   const views = isFiltered ? viewsOf(facts, readersOf) : () => facts;
-  const found = collectFindings(javascript.rules, facts, unit.asked, views);
+  const found = collectFindings(javascript.rules, facts, unit.asked, views, (at) =>
+    input.onRule?.(at + 1, javascript.rules.length),
+  );
   const files = filesByPath(facts, candidates);
   return {
     project,
