@@ -34,17 +34,21 @@ export function parseConfig(file: ConfigText, ruleIds: readonly string[]): Confi
 
   // A valibot object also accepts an array.
   if (Array.isArray(value)) throw new UsageError(`${place([])}: the configuration must be an object.`);
+  const written = findNode(root, 'rules');
+  if (written?.kind === 'list') throw new UsageError(`${place(['rules'])}: 'rules' must be an object.`);
   const parsed = v.safeParse(configSchema, value);
+  // From the document: the validator passes over names that every object has, such as `constructor`.
+  const named = written?.kind === 'table' ? [...written.entries.keys()] : [];
   const problems = parsed.success
-    ? [...findUnknownRules(parsed.output, ruleIds, place), ...findUnknownTargets(parsed.output, place)]
+    ? [...findUnknownRules(parsed.output, named, ruleIds, place), ...findUnknownTargets(parsed.output, place)]
     : parsed.issues.map((issue) => describeIssue(issue, place));
   if (!parsed.success || problems.length > 0) throw new UsageError([...new Set(problems)].join('\n'));
 
-  const { suppress = [], ...written } = parsed.output;
+  const { suppress = [], ...keys } = parsed.output;
   const lines = file.text.split(/\r\n|\r|\n/u);
   return {
     ...defaultConfig,
-    ...dropUndefined({ ...written, $schema: undefined }),
+    ...dropUndefined({ ...keys, $schema: undefined }),
     suppress: suppress.map((entry, index) => {
       const { line, column } = markOf(document, [...prefix, 'suppress', index]);
       const end = (lines[line - 1] ?? '').trimEnd().length + 1;
@@ -66,9 +70,14 @@ function readDocument(file: ConfigText): DocumentNode {
   }
 }
 
-function findUnknownRules(config: ConfigFile, ruleIds: readonly string[], place: (path: KeyPath) => string): string[] {
+function findUnknownRules(
+  config: ConfigFile,
+  levels: readonly string[],
+  ruleIds: readonly string[],
+  place: (path: KeyPath) => string,
+): string[] {
   const named: { readonly id: string; readonly path: KeyPath }[] = [
-    ...Object.keys(config.rules ?? {}).map((id) => ({ id, path: ['rules', id] })),
+    ...levels.map((id) => ({ id, path: ['rules', id] })),
     ...(config.suppress ?? []).map(({ id }, index) => ({ id, path: ['suppress', index, 'id'] })),
   ];
   return named

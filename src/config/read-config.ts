@@ -51,6 +51,9 @@ export function readBaseline(config: Config, base: string): ReadonlyMap<string, 
   const path = resolve(base, config.root, config.baseline);
   const shown = shorten(base, path);
   let value: unknown;
+  // To open a pipe would wait for a writer.
+  if (statSync(path, { throwIfNoEntry: false })?.isFIFO() === true)
+    throw new UsageError(`'${shown}' could not be read: it is not a regular file.`);
   try {
     value = plainValue(readJson(readFileText(path)));
   } catch (error) {

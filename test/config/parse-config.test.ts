@@ -106,6 +106,13 @@ describe('errors name the place and the mend', () => {
       '{"rules": {\n\n"suppression": "warn"}}',
       `UsageError: ${json}:3: 'suppression' must be 'off', 'note', 'warning' or 'error', not 'warn'; the nearest valid name is 'warning'.`,
     ],
+    [
+      'a rule named as what every object has',
+      json,
+      '{"rules": {"constructor": "off",\n"__proto__": "off"}}',
+      `UsageError: ${json}:1: there is no rule 'constructor'.\n${json}:2: there is no rule '__proto__'.`,
+    ],
+    ['a list of rules', json, '{\n"rules": []}', `UsageError: ${json}:2: 'rules' must be an object.`],
     ['a wrong type', json, '{"include": "src"}', `UsageError: ${json}:1: 'include' must be an array.`],
     ['a wrong item', json, '{"include": ["a", 3]}', `UsageError: ${json}:1: item 2 of 'include' must be a string.`],
     [
