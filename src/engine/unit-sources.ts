@@ -65,7 +65,7 @@ export function readUnitSources(input: UnitSourcesInput): UnitSources {
         continue;
       }
       listed.push(file.path);
-      if (bytes.includes(suppressionMark)) marked.push(file.path);
+      if (isMarked(bytes)) marked.push(file.path);
       if (plan === undefined || (input.isFiltered && !mayMatch(bytes))) continue;
       const text = decode(bytes, file.path, input.onGap);
       texts.set(file.path, text);
@@ -99,6 +99,18 @@ export function readUnitSources(input: UnitSourcesInput): UnitSources {
   }
   return { listing, candidates, readersOf: (path) => readers.get(path) ?? NOBODY, marked, readText, peekText };
 }
+
+/** Whether the text mentions a suppression, also where it is UTF-16. */
+function isMarked(bytes: Buffer): boolean {
+  if (bytes.includes(suppressionMark)) return true;
+  return utf16Marks.some(({ order, mark }) => bytes[0] === order && bytes.includes(mark));
+}
+
+/** By the first byte of the byte order mark. */
+const utf16Marks = [
+  { order: 0xff, mark: Buffer.from(suppressionMark, 'utf16le') },
+  { order: 0xfe, mark: Buffer.from(suppressionMark, 'utf16le').swap16() },
+];
 
 const NOBODY: ReadonlySet<string> = new Set();
 

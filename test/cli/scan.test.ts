@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { callCli, harmless, hazard, makeFolder, parseOutput, parseSarif } from './call-cli.js';
@@ -37,7 +37,7 @@ describe('usage errors are one sentence with the mend', () => {
     [[''], "lifetime-lint: A path is empty; name a file or folder, or '.' for the current one.\n"],
     [
       ['--output-file', 'source/pool.d/x'],
-      /^lifetime-lint: The output file 'source\/pool\.d\/x' could not be written: '\S+\/source\/pool\.d' is a file, and a folder is needed\.\n$/u,
+      /^lifetime-lint: The output file 'source\/pool\.d\/x' cannot be written: '\S+\/source\/pool\.d' is a file, and a folder is needed\.\n$/u,
     ],
     [['explian'], "lifetime-lint: There is no path and no command 'explian'; the nearest command is 'explain'.\n"],
     [['--formt', 'json'], "lifetime-lint: Unknown option '--formt' (Did you mean --format?)\n"],
@@ -60,7 +60,7 @@ describe('usage errors are one sentence with the mend', () => {
     [['--config', 'none.json'], /^lifetime-lint: '.*none\.json' could not be read: it does not exist\.\n$/u],
     [
       ['--format', 'json', '--output-file', 'source'],
-      "lifetime-lint: The output file 'source' could not be written: it is a folder.\n",
+      "lifetime-lint: The output file 'source' cannot be written: it is a folder.\n",
     ],
   ])('%j', async (args, message) => {
     const { code, stderr } = await callCli(bad, args);
@@ -304,6 +304,19 @@ it('a suppression with a reason hides a finding, and --report-suppressed shows i
     0,
     expect.stringMatching(/^pool\.d:8:\d+: suppressed\[pointer-into-growable\]/u),
   ]);
+});
+
+it('suppressions in UTF-16 count', async () => {
+  const text = hazard.replace(
+    '        return &jobs[0];',
+    '        // lifetime-lint: allow(pointer-into-growable) -- one caller\n        return &jobs[0];',
+  );
+  const folder = makeFolder({});
+  const little = Buffer.from(`\ufeff${text}`, 'utf16le');
+  writeFileSync(join(folder, 'little.d'), little);
+  writeFileSync(join(folder, 'big.d'), Buffer.from(little).swap16());
+  const { stdout } = await callCli(folder, ['--format', 'concise']);
+  expect(stdout).toMatch(/^No findings, 2 suppressed in 2 files, /u);
 });
 
 it('statistics name the rules that found something', async () => {

@@ -26,16 +26,19 @@ export const dPack: LanguagePack = {
   async load(): Promise<void> {
     grammar = await loadGrammar(grammarFile);
   },
-  lower(file: SourceFile, wanted?: BodyFilter): FileIr {
+  lower(source: SourceFile, wanted?: BodyFilter): FileIr {
+    const file = withLineFeeds(source);
     const filter = withoutState(wanted);
     return lowerOutlined(file, readOutline(file.text, filter && selection(file.text, filter)));
   },
-  lowerIfSought(file: SourceFile, wanted: BodyFilter | undefined, sought: BodyFilter): FileIr | undefined {
+  lowerIfSought(source: SourceFile, wanted: BodyFilter | undefined, sought: BodyFilter): FileIr | undefined {
+    const file = withLineFeeds(source);
     const { filter, isFound } = watching(withoutState(wanted), sought);
     const outline = readOutline(file.text, selection(file.text, filter));
     return isFound() || outline.hasOtherCode ? lowerOutlined(file, outline) : undefined;
   },
-  lowerMore(file: SourceFile, read: FileIr, wanted: (fn: FunctionIr) => boolean): FileIr {
+  lowerMore(source: SourceFile, read: FileIr, wanted: (fn: FunctionIr) => boolean): FileIr {
+    const file = withLineFeeds(source);
     const heads = read.functions
       .filter((fn) => fn.skipped === true && wanted(fn))
       .map(({ nameSpan }) => nameSpan.start);
@@ -45,6 +48,11 @@ export const dPack: LanguagePack = {
     return joinBodies(read, lowerOutlined(file, outline, firstId));
   },
 };
+
+/** In D a carriage return alone ends a line, and a comment with it; the grammar knows line feeds only. Offsets stay. */
+function withLineFeeds(file: SourceFile): SourceFile {
+  return file.text.includes('\r') ? { ...file, text: file.text.replace(/\r(?!\n)/gu, '\n') } : file;
+}
 
 function lowerOutlined(file: SourceFile, outline: Outline, firstId?: number): FileIr {
   const loaded = grammar;
