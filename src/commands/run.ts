@@ -35,6 +35,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     const called = first !== undefined && Object.hasOwn(commands, first) ? [first] : [];
     const isOverview = first === 'help' || first === '--help' || first === '-h';
     if (first !== undefined) checkWord(first, io);
+    if (first === 'help') checkTopic(args[1]);
     const isVersion = first === '--version' || first === '-V';
     const named = called.length > 0 ? called : [defaultCommand];
     const wanted = isVersion ? [] : isOverview ? Object.keys(commands) : named;
@@ -86,6 +87,15 @@ function checkWord(word: string, io: Io): void {
   const nearest = nearestName(word, Object.keys(commands));
   if (nearest === undefined) return;
   throw new UsageError(`There is no path and no command '${word}'; the nearest command is '${nearest}'.`);
+}
+
+/** What help is asked for must be a command; Commander would print the overview as an error. */
+function checkTopic(word: string | undefined): void {
+  if (word === undefined || word === '' || word.startsWith('-') || word === 'help' || Object.hasOwn(commands, word))
+    return;
+  const nearest = nearestName(word, Object.keys(commands));
+  const hint = nearest === undefined ? "'lifetime-lint help' lists them" : `the nearest is '${nearest}'`;
+  throw new UsageError(`There is no command '${word}'; ${hint}.`);
 }
 
 /** Commander's `error: unknown option '--x'` as a sentence. */

@@ -16,6 +16,7 @@ import type { ReportInput } from '../report/report.js';
 import { rules } from '../rules/index.js';
 import { scan } from '../scan.js';
 import { wantsColor, widthOf, type Io } from './io.js';
+import { prepareOutputFile } from './output-file.js';
 import { createProgress } from './progress.js';
 import { readToolInfo } from './tool-info.js';
 import { makeFolder } from '../discover/make-folder.js';
@@ -53,7 +54,7 @@ export function register(program: Command, io: Io, exit: (code: number) => void)
         outputs.addFile,
       ),
     )
-    .option('--config <file>', 'use this configuration file')
+    .addOption(new Option('--config <file>', 'use this configuration file').argParser(readFileName))
     .option('--print-config', 'print the configuration that a scan would use, and stop')
     .addOption(new Option('--min-severity <level>', 'hide findings below it').choices(['note', 'warning', 'error']))
     .addOption(new Option('--min-confidence <level>', 'hide findings below it').choices(['low', 'medium', 'high']))
@@ -94,6 +95,8 @@ async function runScan(
     io.stdout.write(`${JSON.stringify(config, null, 2)}\n`);
     return 0;
   }
+  // Said before the scan and not after it.
+  for (const { file } of outputs) prepareOutputFile(file, io);
   const progress = createProgress(io);
   const { result, textOf } = await scan({
     inputs,
@@ -116,7 +119,17 @@ async function runScan(
       statistics: flags.statistics ?? false,
     },
   };
-  for (const output of outputs) await write(output, report, io, flags.color);
+  const failed: string[] = [];
+  for (const output of outputs) {
+    try {
+      await write(output, report, io, flags.color);
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      // The other reports are written all the same.
+      failed.push(error.message);
+    }
+  }
+  if (failed.length > 0) throw new UsageError(failed.join('\n'));
   if (outputs.every(({ file }) => file !== undefined) && flags.quiet !== true)
     io.stderr.write(`${summaryLine(result)}\n`);
   return exitCodeOf(result, config, flags);
@@ -199,7 +212,7 @@ function collectOutputs(): {
       const last = outputs.pop() ?? { format: 'terminal' };
       if (last.file !== undefined)
         throw new InvalidArgumentError(`The format '${last.format}' already goes to '${last.file}'.`);
-      if (file === '') throw new InvalidArgumentError('The name of a file is expected.');
+      readFileName(file);
       const rival = outputs.find((other) => other.file !== undefined && resolve(other.file) === resolve(file));
       if (rival)
         throw new InvalidArgumentError(
@@ -219,6 +232,11 @@ function collectOutputs(): {
       return outputs;
     },
   };
+}
+
+function readFileName(text: string): string {
+  if (text === '') throw new InvalidArgumentError('The name of a file is expected.');
+  return text;
 }
 
 function readCount(text: string): number {

@@ -56,7 +56,7 @@ it.skipIf(process.platform !== 'linux')('an output file where no folder can be m
   const { code, stderr } = await callCli(makeFolder({ 'pool.d': hazard }), ['--output-file', '/proc/none/x.txt']);
   expect([code, stderr]).toEqual([
     2,
-    "lifetime-lint: The output file '/proc/none/x.txt' could not be written: the folder '/proc/none' cannot be made there.\n",
+    "lifetime-lint: The output file '/proc/none/x.txt' cannot be written: the folder '/proc/none' cannot be made there.\n",
   ]);
 });
 
@@ -172,6 +172,29 @@ it.skipIf(process.platform !== 'linux')('a name that is not UTF-8', async () => 
   expect(await scanFolder(folder)).toEqual({ ...rest, gaps });
   execFileSync('git', ['init', '-q', folder]);
   expect(await scanFolder(folder)).toEqual({ ...rest, gaps });
+});
+
+it.skipIf(process.platform === 'win32')('a pipe in the place of the baseline', async () => {
+  const folder = makeFolder({ 'pool.d': hazard, 'lifetime-lint.config.json': '{"baseline": "base.json"}' });
+  execFileSync('mkfifo', [join(folder, 'base.json')]);
+  const { code, stderr } = await callCli(folder, []);
+  expect([code, stderr]).toEqual([2, "lifetime-lint: 'base.json' could not be read: it is not a regular file.\n"]);
+});
+
+it.skipIf(process.platform !== 'linux')('a full disk for one of the reports', async () => {
+  const folder = makeFolder({ 'pool.d': hazard });
+  const args = ['--format', 'json', '--output-file', '/dev/full', '--format', 'sarif', '--output-file', 'out.sarif'];
+  const { code, stderr } = await callCli(folder, args);
+  expect([code, stderr]).toEqual([
+    2,
+    "lifetime-lint: The output file '/dev/full' could not be written: no space is left.\n",
+  ]);
+  expect(existsSync(join(folder, 'out.sarif'))).toBe(true);
+});
+
+it('lines that end with a carriage return alone', async () => {
+  const text = hazard.replace('        return', '        // the first one\n        return').replaceAll('\n', '\r');
+  expect(await scanFolder(makeFolder({ 'pool.d': text }))).toEqual({ ...rest, gaps: [] });
 });
 
 it('binary data', async () => {

@@ -75,6 +75,15 @@ describe('init', () => {
   });
 });
 
+it('help about a mistyped command names the nearest', async () => {
+  const { code, stdout, stderr } = await callCli(process.cwd(), ['help', 'explian']);
+  expect([code, stdout, stderr]).toEqual([
+    2,
+    '',
+    "lifetime-lint: There is no command 'explian'; the nearest is 'explain'.\n",
+  ]);
+});
+
 it('help lists every command, and the options of a scan', async () => {
   const { stdout } = await callCli(folder, ['--help']);
   for (const option of ['--format <name>', '--output-file <file>', '--fail-on <level>', '-q, --quiet'])
