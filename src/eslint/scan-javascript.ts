@@ -105,11 +105,7 @@ export async function scanJavaScript(input: JavaScriptScanInput): Promise<JavaSc
           break;
         }
       } catch (error) {
-        gaps.push({
-          kind: 'internal',
-          path,
-          message: `The JavaScript rules failed on '${path}' (${firstLine(error)}); please report this.`,
-        });
+        gaps.push(failureGap(path, error));
         break;
       }
     }
@@ -334,4 +330,14 @@ function parseGap(path: string, isFlow: boolean, { message, line }: Linter.LintM
 function firstLine(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return (text.split('\n')[0] ?? '').trim().replace(/\.$/u, '');
+}
+
+function failureGap(path: string, error: unknown): Gap {
+  // Parsers and ESLint walk trees by recursion, and thousands of calls in one chain are a tree of that depth.
+  if (error instanceof RangeError && /call stack/u.test(error.message)) {
+    const message = `'${path}' was not checked, because it nests too deep; split its longest expression, or exclude it.`;
+    return { kind: 'limit', path, message };
+  }
+  const message = `The JavaScript rules failed on '${path}' (${firstLine(error)}); please report this.`;
+  return { kind: 'internal', path, message };
 }

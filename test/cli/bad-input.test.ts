@@ -275,6 +275,27 @@ it('a function of thousands of branches that grow what is borrowed', async () =>
   expect(performance.now() - began).toBeLessThan(20_000);
 }, 300_000);
 
+it('a chain of 20,000 calls in JavaScript', async () => {
+  const text = `const a = require('./x.node');\nconst b = Buffer.alloc(1);\na.hashAsync(b);\nb[0] = 1;\na${'.b()'.repeat(20_000)};\n`;
+  const gaps = [
+    [
+      'limit',
+      'chain.js',
+      "'chain.js' was not checked, because it nests too deep; split its longest expression, or exclude it.",
+    ],
+  ];
+  expect(await scanFolder(makeFolder({ 'pool.d': hazard, 'chain.js': text }))).toEqual({ ...rest, gaps });
+});
+
+it('thousands of writes while thousands of calls are pending', async () => {
+  const calls = 'p = a.hashAsync(b);\nb[0] = 1;\n'.repeat(1500);
+  const text = `const a = require('./x.node');\nconst b = Buffer.alloc(1);\nlet p;\n${calls}`;
+  const began = performance.now();
+  const { findings } = await scanFolder(makeFolder({ 'x.js': text }), ['--exit-zero']);
+  expect(findings).toHaveLength(1500);
+  expect(performance.now() - began).toBeLessThan(20_000);
+}, 300_000);
+
 describe('a broken manifest', () => {
   it.each([
     ['Cargo.toml', '[package\nname = "x"\n', "'Cargo.toml' could not be read at line 1: "],

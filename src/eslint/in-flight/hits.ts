@@ -69,7 +69,7 @@ export class HitLog {
         const isNextRound = this.flow.earlierRounds.has(pending);
         if (kind === 'write' && mayBeApart(pending.parts?.get(given), value.part, isNextRound)) continue;
         if (!isTelling && pending.buffers?.has(given) !== true && !this.isBuffer(target, storage)) continue;
-        this.hit({
+        const isKept = this.hit({
           kind,
           node,
           pending,
@@ -78,6 +78,8 @@ export class HitLog {
           name: shortText(this.code, withoutStore(target), 40),
           isNextRound,
         });
+        // Of a place the first hit that is as sure as any is reported; thousands of calls may be pending.
+        if (isKept && phase === 'running' && !isNextRound) return;
       }
     }
   }
@@ -85,7 +87,16 @@ export class HitLog {
   /** The thread ends at `node`, whatever still runs. */
   exit(node: TSESTree.Node): void {
     for (const [pending, phase] of this.flow.state.pending) {
-      this.hit({ kind: 'exit', node, pending, phase, storage: undefined, name: '', isNextRound: false });
+      const isKept = this.hit({
+        kind: 'exit',
+        node,
+        pending,
+        phase,
+        storage: undefined,
+        name: '',
+        isNextRound: false,
+      });
+      if (isKept && phase === 'running') return;
     }
   }
 
@@ -112,11 +123,12 @@ export class HitLog {
     );
   }
 
-  private hit(found: InFlightHit): void {
+  /** False for what is found elsewhere. */
+  private hit(found: InFlightHit): boolean {
     const [outer] = this.helpers;
     // What a helper does to its own calls is found when it is walked itself.
     const isOwn = this.helpers.some(({ fn }) => isWithin(found.pending.call, fn));
-    if (outer !== undefined && isOwn) return;
+    if (outer !== undefined && isOwn) return false;
     const thrower = found.phase === 'interrupted' ? this.flow.throwerOf(found.pending) : undefined;
     const place: InFlightHit = { ...found, thrower, timer: this.timerStart };
     const hit: InFlightHit =
@@ -125,6 +137,7 @@ export class HitLog {
         : { ...place, node: outer.call, inside: found.node, name: found.storage?.name ?? found.name };
     const key = `${hit.kind}:${String(hit.node.range[0])}:${String(hit.pending.call.range[0])}`;
     if (!this.hits.has(key)) this.hits.set(key, hit);
+    return true;
   }
 }
 
