@@ -78,7 +78,7 @@ describe.each(recipes)('%s', (name) => {
       writeFileSync(summary, '');
       const result = run('bash', ['-e', '-o', 'pipefail', '-c', script], {
         cwd: project,
-        env: { ...process.env, ...step?.env, SCAN_PATHS: 'a b.d', CLI: cli, GITHUB_STEP_SUMMARY: summary },
+        env: { ...process.env, ...step?.env, SCAN_PATHS: 'a b.d\n\n', CLI: cli, GITHUB_STEP_SUMMARY: summary },
       });
       expect(result).toMatchObject({ status, stderr: '' });
       expect(JSON.parse(readFileSync(join(project, 'lifetime-lint.sarif'), 'utf8'))).toMatchObject({
