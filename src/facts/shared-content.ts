@@ -45,13 +45,7 @@ export function findSharedContent(unit: UnitFacts, file: FileIr, impl: ImplDecl)
     if (impl.trait.name === 'Send' && (!isSend || !sharesByClone(unit, file, decl, index))) continue;
     for (const method of file.functions) {
       // What makes sharing sound must be asked for where the content is used: `Send` where it is moved, `Sync` where it is seen.
-      const parameter = parameterOf(
-        file,
-        method,
-        decl,
-        index,
-        isSend ? /\b(?:Sync|Copy)\b/u : /\b(?:Send|Sync|Copy)\b/u,
-      );
+      const parameter = parameterOf(file, method, decl, index, isSend ? /\b(?:Sync|Copy)\b/u : /\b(?:Send|Copy)\b/u);
       if (parameter === undefined) continue;
       if (impl.trait.name === 'Send') {
         if (!lends(text, file, method, parameter)) continue;

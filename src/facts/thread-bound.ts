@@ -269,8 +269,12 @@ function visit(walk: Walk, type: TypeRef, scope: Scope, trait: Trait, at: Positi
     if (field.type && !field.isStatic) visit(within, field.type, inner, trait, { ...deeper, nested: true });
 }
 
-function implementsDrop(files: readonly FileIr[], { name }: TypeDecl): boolean {
-  return files.some((f) => f.impls.some((i) => i.trait?.name === 'Drop' && i.target.name === name));
+function implementsDrop(files: readonly FileIr[], decl: TypeDecl): boolean {
+  return files.some((f) => implementsTrait(f, decl, 'Drop'));
+}
+
+function implementsTrait(file: FileIr, { name }: TypeDecl, trait: string): boolean {
+  return file.impls.some((i) => i.trait?.name === trait && i.target.name === name);
 }
 
 function isCell(type: TypeRef): boolean {
@@ -416,12 +420,26 @@ function boundsOf({ text }: TypeRef): readonly string[] {
   );
 }
 
-/** Whether the type that is declared `Send` looks at its content by `*const` and by no `NonNull`. */
+/**
+ * Whether the type that is declared `Send` looks at its content by `*const` and by no `NonNull`, or, with one, dereferences to it and lends
+ * nothing exclusively.
+ */
 function readsOnly({ unit, impl, implFile }: Walk): boolean {
-  const fields = locate(unit, impl.target, implFile)?.decl.fields ?? [];
+  const found = locate(unit, impl.target, implFile);
+  const fields = found?.decl.fields ?? [];
+  if (fields.some((f) => f.type?.kind === 'path' && f.type.name === 'NonNull'))
+    return (
+      found !== undefined &&
+      implementsTrait(found.file, found.decl, 'Deref') &&
+      !lendsExclusively(found.file, found.decl)
+    );
+  return fields.some((f) => f.type?.kind === 'pointer' && f.type.mutable !== true);
+}
+
+function lendsExclusively(file: FileIr, decl: TypeDecl): boolean {
   return (
-    fields.some((f) => f.type?.kind === 'pointer' && f.type.mutable !== true) &&
-    fields.every((f) => f.type?.kind !== 'path' || f.type.name !== 'NonNull')
+    implementsTrait(file, decl, 'DerefMut') ||
+    file.functions.some((f) => f.owner === decl.name && /&\s*(?:'\w+\s+)?mut\b|\*\s*mut\b/u.test(f.returns?.text ?? ''))
   );
 }
 
