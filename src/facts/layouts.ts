@@ -42,6 +42,8 @@ export function layoutsDiffer(a: TypeRef, b: TypeRef, oracle: TypeOracle, fromPa
   if (left.kind === 'tuple' && left.args.length !== right.args.length) return true;
   if (left.kind === 'path' && left.name !== right.name)
     return !SAME_LAYOUT.some((names) => names.has(left.name) && names.has(right.name));
+  if (left.kind === 'slice' && right.kind === 'slice' && left.element && right.element)
+    return layoutsDiffer(left.element, right.element, oracle, fromPath, depth + 1);
   return left.args.some((arg, i) => {
     const other = right.args[i];
     return other !== undefined && layoutsDiffer(arg, other, oracle, fromPath, depth + 1);

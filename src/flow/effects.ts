@@ -43,6 +43,7 @@ const STANDARD =
 /** What shows the block of a vector as a whole. */
 const SHOWS_BLOCK: ReadonlySet<string> = new Set(['as_ptr', 'as_mut_ptr', 'as_slice', 'as_mut_slice']);
 
+const MAKES_SLICE = /(?:^|::)(?:slice_)?from_raw_parts(?:_mut)?$/u;
 const BOXES = /(?:^|::)(?:Box|Rc|Arc|Cell|RefCell|Mutex)::(?:new|pin)$/u;
 const PLAIN = /^(?:[iu](?:8|16|32|64|128|size)|f32|f64|bool|char|String|CString|OsString|PathBuf)$/u;
 /** Methods that take an Option or Result apart and give its content by value. */
@@ -54,6 +55,15 @@ const CONSUMES: ReadonlySet<string> = new Set([
   'unwrap_or_else',
   'unwrap_unchecked',
 ]);
+
+/** `*mut [T]` for a `*mut T`. */
+function sliceOf(pointer: TypeRef, element: TypeRef): TypeRef {
+  return {
+    ...pointer,
+    text: `*${pointer.mutable === true ? 'mut' : 'const'} [${element.text}]`,
+    element: { ...syntheticType('', pointer.span), kind: 'slice', text: `[${element.text}]`, path: [], element },
+  };
+}
 
 /** What a known call does: the effects of a row of the API tables, and the summary of a function of the unit. */
 export abstract class Effects extends Closures {
@@ -171,6 +181,9 @@ export abstract class Effects extends Closures {
       }
     if (method)
       type = wrappedContent(name, exprs[0], receiver?.type, expr.span) ?? adaptedType(name, adapted, expr.span) ?? type;
+    // A pointer and a length make a pointer to all of the elements.
+    if (!method && type?.kind === 'pointer' && type.element && MAKES_SLICE.test(name))
+      type = sliceOf(type, type.element);
     const aim = method && name === 'cast' ? typeArgs?.[0] : undefined;
     if (aim)
       type = { ...syntheticType('', expr.span), kind: 'pointer', text: `*mut ${aim.text}`, path: [], element: aim };

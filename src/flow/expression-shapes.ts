@@ -143,9 +143,24 @@ function isConstant(expr: Expr): boolean {
       return isConstant(expr.operand);
     case 'cast':
       return isConstant(expr.value);
+    // `&VTable { release: Some(release::<T>) }`, which the compiler keeps in the program.
+    case 'struct':
+      return expr.base === undefined && expr.fields.every((f) => isConstant(f.value) || isFunctionItem(f.value));
     default:
       return expr.kind === 'name' && /^[A-Z][A-Z0-9_]*$/u.test(expr.path.at(-1) ?? '');
   }
+}
+
+/** `release::<T>`, `Self::release`, `None`, and one of them in `Some(..)`: no variable is spelled like this. */
+function isFunctionItem(expr: Expr): boolean {
+  if (expr.kind === 'call')
+    return (
+      expr.callee.kind === 'name' &&
+      expr.callee.path.join('::') === 'Some' &&
+      expr.args.every(({ value }) => isConstant(value) || isFunctionItem(value))
+    );
+  if (expr.kind === 'cast') return isFunctionItem(expr.value);
+  return expr.kind === 'name' && (expr.path.length > 1 || expr.typeArgs !== undefined || expr.path[0] === 'None');
 }
 
 /** Whether the body holds `name = ..`; closures are not entered. */

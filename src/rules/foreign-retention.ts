@@ -4,6 +4,7 @@ import { hasDrop } from '../facts/declarations.js';
 import { findExternalMemory } from '../facts/external-memory.js';
 import { findLentHandle } from '../facts/lent-handles.js';
 import { lineOf } from '../facts/lines.js';
+import { bindingsOf, findResults } from '../facts/raw-views.js';
 import { endsWithItsRoot } from '../facts/storage.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
@@ -408,7 +409,33 @@ function endOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow
   }
   if (!endsWithItsRoot(pointer.target, file.language, unit.oracle(file.language), file.path)) return undefined;
   if (isDoneWith(flow, escape)) return undefined;
+  if (file.language === 'rust' && (isHandedBack(fn, escape) || isCopiedText(file, escape))) return undefined;
   return isForgotten(flow, root) ? undefined : 'ends with its scope';
+}
+
+/** Rust: the owner of the block goes into the value that the function returns: `Guard { context, _callback: callback }`. */
+function isHandedBack(fn: FunctionIr, { pointer, span }: Escape): boolean {
+  const { root, path } = pointer.target;
+  // The variable itself does not move along.
+  if (path.length === 0 || !fn.body) return false;
+  const results = findResults(fn.body, bindingsOf(fn.body));
+  let isPart = false;
+  walkBody(fn.body, ({ expr, around }) => {
+    if (expr.kind !== 'name' || expr.path.join('::') !== root.name || expr.span.start < span.end) return;
+    const outer = around.at(-1);
+    isPart ||=
+      outer !== undefined &&
+      /^(?:struct|tuple|call)$/u.test(outer.kind) &&
+      results.some((r) => r.start <= expr.span.start && expr.span.end <= r.end);
+  });
+  return isPart;
+}
+
+/** Rust: text beside the data of a callback is a name, which the library copies, where no declaration says otherwise. */
+function isCopiedText(file: FileIr, { kind, callee, pointer }: Escape): boolean {
+  if (kind !== 'argument' || !/^(?:CString|String|CStr|str)$/u.test(pointer.target.root.type?.name ?? '')) return false;
+  const name = callee?.split('::').at(-1);
+  return !file.functions.some((f) => f.name === name && f.abi !== undefined && !f.body);
 }
 
 /** `mem::forget(owner)`, or a tuple of several. */
