@@ -1,3 +1,4 @@
+import { findDemandedStatic } from '../facts/demanded-static.js';
 import { findHandleClose, findHandleTasks } from '../facts/handle-tasks.js';
 import { findNestedReferences } from '../facts/lent-in-arguments.js';
 import { findPromisedReferences } from '../facts/lent-by-promise.js';
@@ -59,13 +60,15 @@ export default defineRule({
         "'{type}' drops '{owner}' before '{view}', because it is declared first, and '{view}' holds a '{content}' that '{how}' (line {line}) made ''static' from it: its drop uses what is gone. Declare '{view}' first.",
       nested:
         "'{function}' (line {line}) takes '{type}' and is async: napi-rs keeps alive what a parameter '&{class}' leads to, but not what stands inside of another type, and the object may be collected before the call is done.",
+      demanded:
+        "'{how}' makes a view of what '{source}' points to, and '{callee}' (line {line}) keeps it as ''static': '{function}' returns before it is let go, and its caller may free the memory then.",
       handed:
         "'{function}' makes a reference of the number '{parameter}' and gives it to a task by '{callee}' (line {line}): the call returns before the task is done, and whoever keeps the number may free the '{type}' meanwhile ({file}:{freed}).",
     },
     checklist: 'Does the memory behind this reference really live until the process ends?',
     scenarios: [],
   },
-  tokens: { rust: ["'static", 'JNIEnv', '#[napi', 'transmute'] },
+  tokens: { rust: ["'static", 'JNIEnv', '#[napi', 'transmute', 'move |', 'async move', 'Bytes::from'] },
   requires: {
     rust: ['transmute', 'from_raw_parts', 'from_ptr', '*const ', '*mut ', 'NonNull', 'Promise<', ASYNC_NESTED],
   },
@@ -166,6 +169,19 @@ export default defineRule({
           confidence: 'medium',
         });
       }
+      for (const { fn, how, source, view, callee, span } of findDemandedStatic(unit, file))
+        report({
+          messageId: 'demanded',
+          data: { how, source, callee, line: lineOf(unit, file, span.start), function: fn.name },
+          at: { file, span: view },
+          steps: [
+            { file, span: view, role: 'borrow', note: `The memory is that of whoever calls '${fn.name}'.` },
+            { file, span, role: 'escape', note: `'${callee}' takes the view beyond the call.` },
+          ],
+          key: `${fn.qualifiedName}|${source}`,
+          confidence: 'medium',
+          ...(fn.isUnsafe && fn.abi === undefined ? { severity: 'note' as const } : {}),
+        });
       const ordered = new Set<string>();
       for (const fn of file.functions) {
         const { body } = fn;

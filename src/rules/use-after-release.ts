@@ -5,6 +5,7 @@ import { findClonedHandles, findEndedHandles } from '../facts/ended-handles.js';
 import { findExternalMemory } from '../facts/external-memory.js';
 import { RAW_CODE } from '../facts/raw-words.js';
 import { laterUses } from '../facts/later-uses.js';
+import { findSharedDescriptors } from '../facts/shared-descriptors.js';
 import { findRepeatedTakers } from '../facts/repeated-takers.js';
 import { lineOf } from '../facts/lines.js';
 import type { BesideWord, UnitFacts } from '../facts/unit.js';
@@ -79,6 +80,8 @@ export default defineRule({
       kept: "'{what}' is released by '{release}' (line {released}) and keeps its value for the next call of '{function}', which uses it again (line {use}).",
       handle:
         "'{what}' is given to '{release}' (line {released}), which {effect}, and to '{second}' afterwards (line {use}).",
+      descriptor:
+        "'{taker}' at line {line} makes a second owner of the descriptor of '{owner}': each of the two closes it, and by then its number may be somebody else's.",
       external:
         "The finalizer that '{callee}' is given frees the memory of '{owner}' (taken at line {taken}) by '{taker}' (line {line}), though '{owner}' still owns it and frees it itself.",
       itself:
@@ -277,6 +280,19 @@ export default defineRule({
               key: `${shown.callee}|${shown.owner}`,
             });
           }
+          for (const { taker, owner, shown, span } of language === 'rust' && text.includes('as_raw_')
+            ? findSharedDescriptors(unit, file, fn)
+            : [])
+            report({
+              messageId: 'descriptor',
+              data: { taker, owner, line: lineOf(unit, file, span.start) },
+              at: { file, span },
+              steps: [
+                { file, span: shown, role: 'borrow', note: `'${owner}' only shows its descriptor, and closes it.` },
+                { file, span, role: 'release', note: `'${taker}' takes it for its own, and closes it, too.` },
+              ],
+              key: `${taker}|${owner}`,
+            });
           for (const ended of language === 'rust' ? findEndedHandles(fn) : [])
             report({
               messageId: 'handle',

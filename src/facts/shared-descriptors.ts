@@ -1,0 +1,139 @@
+import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
+import type { Span } from '../model/source.js';
+import { walkBody } from '../model/walk-body.js';
+import { bindingsOf, type Bindings } from './raw-views.js';
+import type { UnitFacts } from './unit.js';
+
+/** A descriptor, socket or handle of the system that two values close. */
+export interface SharedDescriptor {
+  /** `File::from_raw_fd`. */
+  readonly taker: string;
+  /** The first owner, as written. */
+  readonly owner: string;
+  readonly shown: Span;
+  readonly span: Span;
+}
+
+const TAKES = /^from_raw_(?:fd|socket|handle)$/u;
+const SHOWS = /^as_raw_(?:fd|socket|handle)$/u;
+/** Types of number and of borrowed descriptors, which close nothing. */
+const BORROWED = /^(?:RawFd|RawSocket|RawHandle|Borrowed(?:Fd|Socket|Handle)|c_int|i32|u64|isize|ManuallyDrop)$/u;
+const OWNERS =
+  /^(?:File|Owned(?:Fd|Socket|Handle)|(?:Tcp|Udp|Unix)(?:Stream|Listener|Datagram|Socket)|Socket|Stdio|Child(?:Stdin|Stdout|Stderr)|Async\w+|\w*(?:File|Stream|Listener|Socket|Datagram|Fd))$/u;
+
+/**
+ * `File::from_raw_fd(file.as_raw_fd())`: the number is still closed by the first owner, and by the new one as well. Quiet where one of the
+ * two is forgotten, kept in a `ManuallyDrop` or turned into a number again.
+ */
+export function findSharedDescriptors(unit: UnitFacts, file: FileIr, fn: FunctionIr): readonly SharedDescriptor[] {
+  const { body } = fn;
+  if (!body || !fn.bodySpan) return [];
+  const all = unit.textOf(file.path) ?? '';
+  const text = all.slice(fn.bodySpan.start, fn.bodySpan.end);
+  if (!/\bas_raw_(?:fd|socket|handle)\b/u.test(text)) return [];
+  const bindings = bindingsOf(body);
+  const found: SharedDescriptor[] = [];
+  walkBody(body, ({ expr, around }) => {
+    if (expr.kind !== 'call' || expr.callee.kind !== 'name' || !TAKES.test(expr.callee.path.at(-1) ?? '')) return;
+    const shown = shownBy(expr.args[0]?.value, bindings);
+    const type = expr.callee.path.at(-2) ?? '';
+    if (!shown || BORROWED.test(type) || !closes(unit, file, fn, type)) return;
+    const owner = all.slice(shown.receiver.span.start, shown.receiver.span.end);
+    if (isStandard(owner) || isBorrowed(unit, file, fn, shown.receiver)) return;
+    if (around.some((outer) => isKeptOpen(outer))) return;
+    const names = [owner.replace(/^&(?:mut\s+)?/u, '')];
+    for (const [name, init] of bindings)
+      if (init.span.start <= expr.span.start && expr.span.end <= init.span.end) names.push(name);
+    if (names.some((name) => isLetGo(text, name))) return;
+    found.push({ taker: `${type}::${expr.callee.path.at(-1) ?? ''}`, owner, shown: shown.span, span: expr.span });
+  });
+  return found;
+}
+
+/** The call of `as_raw_fd` behind an argument, through casts, blocks and a variable. */
+function shownBy(
+  expr: Expr | undefined,
+  bindings: Bindings,
+  depth = 0,
+): { readonly receiver: Expr; readonly span: Span } | undefined {
+  if (!expr || depth > 4) return undefined;
+  switch (expr.kind) {
+    case 'cast':
+      return shownBy(expr.value, bindings, depth + 1);
+    case 'block':
+      return expr.block.statements.length === 0 ? shownBy(expr.block.result, bindings, depth + 1) : undefined;
+    case 'name':
+      return expr.path.length === 1 ? shownBy(bindings.get(expr.path[0] ?? ''), bindings, depth + 1) : undefined;
+    case 'method':
+      return SHOWS.test(expr.method) && expr.args.length === 0
+        ? { receiver: expr.receiver, span: expr.span }
+        : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** Whether the type that takes the number closes it at its end, as far as its name or its declaration tells. */
+function closes(unit: UnitFacts, file: FileIr, fn: FunctionIr, written: string): boolean {
+  const name = written === 'Self' ? (fn.owner ?? '') : written;
+  if (fn.generics.some((g) => g.name === name))
+    return fn.generics.some((g) => g.name === name && g.bounds.some((b) => /\bFromRaw/u.test(b)));
+  const decl = unit.oracle('rust').declaration(name, file.path);
+  if (!decl) return OWNERS.test(name);
+  return (
+    unit.implsOf(name, 'Drop').length > 0 ||
+    decl.fields.some(
+      (f) => f.type !== undefined && OWNERS.test(innermost(f.type)) && !f.type.text.includes('ManuallyDrop'),
+    )
+  );
+}
+
+function innermost(type: TypeRef): string {
+  const [arg] = type.args;
+  return /^(?:Option|Box|Arc|Rc)$/u.test(type.name) && arg ? innermost(arg) : type.name;
+}
+
+/** The descriptors that every process has, which nobody else closes. */
+function isStandard(owner: string): boolean {
+  return /\bstd(?:in|out|err)\b/u.test(owner);
+}
+
+/** A number, a borrowed descriptor, or a record of the package that only holds the number. */
+function isBorrowed(unit: UnitFacts, file: FileIr, fn: FunctionIr, receiver: Expr): boolean {
+  let inner = receiver;
+  while (inner.kind === 'address' || inner.kind === 'deref') inner = inner.base;
+  let type: TypeRef | undefined;
+  if (inner.kind === 'name' && inner.path.length === 1)
+    type = inner.path[0] === 'self' ? undefined : fn.params.find((p) => p.name === inner.path[0])?.type;
+  while (type?.kind === 'reference' && type.element) type = type.element;
+  const name = inner.kind === 'name' && inner.path[0] === 'self' ? fn.owner : type?.name;
+  if (name === undefined) return false;
+  if (BORROWED.test(name)) return true;
+  const decl = unit.oracle('rust').declaration(name, file.path);
+  return (
+    decl?.kind === 'struct' &&
+    unit.implsOf(name, 'Drop').length === 0 &&
+    decl.fields.every(
+      (f) => f.type !== undefined && (BORROWED.test(f.type.name) || /\bManuallyDrop\b/u.test(f.type.text)),
+    )
+  );
+}
+
+/** What is put around the new owner so that it does not close: `ManuallyDrop::new(..)`, `mem::forget(..)`, `.into_raw_fd()`. */
+function isKeptOpen(outer: Expr): boolean {
+  if (outer.kind === 'method') return /^into_raw_|^leak$/u.test(outer.method);
+  return (
+    outer.kind === 'call' &&
+    outer.callee.kind === 'name' &&
+    /(?:^|::)(?:forget|leak|ManuallyDrop::new)$/u.test(outer.callee.path.join('::'))
+  );
+}
+
+/** The variable is forgotten or gives its number away. */
+function isLetGo(text: string, name: string): boolean {
+  const word = name.replace(/[.*+?^${}()|[\]\\]/gu, String.raw`\$&`);
+  return new RegExp(
+    `\\b(?:forget|leak|ManuallyDrop::new)\\s*\\(\\s*${word}\\s*\\)|(?<![\\w.])${word}\\s*\\.\\s*into_(?:raw_|std\\b|inner\\b)`,
+    'u',
+  ).test(text);
+}
