@@ -168,7 +168,7 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
   const oracle = unit.oracle(file.language);
   if (
     !endsWithItsRoot(pointer.target, file.language, oracle, file.path, dropsIn(unit)) &&
-    !(rust ? mayOwnContent(fn, pointer) : isOfTuple(unit, file, fn, pointer))
+    !(rust ? mayOwnContent(file, fn, pointer) : isOfTuple(unit, file, fn, pointer))
   )
     return false;
   if (rust && isKeptAlong(unit, file, escape)) return false;
@@ -372,13 +372,14 @@ function isInSet(unit: UnitFacts, file: FileIr, { into }: Escape): boolean {
 }
 
 /** Rust: what `as_ref()` of a parameter of a generic type shows is the parameter's own when the type owns it. */
-function mayOwnContent(fn: FunctionIr, { target: { root, path } }: Pointer): boolean {
+function mayOwnContent(file: FileIr, fn: FunctionIr, { target: { root, path } }: Pointer): boolean {
   if (!root.byValue || path.length !== 1 || path[0] !== '[]' || !root.type) return false;
   const bounds =
     root.type.kind === 'impl-trait'
       ? [root.type.text]
       : root.type.kind === 'path'
-        ? (fn.generics.find((g) => g.name === root.type?.name)?.bounds ?? [])
+        ? ([...fn.generics, ...(implAround(file, fn)?.generics ?? [])].find((g) => g.name === root.type?.name)
+            ?.bounds ?? [])
         : [];
   const isCopied = bounds.some((b) => /\bCopy\b|^\s*'|\+\s*'(?!static)/u.test(b));
   return !isCopied && bounds.some((b) => /\b(?:AsRef|AsMut|Borrow)\s*</u.test(b));
