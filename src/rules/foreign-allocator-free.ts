@@ -1,4 +1,5 @@
 import { lineOf } from '../facts/lines.js';
+import { findFieldMismatches } from '../facts/raw-fields.js';
 import type { UnitFacts } from '../facts/unit.js';
 import type { Adoption, FunctionFlow, Pointer } from '../flow/result.js';
 import type { Root } from '../flow/place.js';
@@ -31,6 +32,8 @@ export default defineRule({
         "Memory of the C library from '{source}' (line {acquired}) is freed by '{release}' at line {line}: Rust's allocator did not make it.",
       stack:
         "'{release}' at line {line} is given '{borrow}', a pointer into '{owner}' (line {acquired}), which no allocator made.",
+      field:
+        "'{type}.{field}' is filled by '{maker}' (line {acquired}) and freed by '{taker}' at line {line}: the one allocator did not make what the other frees.",
       freed: "Memory that Rust allocated by '{source}' (line {acquired}) is freed by '{release}' at line {line}.",
     },
     checklist: 'Is every block freed by the allocator that made it?',
@@ -42,6 +45,26 @@ export default defineRule({
   perFile: ['rust'],
   check({ unit, functionsIn, report }) {
     for (const file of unit.filesOf('rust')) {
+      for (const { type, field, maker, taker, isForeign } of findFieldMismatches(unit, file)) {
+        if (!isForeign) continue;
+        report({
+          messageId: 'field',
+          data: {
+            type,
+            field,
+            maker: maker.how,
+            acquired: lineOf(unit, file, maker.span.start),
+            taker: taker.how,
+            line: lineOf(unit, file, taker.span.start),
+          },
+          at: { file, span: taker.span },
+          steps: [
+            { file, span: maker.span, role: 'acquire', note: `'${field}' is filled here.` },
+            { file, span: taker.span, role: 'release', note: `'${taker.how}' frees it.` },
+          ],
+          key: `${type}.${field}|${taker.how}`,
+        });
+      }
       for (const fn of functionsIn(file)) {
         const flow = unit.flowOf(file, fn);
         const seen = new Set<number>();

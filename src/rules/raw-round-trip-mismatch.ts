@@ -1,5 +1,6 @@
 import { findMistakenData } from '../facts/callback-data.js';
 import { lineOf } from '../facts/lines.js';
+import { findFieldMismatches } from '../facts/raw-fields.js';
 import { findRawTakers, foreignMakers } from '../facts/raw-pairs.js';
 import { layoutsDiffer } from '../facts/layouts.js';
 import type { UnitFacts } from '../facts/unit.js';
@@ -37,6 +38,8 @@ export default defineRule({
         "'{callee}' is given a pointer to a '{from}' as data, and the callback '{taker}' takes it for a '{to}' (line {taken}): what it reads is not what is there.",
       elsewhere:
         "'{taker}' at line {taken} takes over a pointer to a '{content}', and the package makes such pointers by '{maker}' ({file}:{made}): the two types free different memory.",
+      field:
+        "'{type}.{field}' is filled by '{maker}' (line {made}) and taken over by '{taker}' at line {taken}: the two types free different memory.",
       untyped:
         "'{taker}' at line {taken} is given '{pointer}', a '{type}': it frees memory for a value without size or content, not for the one that was boxed.",
     },
@@ -50,6 +53,26 @@ export default defineRule({
   check({ unit, functionsIn, report }) {
     for (const file of unit.filesOf('rust')) {
       const calledBack = file.functions.some((f) => f.abi !== undefined && f.bodySpan !== undefined);
+      for (const { type, field, maker, taker, isForeign } of findFieldMismatches(unit, file)) {
+        if (isForeign) continue;
+        report({
+          messageId: 'field',
+          data: {
+            type,
+            field,
+            maker: maker.how,
+            made: lineOf(unit, file, maker.span.start),
+            taker: taker.how,
+            taken: lineOf(unit, file, taker.span.start),
+          },
+          at: { file, span: taker.span },
+          steps: [
+            { file, span: maker.span, role: 'acquire', note: `'${field}' is filled here.` },
+            { file, span: taker.span, role: 'release', note: `'${taker.how}' takes it for its own.` },
+          ],
+          key: `${type}.${field}|${taker.how}`,
+        });
+      }
       for (const fn of functionsIn(file)) {
         const mistaken = calledBack ? findMistakenData(unit, file, fn) : undefined;
         if (mistaken) {

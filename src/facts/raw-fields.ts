@@ -1,0 +1,217 @@
+import type { Expr, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
+import type { Span } from '../model/source.js';
+import { walkBody } from '../model/walk-body.js';
+import { bindingsOf, type Bindings } from './raw-views.js';
+import type { UnitFacts } from './unit.js';
+
+/** What makes a raw pointer, or frees what it leads to; `alloc` is the block that a `Box` frees, too. */
+type Owner = 'Box' | 'Rc' | 'Arc' | 'CString' | 'malloc' | 'alloc';
+
+export interface FieldMismatch {
+  readonly type: string;
+  readonly field: string;
+  readonly maker: { readonly how: string; readonly span: Span };
+  readonly taker: { readonly how: string; readonly span: Span };
+  /** One of the two is the allocator of C. */
+  readonly isForeign: boolean;
+}
+
+const TAKES = ['from_raw', 'free('];
+const MAKES = ['into_raw', 'malloc', 'calloc', 'strdup', 'alloc'];
+const ALIKE: Readonly<Record<Owner, readonly Owner[]>> = {
+  Box: ['Box', 'alloc'],
+  Rc: ['Rc'],
+  Arc: ['Arc'],
+  CString: ['CString'],
+  malloc: ['malloc'],
+  alloc: ['alloc', 'Box'],
+};
+
+/**
+ * Private fields of a file's structs that are filled by one owner (`Arc::into_raw`, `malloc`) wherever they are filled, and taken back by
+ * another (`Box::from_raw`, `free`). A field whose content comes from anywhere else is left alone.
+ */
+export function findFieldMismatches(unit: UnitFacts, file: FileIr): readonly FieldMismatch[] {
+  const before = known.get(file);
+  if (before) return before;
+  const found = compareEnds(unit, file);
+  known.set(file, found);
+  return found;
+}
+
+const known = new WeakMap<FileIr, readonly FieldMismatch[]>();
+
+function compareEnds(unit: UnitFacts, file: FileIr): readonly FieldMismatch[] {
+  const text = unit.textOf(file.path) ?? '';
+  if (!TAKES.some((t) => text.includes(t)) || !MAKES.some((m) => text.includes(m))) return [];
+  const fields = rawFields(file);
+  if (fields.size === 0) return [];
+  const names = [...fields.keys()].map((key) => key.split('.')[1] ?? '');
+  const touches = new RegExp(`\\b(?:${[...new Set(names)].join('|')})\\b`, 'u');
+  const makers = new Map<string, { readonly owner: Owner | undefined; readonly how: string; readonly span: Span }[]>();
+  const takers: { readonly key: string; readonly owner: Owner; readonly how: string; readonly span: Span }[] = [];
+  const add = (key: string | undefined, value: Expr, bindings: Bindings): void => {
+    if (key === undefined || !fields.has(key)) return;
+    const made = makerOf(value, bindings);
+    if (made !== 'null') makers.set(key, [...(makers.get(key) ?? []), { ...made, span: value.span }]);
+  };
+  for (const fn of unit.withBodies(file, (f) => unit.holds(file, f, touches)).functions) {
+    if (!fn.body) continue;
+    const bindings = bindingsOf(fn.body);
+    walkBody(fn.body, ({ expr }) => {
+      if (expr.kind === 'struct') {
+        const type = expr.type.name === 'Self' ? (fn.owner ?? '') : expr.type.name;
+        for (const { name, value } of expr.fields) add(`${type}.${name}`, value, bindings);
+      } else if (expr.kind === 'assign' && expr.target.kind === 'field')
+        add(keyOf(expr.target, fields, fn, bindings), expr.value, bindings);
+      else if (expr.kind === 'call' && expr.callee.kind === 'name') {
+        const owner = takerOf(expr.callee.path);
+        const key = owner && keyOf(expr.args[0]?.value, fields, fn, bindings);
+        if (owner && key !== undefined)
+          takers.push({ key, owner, how: expr.callee.path.slice(-2).join('::'), span: expr.span });
+      }
+    });
+  }
+  return takers.flatMap(({ key, owner, how, span }) => {
+    const made = makers.get(key) ?? [];
+    const [first] = made;
+    if (!first || made.some((m) => m.owner === undefined || ALIKE[owner].includes(m.owner))) return [];
+    const [type = '', field = ''] = key.split('.');
+    const isForeign = owner === 'malloc' || made.some((m) => m.owner === 'malloc');
+    return [{ type, field, maker: { how: first.how, span: first.span }, taker: { how, span }, isForeign }];
+  });
+}
+
+/** `Type.field` of the private raw pointers in the structs of a file. */
+function rawFields(file: FileIr): ReadonlyMap<string, TypeDecl> {
+  const found = new Map<string, TypeDecl>();
+  for (const decl of file.types)
+    if (decl.kind === 'struct' && !decl.isTest)
+      for (const { name, type, isPublic } of decl.fields)
+        if (
+          !isPublic &&
+          (type?.kind === 'pointer' || /^(?:(?:Option\s*<\s*)?NonNull|AtomicPtr)\b/u.test(type?.text ?? ''))
+        )
+          found.set(`${decl.name}.${name}`, decl);
+  return found;
+}
+
+/** The field that an expression reads: of `self`, or one whose name no other struct of the file has. */
+function keyOf(
+  expr: Expr | undefined,
+  fields: ReadonlyMap<string, TypeDecl>,
+  fn: FunctionIr,
+  bindings?: Bindings,
+  depth = 0,
+): string | undefined {
+  if (!expr || depth > 4) return undefined;
+  const next = (inner: Expr | undefined): string | undefined => keyOf(inner, fields, fn, bindings, depth + 1);
+  switch (expr.kind) {
+    case 'cast':
+      return next(expr.value);
+    case 'method':
+      return /^(?:cast|cast_mut|as_ptr|get_mut)$/u.test(expr.method) ? next(expr.receiver) : undefined;
+    case 'deref':
+      return next(expr.base);
+    case 'name':
+      return expr.path.length === 1 ? next(bindings?.get(expr.path[0] ?? '')) : undefined;
+    case 'field': {
+      if (expr.base.kind === 'name' && expr.base.path[0] === 'self' && fn.owner !== undefined)
+        return fields.has(`${fn.owner}.${expr.name}`) ? `${fn.owner}.${expr.name}` : undefined;
+      const type = holderOf(expr.base, fn, bindings);
+      if (type !== undefined) return fields.has(`${type}.${expr.name}`) ? `${type}.${expr.name}` : undefined;
+      const keys = [...fields.keys()].filter((key) => key.endsWith(`.${expr.name}`));
+      return keys.length === 1 ? keys[0] : undefined;
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** The type of the record that an expression leads to, as a parameter or a cast names it. */
+function holderOf(expr: Expr, fn: FunctionIr, bindings: Bindings | undefined, depth = 0): string | undefined {
+  if (depth > 4) return undefined;
+  const inner = (type: TypeRef | undefined): string | undefined =>
+    type?.kind === 'pointer' || type?.kind === 'reference'
+      ? inner(type.element)
+      : type?.kind === 'path' && /^[A-Za-z]\w*$/u.test(type.name)
+        ? type.name
+        : undefined;
+  switch (expr.kind) {
+    case 'deref':
+      return holderOf(expr.base, fn, bindings, depth + 1);
+    case 'cast':
+      return expr.type.kind === 'pointer' ? inner(expr.type) : undefined;
+    case 'name': {
+      const [name = ''] = expr.path.length === 1 ? expr.path : [];
+      const bound = bindings?.get(name);
+      return bound ? holderOf(bound, fn, bindings, depth + 1) : inner(fn.params.find((p) => p.name === name)?.type);
+    }
+    default:
+      return undefined;
+  }
+}
+
+function takerOf(path: readonly string[]): Owner | undefined {
+  const [owner = '', name = ''] = path.length > 1 ? path.slice(-2) : ['', path[0]];
+  if (name === 'from_raw') return asOwner(owner);
+  return name === 'free' && (owner === 'libc' || owner === '') ? 'malloc' : undefined;
+}
+
+function asOwner(name: string): Owner | undefined {
+  return name === 'Box' || name === 'Rc' || name === 'Arc' || name === 'CString' ? name : undefined;
+}
+
+/** What made a pointer; `null` for none. */
+function makerOf(
+  expr: Expr,
+  bindings: Bindings,
+  depth = 0,
+): { readonly owner: Owner | undefined; readonly how: string } | 'null' {
+  const unknown = { owner: undefined, how: '' };
+  if (depth > 8) return unknown;
+  const next = (inner: Expr | undefined): ReturnType<typeof makerOf> =>
+    inner ? makerOf(inner, bindings, depth + 1) : unknown;
+  switch (expr.kind) {
+    case 'cast':
+    case 'try':
+      return next(expr.value);
+    case 'block':
+      return next(expr.block.result);
+    case 'name':
+      if (expr.path.at(-1) === 'None') return 'null';
+      return expr.path.length === 1 ? next(bindings.get(expr.path[0] ?? '')) : unknown;
+    case 'method':
+      if (expr.method === 'into_raw' && startsAt(expr.receiver, bindings) === 'CString')
+        return { owner: 'CString', how: 'CString::into_raw' };
+      return /^(?:cast|cast_mut|cast_const|as_ptr|unwrap|expect|unwrap_unchecked)$/u.test(expr.method)
+        ? next(expr.receiver)
+        : unknown;
+    case 'call': {
+      if (expr.callee.kind !== 'name') return unknown;
+      const { path } = expr.callee;
+      const [owner = '', name = ''] = path.length > 1 ? path.slice(-2) : ['', path[0]];
+      if (/^(?:null|null_mut|dangling|dangling_mut)$/u.test(name)) return 'null';
+      if (/^(?:new|new_unchecked|from|Some)$/u.test(name) && /^(?:NonNull|AtomicPtr|)$/u.test(owner))
+        return next(expr.args[0]?.value);
+      if (/^(?:into_raw|leak)$/u.test(name)) return { owner: asOwner(owner), how: `${owner}::${name}` };
+      if (/^(?:malloc|calloc|strdup)$/u.test(name) && /^(?:libc|)$/u.test(owner)) return { owner: 'malloc', how: name };
+      if (/^(?:alloc|alloc_zeroed)$/u.test(name)) return { owner: 'alloc', how: name };
+      return unknown;
+    }
+    default:
+      return unknown;
+  }
+}
+
+/** The type whose constructor a chain of methods begins with. */
+function startsAt(expr: Expr, bindings: Bindings, depth = 0): string | undefined {
+  if (depth > 8) return undefined;
+  if (expr.kind === 'method') return startsAt(expr.receiver, bindings, depth + 1);
+  if (expr.kind === 'try') return startsAt(expr.value, bindings, depth + 1);
+  if (expr.kind === 'name' && expr.path.length === 1) {
+    const bound = bindings.get(expr.path[0] ?? '');
+    return bound && startsAt(bound, bindings, depth + 1);
+  }
+  return expr.kind === 'call' && expr.callee.kind === 'name' ? expr.callee.path.at(-2) : undefined;
+}
