@@ -2,6 +2,7 @@ import { RAW_CODE } from '../facts/raw-words.js';
 import { findBoxedCallbacks } from '../facts/boxed-callbacks.js';
 import { hasDrop } from '../facts/declarations.js';
 import { findExternalMemory } from '../facts/external-memory.js';
+import { findFreedCallbackData } from '../facts/freed-callback-data.js';
 import { findLentHandle } from '../facts/lent-handles.js';
 import { lineOf } from '../facts/lines.js';
 import { bindingsOf, findResults } from '../facts/raw-views.js';
@@ -74,6 +75,8 @@ export default defineRule({
       tied: "'{callee}' at line {line} keeps the boxed closure '{owner}', and no 'Drop' of '{guard}' takes it back: what the closure borrows may end while the library still calls it.",
       handle:
         "'{callee}' at line {line} is given '{owner}' as the data of its callback, and '{type}' keeps the handle without a lifetime: it may call back when '{owner}' is gone.",
+      freed:
+        "'{callee}' at line {line} keeps '{type}.{field}' as the data of its callback, and 'drop' frees it (line {freed}) without taking the callback back: the library may call it afterwards.",
       unrooted:
         "'{callee}' at line {line} keeps the address of '{owner}', an object of the collector that nothing else refers to: it is freed by the next collection after the function has ended.",
       kept: "'{callee}' at line {line} keeps a pointer into '{owner}' (line {borrow}), which {end}.",
@@ -92,6 +95,27 @@ export default defineRule({
   check({ unit, functionsIn, report }) {
     for (const language of ['rust', 'd'] as const) {
       for (const file of unit.filesOf(language)) {
+        for (const { type, field, callee, span, freed, how } of language === 'rust'
+          ? findFreedCallbackData(unit, file)
+          : [])
+          report({
+            messageId: 'freed',
+            data: {
+              callee,
+              line: lineOf(unit, file, span.start),
+              type,
+              field,
+              freed: lineOf(unit, file, freed.start),
+            },
+            at: { file, span },
+            steps: [
+              { file, span, role: 'escape', note: `'${callee}' keeps the function and its data.` },
+              { file, span: freed, role: 'release', note: `'${how}' frees the data here.` },
+            ],
+            key: `${type}.${field}`,
+            severity: 'warning',
+            confidence: 'medium',
+          });
         for (const fn of functionsIn(file)) {
           const flow = unit.flowOf(file, fn);
           const seen = new Set<string>();
