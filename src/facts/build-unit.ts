@@ -404,6 +404,18 @@ class Unit implements UnitFacts {
       const near = paths.filter((p) => scope === '' || p.startsWith(scope));
       return near.length === 1 ? near[0] : near.length === 0 && paths.length === 1 ? paths[0] : undefined;
     };
+    let modules: Map<string, string[]> | undefined;
+    /** Files of Rust modules of a name: `name.rs` and `name/mod.rs`. */
+    const modulesNamed = (name: string): readonly string[] => {
+      if (modules === undefined) {
+        modules = new Map();
+        for (const path of this.input.listing[language] ?? []) {
+          const module = /([^/]+?)(?:\/mod)?\.rs$/u.exec(path)?.[1];
+          if (module !== undefined) modules.set(module, [...(modules.get(module) ?? []), path]);
+        }
+      }
+      return modules.get(name) ?? [];
+    };
     const withoutFunction = new Set<string>();
     /** A file is not worth a parse for a method whose name its text never declares. */
     const mayHaveFunction = (path: string, name: string): boolean => {
@@ -469,6 +481,25 @@ class Unit implements UnitFacts {
         const here = namesIn(fileAt(fromPath))?.freeFunctions(name) ?? [];
         return here.length === 1 && here[0] ? { path: fromPath, fn: here[0] } : undefined;
       },
+      releasingHelper: (path, fromPath) => {
+        const name = path.at(-1) ?? '';
+        if (language !== 'rust' || !/^[a-z_]\w*$/u.test(name)) return undefined;
+        const imports = fileAt(fromPath)?.imports ?? [];
+        const [first = ''] = path;
+        const named = imports.find((i) => i.name === first && i.isGlob !== true)?.path;
+        const module = path.length === 1 ? named?.at(-2) : path.length === 2 && named ? named.at(-1) : path.at(-2);
+        if (module === undefined) return undefined;
+        const scope = this.scopeOf(fromPath, language);
+        const paths = modulesNamed(module).filter(
+          (p) => p !== fromPath && p.startsWith(scope) && mayHaveFunction(p, name),
+        );
+        if (paths.length !== 1 || paths[0] === undefined) return undefined;
+        const found = namesIn(this.parse(paths[0], language))?.freeFunctions(name) ?? [];
+        const [fn] = found;
+        if (found.length !== 1 || fn?.bodySpan === undefined) return undefined;
+        const text = this.input.peekText(paths[0])?.slice(fn.bodySpan.start, fn.bodySpan.end) ?? '';
+        return RELEASES.test(text) ? { path: paths[0], fn } : undefined;
+      },
       functionById: (path, id) => namesIn(fileAt(path))?.functionById(id),
       summaryOf: (path, fn, depth, matters) => {
         const known = this.flows.get(fn);
@@ -495,6 +526,9 @@ class Unit implements UnitFacts {
     return file ? [file] : [];
   }
 }
+
+/** What a function that releases memory holds. */
+const RELEASES = /\bfrom_raw|free\b|\bdealloc|drop_in_place|_(?:destroy|release|unref)\b/u;
 
 /** D: whether the text of a function looks as if it kept or threw one of its parameters, or set what one leads to. */
 function setsThroughParameter(text: string, { params }: FunctionIr): boolean {

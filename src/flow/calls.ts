@@ -324,7 +324,10 @@ export abstract class Calls extends Effects {
     const isOwn =
       !this.rust && path.length === 1 && (this.isPlainFunction(last) || this.isOverload(last, expr.args.length));
     const matches = member || isVariable || isOwn ? [] : this.settings.apis.path(this.imported(path), expr.args.length);
-    const found = matches.length > 0 || isVariable ? undefined : (member ?? this.resolveCall(path));
+    const found =
+      matches.length > 0 || isVariable
+        ? undefined
+        : (member ?? this.resolveCall(path) ?? this.releasingHelper(path, values));
     // A foreign declaration has nothing to follow.
     const resolved = found?.fn.abi !== undefined && !found.fn.body && found.fn.skipped !== true ? undefined : found;
     if (found)
@@ -420,6 +423,16 @@ export abstract class Calls extends Effects {
       (i) => i.name === path[0] && i.isGlob !== true && /^(?:std|core|alloc|libc)$/u.test(i.path[0] ?? ''),
     );
     return found && found.path.length > 1 ? found.path : path;
+  }
+
+  /** Rust: a function of another module that frees, or takes over, a raw pointer that it is given. */
+  private releasingHelper(path: readonly string[], values: readonly Value[]): Resolved | undefined {
+    if (!this.rust || path.length === 0 || !values.some((v) => v.pointers.some((p) => p.form === 'raw')))
+      return undefined;
+    const found = this.settings.oracle.releasingHelper(path, this.file.path);
+    if (!found) return undefined;
+    const summary = this.settings.oracle.summaryOf(found.path, found.fn, this.settings.depth, true)?.summary;
+    return summary && summary.releases.length + summary.adopts.length > 0 ? found : undefined;
   }
 
   /** Rust: whether a capitalised callee makes a tuple struct or a variant. Foreign libraries capitalise functions, too. */

@@ -21,6 +21,11 @@ export interface TypeOracle {
   methods(owner: string, name: string, fromPath: string): readonly { readonly path: string; readonly fn: FunctionIr }[];
   /** The free function `name` visible from the file; undefined when none or ambiguous. */
   freeFunction(name: string, fromPath: string): { readonly path: string; readonly fn: FunctionIr } | undefined;
+  /** Rust: the free function of another module of the package that a path names, when its text looks as if it released something. */
+  releasingHelper(
+    path: readonly string[],
+    fromPath: string,
+  ): { readonly path: string; readonly fn: FunctionIr } | undefined;
   functionById(path: string, id: number): FunctionIr | undefined;
   /**
    * Flow of another function of the unit, for its summary; undefined on recursion or beyond the depth limit. `matters` says that the caller

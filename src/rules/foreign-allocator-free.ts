@@ -9,7 +9,8 @@ import type { FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
-const TOKENS = { rust: ['from_raw', 'libc::free', 'free(', 'dealloc(', 'transmute'] };
+/** The last ones are names of helpers that take a pointer over: `drop_c_string(text)`. */
+const TOKENS = { rust: ['from_raw', 'libc::free', 'free(', 'dealloc(', 'transmute', 'drop_', 'destroy_', 'release_'] };
 
 export default defineRule({
   meta: {
@@ -40,7 +41,17 @@ export default defineRule({
     scenarios: ['sequential', 'command'],
   },
   tokens: TOKENS,
-  bodyTokens: { rust: ['from_raw', 'free', 'dealloc', /\btransmute\s*::\s*<[^;(]*,\s*(?:\w+\s*::\s*)*Box\s*</u] },
+  // Without `unsafe` nothing of this compiles.
+  requires: { rust: ['unsafe'] },
+  bodyTokens: {
+    rust: [
+      'from_raw',
+      'free',
+      'dealloc',
+      /\b(?:drop|destroy|release)_\w+\s*\(/u,
+      /\btransmute\s*::\s*<[^;(]*,\s*(?:\w+\s*::\s*)*Box\s*</u,
+    ],
+  },
   looksAt: 'bodies',
   perFile: ['rust'],
   check({ unit, functionsIn, report }) {
