@@ -35,7 +35,7 @@ export function findBareView(unit: UnitFacts, file: FileIr, fn: FunctionIr): Bar
   const type = fn.returns;
   if (!type || !fn.bodySpan || fn.trait !== undefined || fn.kind === 'closure') return undefined;
   const wanted = type.kind === 'path' && /^(?:Option|Result)$/u.test(type.name) ? type.args[0] : type;
-  if (wanted?.kind !== 'path' || wanted.lifetimes !== undefined || wanted.args.length > 0) return undefined;
+  if (wanted?.kind !== 'path' || /['&*]/u.test(wanted.text)) return undefined;
   const view = wanted.name === 'Self' ? fn.owner : wanted.name;
   if (view === undefined) return undefined;
   const text = (unit.textOf(file.path) ?? '').slice(fn.bodySpan.start, fn.bodySpan.end);
@@ -50,12 +50,15 @@ export function findBareView(unit: UnitFacts, file: FileIr, fn: FunctionIr): Bar
     const call = given.exec(text);
     const name = call?.[1];
     if (!call || name === undefined) continue;
-    const isPart = root === 'self' && fn.isPublic && !MAKES.test(name) && !LASTS.test(name);
+    const isPart = root === 'self' && fn.isPublic && wanted.args.length === 0 && !MAKES.test(name) && !LASTS.test(name);
     const depends = DEPENDS.test(name);
     // Whether a function is foreign is asked of all files of the unit.
-    if ((!isPart && !depends) || !hasDrop(unit, owner) || !isForeign(unit, name)) continue;
+    if (!isPart && !depends) continue;
+    if (!(depends ? endsSomething(unit, file, owner) : hasDrop(unit, owner)) || !isForeign(unit, name)) continue;
     const decl = unit.oracle('rust').declaration(view, file.path);
-    if (!isBareStruct(unit, file, decl) || hasDrop(unit, view) !== depends) continue;
+    if (depends) {
+      if (!isBareHandle(unit, file, decl)) continue;
+    } else if (!isBareStruct(unit, file, decl) || hasDrop(unit, view)) continue;
     // An owner that can be cloned is counted, and what works on it most likely holds a count of its own.
     if (depends && unit.implsOf(owner).some(({ item }) => item.trait?.name === 'Clone')) continue;
     const start = fn.bodySpan.start + call.index;
@@ -160,6 +163,28 @@ function isBareStruct(unit: UnitFacts, file: FileIr, decl: TypeDecl | undefined)
     type?.kind === 'path' && /^(?:[iu](?:8|16|32|64|128|size)|f32|f64|bool|char|PhantomData|c_\w+)$/u.test(type.name);
   const pointers = decl.fields.filter((f) => isPointer(unit, file, f.type));
   return pointers.length > 0 && decl.fields.every((f) => pointers.includes(f) || plain(f.type));
+}
+
+/** A struct that ends a handle, of its own or in a field, and has nothing that could keep the owner. */
+function isBareHandle(unit: UnitFacts, file: FileIr, decl: TypeDecl | undefined): boolean {
+  if (decl?.kind !== 'struct' || decl.generics.some((g) => g.name.startsWith("'")) || decl.fields.length > 4)
+    return false;
+  if (hasDrop(unit, decl.name)) return decl.generics.length === 0 && isBareStruct(unit, file, decl);
+  const oracle = unit.oracle('rust');
+  const handles = decl.fields.filter((f) => {
+    const { type } = f;
+    if (type?.kind !== 'path' || type.args.length > 0 || !hasDrop(unit, type.name)) return false;
+    return isBareStruct(unit, file, oracle.declaration(type.name, file.path));
+  });
+  const plain = /^(?:[iu](?:8|16|32|64|128|size)|f32|f64|bool|char|PhantomData)$/u;
+  return handles.length > 0 && decl.fields.every((f) => handles.includes(f) || plain.test(f.type?.name ?? ''));
+}
+
+/** Whether a type has a `Drop`, or one of its fields has. */
+function endsSomething(unit: UnitFacts, file: FileIr, owner: string): boolean {
+  if (hasDrop(unit, owner)) return true;
+  const fields = unit.oracle('rust').declaration(owner, file.path)?.fields ?? [];
+  return fields.some(({ type }) => type?.kind === 'path' && type.args.length === 0 && hasDrop(unit, type.name));
 }
 
 function isPointer(unit: UnitFacts, file: FileIr, type: TypeRef | undefined): boolean {
