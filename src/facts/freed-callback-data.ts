@@ -39,6 +39,8 @@ export function findFreedCallbackData(unit: UnitFacts, file: FileIr): readonly F
     const freed = freedBy(drop.body);
     if (!freed) return [];
     const { owner } = drop;
+    // What only the package makes, it may keep as long as the library does.
+    if (!full.types.some((t) => t.name === owner && t.isPublic)) return [];
     for (const fn of full.functions) {
       if (fn.owner !== owner || !fn.body || fn.trait === 'Drop' || fn.isTest) continue;
       const found = registrationOf(full, fn, fn.body, freed.field);
