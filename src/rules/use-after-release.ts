@@ -6,6 +6,7 @@ import { findExternalMemory } from '../facts/external-memory.js';
 import { RAW_CODE } from '../facts/raw-words.js';
 import { laterUses } from '../facts/later-uses.js';
 import { findSharedDescriptors } from '../facts/shared-descriptors.js';
+import { findLentObjects } from '../facts/lent-objects.js';
 import { findRepeatedTakers } from '../facts/repeated-takers.js';
 import { lineOf } from '../facts/lines.js';
 import type { BesideWord, UnitFacts } from '../facts/unit.js';
@@ -44,8 +45,23 @@ const ENDS_OF_SELF: BesideWord = {
   pattern: /^(?=[^]*\bself\b)(?:(?!\bunsafe\b)[^])*\bunsafe\b[^]*?(?:[cC]lose|Free|Destroy|Release)\w*\s*\(/u,
 };
 
+/** What takes over an object of a library that counts, beside a function that may only lend one. */
+const LENT_OBJECT = /\b(?:from_owned_ptr|assume_owned|steal_ptr|steal|wrap_under_create_rule)|_get0_\w+\s*\(/u;
+
 const TOKENS = {
-  rust: [...RELEASES, 'close(', 'Close(', 'Free', 'Destroy', 'Release('],
+  rust: [
+    'from_owned_ptr',
+    'assume_owned',
+    'steal',
+    'wrap_under_create_rule',
+    '_get0_',
+    ...RELEASES,
+    'close(',
+    'Close(',
+    'Free',
+    'Destroy',
+    'Release(',
+  ],
   d: ['free', 'destroy', 'dispose', 'deallocate', 'realloc', 'munmap', 'fclose', '_destroy', '_release', 'delete'],
 };
 
@@ -80,6 +96,7 @@ export default defineRule({
       kept: "'{what}' is released by '{release}' (line {released}) and keeps its value for the next call of '{function}', which uses it again (line {use}).",
       handle:
         "'{what}' is given to '{release}' (line {released}), which {effect}, and to '{second}' afterwards (line {use}).",
+      lent: "'{getter}' (line {got}) only lends its object, and '{taker}' at line {line} makes an owner of it, which releases a reference that it does not have.",
       descriptor:
         "'{taker}' at line {line} makes a second owner of the descriptor of '{owner}': each of the two closes it, and by then its number may be somebody else's.",
       external:
@@ -94,7 +111,7 @@ export default defineRule({
   tokens: TOKENS,
   // Without `unsafe` nothing of this compiles.
   requires: { rust: ['unsafe'] },
-  bodyTokens: { rust: [...RELEASES, ENDS_OF_SELF], d: TOKENS.d },
+  bodyTokens: { rust: [...RELEASES, ENDS_OF_SELF, LENT_OBJECT], d: TOKENS.d },
   bodyRequires: { rust: RAW_CODE },
   looksAt: 'bodies',
   perFile: ['rust', 'd'],
@@ -280,6 +297,19 @@ export default defineRule({
               key: `${shown.callee}|${shown.owner}`,
             });
           }
+          for (const { getter, taker, got, span } of language === 'rust' && LENT_OBJECT.test(text)
+            ? findLentObjects(fn, text.slice(fn.span.start, fn.span.end))
+            : [])
+            report({
+              messageId: 'lent',
+              data: { getter, taker, got: lineOf(unit, file, got.start), line: lineOf(unit, file, span.start) },
+              at: { file, span },
+              steps: [
+                { file, span: got, role: 'borrow', note: `'${getter}' raises no count.` },
+                { file, span, role: 'release', note: `What '${taker}' makes lowers one at its end.` },
+              ],
+              key: `${getter}|${taker}`,
+            });
           for (const { taker, owner, shown, span } of language === 'rust' && text.includes('as_raw_')
             ? findSharedDescriptors(unit, file, fn)
             : [])
