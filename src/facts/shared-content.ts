@@ -79,7 +79,8 @@ function sharesByClone(unit: UnitFacts, file: FileIr, decl: TypeDecl, index: num
   });
 }
 
-const MAKES_ANEW = /\bBox\s*::\s*(?:new|into_raw|leak)\b|\balloc(?:_zeroed)?\s*\(/u;
+const MAKES_ANEW =
+  /\bBox\s*::\s*(?:new|into_raw|leak)\b|\balloc(?:_zeroed)?\s*\(|\(\s*\*\*self\s*\)\s*\.\s*(?:to_owned|clone)\s*\(/u;
 
 /** `Clone`, `Copy`, or a trait of the unit that asks for one of them. */
 function asksForClone(unit: UnitFacts, file: FileIr, bound: string, depth = 0): boolean {

@@ -53,6 +53,9 @@ export function endsWithItsRoot(
     if (!type || type.kind === 'unknown') return false;
     if (type.kind === 'reference' || type.kind === 'pointer' || type.kind === 'trait-object') return false;
     if (language === 'rust') {
+      // `Option<&mut Vec<T>>` only holds the reference.
+      if (type.kind === 'path' && type.name === 'Option' && /^(?:reference|pointer)$/u.test(type.args[0]?.kind ?? ''))
+        return false;
       // Shared owners, handles and views may outlive the variable; only what is known to own its memory counts.
       if (
         segment === '[]'

@@ -88,6 +88,10 @@ function wordsOf(name: string): readonly string[] {
   return name.split(/_+|(?<=[a-z0-9])(?=[A-Z])/u).map((word) => word.toLowerCase());
 }
 
+/** Functions of Core Foundation and its kin: `CFRunLoopSourceCreate`, `CGEventTapEnable`. */
+const APPLE =
+  /^(?:CF|CG|CT|CV|CM|IO|Sec|AX|AE|LS|AU|MIDI)[A-Z][a-z]\w*(?:Create|Copy|Get|Set|Add|Remove|Append|Release|Retain|Run|Stop|Enable|Disable|Open|Close|Register|Install|Make|Invalidate|Signal|Wake|Post|Start)(?![a-z])/u;
+
 /** Crates that declare the functions of a C library or of an operating system. */
 const FOREIGN_CRATE = /^(?:windows|windows_\w+|winapi|libc|ffi|sys|\w+_sys|\w+_ffi)$/u;
 
@@ -440,7 +444,7 @@ export abstract class Calls extends Effects {
     const [first = ''] = path;
     // `ERR_get_error(..)` is a function.
     const last = path.at(-1) ?? '';
-    if (/_[a-z]/u.test(last) || path.slice(0, -1).some((s) => FOREIGN_CRATE.test(s))) return false;
+    if (/_[a-z]/u.test(last) || APPLE.test(last) || path.slice(0, -1).some((s) => FOREIGN_CRATE.test(s))) return false;
     if (path.length === 1 && CONSTRUCTORS.has(first)) return true;
     if (this.settings.oracle.isDeclared(last, this.file.path)) return true;
     // `Kind::Variant(..)`; in a module of unknown content a name like `winpcap::PacketOpenAdapter` is more likely a function.
@@ -540,7 +544,9 @@ export abstract class Calls extends Effects {
     // `[1, 2].as_ptr()` points to a static that the compiler made of the constants.
     const isMutable = /^as_mut_(?:ptr|slice)$/u.test(expr.method);
     const isStatic =
-      this.rust && (isMutable || /^as_(?:ptr|slice|ref)$/u.test(expr.method)) && isPromoted(expr.receiver, isMutable);
+      this.rust &&
+      (isMutable || /^as_(?:ptr|slice|ref)$/u.test(expr.method)) &&
+      isPromoted(expr.receiver, isMutable, (name) => this.lookup(name) !== undefined);
     const receiver: Value = isStatic ? { ...given, owned: false } : given;
     const { values, exprs } = this.arguments(expr.args);
     const matches = this.settings.apis

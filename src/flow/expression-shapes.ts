@@ -126,41 +126,44 @@ export function extendsTemporaries(expr: Expr): boolean {
 }
 
 /** What a borrow makes a static of: constants, and the empty array in any case. */
-export function isPromoted(expr: Expr, mutable: boolean): boolean {
-  return (!mutable || (expr.kind === 'array' && expr.items.length === 0 && !expr.repeat)) && isConstant(expr);
+export function isPromoted(expr: Expr, mutable: boolean, isVariable: (name: string) => boolean): boolean {
+  return (
+    (!mutable || (expr.kind === 'array' && expr.items.length === 0 && !expr.repeat)) && isConstant(expr, isVariable)
+  );
 }
 
 /** Expressions of literals only. */
-function isConstant(expr: Expr): boolean {
+function isConstant(expr: Expr, isVariable: (name: string) => boolean): boolean {
+  const isFixed = (inner: Expr): boolean => isConstant(inner, isVariable);
   switch (expr.kind) {
     case 'literal':
       return true;
     case 'array':
-      return [...expr.items, ...(expr.repeat ? [expr.repeat] : [])].every(isConstant);
+      return [...expr.items, ...(expr.repeat ? [expr.repeat] : [])].every(isFixed);
     case 'tuple':
-      return expr.items.every(isConstant);
+      return expr.items.every(isFixed);
     case 'unary':
-      return isConstant(expr.operand);
+      return isFixed(expr.operand);
     case 'cast':
-      return isConstant(expr.value);
+      return isFixed(expr.value);
     // `&VTable { release: Some(release::<T>) }`, which the compiler keeps in the program.
     case 'struct':
-      return expr.base === undefined && expr.fields.every((f) => isConstant(f.value) || isFunctionItem(f.value));
+      return expr.base === undefined && expr.fields.every((f) => isFixed(f.value) || isItem(f.value, isVariable));
     default:
       return expr.kind === 'name' && /^[A-Z][A-Z0-9_]*$/u.test(expr.path.at(-1) ?? '');
   }
 }
 
-/** `release::<T>`, `Self::release`, `None`, and one of them in `Some(..)`: no variable is spelled like this. */
-function isFunctionItem(expr: Expr): boolean {
+/** `release::<T>`, `Self::release`, `None`, a function of the file, and one of them in `Some(..)`. */
+function isItem(expr: Expr, isVariable: (name: string) => boolean): boolean {
   if (expr.kind === 'call')
     return (
       expr.callee.kind === 'name' &&
       expr.callee.path.join('::') === 'Some' &&
-      expr.args.every(({ value }) => isConstant(value) || isFunctionItem(value))
+      expr.args.every(({ value }) => isConstant(value, isVariable) || isItem(value, isVariable))
     );
-  if (expr.kind === 'cast') return isFunctionItem(expr.value);
-  return expr.kind === 'name' && (expr.path.length > 1 || expr.typeArgs !== undefined || expr.path[0] === 'None');
+  if (expr.kind === 'cast') return isItem(expr.value, isVariable);
+  return expr.kind === 'name' && (expr.path.length > 1 || !isVariable(expr.path[0] ?? ''));
 }
 
 /** Whether the body holds `name = ..`; closures are not entered. */

@@ -143,8 +143,18 @@ export abstract class Memory {
       const own = ends[i];
       const isEndedElsewhere = ({ id }: Pointer): boolean =>
         own?.invalid.has(id) === false && ends.some((other) => other?.invalid.has(id) === true);
-      if (!value.pointers.some(isEndedElsewhere)) return value;
-      return { ...value, pointers: value.pointers.map((p) => (isEndedElsewhere(p) ? this.twinOf(p) : p)) };
+      // A variable whose pointer another branch ended, given as it is.
+      const given = value.places.flatMap((place) => {
+        const held = own?.read(place)?.pointers ?? [];
+        return held.some((p) => p.form === 'raw' && isEndedElsewhere(p)) ? [{ place, held }] : [];
+      });
+      if (given.length === 0 && !value.pointers.some(isEndedElsewhere)) return value;
+      const pointers = [...value.pointers, ...given.flatMap((g) => g.held)];
+      return {
+        ...value,
+        places: value.places.filter((place) => !given.some((g) => g.place === place)),
+        pointers: [...new Set(pointers.map((p) => (isEndedElsewhere(p) ? this.twinOf(p) : p)))],
+      };
     });
   }
 

@@ -179,7 +179,13 @@ export abstract class PlaceExpressions extends Calls {
       if (value.owned !== true || value.type?.kind !== 'path') return value;
     }
     // `&[1, 2]` of constants is promoted to a static.
-    if (places.length === 0 && value.owned && this.rust && isPromoted(inner, expr.mutable)) return NOTHING;
+    if (
+      places.length === 0 &&
+      value.owned &&
+      this.rust &&
+      isPromoted(inner, expr.mutable, (name) => this.lookup(name) !== undefined)
+    )
+      return NOTHING;
     if (places.length === 0 && value.owned) places = [{ root: this.makeTemp(inner.span, value.type), path: [] }];
     this.access(places, expr.span, 'borrow', '&');
     const how = !this.rust ? '&' : expr.raw ? 'addr_of!' : expr.mutable ? '&mut' : '&';

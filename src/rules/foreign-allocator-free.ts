@@ -277,7 +277,17 @@ const HANDS_BACK =
 
 /** Foreign code keeps what Rust gave it as `void *`: a cast back to a type of this package says who made it. */
 function isCastToOwnType(unit: UnitFacts, file: FileIr, fn: FunctionIr, span: Span): boolean {
-  const text = (unit.textOf(file.path) ?? '').slice(span.start, span.end);
+  const source = unit.textOf(file.path) ?? '';
+  const taken = source.slice(span.start, span.end);
+  // `let state = data(x).cast::<State>(); Box::from_raw(state)`
+  const variable = /\(\s*(\w+)\s*\)$/u.exec(taken)?.[1];
+  const init =
+    variable === undefined
+      ? undefined
+      : new RegExp(`\\blet\\s+(?:mut\\s+)?${variable}\\s*(?::[^=;]*)?=\\s*([^;]*);`, 'u').exec(
+          source.slice(fn.span.start, span.start),
+        )?.[1];
+  const text = init ?? taken;
   const name =
     /\bas\s+\*mut\s+(?:\w+::)*([A-Z]\w*)[^*]*$/u.exec(text)?.[1] ??
     /\bcast(?:_mut)?::<\s*(?:\w+::)*([A-Z]\w*)/u.exec(text)?.[1];

@@ -415,7 +415,7 @@ function endOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow
     file.language === 'rust' ? isRegistration(file, flow, escape) : isDataOfCallback(unit, file, flow, escape);
   const isTaken = file.language === 'rust' && isTakenOver(escape);
   if (escape.kind !== 'store' && !isRegistered && !isTaken) return undefined;
-  if (file.language === 'rust' && isTakenBack(flow, escape)) return undefined;
+  if (file.language === 'rust' && (isTakenBack(flow, escape) || isTakenBackByGuard(unit, fn, escape))) return undefined;
   if (file.language === 'd' && isWaitedFor(flow, escape)) return undefined;
   const { pointer } = escape;
   if (pointer.form === 'closure' || pointer.form === 'guard' || pointer.form === 'iterator') return undefined;
@@ -528,6 +528,25 @@ function isRegistration(file: FileIr, flow: FunctionFlow, escape: Escape): boole
 function isTakenBack(flow: FunctionFlow, escape: Escape): boolean {
   return flow.calls.some(
     (c) => !c.method && c.span.start > escape.span.end && (c.callee === escape.callee || ENDS.test(c.callee)),
+  );
+}
+
+/** Whether the function makes a value whose `drop` calls the same function again, which sets what was there before. */
+function isTakenBackByGuard(unit: UnitFacts, fn: FunctionIr, { callee }: Escape): boolean {
+  const name = callee?.split('::').at(-1);
+  const guards = new Set<string>();
+  if (fn.body && name !== undefined)
+    walkBody(fn.body, ({ expr }) => {
+      if (expr.kind === 'struct') guards.add(expr.type.name === 'Self' ? (fn.owner ?? '') : expr.type.name);
+    });
+  return [...guards].some((guard) =>
+    unit
+      .implsOf(guard, 'Drop')
+      .some(({ file, item }) =>
+        new RegExp(`\\b${name ?? ''}\\s*\\(`, 'u').test(
+          (unit.textOf(file.path) ?? '').slice(item.span.start, item.span.end),
+        ),
+      ),
   );
 }
 
