@@ -2,10 +2,11 @@ import { findMistakenData } from '../facts/callback-data.js';
 import { lineOf } from '../facts/lines.js';
 import { findFieldMismatches } from '../facts/raw-fields.js';
 import { findRawTakers, foreignMakers } from '../facts/raw-pairs.js';
+import { bindingsOf } from '../facts/raw-views.js';
 import { layoutsDiffer } from '../facts/layouts.js';
 import type { UnitFacts } from '../facts/unit.js';
 import type { Adoption, CallSite, FunctionFlow, Pointer } from '../flow/result.js';
-import type { Expr, ExprOf, FileIr, TypeRef } from '../model/ir.js';
+import type { Expr, ExprOf, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
@@ -94,7 +95,9 @@ export default defineRule({
         for (const call of flow.calls) {
           const type = call.args[0]?.type;
           const span = call.argSpans[0];
-          if (!TAKES.test(call.callee) || call.method || !span || !isUntyped(type)) continue;
+          if (!TAKES.test(call.callee) || call.method || !span) continue;
+          const shown = isUntyped(type) ? type?.text : userDataOf(fn, call);
+          if (shown === undefined) continue;
           const pointer = (unit.textOf(file.path) ?? '').slice(span.start, span.end);
           // A turbofish or a cast to `*mut _` says what it really is.
           if (!/^\w+$/u.test(pointer) || /::</u.test((unit.textOf(file.path) ?? '').slice(call.span.start, span.start)))
@@ -107,7 +110,7 @@ export default defineRule({
           const taken = lineOf(unit, file, call.span.start);
           report({
             messageId: 'untyped',
-            data: { taker: call.callee, taken, pointer, type: type?.text ?? '' },
+            data: { taker: call.callee, taken, pointer, type: shown },
             at: { file, span: call.span },
             steps: [
               { file, span: type?.span ?? span, role: 'declare', note: `'${pointer}' has lost its type here.` },
@@ -295,6 +298,20 @@ function functionName(expr: Expr): ExprOf<'name'> | undefined {
       ? expr.args[0]
       : undefined;
   return inner ? functionName(inner.value) : undefined;
+}
+
+/** The type of what `lib_get_user_data(..)` gives, which every library declares without one, in a variable that is given on as it is. */
+function userDataOf(fn: FunctionIr, { expr }: CallSite): string | undefined {
+  const given = expr.kind === 'call' ? expr.args[0]?.value : undefined;
+  if (given?.kind !== 'name' || given.path.length !== 1 || !fn.body) return undefined;
+  let init = bindingsOf(fn.body).get(given.path[0] ?? '');
+  while (init?.kind === 'block') init = init.block.result;
+  if (init?.kind !== 'call' || init.callee.kind !== 'name') return undefined;
+  const { path } = init.callee;
+  const isForeign = path.slice(0, -1).some((s) => /^(?:ffi|sys|\w+_sys|\w+_ffi)$/u.test(s));
+  return isForeign && /_get_?(?:user|client)_?(?:data|ptr|pointer)$/u.test(path.at(-1) ?? '')
+    ? '*mut c_void'
+    : undefined;
 }
 
 /** Whether the file counts references to nothing: `Arc<()>`. */
