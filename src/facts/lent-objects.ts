@@ -45,7 +45,8 @@ export function findLentObjects(fn: FunctionIr, text: string): readonly LentObje
     if (!taken) return;
     const library = LIBRARIES.find((l) => l.takes.test(taken.name));
     // `PKeyRef::from_ptr` only looks.
-    if (!library || (taken.name === 'from_ptr' && !/^[A-Z]\w*(?<!Ref)$/u.test(taken.type))) return;
+    // A list is often made for the caller, though what is in it is not.
+    if (!library || (taken.name === 'from_ptr' && !/^(?!Stack$)[A-Z]\w*(?<!Ref)$/u.test(taken.type))) return;
     for (const value of taken.values) {
       const got = callBehind(value, bindings);
       if (!got || !library.lends.test(got.name)) continue;

@@ -161,6 +161,17 @@ function visit(walk: Walk, type: TypeRef, scope: Scope, trait: Trait, at: Positi
     case 'trait-object':
       // `dyn Any` mostly keeps something alive that nobody looks at.
       if (!/\bdyn\b/u.test(type.text) || /\bdyn\s+(?:\w+\s*::\s*)*Any\b/u.test(type.text)) return;
+      // `dyn Reader<R>` most likely has an `R` in it.
+      if (trait === 'Send' && !/\bSend\b/u.test(type.text)) {
+        const args = /\bdyn\s+[\w:\s]*<([^()]*)>/u.exec(type.text)?.[1] ?? '';
+        for (const [name, binding] of scope.bindings)
+          if (
+            'parameter' in binding &&
+            new RegExp(`\\b${name}\\b`, 'u').test(args) &&
+            isUnbounded(walk, binding.parameter)
+          )
+            add('generic', binding.parameter);
+      }
       // Who may share it is another matter: a closure that needs `&mut` cannot be called by two threads at once.
       if (trait === 'Send' && at.depth < 7 && !boundsOf(type).some((b) => mayPromise(walk.unit, scope.file, b, 0)))
         add('object', type.text);

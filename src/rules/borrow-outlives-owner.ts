@@ -1,6 +1,7 @@
 import { calledName, isTypeParameter, memberPath } from '../facts/d-code.js';
 import { hasDrop } from '../facts/declarations.js';
 import { laterUses } from '../facts/later-uses.js';
+import { findMappedPointers } from '../facts/mapped-pointers.js';
 import { BECOMES_RAW, LENDING, RAW_CODE, RAW_POINTERS } from '../facts/raw-words.js';
 import { D_BORROWS } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
@@ -69,6 +70,27 @@ export default defineRule({
             key: kept.call,
           });
         for (const fn of functionsIn(file)) {
+          for (const { span, closure } of language === 'rust' ? findMappedPointers(file, fn) : [])
+            report({
+              messageId: 'leaves',
+              data: {
+                owner: 'a temporary',
+                borrow: lineOf(unit, file, span.start),
+                where: 'returned from the closure',
+                escape: lineOf(unit, file, closure.start),
+              },
+              at: { file, span },
+              steps: [
+                {
+                  file,
+                  span,
+                  role: 'borrow',
+                  note: 'The reference to a temporary becomes a raw pointer, as null is one.',
+                },
+                { file, span: closure, role: 'release', note: 'The temporary ends with the closure.' },
+              ],
+              key: 'temporary',
+            });
           const flow = unit.flowOf(file, fn);
           const causes = new Set<number>();
           for (const stale of flow.staleUses) {

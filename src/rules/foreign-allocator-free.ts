@@ -5,7 +5,7 @@ import type { Adoption, FunctionFlow, Pointer } from '../flow/result.js';
 import type { Root } from '../flow/place.js';
 import { typeOfPlace } from '../flow/place-type.js';
 import { ownsBlock, withoutAlias } from '../flow/types.js';
-import type { FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
+import type { FileIr, FunctionIr, Param, TypeDecl, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
@@ -29,6 +29,7 @@ export default defineRule({
         "Memory from '{source}' (line {acquired}) is taken over by '{adopter}' at line {line}: Rust will free what it did not allocate.",
       unallocated:
         "'{adopter}' at line {line} takes over '{borrow}', a pointer into '{owner}' (line {acquired}), which no allocator made: Rust will free what cannot be freed.",
+      lent: "'{adopter}' at line {line} takes over '{param}', text that a library lends to the callback '{callback}': Rust will free what it did not allocate, and the library frees it again.",
       returned:
         "Memory of the C library from '{source}' (line {acquired}) is freed by '{release}' at line {line}: Rust's allocator did not make it.",
       stack:
@@ -81,6 +82,32 @@ export default defineRule({
         const seen = new Set<number>();
         for (const adoption of flow.adoptions) {
           const { root } = adoption.pointer.target;
+          const lent = seen.has(adoption.span.start) ? undefined : lentText(unit, file, fn, adoption);
+          if (lent && !isNeverFreed(flow, adoption)) {
+            seen.add(adoption.span.start);
+            report({
+              messageId: 'lent',
+              data: {
+                adopter: adoption.through ?? adoption.how,
+                line: lineOf(unit, file, adoption.span.start),
+                param: lent.name,
+                callback: fn.name,
+              },
+              at: { file, span: adoption.span },
+              steps: [
+                { file, span: lent.span, role: 'acquire', note: `The library owns '${lent.name}'.` },
+                {
+                  file,
+                  span: adoption.span,
+                  role: 'release',
+                  note: `'${adoption.how}' makes it a ${adoption.rawType}.`,
+                },
+              ],
+              key: lent.name,
+              confidence: 'medium',
+            });
+            continue;
+          }
           if (isUnallocated(adoption) && !seen.has(adoption.span.start) && !isNeverFreed(flow, adoption)) {
             seen.add(adoption.span.start);
             const { how, site } = adoption.pointer;
@@ -232,6 +259,22 @@ export default defineRule({
     }
   },
 });
+
+/** A text parameter of a private function with a foreign ABI, which the file gives away as a callback: not one that others call to free. */
+function lentText(unit: UnitFacts, file: FileIr, fn: FunctionIr, { pointer, rawType }: Adoption): Param | undefined {
+  const { root, path } = pointer.target;
+  if (rawType !== 'CString' || fn.abi === undefined || fn.isPublic || root.kind !== 'param' || path.length > 1)
+    return undefined;
+  if (fn.attributes.some((a) => /\b(?:no_mangle|export_name)\b/u.test(`${a.name} ${a.args ?? ''}`))) return undefined;
+  if (/free|drop|destroy|release|dispose|delete|final|clean/iu.test(fn.name)) return undefined;
+  const param = root.index === undefined ? undefined : fn.params[root.index];
+  if (param?.type?.kind !== 'pointer' || param.type.element?.name !== 'c_char') return undefined;
+  const text = unit.textOf(file.path) ?? '';
+  const isGiven = [...text.matchAll(new RegExp(`\\b${fn.name}\\b(?!\\s*(?:::\\s*<[^;()]*>\\s*)?\\()`, 'gu'))].some(
+    ({ index }) => index < fn.span.start || index > fn.span.end,
+  );
+  return isGiven ? param : undefined;
+}
 
 /** An element of a container; what `as_ptr` of another type, or of one that is not known, shows may be anybody's. */
 function isInOwnBlock(unit: UnitFacts, file: FileIr, root: Root, path: readonly string[]): boolean {

@@ -96,7 +96,8 @@ export default defineRule({
       kept: "'{what}' is released by '{release}' (line {released}) and keeps its value for the next call of '{function}', which uses it again (line {use}).",
       handle:
         "'{what}' is given to '{release}' (line {released}), which {effect}, and to '{second}' afterwards (line {use}).",
-      lent: "'{getter}' (line {got}) only lends its object, and '{taker}' at line {line} makes an owner of it, which releases a reference that it does not have.",
+      getter:
+        "'{getter}' (line {got}) only lends its object, and '{taker}' at line {line} makes an owner of it, which releases a reference that it does not have.",
       descriptor:
         "'{taker}' at line {line} makes a second owner of the descriptor of '{owner}': each of the two closes it, and by then its number may be somebody else's.",
       external:
@@ -301,7 +302,7 @@ export default defineRule({
             ? findLentObjects(fn, text.slice(fn.span.start, fn.span.end))
             : [])
             report({
-              messageId: 'lent',
+              messageId: 'getter',
               data: { getter, taker, got: lineOf(unit, file, got.start), line: lineOf(unit, file, span.start) },
               at: { file, span },
               steps: [
