@@ -7,7 +7,7 @@ import { compareConfidence, compareSeverity, configuredSeverity } from './engine
 import { linkPackageFindings } from './engine/link-findings.js';
 import { matchPatterns } from './engine/path-filter.js';
 import { scanUnit } from './engine/scan-unit.js';
-import { suppressionDraft } from './engine/suppression-drafts.js';
+import { suppressionDrafts } from './engine/suppression-drafts.js';
 import type { Finding, Gap, ScanResult } from './model/finding.js';
 import type { ProjectModel } from './model/project.js';
 import { isJavaScriptRule } from './rules/javascript-rule.js';
@@ -122,9 +122,7 @@ export async function scan(request: ScanRequest): Promise<Scan> {
     baseline: request.baseline ?? new Map(),
   });
   const isReported = config.rules[suppressionMeta.id] !== 'off';
-  const problems = finishFindings(
-    isReported ? outcome.problems.map((problem) => suppressionDraft(problem, units, textOf)) : [],
-  );
+  const problems = finishFindings(isReported ? suppressionDrafts(outcome.problems, units, textOf) : []);
   const defaults = new Map([suppressionMeta, ...rules.map(({ meta }) => meta)].map((meta) => [meta.id, meta.severity]));
   const level = (finding: Finding): Finding => {
     const configured = config.rules[finding.ruleId];

@@ -2,14 +2,31 @@ import type { SuppressionProblem } from '../suppress/read-suppressions.js';
 import { suppressionMeta } from '../suppress/suppression-meta.js';
 import { fillMessage, type Draft } from './collect-findings.js';
 
-/** A problem of a suppression as a finding of the built-in id `suppression`. */
-export function suppressionDraft(
-  { path, place, messageId, data }: SuppressionProblem,
+/** Problems of suppressions as findings of the built-in id `suppression`. */
+export function suppressionDrafts(
+  problems: readonly SuppressionProblem[],
   units: readonly { readonly root: string; readonly files: readonly { readonly path: string }[] }[],
   textOf: (path: string) => string | undefined,
-): Draft {
-  const unit = units.find(({ files }) => files.some((file) => file.path === path))?.root ?? '';
-  const line = (textOf(path) ?? '').split(/\r\n|\r|\n/u)[place.line - 1] ?? '';
+): readonly Draft[] {
+  // A file of many problems is looked up and cut into lines once.
+  const known = new Map<string, FileParts>();
+  const partsOf = (path: string): FileParts => {
+    const parts = known.get(path) ?? {
+      unit: units.find(({ files }) => files.some((file) => file.path === path))?.root ?? '',
+      lines: (textOf(path) ?? '').split(/\r\n|\r|\n/u),
+    };
+    known.set(path, parts);
+    return parts;
+  };
+  return problems.map((problem) => draftOf(problem, partsOf(problem.path)));
+}
+
+interface FileParts {
+  readonly unit: string;
+  readonly lines: readonly string[];
+}
+
+function draftOf({ path, place, messageId, data }: SuppressionProblem, { unit, lines }: FileParts): Draft {
   return {
     finding: {
       ruleId: suppressionMeta.id,
@@ -29,7 +46,7 @@ export function suppressionDraft(
       steps: [],
     },
     scope: '',
-    lineText: line,
+    lineText: lines[place.line - 1] ?? '',
     key: `${messageId}\0${data['id'] ?? ''}`,
   };
 }

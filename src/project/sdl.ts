@@ -1,4 +1,5 @@
 /** A reader for the part of SDLang that dub.sdl uses: tags with values, attributes and blocks. */
+import { findLineStarts, positionAt } from '../model/source.js';
 import { DocumentError } from './document.js';
 
 export interface SdlTag {
@@ -21,11 +22,8 @@ const bare = /[^\s{};="`]+/y;
 /** Reads an SDL document; throws `DocumentError` with the first thing that is not SDL. */
 export function readSdl(text: string): readonly SdlTag[] {
   let at = 0;
-  const lineAt = (offset: number): { readonly line: number; readonly column: number } => {
-    const before = text.slice(0, offset);
-    const start = before.lastIndexOf('\n') + 1;
-    return { line: before.split('\n').length, column: offset - start + 1 };
-  };
+  const starts = findLineStarts(text);
+  const lineAt = (offset: number): { readonly line: number; readonly column: number } => positionAt(starts, offset);
   const fail = (message: string): DocumentError => {
     const { line, column } = lineAt(at);
     return new DocumentError(message, line, column);

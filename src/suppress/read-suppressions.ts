@@ -56,7 +56,7 @@ export function readSuppressions(file: CommentedFile): {
   lines.forEach((line, index) => {
     const match = line.includes(suppressionMark) ? opener.exec(line) : null;
     if (match === null || !isComment(file, starts, index, line, match.index)) return;
-    const text = (match[1] ?? '').replace(/\s*(?:\*+\/|\++\/)\s*$/u, '').trim();
+    const text = withoutCloser((match[1] ?? '').trim());
     const column = match.index + (match[0].length - match[0].trimStart().length) + 1;
     const place = { line: index + 1, column, endColumn: line.trimEnd().length + 1 };
     const problem = (messageId: SuppressionMessage, data: Readonly<Record<string, string>>) =>
@@ -77,6 +77,15 @@ export function readSuppressions(file: CommentedFile): {
     else suppressions.push({ path: file.path, place, ids, reason });
   });
   return { suppressions, problems };
+}
+
+/** The text of a comment without what closes it. By hand: a pattern of runs that ends the text tries each blank of a line anew. */
+function withoutCloser(text: string): string {
+  if (!text.endsWith('*/') && !text.endsWith('+/')) return text;
+  const mark = text.charAt(text.length - 2);
+  let end = text.length - 1;
+  while (end > 0 && text[end - 1] === mark) end--;
+  return text.slice(0, end).trimEnd();
 }
 
 /**

@@ -296,6 +296,21 @@ it('thousands of writes while thousands of calls are pending', async () => {
   expect(performance.now() - began).toBeLessThan(20_000);
 }, 300_000);
 
+it.each([
+  ['a suppression of blanks', { 'pool.d': `${hazard}// lifetime-lint: allow(${' '.repeat(200_000)}\n` }],
+  ['2,000 suppressions without a reason', { 'pool.d': hazard + '// lifetime-lint: allow(growth)\n'.repeat(2000) }],
+  ['a dub.sdl of 50,000 tags', { 'pool.d': hazard, 'dub.sdl': `name "x"\n${'versions "a"\n'.repeat(50_000)}` }],
+])(
+  '%s',
+  async (_, files: Readonly<Record<string, string>>) => {
+    const began = performance.now();
+    const { code, findings } = await scanFolder(makeFolder(files));
+    expect([code, findings]).toEqual([1, expect.arrayContaining(rest.findings)]);
+    expect(performance.now() - began).toBeLessThan(20_000);
+  },
+  300_000,
+);
+
 describe('a broken manifest', () => {
   it.each([
     ['Cargo.toml', '[package\nname = "x"\n', "'Cargo.toml' could not be read at line 1: "],
