@@ -198,7 +198,7 @@ function readSubject(flags: Flags): WorkflowOptions['subject'] {
     }
     return { kind: 'versions', package: flags.package, ...range };
   }
-  if ((target === undefined) === (command === undefined)) {
+  if ((target ?? command)?.trim() === '' || (target === undefined) === (command === undefined)) {
     throw new UsageError('Say what to run: --target, --command, or --package to bisect its versions.');
   }
   const run = target === undefined ? { command: plain('command', command ?? '') } : { target: plain('target', target) };

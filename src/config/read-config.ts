@@ -51,8 +51,9 @@ export function readBaseline(config: Config, base: string): ReadonlyMap<string, 
   const path = resolve(base, config.root, config.baseline);
   const shown = shorten(base, path);
   let value: unknown;
-  // To open a pipe would wait for a writer.
-  if (statSync(path, { throwIfNoEntry: false })?.isFIFO() === true)
+  // A pipe may have no writer, and a device no end.
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats !== undefined && !stats.isFile() && !stats.isDirectory())
     throw new UsageError(`'${shown}' could not be read: it is not a regular file.`);
   try {
     value = plainValue(readJson(readFileText(path)));

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import * as v from 'valibot';
 import { makeFolder } from '../discover/make-folder.js';
@@ -36,7 +36,10 @@ export type EvidenceEntry = v.InferOutput<typeof entrySchema>;
 export function readEvidenceFile(
   path: string,
 ): { readonly entries: readonly EvidenceEntry[] } | { readonly error: string } {
-  if (!existsSync(path)) return { entries: [] };
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) return { entries: [] };
+  // A device may have no end, and a pipe no writer.
+  if (!stats.isFile()) return { error: `The evidence file '${path}' is not a regular file; name another.` };
   let parsed: unknown;
   try {
     parsed = JSON.parse(readFileSync(path, 'utf8'));

@@ -181,6 +181,14 @@ it.skipIf(process.platform === 'win32')('a pipe in the place of the baseline', a
   expect([code, stderr]).toEqual([2, "lifetime-lint: 'base.json' could not be read: it is not a regular file.\n"]);
 });
 
+it.skipIf(process.platform !== 'linux')('a device without an end in the place of evidence', async () => {
+  const { code, stderr } = await callCli(makeFolder({ 'pool.d': hazard }), ['checklist', '--evidence', '/dev/zero']);
+  expect([code, stderr]).toEqual([
+    2,
+    "lifetime-lint: The evidence file '/dev/zero' is not a regular file; name another.\n",
+  ]);
+});
+
 it.skipIf(process.platform !== 'linux')('a full disk for one of the reports', async () => {
   const folder = makeFolder({ 'pool.d': hazard });
   const args = ['--format', 'json', '--output-file', '/dev/full', '--format', 'sarif', '--output-file', 'out.sarif'];

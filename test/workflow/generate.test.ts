@@ -114,6 +114,8 @@ describe('lifetime-lint workflow', () => {
   it.each([
     [['workflow'], 'Say what to run: --target, --command, or --package'],
     [['workflow', '--target', 'a@1', '--command', 'b'], 'Say what to run'],
+    [['workflow', '--target', ''], 'Say what to run'],
+    [['workflow', '--command', ' '], 'Say what to run'],
     [['workflow', '--package', 'a', '--target', 'b'], 'Give --package, or what to run, not both'],
     [['workflow', '--package', '../x'], "'../x' is not the name of a package"],
     [['workflow', '--command', 'echo ${{ github.token }}'], 'which GitHub would evaluate'],
