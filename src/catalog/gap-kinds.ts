@@ -43,7 +43,7 @@ export const gapKinds: Readonly<Record<GapKind, GapInfo>> = {
   },
   binary: {
     name: 'not text',
-    description: 'A file has the name of a source file and does not hold UTF-8 text.',
+    description: 'A file has the name of a source file and holds no text in UTF-8 or UTF-16.',
     help: 'Save it as UTF-8, or exclude it in the configuration.',
   },
   vanished: {
