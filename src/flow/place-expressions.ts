@@ -85,10 +85,16 @@ export abstract class PlaceExpressions extends Calls {
     if (!this.rust) {
       const end = this.endElement(base, expr.name, expr.span);
       if (end) return end;
-      const matches = this.settings.apis.method(expr.name, base.type);
       const known = this.hasField(base.type, expr.name);
-      if (matches.length > 0 && !known)
-        return this.applyMatches(matches, base, [], [], expr, expr.name, true, undefined);
+      const matches = known ? [] : this.settings.apis.method(expr.name, base.type);
+      // A method that the unit declares says more than a name in a table, when it shows something.
+      const isOwn = matches.length > 0 && this.resolveMethod(base, expr.name) !== undefined;
+      const shown =
+        isOwn && !isAddressed && matches.every((m) => m.weak || !m.row.receiver?.length)
+          ? this.propertyCall(base, expr)
+          : undefined;
+      if (shown && shown.pointers.length + shown.places.length > 0) return shown;
+      if (matches.length > 0) return this.applyMatches(matches, base, [], [], expr, expr.name, true, undefined);
       if (!known && !isAddressed) {
         const result = this.propertyCall(base, expr);
         if (result && (result.pointers.length > 0 || result.places.length > 0)) return result;

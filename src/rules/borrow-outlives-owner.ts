@@ -528,7 +528,12 @@ function isWaitedFor(flow: FunctionFlow, escape: Escape): boolean {
  * D: every `return` gives this very variable, and it is a static array or a struct that can't be moved in registers (it has a destructor
  * or a postblit): the compiler builds it in the caller's place, where it stays.
  */
-function isBuiltForCaller(file: FileIr, fn: FunctionIr, { name, kind, type }: Root): boolean {
+function isBuiltForCaller(file: FileIr, around: FunctionIr, { name, kind, type, span }: Root): boolean {
+  // A variable of a closure is what the closure returns.
+  const fn =
+    file.functions.findLast(
+      (f) => f.kind === 'closure' && f.body !== undefined && f.span.start <= span.start && span.end <= f.span.end,
+    ) ?? around;
   if (kind !== 'local' || fn.body === undefined) return false;
   const returned = type?.kind === 'unknown' && /^typeof\s*\(\s*return\s*\)$/u.test(type.text) ? fn.returns : type;
   const stays =
