@@ -67,20 +67,33 @@ export function simulatedTester(isHit) {
   };
 }
 
+/** Whether a session of this confidence, below 0.9, would have ended here. */
+function isSettled({ posterior, secondChange }, until) {
+  return (
+    secondChange.probability >= until ||
+    (secondChange.probability < 0.05 && posterior.probability(posterior.best) >= until) ||
+    posterior.probability(0) >= until ||
+    posterior.probability(posterior.size) >= until
+  );
+}
+
 /**
  * Runs one cell: `count` histories of `size` versions with crash rate `p` from a first bad version on, which is drawn evenly, and false
  * alarms at rate `q` on both sides. With `rare`, some of the versions before crash too, at that rate, and `minimum` is asked for.
  *
- * With `isTraced` it keeps, for each history and each run of it, whether the likeliest answer was right then: what the same command says
- * whose budget (`--runs`) ends there.
+ * With `stops`, confidences up to `until`, it keeps for each of them, for each history and each run of it, whether the likeliest answer
+ * was right then: what the same command says whose budget (`--runs`) ends there. The runs do not depend on the confidence where nothing is
+ * looked at before the answer (below 0.9), so that one session stands for those that would have stopped earlier; a history is then made
+ * of a seed of its own, the same in each cell that has the same one.
  *
  * @param bisect the session under test
  */
 export async function simulateCell(
   bisect,
-  { p, q = 0, rare, minimum, size, count, seed, hint, until = confidence, maxRuns = 5000, isTraced = false },
+  { p, q = 0, rare, minimum, size, count, seed, hint, until = confidence, maxRuns = 5000, background, stops = [] },
 ) {
-  const random = generator(seed);
+  let random = generator(seed);
+  const isTraced = stops.length > 0;
   const history = Array.from({ length: size }, (_, index) => `v${index}`);
   const cell = {
     p,
@@ -93,11 +106,12 @@ export async function simulateCell(
     right: 0,
     claimed: 0,
     most: 0,
-    /** Of each traced history, whether the likeliest answer was right after each of its runs. */
-    traces: [],
+    /** Of each confidence and each traced history, whether the likeliest answer was right after each of its runs. */
+    families: stops.map(() => []),
     plain: repeats.map(() => ({ runs: 0, looks: 0, right: 0 })),
   };
   for (let made = 0; made < count; made++) {
+    if (isTraced) random = generator(seed + 7919 * made);
     // Where a rare crash comes first, it begins before the last version and the frequent one after it.
     const earlier = rare === undefined ? 0 : 1 + Math.floor(random() * (size - 2));
     const first = earlier + 1 + Math.floor(random() * (size - 1 - earlier));
@@ -106,16 +120,28 @@ export async function simulateCell(
     const expected = {
       ...(hint === undefined ? {} : { expectedRate: hint(p, random) }),
       ...(minimum === undefined ? {} : { minimumRate: minimum }),
+      ...(background === undefined ? {} : { background }),
     };
-    const trace = [];
-    const watch = (_, { posterior }) => trace.push(posterior.best === first ? 1 : 0);
+    const traces = stops.map(() => ({ answers: [], isOver: false }));
+    const watch = (_, snapshot) => {
+      const answer = snapshot.posterior.best === first ? 1 : 0;
+      traces.forEach((trace, at) => {
+        if (trace.isOver) return;
+        trace.answers.push(answer);
+        trace.isOver = stops[at] < until && isSettled(snapshot, stops[at]);
+      });
+    };
     const result = await bisect(
       history,
       simulatedTester(isHit),
       { confidence: until, maxRuns, maxSeconds: Infinity, ...expected },
       { clock: () => 0, ...(isTraced ? { onObservation: watch } : {}) },
     );
-    if (isTraced) cell.traces.push(Uint8Array.from(trace));
+    traces.forEach(({ answers }, at) => cell.families[at].push(Uint8Array.from(answers)));
+    if (isTraced) {
+      cell.runs += result.runs;
+      continue;
+    }
     cell.runs += result.runs;
     cell.most = Math.max(cell.most, result.runs);
     cell.claimed += result.posterior.probability(result.posterior.best);
@@ -234,22 +260,23 @@ const RESAMPLES = 100;
  * far the figure can be trusted. The settings are chosen on one half of the histories and read off on the other, both ways: the luckiest
  * of many settings looks better than it is where it was chosen.
  *
- * @param families cells of the same rate and size whose sessions differ in their confidence
+ * @param families the traces of sessions that differ in their confidence, of the same histories
+ * @param size versions of each history
  * @param wanted accuracies, and for each the largest budget that may reach it
  */
-export function compareCell(families, wanted, seed) {
+export function compareCell(families, size, wanted, seed) {
   const random = generator(seed);
-  const [{ size }] = families;
-  const count = Math.min(...families.map(({ traces }) => traces.length));
+  const count = families[0].length;
   const most = Math.max(...wanted.map((one) => one.most));
-  const half = (traces, odd) => traces.map((_, at) => at).filter((at) => at % 2 === odd);
+  const half = (odd) => Array.from({ length: count }, (_, at) => at).filter((at) => at % 2 === odd);
   const again = (drawn) => drawn.map(() => drawn[Math.floor(random() * drawn.length)]);
-  const points = (odd, draw) => [
+  // The families are sessions of the same histories, so they are drawn together.
+  const points = (drawn) => [
     { runs: 0, right: 1 / (size - 1) },
-    ...families.flatMap(({ traces }) => pointsOf(traces, draw(half(traces, odd)), most)),
+    ...families.flatMap((traces) => pointsOf(traces, drawn, most)),
   ];
   const crossed = (draw) => {
-    const halves = [points(0, draw), points(1, draw)];
+    const halves = [points(draw(half(0))), points(draw(half(1)))];
     return ({ accuracy }) => {
       const read = halves.map((own, odd) => {
         const settings = chooseSettings(own, accuracy, count / 2);
@@ -258,16 +285,7 @@ export function compareCell(families, wanted, seed) {
       return (read[0] + read[1]) / 2;
     };
   };
-  const all = [
-    { runs: 0, right: 1 / (size - 1) },
-    ...families.flatMap(({ traces }) =>
-      pointsOf(
-        traces,
-        traces.map((_, at) => at),
-        most,
-      ),
-    ),
-  ];
+  const all = points(Array.from({ length: count }, (_, at) => at));
   const own = crossed((drawn) => drawn);
   const samples = Array.from({ length: RESAMPLES }, () => {
     const read = crossed(again);
@@ -292,11 +310,11 @@ export function repeatsFor(size, p) {
 }
 
 /** Every cell that is asked for, shared among the processor's cores; the order of the result is that of the jobs. */
-async function simulateAll(jobs, onCell) {
+async function simulateAll(jobs, threads, onCell) {
   const results = new Array(jobs.length);
   let next = 0;
   await Promise.all(
-    Array.from({ length: Math.min(availableParallelism(), jobs.length) }, async () => {
+    Array.from({ length: Math.min(threads, jobs.length) }, async () => {
       const worker = new Worker(new URL(import.meta.url));
       try {
         while (next < jobs.length) {
@@ -317,7 +335,7 @@ async function simulateAll(jobs, onCell) {
 /** The user has seen the crash a few times and is wrong about its rate by up to a factor of two either way. */
 const told = (p, random) => Math.min(0.98, p * 2 ** (2 * random() - 1));
 
-function cellsOf({ kind, histories, seed, q = 0, from = 0, to = 1, hinted = false }) {
+function cellsOf({ kind, histories, seed, q = 0, from = 0, to = 1, hinted = false, background }) {
   const count = Math.max(1, Math.round(histories / (rates.length * sizes.length)));
   return rates
     .filter((p) => p >= from && p <= to)
@@ -329,6 +347,7 @@ function cellsOf({ kind, histories, seed, q = 0, from = 0, to = 1, hinted = fals
         size,
         count,
         hinted,
+        background,
         seed: seed + row * sizes.length + column,
       })),
     );
@@ -358,45 +377,49 @@ function mainTable(cells, hinted) {
   return format(head, rows);
 }
 
-/** Histories of each session of a cell of the comparison: where the two are nearer to each other it needs more to tell them apart. */
+/** Histories of each cell of the comparison: where the two are nearer to each other it needs more to tell them apart. */
 const COMPARED = new Map([
-  [0.05, 400],
-  [0.1, 1000],
-  [0.2, 600],
-  [0.3, 1000],
-  [0.5, 3000],
+  [0.05, 600],
+  [0.1, 2400],
+  [0.2, 1200],
+  [0.3, 1200],
+  [0.5, 1200],
 ]);
 
 /**
  * Confidences (`--confidence`) of the sessions of the comparison, each of which may be cut off by a budget (`--runs`) too. Who wants to be
  * right in 60 % does not ask for 95 %. Plain bisection with 20 runs is right more often than 95 % at the larger rates.
  */
-const CONFIDENCES = [0.6, 0.75, 0.89, confidence];
-const SURER = new Map([
-  [0.2, 0.995],
-  [0.3, 0.9999],
-  [0.5, 0.99999],
+const QUICK = [0.5, 0.6, 0.7, 0.8, 0.89];
+const SURE = new Map([
+  [0.2, [confidence, 0.975, 0.99]],
+  [0.3, [0.98, 0.99, 0.998]],
+  [0.5, [confidence, 0.999, 0.9999]],
 ]);
 
 /** No more of the runs of plain bisection than this can be part of an answer that takes fewer. */
 const LARGEST_SHARE = 1.6;
 
-/** The sessions of the comparison. */
-function comparedCells(share, seed) {
+/**
+ * The sessions of the comparison.
+ *
+ * @param background what they are told of false alarms (`--background`)
+ */
+function comparedCells(share, seed, background) {
   return [...COMPARED].flatMap(([p, count], row) =>
     sizes.flatMap((size, column) => {
       const plain = plainExactly(size, p, repeats.at(-1));
-      const surer = SURER.get(p);
-      return [...CONFIDENCES, ...(surer === undefined ? [] : [surer])].map((until, index) => ({
-        kind: 'compared',
+      return [QUICK, ...(SURE.get(p) ?? []).map((until) => [until])].map((stops) => ({
+        kind: background === undefined ? 'compared' : 'trusted',
         p,
         q: 0,
         size,
-        until,
-        count: Math.max(2, Math.round(count * share)),
+        background,
+        until: stops.at(-1),
+        stops,
+        count: Math.max(4, Math.round(count * share)),
         maxRuns: Math.ceil(LARGEST_SHARE * (plain.runs + plain.looks)),
-        isTraced: true,
-        seed: seed + row * sizes.length + column + 500 * index,
+        seed: seed + 1_000_003 * (row * sizes.length + column),
       }));
     }),
   );
@@ -420,16 +443,17 @@ function steppedCells(histories, seed) {
  * Plain bisection and the session at the accuracy of the former. `missed` collects the comparisons that the session loses, `open` those
  * in which the histories do not tell which of the two needs fewer.
  */
-function equalTable(compared, missed, open) {
+function equalTable(compared, label, missed, open) {
   const head = ['crash rate', 'versions', 'plain', 'its runs', 'right', 'bisect', 'share', 'at 95 %', 'one setting'];
-  const won = { direct: 0, coin: 0, steps: 0, all: 0 };
+  const won = { direct: 0, coin: 0, steps: 0, lost: 0, all: 0 };
   const rows = [];
   for (const p of COMPARED.keys()) {
     for (const size of sizes) {
-      const families = compared.filter((cell) => cell.p === p && cell.size === size);
+      const cells = compared.filter((cell) => cell.p === p && cell.size === size);
       const plain = repeats.map((most) => plainExactly(size, p, most));
       const results = compareCell(
-        families,
+        cells.flatMap(({ families }) => families),
+        size,
         plain.map(({ right, runs, looks }) => ({ accuracy: right, most: LARGEST_SHARE * (runs + looks) })),
         8000 + rows.length,
       );
@@ -439,10 +463,12 @@ function equalTable(compared, missed, open) {
         won.all++;
         if (direct < whole) won.direct++;
         if (coin < runs) won.steps++;
-        const text = `${name({ p, size })}: plain × ${repeats[index]} takes ${number(whole)} runs, bisect ${number(coin)} (${number(low)} to ${number(high)}).`;
+        const text = `${label}${name({ p, size })}: plain × ${repeats[index]} takes ${number(whole)} runs, bisect ${number(coin)} (${number(low)} to ${number(high)}).`;
         if (high < whole) won.coin++;
-        else if (low > whole) missed.push(text);
-        else open.push(text);
+        else if (low > whole) {
+          won.lost++;
+          missed.push(text);
+        } else open.push(text);
         rows.push([
           percent(p).replace('.0', ''),
           size,
@@ -504,10 +530,25 @@ const resultColumns = ({ count, runs, right, claimed }) => [
 
 const whole = (share) => percent(share).replace('.0', '');
 
-const noisyTable = (noisy) =>
+const noisyTable = (noisy, warned) =>
   format(
-    ['false alarms', 'crash rate', 'histories', 'runs', 'right', 'claimed'],
-    noisy.map((cell) => [whole(cell.q), whole(cell.p), ...resultColumns(cell)]),
+    [
+      'false alarms',
+      'crash rate',
+      'histories',
+      'runs',
+      'right',
+      'claimed',
+      'runs with `--background 1`',
+      'right',
+      'claimed',
+    ],
+    noisy.map((cell, at) => [
+      whole(cell.q),
+      whole(cell.p),
+      ...resultColumns(cell),
+      ...resultColumns(warned[at]).slice(1),
+    ]),
   );
 
 const steppedTable = (stepped) =>
@@ -525,7 +566,7 @@ function format(head, rows) {
 }
 
 /** What is promised; each sentence that does not hold. */
-function missedBars(cells, noisy, stepped) {
+function missedBars(cells, noisy, warned, stepped) {
   const missed = [];
   for (const cell of cells) {
     const right = cell.right / cell.count;
@@ -545,6 +586,8 @@ function missedBars(cells, noisy, stepped) {
       missed.push(`${what}: ${percent(right / count)} are right and ${percent(claimed / count)} are claimed.`);
   };
   for (const one of noisy) compare(`False alarms of ${percent(one.q)}, crash rate ${percent(one.p)}`, one);
+  for (const one of warned)
+    compare(`False alarms of ${percent(one.q)} with \`--background 1\`, crash rate ${percent(one.p)}`, one);
   for (const cell of stepped) compare(`${percent(cell.rare)} that became ${percent(cell.p)}`, cell);
   return missed;
 }
@@ -553,15 +596,27 @@ async function main() {
   const at = process.argv.indexOf('--histories');
   const histories = at < 0 ? DEFAULT_HISTORIES : Number(process.argv[at + 1]);
   if (!(histories >= 1)) throw new Error('--histories expects a number of at least 1.');
+  const threadsAt = process.argv.indexOf('--threads');
+  const threads = threadsAt < 0 ? availableParallelism() : Math.max(1, Number(process.argv[threadsAt + 1]));
   const started = performance.now();
   const few = histories / 4;
   // The comparison needs most of the time: its accuracies must not be guesses.
   const jobs = [
     ...cellsOf({ kind: 'main', histories, seed: 1 }),
     ...cellsOf({ kind: 'hinted', histories: few, seed: 1000, hinted: true }),
-    ...comparedCells(histories / DEFAULT_HISTORIES, 3000),
+    ...comparedCells(histories / DEFAULT_HISTORIES, 3000, 0),
+    ...comparedCells(histories / DEFAULT_HISTORIES / 2, 4000),
     ...BACKGROUNDS.flatMap((q, index) =>
-      cellsOf({ kind: 'noisy', histories: few, seed: 2000 + 300 * index, q, from: 0.2 }),
+      [undefined, 1].flatMap((background) =>
+        cellsOf({
+          kind: background === undefined ? 'noisy' : 'warned',
+          histories: few,
+          seed: 2000 + 300 * index,
+          q,
+          from: 0.2,
+          background,
+        }),
+      ),
     ),
     ...steppedCells(histories, 7000),
   ];
@@ -569,40 +624,54 @@ async function main() {
   const order = jobs.map((_, index) => index).sort((a, b) => jobs[a].p - jobs[b].p);
   const done = await simulateAll(
     order.map((index) => jobs[index]),
+    threads,
     (cell, { kind }) =>
       process.stderr.write(
-        `${kind} ${name(cell)}: ${number(cell.runs / cell.count)} runs, ${percent(cell.right / cell.count)}\n`,
+        `${((performance.now() - started) / 1000).toFixed(0)} s: ${kind} ${name(cell)}, ${number(cell.runs / cell.count)} runs\n`,
       ),
   );
   const results = new Array(jobs.length);
   order.forEach((index, position) => (results[index] = done[position]));
   const of = (kind) => results.filter((_, index) => jobs[index].kind === kind);
-  const [cells, hinted, compared, noisyCells, stepped] = ['main', 'hinted', 'compared', 'noisy', 'stepped'].map(of);
+  const [cells, hinted, trusted, compared, noisyCells, warnedCells, stepped] = [
+    'main',
+    'hinted',
+    'trusted',
+    'compared',
+    'noisy',
+    'warned',
+    'stepped',
+  ].map(of);
   const all = (list, key) => list.reduce((sum, cell) => sum + cell[key], 0);
   const share = (list, key) => percent(all(list, key) / all(list, 'count'));
   const sure = cells.filter((cell) => cell.p === 1);
   const count = (list) => all(list, 'count').toLocaleString('en-GB');
-  const noisy = sumBySize(noisyCells);
-  const missed = missedBars(cells, noisy, stepped);
+  const [noisy, warned] = [noisyCells, warnedCells].map(sumBySize);
+  const missed = missedBars(cells, noisy, warned, stepped);
   const open = [];
-  const equal = equalTable(compared, missed, open);
+  const sameBelief = equalTable(trusted, '`--background 0`, ', missed, open);
+  const equal = equalTable(compared, '', [], []);
   const text = [
     `${count(cells)} histories, confidence 0.95: ${share(cells, 'right')} of the answers are right, and they claim ${share(cells, 'claimed')} on average.`,
     `At a crash rate of 100 % the most runs that any history took were ${sure.map((cell) => `${cell.most} for ${cell.size} versions (log₂ n + 10 is ${number(Math.log2(cell.size) + 10)})`).join(', ')}.`,
     ...BACKGROUNDS.map((q) => {
-      const own = noisy.filter((cell) => cell.q === q);
-      return `With false alarms in ${percent(q)} of all runs and crash rates of at least 20 %, ${share(own, 'right')} of ${count(own)} are right, and ${share(own, 'claimed')} are claimed.`;
+      const [own, told] = [noisy, warned].map((list) => list.filter((cell) => cell.q === q));
+      return `With false alarms in ${percent(q)} of all runs and crash rates of at least 20 %, ${share(own, 'right')} of ${count(own)} are right, and ${share(own, 'claimed')} are claimed; with \`--background 1\` ${share(told, 'right')} and ${share(told, 'claimed')}.`;
     }),
     '',
     mainTable(cells, hinted),
     '',
-    `Equal accuracy (${count(compared)} other histories of \`bisect\`; plain bisection is computed exactly). Fewer runs than plain bisection with its looks in ${equal.won.coin} of ${equal.won.all} comparisons by more than chance (the interval at 95 % of the runs of \`bisect\` lies below), in ${equal.won.direct} at one setting without a coin, and in ${equal.won.steps} even without its looks.`,
+    `Equal accuracy, each crash taken for the bug as plain bisection does (\`--background 0\`, ${count(trusted)} sessions; plain bisection is computed exactly). Fewer runs than plain bisection with its looks in ${sameBelief.won.coin} of ${sameBelief.won.all} comparisons by more than chance (the interval at 95 % of the runs of \`bisect\` lies below), in ${sameBelief.won.direct} at one setting without a coin, and in ${sameBelief.won.steps} even without its looks.`,
+    '',
+    sameBelief.table,
+    '',
+    `The same without being told (${count(compared)} sessions), where a crash may be a false alarm: fewer runs in ${equal.won.coin} of ${equal.won.all} by more than chance, more in ${equal.won.lost}.`,
     '',
     equal.table,
     '',
     repeatsTable(cells),
     '',
-    noisyTable(noisy),
+    noisyTable(noisy, warned),
     '',
     steppedTable(stepped),
     '',

@@ -1,7 +1,9 @@
 import { rmSync } from 'node:fs';
 import { createHash } from 'node:crypto';
+import { availableParallelism, loadavg } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Option, type Command } from 'commander';
+import { describeCircumstances } from '../dynamic/bisect/circumstances.js';
 import { openHistory, type History, type HistoryRequest } from '../dynamic/bisect/history.js';
 import {
   createBisectReport,
@@ -37,6 +39,7 @@ interface Flags extends Omit<ReproFlags, 'command' | 'runs' | 'scenario'> {
   readonly confidence: string;
   readonly rate?: string;
   readonly minRate?: string;
+  readonly background?: string;
   readonly runs: string;
   readonly minutes: string;
   readonly state?: string;
@@ -79,6 +82,10 @@ export function register(program: Command, io: Io, exit: (code: number) => void)
       '--min-rate <share>',
       'only what crashes at least so often counts as bad, for crashes that became frequent later',
     )
+    .option(
+      '--background <share>',
+      'how likely it is that versions without the bug crash now and then too: 0 where each crash is the bug, 1 where they are known to (default: 25%, below a confidence of 0.9 10%)',
+    )
     .option('--confidence <share>', 'stop when the answer is that sure', '0.95')
     .option('--runs <number>', 'give up after that many runs', '500')
     .option('--minutes <number>', 'give up after that time', '60')
@@ -104,6 +111,11 @@ async function runBisect(name: string | undefined, flags: Flags, io: Io): Promis
   if (rate !== undefined && minimumRate !== undefined && rate < minimumRate)
     throw new UsageError(
       `--rate ${flags.rate ?? ''} lies below --min-rate ${flags.minRate ?? ''}; leave one of them out.`,
+    );
+  const background = flags.background === undefined ? undefined : readShare('background', flags.background, 0, 1);
+  if (background !== undefined && minimumRate !== undefined)
+    throw new UsageError(
+      '--min-rate takes a rarer crash for certain, so --background says nothing beside it; leave it out.',
     );
   const maxRuns = readWhole('runs', flags.runs);
   const minutes = readCount('minutes', flags.minutes);
@@ -151,6 +163,7 @@ async function runBisect(name: string | undefined, flags: Flags, io: Io): Promis
     const earlier = readEarlier(path, question);
     if (earlier.length > 0) progress.say(`Going on with ${countRuns(earlier)} runs saved in '${path}'.`);
     progress.say(`${versions.length} versions, ${opened.scenario}.`);
+    const loads: number[] = [];
     const result = await bisect(
       versions,
       opened.tester,
@@ -160,10 +173,12 @@ async function runBisect(name: string | undefined, flags: Flags, io: Io): Promis
         maxSeconds: minutes * 60,
         ...(rate === undefined ? {} : { expectedRate: rate }),
         ...(minimumRate === undefined ? {} : { minimumRate }),
+        ...(background === undefined ? {} : { background }),
       },
       {
         isInterrupted: () => interruption.signal.aborted,
         onObservation: (all, snapshot) => {
+          loads.push(loadavg()[0] ?? 0);
           writeState(path, { question, history: versions, observations: all });
           const line = describeObservation(all.at(-1), snapshot, versions, request.firstGood);
           if (line !== undefined) progress.say(line);
@@ -187,9 +202,17 @@ async function runBisect(name: string | undefined, flags: Flags, io: Io): Promis
         firstGood,
         confidence,
         ...(minimumRate === undefined ? {} : { minimumRate }),
+        ...(background === undefined ? {} : { background }),
         platform: `${process.platform}-${process.arch}, Node ${process.version}`,
         left: opened.left,
-        notes: opened.notes,
+        notes: [
+          ...opened.notes,
+          ...describeCircumstances(versions, result, {
+            lowest: Math.min(...loads),
+            highest: Math.max(...loads),
+            processors: availableParallelism(),
+          }),
+        ],
         ...(opened.labels === undefined ? {} : { labels: opened.labels }),
       },
       result,

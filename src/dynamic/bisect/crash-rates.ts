@@ -114,10 +114,10 @@ const goodGrid = (background: number): Grid =>
 const aboveNone = logUniform(0.002, LARGEST_BACKGROUND);
 
 /**
- * Nothing is known. A quarter of the bugs crash always; of the others half are as likely at any rate, and half at any order of magnitude
+ * Nothing is known. One bug in five crashes always; of the others half are as likely at any rate, and half at any order of magnitude
  * (log-uniform), the two usual ways of knowing nothing of a share. Rates below 2 % have little room: no budget is enough for them.
  */
-const ALWAYS = 0.25;
+const ALWAYS = 0.2;
 const UNKNOWN: readonly Part[] = [
   { weight: (1 - ALWAYS) / 2, density: logUniform(0.02) },
   { weight: (1 - ALWAYS) / 2, density: uniform },
@@ -253,14 +253,22 @@ interface Belief {
   readonly minimum?: number;
   /** Whether a background is thought to be common. */
   readonly isCareful: boolean;
+  /** In place of that, how likely it is that there is one, 0..1; with a `minimum` there always is. */
+  readonly background?: number;
 }
 
 /** What is believed before any run. */
-export function createRateModel({ expected, minimum, isCareful }: Belief): RateModel {
+export function createRateModel({ expected, minimum, isCareful, background }: Belief): RateModel {
   const anyBad = expected === undefined ? gridOf(BAD_RATES, UNKNOWN, CERTAIN) : expecting(Math.min(0.98, expected));
   const badGrid = minimum === undefined ? anyBad : restrict(anyBad, (rate) => rate >= minimum);
   const goodSide =
-    minimum === undefined ? (isCareful ? carefulGood : quickGood) : rememberGood(backgroundBelow(minimum));
+    minimum !== undefined
+      ? rememberGood(backgroundBelow(minimum))
+      : background !== undefined
+        ? rememberGood(goodGrid(background))
+        : isCareful
+          ? carefulGood
+          : quickGood;
   const badSide = remember((counts) => sumBad(badGrid, counts));
   return {
     startsClean: minimum !== undefined,

@@ -7,7 +7,7 @@
  */
 
 import { LARGEST_BATCH } from './crash-rates.js';
-import type { Posterior } from './posterior.js';
+import { sumPrior, type Posterior } from './posterior.js';
 
 /** What a run costs, in seconds. */
 export interface Costs {
@@ -68,14 +68,12 @@ export function planQuery(
   candidates: readonly number[],
   costs: Costs,
 ): Query | undefined {
-  const { segments, size } = posterior;
+  const { segments } = posterior;
   let best: Query | undefined;
   let bestRate = 0;
   const prepare = candidates.map((version) => costs.prepare(version));
   const mostRuns = prepare.some((seconds) => seconds > 0) ? LARGEST_BATCH : 1;
-  // At index i the prior probability of all hypotheses before i.
-  const cumulative = new Float64Array(size + 2);
-  for (let index = 0; index <= size; index++) cumulative[index + 1] = (cumulative[index] ?? 0) + (prior[index] ?? 0);
+  const { before: cumulative } = sumPrior(prior);
   for (let runs = 1; runs <= mostRuns; runs++) {
     const bad = segments.map((segment) => sideOf(segment.badClean, runs));
     const good = segments.map((segment) => sideOf(segment.goodClean, runs));

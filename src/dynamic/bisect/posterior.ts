@@ -55,6 +55,30 @@ export function firstBadPrior(weights: readonly number[]): Float64Array {
   return prior;
 }
 
+/** What is summed and looked for in a prior again and again, computed once for each. */
+interface PriorSums {
+  /** At index `i` the prior probability of all hypotheses before `i`. */
+  readonly before: Float64Array;
+  readonly largest: number;
+}
+const knownSums = new WeakMap<Float64Array, PriorSums>();
+
+/** @param prior must not change any more */
+export function sumPrior(prior: Float64Array): PriorSums {
+  const known = knownSums.get(prior);
+  if (known !== undefined) return known;
+  const before = new Float64Array(prior.length + 1);
+  let largest = 0;
+  for (let index = 0; index < prior.length; index++) {
+    const value = prior[index] ?? 0;
+    before[index + 1] = (before[index] ?? 0) + value;
+    if (value > largest) largest = value;
+  }
+  const sums = { before, largest };
+  knownSums.set(prior, sums);
+  return sums;
+}
+
 /** A stretch in which the rarer crash of the good side may have begun, and the counts of the versions before it. */
 interface Start extends Tally {
   readonly places: number;
@@ -108,9 +132,8 @@ function evidenceWithStart(model: RateModel, counts: SplitCounts, starts: readon
 export function posteriorOf(model: RateModel, prior: Float64Array, tallies: ReadonlyMap<number, Tally>): Posterior {
   const size = prior.length - 1;
   const tested = [...tallies.keys()].sort((a, b) => a - b);
-  const cumulative = new Float64Array(size + 2);
-  for (let index = 0; index <= size; index++) cumulative[index + 1] = (cumulative[index] ?? 0) + (prior[index] ?? 0);
-  const priorOf = (from: number, to: number): number => (cumulative[to + 1] ?? 0) - (cumulative[from] ?? 0);
+  const { before, largest: largestPrior } = sumPrior(prior);
+  const priorOf = (from: number, to: number): number => (before[to + 1] ?? 0) - (before[from] ?? 0);
 
   let badHits = 0;
   let badClean = 0;
@@ -164,6 +187,7 @@ export function posteriorOf(model: RateModel, prior: Float64Array, tallies: Read
   for (const segment of segments) {
     const whole = priorOf(segment.from, segment.to);
     const scale = whole === 0 ? 0 : segment.mass / whole;
+    if (scale * largestPrior <= highest) continue;
     for (let index = segment.from; index <= segment.to; index++) {
       const value = scale * (prior[index] ?? 0);
       if (value > highest + 1e-12) {

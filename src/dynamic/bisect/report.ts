@@ -17,6 +17,8 @@ export interface BisectQuestion {
   readonly confidence: number;
   /** The least crash rate that counted as bad, 0..1, where one was given. */
   readonly minimumRate?: number;
+  /** How likely false alarms were said to be, 0..1. */
+  readonly background?: number;
   readonly platform: string;
   /** Longer names for people: the subject of a commit. */
   readonly labels?: Readonly<Record<string, string>>;
@@ -53,6 +55,8 @@ export interface BisectReport {
   readonly runs: number;
   /** The least crash rate that counted as bad, where one was given. */
   readonly minimumRate?: number;
+  /** How likely false alarms were said to be (`--background`), 0..1. */
+  readonly background?: number;
   /**
    * Another change of the crash rate: inside the bad side, or a rarer crash on the good side. `version` crashes more often than what is
    * older (for a fix: is the last one that does).
@@ -182,6 +186,7 @@ export function createBisectReport(
         }),
     boundary,
     ...(question.minimumRate === undefined ? {} : { minimumRate: question.minimumRate }),
+    ...(question.background === undefined ? {} : { background: question.background }),
     ...(otherStep === undefined ? {} : { otherStep }),
     notes: [
       ...(hasAnswer ? notesOf(question, result) : []),
@@ -204,6 +209,7 @@ function notesOf(question: BisectQuestion, result: BisectResult): string[] {
       `${names} between the two could not be tested, so the change may have come with ${between.length === 1 ? 'it' : 'one of them'}.`,
     );
   }
+  if (question.background === 0) notes.push('Each crash was taken for the bug (--background 0).');
   return notes;
 }
 

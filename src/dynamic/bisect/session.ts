@@ -32,6 +32,8 @@ export interface BisectOptions {
   readonly expectedRate?: number;
   /** Only versions that crash at least so often count as bad, 0.02..0.9; rarer crashes are background. */
   readonly minimumRate?: number;
+  /** How likely it is that the versions without the bug crash now and then too, 0..1; not together with `minimumRate`. */
+  readonly background?: number;
 }
 
 export interface BisectHooks {
@@ -66,11 +68,13 @@ export interface BisectResult extends Snapshot {
 
 /**
  * Runs of the bad end before anything else is asked, and those after which it is asked alone while nothing has crashed. In between the
- * middle of the history is as good a witness: a crash there says that the bug exists, and where.
+ * middle of the history is as good a witness: a crash there says that the bug exists, and where. A crash in 20 runs is mostly met within
+ * the first sixty of them.
  */
 const FIRST_LOOKS = 1;
+const LOOKS_EVERYWHERE = 60;
 const looksEverywhere = (expected?: number): number =>
-  expected === undefined ? 20 : Math.min(20, Math.ceil(2 / expected));
+  expected === undefined ? LOOKS_EVERYWHERE : Math.min(LOOKS_EVERYWHERE, Math.ceil(3 / expected));
 /** Crashes of other versions that make a silent bad end suspicious. */
 const OTHER_CRASHES = 2;
 /**
@@ -137,18 +141,25 @@ function summarise(
     const at = positionOf.get(index);
     if (at !== undefined) tallies.set(at, tally);
   }
-  const posterior = posteriorOf(model, prior, tallies);
-  return {
-    runs,
-    hits,
-    testable,
-    posterior,
-    secondChange: findSecondChange(model, posterior, tallies),
-    tallies,
-    skipped,
-    positionOf,
-    prior,
-  };
+  return judge({ runs, hits, testable, tallies, skipped, positionOf, prior }, model);
+}
+
+/** Adds what the runs say to their counts. */
+function judge(counts: Omit<Summary, 'posterior' | 'secondChange'>, model: RateModel): Summary {
+  const posterior = posteriorOf(model, counts.prior, counts.tallies);
+  return { ...counts, posterior, secondChange: findSecondChange(model, posterior, counts.tallies) };
+}
+
+/** The summary after one more run of the version at `index` of the history, without counting the earlier ones again. */
+function withRun(before: Summary, index: number, isHit: boolean, model: RateModel): Summary {
+  const { runs, hits, testable, skipped, positionOf, prior } = before;
+  const tallies = new Map(before.tallies);
+  const at = positionOf.get(index);
+  if (at !== undefined) {
+    const tally = tallies.get(at) ?? { hits: 0, clean: 0 };
+    tallies.set(at, { hits: tally.hits + (isHit ? 1 : 0), clean: tally.clean + (isHit ? 0 : 1) });
+  }
+  return judge({ runs: runs + 1, hits: hits + (isHit ? 1 : 0), testable, tallies, skipped, positionOf, prior }, model);
 }
 
 /** What depends on the versions that can be run alone: it is taken over from the state before while no more were skipped. */
@@ -244,6 +255,7 @@ export async function bisect(
   const belief = {
     ...(options.expectedRate === undefined ? {} : { expected: options.expectedRate }),
     ...(options.minimumRate === undefined ? {} : { minimum: options.minimumRate }),
+    ...(options.background === undefined ? {} : { background: options.background }),
     isCareful,
   };
   const model = createRateModel(belief);
@@ -255,7 +267,12 @@ export async function bisect(
 
   function record(observation: Observation): void {
     observations.push(observation);
-    state = summarise(history, positions, observations, model, state);
+    const { kind, version } = observation;
+    const index = kind === 'hit' || kind === 'clean' ? positions.get(version) : undefined;
+    state =
+      index === undefined
+        ? summarise(history, positions, observations, model, state)
+        : withRun(state, index, kind === 'hit', model);
     hooks.onObservation?.(observations, state);
   }
 
