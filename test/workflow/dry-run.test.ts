@@ -265,7 +265,7 @@ describe.skipIf(process.platform !== 'linux')('the scripts of the Linux variant,
   it('bisects a range of commits in shards and combines them into one answer', () => {
     const runner = new Runner(mkdtempSync(join(folder, 'range-')), repository(), tool);
     runner.dispatch(generateWorkflow(options), { range: `${commits[0]}..main` });
-    expect(runner.summary).toContain(`'${commits[4]?.slice(0, 12)}' is the first bad version`);
+    expect(runner.summary).toContain(`'${commits[4]?.slice(0, 12)}' is the first bad commit`);
     expect(runner.summary).toContain('it does not build');
     const answer = runner.read('answer', 'answer.json');
     expect(answer).toMatchObject({
@@ -284,7 +284,7 @@ describe.skipIf(process.platform !== 'linux')('the scripts of the Linux variant,
   it('runs a list, and one commit', () => {
     const list = new Runner(mkdtempSync(join(folder, 'list-')), repository(), tool);
     list.dispatch(generateWorkflow(options), { list: `${commits[2]}, ${commits[5]}` });
-    expect(list.summary).toContain(`'${commits[5]?.slice(0, 12)}' is the first bad version`);
+    expect(list.summary).toContain(`'${commits[5]?.slice(0, 12)}' is the first bad commit`);
     const one = new Runner(mkdtempSync(join(folder, 'one-')), repository(), tool);
     one.dispatch(generateWorkflow(options), { one: 'main' });
     expect(one.summary).toContain('It was reproduced on ubuntu-latest with Node 20.');

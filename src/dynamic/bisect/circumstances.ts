@@ -7,7 +7,7 @@ import { fisherExact } from '../experiment/fisher.js';
 import type { BisectResult } from './session.js';
 
 /** How busy the machine was: the one-minute load, lowest and highest, and its processors. */
-export interface Load {
+interface Load {
   readonly lowest: number;
   readonly highest: number;
   readonly processors: number;

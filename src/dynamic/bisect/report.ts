@@ -399,7 +399,7 @@ export function renderBisect(full: BisectReport, color: boolean): string {
   const report = shortened(full);
   const colors = picocolors.createColors(color);
   const answer = report.firstBad ?? report.lastBad;
-  const lines = [colors.bold(headline(report))];
+  const lines = [colors.bold(headline(full))];
   if (
     report.reason !== undefined &&
     (answer !== undefined || report.windows !== undefined) &&
@@ -501,7 +501,7 @@ function describeChange({ name, before, after }: BoundaryChange): string {
 export function renderBisectMarkdown(full: BisectReport): string {
   const report = shortened(full);
   const answer = report.firstBad ?? report.lastBad;
-  const lines = [`**${headline(report)}**`, '', `Each run: ${report.scenario}, on ${report.platform}.`, ''];
+  const lines = [`**${headline(full)}**`, '', `Each run: ${report.scenario}, on ${report.platform}.`, ''];
   const rows = shownRows(report.history);
   if (rows.length > 0) {
     lines.push('| version | runs | hits | probability | seen |', '| --- | ---: | ---: | ---: | --- |');
