@@ -393,7 +393,7 @@ const COMPARED = new Map([
 const QUICK = [0.5, 0.6, 0.7, 0.8, 0.89];
 const SURE = new Map([
   [0.2, [confidence, 0.975, 0.99]],
-  [0.3, [0.98, 0.99, 0.998]],
+  [0.3, [0.98, 0.99, 0.998, 0.9999]],
   [0.5, [confidence, 0.999, 0.9999]],
 ]);
 
@@ -460,6 +460,7 @@ function equalTable(compared, label, missed, open) {
       results.forEach(({ direct, coin, low, high }, index) => {
         const { runs, looks, right } = plain[index];
         const whole = runs + looks;
+        const share = (made) => (Number.isFinite(made) ? (made / whole).toFixed(2) : '–');
         won.all++;
         if (direct < whole) won.direct++;
         if (coin < runs) won.steps++;
@@ -476,8 +477,8 @@ function equalTable(compared, label, missed, open) {
           `${number(runs)} + ${number(looks)}`,
           percent(right),
           number(coin),
-          (coin / whole).toFixed(2),
-          `${(low / whole).toFixed(2)} to ${(high / whole).toFixed(2)}`,
+          share(coin),
+          `${share(low)} to ${share(high)}`,
           number(direct),
         ]);
       });

@@ -10,13 +10,24 @@ interface Cell {
   readonly most: number;
   readonly count: number;
   readonly plain: readonly { readonly runs: number; readonly right: number }[];
+  readonly families: readonly (readonly Uint8Array[])[];
 }
 
 // The module is untyped; this is what is used of it.
 const { simulateCell } = simulation as {
   simulateCell(
     run: typeof bisect,
-    options: { p: number; q?: number; rare?: number; minimum?: number; size: number; count: number; seed: number },
+    options: {
+      p: number;
+      q?: number;
+      rare?: number;
+      minimum?: number;
+      size: number;
+      count: number;
+      seed: number;
+      until?: number;
+      stops?: readonly number[];
+    },
   ): Promise<Cell>;
 };
 
@@ -68,6 +79,14 @@ describe('bisection by simulation', () => {
     // Two standard errors of 95 % are 5.6 percent of 60 histories.
     expect(result.right).toBeGreaterThanOrEqual(53);
     expect((result.claimed - result.right) / result.count).toBeLessThan(0.09);
+  });
+
+  it('reads a session of less confidence off one of more', async () => {
+    const options = { p: 0.3, size: 20, count: 10, seed: 5 };
+    const all = await simulateCell(bisect, { ...options, until: 0.89, stops: [0.6, 0.89] });
+    const alone = await simulateCell(bisect, { ...options, until: 0.6, stops: [0.6] });
+    expect(all.families[0]).toEqual(alone.families[0]);
+    expect(all.families[1]).not.toEqual(alone.families[0]);
   });
 
   it('holds against a background of two percent', async () => {
