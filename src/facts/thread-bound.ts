@@ -163,7 +163,8 @@ function visit(walk: Walk, type: TypeRef, scope: Scope, trait: Trait, at: Positi
       if (!/\bdyn\b/u.test(type.text) || /\bdyn\s+(?:\w+\s*::\s*)*Any\b/u.test(type.text)) return;
       // `dyn Reader<R>` most likely has an `R` in it.
       if (trait === 'Send' && !/\bSend\b/u.test(type.text)) {
-        const args = /\bdyn\s+[\w:\s]*<([^()]*)>/u.exec(type.text)?.[1] ?? '';
+        // What the object gives (`dyn Future<Output = T>`) is not in it.
+        const args = (/\bdyn\s+[\w:\s]*<([^()]*)>/u.exec(type.text)?.[1] ?? '').replace(/\w+\s*=\s*[^,]*/gu, '');
         for (const [name, binding] of scope.bindings)
           if (
             'parameter' in binding &&
