@@ -631,6 +631,8 @@ export abstract class Calls extends Effects {
     values: readonly Value[],
     exprs: readonly Expr[],
   ): Value {
+    // Whatever the method does with it: a value that is given away has another owner.
+    for (const value of values) if (isWhole(value)) this.moveOut(value);
     const results = this.runClosureArguments(values, exprs, receiver, expr.method, 'unknown');
     // D: `button.onClose(() { dialog.destroy(); })` is most likely called later.
     if (!this.rust && !CONTENT_ADAPTERS.has(expr.method)) this.putOffReleases(exprs);

@@ -318,7 +318,8 @@ function findExclusive(unit: UnitFacts, file: FileIr, fn: FunctionIr): Lasting |
       f.self?.mode === 'mutable' &&
       f.trait !== 'Drop' &&
       // Two calls give one `&mut` twice, whatever else there is.
-      (referenceIn(type)?.mutable === true || changesContent(unit, file, f, lent)),
+      (referenceIn(type)?.mutable === true || changesContent(unit, file, f, lent)) &&
+      !isOfAnotherPointer(text, unit.textOf(file.path)?.slice(f.span.start, f.span.end) ?? ''),
   );
   if (!changes) return undefined;
   const start = fn.bodySpan.start + made.index;
@@ -348,6 +349,18 @@ function changesContent(unit: UnitFacts, file: FileIr, fn: FunctionIr, lent: str
     `${written}\\s*(?:\\[[^;{}]*\\]\\s*)?[-+*/|&^]?=(?!=)|${written}\\.\\s*\\w*(?:put|del|insert|remove|clear|update|push|pop|append|set|take|link|truncate|split|splice|drain|retain|swap|erase|_mut|alloc|attach|detach|replace)\\w*\\s*\\(`,
     'u',
   ).test(text);
+}
+
+/** Whether two methods each make a slice of one pointer, and not of the same: `from_raw_parts(self.key, ..)` and `from_raw_parts_mut(self.iv, ..)`. */
+function isOfAnotherPointer(shown: string, changed: string): boolean {
+  const pointersIn = (text: string) =>
+    Array.from(
+      text.matchAll(/\bfrom_raw_parts(?:_mut)?\s*\(\s*(self(?:\s*\.\s*\w+)+)\s*,/gu),
+      ([, pointer]) => pointer,
+    );
+  const [first, ...more] = pointersIn(shown);
+  const others = pointersIn(changed);
+  return first !== undefined && more.length === 0 && others.length > 0 && !others.includes(first);
 }
 
 /** What goes on to the next element, or takes one out, gives each once. */
