@@ -38,7 +38,7 @@ export function findRetyped(unit: UnitFacts, file: FileIr, fn: FunctionIr): read
 }
 
 /** What the function returns, and nothing that is only a part of it: a value may well keep what its own parts borrow from. */
-function resultsOf(body: Block, bindings: Bindings): readonly Expr[] {
+export function resultsOf(body: Block, bindings: Bindings): readonly Expr[] {
   const found: Expr[] = [];
   const names = new Set<string>();
   const queue: Expr[] = body.result ? [body.result] : [];

@@ -151,6 +151,9 @@ class Analysis extends PlaceExpressions {
           if (!this.rust) value = this.onStack(value, statement);
         }
         const type = statement.type ?? value.type;
+        // `let _ = Box::from_raw(p);` holds nothing.
+        if (this.rust && statement.pattern.kind === 'wildcard' && value.places.length === 0)
+          for (const pointer of value.adopts ?? []) this.dropAtOnce(pointer, statement.span);
         this.bindPattern(
           statement.pattern,
           { ...value, ...optionalType(type) },
@@ -279,7 +282,11 @@ class Analysis extends PlaceExpressions {
             places: [],
             pointers: values.flatMap((v) => (expr.name === 'vec' ? v.pointers : [])),
             owned: true,
-            type: syntheticType(expr.name === 'vec' ? 'Vec' : 'String', expr.span),
+            type: syntheticType(
+              expr.name === 'vec' ? 'Vec' : 'String',
+              expr.span,
+              expr.name === 'vec' && this.rust && values[0]?.type ? [values[0].type] : [],
+            ),
           };
         if (/^(panic|unreachable|todo|unimplemented|bail)$/.test(expr.name)) {
           this.state.alive = false;

@@ -4,7 +4,7 @@ import { builtinCallType, builtinMethodType, syntheticType } from './builtin-typ
 import { Closures } from './closures.js';
 import { describePlace, extend, isWithin, type Place } from './place.js';
 import type { Pointer, PointerForm, Value } from './result.js';
-import { isNumber, isVector, peel, SCALAR, unwrapped } from './types.js';
+import { elementType, isNumber, isVector, peel, SCALAR, unwrapped } from './types.js';
 import {
   adaptedType,
   CONTENT_ADAPTERS,
@@ -377,6 +377,13 @@ export abstract class Effects extends Closures {
         this.use(value, span, 'argument', name);
         // D: an array of pieces, each of which shows what it was cut out of.
         if (isParts(value) && (name === 'array' || name === 'dup')) return value;
+        // One value, not the bytes of it.
+        if (row.id === 'copy-nonoverlapping' && values[2]?.literal === '1' && value.type?.element?.kind === 'path')
+          this.duplicate(
+            value.pointers.filter((p) => p.target.path.length === 0),
+            name,
+            span,
+          );
         // D: the copy of a static array is a slice of memory of the collector.
         const type =
           !this.rust && value.type?.kind === 'static-array' ? { ...value.type, kind: 'slice' as const } : value.type;
@@ -403,6 +410,7 @@ export abstract class Effects extends Closures {
         if ('suffix' in row.match && !this.isPointerType(value.type) && !value.pointers.some((p) => p.form === 'raw'))
           return undefined;
         this.release(value, span, name, row);
+        if (this.rust && effect.by === 'drop_in_place') this.dropVariable(value.pointers, span, name, row);
         return undefined;
       }
       case 'drop': {
@@ -410,6 +418,7 @@ export abstract class Effects extends Closures {
         for (const p of value.adopts ?? []) {
           this.invalidate('release', p.target, span, name, (t) => this.endsWith(t, p.target), row);
           this.endCopies(p, span, name);
+          this.noteReleased(p, span, name);
         }
         if (name.endsWith('ManuallyDrop::drop'))
           for (const p of value.pointers) {
@@ -419,7 +428,17 @@ export abstract class Effects extends Closures {
           }
         for (const place of value.places) {
           if (value.pointers.some((p) => p.form === 'raw')) continue;
-          this.invalidate('drop', place, span, name, (t) => isWithin(t, place) && !t.path.includes('*'), row);
+          this.invalidate(
+            'drop',
+            place,
+            span,
+            name,
+            place.path.length === 0 && this.rust
+              ? this.endsWithRoot(place.root, false)
+              : (t) => isWithin(t, place) && !t.path.includes('*'),
+            row,
+          );
+          if (this.rust && place.path.length === 0) this.endOwner(place.root, span);
           if (place.path.length === 0) this.state.moved.add(place.root.id);
         }
         return undefined;
@@ -444,7 +463,7 @@ export abstract class Effects extends Closures {
         return { places: [], pointers: [this.borrow({ root, path: [] }, 'raw', true, span, name, row)] };
       }
       case 'adopt': {
-        const value = operand(effect.from);
+        const value = this.rust ? this.asRaw(operand(effect.from)) : operand(effect.from);
         this.use(value, span, 'argument', name);
         const pointers = value.pointers.filter((p) => p.form !== 'closure');
         const place = value.places[0];
@@ -496,7 +515,10 @@ export abstract class Effects extends Closures {
       }
       case 'store': {
         const given = operand(effect.what);
-        const value = this.rust && receiver && peel(receiver.type)?.name === 'AtomicPtr' ? this.asRaw(given) : given;
+        const isRaw =
+          receiver !== undefined &&
+          (peel(receiver.type)?.name === 'AtomicPtr' || this.isPointerType(elementType(receiver.type)));
+        const value = this.rust && isRaw ? this.asRaw(given) : given;
         const into = this.subjects(operand(effect.into))[0];
         if (into) {
           if (!effect.assigns) this.escape(value, 'collect', span, { into });

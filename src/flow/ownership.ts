@@ -21,7 +21,7 @@ import type {
 } from './result.js';
 import { elementType, keepsSliceOf, ownsBlock } from './types.js';
 import { isParts, isWhole, NOTHING, optionalType, PARTS, uniquePointers } from './values.js';
-import type { FunctionIr, TypeRef } from '../model/ir.js';
+import type { Block, Expr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { walkBody } from '../model/walk-body.js';
 
@@ -49,6 +49,8 @@ export abstract class Ownership extends Memory {
   protected readonly calls = new Map<string, CallSite>();
   protected readonly adoptions = new Map<string, Adoption>();
   private readonly uses = new Map<string, Summary['uses'][number]>();
+  /** Rust: pointers of which it was told where they are taken over twice: both owners end somewhere. */
+  private readonly twice = new Set<number>();
   protected readonly ownedTwice = new Map<string, OwnedTwice>();
   protected readonly accesses = new Map<string, Access>();
   protected readonly suspensions = new Map<number, Span>();
@@ -109,7 +111,12 @@ export abstract class Ownership extends Memory {
   /** The value with the pointers that the local variables behind it hold: fields of a block of arguments, elements of a list. */
   protected withHeld(value: Value): Value {
     const held = [...value.places, ...value.pointers.filter((p) => p.form !== 'closure').map((p) => p.target)]
-      .filter((p) => p.root.byValue && (p.root.kind === 'local' || (!this.rust && p.root.kind === 'temp')))
+      .filter(
+        (p) =>
+          p.root.byValue &&
+          (p.root.kind === 'local' ||
+            (this.rust ? p.root.kind === 'self' || p.root.kind === 'param' : p.root.kind === 'temp')),
+      )
       .flatMap((place) => [
         ...(this.state.read(place)?.pointers ?? []),
         ...this.state.below(place).flatMap(([, s]) => s.pointers),
@@ -145,6 +152,17 @@ export abstract class Ownership extends Memory {
       const key = `${pointer.id}|dropped|${span.start}`;
       if (!this.stale.has(key))
         this.stale.set(key, { pointer, invalidation, use: { span, kind, what }, context: this.context() });
+    }
+  }
+
+  /** Rust: `drop_in_place(&mut value)`: the variable drops what is gone once more, unless it is forgotten or written anew. */
+  protected dropVariable(pointers: readonly Pointer[], span: Span, name: string, row: ApiRow): void {
+    for (const pointer of pointers) {
+      const { root, path } = pointer.target;
+      if ((root.kind !== 'local' && root.kind !== 'param') || !root.byValue || path.length > 0) continue;
+      if (root.type?.kind !== 'path' || !isDropped(root.type, this.settings.oracle, this.file, this.fn)) continue;
+      this.dropByHand(pointer, span, name, row);
+      this.noteTaken({ pointer, rawType: root.type.name, how: name, span, isCopy: true, context: this.context() });
     }
   }
 
@@ -322,6 +340,20 @@ export abstract class Ownership extends Memory {
   protected dropAtOnce(pointer: Pointer, span: Span): void {
     this.invalidate('release', pointer.target, span, 'dropped at once', (t) => this.endsWith(t, pointer.target));
     this.endCopies(pointer, span, 'the end of the statement');
+    this.noteReleased(pointer, span, 'from_raw');
+  }
+
+  /** Rust: what the function took over from its caller and drops on every way, for callers. */
+  protected noteReleased(pointer: Pointer, span: Span, how: string): void {
+    const { root } = pointer.target;
+    if (!this.rust || root.kind !== 'param' || this.frames.length > 0) return;
+    const taken = this.adoptions.get([...this.adoptions.keys()].find((k) => k.startsWith(`${pointer.id}|`)) ?? '');
+    if (taken?.isCopy === true || !this.fn.body || !isAlwaysRun(this.fn.body, span, root.name)) return;
+    this.releases.set(`${placeKey(pointer.target)}|${span.start}`, {
+      place: pointer.target,
+      span,
+      how: taken?.how ?? how,
+    });
   }
 
   /** Rust: the function is left here: what it has taken over from what is only lent to it stays taken. */
@@ -341,18 +373,13 @@ export abstract class Ownership extends Memory {
     for (const guard of stored?.pointers.filter((p) => p.form === 'guard') ?? [])
       this.use({ places: [], pointers: [guard] }, root.span, 'method', `the end of '${root.name}'`);
     for (const pointer of stored?.adopts ?? []) {
-      this.use({ places: [], pointers: [pointer] }, root.span, 'release', `the end of '${root.name}'`);
+      if (!this.twice.has(pointer.id))
+        this.use({ places: [], pointers: [pointer] }, root.span, 'release', `the end of '${root.name}'`);
       this.invalidate('release', pointer.target, span, how, (target) => this.endsWith(target, pointer.target));
       this.endCopies(pointer, span, `the end of '${root.name}'`);
+      this.noteReleased(pointer, span, 'from_raw');
     }
-    // What was moved into this variable from another one ends here too, unless it was the other's own storage.
-    const moved = this.movedInto(root);
-    this.invalidate('drop', { root, path: [] }, span, how, (target) =>
-      target.root.id === root.id
-        ? !target.path.includes('*') ||
-          isReleasedByDrop(target, this.settings.oracle, this.file.path, this.settings.depth)
-        : moved.has(target.root.id) && !target.path.includes('*') && !this.isInline(target),
-    );
+    this.invalidate('drop', { root, path: [] }, span, how, this.endsWithRoot(root));
   }
 
   /** D: the variables of a scope end with it; what follows may take their place on the stack. */
@@ -367,6 +394,17 @@ export abstract class Ownership extends Memory {
           `end of the scope of '${root.name}'`,
           (target) => target.root === root && !target.path.includes('*'),
         );
+  }
+
+  /** Whether what is at the target ends with the variable: its own storage, and what was moved into it from another one. */
+  protected endsWithRoot(root: Root, withDrop = true): (target: Place) => boolean {
+    // What was moved into this variable from another one ends here too, unless it was the other's own storage.
+    const moved = this.movedInto(root);
+    return (target) =>
+      target.root.id === root.id
+        ? !target.path.includes('*') ||
+          (withDrop && isReleasedByDrop(target, this.settings.oracle, this.file.path, this.settings.depth))
+        : moved.has(target.root.id) && !target.path.includes('*') && !this.isInline(target);
   }
 
   /** The variables whose whole value was moved into this one, and from there on. */
@@ -713,8 +751,29 @@ export abstract class Ownership extends Memory {
         ...(through ? { through } : {}),
       };
       this.adoptions.set(`${pointer.id}|${span.start}`, adoption);
+      this.noteSecondOwner(adoption);
       if (this.rust && pointer.form === 'raw' && this.isStillOwned(pointer)) this.noteTaken(adoption);
     }
+  }
+
+  /** Rust: the block was taken over before, and nothing gave it back to the raw pointer: it is freed twice. */
+  private noteSecondOwner(adoption: Adoption): void {
+    if (!this.rust) return;
+    const { pointer, span, how } = adoption;
+    const first = this.state.adopted.get(pointer.id);
+    this.state.adopted.set(pointer.id, adoption);
+    if (!first || first.span.start === span.start || /^(?:Rc|Arc|Weak)$/u.test(adoption.rawType)) return;
+    if ((this.state.invalid.get(pointer.id) ?? []).some((i) => i.kind === 'release')) return;
+    const invalidation: Invalidation = { kind: 'release', place: pointer.target, span: first.span, how: first.how };
+    this.twice.add(pointer.id);
+    const key = `${pointer.id}|twice|${span.start}`;
+    if (!this.stale.has(key))
+      this.stale.set(key, {
+        pointer,
+        invalidation,
+        use: { span, kind: 'release', what: how },
+        context: this.context(),
+      });
   }
 
   private noteTaken(adoption: Adoption): void {
@@ -733,7 +792,7 @@ export abstract class Ownership extends Memory {
       if (
         pointer.form === 'closure' ||
         (root.kind !== 'local' && root.kind !== 'param' && root.kind !== 'temp' && root.kind !== 'self') ||
-        path.includes('[]') ||
+        (path.includes('[]') && !(path.length === 1 && isContainer(root.type))) ||
         // What is behind a reference is written anew in most cases; what is behind a pointer may be released as a whole.
         !(path.includes('*') ? this.isBehindPointer(pointer.target) : root.byValue) ||
         !isDropped(type, this.settings.oracle, this.file, this.fn) ||
@@ -776,6 +835,7 @@ export abstract class Ownership extends Memory {
   /** What was taken over goes back to the raw pointer: its owner frees it alone. */
   protected giveBack(adopts: readonly Pointer[]): void {
     for (const pointer of adopts) {
+      this.state.adopted.delete(pointer.id);
       const { id } = pointer.target.root;
       const left = this.state.taken.get(id)?.filter((a) => a.pointer !== pointer);
       if (left) this.state.taken.set(id, left);
@@ -888,8 +948,50 @@ export abstract class Ownership extends Memory {
   }
 }
 
+/** Whether the code at `span` runs whenever the function does: no branch, loop or closure is around it, a test for null aside. */
+function isAlwaysRun(body: Block, span: Span, name: string): boolean {
+  let isAlways = true;
+  walkBody(body, ({ expr }) => {
+    if (!isAlways) return;
+    if (expr.kind === 'return' || expr.kind === 'try') {
+      // What leaves before it is a way on which it does not happen.
+      isAlways = expr.span.start > span.start || (expr.kind === 'return' && isNullReturn(body, expr.span, name));
+      return;
+    }
+    if (expr.span.start > span.start || expr.span.end < span.end) return;
+    if (expr.kind === 'match' || expr.kind === 'loop' || expr.kind === 'closure') isAlways = false;
+    else if (expr.kind === 'if') isAlways = isNullTest(expr.condition, name);
+  });
+  return isAlways;
+}
+
+/** `if p.is_null() { return; }` */
+function isNullReturn(body: Block, span: Span, name: string): boolean {
+  let isIt = false;
+  walkBody(body, ({ expr }) => {
+    if (expr.kind === 'if' && expr.span.start <= span.start && span.end <= expr.span.end)
+      isIt = isNullTest(expr.condition, name);
+  });
+  return isIt;
+}
+
+function isNullTest(condition: Expr, name: string): boolean {
+  if (condition.kind === 'unary') return isNullTest(condition.operand, name);
+  return (
+    condition.kind === 'method' &&
+    condition.method === 'is_null' &&
+    condition.receiver.kind === 'name' &&
+    condition.receiver.path[0] === name
+  );
+}
+
 function isDropInPlace({ kind, how }: Invalidation): boolean {
   return kind === 'release' && /(?:^|::)drop_in_place$/u.test(how);
+}
+
+/** Whether elements of a value of the type are dropped with it. */
+function isContainer(type: TypeRef | undefined): boolean {
+  return type?.kind === 'static-array' || (type?.kind === 'path' && /^(?:Vec|VecDeque|Box)$/u.test(type.name));
 }
 
 /** Whether a value of the type frees a block of its own; a count may be raised before. */

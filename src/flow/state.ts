@@ -39,6 +39,8 @@ export class State {
   moved = new Set<number>();
   /** Root id -> takeovers of memory that the variable still owns. */
   taken = new Map<number, readonly Adoption[]>();
+  /** Pointer id -> the takeover of what it leads to that nothing gave back. */
+  adopted = new Map<number, Adoption>();
   /** Places whose value was dropped by hand, by their keys. */
   dropped = new Map<string, Dropped>();
   locks: LockScope[] = [];
@@ -52,6 +54,7 @@ export class State {
     copy.moved = new Set(this.moved);
     copy.taken = new Map(this.taken);
     copy.dropped = new Map(this.dropped);
+    copy.adopted = new Map(this.adopted);
     copy.locks = [...this.locks];
     copy.suspended = [...this.suspended];
     return copy;
@@ -165,6 +168,7 @@ export class State {
         if (list !== result.invalid.get(id)) for (const i of list) result.addInvalid(id, i);
       for (const id of other.moved) result.moved.add(id);
       for (const [key, entry] of other.dropped) result.dropped.set(key, entry);
+      for (const [id, adoption] of other.adopted) result.adopted.set(id, adoption);
       for (const [id, list] of other.taken)
         result.taken.set(id, [...new Set([...(result.taken.get(id) ?? []), ...list])]);
       if (other.locks.length < result.locks.length) result.locks = [...other.locks];

@@ -94,7 +94,7 @@ export default defineRule({
           const flow = unit.flowOf(file, fn);
           const causes = new Set<number>();
           for (const stale of flow.staleUses) {
-            if (causes.has(stale.pointer.site.start) || !isUseOfDropped(unit, file, flow, stale)) continue;
+            if (causes.has(stale.pointer.site.start) || !isUseOfDropped(unit, file, fn, flow, stale)) continue;
             causes.add(stale.pointer.site.start);
             const { pointer, invalidation, use } = stale;
             const owner = nameOf(pointer.target.root);
@@ -122,7 +122,7 @@ export default defineRule({
                 ...laterUses(
                   flow.staleUses,
                   stale,
-                  (s) => s.pointer.site.start === pointer.site.start && isUseOfDropped(unit, file, flow, s),
+                  (s) => s.pointer.site.start === pointer.site.start && isUseOfDropped(unit, file, fn, flow, s),
                 ).map((span) => ({ file, span, role: 'use' as const, note: 'It is used here, too.' })),
               ],
               key: pointer.target.root.name,
@@ -160,6 +160,7 @@ export default defineRule({
 function isUseOfDropped(
   unit: UnitFacts,
   file: FileIr,
+  fn: FunctionIr,
   flow: FunctionFlow,
   { pointer, invalidation, use }: StaleUse,
 ): boolean {
@@ -176,7 +177,31 @@ function isUseOfDropped(
   }
   if (pointer.form !== 'raw' && !pointer.erased) return false;
   if (use.kind === 'write' || (pointer.target.root.kind === 'self' && isHandedOn(pointer))) return false;
-  return endsWithItsRoot(pointer.target, 'rust', unit.oracle('rust'), file.path, dropsIn(unit));
+  return endsWithItsRoot(pointer.target, 'rust', unit.oracle('rust'), file.path, dropsInHere(unit, file, fn, pointer));
+}
+
+/** Types that end what they hold: those with a `Drop` of the unit, and a count that the function made and that nothing raised. */
+function dropsInHere(unit: UnitFacts, file: FileIr, fn: FunctionIr, { target: { root } }: Pointer) {
+  const drops = dropsIn(unit);
+  return (name: string): boolean =>
+    drops(name) || (/^(?:Rc|Arc)$/u.test(name) && isSoleCount(unit.textOf(file.path) ?? '', fn, root.name));
+}
+
+/** `let shared = Rc::new(..)` that is never cloned, lent to a call or kept: its end is the end of what it counts. */
+function isSoleCount(text: string, fn: FunctionIr, name: string): boolean {
+  const body = text.slice(fn.span.start, fn.span.end);
+  const made = new RegExp(
+    `\\blet\\s+(?:mut\\s+)?${name}\\s*(?::[^=;]*)?=\\s*(?:\\w+::)*(?:Rc|Arc)\\s*::\\s*(?:new|from)\\s*\\(`,
+    'u',
+  );
+  if (!made.test(body)) return false;
+  const rest = body.replace(made, '');
+  // Looked at, asked for its pointer, dropped.
+  const seen = new RegExp(
+    `(?:\\b(?:Rc|Arc)\\s*::\\s*as_ptr\\s*\\(\\s*&\\s*${name}\\s*\\)|\\bdrop\\s*\\(\\s*${name}\\s*\\)|\\*\\s*${name}\\b)`,
+    'gu',
+  );
+  return !new RegExp(`\\b${name}\\b`, 'u').test(rest.replace(seen, ''));
 }
 
 function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow, escape: Escape): boolean {

@@ -246,10 +246,30 @@ function findUnbounded(unit: UnitFacts, file: FileIr, fn: FunctionIr): Untied | 
   if (/\bleak\s*\(/u.test(text)) return undefined;
   const pointers = fn.params.filter((p) => p.type && reachesPointer(unit, file, p.type));
   // What a reference parameter lends could have been tied; what a pointer shows can't.
-  const pointer = pointers[0]?.name ?? (fn.self ? 'self' : undefined);
+  const pointer = pointers[0]?.name ?? (fn.self ? 'self' : undefined) ?? extended(fn, text);
   if (pointer === undefined) return undefined;
   const start = fn.bodySpan.start + (made?.index ?? 0);
   return { type, lifetime, pointer, at: { start, end: start + (made?.[0].length ?? 1) } };
+}
+
+/** A parameter that lends something, made into a reference of another lifetime: `transmute(text)`, `&*(text as *const str)`. */
+function extended(fn: FunctionIr, text: string): string | undefined {
+  return fn.params.find(({ name, type }) => {
+    if (!type || (type.kind !== 'reference' && (type.lifetimes?.length ?? 0) === 0)) return false;
+    if (type.lifetime === "'static" || type.lifetimes?.includes("'static") === true || !/^\w+$/u.test(name))
+      return false;
+    const shown = `${name}(?:\\s*\\.\\s*\\w+(?:\\(\\))?)*`;
+    return new RegExp(
+      [
+        `\\btransmute(?:\\s*::\\s*<[^()]*>)?\\s*\\(\\s*(?:&\\s*(?:mut\\s+)?)?${shown}\\s*,?\\s*\\)`,
+        `&\\s*(?:mut\\s+)?\\*\\s*\\(\\s*(?:&\\s*(?:raw\\s+(?:const|mut)\\s+|mut\\s+)?)?${shown}\\s+as\\s+\\*`,
+        `\\bfrom_raw_parts(?:_mut)?\\s*\\(\\s*${name}\\s*\\.\\s*as_(?:mut_)?ptr\\s*\\(`,
+        `&\\s*(?:mut\\s+)?\\*\\s*${name}\\s*\\.\\s*as_(?:mut_)?ptr\\s*\\(`,
+        `\\bNonNull\\s*::\\s*from\\s*\\(\\s*${name}\\s*\\)\\s*\\.\\s*as_(?:ref|mut)\\s*\\(`,
+      ].join('|'),
+      'u',
+    ).test(text);
+  })?.name;
 }
 
 /** `fn name(&self) -> &'a T` where `'a` belongs to the type and the reference is one to a field that `self` owns. */

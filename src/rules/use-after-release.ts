@@ -7,6 +7,7 @@ import { RAW_CODE } from '../facts/raw-words.js';
 import { laterUses } from '../facts/later-uses.js';
 import { findSharedDescriptors } from '../facts/shared-descriptors.js';
 import { findLentObjects } from '../facts/lent-objects.js';
+import { findStolen } from '../facts/stolen-values.js';
 import { findRepeatedTakers } from '../facts/repeated-takers.js';
 import { lineOf } from '../facts/lines.js';
 import type { BesideWord, UnitFacts } from '../facts/unit.js';
@@ -88,6 +89,8 @@ export default defineRule({
       lent: "'{taker}' at line {line} takes over memory that '{owner}' only borrows: whoever owns it frees it again.",
       copied:
         "'{taker}' at line {line} makes a second owner of '{what}', and '{release}' drops it in its place, too (line {released}).",
+      stolen:
+        "'{function}' gives away a copy of '{what}' by '{taker}' (line {line}) and leaves the value where it is: its owner drops it, and so does each caller.",
       repeated:
         "'{function}' takes over '{what}' by '{taker}' (line {line}), but '{registration}' registers it (line {registered}) to be called again and again: the second call frees it twice.",
       cloned:
@@ -112,7 +115,18 @@ export default defineRule({
   tokens: TOKENS,
   // Without `unsafe` nothing of this compiles.
   requires: { rust: ['unsafe'] },
-  bodyTokens: { rust: [...RELEASES, ENDS_OF_SELF, LENT_OBJECT], d: TOKENS.d },
+  // What a helper releases comes from one of these.
+  bodyTokens: {
+    rust: [
+      ...RELEASES,
+      ENDS_OF_SELF,
+      LENT_OBJECT,
+      'into_raw',
+      'alloc(',
+      /\bcopy_nonoverlapping\s*\([^;]*,\s*1\s*,?\s*\)/u,
+    ],
+    d: TOKENS.d,
+  },
   bodyRequires: { rust: RAW_CODE },
   looksAt: 'bodies',
   perFile: ['rust', 'd'],
@@ -366,7 +380,25 @@ export default defineRule({
               ],
               key: `${cloned.owner}.${cloned.field}`,
             });
-          for (const twice of flow.ownedTwice) reportOwnedTwice(twice, file);
+          for (const twice of flow.ownedTwice)
+            if (language === 'd' || !isTakenAway(text, fn, twice)) reportOwnedTwice(twice, file);
+          const stolen = language === 'rust' ? findStolen(unit, file, fn) : undefined;
+          if (stolen)
+            report({
+              messageId: 'stolen',
+              data: {
+                function: fn.name,
+                what: stolen.what,
+                taker: stolen.how,
+                line: lineOf(unit, file, stolen.span.start),
+              },
+              at: { file, span: stolen.span },
+              steps: [
+                { file, span: fn.nameSpan, role: 'declare', note: 'The function only borrows the value.' },
+                { file, span: stolen.span, role: 'release', note: 'A second owner is made here.' },
+              ],
+              key: fn.qualifiedName,
+            });
           for (const adoption of flow.adoptions) {
             const { root } = adoption.pointer.target;
             if (isOnlyLent(text, adoption.span)) continue;
@@ -484,6 +516,14 @@ export default defineRule({
     }
   },
 });
+
+/** Whether the function takes elements away from those that count: an element that is copied out may be gone from there. */
+function isTakenAway(text: string, fn: FunctionIr, { adoption }: OwnedTwice): boolean {
+  if (adoption.isCopy !== true || !adoption.pointer.target.path.includes('[]')) return false;
+  return /set_len|forget|ManuallyDrop|MaybeUninit|\bwrite\w*\s*\(|\bcopy\w*\s*\(|into_raw|leak|dealloc/u.test(
+    text.slice(fn.span.start, fn.span.end),
+  );
+}
 
 /** Whether the code between a registration and a release is the path on which the registration failed. */
 function isErrorPath(between: string): boolean {
