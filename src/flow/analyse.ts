@@ -376,8 +376,10 @@ class Analysis extends PlaceExpressions {
         const pointers: Pointer[] = [];
         const adopts: Pointer[] = [];
         const parts: { name: string; value: Value }[] = [];
+        const owner = this.rust && expr.type.name === 'Self' ? this.ownerType() : undefined;
+        const type = owner ?? expr.type;
         for (const f of expr.fields) {
-          const value = this.coerce(this.expr(f.value), this.rust ? this.fieldType(expr.type, f.name) : undefined);
+          const value = this.coerce(this.expr(f.value), this.rust ? this.fieldType(type, f.name) : undefined);
           pointers.push(...value.pointers);
           parts.push({ name: f.name, value });
           if (value.adopts) adopts.push(...value.adopts);
@@ -387,7 +389,7 @@ class Analysis extends PlaceExpressions {
         return {
           places: [],
           pointers,
-          type: expr.type,
+          type,
           owned: pointers.length === 0,
           ...(adopts.length > 0 ? { adopts } : {}),
           ...(this.rust && pointers.length > 0 ? { parts } : {}),

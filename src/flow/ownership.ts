@@ -119,7 +119,11 @@ export abstract class Ownership extends Memory {
       )
       .flatMap((place) => [
         ...(this.state.read(place)?.pointers ?? []),
-        ...this.state.below(place).flatMap(([, s]) => s.pointers),
+        ...this.state
+          .below(place)
+          .flatMap(([, s]) => s.pointers)
+          // What the value itself has a block for goes along with it.
+          .filter((p) => !this.rust || p.target.root !== place.root || this.isInline(p.target)),
       ])
       // D: what a captured variable is captured for is the delegate's, and judged with it.
       .filter((p) => p.how !== 'declared' && (this.rust || p.form !== 'closure'));
@@ -356,11 +360,11 @@ export abstract class Ownership extends Memory {
     });
   }
 
-  /** Rust: the function is left here: what it has taken over from what is only lent to it stays taken. */
-  private endLent(span: Span): void {
+  /** Rust: the function is left here: variables end, and what was taken over from what is only lent stays taken. */
+  private endTaken(span: Span): void {
     for (const adoptions of this.state.taken.values()) {
       const root = adoptions[0]?.pointer.target.root;
-      if (root?.kind === 'self' || root?.kind === 'param') this.endOwner(root, span);
+      if (root && root.kind !== 'temp') this.endOwner(root, span);
     }
   }
 
@@ -481,7 +485,7 @@ export abstract class Ownership extends Memory {
     for (const { id } of value.pointers)
       returns?.stale.set(id, [...(returns.stale.get(id) ?? []), ...(this.state.invalid.get(id) ?? [])]);
     if (value.places.length > 0 && isWhole(value)) this.moveOut(value);
-    if (this.rust && inner === this.fn.id) this.endLent(span);
+    if (this.rust && inner === this.fn.id) this.endTaken(span);
   }
 
   /** D: `auto c = scoped!C(); return c;` where the type is inferred returns what holds the object, with the object in it. */

@@ -66,6 +66,8 @@ export default defineRule({
         "'{function}' returns '{type}' by '&self' with the lifetime '{lifetime}', for which '{field}' lends exclusively: '{changes}' (line {line}) may change what the reference shows while it is still there.",
       repeated:
         "'{function}' returns '{type}' with the lifetime '{lifetime}' of the type's parameter instead of the borrow of 'self': called twice with the same '{parameter}', it gives two exclusive references to one value (made at line {line}).",
+      twice:
+        "'{function}' returns '{type}' with the lifetime '{lifetime}' of the type's parameter instead of the borrow of 'self': called twice, it gives two exclusive references to one value (made at line {line}).",
       bare: "'{function}' returns '{type}', whose raw pointer '{callee}' (line {line}) makes of that of '{owner}', and which has no lifetime: it stays usable after '{owner}' is dropped, which frees what it needs.",
       copied:
         "'{function}' returns '{type}', which is given '{pointer}' (line {line}) and has no lifetime: it stays usable after '{owner}' is dropped, which frees what the pointer leads to.",
@@ -137,7 +139,7 @@ export default defineRule({
         if (repeated) {
           const { type, lifetime, parameter } = repeated;
           report({
-            messageId: 'repeated',
+            messageId: parameter === '' ? 'twice' : 'repeated',
             data: {
               function: fn.name,
               type: type.text,
@@ -408,13 +410,18 @@ function findRepeated(
   // A value that is moved in is the caller's alone; only keys can be given again.
   const isKey = (one: TypeRef | undefined): boolean =>
     one?.kind === 'reference' ? one.mutable !== true : one !== undefined && PLAIN_KEY.test(one.name);
-  if (!parameter?.type || others.length > 0 || !isKey(parameter.type) || isTied(fn, lifetime)) return undefined;
+  if (others.length > 0 || isTied(fn, lifetime)) return undefined;
+  // Without a key there is one value, unless the name says that it is another one each time.
+  if (parameter ? !isKey(parameter.type) : TAKES_NEXT.test(fn.name)) return undefined;
   const text = (unit.textOf(file.path) ?? '').slice(fn.bodySpan.start, fn.bodySpan.end);
   const made = /\bunsafe\b/u.exec(text);
   if (!made || !DEREFERENCE.test(text) || GOES_ON.test(text) || !/\bself\b/u.test(text)) return undefined;
   const start = fn.bodySpan.start + made.index;
-  return { type, lifetime, parameter: parameter.name, at: { start, end: start + made[0].length } };
+  return { type, lifetime, parameter: parameter?.name ?? '', at: { start, end: start + made[0].length } };
 }
+
+const TAKES_NEXT =
+  /next|prev|pop|take|split|into|leak|remove|detach|advance|steal|alloc|push|insert|add|new|unsafe|unchecked/u;
 
 const PLAIN_KEY = /^(?:[iu](?:8|16|32|64|size)|\w*(?:Id|ID|Key|Index|Idx|Entity|Handle))$/u;
 
