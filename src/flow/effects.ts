@@ -463,7 +463,9 @@ export abstract class Effects extends Closures {
         return { places: [], pointers: [this.borrow({ root, path: [] }, 'raw', true, span, name, row)] };
       }
       case 'adopt': {
-        const value = this.rust ? this.asRaw(operand(effect.from)) : operand(effect.from);
+        const given = operand(effect.from);
+        // `Box::from_raw(boxed.as_mut())`: the reference becomes a pointer by coercion.
+        const value = this.rust && given.pointers.every((p) => p.how === 'as_mut') ? this.asRaw(given) : given;
         this.use(value, span, 'argument', name);
         const pointers = value.pointers.filter((p) => p.form !== 'closure');
         const place = value.places[0];
