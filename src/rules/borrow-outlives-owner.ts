@@ -245,7 +245,10 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
   }
   // A set of addresses tells who was seen.
   if (rust && isInSet(unit, file, escape)) return false;
-  if (rust) return escape.atExit === true || (escape.kind === 'spawn' && !isWaitedFor(flow, escape));
+  if (rust)
+    return escape.atExit === true
+      ? !isWaitedOn(unit, file, fn, escape)
+      : escape.kind === 'spawn' && !isWaitedFor(flow, escape);
   // Who catches the exception reads its text when the frame is gone.
   if (escape.kind === 'throw') return pointer.form === 'slice' && isCharacters(root.type);
   if (escape.kind === 'collect') return isKeptByList(unit, file, escape) && !isRefused(unit, file, fn, escape);
@@ -546,6 +549,22 @@ function isWaitedFor(flow: FunctionFlow, escape: Escape): boolean {
   return flow.calls.some(
     (call) =>
       call.span.end > escape.span.end && call.rows.some((row) => row.effects.some((effect) => effect.kind === 'wait')),
+  );
+}
+
+/**
+ * Rust: after the pointer is put into a queue the function waits until the owner itself says that it was taken out again:
+ * `while !node.signaled.load(..) { park() }`.
+ */
+function isWaitedOn(unit: UnitFacts, file: FileIr, { span }: FunctionIr, { pointer, span: at }: Escape): boolean {
+  const { name } = pointer.target.root;
+  const after = (unit.textOf(file.path) ?? '').slice(at.end, span.end);
+  return (
+    /^\w+$/u.test(name) &&
+    new RegExp(
+      String.raw`\bwhile\s+[^;{}]*\b${name}\s*\.\s*\w|\b${name}\s*\.\s*(?:\w+\s*\.\s*)*(?:wait|park|join|recv)\w*\s*\(`,
+      'u',
+    ).test(after)
   );
 }
 
