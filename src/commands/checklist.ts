@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { readCatalog } from '../catalog/read-catalog.js';
@@ -13,6 +13,7 @@ import { readPrevious, type PreviousEntry } from '../checklist/review.js';
 import { readBaseline, readConfig } from '../config/read-config.js';
 import { resolveInputs } from '../discover/inputs.js';
 import { findGitRoot, reasonOf, runGit } from '../discover/list-files.js';
+import { readNamedText } from '../discover/read-named-text.js';
 import type { Evidence, Finding } from '../model/finding.js';
 import { UsageError } from '../model/usage-error.js';
 import { rules } from '../rules/index.js';
@@ -211,7 +212,7 @@ function readChanges(base: string, { since, staged }: ChecklistFlags): Changes {
 function readMerged(file: string, shown: string): readonly PreviousEntry[] {
   let text: string;
   try {
-    text = readFileSync(file, 'utf8');
+    text = readNamedText(file);
   } catch (error) {
     throw new UsageError(`The earlier list '${shown}' could not be read: ${reasonOf(error)}.`);
   }

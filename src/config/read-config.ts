@@ -1,6 +1,7 @@
-import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { reasonOf } from '../discover/list-files.js';
+import { readNamedText } from '../discover/read-named-text.js';
 import { DocumentError } from '../project/document.js';
 import { readJson } from '../project/json.js';
 import { UsageError } from '../model/usage-error.js';
@@ -104,7 +105,7 @@ function hasOwnKey(path: string): boolean {
 
 function readFileText(path: string): string {
   try {
-    return readFileSync(path, 'utf8');
+    return readNamedText(path);
   } catch (error) {
     throw new UsageError(`'${path}' could not be read: ${reasonOf(error)}.`);
   }

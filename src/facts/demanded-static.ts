@@ -2,6 +2,7 @@ import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { walkBody } from '../model/walk-body.js';
 import { bindingsOf, findRawViews, isRawPointer, sourceOf, type Bindings, type RawView } from './raw-views.js';
+import { mentions, outermost } from './rust-code.js';
 import type { UnitFacts } from './unit.js';
 
 /** A view of memory that a caller lends by a pointer, given to something that asks for `'static`. */
@@ -56,16 +57,6 @@ export function findDemandedStatic(unit: UnitFacts, file: FileIr): readonly Dema
     }
   }
   return found;
-}
-
-function outermost(fn: FunctionIr, byId: ReadonlyMap<number, FunctionIr>): FunctionIr {
-  let outer = fn;
-  for (let up = fn.parent; up !== undefined; up = outer.parent) {
-    const next = byId.get(up);
-    if (!next) break;
-    outer = next;
-  }
-  return outer;
 }
 
 /** The expression is the view, or shows the same memory. */
@@ -142,13 +133,4 @@ function asksForStatic(unit: UnitFacts, name: string, isMethod: boolean, index: 
     return bounds.some((b) => /\b(?:Fn(?:Once|Mut)?|Future)\b/u.test(b)) ? [bounds.join(' + ')] : [];
   });
   return named.length > 0 && named.every((bounds) => /'static\b/u.test(bounds));
-}
-
-function mentions(file: FileIr, fn: FunctionIr, name: string): boolean {
-  let does = false;
-  if (fn.body)
-    walkBody(fn.body, ({ expr }) => {
-      does ||= expr.kind === 'name' && expr.path.length === 1 && expr.path[0] === name;
-    });
-  return does || file.functions.some((f) => f.parent === fn.id && mentions(file, f, name));
 }

@@ -3,6 +3,7 @@ import type { Span } from '../model/source.js';
 import { calleeOf, walkBody } from '../model/walk-body.js';
 import { blankComments } from './plain-text.js';
 import { bindingsOf, findRawViews, isRawPointer } from './raw-views.js';
+import { mentions, outermost } from './rust-code.js';
 import type { UnitFacts } from './unit.js';
 
 /** A reference that an exported function makes of a handle and gives to a task that goes on after the call. */
@@ -63,16 +64,6 @@ export function findHandleClose(unit: UnitFacts, file: FileIr, content: string):
     if (match) return { path, span: { start: match.index, end: match.index + match[0].length } };
   }
   return undefined;
-}
-
-function outermost(fn: FunctionIr, byId: ReadonlyMap<number, FunctionIr>): FunctionIr {
-  let outer = fn;
-  for (let up = fn.parent; up !== undefined; up = outer.parent) {
-    const next = byId.get(up);
-    if (!next) break;
-    outer = next;
-  }
-  return outer;
 }
 
 /** The parameter that a cast is made of, when it is a number; the variable for the reference often has its name. */
@@ -136,15 +127,6 @@ function textOfFunction(unit: UnitFacts, file: FileIr, name: string): string | u
   if (!found || others.length > 0) return undefined;
   const { span } = found.item;
   return blankComments((unit.textOf(found.file.path) ?? '').slice(span.start, span.end));
-}
-
-function mentions(file: FileIr, fn: FunctionIr, name: string): boolean {
-  let does = false;
-  if (fn.body)
-    walkBody(fn.body, ({ expr }) => {
-      does ||= expr.kind === 'name' && expr.path.length === 1 && expr.path[0] === name;
-    });
-  return does || file.functions.some((f) => f.parent === fn.id && mentions(file, f, name));
 }
 
 function spell(type: TypeRef): string {

@@ -2,6 +2,7 @@ import type { Expr, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { walkBody } from '../model/walk-body.js';
 import { bindingsOf, type Bindings } from './raw-views.js';
+import { originOf } from './rust-code.js';
 
 /** An object of a library that a function only lends, taken over by a wrapper that releases it. */
 export interface LentObject {
@@ -75,32 +76,18 @@ function takerOf(
 
 /** The call whose result an expression is, through casts, checks for null and variables. */
 function callBehind(
-  expr: Expr | undefined,
+  expr: Expr,
   bindings: Bindings,
   depth = 0,
 ): { readonly name: string; readonly span: Span } | undefined {
-  if (!expr || depth > 6) return undefined;
-  switch (expr.kind) {
-    case 'cast':
-    case 'try':
-      return callBehind(expr.value, bindings, depth + 1);
-    case 'block':
-      return callBehind(expr.block.result, bindings, depth + 1);
-    case 'method':
-      return /^(?:cast|cast_mut|unwrap|expect)$/u.test(expr.method)
-        ? callBehind(expr.receiver, bindings, depth + 1)
-        : undefined;
-    case 'name':
-      return expr.path.length === 1 ? callBehind(bindings.get(expr.path[0] ?? ''), bindings, depth + 1) : undefined;
-    case 'call': {
-      if (expr.callee.kind !== 'name') return undefined;
-      const name = expr.callee.path.at(-1) ?? '';
-      // `cvt_p(X509_get0_pubkey(..))?`
-      if (/^(?:cvt_p|cvt_p_const|NonNull|Some)$/u.test(name))
-        return callBehind(expr.args[0]?.value, bindings, depth + 1);
-      return { name, span: expr.span };
-    }
-    default:
-      return undefined;
-  }
+  const origin = originOf(expr, bindings);
+  if (origin.kind === 'method' && /^(?:unwrap|expect)$/u.test(origin.method) && depth < 6)
+    return callBehind(origin.receiver, bindings, depth + 1);
+  if (origin.kind !== 'call' || origin.callee.kind !== 'name') return undefined;
+  const name = origin.callee.path.at(-1) ?? '';
+  const [given] = origin.args;
+  // `cvt_p(X509_get0_pubkey(..))?`
+  if (/^(?:cvt_p|cvt_p_const|NonNull|Some)$/u.test(name) && given && depth < 6)
+    return callBehind(given.value, bindings, depth + 1);
+  return { name, span: origin.span };
 }

@@ -2,6 +2,7 @@ import type { Expr, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js
 import type { Span } from '../model/source.js';
 import { walkBody } from '../model/walk-body.js';
 import { bindingsOf, type Bindings } from './raw-views.js';
+import { originOf } from './rust-code.js';
 import type { UnitFacts } from './unit.js';
 
 /** What makes a raw pointer, or frees what it leads to; `alloc` is the block that a `Box` frees, too. */
@@ -172,28 +173,21 @@ function makerOf(
   if (depth > 8) return unknown;
   const next = (inner: Expr | undefined): ReturnType<typeof makerOf> =>
     inner ? makerOf(inner, bindings, depth + 1) : unknown;
-  switch (expr.kind) {
-    case 'cast':
-    case 'try':
-      return next(expr.value);
-    case 'block':
-      return next(expr.block.result);
+  const origin = originOf(expr, bindings);
+  switch (origin.kind) {
     case 'name':
-      if (expr.path.at(-1) === 'None') return 'null';
-      return expr.path.length === 1 ? next(bindings.get(expr.path[0] ?? '')) : unknown;
+      return origin.path.at(-1) === 'None' ? 'null' : unknown;
     case 'method':
-      if (expr.method === 'into_raw' && startsAt(expr.receiver, bindings) === 'CString')
+      if (origin.method === 'into_raw' && startsAt(origin.receiver, bindings) === 'CString')
         return { owner: 'CString', how: 'CString::into_raw' };
-      return /^(?:cast|cast_mut|cast_const|as_ptr|unwrap|expect|unwrap_unchecked)$/u.test(expr.method)
-        ? next(expr.receiver)
-        : unknown;
+      return /^(?:as_ptr|unwrap|expect|unwrap_unchecked)$/u.test(origin.method) ? next(origin.receiver) : unknown;
     case 'call': {
-      if (expr.callee.kind !== 'name') return unknown;
-      const { path } = expr.callee;
+      if (origin.callee.kind !== 'name') return unknown;
+      const { path } = origin.callee;
       const [owner = '', name = ''] = path.length > 1 ? path.slice(-2) : ['', path[0]];
       if (/^(?:null|null_mut|dangling|dangling_mut)$/u.test(name)) return 'null';
       if (/^(?:new|new_unchecked|from|Some)$/u.test(name) && /^(?:NonNull|AtomicPtr|)$/u.test(owner))
-        return next(expr.args[0]?.value);
+        return next(origin.args[0]?.value);
       if (/^(?:into_raw|leak)$/u.test(name)) return { owner: asOwner(owner), how: `${owner}::${name}` };
       if (/^(?:malloc|calloc|strdup)$/u.test(name) && /^(?:libc|)$/u.test(owner)) return { owner: 'malloc', how: name };
       if (/^(?:alloc|alloc_zeroed)$/u.test(name)) return { owner: 'alloc', how: name };

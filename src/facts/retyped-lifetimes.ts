@@ -1,4 +1,5 @@
 import { bindingsOf, type Bindings } from './raw-views.js';
+import { implAround } from './rust-code.js';
 import type { UnitFacts } from './unit.js';
 import { walkBody, walkExpression } from '../model/walk-body.js';
 import type { Block, Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
@@ -89,8 +90,7 @@ function typeOf(expr: Expr, bindings: Bindings, fn: FunctionIr, file: FileIr): T
   if (expr.kind === 'cast') return expr.type;
   if (expr.kind !== 'name' || expr.path.length !== 1) return undefined;
   const name = expr.path[0] ?? '';
-  if (name === 'self' && fn.self?.mode === 'value')
-    return file.impls.find((b) => b.span.start <= fn.span.start && fn.span.end <= b.span.end)?.target;
+  if (name === 'self' && fn.self?.mode === 'value') return implAround(file, fn)?.target;
   const bound = bindings.get(name);
   if (bound) return bound.kind === 'cast' ? bound.type : undefined;
   return fn.params.find((p) => p.name === name)?.type;

@@ -1,4 +1,7 @@
-import type { Expr } from '../model/ir.js';
+import type { Expr, FileIr, FunctionIr, ImplDecl } from '../model/ir.js';
+import type { Span } from '../model/source.js';
+import { walkBody } from '../model/walk-body.js';
+import type { Bindings } from './raw-views.js';
 
 /** The expression under `as` casts and the methods `cast`, `cast_mut` and `cast_const`. */
 export function withoutCasts(expr: Expr): Expr {
@@ -13,4 +16,48 @@ export function writtenPlace(expr: Expr | undefined): string | undefined {
   if (expr?.kind !== 'field') return undefined;
   const base = writtenPlace(expr.base);
   return base === undefined ? undefined : `${base}.${expr.name}`;
+}
+
+/** The `impl` block around a function. */
+export function implAround(file: FileIr, { span }: { readonly span: Span }): ImplDecl | undefined {
+  return file.impls.find((i) => i.span.start <= span.start && span.end <= i.span.end);
+}
+
+/** The function that a closure or a function inside another stands in, from outside; it itself when nothing is around it. */
+export function outermost(fn: FunctionIr, byId: ReadonlyMap<number, FunctionIr>): FunctionIr {
+  let outer = fn;
+  for (let up = fn.parent; up !== undefined; up = outer.parent) {
+    const next = byId.get(up);
+    if (!next) break;
+    outer = next;
+  }
+  return outer;
+}
+
+/** Whether a function, or a closure in it, mentions the variable `name`. */
+export function mentions(file: FileIr, fn: FunctionIr, name: string): boolean {
+  let does = false;
+  if (fn.body)
+    walkBody(fn.body, ({ expr }) => {
+      does ||= expr.kind === 'name' && expr.path.length === 1 && expr.path[0] === name;
+    });
+  return does || file.functions.some((f) => f.parent === fn.id && mentions(file, f, name));
+}
+
+/** What an expression takes its value from, through casts, `?`, blocks and variables that were set once: mostly a call. */
+export function originOf(expr: Expr, bindings: Bindings, depth = 0): Expr {
+  const next = (inner: Expr | undefined): Expr => (inner && depth < 8 ? originOf(inner, bindings, depth + 1) : expr);
+  switch (expr.kind) {
+    case 'cast':
+    case 'try':
+      return next(expr.value);
+    case 'block':
+      return next(expr.block.result);
+    case 'method':
+      return /^(?:cast|cast_mut|cast_const)$/u.test(expr.method) ? next(expr.receiver) : expr;
+    case 'name':
+      return expr.path.length === 1 ? next(bindings.get(expr.path[0] ?? '')) : expr;
+    default:
+      return expr;
+  }
 }

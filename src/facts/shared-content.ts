@@ -1,5 +1,6 @@
 import type { FileIr, FunctionIr, ImplDecl, TypeDecl, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
+import { implAround } from './rust-code.js';
 import { promisesNothing } from './thread-bound.js';
 import type { UnitFacts } from './unit.js';
 
@@ -144,10 +145,6 @@ function targetOf(text: string, file: FileIr, fn: FunctionIr): string | undefine
   if (direct?.kind === 'path' && direct.path.length === 1) return direct.name;
   const around = implAround(file, fn);
   return around && /\btype\s+Target\s*=\s*(\w+)\s*;/u.exec(text.slice(around.span.start, around.span.end))?.[1];
-}
-
-function implAround(file: FileIr, { span }: FunctionIr): ImplDecl | undefined {
-  return file.impls.find((i) => i.span.start <= span.start && span.end <= i.span.end);
 }
 
 /** Whether a field keeps the parameter in a cell that a shared reference can write. */

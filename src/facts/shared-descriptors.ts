@@ -2,6 +2,7 @@ import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { walkBody } from '../model/walk-body.js';
 import { bindingsOf, type Bindings } from './raw-views.js';
+import { originOf } from './rust-code.js';
 import type { UnitFacts } from './unit.js';
 
 /** A descriptor, socket or handle of the system that two values close. */
@@ -54,23 +55,11 @@ export function findSharedDescriptors(unit: UnitFacts, file: FileIr, fn: Functio
 function shownBy(
   expr: Expr | undefined,
   bindings: Bindings,
-  depth = 0,
 ): { readonly receiver: Expr; readonly span: Span } | undefined {
-  if (!expr || depth > 4) return undefined;
-  switch (expr.kind) {
-    case 'cast':
-      return shownBy(expr.value, bindings, depth + 1);
-    case 'block':
-      return expr.block.statements.length === 0 ? shownBy(expr.block.result, bindings, depth + 1) : undefined;
-    case 'name':
-      return expr.path.length === 1 ? shownBy(bindings.get(expr.path[0] ?? ''), bindings, depth + 1) : undefined;
-    case 'method':
-      return SHOWS.test(expr.method) && expr.args.length === 0
-        ? { receiver: expr.receiver, span: expr.span }
-        : undefined;
-    default:
-      return undefined;
-  }
+  const origin = expr && originOf(expr, bindings);
+  return origin?.kind === 'method' && SHOWS.test(origin.method) && origin.args.length === 0
+    ? { receiver: origin.receiver, span: origin.span }
+    : undefined;
 }
 
 /** Whether the type that takes the number closes it at its end, as far as its name or its declaration tells. */

@@ -1,6 +1,6 @@
 import { bindingsOf, sourceOf, type Bindings } from './raw-views.js';
 import { resultsOf } from './retyped-lifetimes.js';
-import { withoutCasts } from './rust-code.js';
+import { implAround, withoutCasts } from './rust-code.js';
 import type { UnitFacts } from './unit.js';
 import { isDropped } from '../flow/owned-values.js';
 import { walkBody } from '../model/walk-body.js';
@@ -120,6 +120,6 @@ function contentOf(type: TypeRef): TypeRef {
 
 /** The type of the impl block around; undefined when it is `Copy`. */
 function ownType(file: FileIr, fn: FunctionIr): TypeRef | undefined {
-  const target = file.impls.find((b) => b.span.start <= fn.span.start && fn.span.end <= b.span.end)?.target;
+  const target = implAround(file, fn)?.target;
   return file.impls.some((b) => b.trait?.name === 'Copy' && b.target.name === target?.name) ? undefined : target;
 }

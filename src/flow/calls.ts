@@ -383,7 +383,7 @@ export abstract class Calls extends Effects {
         const wanted = this.fieldType(variant === '' ? syntheticType(last, expr.span) : holder, `${variant}${i}`);
         values[i] = this.coerce(value, wanted);
       });
-      for (const value of values) if (isWhole(value)) this.moveOut(value);
+      this.giveAway(values);
       return {
         ...merged(values),
         places: [],
@@ -395,7 +395,7 @@ export abstract class Calls extends Effects {
         ),
       };
     }
-    for (const value of values) if (isWhole(value)) this.moveOut(value);
+    this.giveAway(values);
     if (this.rust) this.overwriteOut(values);
     // A function of unknown content may run what it is given.
     if (this.rust) this.runClosureArguments(values, exprs, undefined, last, 'unknown');
@@ -418,6 +418,11 @@ export abstract class Calls extends Effects {
       };
     }
     return { places: [], pointers: [], ...(type ? { type, owned: true } : {}) };
+  }
+
+  /** Rust: what is given by value has another owner from then on. */
+  private giveAway(values: readonly Value[]): void {
+    for (const value of values) if (isWhole(value)) this.moveOut(value);
   }
 
   /** Rust: the path that a bare name of the standard library was imported by: `alloc` for `std::alloc::alloc`. */
@@ -631,8 +636,7 @@ export abstract class Calls extends Effects {
     values: readonly Value[],
     exprs: readonly Expr[],
   ): Value {
-    // Whatever the method does with it: a value that is given away has another owner.
-    for (const value of values) if (isWhole(value)) this.moveOut(value);
+    this.giveAway(values);
     const results = this.runClosureArguments(values, exprs, receiver, expr.method, 'unknown');
     // D: `button.onClose(() { dialog.destroy(); })` is most likely called later.
     if (!this.rust && !CONTENT_ADAPTERS.has(expr.method)) this.putOffReleases(exprs);

@@ -125,14 +125,17 @@ export function extendsTemporaries(expr: Expr): boolean {
   }
 }
 
-/** What a borrow makes a static of: constants, and the empty array in any case. */
+/**
+ * What a borrow makes a static of: constants, and the empty array in any case. `isVariable` tells the names of variables from those of
+ * functions.
+ */
 export function isPromoted(expr: Expr, mutable: boolean, isVariable: (name: string) => boolean): boolean {
   return (
     (!mutable || (expr.kind === 'array' && expr.items.length === 0 && !expr.repeat)) && isConstant(expr, isVariable)
   );
 }
 
-/** Expressions of literals only. */
+/** Expressions of literals and constants, and structs of those and of functions. */
 function isConstant(expr: Expr, isVariable: (name: string) => boolean): boolean {
   const isFixed = (inner: Expr): boolean => isConstant(inner, isVariable);
   switch (expr.kind) {

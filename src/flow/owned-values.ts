@@ -1,6 +1,6 @@
 import type { Place } from './place.js';
 import { typeOfPlace } from './place-type.js';
-import type { TypeOracle } from './types.js';
+import { ownsBlock, type TypeOracle } from './types.js';
 import type { FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 
 /** Types of the standard library whose values own something that they give back when they are dropped. */
@@ -66,4 +66,14 @@ function isCopied(bounds: readonly string[]): boolean {
 
 function isDerived(attributes: FunctionIr['attributes'], name: string): boolean {
   return attributes.some((a) => a.name === 'derive' && (a.args ?? '').split(/\W+/u).includes(name));
+}
+
+/** Whether elements of a value of the type are dropped with it. */
+export function isContainer(type: TypeRef | undefined): boolean {
+  return type?.kind === 'static-array' || (type?.kind === 'path' && /^(?:Vec|VecDeque|Box)$/u.test(type.name));
+}
+
+/** Whether a value of the type frees a block of its own; a count may be raised before. */
+export function ownsItsBlock(type: TypeRef | undefined): boolean {
+  return type?.kind === 'path' && ownsBlock(type) && type.name !== 'Rc' && type.name !== 'Arc';
 }

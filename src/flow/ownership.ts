@@ -1,7 +1,8 @@
 import type { ApiRow } from './api.js';
 import { syntheticType } from './builtin-types.js';
 import { Memory } from './memory.js';
-import { isDropped, isDroppedWith } from './owned-values.js';
+import { isAlwaysRun } from './always-run.js';
+import { isContainer, isDropped, isDroppedWith, ownsItsBlock } from './owned-values.js';
 import { containerOf, extend, isElementOf, isWithin, type Place, placeKey, type Root } from './place.js';
 import { dependsOnAnotherField, isReleasedByDrop } from './released-by-drop.js';
 import type {
@@ -21,7 +22,7 @@ import type {
 } from './result.js';
 import { elementType, keepsSliceOf, ownsBlock } from './types.js';
 import { isParts, isWhole, NOTHING, optionalType, PARTS, uniquePointers } from './values.js';
-import type { Block, Expr, FunctionIr, TypeRef } from '../model/ir.js';
+import type { FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { walkBody } from '../model/walk-body.js';
 
@@ -952,55 +953,8 @@ export abstract class Ownership extends Memory {
   }
 }
 
-/** Whether the code at `span` runs whenever the function does: no branch, loop or closure is around it, a test for null aside. */
-function isAlwaysRun(body: Block, span: Span, name: string): boolean {
-  let isAlways = true;
-  walkBody(body, ({ expr }) => {
-    if (!isAlways) return;
-    if (expr.kind === 'return' || expr.kind === 'try') {
-      // What leaves before it is a way on which it does not happen.
-      isAlways = expr.span.start > span.start || (expr.kind === 'return' && isNullReturn(body, expr.span, name));
-      return;
-    }
-    if (expr.span.start > span.start || expr.span.end < span.end) return;
-    if (expr.kind === 'match' || expr.kind === 'loop' || expr.kind === 'closure') isAlways = false;
-    else if (expr.kind === 'if') isAlways = isNullTest(expr.condition, name);
-  });
-  return isAlways;
-}
-
-/** `if p.is_null() { return; }` */
-function isNullReturn(body: Block, span: Span, name: string): boolean {
-  let isIt = false;
-  walkBody(body, ({ expr }) => {
-    if (expr.kind === 'if' && expr.span.start <= span.start && span.end <= expr.span.end)
-      isIt = isNullTest(expr.condition, name);
-  });
-  return isIt;
-}
-
-function isNullTest(condition: Expr, name: string): boolean {
-  if (condition.kind === 'unary') return isNullTest(condition.operand, name);
-  return (
-    condition.kind === 'method' &&
-    condition.method === 'is_null' &&
-    condition.receiver.kind === 'name' &&
-    condition.receiver.path[0] === name
-  );
-}
-
 function isDropInPlace({ kind, how }: Invalidation): boolean {
   return kind === 'release' && /(?:^|::)drop_in_place$/u.test(how);
-}
-
-/** Whether elements of a value of the type are dropped with it. */
-function isContainer(type: TypeRef | undefined): boolean {
-  return type?.kind === 'static-array' || (type?.kind === 'path' && /^(?:Vec|VecDeque|Box)$/u.test(type.name));
-}
-
-/** Whether a value of the type frees a block of its own; a count may be raised before. */
-function ownsItsBlock(type: TypeRef | undefined): boolean {
-  return type?.kind === 'path' && ownsBlock(type) && type.name !== 'Rc' && type.name !== 'Arc';
 }
 
 /** D: `auto ref` is by value where what is returned would end with the function. */

@@ -5,6 +5,7 @@ import { findMappedPointers } from '../facts/mapped-pointers.js';
 import { BECOMES_RAW, LENDING, RAW_CODE, RAW_POINTERS } from '../facts/raw-words.js';
 import { D_BORROWS } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
+import { implAround } from '../facts/rust-code.js';
 import { DIGEST_TEXT, findSlicedTemporaries, lendersOf, RETURNS_ARRAY } from '../facts/sliced-temporaries.js';
 import { D_OWNERS } from '../flow/builtin-types.js';
 import { endsWithItsRoot } from '../facts/storage.js';
@@ -309,10 +310,6 @@ function isTakenOut(flow: FunctionFlow, { target }: Pointer): boolean {
 function isOwnValue(file: FileIr, fn: FunctionIr): boolean {
   const target = implAround(file, fn)?.target;
   return target?.kind === 'path' && target.lifetimes === undefined;
-}
-
-function implAround(file: FileIr, { span }: FunctionIr): FileIr['impls'][number] | undefined {
-  return file.impls.find((i) => i.span.start <= span.start && span.end <= i.span.end);
 }
 
 /** Rust: the result is made of numbers, text and lists that own what they hold: whatever the pointer was for, it is not in there. */

@@ -6,7 +6,6 @@ import type { Root } from '../flow/place.js';
 import { typeOfPlace } from '../flow/place-type.js';
 import { ownsBlock, withoutAlias } from '../flow/types.js';
 import type { FileIr, FunctionIr, Param, TypeDecl, TypeRef } from '../model/ir.js';
-import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
 /** The last ones are names of helpers that take a pointer over: `drop_c_string(text)`. */
@@ -29,7 +28,7 @@ export default defineRule({
         "Memory from '{source}' (line {acquired}) is taken over by '{adopter}' at line {line}: Rust will free what it did not allocate.",
       unallocated:
         "'{adopter}' at line {line} takes over '{borrow}', a pointer into '{owner}' (line {acquired}), which no allocator made: Rust will free what cannot be freed.",
-      lent: "'{adopter}' at line {line} takes over '{param}', text that a library lends to the callback '{callback}': Rust will free what it did not allocate, and the library frees it again.",
+      lent: "'{adopter}' at line {line} takes over '{param}' (line {lent}), text that a library lends to the callback '{callback}': Rust will free what it did not allocate, and the library frees it again.",
       returned:
         "Memory of the C library from '{source}' (line {acquired}) is freed by '{release}' at line {line}: Rust's allocator did not make it.",
       stack:
@@ -91,6 +90,7 @@ export default defineRule({
                 adopter: adoption.through ?? adoption.how,
                 line: lineOf(unit, file, adoption.span.start),
                 param: lent.name,
+                lent: lineOf(unit, file, lent.span.start),
                 callback: fn.name,
               },
               at: { file, span: adoption.span },
@@ -108,7 +108,7 @@ export default defineRule({
             });
             continue;
           }
-          if (isUnallocated(adoption) && !seen.has(adoption.span.start) && !isNeverFreed(flow, adoption)) {
+          if (isOnStack(adoption.pointer) && !seen.has(adoption.span.start) && !isNeverFreed(flow, adoption)) {
             seen.add(adoption.span.start);
             const { how, site } = adoption.pointer;
             const owner = root.kind === 'temp' ? 'a temporary' : root.name;
@@ -147,9 +147,7 @@ export default defineRule({
           // What the C library allocates is nobody's object.
           if (
             root.storage === 'foreign' &&
-            (isCastToOwnType(unit, file, fn, adoption.span) ||
-              isCastToOwnType(unit, file, fn, madeBy(unit, file, root.span)) ||
-              isOpaque(unit, file, root.name))
+            (isCastToOwnType(unit, file, fn, adoption) || isOpaque(unit, file, root.name))
           )
             continue;
           seen.add(adoption.span.start);
@@ -288,10 +286,6 @@ function isInOwnBlock(unit: UnitFacts, file: FileIr, root: Root, path: readonly 
 }
 
 /** The address of a variable, of a temporary, or of an array in one: storage that is not on the heap. */
-function isUnallocated({ pointer }: Adoption): boolean {
-  return isOnStack(pointer);
-}
-
 function isOnStack(pointer: Pointer): boolean {
   const { root, path } = pointer.target;
   // `&mut boxed.field` points into the block of the box.
@@ -319,7 +313,7 @@ const HANDS_BACK =
   /(?:^|_|::)(?:get|from|user_data|data|cast|hook|swap|exchange|replace|take)(?:_|$)|(?:^|_|::|[a-z])(?:Get|Swap|Exchange|Replace|Take)(?=[A-Z_]|$)/u;
 
 /** Foreign code keeps what Rust gave it as `void *`: a cast back to a type of this package says who made it. */
-function isCastToOwnType(unit: UnitFacts, file: FileIr, fn: FunctionIr, span: Span): boolean {
+function isCastToOwnType(unit: UnitFacts, file: FileIr, fn: FunctionIr, { span }: Adoption): boolean {
   const source = unit.textOf(file.path) ?? '';
   const taken = source.slice(span.start, span.end);
   // `let state = data(x).cast::<State>(); Box::from_raw(state)`
@@ -338,12 +332,6 @@ function isCastToOwnType(unit: UnitFacts, file: FileIr, fn: FunctionIr, span: Sp
   if (name === 'Self' || name === 'Box' || name === 'Vec' || fn.generics.some((g) => g.name === name)) return true;
   const decl = unit.oracle('rust').declaration(name, file.path);
   return decl !== undefined && !decl.attributes.some((a) => a.name === 'repr' && /\bC\b/u.test(a.args ?? ''));
-}
-
-/** The call and what is done with its result up to the end of the statement: `address(object).cast::<Box<dyn Any>>()`. */
-function madeBy(unit: UnitFacts, file: FileIr, { start, end }: Span): Span {
-  const rest = /^[^;{}]*/u.exec((unit.textOf(file.path) ?? '').slice(end, end + 200))?.[0] ?? '';
-  return { start, end: end + rest.length };
 }
 
 /** A `Box` of a type without size frees nothing: the type stands for a foreign object, and its `Drop` calls the library. */

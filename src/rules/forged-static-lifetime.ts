@@ -61,7 +61,7 @@ export default defineRule({
       nested:
         "'{function}' (line {line}) takes '{type}' and is async: napi-rs keeps alive what a parameter '&{class}' leads to, but not what stands inside of another type, and the object may be collected before the call is done.",
       demanded:
-        "'{how}' makes a view of what '{source}' points to, and '{callee}' (line {line}) keeps it as ''static': '{function}' returns before it is let go, and its caller may free the memory then.",
+        "'{how}' (line {view}) makes a view of what '{source}' points to, and '{callee}' (line {line}) keeps it as ''static': '{function}' returns before it is let go, and its caller may free the memory then.",
       handed:
         "'{function}' makes a reference of the number '{parameter}' and gives it to a task by '{callee}' (line {line}): the call returns before the task is done, and whoever keeps the number may free the '{type}' meanwhile ({file}:{freed}).",
     },
@@ -172,7 +172,14 @@ export default defineRule({
       for (const { fn, how, source, view, callee, span } of findDemandedStatic(unit, file))
         report({
           messageId: 'demanded',
-          data: { how, source, callee, line: lineOf(unit, file, span.start), function: fn.name },
+          data: {
+            how,
+            view: lineOf(unit, file, view.start),
+            source,
+            callee,
+            line: lineOf(unit, file, span.start),
+            function: fn.name,
+          },
           at: { file, span: view },
           steps: [
             { file, span: view, role: 'borrow', note: `The memory is that of whoever calls '${fn.name}'.` },

@@ -2,6 +2,7 @@ import { findBareView, findCopiedHandle, findShown } from '../facts/bare-views.j
 import { hasDrop } from '../facts/declarations.js';
 import { findKeptArgument } from '../facts/kept-arguments.js';
 import { lineOf } from '../facts/lines.js';
+import { implAround } from '../facts/rust-code.js';
 import type { BesideWord, UnitFacts } from '../facts/unit.js';
 import type { FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
@@ -326,7 +327,7 @@ function findExclusive(unit: UnitFacts, file: FileIr, fn: FunctionIr): Lasting |
   const text = (unit.textOf(file.path) ?? '').slice(fn.bodySpan.start, fn.bodySpan.end);
   const made = /\bunsafe\b/u.exec(text);
   if (!made || !DEREFERENCE.test(text)) return undefined;
-  const around = file.impls.find((i) => i.span.start <= fn.span.start && fn.span.end <= i.span.end);
+  const around = implAround(file, fn);
   const decl = unit.oracle('rust').declaration(fn.owner, file.path);
   // The lifetime has the name of the impl block here and of the declaration there.
   const own = decl?.generics.filter((g) => g.name.startsWith("'"))[around?.target.lifetimes?.indexOf(lifetime) ?? -1];
@@ -447,7 +448,7 @@ function findConverted(unit: UnitFacts, file: FileIr, fn: FunctionIr): Untied | 
   const type = fn.returns;
   if (!type || !fn.bodySpan || fn.isUnsafe || fn.self || fn.owner === undefined || !/\bSelf\b/u.test(type.text))
     return undefined;
-  const impl = file.impls.find((i) => i.span.start <= fn.span.start && fn.span.end <= i.span.end);
+  const impl = implAround(file, fn);
   const target = impl?.target;
   const lifetime = target?.kind === 'reference' ? target.lifetime : undefined;
   // A trait without a lifetime of its own leaves nothing to tie it to.

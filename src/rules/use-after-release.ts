@@ -86,7 +86,7 @@ export default defineRule({
         "'{what}' is given to '{keeper}' (line {kept}), which releases it in a finalizer, and is released here by '{taker}' (line {line}) too.",
       shared:
         "'{taker}' at line {line} takes over memory that '{owner}' still owns: '{owner}' frees it again at its end (line {end}).",
-      lent: "'{taker}' at line {line} takes over memory that '{owner}' only borrows: whoever owns it frees it again.",
+      lent: "'{taker}' at line {line} takes over memory that '{owner}' only borrows (line {borrow}): whoever owns it frees it again.",
       copied:
         "'{taker}' at line {line} makes a second owner of '{what}', and '{release}' drops it in its place, too (line {released}).",
       stolen:
@@ -102,7 +102,7 @@ export default defineRule({
       getter:
         "'{getter}' (line {got}) only lends its object, and '{taker}' at line {line} makes an owner of it, which releases a reference that it does not have.",
       descriptor:
-        "'{taker}' at line {line} makes a second owner of the descriptor of '{owner}': each of the two closes it, and by then its number may be somebody else's.",
+        "'{taker}' at line {line} makes a second owner of the descriptor of '{owner}' (shown at line {shown}): each of the two closes it, and by then its number may be somebody else's.",
       external:
         "The finalizer that '{callee}' is given frees the memory of '{owner}' (taken at line {taken}) by '{taker}' (line {line}), though '{owner}' still owns it and frees it itself.",
       itself:
@@ -172,7 +172,12 @@ export default defineRule({
         ],
         key: owner.name,
       };
-      if (isLent) report({ ...place, messageId: 'lent', data: { taker: adoption.how, line, owner: name } });
+      if (isLent)
+        report({
+          ...place,
+          messageId: 'lent',
+          data: { taker: adoption.how, line, owner: name, borrow: lineOf(unit, file, adoption.pointer.site.start) },
+        });
       else if (how !== undefined)
         report({
           ...place,
@@ -330,7 +335,12 @@ export default defineRule({
             : [])
             report({
               messageId: 'descriptor',
-              data: { taker, owner, line: lineOf(unit, file, span.start) },
+              data: {
+                taker,
+                owner,
+                shown: lineOf(unit, file, shown.start),
+                line: lineOf(unit, file, span.start),
+              },
               at: { file, span },
               steps: [
                 { file, span: shown, role: 'borrow', note: `'${owner}' only shows its descriptor, and closes it.` },

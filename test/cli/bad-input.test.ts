@@ -189,6 +189,26 @@ it.skipIf(process.platform !== 'linux')('a device without an end in the place of
   ]);
 });
 
+it.skipIf(process.platform !== 'linux')('a device without an end in the place of other files', async () => {
+  const folder = makeFolder({ 'pool.d': hazard });
+  const said = async (...args: string[]) => {
+    const { code, stderr } = await callCli(folder, args);
+    return [code, stderr];
+  };
+  expect(await said('--config', '/dev/zero')).toEqual([
+    2,
+    "lifetime-lint: '/dev/zero' could not be read: it is a device, and a file is needed.\n",
+  ]);
+  expect(await said('checklist', '--merge', '/dev/zero')).toEqual([
+    2,
+    "lifetime-lint: The earlier list '/dev/zero' could not be read: it is a device, and a file is needed.\n",
+  ]);
+  expect(await said('experiment', '/dev/zero')).toEqual([
+    2,
+    "lifetime-lint: The plan '/dev/zero' cannot be read: it is a device, and a file is needed.\n",
+  ]);
+});
+
 it.skipIf(process.platform !== 'linux')('a full disk for one of the reports', async () => {
   const folder = makeFolder({ 'pool.d': hazard });
   const args = ['--format', 'json', '--output-file', '/dev/full', '--format', 'sarif', '--output-file', 'out.sarif'];

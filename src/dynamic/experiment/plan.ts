@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import * as v from 'valibot';
 import { reasonOf } from '../../discover/list-files.js';
+import { readNamedText } from '../../discover/read-named-text.js';
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(1));
 
@@ -49,7 +49,7 @@ export interface ExperimentPlan {
 export function readPlan(path: string): ExperimentPlan | { readonly error: string } {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readNamedText(path);
   } catch (error) {
     return { error: `The plan '${path}' cannot be read: ${reasonOf(error)}.` };
   }

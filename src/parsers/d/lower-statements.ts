@@ -711,6 +711,9 @@ export abstract class StatementLowering extends ExprLowering {
     return { kind: 'name', span: spanOf(condition), path };
   }
 
+  /** Asked once for each name: the answer is looked for in the whole text. */
+  private readonly truths = new Map<string, boolean | undefined>();
+
   /**
    * The outcome of a compile-time condition that the file alone decides: `version (none)`, `version (all)`, a version that the module
    * sets, `static if (false)` and an `enum` of the module that is a plain truth value. Code that is never compiled is not read.
@@ -728,6 +731,11 @@ export abstract class StatementLowering extends ExprLowering {
   }
 
   private truthOf(name: string): boolean | undefined {
+    if (!this.truths.has(name)) this.truths.set(name, this.readTruth(name));
+    return this.truths.get(name);
+  }
+
+  private readTruth(name: string): boolean | undefined {
     if (name === 'true' || name === '1') return true;
     if (name === 'false' || name === '0') return false;
     if (!/^[A-Za-z_]\w*$/u.test(name)) return undefined;
