@@ -94,8 +94,8 @@ export default {
       name: 'nothing-imports-the-command',
       comment: 'Only the command exits; a library that could would be a trap.',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(cli\\.ts$|commands/)' },
-      to: { path: '^src/(cli\\.ts$|commands/)' },
+      from: { path: '^src/', pathNot: '^src/((cli|main)\\.ts$|commands/)' },
+      to: { path: '^src/((cli|main)\\.ts$|commands/)' },
     },
     {
       name: 'shipped-code-needs-no-development-dependency',

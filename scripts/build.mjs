@@ -1,5 +1,5 @@
 /**
- * Builds dist/: compiled sources, grammars with licence and provenance, and the command joined into few files.
+ * Builds dist/: compiled sources, grammars with licence and provenance, and the command joined into one file.
  *
  *   node scripts/build.mjs              build
  *   node scripts/build.mjs --if-stale   build only when a source, a grammar or the compiler changed since the last build

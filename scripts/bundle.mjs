@@ -1,11 +1,12 @@
 /**
- * Joins the modules of the command, and the packages that are plain JavaScript, into a few files, since reading two hundred small
- * modules costs a third of a scan of one file (docs/decisions.md). What a command loads only when it is called stays in files of its own.
+ * Joins the modules of the command, and the packages that are plain JavaScript, into one file, since reading two hundred small
+ * modules costs a third of a scan of one file, and one file is what compiled code can be kept of (docs/decisions.md).
  */
-import { chmodSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { chmodSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { isAbsolute, join, relative, sep } from 'node:path';
 
-/** The folder in dist/ that the joined files go to. */
+/** The folder in dist/ that the joined file goes to. */
 const folderName = 'joined';
 
 /**
@@ -20,15 +21,15 @@ export function isJoined(path) {
 }
 
 /**
- * Writes `dist/joined/` and makes `dist/cli.js` start it. The modules that tsc wrote stay beside them, for the library, the ESLint
- * plugin and the workers. Throws when the bundler does.
+ * Writes `dist/joined/main.cjs`, which `dist/cli.js` runs, with its hash in the first line. The modules that tsc wrote stay beside
+ * it, for the library, the ESLint plugin and the workers. Throws when the bundler does.
  */
 export async function bundle(root) {
   const { rolldown } = await import('rolldown');
   const { parseSync } = await import('rolldown/utils');
   const dist = join(root, 'dist');
   const folder = join(dist, folderName);
-  const entry = join(root, 'src', 'cli.ts');
+  const entry = join(root, 'src', 'main.ts');
   const build = await rolldown({
     input: entry,
     platform: 'node',
@@ -38,15 +39,23 @@ export async function bundle(root) {
     plugins: [keepPlaces(join(root, 'src'), parseSync)],
   });
   try {
+    const { output } = await build.generate({
+      format: 'cjs',
+      codeSplitting: false,
+      // What V8 compiled earlier has lost its way of loading modules: the packages outside are required.
+      dynamicImportInCjs: false,
+      minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
+    });
     rmSync(folder, { recursive: true, force: true });
-    const { output } = await build.write({ dir: folder, format: 'esm' });
+    mkdirSync(folder);
+    const [{ code }] = output;
+    const hash = createHash('sha256').update(code).digest('hex');
+    writeFileSync(join(folder, 'main.cjs'), `// ${hash}\n${code}`);
     writeFileSync(join(folder, 'LICENSES.txt'), readLicences(output));
   } finally {
     await build.close();
   }
-  const command = join(dist, 'cli.js');
-  writeFileSync(command, `#!/usr/bin/env node\nimport './${folderName}/cli.js';\n`);
-  chmodSync(command, 0o755);
+  chmodSync(join(dist, 'cli.js'), 0o755);
 }
 
 /** The licences of the packages that modules were taken from. Throws when a package has none. */

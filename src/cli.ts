@@ -1,24 +1,48 @@
 #!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
-import { processIo } from './commands/io.js';
-import { run } from './commands/run.js';
-import { reasonOf } from './discover/list-files.js';
+import { Script } from 'node:vm';
+import { keepCode, readCode } from './commands/code-cache.js';
+import type * as Program from './main.js';
 
 // Node 20 optimises what a scan is done with before that pays: with eight times its patience a scan takes a fifth less CPU
 // (docs/performance.md). Later versions have other thresholds, and complain about a flag that they do not know.
 if (process.versions.node.startsWith('20.')) setFlagsFromString('--interrupt-budget=1081344');
 
-/** What could not be written; whatever the command says then, it is not the whole of it. */
-let isIncomplete = false;
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // A reader that closes early (`| head`) is no failure: files may still have to be written, and the exit code is an answer too.
-  if (error.code === 'EPIPE' || isIncomplete) return;
-  isIncomplete = true;
-  process.exitCode = 2;
-  process.stderr.write(`lifetime-lint: The standard output could not be written: ${reasonOf(error)}.\n`);
-});
-// Whoever read the progress is gone; that is no reason to lose the report.
-process.stderr.on('error', () => undefined);
+await start(fileURLToPath(new URL('./joined/main.cjs', import.meta.url)));
 
-const exitCode = await run(process.argv.slice(2), processIo());
-process.exitCode = isIncomplete ? 2 : exitCode;
+/** Runs the joined program (scripts/bundle.mjs), with what V8 compiled of it in earlier runs where that is known. */
+async function start(file: string): Promise<void> {
+  let source: string;
+  try {
+    source = readFileSync(file, 'utf8');
+  } catch {
+    process.stderr.write(`lifetime-lint: The file '${file}' can't be read; install the package again, or build it.\n`);
+    process.exitCode = 2;
+    return;
+  }
+  const known = readCode(source);
+  const script = new Script(`(function (exports, require, module, __filename, __dirname) {${source}\n})`, {
+    filename: file,
+    ...(known && { cachedData: known.code }),
+  });
+  const module: { exports: Partial<typeof Program> } = { exports: {} };
+  // The value of the function expression above.
+  const define = script.runInThisContext() as (...scope: readonly unknown[]) => void;
+  define(module.exports, createRequire(file), module, file, dirname(file));
+  const { main, usedParts, endQuickStart } = module.exports;
+  if (main === undefined || usedParts === undefined || endQuickStart === undefined)
+    throw new TypeError(`'${file}' exports no program`);
+  const parts = script.cachedDataRejected === false ? (known?.parts ?? []) : [];
+  process.on('exit', () => {
+    const used = usedParts();
+    if (used.every((part) => parts.includes(part))) return;
+    // Compiled code is taken only where V8 has the flags that it was made with.
+    endQuickStart();
+    keepCode(source, { parts: [...new Set([...parts, ...used])], code: script.createCachedData() });
+  });
+  await main();
+}

@@ -62,12 +62,25 @@ let runtime: Promise<Runtime> | undefined;
 /** Below this many characters of source, code that starts at once beats code that runs fast (docs/decisions.md). */
 const quickStartBelow = 2_000_000;
 
+/** The last two follow from the first by themselves in Node 20 and 22; in 24 the lexer of D would be optimised with 700 MB. */
+const quickStart = ['--liftoff-only', '--no-wasm-tier-up', '--no-wasm-dynamic-tiering'];
+
 /**
  * Tells how much source (characters or bytes) is about to be parsed, before the first grammar is loaded: for little of
  * it, the grammars are compiled without optimisation, which saves half of the time of a scan of one file.
  */
 export function expectSource(size: number): void {
-  if (runtime === undefined && size < quickStartBelow) setFlagsFromString('--liftoff-only');
+  if (runtime === undefined && size < quickStartBelow) for (const flag of quickStart) setFlagsFromString(flag);
+}
+
+/** Takes back what {@link expectSource} told V8. */
+export function endQuickStart(): void {
+  for (const flag of ['--no-liftoff-only', '--wasm-tier-up', '--wasm-dynamic-tiering']) setFlagsFromString(flag);
+}
+
+/** The file names of the grammars that were asked for so far. */
+export function loadedGrammars(): string[] {
+  return [...loaded.keys()];
 }
 
 /**

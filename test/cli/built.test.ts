@@ -1,8 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { prepareValidator, validateSarif } from '../report/sarif-validator.js';
 import { builtCli } from '../support/built-cli.js';
 import { harmless, hazard, makeFolder } from './call-cli.js';
@@ -83,20 +83,105 @@ describe('the built command', () => {
   );
 
   it('loads no ESLint, TypeScript, YAML or validator for a lone source file', () => {
+    const watcher = makeFolder({
+      'watch.cjs': "process.on('exit', () => process.stderr.write(Object.keys(require.cache).join('\\n')));\n",
+    });
     const hook = `data:text/javascript,${encodeURIComponent(
       "export async function load(url, context, next) { if (/node_modules/.test(url)) process.stderr.write(url + '\\n'); return next(url, context); }",
     )}`;
     const register = `data:text/javascript,${encodeURIComponent(`import { register } from 'node:module'; register(${JSON.stringify(hook)});`)}`;
-    const { stderr } = spawnSync(process.execPath, ['--import', register, cli, 'pool.d', '--format', 'concise'], {
-      cwd: folder,
-      encoding: 'utf8',
-    });
-    const packages = [
-      ...new Set([...stderr.matchAll(/node_modules\/((?:@[^/]+\/)?[^/]+)/gu)].map((match) => match[1])),
-    ];
-    expect(packages.sort()).toEqual(
-      ['commander', 'ignore', 'picocolors', 'web-tree-sitter'].filter((name) => packages.includes(name)),
+    const { stderr } = spawnSync(
+      process.execPath,
+      ['--require', join(watcher, 'watch.cjs'), '--import', register, cli, 'pool.d', '--format', 'concise'],
+      { cwd: folder, encoding: 'utf8' },
     );
+    const packages = [
+      ...new Set([...stderr.matchAll(/node_modules[/\\]((?:@[^/\\]+[/\\])?[^/\\]+)/gu)].map((match) => match[1])),
+    ];
+    expect(packages).toEqual(['web-tree-sitter']);
+  });
+});
+
+describe('compiled code of earlier runs', () => {
+  const folder = makeFolder({ 'pool.d': hazard });
+  let own = '';
+  const store = (): string => join(own, 'dist', '.code-cache');
+  const scan = (env: Record<string, string> = {}) => {
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      [join(own, 'dist', 'cli.js'), 'pool.d', '--format', 'concise'],
+      { cwd: folder, env: { PATH: process.env['PATH'], ...env }, encoding: 'utf8' },
+    );
+    return { status, stdout, stderr };
+  };
+  /** The one file that is kept, its text and when it was written. */
+  const kept = () => {
+    const files = readdirSync(store()).map((name) => join(store(), name));
+    expect(files).toHaveLength(1);
+    const [file = ''] = files;
+    return { file, bytes: readFileSync(file), time: statSync(file).mtimeMs };
+  };
+  const plain = { status: 1, stderr: '', stdout: expect.stringContaining('pool.d:') as string };
+
+  beforeEach(() => {
+    own = makeFolder({});
+    cpSync(join(root, 'dist'), join(own, 'dist'), {
+      recursive: true,
+      filter: (path) => !path.includes('.code-cache'),
+    });
+    for (const name of ['node_modules', 'docs', 'package.json']) symlinkSync(join(root, name), join(own, name));
+  });
+
+  it('is kept by the first run and taken by the second', () => {
+    expect(scan()).toEqual(plain);
+    const { bytes, time } = kept();
+    expect(JSON.parse(bytes.toString('utf8', 0, 1024))).toMatchObject({ parts: ['scan', 'tree-sitter-d.wasm'] });
+    expect(scan()).toEqual(plain);
+    // V8 refuses what does not fit, and then it is written again.
+    expect(kept().time).toBe(time);
+  });
+
+  it('grows with what later runs use, and is of this program only', () => {
+    scan();
+    spawnSync(process.execPath, [join(own, 'dist', 'cli.js'), 'rules'], { cwd: folder });
+    expect(kept().bytes.toString('utf8', 0, 1024)).toContain('["scan","tree-sitter-d.wasm","rules"]');
+    const program = join(own, 'dist', 'joined', 'main.cjs');
+    writeFileSync(program, readFileSync(program, 'utf8').replace(/^\/\/ \w+/, '// another'));
+    expect(scan()).toEqual(plain);
+    expect(kept().bytes.toString('utf8', 0, 1024)).toContain('"// another","parts":["scan","tree-sitter-d.wasm"]');
+  });
+
+  it.each([
+    [
+      'a wrong byte',
+      (bytes: Buffer) => Buffer.concat([bytes.subarray(0, 90_000), Buffer.from('?'), bytes.subarray(90_001)]),
+    ],
+    ['its end missing', (bytes: Buffer) => bytes.subarray(0, 50_000)],
+    ['nothing in it', () => Buffer.alloc(0)],
+    ['another header', (bytes: Buffer) => Buffer.concat([Buffer.from('null'.padEnd(1024)), bytes.subarray(1024)])],
+  ])('is made anew when the file has %s', (_, spoil) => {
+    scan();
+    const { file, bytes } = kept();
+    writeFileSync(file, spoil(bytes));
+    expect(scan()).toEqual(plain);
+    expect(kept().bytes.length).toBeGreaterThan(100_000);
+  });
+
+  it('is not missed where nothing can be written, or when it is switched off', () => {
+    expect(scan({ NODE_DISABLE_COMPILE_CACHE: '1' })).toEqual(plain);
+    expect(existsSync(store())).toBe(false);
+    writeFileSync(store(), 'a file where the folder should be');
+    expect(scan()).toEqual(plain);
+    expect(readFileSync(store(), 'utf8')).toBe('a file where the folder should be');
+  });
+
+  it('does not hide that the program is missing', () => {
+    rmSync(join(own, 'dist', 'joined'), { recursive: true });
+    expect(scan()).toEqual({
+      status: 2,
+      stdout: '',
+      stderr: expect.stringMatching(/^lifetime-lint: The file '.*main\.cjs' can't be read; [^\n]*\n$/) as string,
+    });
   });
 });
 
