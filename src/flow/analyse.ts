@@ -346,7 +346,10 @@ class Analysis extends PlaceExpressions {
       }
       case 'unary': {
         const value = this.expr(expr.operand);
-        return expr.operator === '!' ? NOTHING : value;
+        if (expr.operator === '!') return NOTHING;
+        // D: `~a[]` and `-a[]` make new elements of those of a slice.
+        const isOfElements = !this.rust && (expr.operator === '~' || expr.operator === '-');
+        return isOfElements ? { places: [], pointers: [], ...optionalType(value.type) } : value;
       }
       case 'assign':
         return this.assign(expr);

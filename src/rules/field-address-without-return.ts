@@ -44,6 +44,8 @@ export default defineRule({
         "'{method}' of the struct '{type}' stores a {as} to '{what}' in the module variable '{target}' (line {line}): it stays there when the struct ends or moves.",
       shown:
         "'{method}' of the struct '{type}' returns a {as} to '{what}' and is not marked 'return', so the compiler accepts a {as} that outlives the struct it points into.",
+      pointee:
+        "'{method}' of the struct '{type}' returns a {as} to '{what}' and is marked 'return scope', which ties the result to what the fields point to and not to the struct: the {as} may outlive it.",
     },
     checklist: "Is every method that returns the address of a field marked 'return'?",
     scenarios: ['command'],
@@ -84,17 +86,26 @@ export default defineRule({
           });
         const shown = isUnchecked(file, fn, type) ? findShown(fn, judge) : undefined;
         if (shown === undefined) continue;
+        // Newer compilers say so themselves, as a deprecation.
+        const isPointee = hasAttribute(fn, 'return');
         report({
-          messageId: 'shown',
+          messageId: isPointee ? 'pointee' : 'shown',
           data: { method: fn.name, type: type.name, as: shown.as, what: shown.what },
           at: { file, span: shown.span },
           steps: [
             ...declared(shown.what),
-            { file, span: fn.nameSpan, role: 'escape', note: "Without 'return' the result is not tied to the struct." },
+            {
+              file,
+              span: fn.nameSpan,
+              role: 'escape',
+              note: isPointee
+                ? "'scope return' would tie the result to the struct."
+                : "Without 'return' the result is not tied to the struct.",
+            },
           ],
           key: `${type.name}.${fn.name}`,
           // A reference is mostly used in the expression that called for it. Records of C go on behind their last field.
-          ...(shown.as === 'reference' || isTrailing(unit, file, type, fn, shown)
+          ...(isPointee || shown.as === 'reference' || isTrailing(unit, file, type, fn, shown)
             ? { severity: 'note' as const, confidence: 'medium' as const }
             : {}),
         });

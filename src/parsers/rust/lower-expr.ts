@@ -2,6 +2,7 @@ import type { Arm, Attribute, Argument, Block, Expr, FunctionIr, Statement, Type
 import type { Span } from '../../model/source.js';
 import { childByField, firstOfKind, type SyntaxNode } from '../syntax.js';
 import type { Lowering, Scope } from './context.js';
+import { areExclusive } from './exclusive-cfgs.js';
 import { findConditions, lowerAttribute } from './lower-attributes.js';
 import { isItem, lowerNestedItem, lowerParams } from './lower-items.js';
 import { lowerPattern } from './lower-patterns.js';
@@ -40,6 +41,31 @@ function underCondition(conditions: readonly string[], attributes: readonly Attr
   };
 }
 
+/** Statements side by side of which a build has one at most: `#[cfg(unix)] { .. }`, `#[cfg(windows)] { .. }`. */
+interface ConditionChain {
+  readonly expr: Expr & { readonly kind: 'if' };
+  readonly conditions: readonly string[];
+}
+
+function startChain(conditions: readonly string[], expr: Expr): ConditionChain | undefined {
+  const [condition] = conditions;
+  return condition !== undefined && conditions.length === 1 && expr.kind === 'if' && expr.isStatic === true
+    ? { expr, conditions: [condition] }
+    : undefined;
+}
+
+/** The statement as one more branch of those before it; undefined when a build may have it beside one of them. */
+function joinChain(before: ConditionChain, conditions: readonly string[], expr: Expr): ConditionChain | undefined {
+  const own = startChain(conditions, expr);
+  if (!own || !before.conditions.every((one) => own.conditions.every((other) => areExclusive(one, other)))) return undefined;
+  return { expr: withElse(before.expr, own.expr), conditions: [...before.conditions, ...own.conditions] };
+}
+
+function withElse(expr: ConditionChain['expr'], last: ConditionChain['expr']): ConditionChain['expr'] {
+  const otherwise = expr.else?.kind === 'if' ? withElse(expr.else, last) : last;
+  return { ...expr, span: { start: expr.span.start, end: last.span.end }, else: otherwise };
+}
+
 /** The statements of a block in order; the tail expression is its `result`. */
 export function lowerBlock(cx: Lowering, node: SyntaxNode, scope: Scope): Block {
   cx.enter(node);
@@ -52,6 +78,8 @@ function readBlock(cx: Lowering, node: SyntaxNode, scope: Scope): Block {
   const statements: Statement[] = [];
   let result: Expr | undefined;
   let attributes: Attribute[] = [];
+  // What stands directly before, when it executes only under a cfg, with the cfgs of the statements that it is made of.
+  let chain: ConditionChain | undefined;
   const outerStatement = cx.statementStart;
   const last = node.children.findLast((child) => child.named && !isComment(child));
   for (const child of node.children) {
@@ -66,12 +94,18 @@ function readBlock(cx: Lowering, node: SyntaxNode, scope: Scope): Block {
     cx.statementStart = own[0]?.span.start ?? child.start;
     const conditions = findConditions(own);
     const inner = conditions.length > 0 ? { ...scope, conditions: [...scope.conditions, ...conditions] } : scope;
+    const previous = chain;
+    chain = undefined;
     if (child.kind === 'let_declaration') statements.push(lowerLet(cx, child, inner, conditions));
     else if (isItem(child)) statements.push(lowerNestedItem(cx, child, scope, own));
     else if (child.kind === 'expression_statement' || child.kind === 'macro_invocation') {
       const value = child.kind === 'macro_invocation' ? child : firstPart(child);
       if (!value) continue;
-      const expr = underCondition(conditions, own, lowerExpr(cx, value, inner));
+      const alone = underCondition(conditions, own, lowerExpr(cx, value, inner));
+      const joined = previous && joinChain(previous, conditions, alone);
+      if (joined) statements.pop();
+      chain = joined ?? startChain(conditions, alone);
+      const expr = chain?.expr ?? alone;
       const isTail =
         child === last &&
         (child.kind === 'macro_invocation'
@@ -84,7 +118,12 @@ function readBlock(cx: Lowering, node: SyntaxNode, scope: Scope): Block {
           span: { start: Math.min(child.start, expr.span.start), end: child.end },
           expr,
         });
-    } else result = underCondition(conditions, own, lowerExpr(cx, child, inner));
+    } else {
+      const alone = underCondition(conditions, own, lowerExpr(cx, child, inner));
+      const joined = previous && joinChain(previous, conditions, alone);
+      if (joined) statements.pop();
+      result = joined?.expr ?? alone;
+    }
   }
   cx.statementStart = outerStatement;
   return { span: spanOf(node), statements, ...(result ? { result } : {}) };
