@@ -182,13 +182,15 @@ export abstract class Bindings extends Ownership {
         }
         return;
       }
-      case 'reference':
-        this.bindPattern(
-          pattern.pattern,
-          { ...value, ...optionalType(value.type?.kind === 'reference' ? value.type.element : value.type) },
-          declared,
+      case 'reference': {
+        // `&x` copies what the reference leads to: `x` points where that points to, not to where it was copied from.
+        const pointers = value.pointers.flatMap((p) =>
+          p.form === 'reference' ? (this.state.read(p.target)?.pointers ?? []) : [p],
         );
+        const type = value.type?.kind === 'reference' ? value.type.element : value.type;
+        this.bindPattern(pattern.pattern, { ...value, pointers, ...optionalType(type) }, declared);
         return;
+      }
       case 'alternatives':
         for (const alternative of pattern.patterns) this.bindPattern(alternative, value, declared);
         return;

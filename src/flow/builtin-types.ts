@@ -143,9 +143,10 @@ export function builtinMethodType(name: string, receiver: TypeRef | undefined, s
   // A cell gives a copy of its content.
   if (name === 'get' && receiver?.kind === 'path' && receiver.name === 'Cell') return receiver.args[0];
   if (LOOKUPS.has(name)) {
-    // What is looked up is lent; where it is a pointer itself, what it leads to is not in the container.
+    // What is looked up is lent; where it is a pointer itself, or has methods of its own, what it leads to is not in the
+    // container. Of numbers a part of the container may be asked for (`get(1..3)`).
     const element = elementType(receiver);
-    if (element && (element.kind === 'pointer' || element.name === 'NonNull')) {
+    if (element && (element.kind === 'pointer' || /^[A-Z]/u.test(element.name))) {
       const lent: TypeRef = {
         kind: 'reference',
         text: `&${element.text}`,

@@ -167,9 +167,12 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
   if (escape.kind === 'return' && escape.context.frames.length > 0) return undefined;
   const rust = file.language === 'rust';
   if (rust && pointer.form !== 'raw' && !pointer.erased) return undefined;
-  if (!rust && pointer.form === 'slice') return undefined;
-  const owner = containerOf(pointer.target);
-  if (!owner) return undefined;
+  const oracle = unit.oracle(file.language);
+  const innermost = containerOf(pointer.target);
+  let owner = innermost;
+  // An array of fixed size moves with the element that it is a part of, and a slice of it is an address in the element.
+  while (owner && typeOfPlace(owner, oracle, file.path)?.kind === 'static-array') owner = containerOf(owner);
+  if (!owner || (!rust && pointer.form === 'slice' && owner === innermost)) return undefined;
   const { root } = owner;
   // What an element of the array points to does not move with the array.
   if (pointer.target.path.slice(owner.path.length).includes('*')) return undefined;
@@ -180,7 +183,6 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
   // `fn finish(mut self)`: no caller has the owner left to let it grow.
   if (rust && root.kind === 'self' && root.byValue) return undefined;
   if (storesIntoOwner(escape, owner)) return undefined;
-  const oracle = unit.oracle(file.language);
   const type = typeOfPlace(owner, oracle, file.path);
   const growable = isGrowable(type, file.language);
   if (growable === false) return undefined;
@@ -266,7 +268,9 @@ function isTiedToSelf(fn: FunctionIr): boolean {
   const { self, returns } = fn;
   if (!self || self.mode === 'value' || !returns) return false;
   const { text } = returns;
-  if (returns.kind === 'pointer' || /'static\b|\*\s*(?:const|mut)\b/u.test(text)) return false;
+  if (returns.kind === 'pointer' || /'static\b/u.test(text)) return false;
+  // Pointers that a reference shows as elements are no pointers into what it shows.
+  if (returns.kind !== 'reference' && /\*\s*(?:const|mut)\b/u.test(text)) return false;
   if (self.lifetime !== undefined && new RegExp(`${self.lifetime}\\b`, 'u').test(text)) return true;
   return /'_|&\s*(?!['\s&])/u.test(text);
 }
