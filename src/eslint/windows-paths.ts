@@ -119,6 +119,29 @@ function alwaysLeaves(statements: readonly TSESTree.Node[]): boolean {
       return alwaysLeaves(last.body);
     case 'IfStatement':
       return last.alternate !== null && alwaysLeaves([last.consequent]) && alwaysLeaves([last.alternate]);
+    case 'SwitchStatement':
+      // `break` leaves the switch only. A case that doesn't leave falls through to the next one.
+      return (
+        last.cases.some((each) => each.test === null) &&
+        last.cases.every((each) => !each.consequent.some(breaksOut)) &&
+        alwaysLeaves(last.cases.at(-1)?.consequent ?? [])
+      );
+    default:
+      return false;
+  }
+}
+
+/** Whether a statement of a case has a `break` of the switch itself, as far as it is not deep inside. */
+function breaksOut(statement: TSESTree.Node): boolean {
+  switch (statement.type) {
+    case 'BreakStatement':
+      return true;
+    case 'BlockStatement':
+      return statement.body.some(breaksOut);
+    case 'IfStatement':
+      return breaksOut(statement.consequent) || (statement.alternate !== null && breaksOut(statement.alternate));
+    case 'TryStatement':
+      return breaksOut(statement.block) || (statement.handler !== null && breaksOut(statement.handler.body));
     default:
       return false;
   }
@@ -255,6 +278,7 @@ export function isProcessMember(code: Code, node: TSESTree.Node, name: string, d
       processModules.has(def.parent.source.value)
     );
   }
+  if (def.type === 'Parameter') return isPartOfProcess(code, def.node, plain.name, name);
   if (def.node.type !== 'VariableDeclarator' || def.node.init === null) return false;
   if (def.node.id.type === 'ObjectPattern') {
     const isPart = def.node.id.properties.some(
@@ -268,6 +292,33 @@ export function isProcessMember(code: Code, node: TSESTree.Node, name: string, d
   }
   const init = soleInit(variable);
   return init !== undefined && isProcessMember(code, init, name, depth + 1);
+}
+
+/** `function load({ platform })` that is only ever called as `load(process)`. */
+function isPartOfProcess(code: Code, fn: TSESTree.Node, local: string, name: string): boolean {
+  if (!isFunction(fn)) return false;
+  const at = fn.params.findIndex(
+    (param) =>
+      param.type === 'ObjectPattern' &&
+      param.properties.some(
+        (property) =>
+          property.type === 'Property' &&
+          keyName(property) === name &&
+          property.value.type === 'Identifier' &&
+          property.value.name === local,
+      ),
+  );
+  const variable = at === -1 ? undefined : nameOf(code, fn);
+  const uses = variable?.references.filter((reference) => reference.isRead()) ?? [];
+  return (
+    uses.length > 0 &&
+    uses.every(({ identifier }) => {
+      const call = identifier.parent;
+      if (call.type !== 'CallExpression' || call.callee !== identifier) return false;
+      const given = call.arguments[at];
+      return given !== undefined && isProcessReference(code, given);
+    })
+  );
 }
 
 /** The process object: the global, or an import of it. */

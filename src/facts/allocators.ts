@@ -73,31 +73,39 @@ export function findAllocatorCrates(unit: UnitFacts): readonly AllocatorCrate[] 
     for (const global of file.globals) {
       const attribute = global.attributes.find((one) => /(?:^|::)global_allocator$/.test(one.name));
       if (attribute === undefined || global.isTest) continue;
-      const crate = unit.project.cargoPackageOf(file.path);
-      if (crate === undefined || !unit.project.targetKindsOf(file.path).includes('lib')) continue;
       const own = global.attributes.flatMap((one) => (one.name === 'cfg' && one.args !== undefined ? [one.args] : []));
-      const conditions = [
-        ...unit.project.conditionsOf(file.path),
-        ...global.conditions,
-        ...own,
-        ...(attribute.condition === undefined ? [] : [attribute.condition]),
-      ];
-      const entry = crates.get(crate.dir) ?? { crate, statics: [] };
-      crates.set(crate.dir, entry);
-      let identity: AllocatorIdentity | undefined;
-      entry.statics.push({
-        file,
-        global,
-        attribute,
-        conditions: [...new Set(conditions)],
-        // Types are looked up in the whole unit, which most allocators (of tools and benches) are not worth.
-        get identity() {
-          return (identity ??= identify(unit, file, global, crate));
-        },
-      });
+      for (const path of global.inMacro === undefined ? [file.path] : findCallers(unit, global.inMacro)) {
+        const crate = unit.project.cargoPackageOf(path);
+        if (crate === undefined || !unit.project.targetKindsOf(path).includes('lib')) continue;
+        const conditions = [
+          ...unit.project.conditionsOf(path),
+          ...(path === file.path ? global.conditions : []),
+          ...own,
+          ...(attribute.condition === undefined ? [] : [attribute.condition]),
+        ];
+        const entry = crates.get(crate.dir) ?? { crate, statics: [] };
+        crates.set(crate.dir, entry);
+        let identity: AllocatorIdentity | undefined;
+        entry.statics.push({
+          file,
+          global,
+          attribute,
+          conditions: [...new Set(conditions)],
+          // Types are looked up in the whole unit, which most allocators (of tools and benches) are not worth.
+          get identity() {
+            return (identity ??= identify(unit, file, global, crate));
+          },
+        });
+      }
     }
   }
   return [...crates.values()];
+}
+
+/** Files that call a macro, by its name alone. */
+function findCallers(unit: UnitFacts, macro: string): readonly string[] {
+  const call = new RegExp(`(?<![\\w$])${macro}\\s*![\\s({\\[]`, 'u');
+  return unit.filesMatching('rust', call).map((file) => file.path);
 }
 
 /** Which addons contain the allocator of a crate, and where it is active in them. */

@@ -231,7 +231,13 @@ export abstract class Memory {
           };
     // A static array takes the elements of the slice that is assigned to it, not the slice.
     if (!this.rust && wanted?.kind === 'static-array' && value.pointers.some((p) => p.form === 'slice'))
-      return { ...value, places: [], pointers: value.pointers.filter((p) => p.form !== 'slice'), owned: true, type: wanted };
+      return {
+        ...value,
+        places: [],
+        pointers: value.pointers.filter((p) => p.form !== 'slice'),
+        owned: true,
+        type: wanted,
+      };
     return this.rust && value.pointers.length > 0 && holdsRawPointer(wanted) ? this.asRaw(value) : value;
   }
 

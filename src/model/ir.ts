@@ -207,6 +207,8 @@ export interface GlobalDecl {
   readonly conditions: readonly string[];
   /** Set when declared inside a function (`static X` in a body). */
   readonly inFunction?: string;
+  /** Rust: the `macro_rules!` whose expansion declares it, so it is there only where the macro is called. */
+  readonly inMacro?: string;
 }
 
 /** `use a::b::{c as d}` gives one entry per leaf; `extern crate x as y`; D `import a.b : c = d`. */

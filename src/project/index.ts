@@ -31,7 +31,8 @@ export interface ProjectOptions {
   readonly targets?: readonly string[];
 }
 
-const developmentFolders = /(?:^|\/)(?:tests?|__tests__|bench|benches|benchmarks?|examples?|fixtures?|unittests?)\//;
+const developmentFolders =
+  /(?:^|\/)(?:tests?|__tests__|__mocks__|bench|benches|benchmarks?|__bench(?:es|marks?)__|examples?|fixtures?|__fixtures__|unittests?)\//;
 
 /**
  * Builds the model of the unit at `input.root`. Manifests of Cargo and dub are read at once, so that a broken one is reported

@@ -23,6 +23,8 @@ export interface Scope {
   readonly abi?: string;
   /** Members of a trait or of an impl of a trait are as visible as the trait. */
   readonly isPublic?: boolean;
+  /** The `macro_rules!` whose arm is read. */
+  readonly macro?: string;
 }
 
 /** Thrown where a tree is deeper than a recursive reader may go; the function around it loses its body and gets a gap. */

@@ -43,7 +43,7 @@ function implies(a: string, b: string): boolean {
 }
 
 function differ(a: string, b: string): boolean {
-  if (a === 'windows') return b === 'unix' || (/^target_os="/.test(b));
+  if (a === 'windows') return b === 'unix' || /^target_os="/.test(b);
   if (a === 'unix') return b === 'target_os="wasi"';
   const key = /^(target_os|target_arch|target_env|target_pointer_width|target_endian|panic)="/.exec(a)?.[1];
   return key !== undefined && a !== b && b.startsWith(`${key}="`);

@@ -57,7 +57,8 @@ function startChain(conditions: readonly string[], expr: Expr): ConditionChain |
 /** The statement as one more branch of those before it; undefined when a build may have it beside one of them. */
 function joinChain(before: ConditionChain, conditions: readonly string[], expr: Expr): ConditionChain | undefined {
   const own = startChain(conditions, expr);
-  if (!own || !before.conditions.every((one) => own.conditions.every((other) => areExclusive(one, other)))) return undefined;
+  if (!own || !before.conditions.every((one) => own.conditions.every((other) => areExclusive(one, other))))
+    return undefined;
   return { expr: withElse(before.expr, own.expr), conditions: [...before.conditions, ...own.conditions] };
 }
 

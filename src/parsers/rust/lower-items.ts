@@ -97,7 +97,7 @@ function reportOutside(cx: Lowering, node: SyntaxNode, scope: Scope): void {
   }
 }
 
-/** What a macro expands to is not followed. Of that, an allocator for the whole program is worth a word. */
+/** Who else calls a macro is not known. Of what it expands to, an allocator for the whole program is worth a word. */
 function reportHiddenAllocator(cx: Lowering, node: SyntaxNode): void {
   const text = cx.textOf(node);
   const at = text.search(/#\s*\[\s*global_allocator\b/u);
@@ -106,7 +106,7 @@ function reportHiddenAllocator(cx: Lowering, node: SyntaxNode): void {
     'macro-body',
     node.start + at,
     (line) =>
-      `The macro defined around line ${line} holds a '#[global_allocator]', and macros are not expanded: where it is used, it was not checked.`,
+      `The macro defined around line ${line} holds a '#[global_allocator]': where crates that were not read call it, it was not checked.`,
   );
 }
 
@@ -674,6 +674,7 @@ export function lowerGlobal(
     isTest: scope.isTest,
     conditions: scope.conditions,
     ...(scope.parentName !== undefined ? { inFunction: scope.parentName } : {}),
+    ...(scope.macro !== undefined ? { inMacro: scope.macro } : {}),
   });
   reportErrorsIn(cx, node);
 }

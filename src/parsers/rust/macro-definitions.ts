@@ -20,10 +20,12 @@ interface MacroArm {
  */
 export function lowerMacroDefinition(cx: Lowering, node: SyntaxNode, scope: Scope): void {
   if (!MAY_BE_HAZARD.test(cx.textOf(node))) return;
+  const name = /^macro_rules\s*!\s*(\w+)/u.exec(cx.textOf(node))?.[1];
+  const inner: Scope = { ...scope, ...(name === undefined ? {} : { macro: name }) };
   for (const { body, fragments } of readArms(cx.source, node)) {
     if (!MAY_BE_HAZARD.test(cx.textOf(body))) continue;
     const root = cx.parsePiece('', body, '', (text) => withoutVariables(text, fragments));
-    if (root && readsAsItems(root)) lowerItems(cx, root.children, scope);
+    if (root && readsAsItems(root)) lowerItems(cx, root.children, inner);
   }
 }
 
