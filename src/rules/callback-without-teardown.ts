@@ -14,6 +14,7 @@ import type { Span } from '../model/source.js';
 import { defineRule, type ReportStep } from './rule.js';
 
 const BUILDERS = new Set(['build_threadsafe_function', 'create_threadsafe_function']);
+const WEAKENS = /^(?:weak|unref)$/u;
 const RAW_CREATE = /\bnapi_create_threadsafe_function\s*\(/u;
 const RAW_TEARDOWN = /\bnapi_(?:unref|release)_threadsafe_function\b/u;
 
@@ -86,6 +87,21 @@ export default defineRule({
         });
       const captured: { fn: FunctionIr; name: string; span: Span }[] = [];
       for (const fn of file.functions) {
+        // A closure that calls and waits does so whenever somebody calls it.
+        const unheard = fn.body && findUnheard(fn.body);
+        if (unheard) {
+          const named = namedAround(file, fn);
+          report({
+            messageId: 'unheard',
+            data: { function: named.name, call: unheard.call, line: lineOf(unit, file, unheard.received.start) },
+            at: { file, span: unheard.span },
+            steps: [
+              { file, span: unheard.span, role: 'escape', note: 'The status of this call is not looked at.' },
+              { file, span: unheard.received, role: 'suspend', note: 'The thread waits for the callback here.' },
+            ],
+            key: named.qualifiedName,
+          });
+        }
         if (fn.parent !== undefined || !fn.bodySpan) continue;
         const closure = findCapture(unit, file, fn);
         if (closure) captured.push({ fn, ...closure });
@@ -151,18 +167,6 @@ export default defineRule({
                 role: 'release',
                 note: 'It is released here, whatever has become of it.',
               },
-            ],
-            key: fn.qualifiedName,
-          });
-        const unheard = findUnheard(fn.body);
-        if (unheard)
-          report({
-            messageId: 'unheard',
-            data: { function: fn.name, call: unheard.call, line: lineOf(unit, file, unheard.received.start) },
-            at: { file, span: unheard.span },
-            steps: [
-              { file, span: unheard.span, role: 'escape', note: 'The status of this call is not looked at.' },
-              { file, span: unheard.received, role: 'suspend', note: 'The thread waits for the callback here.' },
             ],
             key: fn.qualifiedName,
           });
@@ -283,14 +287,19 @@ function unreferences(unit: UnitFacts, path: string): boolean {
 
 // --- closures --------------------------------------------------------------------------------------------------------
 
-/** A parameter that is a threadsafe function itself, moved into a closure behind `Arc`, `Rc` or `Box` that is returned or kept. */
+/**
+ * A parameter that is a threadsafe function itself, or a variable that a builder made one, moved into a closure behind `Arc`,
+ * `Rc` or `Box` that is returned or kept.
+ */
 function findCapture(
   unit: UnitFacts,
   file: FileIr,
   fn: FunctionIr,
 ): { readonly name: string; readonly span: Span } | undefined {
-  const params = fn.params.filter((p) => p.type && isStrong(unit, file, p.type, false));
-  if (params.length === 0 || !fn.bodySpan || !returnsClosure(unit, file, fn.returns)) return undefined;
+  if (!fn.bodySpan || !returnsClosure(unit, file, fn.returns)) return undefined;
+  const params: { readonly name: string }[] = fn.params.filter((p) => p.type && isStrong(unit, file, p.type, false));
+  if (fn.body) params.push(...findBuilt(file, fn.body));
+  if (params.length === 0) return undefined;
   const text = plainText(unit, file, fn.bodySpan);
   const closure = /\b(?:Arc|Rc|Box)::new\s*\(\s*(?:async\s+)?move\s*\|/u.exec(text);
   if (!closure) return undefined;
@@ -299,6 +308,31 @@ function findCapture(
   if (name === undefined || new RegExp(`\\b${name}\\s*\\.\\s*(?:unref|abort)\\s*\\(`, 'u').test(text)) return undefined;
   const start = fn.bodySpan.start + closure.index;
   return { name, span: { start, end: start + closure[0].length } };
+}
+
+/** Variables of a body that hold what a builder made, not made weak. */
+function findBuilt(file: FileIr, body: Block): readonly { readonly name: string }[] {
+  const found: { name: string }[] = [];
+  walkBody(body, (walked) => {
+    const { statement, around } = walked;
+    if (statement?.kind !== 'let' || statement.pattern.kind !== 'bind' || builderOf(file, walked.expr) === undefined)
+      return;
+    const chain = chainOf(walked);
+    if (chain.length !== around.length || chain.some((e) => e.kind === 'method' && WEAKENS.test(e.method))) return;
+    found.push({ name: statement.pattern.name });
+  });
+  return found;
+}
+
+/** The function with a name that a closure stands in. */
+function namedAround(file: FileIr, fn: FunctionIr): FunctionIr {
+  let current = fn;
+  for (let depth = 0; current.kind === 'closure' && depth < 8; depth++) {
+    const outer = file.functions.find((one) => one.id === current.parent);
+    if (outer === undefined) break;
+    current = outer;
+  }
+  return current;
 }
 
 function returnsClosure(unit: UnitFacts, file: FileIr, type: TypeRef | undefined, depth = 0): boolean {
@@ -424,7 +458,7 @@ function findKept(unit: UnitFacts, file: FileIr, fn: FunctionIr, body: Block): r
     const builder = builderOf(file, expr);
     if (builder === undefined) return;
     const chain = chainOf(walked);
-    if (chain.some((e) => e.kind === 'method' && (e.method === 'weak' || e.method === 'unref'))) return;
+    if (chain.some((e) => e.kind === 'method' && WEAKENS.test(e.method))) return;
     const outer = chain.at(-1) ?? expr;
     const name =
       walked.statement?.kind === 'let' &&
