@@ -1,3 +1,4 @@
+import { mayBorrow } from './borrowing-types.js';
 import { bindingsOf, type Bindings } from './raw-views.js';
 import { implAround } from './rust-code.js';
 import type { UnitFacts } from './unit.js';
@@ -23,19 +24,44 @@ export function findRetyped(unit: UnitFacts, file: FileIr, fn: FunctionIr): read
   if (!body || !returns || !returnsNothingShort(returns)) return [];
   const bindings = bindingsOf(body);
   const found: Retyped[] = [];
-  for (const expr of resultsOf(body, bindings)) {
+  for (const result of resultsOf(body, bindings)) {
+    const { expr, isWrapped } = unwrapped(result, bindings);
     if (expr.kind !== 'call' || expr.callee.kind !== 'name' || expr.args.length !== 1) continue;
     if (expr.callee.path.at(-1) !== 'transmute') continue;
     const [source, target] = expr.callee.typeArgs ?? [];
+    if (isWrapped && !isWritten(target)) continue;
     const to = isWritten(target) ? target : returns;
     const given = expr.args[0]?.value;
     const from = isWritten(source) ? source : given && typeOf(given, bindings, fn, file);
     if (!from || from.kind === 'reference' || to.kind === 'reference') continue;
-    if (!SHORT.test(from.text) || !isStatic(unit, file, to, from)) continue;
+    if (!SHORT.test(from.text) || !isStatic(unit, file, to, from) || !mayBorrow(unit, from, file.path)) continue;
     if (given && isAskedBefore(body, given, expr.span)) continue;
     found.push({ span: expr.span, from: from.text, to: to.text });
   }
   return found;
+}
+
+/** `Holder(value)`, `Holder { value }`, `Ok(value)`: what holds one value only keeps nothing that the value borrows from. */
+function unwrapped(result: Expr, bindings: Bindings): { readonly expr: Expr; readonly isWrapped: boolean } {
+  let expr = result;
+  for (let depth = 0; depth < 4; depth++) {
+    const [only, ...others] =
+      expr.kind === 'call' && expr.callee.kind === 'name' && /^[A-Z]/u.test(expr.callee.path.at(-1) ?? '')
+        ? expr.args
+        : expr.kind === 'struct' && expr.base === undefined
+          ? expr.fields
+          : [];
+    if (!only || others.length > 0) break;
+    const inner = inBlock(only.value);
+    expr = (inner.kind === 'name' && inner.path.length === 1 && bindings.get(inner.path[0] ?? '')) || inner;
+    expr = inBlock(expr);
+  }
+  return { expr, isWrapped: expr !== result };
+}
+
+/** What an `unsafe` block is for. */
+function inBlock(expr: Expr): Expr {
+  return expr.kind === 'block' && expr.block.statements.length === 0 && expr.block.result ? expr.block.result : expr;
 }
 
 /** What the function returns, and nothing that is only a part of it: a value may well keep what its own parts borrow from. */
