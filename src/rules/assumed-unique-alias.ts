@@ -1,7 +1,7 @@
 import { aggregateOf, boundNames, calledName, declaredIn, hasBody, memberPath, rootName } from '../facts/d-code.js';
 import { lineOf } from '../facts/lines.js';
 import { walkBody } from '../model/walk-body.js';
-import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
+import type { Expr, Field, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
@@ -42,7 +42,7 @@ export default defineRule({
         const judge = (expr: Expr, leaves: string | undefined, around: readonly Expr[] = []): void => {
           const view = immutableView(expr);
           if (view === undefined || leaves === undefined) return;
-          const owner = ownerOf(file, fn, view.source, view.takes) ?? writtenLocal(fn, view, expr, around);
+          const owner = ownerOf(file, fn, view.source, view.takes, around) ?? writtenLocal(fn, view, expr, around);
           const source = memberPath(view.source.kind === 'slice' ? view.source.base : view.source);
           if (owner === undefined || source === undefined || seen.has(source)) return;
           seen.add(source);
@@ -60,7 +60,7 @@ export default defineRule({
           if (expr.kind === 'return' && expr.value !== undefined) judge(expr.value, 'returns', around);
           else if (expr.kind === 'assign') {
             const { target, operator, value } = expr;
-            if (operator === '=') judge(value, keeps(file, fn, target) ? 'stores' : undefined, around);
+            if (operator === '=') judge(value, keeps(file, fn, target, around) ? 'stores' : undefined, around);
             // `names ~= cast(string) name` keeps the slice; a text would copy the characters.
             if (operator === '~=') judge(value, isListOfSlices(file, fn, target) ? 'stores' : undefined, around);
             if (operator === '=' && target.kind === 'index' && isTable(file, fn, target.base))
@@ -204,6 +204,7 @@ function ownerOf(
   fn: FunctionIr,
   source: Expr,
   takes: boolean,
+  around: readonly Expr[],
 ): { readonly text: string; readonly span: FunctionIr['span'] } | undefined {
   const inner = source.kind === 'slice' ? source.base : source;
   const name = memberPath(inner);
@@ -215,8 +216,10 @@ function ownerOf(
       !(takes && param.modifiers.includes('ref'))
       ? { text: "a slice of the caller's", span: param.span }
       : undefined;
-  if (takes || declaredIn(fn).has(name)) return undefined;
-  const field = aggregateOf(file, fn)?.fields.find((one) => one.name === name);
+  if (takes) return undefined;
+  const inWith = fieldOfWith(file, fn, name, around);
+  if (inWith === undefined && declaredIn(fn).has(name.split('.')[0] ?? '')) return undefined;
+  const field = inWith ?? fieldAt(file, fn, name);
   return field !== undefined && isWritable(field.type) ? { text: 'a field', span: field.span } : undefined;
 }
 
@@ -228,9 +231,33 @@ function isWritable(type: TypeRef | undefined): boolean {
   );
 }
 
-function keeps(file: FileIr, fn: FunctionIr, target: Expr): boolean {
+/** The field that a path from a member leads to: `buffer`, `last.buffer` where `last` is of a type of the file. */
+function fieldAt(file: FileIr, fn: FunctionIr, path: string): Field | undefined {
+  const [first = '', ...rest] = path.split('.');
+  let field = aggregateOf(file, fn)?.fields.find((one) => one.name === first);
+  for (const name of rest) {
+    const type = field?.type;
+    const decl = type?.kind === 'path' ? file.types.find((one) => one.name === type.name) : undefined;
+    field = decl?.fields.find((one) => one.name === name);
+  }
+  return field;
+}
+
+/** What a name means inside of `with (last) { .. }`: a field of `last`, where it has one of the name. */
+function fieldOfWith(file: FileIr, fn: FunctionIr, name: string, around: readonly Expr[]): Field | undefined {
+  for (const outer of around.toReversed()) {
+    const subject =
+      outer.kind === 'block' && outer.flavour === 'with' && outer.subject ? memberPath(outer.subject) : undefined;
+    const field = subject === undefined ? undefined : fieldAt(file, fn, `${subject}.${name}`);
+    if (field !== undefined) return field;
+  }
+  return undefined;
+}
+
+function keeps(file: FileIr, fn: FunctionIr, target: Expr, around: readonly Expr[]): boolean {
   const name = memberPath(target);
   if (name === undefined) return false;
+  if (fieldOfWith(file, fn, name, around) !== undefined) return true;
   const head = name.split('.')[0] ?? '';
   if (declaredIn(fn).has(head)) return false;
   return (
