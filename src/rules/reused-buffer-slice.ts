@@ -567,10 +567,20 @@ function storedContent(
   return cleared === undefined ? undefined : { ...cleared, target };
 }
 
-/** A member of the aggregate that is a slice, not a local of the same name. */
+/** A member of the aggregate that is a slice, or one of such a member (`column.reads`), not a local of the same name. */
 function isKeptMember(file: FileIr, fn: FunctionIr, name: string): boolean {
-  if (declaredIn(fn).has(name)) return false;
-  return aggregateOf(file, fn)?.fields.some((field) => field.name === name && field.type?.kind === 'slice') === true;
+  const [head = '', ...rest] = name.split('.');
+  if (declaredIn(fn).has(head)) return false;
+  let type = aggregateOf(file, fn)?.fields.find((field) => field.name === head)?.type;
+  for (const part of rest) {
+    if (type?.kind !== 'path') return false;
+    const { name: owner } = type;
+    const inner = file.types.find((one) => one.name === owner);
+    // Of a type that is declared elsewhere only this much is known: a static array is rare.
+    if (inner === undefined || inner.kind === 'alias') return true;
+    type = inner.fields.find((field) => field.name === part)?.type;
+  }
+  return type?.kind === 'slice' || (rest.length > 0 && type?.kind === 'path');
 }
 
 /** `file.byLine.array`: a chain of the reader and a collector with nothing between that copies. */
