@@ -50,6 +50,14 @@ export function layoutsDiffer(a: TypeRef, b: TypeRef, oracle: TypeOracle, fromPa
   });
 }
 
+/** Whether a value of the type is one byte at most, without a destructor: `c_void` frees as much. */
+export function isByte(type: TypeRef): boolean {
+  return (
+    (type.kind === 'tuple' && type.args.length === 0) ||
+    (type.kind === 'path' && SAME_LAYOUT[0]?.has(type.name) === true)
+  );
+}
+
 function holds(outer: TypeRef, inner: TypeRef): boolean {
   return (
     inner.kind === 'path' &&

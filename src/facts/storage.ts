@@ -19,6 +19,9 @@ const RUST_OWNERS: ReadonlySet<string> = new Set([
   'NulError',
 ]);
 
+/** What `get` and `as_ptr` of them lead to is a part of the value itself; what is in there may not be dropped. */
+const CELLS = /^(?:Cell|RefCell|UnsafeCell|SyncUnsafeCell|MaybeUninit|Atomic(?:Bool|Ptr|[IU](?:8|16|32|64|size)))$/u;
+
 /** How many helpers deep a destructor is followed. */
 const HELPERS = 2;
 
@@ -62,7 +65,12 @@ export function endsWithItsRoot(
           ? // Of a temporary the type is known by the names of methods only.
             !(type.kind === 'path' && type.name === 'Option' && root.kind !== 'temp') &&
             type.kind !== 'static-array' &&
-            !(type.kind === 'path' && (RUST_OWNERS.has(type.name) || hasDrop(type.name)))
+            !(
+              type.kind === 'path' &&
+              (RUST_OWNERS.has(type.name) ||
+                hasDrop(type.name) ||
+                (i === place.path.length - 1 && CELLS.test(type.name)))
+            )
           : type.kind !== 'tuple' && !(type.kind === 'path' && oracle.declaration(type.name, fromPath) !== undefined)
       )
         return false;

@@ -332,6 +332,9 @@ class Analysis extends PlaceExpressions {
             };
           return NOTHING;
         }
+        // `text + &more` is a text of its own.
+        if (this.rust && expr.operator === '+' && left.type?.kind === 'path' && left.type.name === 'String')
+          return { places: [], pointers: [], owned: true, type: left.type };
         // Pointer arithmetic keeps pointing into the same storage; concatenation makes a new array.
         if (expr.operator === '+' || expr.operator === '-')
           return {

@@ -54,6 +54,21 @@ export function builtinCallType(
   return undefined;
 }
 
+/**
+ * Rust: the type of a call that wraps its only argument, of the given type: `Rc<T>` of `Rc::new(value)`, `Weak<T>` of
+ * `Rc::downgrade(&shared)`; undefined for other calls, and when the argument's type is not known.
+ */
+export function wrapperType(path: readonly string[], given: TypeRef | undefined, span: Span): TypeRef | undefined {
+  const owner = path.at(-2) ?? '';
+  const last = path.at(-1) ?? '';
+  if (!given || !/^(?:Rc|Arc|Cell|RefCell|UnsafeCell|Mutex|RwLock|MaybeUninit)$/u.test(owner)) return undefined;
+  if (last === 'new') return syntheticType(owner, span, [given]);
+  const shared = given.kind === 'reference' ? given.element : given;
+  if (shared?.kind !== 'path' || shared.name !== owner || !/^(?:Rc|Arc)$/u.test(owner)) return undefined;
+  if (last === 'clone') return shared;
+  return last === 'downgrade' ? { ...shared, name: 'Weak', path: ['Weak'] } : undefined;
+}
+
 /** D: containers of libraries that own a block of the C heap. Whoever copies an `Array` shares its block. */
 export const D_OWNERS: ReadonlySet<string> = new Set(['Array', 'DynamicArray']);
 
@@ -111,12 +126,37 @@ const KEEPS = new Set([
   'cast_mut',
   'cast_const',
 ]);
+/** Types of the standard library that copy what they hold when they are cloned. */
+const CLONED = /^(?:Vec|VecDeque|String|CString|OsString|PathBuf|Box|Option)$/u;
 const UNWRAPS = new Set(['unwrap', 'expect', 'unwrap_or', 'unwrap_or_default', 'unwrap_or_else', 'unwrap_unchecked']);
 const STRINGS = new Set(['to_string', 'to_uppercase', 'to_lowercase', 'repeat', 'replace']);
+
+const OWNED_FORMS: Readonly<Record<string, string>> = {
+  str: 'String',
+  CStr: 'CString',
+  OsStr: 'OsString',
+  Path: 'PathBuf',
+};
+
+/** Rust: what a copy of something borrowed is: a value of its own. Undefined for other methods and receivers. */
+function copiedType(name: string, receiver: TypeRef | undefined, span: Span): TypeRef | undefined {
+  const lent = receiver?.kind === 'reference' ? receiver.element : receiver;
+  if (name === 'replace' || name === 'replacen')
+    return lent?.kind === 'path' && /^(?:str|String)$/u.test(lent.name) ? syntheticType('String', span) : undefined;
+  if (name === 'into_bytes_with_nul') return syntheticType('Vec', span, [syntheticType('u8', span)]);
+  if (name === 'clone' && receiver?.kind === 'reference' && lent?.kind === 'path' && CLONED.test(lent.name))
+    return lent;
+  if (name !== 'to_owned' || !lent) return undefined;
+  if (lent.kind === 'slice') return syntheticType('Vec', span, lent.element ? [lent.element] : []);
+  const owned = lent.kind === 'path' ? OWNED_FORMS[lent.name] : undefined;
+  return owned === undefined ? undefined : syntheticType(owned, span);
+}
 
 /** The result type of a well-known method; undefined when the name says nothing. */
 export function builtinMethodType(name: string, receiver: TypeRef | undefined, span: Span): TypeRef | undefined {
   if (UNWRAPS.has(name)) return unwrapped(receiver);
+  const copied = copiedType(name, receiver, span);
+  if (copied) return copied;
   // `opt.as_ref()` lends the content; an adapter after it does not consume it.
   if (
     /^as_(?:ref|mut|deref|deref_mut)$/u.test(name) &&

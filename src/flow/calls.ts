@@ -1,6 +1,13 @@
 import type { Match } from './api-index.js';
 import type { Effect, Operand } from './api.js';
-import { builtinCallType, builtinMethodType, D_OWNERS, digestType, syntheticType } from './builtin-types.js';
+import {
+  builtinCallType,
+  builtinMethodType,
+  D_OWNERS,
+  digestType,
+  syntheticType,
+  wrapperType,
+} from './builtin-types.js';
 import { Effects } from './effects.js';
 import { describeCallee, dottedPath, isPromoted } from './expression-shapes.js';
 import { extend, type Place } from './place.js';
@@ -144,10 +151,10 @@ export abstract class Calls extends Effects {
   /** An element of an array or slice, as a place. */
   protected element(base: Value, span: Span): Value {
     this.use(base, span, 'index', '[]');
-    const storage = this.storageOf(base);
+    const type = elementType(base.type);
+    const storage = this.isOfTemporary(base, type) ? this.materialise(base, span) : this.storageOf(base);
     this.access(storage, span, 'index', '[]');
     const places = storage.map((p) => (p.path.at(-1) === '[]' && this.isView(base) ? p : extend(p, '[]')));
-    const type = elementType(base.type);
     const first = places[0];
     const read = first ? this.valueOf(first, type) : NOTHING;
     return { places, pointers: read.pointers, via: [...(base.via ?? []), ...base.pointers], ...optionalType(type) };
@@ -399,7 +406,7 @@ export abstract class Calls extends Effects {
     if (this.rust) this.overwriteOut(values);
     // A function of unknown content may run what it is given.
     if (this.rust) this.runClosureArguments(values, exprs, undefined, last, 'unknown');
-    const type = this.plain(builtinCallType(path, expr.span));
+    const type = this.plain(wrapperType(path, values[0]?.type, expr.span) ?? builtinCallType(path, expr.span));
     if (!type && this.isForeignCall(callee, path)) {
       const root = this.makeRoot({
         kind: 'allocation',

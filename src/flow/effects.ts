@@ -184,7 +184,9 @@ export abstract class Effects extends Closures {
     // A pointer and a length make a pointer to all of the elements.
     if (!method && type?.kind === 'pointer' && type.element && MAKES_SLICE.test(name))
       type = sliceOf(type, type.element);
-    const aim = method && name === 'cast' ? typeArgs?.[0] : undefined;
+    // Where `cast` says no type, the place that it is used at does.
+    const inferred = this.rust && type?.kind === 'pointer' ? syntheticType('_', expr.span) : undefined;
+    const aim = method && name === 'cast' ? (typeArgs?.[0] ?? inferred) : undefined;
     if (aim)
       type = { ...syntheticType('', expr.span), kind: 'pointer', text: `*mut ${aim.text}`, path: [], element: aim };
     return {

@@ -2,6 +2,7 @@ import type { ApiIndex } from './api-index.js';
 import type { ApiRow } from './api.js';
 import { syntheticType } from './builtin-types.js';
 import { isRawExpr } from './expression-shapes.js';
+import { ownsItsBlock } from './owned-values.js';
 import { fieldTypeOf, growthKey, typeOfPlace } from './place-type.js';
 import { extend, isElementOf, type Place, placeKey, type Root } from './place.js';
 import type { Context, LockScope, Pointer, PointerForm, Value } from './result.js';
@@ -331,6 +332,11 @@ export abstract class Memory {
     if (value.places.length > 0 || value.pointers.length > 0) return this.storageOf(value);
     if (!value.owned) return [];
     return [{ root: this.makeTemp(span, value.type), path: [] }];
+  }
+
+  /** Rust: whether a part of the type, with a block of its own, is one of a value that was just made and that nobody holds. */
+  protected isOfTemporary({ owned, places, pointers }: Value, part: TypeRef | undefined): boolean {
+    return this.rust && owned === true && places.length === 0 && pointers.length === 0 && ownsItsBlock(part);
   }
 
   /** A reference that became a raw pointer by coercion: from here on the compiler does not check it. */

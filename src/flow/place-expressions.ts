@@ -121,9 +121,13 @@ export abstract class PlaceExpressions extends Calls {
     this.use(base, span, 'field', `.${name}`);
     // A struct that was made here holds in each field what that was given; a reference to one shows the other's fields.
     const made = this.rust && base.pointers.length > 0 ? base.places.map((p) => extend(p, name)) : [];
-    const through = made.some((p) => this.state.read(p)) ? base.places : this.subjects(base);
-    const places = through.map((p) => extend(p, name));
     const type = this.fieldType(base.type, name);
+    const through = made.some((p) => this.state.read(p))
+      ? base.places
+      : this.isOfTemporary(base, type)
+        ? this.materialise(base, span)
+        : this.subjects(base);
+    const places = through.map((p) => extend(p, name));
     const first = places[0];
     const read = first ? this.valueOf(first, type) : NOTHING;
     return {

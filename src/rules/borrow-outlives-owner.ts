@@ -185,11 +185,13 @@ function isUseOfDropped(
 function dropsInHere(unit: UnitFacts, file: FileIr, fn: FunctionIr, { target: { root } }: Pointer) {
   const drops = dropsIn(unit);
   return (name: string): boolean =>
-    drops(name) || (/^(?:Rc|Arc)$/u.test(name) && isSoleCount(unit.textOf(file.path) ?? '', fn, root.name));
+    drops(name) || (/^(?:Rc|Arc)$/u.test(name) && isSoleCount(unit.textOf(file.path) ?? '', fn, root));
 }
 
-/** `let shared = Rc::new(..)` that is never cloned, lent to a call or kept: its end is the end of what it counts. */
-function isSoleCount(text: string, fn: FunctionIr, name: string): boolean {
+/** `Rc::new(..)` that ends with its statement, or `let shared = Rc::new(..)` that is never cloned, lent to a call or kept: its end is the end of what it counts. */
+function isSoleCount(text: string, fn: FunctionIr, { kind, name, span }: Root): boolean {
+  if (kind === 'temp')
+    return /^&?\s*(?:\w+::)*(?:Rc|Arc)\s*::\s*(?:new|from)\s*\(/u.test(text.slice(span.start, span.end));
   const body = text.slice(fn.span.start, fn.span.end);
   const made = new RegExp(
     `\\blet\\s+(?:mut\\s+)?${name}\\s*(?::[^=;]*)?=\\s*(?:\\w+::)*(?:Rc|Arc)\\s*::\\s*(?:new|from)\\s*\\(`,

@@ -68,6 +68,12 @@ const CONTIGUOUS = [
 ];
 const MAPPED = [...MAPS, 'DashMap'];
 
+/** Types whose pointer method gives the address of the value itself. */
+const CELLS = [
+  ...['Cell', 'RefCell', 'UnsafeCell', 'MaybeUninit'],
+  ...['Bool', 'U8', 'U16', 'U32', 'U64', 'Usize', 'I8', 'I16', 'I32', 'I64', 'Isize', 'Ptr'].map((n) => `Atomic${n}`),
+];
+
 const grow = (how: Growth, target: Operand = 'receiver'): Effect => ({ kind: 'grow', target, how });
 const store = (what: Operand, into: Operand = 'receiver'): Effect => ({ kind: 'store', what, into });
 const borrow = (as: View, from: Operand = 'receiver', element?: boolean): Effect => ({
@@ -198,6 +204,7 @@ const views: readonly ApiRow[] = [
     receiver: ['UnsafeCell', 'SyncUnsafeCell'],
     whenUnknown: 'skip',
   }),
+  ...each('cell', 'as_ptr as_mut_ptr', [borrow('raw-pointer')], { receiver: CELLS, whenUnknown: 'skip' }),
   method('cell-copy', 'get', [copy()], { receiver: ['Cell'], whenUnknown: 'skip' }),
   ...each('uninit', 'assume_init_ref assume_init_mut', [borrow('reference')]),
   path('shared-as-ptr', 'Rc::as_ptr', [borrow('raw-pointer', 0)]),
@@ -281,6 +288,12 @@ const copies: readonly ApiRow[] = [
     'to_vec to_owned to_string clone cloned copied into_owned to_path_buf to_os_string to_lowercase to_uppercase to_ascii_lowercase to_ascii_uppercase into_string repeat concat read_unaligned read_volatile len is_empty',
     [copy()],
   ),
+  ...each('text', 'replace replacen', [copy()], { receiver: ['str', 'String'], whenUnknown: 'skip' }),
+  ...each('converted', 'into_bytes into_bytes_with_nul into_boxed_str', [{ kind: 'acquire', as: 'heap' }], {
+    receiver: ['String', 'CString', 'OsString', 'PathBuf'],
+    whenUnknown: 'skip',
+    note: 'the same block under another type: what a variable of it shows ends with the new value',
+  }),
   path('string-from', 'String::from', [copy(0)]),
   path('vec-from', 'Vec::from', [copy(0)]),
   path('box-from', 'Box::from', [copy(0)]),
