@@ -3,9 +3,10 @@ import { lineOf } from '../facts/lines.js';
 import { findFieldMismatches } from '../facts/raw-fields.js';
 import { findRawTakers, foreignMakers } from '../facts/raw-pairs.js';
 import { bindingsOf } from '../facts/raw-views.js';
-import { layoutsDiffer } from '../facts/layouts.js';
+import { isByte, layoutsDiffer } from '../facts/layouts.js';
 import type { UnitFacts } from '../facts/unit.js';
 import type { Adoption, CallSite, FunctionFlow, Pointer } from '../flow/result.js';
+import type { TypeOracle } from '../flow/types.js';
 import type { Expr, ExprOf, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
@@ -14,7 +15,7 @@ const TOKENS = { rust: ['from_raw', 'into_raw', 'decrement_strong_count'] };
 /** A call that is given a function and, cast to no type, its data. */
 const GIVES_DATA = /\bas\s+\*(?:mut|const)\s+(?:\w+::)*c_void\b/u;
 /** Calls that free or count what a pointer of their own type leads to. */
-const TAKES = /(?:^|::)(Box|Rc|Arc)::(?:from_raw|decrement_strong_count)$/u;
+const TAKES = /(?:^|::)(Box|Rc|Arc|Weak)::(?:from_raw|decrement_strong_count)$/u;
 
 export default defineRule({
   meta: {
@@ -104,8 +105,10 @@ export default defineRule({
             continue;
           // A count without content is a token that its clones share.
           if (/(?:Rc|Arc)::/u.test(call.callee) && isToken(unit.textOf(file.path) ?? '')) continue;
-          // Where the maker is in sight, it says more.
-          if (flow.adoptions.some((a) => a.span.start === call.span.start && makerOf(a.pointer) !== undefined))
+          // Where the maker is in sight, and what it held, that says more.
+          if (
+            flow.adoptions.some((a) => a.span.start === call.span.start && isJudged(a, unit.oracle('rust'), file.path))
+          )
             continue;
           const taken = lineOf(unit, file, call.span.start);
           report({
@@ -229,13 +232,21 @@ function makerOf(pointer: Pointer): string | undefined {
   const forget = pointer.row?.effects.find((e) => e.kind === 'forget');
   const made = forget?.kind === 'forget' ? (forget.rawType ?? pointer.how.split('::').at(-2)) : undefined;
   const head = made ?? (forget ? pointer.target.root.type?.name : undefined);
-  return head !== undefined && /^(Box|Rc|Arc|CString|Vec|String)$/u.test(head) ? head : undefined;
+  return head !== undefined && /^(Box|Rc|Arc|Weak|CString|Vec|String)$/u.test(head) ? head : undefined;
 }
 
 /** What the owner held that the pointer was made of. */
 function contentOf(pointer: Pointer): TypeRef | undefined {
   const { type } = pointer.target.root;
-  return type?.kind === 'path' && /^(?:Box|Rc|Arc)$/u.test(type.name) ? type.args[0] : undefined;
+  return type?.kind === 'path' && /^(?:Box|Rc|Arc|Weak)$/u.test(type.name) ? type.args[0] : undefined;
+}
+
+/** Whether the two ends are judged by what is known of both: other owners, other contents, or a byte that is freed as a byte. */
+function isJudged({ pointer, rawType, content: to }: Adoption, oracle: TypeOracle, fromPath: string): boolean {
+  const made = makerOf(pointer);
+  const from = contentOf(pointer);
+  if (made === undefined || made !== rawType) return made !== undefined;
+  return from !== undefined && (isByte(from) || (to !== undefined && layoutsDiffer(from, to, oracle, fromPath)));
 }
 
 function spell(type: TypeRef): string {
