@@ -3,7 +3,7 @@ import { lineOf } from '../facts/lines.js';
 import { findSharedWrite, LENDS_EXCLUSIVELY, WRITES_SHARED } from '../facts/shared-writes.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
-import type { Block, Expr, ExprOf, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
+import type { Block, Expr, ExprOf, FileIr, FunctionIr, Pattern, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
@@ -25,6 +25,8 @@ export default defineRule({
     messages: {
       written:
         "'{source}' is only borrowed as shared, yet '{cast}' makes a mutable pointer of it and line {line} writes through that: the compiler takes what is behind '{source}' for unchanging, and another thread may read it.",
+      constant:
+        "'{source}' is a constant, yet '{cast}' makes a mutable pointer of it and line {line} writes through that: most systems keep it in memory that cannot be written.",
       lends:
         "'{function}' gives out '{type}' by '&self' (line {line}): two calls make two exclusive references, which may be to the same value.",
       overwrites:
@@ -70,11 +72,19 @@ export default defineRule({
           if (!first) continue;
           const text = (unit.textOf(file.path) ?? '').slice(cast.start, cast.end).replace(/\s+/gu, ' ');
           report({
-            messageId: 'written',
+            messageId: source.isConstant === true ? 'constant' : 'written',
             data: { source: source.text, cast: text, line: lineOf(unit, file, first.start) },
             at: { file, span: cast },
             steps: [
-              { file, span: source.span, role: 'borrow', note: `'${source.text}' is lent as shared.` },
+              {
+                file,
+                span: source.span,
+                role: 'borrow',
+                note:
+                  source.isConstant === true
+                    ? `'${source.text}' is a constant.`
+                    : `'${source.text}' is lent as shared.`,
+              },
               { file, span: cast, role: 'escape', note: 'A mutable pointer is made of it here.' },
               ...writes.slice(0, 3).map((span) => ({ file, span, role: 'use' as const, note: 'It is written here.' })),
             ],
@@ -88,9 +98,11 @@ export default defineRule({
 
 interface SharedCast {
   readonly cast: Span;
-  readonly source: { readonly text: string; readonly span: Span };
+  readonly source: { readonly text: string; readonly span: Span; readonly isConstant?: boolean };
   /** Nothing but casts between the reference and the pointer: rustc's invalid_reference_casting looks through these. */
   readonly isPlain: boolean;
+  /** What the pointer leads to, where nothing says otherwise. */
+  readonly type?: TypeRef;
 }
 
 type WrittenCast = SharedCast & { readonly writes: Span[] };
@@ -100,10 +112,13 @@ interface Scope {
   readonly file: FileIr;
   readonly fn: FunctionIr;
   readonly bindings: Bindings;
+  /** Names that a loop or a pattern binds to what a shared reference leads to, and its type. */
+  readonly lent: ReadonlyMap<string, TypeRef>;
 }
 
 function findWrittenCasts(unit: UnitFacts, file: FileIr, fn: FunctionIr, body: Block): readonly WrittenCast[] {
-  const scope: Scope = { unit, file, fn, bindings: bindingsOf(body) };
+  const plain: Scope = { unit, file, fn, bindings: bindingsOf(body), lent: new Map() };
+  const scope: Scope = { ...plain, lent: lentByPatterns(plain, body) };
   const found = new Map<number, WrittenCast>();
   const reassigned = new Set<string>();
   walkBody(body, ({ expr }) => {
@@ -129,7 +144,7 @@ function findWrittenCasts(unit: UnitFacts, file: FileIr, fn: FunctionIr, body: B
       case 'method':
         if (WRITES.has(expr.method)) add(expr.receiver, expr.span);
         else if (/^copy_to(?:_nonoverlapping)?$/u.test(expr.method)) add(expr.args[0]?.value, expr.span);
-        else if (takesExclusive(scope, expr)) add(pointerOf(expr.receiver), expr.span);
+        else if (takesExclusive(scope, expr, reassigned)) add(pointerOf(expr.receiver), expr.span);
         break;
       case 'call': {
         const name = expr.callee.kind === 'name' ? expr.callee.path.slice(-2).join('::') : '';
@@ -172,23 +187,24 @@ const MUTATORS =
   /^(?:push|push_str|push_back|push_front|pop|insert|remove|clear|truncate|extend|extend_from_slice|append|resize|drain|retain|swap_remove|sort|reverse|fill|copy_from_slice)$/u;
 
 /** `(*p).method(…)` where the method takes `&mut self`, by its declaration or by its name on a collection. */
-function takesExclusive({ unit, file, fn }: Scope, call: ExprOf<'method'>): boolean {
+function takesExclusive(scope: Scope, call: ExprOf<'method'>, reassigned: ReadonlySet<string>): boolean {
+  const { unit, file, fn } = scope;
   const place = call.receiver;
-  if (pointerOf(place) === undefined) return false;
-  if (place.kind === 'deref') {
-    // Only what is cast from `self` has a type that is known here.
-    const owner = fn.owner;
-    const method = owner === undefined ? undefined : unit.oracle('rust').method(owner, call.method, file.path);
-    return method?.fn.self?.mode === 'mutable';
-  }
-  if (place.kind !== 'field' || place.base.kind !== 'deref' || fn.owner === undefined) return false;
-  const type = unit
-    .oracle('rust')
-    .declaration(fn.owner, file.path)
-    ?.fields.find((f) => f.name === place.name)?.type;
-  return type !== undefined && /^(?:Vec|String|VecDeque|HashMap|HashSet|BTreeMap|BTreeSet)$/u.test(type.name)
-    ? MUTATORS.test(call.method)
-    : false;
+  const pointer = pointerOf(place);
+  const inner = place.kind === 'field' ? place.base : place;
+  if (pointer === undefined || inner.kind !== 'deref') return false;
+  const type = mutableChain(scope, pointer, reassigned)?.type;
+  const owner = type?.name === 'Self' ? fn.owner : type?.name;
+  if (owner === undefined) return false;
+  const oracle = unit.oracle('rust');
+  const field = place.kind === 'field' ? place.name : undefined;
+  const receiver =
+    field === undefined
+      ? owner
+      : oracle.declaration(owner, file.path)?.fields.find((f) => f.name === field)?.type?.name;
+  if (receiver === undefined) return false;
+  if (/^(?:Vec|String|VecDeque|HashMap|HashSet|BTreeMap|BTreeSet)$/u.test(receiver)) return MUTATORS.test(call.method);
+  return oracle.method(receiver, call.method, file.path)?.fn.self?.mode === 'mutable';
 }
 
 const ARITHMETIC = /^(?:add|sub|offset|wrapping_add|wrapping_sub|wrapping_offset|byte_add|byte_sub|byte_offset)$/u;
@@ -209,16 +225,24 @@ function mutableChain(scope: Scope, expr: Expr, reassigned: ReadonlySet<string>,
       const { type } = expr;
       if (type.kind !== 'pointer') return undefined;
       if (type.mutable !== true) return undefined;
-      return constChain(scope, expr.value, expr.span, true, depth + 1) ?? next(expr.value);
+      const shared = constChain(scope, expr.value, expr.span, true, depth + 1) ?? next(expr.value);
+      return shared && castTo(shared, type.element);
     }
     case 'method': {
       if (expr.method === 'cast_mut') return constChain(scope, expr.receiver, expr.span, true, depth + 1);
       const inner = expr.method === 'cast' || ARITHMETIC.test(expr.method) ? next(expr.receiver) : undefined;
-      return inner && ARITHMETIC.test(expr.method) ? { ...inner, isPlain: false } : inner;
+      if (inner && expr.method === 'cast') return castTo(inner, expr.typeArgs?.[0]);
+      return inner && { ...inner, isPlain: false };
     }
     default:
       return undefined;
   }
+}
+
+/** The cast to a pointer to another type; `_` says nothing. */
+function castTo({ type, ...shared }: SharedCast, to: TypeRef | undefined): SharedCast {
+  const made = to === undefined || to.text === '_' ? type : to;
+  return made ? { ...shared, type: made } : shared;
 }
 
 /** What a `*const` pointer, or a reference that is cast, was made of. */
@@ -227,18 +251,21 @@ function constChain(scope: Scope, expr: Expr, cast: Span, isPlain: boolean, dept
   const next = (inner: Expr, plain = isPlain): SharedCast | undefined =>
     constChain(scope, inner, cast, plain, depth + 1);
   switch (expr.kind) {
-    case 'cast':
-      return expr.type.kind === 'pointer' && expr.type.mutable !== true ? next(expr.value) : undefined;
+    case 'cast': {
+      const inner = expr.type.kind === 'pointer' && expr.type.mutable !== true ? next(expr.value) : undefined;
+      return inner && castTo(inner, expr.type.element);
+    }
     case 'block':
       return expr.block.statements.length === 0 && expr.block.result ? next(expr.block.result) : undefined;
     case 'name': {
       const [name] = expr.path;
       if (expr.path.length !== 1 || name === undefined) return undefined;
+      const lent = scope.lent.get(name);
       const bound = scope.bindings.get(name);
-      if (bound) return next(bound);
-      const type = sharedParameter(scope, name);
+      if (bound && !lent) return next(bound);
+      const type = lent ?? sharedParameter(scope, name);
       return type && mayNotBeWritten(scope, type)
-        ? { cast, source: { text: name, span: expr.span }, isPlain }
+        ? { cast, source: { text: name, span: expr.span }, isPlain: isPlain && !lent, type }
         : undefined;
     }
     case 'address':
@@ -249,7 +276,10 @@ function constChain(scope: Scope, expr: Expr, cast: Span, isPlain: boolean, dept
       return name === 'from_ref' && argument ? next(argument.value) : undefined;
     }
     case 'method':
-      if (expr.method === 'cast') return next(expr.receiver);
+      if (expr.method === 'cast') {
+        const inner = next(expr.receiver);
+        return inner && castTo(inner, expr.typeArgs?.[0]);
+      }
       if (ARITHMETIC.test(expr.method)) return next(expr.receiver, false);
       return expr.method === 'as_ptr' && expr.args.length === 0
         ? sharedPlace(scope, expr.receiver, cast, false, isContiguous)
@@ -268,6 +298,9 @@ function sharedPlace(
   isWanted: (type: TypeRef) => boolean = () => true,
 ): SharedCast | undefined {
   if (place.kind === 'method') return lentByCall(scope, place, cast);
+  // The text of a literal lies in memory that nobody may write.
+  if (place.kind === 'literal' && place.type === 'string')
+    return { cast, source: { text: place.text, span: place.span, isConstant: true }, isPlain };
   const path: string[] = [];
   let at: Expr = place;
   for (let depth = 0; depth < 10; depth++) {
@@ -277,18 +310,71 @@ function sharedPlace(
     } else if ((at.kind === 'index' || at.kind === 'slice') && path.length === 0) {
       // An element of a slice that is lent.
       at = at.base;
-    } else if (at.kind === 'deref' && at.base.kind === 'name') {
+    } else if (at.kind === 'deref' && (at.base.kind === 'name' || at.base.kind === 'deref')) {
       at = at.base;
+    } else if (at.kind === 'name' && at.path.length === 1) {
+      // `let list = &self.list;`
+      const bound = scope.bindings.get(at.path[0] ?? '');
+      if (bound?.kind !== 'address' || bound.mutable || bound.raw) break;
+      at = bound.base;
     } else break;
   }
   const [name] = at.kind === 'name' && at.path.length === 1 ? at.path : [];
-  if (name === undefined || scope.bindings.has(name)) return undefined;
-  const lent = sharedParameter(scope, name);
-  if (lent === undefined) return undefined;
+  if (name === undefined || (scope.bindings.has(name) && !scope.lent.has(name))) return undefined;
   const source: Source = { name, path };
-  const type = path.length === 0 ? lent : typeOfSource(scope.unit, scope.file, scope.fn, source);
+  const own = scope.lent.get(name) ?? sharedParameter(scope, name);
+  const lent = own ?? staticOf(scope, name);
+  if (lent === undefined || (path.length > 0 && scope.lent.has(name))) return undefined;
+  const declared = path.length === 0 ? lent : typeOfSource(scope.unit, scope.file, scope.fn, source);
+  // `&**boxed` is what the box holds.
+  const type = declared?.kind === 'path' && declared.name === 'Box' ? declared.args[0] : declared;
   if (type === undefined || !isWanted(type) || !mayNotBeWritten(scope, type)) return undefined;
-  return { cast, source: { text: [name, ...path].join('.'), span: place.span }, isPlain };
+  const text = [name, ...path].join('.');
+  return { cast, source: { text, span: place.span, ...(own ? {} : { isConstant: true }) }, isPlain, type };
+}
+
+/** The type of an immutable static of the unit. */
+function staticOf({ unit, file, fn }: Scope, name: string): TypeRef | undefined {
+  if (!/^[A-Z][A-Z0-9_]*$/u.test(name)) return undefined;
+  const found = unit.oracle('rust').global(name, file.path, fn.qualifiedName);
+  return found?.decl.kind === 'static' && !found.decl.mutable ? found.decl.type : undefined;
+}
+
+/** What loops over lent slices and patterns of `Option<&T>` bind, with the type behind the reference. */
+function lentByPatterns(scope: Scope, body: Block): ReadonlyMap<string, TypeRef> {
+  const found = new Map<string, TypeRef>();
+  const parameter = (expr: Expr | undefined): string | undefined => {
+    const name = expr?.kind === 'name' && expr.path.length === 1 ? expr.path[0] : undefined;
+    return name !== undefined && !scope.bindings.has(name) ? name : undefined;
+  };
+  const bind = (pattern: Pattern, value: Expr): void => {
+    const name = parameter(value);
+    const type = name === undefined ? undefined : scope.fn.params.find((p) => p.name === name)?.type;
+    const content = type?.kind === 'path' && type.name === 'Option' ? type.args[0] : undefined;
+    const inner = pattern.kind === 'parts' && pattern.path.at(-1) === 'Some' ? pattern.parts[0]?.pattern : undefined;
+    if (
+      inner?.kind === 'bind' &&
+      content?.kind === 'reference' &&
+      content.mutable !== true &&
+      content.element &&
+      scope.bindings.get(inner.name) === value
+    )
+      found.set(inner.name, content.element);
+  };
+  walkBody(body, ({ expr }) => {
+    if (expr.kind === 'let-condition') bind(expr.pattern, expr.value);
+    if (expr.kind === 'match') for (const arm of expr.arms) bind(arm.pattern, expr.scrutinee);
+    if (expr.kind !== 'loop' || !expr.iterable) return;
+    const over =
+      expr.iterable.kind === 'method' && expr.iterable.method === 'iter' ? expr.iterable.receiver : expr.iterable;
+    const name = parameter(over);
+    const list = name === undefined ? undefined : sharedParameter(scope, name);
+    const [one] = expr.bindings ?? [];
+    const element = list?.kind === 'path' && list.name === 'Vec' ? list.args[0] : list?.element;
+    if (one?.pattern.kind !== 'bind' || !element || list?.kind === 'reference') return;
+    if (!scope.bindings.has(one.pattern.name)) found.set(one.pattern.name, element);
+  });
+  return found;
 }
 
 /** A slice that a method lends as shared: `text.as_bytes()`, or one of the package by its signature. */
