@@ -25,6 +25,8 @@ export default defineRule({
       given:
         "'{owner}' gets its memory at line {made} with nothing in it, and '{reader}' is given it at line {line}: whoever implements that may read what was in this memory before.",
       read: "'{owner}' gets its memory at line {made} with nothing in it, and line {line} reads it before anything is written.",
+      dropped:
+        "'{owner}' gets its memory at line {made} with nothing in it, and the assignment at line {line} drops the '{type}' that is not there.",
       returned:
         "'{owner}' gets its memory at line {made} with nothing in it, and '{function}' returns it before anything is written.",
     },
@@ -41,7 +43,7 @@ export default defineRule({
         const { body } = fn;
         if (!body) continue;
         for (const opened of findOpened(unit, file, body)) {
-          const use = firstUse(unit, file, fn, body, opened);
+          const use = opened.use ?? firstUse(unit, file, fn, body, opened);
           if (!use) continue;
           const made = lineOf(unit, file, opened.made.start);
           const owner = opened.name;
@@ -61,6 +63,8 @@ export default defineRule({
           if (use.kind === 'given')
             report({ messageId: 'given', data: { owner, made, line, reader: use.reader }, at, steps, key });
           else if (use.kind === 'read') report({ messageId: 'read', data: { owner, made, line }, at, steps, key });
+          else if (use.kind === 'dropped')
+            report({ messageId: 'dropped', data: { owner, made, line, type: use.type }, at, steps, key });
           else report({ messageId: 'returned', data: { owner, made, function: fn.name }, at, steps, key });
         }
       }
@@ -74,10 +78,15 @@ interface Opened {
   /** Where the memory comes from. */
   readonly made: Span;
   readonly span: Span;
+  /** The type of an element, where it is written. */
+  readonly element?: TypeRef;
+  /** What happens at once. */
+  readonly use?: Use;
 }
 
 type Use =
   | { readonly kind: 'given'; readonly span: Span; readonly reader: string; readonly note: string }
+  | { readonly kind: 'dropped'; readonly span: Span; readonly type: string; readonly note: string }
   | { readonly kind: 'read' | 'returned'; readonly span: Span; readonly note: string };
 
 function findOpened(unit: UnitFacts, file: FileIr, body: Block): readonly Opened[] {
@@ -97,20 +106,124 @@ function findOpened(unit: UnitFacts, file: FileIr, body: Block): readonly Opened
     if (name === undefined || size === undefined || (size.kind === 'literal' && /^0(?:_?usize)?$/u.test(size.text)))
       continue;
     const made = reservedBefore(all, lets, name, expr);
-    if (made === undefined || isSeenByClippy(body, made, expr.span)) continue;
-    found.push({ name, made, span: expr.span });
+    if (made === undefined || isSeenByClippy(body, made.span, expr.span) || isEmptyType(made.element)) continue;
+    found.push({ name, made: made.span, span: expr.span, ...(made.element ? { element: made.element } : {}) });
   }
   for (const { statement } of lets) {
     const { pattern, init } = statement;
     if (pattern.kind !== 'bind' || init === undefined || isMaybeUninit(statement.type)) continue;
     const made = uninitialisedView(unit, file, init, bindings, all);
     if (made !== undefined) found.push({ name: pattern.name, made, span: inner(init).span });
+    else found.push(...readAllocation(unit, file, pattern.name, init, bindings, all));
   }
+  found.push(...assumedAtOnce(lets, bindings, all, body, found));
   return found;
 }
 
+/** A variable or, with its dots, a field of `self`. */
 function nameOf(expr: Expr | undefined): string | undefined {
-  return expr?.kind === 'name' && expr.path.length === 1 ? expr.path[0] : undefined;
+  if (expr?.kind === 'name' && expr.path.length === 1) return expr.path[0];
+  return expr?.kind === 'field' &&
+    expr.base.kind === 'name' &&
+    expr.base.path.length === 1 &&
+    expr.base.path[0] === 'self'
+    ? `self.${expr.name}`
+    : undefined;
+}
+
+/** Whether the expression stands for the memory, or for the whole of which it is a field: whoever is given that may write it. */
+function isMention(expr: Expr, parent: Expr | undefined, name: string): boolean {
+  if (nameOf(expr) === name) return true;
+  return name.startsWith('self.') && nameOf(expr) === 'self' && !(parent?.kind === 'field' && parent.base === expr);
+}
+
+/** A type without content: there is nothing in it that could be read. */
+function isEmptyType(type: TypeRef | undefined): boolean {
+  return type?.kind === 'tuple' && type.args.length === 0;
+}
+
+/** Types of std whose old value an assignment drops. */
+const DROPPED = /^(?:String|Vec|VecDeque|Box|Rc|Arc|CString|OsString|PathBuf|HashMap|HashSet|BTreeMap|BTreeSet)$/u;
+const STEPS = /^(?:cast|cast_mut|cast_const|add|offset|wrapping_add)$/u;
+
+/** A pointer to an allocation whose first use reads through it: `*p`, `p.add(i).read()`, `ptr::read(p)`. */
+function readAllocation(
+  unit: UnitFacts,
+  file: FileIr,
+  name: string,
+  init: Expr,
+  bindings: Bindings,
+  all: readonly Walked[],
+): readonly Opened[] {
+  if (bindings.get(name) !== init) return [];
+  const made = rawMemory(unit, file, inner(init), bindings, all, init.span.end);
+  if (made === undefined) return [];
+  for (const { expr, around } of all) {
+    if (nameOf(expr) !== name || expr.span.start < init.span.end) continue;
+    let child: Expr = expr;
+    let at = around.length - 1;
+    for (let parent = around[at]; parent !== undefined; parent = around[--at]) {
+      const isStep =
+        (parent.kind === 'cast' && parent.value === child) ||
+        (parent.kind === 'method' && parent.receiver === child && STEPS.test(parent.method));
+      if (!isStep) break;
+      child = parent;
+    }
+    const user = around[at];
+    if (user?.kind === 'method' && user.receiver === child && user.method === 'is_null') continue;
+    const isRead =
+      user?.kind === 'method'
+        ? user.receiver === child && /^read(?:_unaligned|_volatile)?$/u.test(user.method) && user.args.length === 0
+        : user?.kind === 'call'
+          ? user.callee.kind === 'name' && /^ptr::read(?:_\w+)?$/u.test(user.callee.path.slice(-2).join('::'))
+          : user?.kind === 'deref' && isValueRead(user, around[at - 1]);
+    if (!isRead || user === undefined) return [];
+    return [{ name, made, span: user.span, use: readAt(user.span) }];
+  }
+  return [];
+}
+
+/** `*p` as a value: neither assigned to nor taken the address of, nor a place of which a part is meant. */
+function isValueRead(deref: Expr, parent: Expr | undefined): boolean {
+  if (parent === undefined) return true;
+  if (parent.kind === 'assign') return parent.target !== deref || /^[-+*/%&|^]/u.test(parent.operator);
+  return (
+    parent.kind === 'binary' || parent.kind === 'return' || (parent.kind === 'block' && parent.block.result === deref)
+  );
+}
+
+/** `b.assume_init()` of a value that is certainly not written, used where it stands. */
+function assumedAtOnce(
+  lets: readonly { readonly statement: Extract<Statement, { kind: 'let' }> }[],
+  bindings: Bindings,
+  all: readonly Walked[],
+  body: Block,
+  found: readonly Opened[],
+): readonly Opened[] {
+  const assumed: Opened[] = [];
+  for (const { expr, around } of all) {
+    if (expr.kind !== 'method' || expr.method !== 'assume_init' || found.some((f) => f.span.start === expr.span.start))
+      continue;
+    const name = nameOf(expr.receiver);
+    const source = name === undefined ? undefined : bindings.get(name);
+    if (name === undefined || source === undefined || !isUninitialised(source)) continue;
+    if (isMentionedBetween(all, name, source.span.end, expr.receiver.span.start)) continue;
+    const plain = inner(source);
+    if (isSlice(source)) {
+      // Room for many, which the caller gets as if it were filled.
+      const isResult = around.every((outer) => outer.kind === 'block' || outer.kind === 'return');
+      if (isResult && (body.result ?? expr).span.start <= expr.span.start)
+        assumed.push({ name, made: plain.span, span: expr.span, use: returnedAt(expr.span) });
+      continue;
+    }
+    const declared = lets.find(({ statement }) => statement.init === source)?.statement.type;
+    const callee = plain.kind === 'call' && plain.callee.kind === 'name' ? plain.callee : undefined;
+    const type = declared?.args[0] ?? callee?.typeArgs?.[0];
+    if (callee?.path.at(-2) !== 'MaybeUninit' || type === undefined || isMaybeUninit(type) || isEmptyType(type))
+      continue;
+    assumed.push({ name, made: plain.span, span: expr.span, use: readAt(expr.span) });
+  }
+  return assumed;
 }
 
 function isMaybeUninit(type: TypeRef | undefined): boolean {
@@ -129,24 +242,27 @@ function reservedBefore(
   lets: readonly { readonly statement: Extract<Statement, { kind: 'let' }> }[],
   name: string,
   setLength: Expr,
-): Span | undefined {
+): { readonly span: Span; readonly element: TypeRef | undefined } | undefined {
   let made: Span | undefined;
+  let element: TypeRef | undefined;
   for (const { statement } of lets) {
     const { pattern, init, type } = statement;
     if (pattern.kind !== 'bind' || pattern.name !== name || !init || init.span.start > setLength.span.start) continue;
     if (isMaybeUninit(type)) return undefined;
     made = isWithCapacity(init) ? init.span : undefined;
+    element =
+      type?.args[0] ?? (init.kind === 'call' && init.callee.kind === 'name' ? init.callee.typeArgs?.[0] : undefined);
   }
   for (const { expr, around } of all) {
-    if (expr.span.start >= setLength.span.start || nameOf(expr) !== name) continue;
     const parent = around.at(-1);
+    if (expr.span.start >= setLength.span.start || !isMention(expr, parent, name)) continue;
     if (parent?.kind !== 'method' || parent.receiver !== expr || !LOOKS.test(parent.method)) {
       made = undefined;
       continue;
     }
     if (/reserve/u.test(parent.method)) made = parent.span;
   }
-  return made;
+  return made && { span: made, element };
 }
 
 function isWithCapacity(expr: Expr): boolean {
@@ -170,7 +286,12 @@ function isSeenByClippy(body: Block, made: Span, setLength: Span): boolean {
     const spans = [...statements.map(({ span }) => span), ...(result ? [result.span] : [])];
     return spans.some((span, at) => {
       const next = spans[at + 1];
-      return next !== undefined && holds(span, made) && !holds(span, setLength) && holds(next, setLength);
+      if (next === undefined || !holds(span, made) || holds(span, setLength) || !holds(next, setLength)) return false;
+      // Of a block in that statement it looks at the first statement only.
+      return blocks.every((block) => {
+        const [first] = block.statements.length > 0 ? block.statements : block.result ? [block.result] : [];
+        return !holds(next, block.span) || !holds(block.span, setLength) || (first && holds(first.span, setLength));
+      });
     });
   });
 }
@@ -318,15 +439,15 @@ function isFilledBetween(all: readonly Walked[], name: string, from: number, to:
 
 const READERS = /^(?:read|read_exact|read_at|read_exact_at|poll_read|read_to_end|recv|recv_from)$/u;
 const READS =
-  /^(?:iter|to_vec|as_slice|as_str|as_bytes|first|last|get|get_unchecked|clone|into_boxed_slice|hash|contains|eq|concat|chunks|windows|into_iter)$/u;
+  /^(?:iter|index|to_vec|to_owned|as_slice|as_str|as_bytes|first|last|get|get_unchecked|clone|into_boxed_slice|hash|contains|eq|concat|chunks|windows|into_iter)$/u;
 
 /** The first thing that happens to the memory, when that is not writing it. */
 function firstUse(unit: UnitFacts, file: FileIr, fn: FunctionIr, body: Block, opened: Opened): Use | undefined {
   let use: Use | undefined;
   let isOver = false;
   walkBody(body, ({ expr, around }) => {
-    if (isOver || nameOf(expr) !== opened.name || expr.span.start < opened.span.end) return;
-    const found = judge(unit, file, fn, body, expr, around);
+    if (isOver || expr.span.start < opened.span.end || !isMention(expr, around.at(-1), opened.name)) return;
+    const found = nameOf(expr) === opened.name ? judge(unit, file, fn, body, expr, around, opened.element) : 'unknown';
     if (found === 'none') return;
     isOver = true;
     if (found !== 'unknown') use = found;
@@ -342,14 +463,17 @@ function judge(
   body: Block,
   expr: Expr,
   around: readonly Expr[],
+  element: TypeRef | undefined,
 ): Use | 'none' | 'unknown' {
   let child = expr;
+  let isLent = false;
   let isExclusive = false;
   let isPart = false;
   for (const parent of [...around].reverse()) {
     switch (parent.kind) {
       case 'address':
         isExclusive = parent.mutable;
+        isLent = !parent.mutable;
         break;
       case 'slice':
       case 'index':
@@ -379,7 +503,11 @@ function judge(
             };
       }
       case 'assign':
+        if (parent.target === child && isPart && parent.operator === '=' && element && DROPPED.test(element.name))
+          return { kind: 'dropped', span: parent.span, type: element.text, note: 'What is not there is dropped here.' };
         return parent.target === child ? 'unknown' : isPart ? readAt(parent.span) : 'unknown';
+      case 'loop':
+        return parent.iterable === child && isLent && !isPart ? readAt(child.span) : 'unknown';
       case 'binary':
         return isPart ? readAt(child.span) : 'unknown';
       case 'return':
@@ -398,6 +526,8 @@ function judge(
     }
     child = parent;
   }
+  // `let first = buffer[0];` and `buffer[0]` as a result.
+  if (isPart && !isExclusive && !isLent) return readAt(child.span);
   return body.result === child && !isPart && !isExclusive ? returnedAt(child.span) : 'unknown';
 }
 
@@ -412,7 +542,7 @@ function anyReader(unit: UnitFacts, file: FileIr, fn: FunctionIr, receiver: Expr
   let at = receiver;
   while (at.kind === 'address' || at.kind === 'deref') at = at.base;
   if (at.kind === 'method' && /^(?:by_ref|as_mut|get_mut|take|project)$/u.test(at.method)) at = at.receiver;
-  const name = nameOf(at);
+  const name = at.kind === 'name' ? nameOf(at) : undefined;
   const isOpen = (type: TypeRef | undefined, generics: readonly { readonly name: string }[]): boolean => {
     let plain = type;
     while (plain && (plain.kind === 'reference' || (plain.kind === 'path' && /^(?:Box|Pin)$/u.test(plain.name))))
