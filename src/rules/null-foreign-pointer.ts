@@ -7,7 +7,10 @@ import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
 const TOKENS = {
-  rust: ['from_ptr', 'from_raw_parts', 'new_unchecked', 'is_null', 'NonNull::new', 'write_bytes', '(*', ' *', '&*'],
+  rust: [
+    ...['from_ptr', 'from_raw_parts', 'new_unchecked', 'is_null', 'NonNull::new', 'write_bytes', 'transmute'],
+    ...['(*', ' *', '&*', '.read', '.write', '.replace'],
+  ],
 };
 
 export default defineRule({
@@ -245,7 +248,7 @@ function outermostValue(
       (parent?.kind === 'cast' && parent.value === value) ||
       (parent?.kind === 'method' &&
         parent.receiver === value &&
-        /^(?:cast|cast_mut|cast_const)$/u.test(parent.method)) ||
+        /^(?:cast|cast_mut|cast_const|(?:wrapping_)?add|sub|offset)$/u.test(parent.method)) ||
       (parent?.kind === 'block' && parent.block.result === value && parent.block.statements.length === 0);
     if (parent === undefined || !isSame) return { value, parent };
     value = parent;
@@ -264,8 +267,17 @@ function looksForNull(expr: Expr): boolean {
 /** How an expression needs one of its parts to be a valid pointer. */
 function needOf(expr: Expr, part: Expr): { readonly at: Span; readonly how: string } | undefined {
   if (expr.kind === 'deref' && expr.base === part) return { at: expr.span, how: '*' };
+  if (expr.kind === 'method' && expr.receiver === part)
+    return /^(?:read|write|replace)(?:_unaligned|_volatile)?$/u.test(expr.method)
+      ? { at: expr.span, how: `.${expr.method}()` }
+      : undefined;
   if (expr.kind !== 'call' || expr.callee.kind !== 'name' || expr.args[0]?.value !== part) return undefined;
   const name = expr.callee.path.slice(-2).join('::');
+  // A function pointer is never null, an `Option` of one may be.
+  if (/(?:^|::)transmute$/u.test(name)) {
+    const made = expr.callee.typeArgs?.[1]?.text ?? '';
+    return /\bfn\b/u.test(made) && !made.includes('Option') ? { at: expr.span, how: name } : undefined;
+  }
   const isNeeding =
     /^CStr::from_ptr$|(?:^|::)from_raw_parts(?:_mut)?$|^NonNull::new_unchecked$|^ptr::(?:read|write|write_bytes)$/u.test(
       name,

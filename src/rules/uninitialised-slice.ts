@@ -1,4 +1,5 @@
 import { lineOf } from '../facts/lines.js';
+import { plainText } from '../facts/plain-text.js';
 import { bindingsOf, type Bindings } from '../facts/raw-views.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody, type Walked } from '../model/walk-body.js';
@@ -116,7 +117,8 @@ function findOpened(unit: UnitFacts, file: FileIr, body: Block): readonly Opened
     if (made !== undefined) found.push({ name: pattern.name, made, span: inner(init).span });
     else found.push(...readAllocation(unit, file, pattern.name, init, bindings, all));
   }
-  found.push(...assumedAtOnce(lets, bindings, all, body, found));
+  const isNamed = (name: string, from: number, to: number): boolean => isNamedBetween(unit, file, name, from, to);
+  found.push(...assumedAtOnce(lets, bindings, all, body, found, isNamed));
   return found;
 }
 
@@ -158,29 +160,63 @@ function readAllocation(
   if (bindings.get(name) !== init) return [];
   const made = rawMemory(unit, file, inner(init), bindings, all, init.span.end);
   if (made === undefined) return [];
-  for (const { expr, around } of all) {
-    if (nameOf(expr) !== name || expr.span.start < init.span.end) continue;
-    let child: Expr = expr;
-    let at = around.length - 1;
-    for (let parent = around[at]; parent !== undefined; parent = around[--at]) {
-      const isStep =
-        (parent.kind === 'cast' && parent.value === child) ||
-        (parent.kind === 'method' && parent.receiver === child && STEPS.test(parent.method));
-      if (!isStep) break;
-      child = parent;
-    }
-    const user = around[at];
-    if (user?.kind === 'method' && user.receiver === child && user.method === 'is_null') continue;
-    const isRead =
-      user?.kind === 'method'
-        ? user.receiver === child && /^read(?:_unaligned|_volatile)?$/u.test(user.method) && user.args.length === 0
-        : user?.kind === 'call'
-          ? user.callee.kind === 'name' && /^ptr::read(?:_\w+)?$/u.test(user.callee.path.slice(-2).join('::'))
-          : user?.kind === 'deref' && isValueRead(user, around[at - 1]);
-    if (!isRead || user === undefined) return [];
-    return [{ name, made, span: user.span, use: readAt(user.span) }];
+  const mentions = all.filter(({ expr }) => nameOf(expr) === name && expr.span.start >= init.span.end);
+  const first = mentions.find((mention) => !isNullTest(mention));
+  const read = first && readThrough(first);
+  if (!first || !read || isNamedBetween(unit, file, name, init.span.end, first.expr.span.start)) return [];
+  // The next round of a loop may read what this one wrote.
+  const loop = loopAfter(first.around, init.span);
+  const isOnlyRead = mentions.every(
+    (mention) => !loop || !holds(loop, mention.expr.span) || isNullTest(mention) || readThrough(mention) !== undefined,
+  );
+  return isOnlyRead ? [{ name, made, span: read, use: readAt(read) }] : [];
+}
+
+/** The expression around a pointer, its casts and arithmetic that uses it, and what is around that. */
+function userOf({ expr, around }: Walked): { readonly child: Expr; readonly user?: Expr; readonly outer?: Expr } {
+  let child: Expr = expr;
+  let at = around.length - 1;
+  for (let parent = around[at]; parent !== undefined; parent = around[--at]) {
+    const isStep =
+      (parent.kind === 'cast' && parent.value === child) ||
+      (parent.kind === 'method' && parent.receiver === child && STEPS.test(parent.method));
+    if (!isStep) break;
+    child = parent;
   }
-  return [];
+  const [user, outer] = [around[at], around[at - 1]];
+  return { child, ...(user ? { user } : {}), ...(outer ? { outer } : {}) };
+}
+
+function isNullTest(mention: Walked): boolean {
+  const { child, user } = userOf(mention);
+  return user?.kind === 'method' && user.receiver === child && user.method === 'is_null';
+}
+
+/** Where the memory behind the pointer is read: `*p`, `p.read()`, `ptr::read(p)`. */
+function readThrough(mention: Walked): Span | undefined {
+  const { child, user, outer } = userOf(mention);
+  const isRead =
+    user?.kind === 'method'
+      ? user.receiver === child && /^read(?:_unaligned|_volatile)?$/u.test(user.method) && user.args.length === 0
+      : user?.kind === 'call'
+        ? user.callee.kind === 'name' && /^ptr::read(?:_\w+)?$/u.test(user.callee.path.slice(-2).join('::'))
+        : user?.kind === 'deref' && isValueRead(user, outer);
+  return isRead ? user?.span : undefined;
+}
+
+/** The outermost loop among the expressions around that the memory was made outside of. */
+function loopAfter(around: readonly Expr[], made: Span): Span | undefined {
+  return around.find((outer) => outer.kind === 'loop' && !holds(outer.span, made))?.span;
+}
+
+function holds(outer: Span, part: Span): boolean {
+  return outer.start <= part.start && part.end <= outer.end;
+}
+
+/** Whether the text names the variable on the way, also where it can't be read, as in a repetition of a macro. */
+function isNamedBetween(unit: UnitFacts, file: FileIr, name: string, from: number, to: number): boolean {
+  const text = plainText(unit, file, { start: from, end: to });
+  return new RegExp(`\\b${name}\\b(?!\\s*\\.\\s*is_null\\b)`, 'u').test(text);
 }
 
 /** `*p` as a value: neither assigned to nor taken the address of, nor a place of which a part is meant. */
@@ -199,6 +235,7 @@ function assumedAtOnce(
   all: readonly Walked[],
   body: Block,
   found: readonly Opened[],
+  isNamed: (name: string, from: number, to: number) => boolean,
 ): readonly Opened[] {
   const assumed: Opened[] = [];
   for (const { expr, around } of all) {
@@ -207,7 +244,7 @@ function assumedAtOnce(
     const name = nameOf(expr.receiver);
     const source = name === undefined ? undefined : bindings.get(name);
     if (name === undefined || source === undefined || !isUninitialised(source)) continue;
-    if (isMentionedBetween(all, name, source.span.end, expr.receiver.span.start)) continue;
+    if (isNamed(name, source.span.end, expr.receiver.span.start)) continue;
     const plain = inner(source);
     if (isSlice(source)) {
       // Room for many, which the caller gets as if it were filled.
@@ -281,7 +318,6 @@ function isSeenByClippy(body: Block, made: Span, setLength: Span): boolean {
     if (expr.kind === 'block') blocks.push(expr.block);
     if (expr.kind === 'loop') blocks.push(expr.body);
   });
-  const holds = (outer: Span, inner: Span): boolean => outer.start <= inner.start && inner.end <= outer.end;
   return blocks.some(({ statements, result }) => {
     const spans = [...statements.map(({ span }) => span), ...(result ? [result.span] : [])];
     return spans.some((span, at) => {
@@ -444,13 +480,22 @@ const READS =
 /** The first thing that happens to the memory, when that is not writing it. */
 function firstUse(unit: UnitFacts, file: FileIr, fn: FunctionIr, body: Block, opened: Opened): Use | undefined {
   let use: Use | undefined;
+  let loop: Span | undefined;
   let isOver = false;
   walkBody(body, ({ expr, around }) => {
-    if (isOver || expr.span.start < opened.span.end || !isMention(expr, around.at(-1), opened.name)) return;
+    const isIn = loop !== undefined && holds(loop, expr.span);
+    if ((isOver && !isIn) || expr.span.start < opened.span.end || !isMention(expr, around.at(-1), opened.name)) return;
     const found = nameOf(expr) === opened.name ? judge(unit, file, fn, body, expr, around, opened.element) : 'unknown';
     if (found === 'none') return;
+    if (isOver) {
+      // The next round of a loop may read what this one wrote.
+      if (found === 'unknown') use = undefined;
+      return;
+    }
     isOver = true;
-    if (found !== 'unknown') use = found;
+    if (found === 'unknown') return;
+    use = found;
+    if (found.kind === 'read') loop = loopAfter(around, opened.span);
   });
   return use;
 }
