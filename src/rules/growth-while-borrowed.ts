@@ -8,7 +8,7 @@ import { typeOfPlace } from '../flow/place-type.js';
 import { describePlace, isElementOf, type Place, placeKey } from '../flow/place.js';
 import type { FunctionFlow, StaleUse } from '../flow/result.js';
 import { isGrowable } from '../flow/types.js';
-import type { FileIr, FunctionIr } from '../model/ir.js';
+import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
 import { walkBody } from '../model/walk-body.js';
 import { defineRule } from './rule.js';
 
@@ -135,7 +135,7 @@ function isHazard(
     if (use.what === '__delete') return false;
     if (pointer.form === 'slice' && use.kind === 'return') return false;
   }
-  if (rust && isMadeWithRoom(fn, invalidation.place)) return false;
+  if (rust && (isMadeWithRoom(fn, invalidation.place) || staysInRoom(fn, invalidation.place))) return false;
   // Room was made before the pointer was taken.
   const reserved = flow.growths.some(
     (g) => g.operation === 'reserve' && g.span.start < pointer.site.start && isElementOf(pointer.target, g.place),
@@ -154,4 +154,58 @@ function isMadeWithRoom(fn: FunctionIr, { root, path }: Place): boolean {
     made = expr.callee.path.at(-1) === 'with_capacity' && count !== undefined && count.value.kind !== 'literal';
   });
   return made;
+}
+
+/**
+ * Rust: a local made by `with_capacity(n)` of a number that is written, and that gets no more than that: pushes outside of loops, lists and
+ * texts of known length.
+ */
+function staysInRoom(fn: FunctionIr, { root, path }: Place): boolean {
+  if (root.kind !== 'local' || path.length > 0 || !fn.body) return false;
+  let room: number | undefined;
+  let added = 0;
+  walkBody(fn.body, ({ expr, statement, around }) => {
+    const isMade =
+      statement?.kind === 'let' &&
+      statement.init === expr &&
+      statement.pattern.kind === 'bind' &&
+      statement.pattern.span.start === root.span.start;
+    if (isMade) {
+      const [count] = expr.kind === 'call' && expr.callee.kind === 'name' ? expr.args : [];
+      const isRoom = expr.kind === 'call' && expr.callee.kind === 'name' && expr.callee.path.at(-1) === 'with_capacity';
+      room =
+        isRoom && count?.value.kind === 'literal'
+          ? Number.parseInt(count.value.text.replaceAll('_', ''), 10)
+          : undefined;
+      return;
+    }
+    if (expr.kind !== 'name' || expr.path.length !== 1 || expr.path[0] !== root.name) return;
+    const user = around.at(-1);
+    const isLooped = around.some((outer) => outer.kind === 'loop' || outer.kind === 'closure');
+    if (user?.kind !== 'method' || user.receiver !== expr) {
+      // Lent for a view, an element or a look.
+      if (user?.kind !== 'index' && user?.kind !== 'slice' && !(user?.kind === 'address' && !user.mutable))
+        added = Infinity;
+      return;
+    }
+    if (KEEPS_ROOM.test(user.method)) return;
+    added += isLooped ? Infinity : lengthAdded(user.method, user.args[0]?.value);
+  });
+  return room !== undefined && added <= room;
+}
+
+/** Methods of a vector or a string after which it has room for as much as before. */
+const KEEPS_ROOM =
+  /^(?:len|is_empty|capacity|as_ptr|as_mut_ptr|as_slice|as_mut_slice|as_str|as_bytes|get|get_mut|first|last|iter|iter_mut|clear|pop|truncate|remove|swap_remove|get_unchecked|get_unchecked_mut)$/u;
+
+/** How many elements a method adds at most; infinite when that is not written there. */
+function lengthAdded(method: string, given: Expr | undefined): number {
+  const plain = given?.kind === 'address' ? given.base : given;
+  // Between its quotes; an escape is shorter than it is written.
+  const isText = plain?.kind === 'literal' && (plain.type === 'char' || plain.type === 'string');
+  const written = isText ? new TextEncoder().encode(plain.text).length - 2 : undefined;
+  if (method === 'push' && plain) return written ?? 1;
+  if (method === 'push_str' && written !== undefined) return written;
+  if (/^extend(?:_from_slice)?$/u.test(method) && plain?.kind === 'array' && !plain.repeat) return plain.items.length;
+  return Infinity;
 }
