@@ -146,9 +146,9 @@ function isEmptyType(type: TypeRef | undefined): boolean {
 
 /** Types of std whose old value an assignment drops. */
 const DROPPED = /^(?:String|Vec|VecDeque|Box|Rc|Arc|CString|OsString|PathBuf|HashMap|HashSet|BTreeMap|BTreeSet)$/u;
-const STEPS = /^(?:cast|cast_mut|cast_const|add|offset|wrapping_add)$/u;
+const STEPS = /^(?:cast|cast_mut|cast_const|add|offset|wrapping_add|as_ptr|as_mut_ptr)$/u;
 
-/** A pointer to an allocation whose first use reads through it: `*p`, `p.add(i).read()`, `ptr::read(p)`. */
+/** A pointer to an allocation, or a new vector, whose first use reads the memory: `*p`, `p.add(i).read()`, `ptr::read(list.as_ptr())`. */
 function readAllocation(
   unit: UnitFacts,
   file: FileIr,
@@ -158,16 +158,17 @@ function readAllocation(
   all: readonly Walked[],
 ): readonly Opened[] {
   if (bindings.get(name) !== init) return [];
-  const made = rawMemory(unit, file, inner(init), bindings, all, init.span.end);
+  const isOwner = isWithCapacity(inner(init)) || (isUninitialised(init) && !isSlice(init));
+  const made = isOwner ? inner(init).span : rawMemory(unit, file, inner(init), bindings, all, init.span.end);
   if (made === undefined) return [];
   const mentions = all.filter(({ expr }) => nameOf(expr) === name && expr.span.start >= init.span.end);
-  const first = mentions.find((mention) => !isNullTest(mention));
+  const first = mentions.find((mention) => !isLook(mention));
   const read = first && readThrough(first);
   if (!first || !read || isNamedBetween(unit, file, name, init.span.end, first.expr.span.start)) return [];
   // The next round of a loop may read what this one wrote.
   const loop = loopAfter(first.around, init.span);
   const isOnlyRead = mentions.every(
-    (mention) => !loop || !holds(loop, mention.expr.span) || isNullTest(mention) || readThrough(mention) !== undefined,
+    (mention) => !loop || !holds(loop, mention.expr.span) || isLook(mention) || readThrough(mention) !== undefined,
   );
   return isOnlyRead ? [{ name, made, span: read, use: readAt(read) }] : [];
 }
@@ -187,9 +188,10 @@ function userOf({ expr, around }: Walked): { readonly child: Expr; readonly user
   return { child, ...(user ? { user } : {}), ...(outer ? { outer } : {}) };
 }
 
-function isNullTest(mention: Walked): boolean {
+/** `p.is_null()` of a pointer, `list.len()` of a vector. */
+function isLook(mention: Walked): boolean {
   const { child, user } = userOf(mention);
-  return user?.kind === 'method' && user.receiver === child && user.method === 'is_null';
+  return user?.kind === 'method' && user.receiver === child && /^(?:is_null|len|capacity|is_empty)$/u.test(user.method);
 }
 
 /** Where the memory behind the pointer is read: `*p`, `p.read()`, `ptr::read(p)`. */
@@ -216,7 +218,7 @@ function holds(outer: Span, part: Span): boolean {
 /** Whether the text names the variable on the way, also where it can't be read, as in a repetition of a macro. */
 function isNamedBetween(unit: UnitFacts, file: FileIr, name: string, from: number, to: number): boolean {
   const text = plainText(unit, file, { start: from, end: to });
-  return new RegExp(`\\b${name}\\b(?!\\s*\\.\\s*is_null\\b)`, 'u').test(text);
+  return new RegExp(`\\b${name}\\b(?!\\s*\\.\\s*(?:is_null|len|capacity|is_empty)\\b)`, 'u').test(text);
 }
 
 /** `*p` as a value: neither assigned to nor taken the address of, nor a place of which a part is meant. */
