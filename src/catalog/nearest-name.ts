@@ -11,6 +11,8 @@ export function nearestName(typed: string, known: readonly string[]): string | u
     const other = name.toLowerCase();
     const limit = Math.max(1, Math.floor(Math.max(wanted.length, other.length) / 3));
     const isPart = wanted.length >= 4 && (other.includes(wanted) || wanted.includes(other));
+    // Each letter that the longer one has more is an edit.
+    if (!isPart && Math.abs(wanted.length - other.length) > Math.min(limit, bestDistance)) continue;
     const distance = isPart ? Math.min(limit, editDistance(wanted, other)) : editDistance(wanted, other);
     if (distance <= limit && distance < bestDistance) {
       best = name;

@@ -1,4 +1,3 @@
-import { findLineStarts, lineTextAt } from '../model/source.js';
 import { displayWidth } from './display-width.js';
 import { clipLine, showLine, visible } from './source-line.js';
 
@@ -28,14 +27,21 @@ export interface FrameOptions {
 const minimumWidth = 40;
 /** Columns kept in sight before the first label of a clipped line. */
 const leadIn = 12;
+/** Of a line that is longer than this (UTF-16 units), as generated code has them, only what is near its first label is looked at. */
+const longLine = 4_000;
+const unitsBefore = 200;
 
 /**
  * Draws lines of one file with their labels under them, as rustc does: underlines on one row, the rightmost text beside its
  * underline, the others below it on rows of their own. Lines between two marked ones show as `...`, a single one as itself.
+ *
+ * @param lineAt the text of a 1-based line of the file, without its line end
  */
-export function drawFrame(text: string, labels: readonly Label[], options: FrameOptions): readonly string[] {
-  const starts = findLineStarts(text);
-  const lineAt = (line: number): string => lineTextAt(text, starts, line);
+export function drawFrame(
+  lineAt: (line: number) => string,
+  labels: readonly Label[],
+  options: FrameOptions,
+): readonly string[] {
   const numbers = [...new Set(labels.map(({ line }) => line))].sort((a, b) => a - b);
   const rows: string[] = [gutter('', options).trimEnd()];
   let previous: number | undefined;
@@ -64,12 +70,14 @@ interface Mark {
 }
 
 function drawLine(number: number, source: string, labels: readonly Label[], options: FrameOptions): readonly string[] {
-  const line = showLine(source);
-  const first = Math.min(...labels.map(({ column }) => line.columnOf(column)));
   const width = sourceWidth(options);
+  const { part, labels: shifted } =
+    source.length > longLine ? cutAround(source, labels, width) : { part: source, labels };
+  const line = showLine(part);
+  const first = Math.min(...shifted.map(({ column }) => line.columnOf(column)));
   const offset = displayWidth(line.text) > width && first > width - leadIn * 2 ? Math.max(0, first - leadIn) : 0;
   const inWindow = (column: number): number => Math.min(Math.max(column - offset, 0), width);
-  const marks = labels
+  const marks = shifted
     .map(({ column, endColumn, text, isPrimary }): Mark => {
       const from = Math.min(inWindow(line.columnOf(column)), width - 1);
       return { from, to: Math.max(inWindow(line.columnOf(endColumn)), from + 1), text: visible(text), isPrimary };
@@ -82,6 +90,19 @@ function drawLine(number: number, source: string, labels: readonly Label[], opti
     sourceRow(number, clipToFit(line.text, offset, options), options),
     ...drawMarks(marks, options.style).map((row) => (gutter('', options) + row).trimEnd()),
   ];
+}
+
+/** The part of a long line that can come into sight, and its labels with the columns that they have there. */
+function cutAround(source: string, labels: readonly Label[], width: number) {
+  const first = Math.min(...labels.map(({ column }) => column)) - 1;
+  let from = Math.max(0, first - unitsBefore);
+  // Not between the halves of a pair.
+  if (/[\udc00-\udfff]/u.test(source[from] ?? '')) from++;
+  return {
+    // A column has more units than one where marks are put above a letter.
+    part: source.slice(from, first + 4 * width),
+    labels: labels.map((label) => ({ ...label, column: label.column - from, endColumn: label.endColumn - from })),
+  };
 }
 
 /** The rows under a source line: the underlines, then the texts from right to left. */

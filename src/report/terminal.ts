@@ -1,6 +1,7 @@
 import picocolors from 'picocolors';
 import type { Finding, Gap, GapKind, Severity } from '../model/finding.js';
 import { gapKinds } from '../catalog/gap-kinds.js';
+import { findLineStarts, lineTextAt } from '../model/source.js';
 import { count, summaryLine } from './counts.js';
 import { describeEvidence } from './describe-evidence.js';
 import { drawFrame, type FrameStyle, type Label } from './frame.js';
@@ -18,10 +19,11 @@ const shownTargets = 6;
 export const reportTerminal: Reporter = (input) => {
   const { result, options } = input;
   const colors = picocolors.createColors(options.color);
-  const blocks = result.findings.map((finding) => renderFinding(finding, input, colors));
+  const lines = lineReader(input);
+  const blocks = result.findings.map((finding) => renderFinding(finding, input, lines, colors));
   if (options.reportSuppressed) {
     for (const { finding, by, reason } of result.suppressed) {
-      blocks.push(renderFinding(finding, input, colors, `suppressed by ${by}: ${reason}`));
+      blocks.push(renderFinding(finding, input, lines, colors, `suppressed by ${by}: ${reason}`));
     }
   }
   if (options.statistics) blocks.push(renderStatistics(input));
@@ -32,7 +34,28 @@ export const reportTerminal: Reporter = (input) => {
   return blocks.map((lines) => `${lines.join('\n')}\n`).join('\n');
 };
 
-function renderFinding(finding: Finding, input: ReportInput, colors: Colors, remark?: string): readonly string[] {
+/** Gives the lines of a file by its path: their text by their 1-based number, or undefined where the file can't be read. */
+type LineReader = (path: string) => ((line: number) => string) | undefined;
+
+function lineReader(input: ReportInput): LineReader {
+  const known = new Map<string, ReturnType<LineReader>>();
+  return (path) => {
+    if (!known.has(path)) {
+      const text = input.textOf(path);
+      const starts = findLineStarts(text ?? '');
+      known.set(path, text === undefined ? undefined : (line) => lineTextAt(text, starts, line));
+    }
+    return known.get(path);
+  };
+}
+
+function renderFinding(
+  finding: Finding,
+  input: ReportInput,
+  lines: LineReader,
+  colors: Colors,
+  remark?: string,
+): readonly string[] {
   const { location } = finding;
   const paint = severityPaint(finding.severity, colors);
   const byPath = new Map<string, Label[]>([[location.path, []]]);
@@ -57,7 +80,7 @@ function renderFinding(finding: Finding, input: ReportInput, colors: Colors, rem
     byPath.get(location.path)?.push({
       line: location.startLine,
       column: location.startColumn,
-      endColumn: Math.min(endColumn, lineLength(input.textOf(location.path), location.startLine) + 1),
+      endColumn: Math.min(endColumn, (lines(location.path)?.(location.startLine) ?? '').trimEnd().length + 1),
       text: '',
       isPrimary: true,
     });
@@ -70,7 +93,7 @@ function renderFinding(finding: Finding, input: ReportInput, colors: Colors, rem
     secondary: (text) => colors.bold(colors.blue(text)),
   };
   const indent = ' '.repeat(numberWidth);
-  const lines = [
+  const rows = [
     `${colors.bold(paint(`${finding.severity}[${finding.ruleId}]`))}${colors.bold(`: ${visible(finding.message)}`)}`,
   ];
   for (const [path, labels] of byPath) {
@@ -78,17 +101,17 @@ function renderFinding(finding: Finding, input: ReportInput, colors: Colors, rem
     const { line, column } = isPrimary
       ? { line: location.startLine, column: location.startColumn }
       : (labels[0] ?? { line: 1, column: 1 });
-    lines.push(`${indent}${style.gutter(isPrimary ? '-->' : ':::')} ${visible(path)}:${line}:${column}`);
-    const text = input.textOf(path);
-    if (text === undefined) {
-      lines.push(
+    rows.push(`${indent}${style.gutter(isPrimary ? '-->' : ':::')} ${visible(path)}:${line}:${column}`);
+    const lineAt = lines(path);
+    if (lineAt === undefined) {
+      rows.push(
         ...labels
           .filter((label) => label.text !== '')
           .map((label) => `${indent} ${style.gutter('|')} ${visible(label.text)}`),
       );
-    } else lines.push(...drawFrame(text, labels, { numberWidth, columns: input.options.columns, style }));
+    } else rows.push(...drawFrame(lineAt, labels, { numberWidth, columns: input.options.columns, style }));
   }
-  lines.push(style.gutter(`${indent} |`));
+  rows.push(style.gutter(`${indent} |`));
   const remarks = [
     ...(finding.confidence === 'high' ? [] : [['confidence', finding.confidence]]),
     ...(finding.targets === undefined || finding.targets.length === 0
@@ -105,9 +128,9 @@ function renderFinding(finding: Finding, input: ReportInput, colors: Colors, rem
     ['help', `lifetime-lint explain ${finding.ruleId}  ${input.catalog.find(finding.ruleId)?.url ?? ''}`.trimEnd()],
   ];
   for (const [name, text] of remarks) {
-    lines.push(`${indent} ${style.gutter('=')} ${colors.bold(`${name ?? ''}:`)} ${visible(text ?? '')}`);
+    rows.push(`${indent} ${style.gutter('=')} ${colors.bold(`${name ?? ''}:`)} ${visible(text ?? '')}`);
   }
-  return lines;
+  return rows;
 }
 
 function joinTargets(targets: readonly string[]): string {
@@ -155,8 +178,4 @@ function renderStatistics({ result, catalog }: ReportInput): readonly string[] {
 
 function severityPaint(severity: Severity, colors: Colors): (text: string) => string {
   return { error: colors.red, warning: colors.yellow, note: colors.green }[severity];
-}
-
-function lineLength(text: string | undefined, line: number): number {
-  return (text?.split(/\r\n|\r|\n/u)[line - 1] ?? '').trimEnd().length;
 }

@@ -89,12 +89,15 @@ export function applySuppressions(findings: readonly Finding[], input: Suppressi
       data: { id, pattern },
     });
   }
+  const ownPaths = input.configured.filter(({ id }) => id === suppressionMeta.id);
+  const ownComments = new Map(
+    Array.from(byPath, ([path, list]) => [path, list.filter(({ ids }) => ids.includes(suppressionMeta.id))]),
+  );
   const isAllowed = ({ path, place }: SuppressionProblem) =>
-    input.configured.some(({ id, matches }) => id === suppressionMeta.id && matches(path)) ||
-    (byPath.get(path) ?? []).some(
-      ({ ids, lines, place: own }) =>
-        ids.includes(suppressionMeta.id) &&
-        (lines === undefined || own.line === place.line || (lines.first <= place.line && place.line <= lines.last)),
+    ownPaths.some(({ matches }) => matches(path)) ||
+    (ownComments.get(path) ?? []).some(
+      ({ lines, place: own }) =>
+        lines === undefined || own.line === place.line || (lines.first <= place.line && place.line <= lines.last),
     );
   return { kept, suppressed, problems: problems.filter((problem) => !isAllowed(problem)) };
 }

@@ -124,6 +124,20 @@ warning[pointer-into-growable]: Pointer into 'jobs' is returned, and 'jobs' grow
     expect(marks.indexOf('^')).toBe(source.indexOf('p.use()'));
   });
 
+  it.each([0, 1])('are the same for a line that is longer than what is looked at (%d units more before)', (more) => {
+    const frame = (far: number) => {
+      const text = `${'b'.repeat(more)}${'😀'.repeat(far)} let a = p.at(); p.use(); ${'é'.repeat(far)}\n`;
+      const steps = [
+        stepAt('a.rs', text, 'p.use()', 'use', 'Used.'),
+        stepAt('a.rs', text, 'p.at()', 'borrow', 'Borrowed.'),
+      ];
+      const shown = frameOf([findingOf(steps, 0)], { 'a.rs': text }, { options: { columns: 60 } });
+      return shown.slice(shown.indexOf('\n1 |'));
+    };
+    expect(frame(500)).toMatch(/^\n1 \| …[😀 ]+ let a = p\.at\(\); p\.use\(\); é+…\n[^]*\^{7} 1\. use: Used/u);
+    expect(frame(50_000)).toBe(frame(500));
+  });
+
   it('cannot be driven by control characters of a source', () => {
     const text = '// \u001b[2J\u202e evil\n';
     const finding = findingOf([stepAt('a.rs', text, 'evil', 'use', 'Es\u001bcape.')], 0, { message: 'A\u0007b.' });
