@@ -25,7 +25,12 @@ function without(name: string): string {
     throw Object.assign(new Error('Cannot find package'), { code: 'ERR_MODULE_NOT_FOUND' });
   }`;
   const url = (text: string) => `data:text/javascript,${encodeURIComponent(text)}`;
-  return url(`import { register } from 'node:module'; register(${JSON.stringify(url(hooks))});`);
+  const require = `const find = Module._resolveFilename;
+    Module._resolveFilename = (specifier, ...rest) => {
+      if (specifier !== ${JSON.stringify(name)}) return find(specifier, ...rest);
+      throw Object.assign(new Error('Cannot find module'), { code: 'MODULE_NOT_FOUND' });
+    };`;
+  return url(`import Module, { register } from 'node:module'; register(${JSON.stringify(url(hooks))}); ${require}`);
 }
 
 it.each([
