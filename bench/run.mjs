@@ -110,7 +110,13 @@ function writeConfig(folder, name, rules, isOn) {
 }
 
 /** The runs of one tree: its name in the table, and the arguments that choose the rules. */
-function variantsOf(name, isRust, configs) {
+function variantsOf(name, isFile, isRust, configs) {
+  // A run takes along what runs before it compiled of the program; the first one after an installation has nothing.
+  if (isFile)
+    return [
+      { name: `${name}, nothing kept`, args: [], env: { NODE_DISABLE_COMPILE_CACHE: '1' } },
+      { name, args: [] },
+    ];
   if (!isRust) return [{ name, args: [] }];
   return [
     { name, args: [] },
@@ -175,9 +181,11 @@ async function main(args) {
       }
       const describe = (found) => (found === undefined ? '' : `${found.files} files, ${found.megabytes.toFixed(1)} MB`);
       const cpu = {};
-      for (const { name, args: chosen } of variantsOf(tree, isRust, configs)) {
+      for (const { name, args: chosen, env = {} } of variantsOf(tree, isFile, isRust, configs)) {
         const command = [cli, path, '--format', 'json', '--exit-zero', ...chosen];
-        const own = await measureMedian(runs, process.execPath, command, { cwd: scratch });
+        const options = { cwd: scratch, env: { ...process.env, ...env } };
+        if (isFile) await measureMedian(1, process.execPath, command, options);
+        const own = await measureMedian(runs, process.execPath, command, options);
         if (own.status !== 0) throw new Error(`The scan of '${path}' ended with ${own.status}.`);
         cpu[name] = own.cpu;
         const cells = [name, describe(rust), describe(d), seconds(own.cpu), seconds(own.wall), size(own.megabytes)];
