@@ -47,6 +47,9 @@ type AnyReport = Report<AnyMessages, string>;
 
 const command = 'npm install --save-dev eslint @typescript-eslint/parser typescript';
 
+/** An older one, which may lie on `NODE_PATH` or where a distribution keeps its own, reads no settings of this form. */
+const oldestEslint = 9;
+
 /**
  * Runs the visitors of the JavaScript rules over the files of one unit with ESLint's `Linter`. Neither the ESLint
  * configuration nor any other code of the scanned repository is read as such or run, and `eslint-disable` comments don't
@@ -66,6 +69,9 @@ export async function scanJavaScript(input: JavaScriptScanInput): Promise<JavaSc
     return { Linter, createRules };
   });
   if (eslint === undefined) return { ...nothingFound(input), gaps: [...gaps, missingGap(candidates, 'eslint')] };
+  const { version } = eslint.Linter;
+  if (Number.parseInt(version, 10) < oldestEslint)
+    return { ...nothingFound(input), gaps: [...gaps, missingGap(candidates, 'eslint', version)] };
   const needing = candidates.filter(({ path }) => isTypeScript(path));
   const parser = needing.length === 0 ? undefined : await optional(() => import('@typescript-eslint/parser'));
   const [firstNeeding] = needing;
@@ -250,13 +256,18 @@ async function optional<T>(load: () => Promise<T>): Promise<T | undefined> {
   }
 }
 
-function missingGap(files: readonly Candidate[], name: string): Gap {
+/** @param version - the version that is installed and too old; by default none is. */
+function missingGap(files: readonly Candidate[], name: string, version?: string): Gap {
   const language = name === 'eslint' ? 'JavaScript' : 'TypeScript';
   const counted = files.length === 1 ? `One ${language} file was` : `${files.length} ${language} files were`;
+  const reason =
+    version === undefined
+      ? `the optional package '${name}' is not installed`
+      : `version ${version} of '${name}' is too old (${oldestEslint} is the oldest that will do)`;
   return {
     kind: 'missing-dependency',
     path: files[0]?.path ?? '.',
-    message: `${counted} not checked, because the optional package '${name}' is not installed; '${command}' adds it.`,
+    message: `${counted} not checked, because ${reason}; '${command}' adds it.`,
   };
 }
 

@@ -57,6 +57,29 @@ it.each([
   });
 });
 
+it('an ESLint that is too old is named, and asked for nothing', () => {
+  const preload = join(folder, 'preload.cjs');
+  writeFileSync(
+    preload,
+    `const Module = require('node:module');
+    const load = Module._load;
+    Module._load = (request, ...rest) =>
+      request === 'eslint' ? { Linter: class { static version = '8.57.1'; } } : load(request, ...rest);`,
+  );
+  const { stdout } = run(process.execPath, ['--require', preload, cli, folder, '--format', 'json']);
+  expect(JSON.parse(stdout)).toMatchObject({
+    findings: [],
+    gaps: [
+      {
+        kind: 'missing-dependency',
+        message: expect.stringContaining(
+          "because version 8.57.1 of 'eslint' is too old (9 is the oldest that will do); 'npm install",
+        ) as string,
+      },
+    ],
+  });
+});
+
 it('a file without a token needs neither', () => {
   const plain = realpathSync(mkdtempSync(join(tmpdir(), 'lifetime-lint-plain-')));
   writeFileSync(join(plain, 'a.js'), 'export const a = 1;\n');
