@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
-import { keepCode, readCode } from './commands/code-cache.js';
+import { keepCode, markOf, readCode } from './commands/code-cache.js';
 import type * as Program from './main.js';
 
 // Node 20 optimises what a scan is done with before that pays: with eight times its patience a scan takes a fifth less CPU
@@ -24,7 +24,8 @@ async function start(file: string): Promise<void> {
     process.exitCode = 2;
     return;
   }
-  const known = readCode(source);
+  const mark = markOf(file, source);
+  const known = readCode(mark);
   const script = new Script(`(function (exports, require, module, __filename, __dirname) {${source}\n})`, {
     filename: file,
     ...(known && { cachedData: known.code }),
@@ -42,7 +43,7 @@ async function start(file: string): Promise<void> {
     if (used.every((part) => parts.includes(part))) return;
     // Compiled code is taken only where V8 has the flags that it was made with.
     endQuickStart();
-    keepCode(source, { parts: [...new Set([...parts, ...used])], code: script.createCachedData() });
+    keepCode(mark, { parts: [...new Set([...parts, ...used])], code: script.createCachedData() });
   });
   await main();
 }
