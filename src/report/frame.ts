@@ -29,7 +29,8 @@ const minimumWidth = 40;
 const leadIn = 12;
 /** Of a line that is longer than this (UTF-16 units), as generated code has them, only what is near its first label is looked at. */
 const longLine = 4_000;
-const unitsBefore = 200;
+/** So many of its units are looked at for each column in sight: a letter with marks above it has several. */
+const unitsPerColumn = 4;
 
 /**
  * Draws lines of one file with their labels under them, as rustc does: underlines on one row, the rightmost text beside its
@@ -95,12 +96,13 @@ function drawLine(number: number, source: string, labels: readonly Label[], opti
 /** The part of a long line that can come into sight, and its labels with the columns that they have there. */
 function cutAround(source: string, labels: readonly Label[], width: number) {
   const first = Math.min(...labels.map(({ column }) => column)) - 1;
-  let from = Math.max(0, first - unitsBefore);
+  // As far before the label, so that a cut line is clipped there in a wide terminal too, and shows it.
+  const reach = unitsPerColumn * width;
+  let from = Math.max(0, first - reach);
   // Not between the halves of a pair.
   if (/[\udc00-\udfff]/u.test(source[from] ?? '')) from++;
   return {
-    // A column has more units than one where marks are put above a letter.
-    part: source.slice(from, first + 4 * width),
+    part: source.slice(from, first + reach),
     labels: labels.map((label) => ({ ...label, column: label.column - from, endColumn: label.endColumn - from })),
   };
 }

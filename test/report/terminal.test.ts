@@ -138,6 +138,18 @@ warning[pointer-into-growable]: Pointer into 'jobs' is returned, and 'jobs' grow
     expect(frame(50_000)).toBe(frame(500));
   });
 
+  it.each([120, 300, 10_000])('show where a long line is cut when the terminal has %d columns', (columns) => {
+    const text = `${'b'.repeat(columns + 4_000)} p.use(); ${'c'.repeat(columns + 4_000)}\n`;
+    const shown = frameOf(
+      [findingOf([stepAt('a.rs', text, 'p.use()', 'use', 'Used.')], 0)],
+      { 'a.rs': text },
+      {
+        options: { columns },
+      },
+    );
+    expect(shown).toMatch(/^1 \| …b{10} p\.use\(\); c+…$/mu);
+  });
+
   it('cannot be driven by control characters of a source', () => {
     const text = '// \u001b[2J\u202e evil\n';
     const finding = findingOf([stepAt('a.rs', text, 'evil', 'use', 'Es\u001bcape.')], 0, { message: 'A\u0007b.' });
