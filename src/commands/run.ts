@@ -56,6 +56,11 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
       for (const line of error.message.split('\n')) io.stderr.write(`${name}: ${line}\n`);
       return 2;
     }
+    const denied = describeDenial(error);
+    if (denied !== undefined) {
+      io.stderr.write(`${name}: ${denied}\n`);
+      return 2;
+    }
     const text = error instanceof Error ? error.message : String(error);
     io.stderr.write(
       `${name}: It failed with an error of its own (${(text.split('\n')[0] ?? '').replace(/\.$/u, '')}); please report it.\n`,
@@ -64,6 +69,14 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
       io.stderr.write(`${error.stack ?? ''}\n`);
     return 2;
   }
+}
+
+/** What a Node that was started with `--permission` refused, as a sentence; undefined for any other error. */
+function describeDenial(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error) || error.code !== 'ERR_ACCESS_DENIED') return undefined;
+  const resource = 'resource' in error && error.resource !== '' ? ` of '${String(error.resource)}'` : '';
+  const permission = 'permission' in error ? `'${String(error.permission)}'` : 'something';
+  return `The permissions that Node was started with deny ${permission}${resource}, which is needed; allow it.`;
 }
 
 /** The options of the command that is meant when none is named, for the overview. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Parser } from 'web-tree-sitter';
+import { UsageError } from '../model/usage-error.js';
 import type { CursorCalls } from './cursor.js';
 import { TextReader, type ParserMemory, type ReadCallback } from './text-reader.js';
 
@@ -25,9 +26,11 @@ type Settings = Partial<CursorCalls & ParserMemory> & {
   instantiateWasm(imports: Imports, receive: (instance: object, module: object) => void): void;
 };
 
-/** Starts web-tree-sitter with our own way of reading (see `TextReader`). Rejects when its WASM can't be read. */
+/** Starts web-tree-sitter with our own way of reading (see `TextReader`). Rejects when its WASM can't be read or run. */
 export async function startRuntime(): Promise<Runtime> {
-  const { WebAssembly } = globalThis as unknown as { readonly WebAssembly: WebAssemblyParts };
+  const { WebAssembly } = globalThis as unknown as { readonly WebAssembly?: WebAssemblyParts };
+  if (WebAssembly === undefined)
+    throw new UsageError("This Node has no WebAssembly, which the parsers are made of; run it without '--jitless'.");
   let reader: TextReader | undefined;
   const settings: Settings = {
     instantiateWasm(imports, receive) {

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -50,6 +51,23 @@ describe('the built command', () => {
       stdout: '',
       stderr: "lifetime-lint: The path 'nowhere' does not exist; name a file or folder that does.\n",
     });
+  });
+
+  it('says in one sentence what a Node with less than it needs does not let it do', () => {
+    const callWith = (...flags: string[]) =>
+      spawnSync(process.execPath, [...flags, cli, 'pool.d'], { cwd: folder, encoding: 'utf8' });
+    const jitless = callWith('--jitless');
+    expect(jitless.status).toBe(2);
+    expect(jitless.stderr).toMatch(/^lifetime-lint: This Node has no WebAssembly, .* without '--jitless'\.\n$/mu);
+    const flag = process.versions.node.startsWith('20.') ? '--experimental-permission' : '--permission';
+    const denied = callWith(
+      flag,
+      `--allow-fs-read=${root}*`,
+      `--allow-fs-read=${realpathSync(join(root, 'node_modules'))}/*`,
+    );
+    expect(denied.status).toBe(2);
+    expect(denied.stderr).toMatch(/^lifetime-lint: The permissions .* deny 'FileSystemRead' of '[^']+', [^\n]*\n/mu);
+    expect(denied.stderr).not.toContain('    at ');
   });
 
   it('does not mind a reader that closes early', () => {
