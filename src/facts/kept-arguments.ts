@@ -62,10 +62,13 @@ function pointerInto(text: string, parameter: string, { element }: TypeRef, from
     `${parameter}\\s+as\\s+\\*`,
     ...(isList ? [`${parameter}(?:\\s*\\.\\s*as_bytes\\(\\))?\\s*\\.\\s*as_(?:mut_)?ptr\\(\\)`] : []),
   ];
-  const parts = new RegExp(
-    `(?:[({,]|(?<!:):)\\s*(?:${forms.join('|')})(?:\\s+as\\s+\\*[^,)}]*|\\s*\\.\\s*cast(?:_mut)?(?:::<[^>]*>)?\\(\\))*\\s*[,)}]`,
-    'gu',
-  );
+  const casts = '(?:\\s+as\\s+\\*[^,;)}]*|\\s*\\.\\s*cast(?:_mut)?(?:::<[^>]*>)?\\(\\))*';
+  // `let start = bytes.as_ptr();`, set once, before the literal.
+  const bound = new RegExp(`\\blet\\s+(\\w+)(?:\\s*:[^=;]*)?\\s*=\\s*(?:${forms.join('|')})${casts}\\s*;`, 'u').exec(
+    text.slice(0, from),
+  )?.[1];
+  if (bound !== undefined && bound !== 'mut') forms.push(`${bound}\\b`);
+  const parts = new RegExp(`(?:[({,]|(?<!:):)\\s*(?:${forms.join('|')})${casts}\\s*[,)}]`, 'gu');
   for (const found of text.slice(from).matchAll(parts)) {
     found.index += from;
     if (isInLiteral(text, from, found.index)) return found;
