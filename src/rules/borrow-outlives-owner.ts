@@ -258,6 +258,7 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
   if (escape.kind === 'store' && (isArgumentBlock(fn, escape) || waitsFor(fn, escape) || isTakenBack(fn, escape)))
     return false;
   if (escape.kind === 'store' && isBuiltForCaller(file, fn, root)) return false;
+  if (!rust && escape.kind === 'store' && pointer.target.path.length === 0 && marksStack(escape)) return false;
   if (escape.kind === 'store')
     return escape.into !== undefined && !capturedOnHeap(flow, root)
       ? fn.trust !== 'safe' || isMadeInTrusted(file, fn, pointer)
@@ -528,6 +529,12 @@ function isOwnParameter(file: FileIr, span: Span, { root, path }: NonNullable<Es
   const param = inner?.params.find((one) => one.name === root.name);
   if (inner === undefined || param === undefined) return false;
   return inner.parent !== undefined || !(param.modifiers.includes('ref') || param.modifiers.includes('out'));
+}
+
+/** D: a runtime notes where the stack of a thread begins: an address that is not read through. */
+function marksStack({ into }: Escape): boolean {
+  const name = into?.path.findLast((step) => step !== '*') ?? into?.root.name ?? '';
+  return /stack_?(?:bottom|end|top|base|begin|limit|origin)/iu.test(name);
 }
 
 /** D: the field is part of a block of arguments that is passed to a call by its address (`zs.next_out`, `deflate(&zs)`). */

@@ -1,7 +1,8 @@
+import { isForgotten } from '../facts/forgotten-values.js';
 import { lineOf } from '../facts/lines.js';
 import { findFieldMismatches } from '../facts/raw-fields.js';
 import type { UnitFacts } from '../facts/unit.js';
-import type { Adoption, FunctionFlow, Pointer } from '../flow/result.js';
+import type { Adoption, Pointer } from '../flow/result.js';
 import type { Root } from '../flow/place.js';
 import { typeOfPlace } from '../flow/place-type.js';
 import { ownsBlock, withoutAlias } from '../flow/types.js';
@@ -82,7 +83,7 @@ export default defineRule({
         for (const adoption of flow.adoptions) {
           const { root } = adoption.pointer.target;
           const lent = seen.has(adoption.span.start) ? undefined : lentText(unit, file, fn, adoption);
-          if (lent && !isNeverFreed(flow, adoption)) {
+          if (lent && !isForgotten(unit.textOf(file.path) ?? '', fn, flow, adoption.span)) {
             seen.add(adoption.span.start);
             report({
               messageId: 'lent',
@@ -108,7 +109,11 @@ export default defineRule({
             });
             continue;
           }
-          if (isOnStack(adoption.pointer) && !seen.has(adoption.span.start) && !isNeverFreed(flow, adoption)) {
+          if (
+            isOnStack(adoption.pointer) &&
+            !seen.has(adoption.span.start) &&
+            !isForgotten(unit.textOf(file.path) ?? '', fn, flow, adoption.span)
+          ) {
             seen.add(adoption.span.start);
             const { how, site } = adoption.pointer;
             const owner = root.kind === 'temp' ? 'a temporary' : root.name;
@@ -139,7 +144,7 @@ export default defineRule({
             root.kind !== 'allocation' ||
             !(root.storage === 'foreign' || (root.storage === 'malloc' && MALLOC.test(root.name))) ||
             seen.has(adoption.span.start) ||
-            isNeverFreed(flow, adoption)
+            isForgotten(unit.textOf(file.path) ?? '', fn, flow, adoption.span)
           )
             continue;
           // A getter of the same library, or a setter that returns what it held before, hands back what Rust gave it.
@@ -299,14 +304,6 @@ function isOnStack(pointer: Pointer): boolean {
 
 /** What hands out memory of the C library; Rust's own `alloc::alloc` is the allocator that `Box` frees with. */
 const MALLOC = /(?:^|::)(?:malloc|calloc|strdup|strndup)$/u;
-
-function isNeverFreed(flow: FunctionFlow, adoption: Adoption): boolean {
-  return flow.calls.some(
-    (c) =>
-      c.rows.some((r) => r.effects.some((e) => e.kind === 'forget')) &&
-      c.argSpans.some((s) => s.start <= adoption.span.start && adoption.span.end <= s.end),
-  );
-}
 
 /** `user_data_get`, `PyCapsule_GetPointer`: names of functions that return what was given before. */
 const HANDS_BACK =

@@ -1,8 +1,8 @@
+import { isForgotten } from '../facts/forgotten-values.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import type { CallSite, FunctionFlow } from '../flow/result.js';
 import type { FileIr, FunctionIr } from '../model/ir.js';
-import { walkBody } from '../model/walk-body.js';
 import { defineRule } from './rule.js';
 
 const TOKENS = { rust: ['from_raw_parts'] };
@@ -58,7 +58,7 @@ export default defineRule({
           if (spelled !== text.slice(capacity.start, capacity.end).trim() || /^0\b/u.test(spelled)) continue;
           // Whoever has the capacity and no length gives the memory back without its elements.
           if (/cap(?:acity)?\b|^cap/iu.test(spelled)) continue;
-          if (isNeverFreed(text, fn, flow, call) || isExact(unit, file, flow, call)) continue;
+          if (isForgotten(text, fn, flow, call.span) || isExact(unit, file, flow, call)) continue;
           report({
             messageId: 'same',
             data: { callee: call.callee, line: lineOf(unit, file, call.span.start), length: spelled },
@@ -95,39 +95,6 @@ function findSwapped(
   const isCapacity = (of: string): boolean => /\.\s*capacity\s*\(\s*\)/u.test(of) && !/\.\s*len\s*\(/u.test(of);
   const isLength = (of: string): boolean => /\.\s*len\s*\(\s*\)/u.test(of) && !/\.\s*capacity\s*\(/u.test(of);
   return isCapacity(made(second)) && isLength(made(third)) ? { capacity: second, length: third } : undefined;
-}
-
-/** `ManuallyDrop::new(Vec::from_raw_parts(..))` and `mem::forget` of it, at once or of the variable that holds it: a view that is never freed. */
-function isNeverFreed(text: string, fn: FunctionIr, flow: FunctionFlow, call: CallSite): boolean {
-  const variable =
-    /(?:\blet\s+(?:mut\s+)?|[;{}]\s*)(\w+)\s*(?::[^=;]*)?=\s*(?:unsafe\s*\{\s*)?(?:\w+::)*$/u.exec(
-      text.slice(Math.max(0, call.span.start - 200), call.span.start),
-    )?.[1] ?? valueOfBlock(fn, call);
-  const isGiven = (argument: string): boolean =>
-    variable !== undefined && new RegExp(`(?:^|[(,{\\s])${variable}(?:$|[),}\\s])`, 'u').test(argument);
-  return flow.calls.some(
-    (c) =>
-      c !== call &&
-      c.rows.some((r) => r.effects.some((e) => e.kind === 'forget')) &&
-      c.argSpans.some(
-        (s) =>
-          (s.start <= call.span.start && call.span.end <= s.end) ||
-          (s.start > call.span.end && isGiven(text.slice(s.start, s.end))),
-      ),
-  );
-}
-
-/** The variable that is set to a block whose value the call is: `let v = unsafe { ..; Vec::from_raw_parts(..) };`. */
-function valueOfBlock(fn: FunctionIr, call: CallSite): string | undefined {
-  let name: string | undefined;
-  if (fn.body)
-    walkBody(fn.body, ({ expr, statement }) => {
-      if (expr.kind !== 'block' || statement?.kind !== 'let' || statement.init !== expr) return;
-      const { result } = expr.block;
-      if (result?.span.start !== call.span.start || statement.pattern.kind !== 'bind') return;
-      ({ name } = statement.pattern);
-    });
-  return name;
 }
 
 /** Memory that was made to fit before it was taken apart: a boxed slice, or a vector that was shrunk. */

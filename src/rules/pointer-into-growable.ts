@@ -228,6 +228,8 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
 /** Whether whoever lets the owner grow stores a pointer made after that where this one is stored. */
 function isRenewed(unit: UnitFacts, { file, fn, growth }: GrowthSite, { kind, into, pointer }: Escape): boolean {
   if (kind !== 'store' || !into || into.root.kind !== 'self' || fn.owner === undefined) return false;
+  // One element of a table is set anew; the others still have the pointers of before.
+  if (into.path.includes('[]')) return false;
   const steps = pointer.target.path.join('.');
   return unit
     .flowOf(file, fn)
