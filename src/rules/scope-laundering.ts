@@ -70,12 +70,17 @@ export default defineRule({
             ],
             key: fn.name,
           });
-        for (const { param: scoped, span, kept } of keptScope(unit, file, fn))
+        for (const { param: scoped, span, kept, via } of keptScope(unit, file, fn))
           report({
             messageId: 'kept',
             data: { name: fn.name, param: scoped.name, kept },
             at: { file, span },
-            steps: [{ file, span: scoped.span, role: 'declare', note: "'scope' promises that it is not kept." }],
+            steps: [
+              { file, span: scoped.span, role: 'declare', note: "'scope' promises that it is not kept." },
+              ...(via === undefined
+                ? []
+                : [{ file, span: via, role: 'borrow' as const, note: 'A variable that leaves is given it here.' }]),
+            ],
             key: `${fn.name}|${scoped.name}`,
           });
         const lent = trustedStore(unit, file, fn);
@@ -136,6 +141,8 @@ interface Kept {
   readonly param: Scoped;
   readonly span: Span;
   readonly kept: string;
+  /** Where the variable that leaves was given the parameter. */
+  readonly via?: Span;
 }
 
 /** What a signature promises not to keep: a parameter, or in a method marked `scope` what `this` holds. */
@@ -154,27 +161,60 @@ function keptScope(unit: UnitFacts, file: FileIr, fn: WithBody): readonly Kept[]
   const isObject = (type: TypeRef | undefined): boolean =>
     type?.kind === 'path' && unit.oracle('d').declaration(type.name, file.path)?.kind === 'class';
   const isTrusted = fn.trust === 'trusted';
+  const leads = (type: TypeRef | undefined): boolean =>
+    type?.kind === 'slice' || type?.kind === 'pointer' || isObject(type);
   const scoped = fn.params.filter(({ type: given, modifiers }) => {
     if (!modifiers.includes('scope') || modifiers.includes('return') || modifiers.includes('ref')) return false;
     const type = withoutAlias(given, unit.oracle('d'), file.path);
     return (
-      type?.kind === 'delegate' || (isTrusted && (type?.kind === 'slice' || type?.kind === 'pointer' || isObject(type)))
+      type?.kind === 'delegate' ||
+      (isTrusted && (leads(type) || (type?.kind === 'static-array' && leads(type.element))))
     );
   });
   const owner =
     isTrusted && hasAttribute(fn, 'scope') && !hasAttribute(fn, 'return') ? aggregateOf(file, fn) : undefined;
-  if (scoped.length === 0 && owner === undefined) return [];
-  const own = declaredIn(fn);
+  const thrown = thrownScope(fn);
+  if (scoped.length === 0 && owner === undefined && !fn.params.some(bindsOnlyItself)) return thrown;
+  const statics = new Set(staticNames(fn.body));
+  const own = new Set([...declaredIn(fn)].filter((name) => !statics.has(name)));
   const set = new Set<string>();
+  const held = heldByVariables(unit, file, fn);
   const found: Kept[] = [];
   const judge = (value: Expr, span: Span, kept: string): void => {
     for (const part of heldByLiteral(unit, file, value)) judge(part, span, kept);
-    const name = shownBy(value);
-    const param = scoped.find((one) => one.name === name);
-    if (param !== undefined && !found.some((one) => one.param === param)) found.push({ param, span, kept });
+    const name = shownBy(value) ?? memberPath(value);
+    const direct = scoped.find((one) => one.name === name);
+    const last = direct === undefined && name !== undefined ? behind(name, span.start) : undefined;
+    const param = direct ?? last?.param;
+    if (param !== undefined && !found.some((one) => one.param === param))
+      found.push({ param, span, kept, ...(last === undefined ? {} : { via: last.span }) });
+  };
+  /** The parameter that a variable was last given before a place in the text. */
+  const behind = (name: string, before: number, depth = 0): { param: Scoped; span: Span } | undefined => {
+    const last = held.findLast((one) => one.name === name && one.span.start < before);
+    if (last?.shown === undefined || depth > 4) return undefined;
+    // A parameter that is given anew is judged by what it is given.
+    const further = behind(last.shown, last.span.start, depth + 1);
+    const param = scoped.find((one) => one.name === last.shown && !held.some((given) => given.name === one.name));
+    return further ?? (param && { param, span: last.span });
   };
   const judgeReturned = (value: Expr, span: Span): void => {
     judge(value, span, 'returned');
+    if (fn.returnsRef === true && value.kind === 'deref') {
+      judge(value.base, span, 'returned by reference');
+      const name = shownBy(value.base);
+      const param = fn.params.find((one) => one.name === name && isTrusted && bindsOnlyItself(one));
+      if (param !== undefined) found.push({ param, span, kept: 'returned by reference' });
+    }
+    // A nested function shows what it sees of the function around it.
+    if (value.kind === 'call' && value.callee.kind === 'name' && value.callee.path.length === 1) {
+      const [name] = value.callee.path;
+      const inner = file.functions.find((one) => one.parent === fn.id && one.kind === 'function' && one.name === name);
+      if (inner !== undefined && hasBody(inner))
+        for (const shown of returned(inner))
+          if (shownBy(shown) !== undefined && !declaredIn(inner).has(shownBy(shown) ?? ''))
+            judge(shown, span, `returned by way of '${inner.name}'`);
+    }
     const lent = owner === undefined ? undefined : heldBySelf(fn, owner, own, value);
     if (lent !== undefined && found.length === 0)
       found.push({ param: { name: lent, span: fn.nameSpan }, span, kept: 'returned' });
@@ -202,10 +242,67 @@ function keptScope(unit: UnitFacts, file: FileIr, fn: WithBody): readonly Kept[]
       !(target !== undefined && holdsSlices(listType(file, fn, target)));
     const head = target?.split('.')[0] ?? '';
     if (target === undefined || isCopied || expr.target.kind === 'slice') return;
-    if (own.has(head) && !isCallers(fn, head)) return;
+    if (own.has(head) && !isCallers(fn, head) && !(target !== head && isGivenObject(fn, head, isObject))) return;
     if (!isSetAgain(fn, target, expr.span.end)) judge(expr.value, expr.span, `stored in '${target}'`);
   });
-  return found.filter(({ param }) => !set.has(param.name));
+  return [...found.filter(({ param }) => !set.has(param.name)), ...thrown];
+}
+
+/** A parameter that is an object, whose members the caller sees when the call is over. */
+function isGivenObject(fn: FunctionIr, name: string, isObject: (type: TypeRef | undefined) => boolean): boolean {
+  return fn.params.some((one) => one.name === name && !one.modifiers.includes('scope') && isObject(one.type));
+}
+
+/** `throw e;` of a `scope` parameter: the exception outlives every call on its way. */
+function thrownScope(fn: WithBody): readonly Kept[] {
+  const found: Kept[] = [];
+  const scoped = fn.params.filter(({ modifiers }) => modifiers.includes('scope') && !modifiers.includes('ref'));
+  if (scoped.length > 0)
+    walkBody(fn.body, ({ expr }) => {
+      const name = expr.kind === 'throw' ? shownBy(expr.value) : undefined;
+      const param = scoped.find((one) => one.name === name && one.type?.kind === 'path');
+      if (param !== undefined && found.length === 0) found.push({ param, span: expr.span, kept: 'thrown' });
+    });
+  return found;
+}
+
+interface Given {
+  readonly name: string;
+  readonly span: Span;
+  /** What the variable is given, when that is another one as it is; it is something else otherwise. */
+  readonly shown?: string;
+}
+
+/** What each variable, or field of one, is given, in the order of the text; elements of a list when the list keeps them. */
+function heldByVariables(unit: UnitFacts, file: FileIr, fn: WithBody): readonly Given[] {
+  const found: Given[] = [];
+  const add = (name: string, span: Span, value: Expr): void => {
+    const parts = heldByLiteral(unit, file, value).flatMap((part) => shownBy(part) ?? []);
+    const shown = shownBy(value) ?? memberPath(value) ?? parts[0];
+    found.push({ name, span, ...(shown === undefined ? {} : { shown }) });
+  };
+  walkBody(fn.body, ({ expr, around, statement }) => {
+    if (
+      around.length === 0 &&
+      statement?.kind === 'let' &&
+      statement.init === expr &&
+      statement.pattern.kind === 'bind'
+    )
+      add(statement.pattern.name, statement.span, expr);
+    if (expr.kind !== 'assign' || expr.operator !== '=') return;
+    const target = memberPath(expr.target);
+    if (target !== undefined) add(target, expr.span, expr.value);
+  });
+  return found;
+}
+
+/** Names of the `static` variables that the statements of a body declare. */
+function staticNames(node: unknown): readonly string[] {
+  if (Array.isArray(node)) return node.flatMap(staticNames);
+  if (typeof node !== 'object' || node === null) return [];
+  if ('kind' in node && node.kind === 'let' && 'isStatic' in node && node.isStatic === true)
+    return 'pattern' in node ? boundNames(node.pattern) : [];
+  return Object.entries(node).flatMap(([key, child]) => (key === 'span' || key === 'type' ? [] : staticNames(child)));
 }
 
 /** The declared type of a member, a variable of the module or a parameter. */
@@ -318,6 +415,13 @@ function addressedParam(unit: UnitFacts, file: FileIr, fn: FunctionIr, value: Ex
 function bindsOnlyPointee({ modifiers }: FunctionIr['params'][number]): boolean {
   const at = modifiers.indexOf('return');
   return at >= 0 && modifiers[at + 1] === 'scope';
+}
+
+/** `return ref scope`, in this order: the result is tied to the parameter itself, and not to what its pointer leads to. */
+function bindsOnlyItself(param: FunctionIr['params'][number]): boolean {
+  const { modifiers, type } = param;
+  const isMarked = (['return', 'ref', 'scope'] as const).every((one) => modifiers.includes(one));
+  return isMarked && !bindsOnlyPointee(param) && type?.kind === 'pointer';
 }
 
 /** A trusted function, not a template, that returns a pointer or slice into a `ref` parameter without `return`. */
