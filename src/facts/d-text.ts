@@ -25,9 +25,12 @@ const KEEPS_LENT = String.raw`\b[A-Z]\w*(?:!\([^()]*\)|!\w+)?\s+(\w+)\s*(?=[;=])
 /** A member of what a call makes is assigned to something. */
 const KEEPS_MADE = String.raw`[;{}]\s*[\w.]+\s*=\s*[a-z]\w*\([^;{}]*\)\.\w+\s*(?:\(\s*\))?\s*;`;
 
+/** So is what a helper makes of it: `p = addressOf(made().field);` */
+const KEEPS_SHOWN = String.raw`=\s*\w+\(\s*[\w.]+\([^();]*\)\.\w+\s*\)\s*;`;
+
 /** A function whose text does not match makes no pointer or slice that could outlive what it shows. */
 export const D_BORROWS = new RegExp(
-  `${ADDRESS}|\\.ptr\\b|\\.\\.\\.|${SLICE}|tempCString|${ON_STACK}|${HANDS_OUT}|${HANDS_ON}|${KEEPS_LENT}|${KEEPS_MADE}`,
+  `${ADDRESS}|\\.ptr\\b|\\.\\.\\.|${SLICE}|tempCString|${ON_STACK}|${HANDS_OUT}|${HANDS_ON}|${KEEPS_LENT}|${KEEPS_MADE}|${KEEPS_SHOWN}`,
   'u',
 );
 

@@ -22,7 +22,12 @@ export function findSlicedTemporaries(unit: UnitFacts, file: FileIr, fn: Functio
   if (fn.body === undefined) return found;
   const oracle = unit.oracle('d');
   const judge = (given: Expr, target: TypeRef | undefined): void => {
-    const lent = lentByTemporary(unit, file, fn, given);
+    if (given.kind === 'array' && given.keys === undefined) {
+      const item = withoutAlias(target, oracle, file.path)?.element;
+      for (const value of given.items) judge(value, item);
+      return;
+    }
+    const lent = lentByTemporary(unit, file, fn, given) ?? lentByCast(unit, file, fn, given);
     if (lent !== undefined) found.push({ call: lent, span: given.span });
     const value = given.kind === 'cast' && isSlice(given.type) ? given.value : given;
     const isSliced = value.kind === 'slice' || value !== given;
@@ -76,6 +81,30 @@ function lentByTemporary(unit: UnitFacts, file: FileIr, fn: FunctionIr, value: E
   return destructorsOf(unit, type).length > 0 ? name : undefined;
 }
 
+/** A pointer or slice that `opCast` gives of a temporary that frees in its destructor: `auto p = cast(const(char)*) textOf(key);`. */
+function lentByCast(unit: UnitFacts, file: FileIr, fn: FunctionIr, value: Expr): string | undefined {
+  if (value.kind !== 'cast' || (value.type.kind !== 'pointer' && value.type.kind !== 'slice')) return undefined;
+  const made = nameOfCall(value.value);
+  if (made === undefined) return undefined;
+  const oracle = unit.oracle('d');
+  const isLiteral = value.value.kind === 'call' && oracle.declaration(made, file.path)?.kind === 'struct';
+  const type = isLiteral ? made : resultOf(unit, file, fn, value.value)?.name;
+  if (type === undefined || !castsToPointer(unit, type, file.path)) return undefined;
+  return destructorsOf(unit, type).some(({ text }) => RELEASES.test(text)) ? made : undefined;
+}
+
+/** Whether the struct has an `opCast` that is a template of any type, or one for pointers. */
+function castsToPointer(unit: UnitFacts, type: string, path: string): boolean {
+  const oracle = unit.oracle('d');
+  if (type === '' || oracle.declaration(type, path)?.kind !== 'struct') return false;
+  return oracle
+    .methods(type, 'opCast', path)
+    .some(({ fn }) => !/^(?:bool|u?int|u?long|float|double)$/u.test(fn.returns?.name ?? ''));
+}
+
+/** Words by which a destructor releases what the struct holds. */
+const RELEASES = /\b(?:free|pureFree|dispose|deallocate|\w*(?:_free|_destroy|_release|_unref))\b/u;
+
 /** The destructors that structs of that name have, each with the source of its file. */
 function destructorsOf(unit: UnitFacts, name: string): readonly { readonly text: string }[] {
   return unit.typesNamed(name, 'd').flatMap(({ file, item }) =>
@@ -96,7 +125,10 @@ export const RETURNS_ARRAY = /^[^(){};=]*\w\[\w+\]\s+\w+\s*\(/u;
 export function lendersOf(unit: UnitFacts, file: FileIr): readonly string[] {
   const oracle = unit.oracle('d');
   return file.functions
-    .filter((fn) => fn.returnsRef !== true && withoutAlias(fn.returns, oracle, file.path)?.kind === 'static-array')
+    .filter((fn) => {
+      const type = fn.returnsRef === true ? undefined : withoutAlias(fn.returns, oracle, file.path);
+      return type?.kind === 'static-array' || (type?.kind === 'path' && castsToPointer(unit, type.name, file.path));
+    })
     .map((fn) => fn.name);
 }
 
@@ -181,7 +213,5 @@ function ownsWhatItShows(unit: UnitFacts, type: TypeRef | undefined, path: strin
   const opSlice =
     unit.oracle('d').method(type.name, 'opSlice', path) ?? unit.oracle('d').method(type.name, 'opIndex', path);
   if (opSlice?.fn.returns?.kind !== 'slice' || opSlice.fn.params.length > 0) return false;
-  return destructorsOf(unit, type.name).some(({ text }) =>
-    /\b(?:free|pureFree|dispose|deallocate|\w+_free)\b/u.test(text),
-  );
+  return destructorsOf(unit, type.name).some(({ text }) => RELEASES.test(text));
 }

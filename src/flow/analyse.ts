@@ -421,7 +421,7 @@ class Analysis extends PlaceExpressions {
         );
         const element = values[0]?.type;
         const together = merged(values);
-        const block = this.rust ? undefined : this.arrayBlock(together, expr.span);
+        const block = this.rust ? undefined : this.arrayBlock(this.withHeld(together), expr.span);
         return {
           ...together,
           ...(block ? { pointers: [block, ...together.pointers] } : {}),

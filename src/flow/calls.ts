@@ -195,10 +195,13 @@ export abstract class Calls extends Effects {
     const isStruct = decl?.kind === 'struct' || decl?.kind === 'union';
     if (!decl || !(isStruct || decl.kind === 'class')) return undefined;
     const type = syntheticType(name, span);
-    if (values.every((v) => v.pointers.length === 0)) return { places: [], pointers: [], owned: true, type };
+    const makers = this.settings.oracle.methods(name, 'this', this.file.path);
+    const isGiven = (value: Value, at: number): boolean =>
+      value.pointers.length > 0 ||
+      (value.places.length > 0 && makers.some(({ fn }) => fn.params[at]?.modifiers.includes('ref') === true));
+    if (!values.some(isGiven)) return { places: [], pointers: [], owned: true, type };
     const place: Place = { root: this.makeTemp(span, type), path: [] };
     this.state.write(place, { pointers: [], type });
-    const makers = this.settings.oracle.methods(name, 'this', this.file.path);
     const fitting = this.fittingMakers(makers, values);
     const maker = fitting[0] ?? (makers.length === 1 ? makers[0] : undefined);
     if (fitting.length < 2 && maker && (maker.fn.body || maker.fn.skipped === true))

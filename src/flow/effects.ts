@@ -697,7 +697,11 @@ export abstract class Effects extends Closures {
       if (taken && a.place.path.length <= 1) this.adopt(taken.pointers, a.rawType, a.how, span, a.content, name);
     }
     for (const s of flow.summary.stores) {
-      const value = values[s.param];
+      const given = values[s.param];
+      const value =
+        given && s.isAddress === true
+          ? { places: [], pointers: given.places.map((p) => this.borrow(p, 'raw', false, span, `${name}()`)) }
+          : given;
       const into = place(s.into)[0];
       if (value && into && this.outlives(into))
         this.escape(value, 'store', span, { into, callee: name, index: s.param });
@@ -718,6 +722,9 @@ export abstract class Effects extends Closures {
     );
     if (fn.returns?.kind !== 'static-array')
       for (const i of flow.summary.passes) pointers.push(...(values[i]?.pointers ?? []));
+    if (fn.returnsRef !== true)
+      for (const shown of flow.summary.shows)
+        for (const target of place(shown)) pointers.push(...(this.state.read(target)?.pointers ?? []));
     if (pointers.length === 0) pointers.push(...declared);
     this.runGiven(values, receiver, span, name);
     const resultPlaces = fn.returnsRef ? pointers.map((p) => p.target) : [];
@@ -725,7 +732,8 @@ export abstract class Effects extends Closures {
       places: resultPlaces,
       pointers: fn.returnsRef ? [] : pointers,
       ...optionalType(returnType),
-      ...(isOwnedType(returnType) ? { owned: true } : {}),
+      // What a D function returns by `ref` is no new value.
+      ...(isOwnedType(returnType) && (this.rust || fn.returnsRef !== true) ? { owned: true } : {}),
     };
   }
 

@@ -59,7 +59,9 @@ export abstract class Ownership extends Memory {
   private readonly passed = new Set<number>();
   private readonly consumed: { param: number; span: Span }[] = [];
   private readonly thrownParams = new Set<number>();
-  private readonly stores = new Map<string, { param: number; into: Place; span: Span }>();
+  private readonly stores = new Map<string, Summary['stores'][number]>();
+  /** D: fields of `this` and what parameters lead to, of which the value is returned. */
+  private readonly shown = new Map<string, Place>();
   protected readonly releases = new Map<string, Summary['releases'][number]>();
 
   /** D: the method, or the class that it belongs to, is `synchronized`: the whole body holds the object's lock. */
@@ -429,7 +431,17 @@ export abstract class Ownership extends Memory {
     while (this.temps.length > from) {
       const temp = this.temps.pop();
       if (temp && this.rust) this.drop(temp, { start: span.end, end: span.end }, 'end of the statement');
+      else if (temp) this.endShown(temp, { start: span.end, end: span.end });
     }
+  }
+
+  /** D: what a helper shows of a struct that a call made is gone with the statement; the address of a value is not taken by itself. */
+  private endShown(temp: Root, span: Span): void {
+    if (!this.pointers.some((p) => p.target.root === temp && p.form === 'raw' && p.how.endsWith('()'))) return;
+    const place: Place = { root: temp, path: [] };
+    for (const pointer of this.pointers)
+      if (pointer.target.root === temp && pointer.form === 'raw' && pointer.how.endsWith('()'))
+        this.state.addInvalid(pointer.id, { kind: 'drop', place, span, how: 'end of the statement' });
   }
 
   /** D: whether the place is in the variable's own storage on the stack. */
@@ -479,6 +491,10 @@ export abstract class Ownership extends Memory {
         if (root.kind === 'param' && root.index !== undefined && path.length === 0 && root.type?.kind === 'slice')
           this.passed.add(root.index);
     if (!this.rust && !byRef && inner === this.fn.id) this.notePassedInside(given);
+    if (!this.rust && !byRef && inner === this.fn.id)
+      for (const place of given.places)
+        if ((place.root.kind === 'self' || place.root.kind === 'param') && place.path.length > 0)
+          this.shown.set(placeKey(place), place);
     this.use(leaving, span, 'return', 'return');
     this.escape(leaving, 'return', span);
     const returns = this.returnStack.at(-1);
@@ -634,8 +650,19 @@ export abstract class Ownership extends Memory {
       const { root, path } = pointer.target;
       // What a pointer field of the parameter leads to is stored, not what the parameter itself shows.
       if (!this.rust && path.slice(0, -1).some((s) => s !== '*' && s !== '[]') && path.at(-1) === '*') continue;
-      if (root.kind === 'param' && root.index !== undefined)
-        this.stores.set(`${root.index}|${placeKey(into)}`, { param: root.index, into, span });
+      if (root.kind !== 'param' || root.index === undefined) continue;
+      const isAddress =
+        !this.rust &&
+        !root.byValue &&
+        pointer.how === '&' &&
+        path.every((one, at) => one !== '*' && !this.isReferenceType(this.typeAt({ root, path: path.slice(0, at) })));
+      // The address of a part is not that of the whole; which one it is does not matter to who ends first.
+      this.stores.set(`${root.index}|${placeKey(into)}`, {
+        param: root.index,
+        into,
+        span,
+        ...(isAddress ? { isAddress } : {}),
+      });
     }
     for (const place of value.places) {
       // D: what a field of the parameter holds is stored, not the parameter itself.
@@ -931,6 +958,7 @@ export abstract class Ownership extends Memory {
         (u) => !this.fn.body || !dependsOnAnotherField(this.fn.body, u.span, u.place.path[0] ?? ''),
       ),
       passes: [...this.passed],
+      shows: [...this.shown.values()],
       sets: this.rust
         ? []
         : [...this.accesses.values()]

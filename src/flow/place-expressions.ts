@@ -117,6 +117,11 @@ export abstract class PlaceExpressions extends Calls {
     };
   }
 
+  /** D: a field of what a call returns is in a temporary. */
+  private isOfResult(base: Value, name: string): boolean {
+    return !this.rust && base.owned === true && this.subjects(base).length === 0 && this.hasField(base.type, name);
+  }
+
   private memberOf(base: Value, name: string, span: Span): Value {
     this.use(base, span, 'field', `.${name}`);
     // A struct that was made here holds in each field what that was given; a reference to one shows the other's fields.
@@ -124,7 +129,7 @@ export abstract class PlaceExpressions extends Calls {
     const type = this.fieldType(base.type, name);
     const through = made.some((p) => this.state.read(p))
       ? base.places
-      : this.isOfTemporary(base, type)
+      : this.isOfTemporary(base, type) || this.isOfResult(base, name)
         ? this.materialise(base, span)
         : this.subjects(base);
     const places = through.map((p) => extend(p, name));

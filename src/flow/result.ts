@@ -184,6 +184,8 @@ export interface Summary {
   }[];
   /** D: parameters whose value is returned as it is, by their index. */
   readonly passes: readonly number[];
+  /** D: what is returned is what such a place holds: a field of `this`, what a parameter leads to. */
+  readonly shows: readonly Place[];
   readonly grows: readonly Growth[];
   /** D: what the function returns whenever it has made something grow, and only then (`bool tryAdd(..)`). */
   readonly growsWhen?: boolean;
@@ -198,7 +200,13 @@ export interface Summary {
   readonly uses: readonly { readonly place: Place; readonly span: Span }[];
   /** D: fields behind parameters and `this` that are set to something else. */
   readonly sets: readonly Place[];
-  readonly stores: readonly { readonly param: number; readonly into: Place; readonly span: Span }[];
+  /** `isAddress`: the address of a `ref` parameter is stored, not what it holds. */
+  readonly stores: readonly {
+    readonly param: number;
+    readonly into: Place;
+    readonly span: Span;
+    readonly isAddress?: boolean;
+  }[];
   /** D: parameters that go with an exception. */
   readonly throws: readonly number[];
   /** Parameters taken by value that end with the function. */

@@ -54,8 +54,8 @@ export default defineRule({
   perFile: ['rust', 'd'],
   check({ unit, functionsIn, report }) {
     for (const language of ['rust', 'd'] as const) {
-      for (const file of unit.filesOf(language)) {
-        for (const { kept, inFile } of language === 'd' ? findKept(unit, file, functionsIn(file)) : [])
+      for (const read of unit.filesOf(language)) {
+        for (const { kept, inFile } of language === 'd' ? findKept(unit, read, functionsIn(read)) : [])
           report({
             messageId: 'converted',
             data: { call: kept.call, line: lineOf(unit, inFile, kept.span.start), end: kept.end },
@@ -70,7 +70,9 @@ export default defineRule({
             ],
             key: kept.call,
           });
-        for (const fn of functionsIn(file)) {
+        for (const { fn, file } of language === 'd'
+          ? withCallers(unit, read, functionsIn(read))
+          : functionsIn(read).map((fn) => ({ fn, file: read }))) {
           for (const { span, closure } of language === 'rust' ? findMappedPointers(file, fn) : [])
             report({
               messageId: 'leaves',
@@ -441,6 +443,38 @@ interface KeptResult {
   readonly end: string;
 }
 
+/**
+ * D: the functions to look at, and in the same file the callers of those that keep the address of a `ref` parameter: the text of such a
+ * call shows nothing.
+ */
+function withCallers(
+  unit: UnitFacts,
+  file: FileIr,
+  picked: readonly FunctionIr[],
+): readonly { readonly fn: FunctionIr; readonly file: FileIr }[] {
+  const text = unit.textOf(file.path) ?? '';
+  const names = file.functions.flatMap((fn) => {
+    const own = text.slice(fn.span.start, fn.span.end);
+    const keeps = fn.params.some(
+      ({ name, modifiers }) => modifiers.includes('ref') && new RegExp(`=\\s*&\\s*${name}\\b`, 'u').test(own),
+    );
+    const called = fn.kind === 'constructor' ? fn.owner : fn.name;
+    return keeps && called !== undefined && /^\w+$/u.test(called) ? [called] : [];
+  });
+  const known = picked.map((fn) => ({ fn, file }));
+  if (names.length === 0) return known;
+  const calls = new RegExp(`\\b(?:${names.join('|')})\\s*\\(`, 'u');
+  const starts = new Set(picked.map((fn) => fn.span.start));
+  const isCaller = (fn: FunctionIr): boolean =>
+    !starts.has(fn.span.start) && fn.parent === undefined && unit.holds(file, fn, [calls]);
+  if (!file.functions.some(isCaller)) return known;
+  const full = unit.withBodies(file, isCaller);
+  return [
+    ...known,
+    ...full.functions.filter((fn) => fn.body !== undefined && isCaller(fn)).map((fn) => ({ fn, file: full })),
+  ];
+}
+
 /** D: results of calls that are kept as pointers or slices into a temporary, also by callers of a helper that stands beside them. */
 function findKept(
   unit: UnitFacts,
@@ -502,7 +536,7 @@ function isNull(expr: Expr): boolean {
 function isCopiedOrShared(file: FileIr, fn: FunctionIr, escape: Escape): boolean {
   const { pointer } = escape;
   // A slice returned from a function that returns a static array is copied into it.
-  if (escape.kind === 'return' && fn.returns?.kind === 'static-array') return true;
+  if (escape.kind === 'return' && fn.returns?.kind === 'static-array') return fn.returnsRef !== true;
   // The address of a call's result can only be taken when the call returns by `ref`; a method of the result is called on a temporary.
   if (pointer.target.root.kind === 'temp' && pointer.form !== 'slice' && !pointer.how.endsWith('()')) return true;
   const target = escape.kind === 'store' ? escape.into : undefined;

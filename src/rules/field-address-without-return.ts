@@ -4,6 +4,7 @@ import {
   declaredIn,
   hasAttribute,
   hasBody,
+  memberPath,
   methodsOf,
   type WithBody,
 } from '../facts/d-code.js';
@@ -24,8 +25,8 @@ interface Shown {
 const SHOWS =
   /(?:\breturn\b|=>)[^;{}]*?(?:(?<!&)&(?!&)|\[|\.ptr\b)|^[^{(]*(?:[\]*]|\b(?:ref|inout)\b[^({]*)\s*\w+\s*\(/u;
 
-/** The address of something is assigned. */
-const KEEPS = /=\s*&\s*\w/u;
+/** The address of something is assigned, appended or given to a call, or a slice goes with an exception. */
+const KEEPS = /[=(,]\s*&\s*\w|\bthrow\b[^;]*\[\s*\]/u;
 
 export default defineRule({
   meta: {
@@ -42,6 +43,10 @@ export default defineRule({
     messages: {
       stored:
         "'{method}' of the struct '{type}' stores a {as} to '{what}' in the module variable '{target}' (line {line}): it stays there when the struct ends or moves.",
+      thrown:
+        "'{method}' of the struct '{type}' throws a slice of '{what}': the exception goes on when the struct is gone.",
+      inside:
+        "'{method}' of the struct '{type}' stores a pointer to '{what}' in its own '{target}': it leads to the old place when the struct is moved or copied.",
       shown:
         "'{method}' of the struct '{type}' returns a {as} to '{what}' and is not marked 'return', so the compiler accepts a {as} that outlives the struct it points into.",
       pointee:
@@ -58,7 +63,13 @@ export default defineRule({
   check({ unit, report }) {
     for (const file of unit.filesOf('d')) {
       for (const fn of file.functions) {
-        if (fn.kind !== 'method' || !hasBody(fn) || fn.isStatic || fn.parent !== undefined) continue;
+        if (
+          (fn.kind !== 'method' && fn.kind !== 'constructor') ||
+          !hasBody(fn) ||
+          fn.isStatic ||
+          fn.parent !== undefined
+        )
+          continue;
         const type = aggregateOf(file, fn);
         if (type === undefined || (type.kind !== 'struct' && type.kind !== 'union')) continue;
         const judge = judgeOf(unit, file, fn, type);
@@ -84,6 +95,27 @@ export default defineRule({
             steps: declared(stored.what),
             key: `${type.name}.${fn.name}|${stored.target}`,
           });
+        const inside = stored === undefined ? findInside(unit, file, fn, type) : undefined;
+        if (inside !== undefined)
+          report({
+            messageId: 'inside',
+            data: { method: fn.name, type: type.name, what: 'this', target: inside.target },
+            at: { file, span: inside.span },
+            steps: declared(inside.target),
+            key: `${type.name}.${fn.name}|${inside.target}`,
+            severity: 'note',
+            confidence: 'medium',
+          });
+        const thrown = hasAttribute(fn, 'safe') ? undefined : findThrown(fn, judge);
+        if (thrown !== undefined)
+          report({
+            messageId: 'thrown',
+            data: { method: fn.name, type: type.name, what: thrown.what },
+            at: { file, span: thrown.span },
+            steps: declared(thrown.what),
+            key: `${type.name}.${fn.name}|${thrown.what}`,
+          });
+        if (fn.kind === 'constructor') continue;
         const shown = isUnchecked(file, fn, type) ? findShown(fn, judge) : undefined;
         if (shown === undefined) continue;
         // Newer compilers say so themselves, as a deprecation.
@@ -284,6 +316,66 @@ function findStored(
       unit.oracle('d').global(target, file.path) !== undefined;
     if (expr.operator === '~=' && takesBack(unit, file, fn, target)) return;
     if (shown?.as === 'pointer' && isModules) found = { ...shown, span: expr.span, target };
+  });
+  return found ?? storedByHelper(unit, file, fn, judge);
+}
+
+/** As `findStored`, where a helper that is given the address stores it. */
+function storedByHelper(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: WithBody,
+  judge: (value: Expr) => Shown | undefined,
+): (Shown & { readonly target: string }) | undefined {
+  let given: Shown | undefined;
+  walkBody(fn.body, ({ expr }) => {
+    if (expr.kind === 'call' && given === undefined)
+      given = expr.args
+        .map(({ value }) => (value.kind === 'address' ? judge(value) : undefined))
+        .find((shown) => shown?.as === 'pointer');
+  });
+  if (given === undefined) return undefined;
+  const kept = unit
+    .flowOf(file, fn)
+    .escapes.find(
+      ({ kind, pointer, into }) =>
+        (kind === 'store' || kind === 'collect') &&
+        into?.root.kind === 'global' &&
+        pointer.how === '&' &&
+        pointer.target.root.kind === 'self' &&
+        !pointer.target.path.includes('*'),
+    );
+  const target = kept?.into?.root.name;
+  if (kept === undefined || target === undefined || takesBack(unit, file, fn, target)) return undefined;
+  return { ...given, span: kept.span, target };
+}
+
+/** `this.self = &this;`, `all ~= &this;` of a field of the struct. */
+function findInside(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: WithBody,
+  type: TypeDecl,
+): { readonly span: Span; readonly target: string } | undefined {
+  let found: { readonly span: Span; readonly target: string } | undefined;
+  const own = declaredIn(fn);
+  walkBody(fn.body, ({ expr }) => {
+    if (expr.kind !== 'assign' || (expr.operator !== '=' && expr.operator !== '~=')) return;
+    const target = memberPath(expr.target);
+    if (target === undefined || own.has(target) || expr.value.kind !== 'address') return;
+    const isThis = expr.value.base.kind === 'name' && expr.value.base.path[0] === 'self';
+    const isField = type.fields.some((field) => field.name === target && !field.isStatic);
+    if (isThis && isField && !takesBack(unit, file, fn, target)) found = { span: expr.span, target };
+  });
+  return found;
+}
+
+/** `throw new Exception(text[]);` of a static array in the struct. */
+function findThrown(fn: WithBody, judge: (value: Expr) => Shown | undefined): Shown | undefined {
+  let found: Shown | undefined;
+  walkBody(fn.body, ({ expr }) => {
+    if (expr.kind !== 'throw' || expr.value.kind !== 'new') return;
+    found ??= expr.value.args.map(({ value }) => judge(value)).find((shown) => shown?.as === 'slice');
   });
   return found;
 }

@@ -183,6 +183,9 @@ function forbidden(unit: UnitFacts, file: FileIr, type: TypeDecl, expr: Expr): s
     case 'assign': {
       if (expr.operator === '~=')
         return memberPath(expr.target) === undefined ? undefined : `appends to '${memberPath(expr.target) ?? ''}'`;
+      const kept = expr.operator === '=' && isThis(expr.value) ? memberPath(expr.target) : undefined;
+      if (kept !== undefined && unit.oracle('d').global(kept, file.path) !== undefined)
+        return `stores the object itself in '${kept}', where it stays when it is gone`;
       const table = expr.target.kind === 'index' ? memberPath(expr.target.base) : undefined;
       return table !== undefined && isTable(unit, file, type, table)
         ? `puts an entry into the associative array '${table}'`
@@ -246,6 +249,12 @@ function forbidden(unit: UnitFacts, file: FileIr, type: TypeDecl, expr: Expr): s
     default:
       return undefined;
   }
+}
+
+/** `this`, also by a cast. */
+function isThis(expr: Expr): boolean {
+  if (expr.kind === 'cast') return isThis(expr.value);
+  return expr.kind === 'name' && expr.path.length === 1 && expr.path[0] === 'self';
 }
 
 /** A member or a variable of a module that is an associative array. */

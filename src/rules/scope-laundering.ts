@@ -442,7 +442,7 @@ function trustedAddress(
   if (hasAttribute(fn, 'return') || !(type?.kind === 'pointer' || type?.kind === 'slice' || type?.kind === 'delegate'))
     return undefined;
   for (const value of returned(fn)) {
-    const name = addressedParam(unit, file, fn, value);
+    const name = addressedParam(unit, file, fn, lastGiven(fn, value));
     const param = fn.params.find(
       (one) =>
         one.name === name &&
@@ -454,12 +454,25 @@ function trustedAddress(
   return undefined;
 }
 
+/** What a local variable that is returned was last given; anything else is itself. */
+function lastGiven(fn: FunctionIr, value: Expr): Expr {
+  const name = value.kind === 'name' && value.path.length === 1 ? value.path[0] : undefined;
+  if (name === undefined || fn.body === undefined || fn.params.some((one) => one.name === name)) return value;
+  let given = value;
+  walkBody(fn.body, ({ expr, around, statement }) => {
+    if (expr.span.start > value.span.start) return;
+    const isInit = around.length === 0 && statement?.kind === 'let' && statement.init === expr;
+    if (isInit && statement.pattern.kind === 'bind' && statement.pattern.name === name) given = expr;
+    if (expr.kind === 'assign' && expr.operator === '=' && memberPath(expr.target) === name) given = expr.value;
+  });
+  return given;
+}
+
 /** The `ref` parameters of a trusted function, not a template, into which no pointer may leave it. */
 function lendersOf(fn: FunctionIr): FunctionIr['params'] {
   if (fn.trust !== 'trusted' || fn.kind === 'closure' || fn.generics.length > 0 || fn.parent !== undefined) return [];
-  return fn.params.filter(
-    ({ modifiers }) => modifiers.includes('ref') && !modifiers.includes('return') && !modifiers.includes('scope'),
-  );
+  // `return` allows the result to lead to it, and nothing else.
+  return fn.params.filter(({ modifiers }) => modifiers.includes('ref') && !modifiers.includes('scope'));
 }
 
 /** A trusted function, not a template, that stores a pointer or slice into a `ref` parameter in another one or in a module variable. */
@@ -479,8 +492,13 @@ function trustedStore(
     const param = lenders.find((one) => one.name === name && one.name !== target);
     if (param === undefined) return;
     const isModules = !declaredIn(fn).has(target) && unit.oracle('d').global(target, file.path) !== undefined;
-    const isSelfs = aggregateOf(file, fn)?.fields.some((field) => field.name === target && !field.isStatic) === true;
-    if ((isModules && !isSelfs) || isCallers(fn, target)) found = { param, target, span: expr.span };
+    const owner = aggregateOf(file, fn);
+    const isSelfs = owner?.fields.some((field) => field.name === target && !field.isStatic) === true;
+    // An object lives on where the caller's variable does not; what a constructor is given mostly stands beside it.
+    const isObjects = isSelfs && owner?.kind === 'class' && fn.kind === 'method' && !declaredIn(fn).has(target);
+    // Of a function without a result `return` means its first parameter.
+    const isOther = isCallers(fn, target) && !param.modifiers.includes('return');
+    if ((isModules && !isSelfs) || isObjects || isOther) found = { param, target, span: expr.span };
   });
   return found;
 }

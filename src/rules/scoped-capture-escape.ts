@@ -44,6 +44,9 @@ interface Captured {
   readonly type?: TypeDecl;
 }
 
+/** A function with a `lazy` parameter, whose address is a delegate of the caller's frame. */
+const LAZY = /^[^{]*\blazy\b[^]*&/u;
+
 export default defineRule({
   meta: {
     id: 'scoped-capture-escape',
@@ -64,13 +67,13 @@ export default defineRule({
     scenarios: ['command'],
   },
   tokens: { d: ['delegate', '=>', 'Thread', 'runTask', 'setTimer'] },
-  bodyTokens: { d: [D_CLOSURE] },
+  bodyTokens: { d: [D_CLOSURE, LAZY] },
   looksAt: 'bodies',
   perFile: ['d'],
   check({ unit, report }) {
     for (const file of unit.filesOf('d')) {
       for (const fn of file.functions) {
-        if (!hasBody(fn) || fn.kind === 'unittest' || !unit.holds(file, fn, D_CLOSURE)) continue;
+        if (!hasBody(fn) || fn.kind === 'unittest' || !unit.holds(file, fn, [D_CLOSURE, LAZY])) continue;
         const walked: Walked[] = [];
         let closures = 0;
         walkBody(fn.body, (one) => {
@@ -83,7 +86,7 @@ export default defineRule({
           if (one.expr.kind !== 'closure' && one.expr.kind !== 'address') continue;
           const closure = one.expr;
           const inner = delegateFunction(file, fn, closure);
-          const method = inner === undefined ? ownMethod(file, fn, closure) : undefined;
+          const method = inner === undefined ? (lazyParam(fn, closure) ?? ownMethod(file, fn, closure)) : undefined;
           const kept = inner === undefined && method === undefined ? undefined : howKept(unit, file, fn, one, walked);
           if (kept === undefined) continue;
           const captured =
@@ -422,6 +425,16 @@ function findCaptured(file: FileIr, fn: FunctionIr, closure: FunctionIr, isRetur
       };
   }
   return undefined;
+}
+
+/** `&given` of a `lazy` parameter: the delegate that computes it, whose frame is the caller's. */
+function lazyParam(fn: FunctionIr, expr: Expr): Captured | undefined {
+  if (expr.kind !== 'address' || expr.base.kind !== 'name' || expr.base.path.length !== 1) return undefined;
+  const [name] = expr.base.path;
+  const param = fn.params.find((one) => one.name === name && one.modifiers.includes('lazy'));
+  return (
+    param && { name: param.name, what: `the 'lazy' parameter '${param.name}'`, declared: param.span, use: expr.span }
+  );
 }
 
 /** `scope dg = () { .. }`: the frame of the delegate is the stack, whatever it captures. */
