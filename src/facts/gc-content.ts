@@ -5,6 +5,9 @@ import type { FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 /** Whoever names one of these has thought of the collector. */
 export const AWARE = /\b(?:addRange|addRoot|hasIndirections|hasPointers|hasAliasing|removeRange)\b/u;
 
+/** As `AWARE`, of a block of the collector that it does not look into: a root keeps the block, and nothing that only the block shows. */
+export const AWARE_OF_CONTENT = /\b(?:addRange|hasIndirections|hasPointers|hasAliasing|removeRange|clrAttr)\b/u;
+
 /** What memory for such elements holds that leads to memory of the collector, as the words of a message; undefined when nothing does. */
 export function contentOf(
   unit: UnitFacts,
@@ -119,8 +122,8 @@ export function isComputedType(unit: UnitFacts, file: FileIr, fn: FunctionIr, na
 }
 
 /** The function, what is around it or what is directly in it names a function that deals with the collector. */
-export function isAware(unit: UnitFacts, file: FileIr, fn: FunctionIr): boolean {
+export function isAware(unit: UnitFacts, file: FileIr, fn: FunctionIr, words = AWARE): boolean {
   const text = unit.textOf(file.path) ?? '';
   const { span } = outermost(file, fn);
-  return AWARE.test(text.slice(span.start, span.end));
+  return words.test(text.slice(span.start, span.end));
 }

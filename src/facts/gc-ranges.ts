@@ -139,13 +139,20 @@ function blockPath(expr: Expr | undefined): string | undefined {
   return memberPath(expr);
 }
 
+/** The block behind casts, slices and `.ptr`: `p` of `cast(void*) p`, `p[0 .. n]`, `p.ptr`. */
+function wholeBlock(expr: Expr): Expr {
+  if (expr.kind === 'cast') return wholeBlock(expr.value);
+  const isShown = expr.kind === 'slice' || (expr.kind === 'field' && expr.name === 'ptr');
+  return isShown ? wholeBlock(expr.base) : expr;
+}
+
 /** `GC.addRoot(p)` of a local that `malloc` or its kin made: roots are blocks of the collector. */
 export function foreignRoot(fn: FunctionIr, expr: Expr): { memory: string; maker: string; span: Span } | undefined {
   if (expr.kind !== 'method' || expr.method !== 'addRoot' || rootName(expr.receiver) !== 'GC') return undefined;
-  const given = expr.args[0] === undefined ? undefined : uncast(expr.args[0].value);
+  const given = expr.args[0] === undefined ? undefined : wholeBlock(expr.args[0].value);
   const name = given?.kind === 'name' && given.path.length === 1 ? given.path[0] : undefined;
   const init = name === undefined ? undefined : initOf(fn, name);
-  const made = init === undefined ? undefined : uncast(init);
+  const made = init === undefined ? undefined : wholeBlock(init);
   const maker = made?.kind === 'call' ? calledName(made) : undefined;
   if (name === undefined || made === undefined || maker === undefined) return undefined;
   return MALLOC.has(maker) || FOREIGN_MAKER.test(maker) ? { memory: name, maker, span: made.span } : undefined;

@@ -15,7 +15,7 @@ import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { withoutAlias } from '../flow/types.js';
 import type { Role } from '../model/finding.js';
-import { AWARE, contentOf, storedType, isComputedType, isAware } from './gc-content.js';
+import { AWARE, AWARE_OF_CONTENT, contentOf, storedType, isComputedType, isAware } from './gc-content.js';
 
 /** Functions that give memory of the C library or of the system, which the collector does not know. */
 export const MALLOC = new Set([
@@ -38,6 +38,8 @@ const FOREIGN_MEMORY = /^[a-z][A-Za-z0-9]*_(?:(?:m|c|re)alloc(?:0|z|64|_array)?|
 
 /** Allocators of the library whose memory the collector does not look into. */
 const UNSCANNED_ALLOCATORS = /\b(?:Aligned)?(?:Mallocator|MmapAllocator)\b/u;
+
+const NO_SCAN = " with 'NO_SCAN'";
 
 /** A place where memory that the collector does not look into is used for what may lead to its own memory. */
 interface Unscanned {
@@ -67,7 +69,8 @@ function castOfUnscanned(
   const element = storedType(isOpen ? pointee : withoutAlias(pointee, unit.oracle('d'), file.path));
   if (element === undefined) return undefined;
   const memory = unscannedMemory(expr.value, fn);
-  if (memory === undefined || isAware(unit, file, fn)) return undefined;
+  if (memory === undefined || isAware(unit, file, fn, memory.endsWith(NO_SCAN) ? AWARE_OF_CONTENT : AWARE))
+    return undefined;
   const content = contentOf(unit, file, fn, element, memory.startsWith("'new "));
   if (content !== undefined) return { span: expr.span, memory, content, steps: [] };
   if (element.kind !== 'pointer') return undefined;
@@ -242,7 +245,7 @@ function unscannedMemory(value: Expr, fn: FunctionIr): string | undefined {
   const name = calledName(inner);
   if (name === undefined) return undefined;
   if (inner.kind === 'method' && inner.receiver.kind === 'name' && inner.receiver.path.at(-1) === 'GC')
-    return COLLECTED.has(name) && isAlwaysNoScan(inner.args[1]?.value) ? `'GC.${name}' with 'NO_SCAN'` : undefined;
+    return COLLECTED.has(name) && isAlwaysNoScan(inner.args[1]?.value) ? `'GC.${name}'${NO_SCAN}` : undefined;
   if (inner.kind === 'method' && (name === 'allocate' || name === 'alloc') && inner.args.length > 0) {
     const allocator = memberPath(inner.receiver);
     // The default allocators of threads and processes use the collector.

@@ -195,6 +195,8 @@ export abstract class TypeLowering extends Lowering {
 
   /** Undefined when `T[Name]` may be either: it is then read as associative, with `size` set as well. */
   private isArrayLength(inner: SyntaxNode, written: string): boolean | undefined {
+    // A number, though the grammar takes it for a type.
+    if (/^__traits\s*\(\s*(?:classInstanceSize|classInstanceAlignment)\b/u.test(written)) return true;
     if (!/^\.?[A-Za-z_][\w.]*$/.test(written)) {
       return inner.kind !== 'type';
     }
