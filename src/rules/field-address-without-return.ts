@@ -11,6 +11,7 @@ import {
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
+import type { Place } from '../flow/place.js';
 import type { Expr, FileIr, FunctionIr, TypeDecl } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule, type ReportStep } from './rule.js';
@@ -19,6 +20,12 @@ interface Shown {
   readonly span: Span;
   readonly what: string;
   readonly as: 'pointer' | 'slice' | 'reference' | 'delegate';
+}
+
+interface Stored extends Shown {
+  readonly target: string;
+  /** It is memory of an object that knows the struct from now on. */
+  readonly isObjects?: boolean;
 }
 
 /** A result made by address, index, slice or `.ptr`, or a head that says reference, pointer or slice. */
@@ -42,7 +49,7 @@ export default defineRule({
     cwe: ['CWE-562', 'CWE-825'],
     messages: {
       stored:
-        "'{method}' of the struct '{type}' stores a {as} to '{what}' in the module variable '{target}' (line {line}): it stays there when the struct ends or moves.",
+        "'{method}' of the struct '{type}' stores a {as} to '{what}' in {place} '{target}' (line {line}): it stays there when the struct ends or moves.",
       thrown:
         "'{method}' of the struct '{type}' throws a slice of '{what}': the exception goes on when the struct is gone.",
       inside:
@@ -89,11 +96,16 @@ export default defineRule({
               as: stored.as,
               what: stored.what,
               target: stored.target,
+              place: stored.isObjects === true ? "an object's" : 'the module variable',
               line: lineOf(unit, file, stored.span.start),
             },
             at: { file, span: stored.span },
             steps: declared(stored.what),
             key: `${type.name}.${fn.name}|${stored.target}`,
+            // Where the struct is by then, only a constructor knows: not where it will be.
+            ...(stored.isObjects === true && fn.kind !== 'constructor'
+              ? { severity: 'note' as const, confidence: 'medium' as const }
+              : {}),
           });
         const inside = stored === undefined ? findInside(unit, file, fn, type) : undefined;
         if (inside !== undefined)
@@ -301,8 +313,8 @@ function findStored(
   file: FileIr,
   fn: WithBody,
   judge: (value: Expr) => Shown | undefined,
-): (Shown & { readonly target: string }) | undefined {
-  let found: (Shown & { readonly target: string }) | undefined;
+): Stored | undefined {
+  let found: Stored | undefined;
   const own = declaredIn(fn);
   walkBody(fn.body, ({ expr }) => {
     if (expr.kind !== 'assign' || expr.target.kind !== 'name') return;
@@ -326,11 +338,11 @@ function storedByHelper(
   file: FileIr,
   fn: WithBody,
   judge: (value: Expr) => Shown | undefined,
-): (Shown & { readonly target: string }) | undefined {
+): Stored | undefined {
   let given: Shown | undefined;
   walkBody(fn.body, ({ expr }) => {
-    if (expr.kind === 'call' && given === undefined)
-      given = expr.args
+    if (expr.kind === 'call' || expr.kind === 'method')
+      given ??= expr.args
         .map(({ value }) => (value.kind === 'address' ? judge(value) : undefined))
         .find((shown) => shown?.as === 'pointer');
   });
@@ -340,14 +352,34 @@ function storedByHelper(
     .escapes.find(
       ({ kind, pointer, into }) =>
         (kind === 'store' || kind === 'collect') &&
-        into?.root.kind === 'global' &&
+        into !== undefined &&
+        isElsewhere(unit, file, into) &&
         pointer.how === '&' &&
         pointer.target.root.kind === 'self' &&
         !pointer.target.path.includes('*'),
     );
-  const target = kept?.into?.root.name;
-  if (kept === undefined || target === undefined || takesBack(unit, file, fn, target)) return undefined;
-  return { ...given, span: kept.span, target };
+  const { into } = kept ?? {};
+  if (kept === undefined || into === undefined) return undefined;
+  const names = [
+    ...(into.root.kind === 'self' ? [] : [into.root.name]),
+    ...into.path.filter((one) => /^\w/u.test(one)),
+  ];
+  const isObjects = into.root.kind !== 'global';
+  const target = isObjects ? names.join('.') : into.root.name;
+  if (takesBack(unit, file, fn, names[0] ?? target)) return undefined;
+  return { ...given, span: kept.span, target, isObjects };
+}
+
+/** A variable of the module, or memory of an object that is given or that the struct refers to. */
+function isElsewhere(unit: UnitFacts, file: FileIr, { root, path }: Place): boolean {
+  if (root.kind === 'global') return true;
+  const isObject = (name: string | undefined): boolean =>
+    name !== undefined && unit.oracle('d').declaration(name, file.path)?.kind === 'class';
+  if (root.kind === 'param') return path.length > 0 && isObject(root.type?.name);
+  const [first] = path;
+  if (root.kind !== 'self' || path.length < 2 || first === undefined) return false;
+  const holder = unit.oracle('d').declaration(root.type?.name ?? '', file.path);
+  return isObject(holder?.fields.find((field) => field.name === first)?.type?.name);
 }
 
 /** `this.self = &this;`, `all ~= &this;` of a field of the struct. */

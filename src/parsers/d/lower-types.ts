@@ -119,9 +119,12 @@ export abstract class TypeLowering extends Lowering {
         type = type.kind === 'unknown' ? { ...read.type, kind: 'unknown' } : read.type;
         at = read.next;
       } else if (child.kind === 'delegate' || child.kind === 'function') {
-        const end = children.at(-1)?.end ?? node.end;
+        // `void delegate(int)[3]` goes on behind the parameters and attributes.
+        let next = at + 1;
+        while (next < children.length && children[next]?.kind !== '[' && children[next]?.kind !== '*') next++;
+        const end = children[next - 1]?.end ?? node.end;
         type = this.makeType(child.kind, start, end, { element: type });
-        break;
+        at = next;
       } else at++;
     }
     if (qualifiers.length === 0) return type;
