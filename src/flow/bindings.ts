@@ -137,7 +137,12 @@ export abstract class Bindings extends Ownership {
           );
           this.keepParts(value, { root, path: [] });
           if (value.pointers.length === 0) {
-            this.copyFields(value.places, { root, path: [] });
+            // D: one value for a static array is that of each element.
+            const isEach =
+              !this.rust &&
+              type?.kind === 'static-array' &&
+              value.places.every(({ root: made, path }) => made.type?.kind === 'path' && path.length === 0);
+            this.copyFields(value.places, { root, path: isEach ? ['[]'] : [] });
             this.moveOut(value);
           }
         }
