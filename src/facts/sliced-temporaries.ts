@@ -89,17 +89,19 @@ function lentByCast(unit: UnitFacts, file: FileIr, fn: FunctionIr, value: Expr):
   const oracle = unit.oracle('d');
   const isLiteral = value.value.kind === 'call' && oracle.declaration(made, file.path)?.kind === 'struct';
   const type = isLiteral ? made : resultOf(unit, file, fn, value.value)?.name;
-  if (type === undefined || !castsToPointer(unit, type, file.path)) return undefined;
-  return destructorsOf(unit, type).some(({ text }) => RELEASES.test(text)) ? made : undefined;
+  return type !== undefined && castsToPointer(unit, type, file.path) ? made : undefined;
 }
 
-/** Whether the struct has an `opCast` that is a template of any type, or one for pointers. */
+/** Whether the struct frees in its destructor and has an `opCast` that is a template of any type, or one for pointers. */
 function castsToPointer(unit: UnitFacts, type: string, path: string): boolean {
   const oracle = unit.oracle('d');
   if (type === '' || oracle.declaration(type, path)?.kind !== 'struct') return false;
-  return oracle
-    .methods(type, 'opCast', path)
-    .some(({ fn }) => !/^(?:bool|u?int|u?long|float|double)$/u.test(fn.returns?.name ?? ''));
+  return (
+    oracle
+      .methods(type, 'opCast', path)
+      .some(({ fn }) => !/^(?:bool|u?int|u?long|float|double)$/u.test(fn.returns?.name ?? '')) &&
+    destructorsOf(unit, type).some(({ text }) => RELEASES.test(text))
+  );
 }
 
 /** Words by which a destructor releases what the struct holds. */
@@ -126,6 +128,8 @@ export function lendersOf(unit: UnitFacts, file: FileIr): readonly string[] {
   const oracle = unit.oracle('d');
   return file.functions
     .filter((fn) => {
+      // Closures and operators are not called by their names.
+      if (!/^\w+$/u.test(fn.name) || /^op[A-Z]/u.test(fn.name)) return false;
       const type = fn.returnsRef === true ? undefined : withoutAlias(fn.returns, oracle, file.path);
       return type?.kind === 'static-array' || (type?.kind === 'path' && castsToPointer(unit, type.name, file.path));
     })
