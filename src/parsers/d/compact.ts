@@ -34,7 +34,7 @@ export function compact(
       const isBlank = code === 32 || (code >= 9 && code <= 13);
       if (isBlank && codes[length - 1] === 10) continue;
       if (length > 1 && beginsStatement(text, at) && codes[length - 1] === 10 && codes[length - 2] === 125)
-        if (text.slice(places[length - 1], at).includes('\n')) codes[length - 1] = 59;
+        if (isDereference(text, at) || text.slice(places[length - 1], at).includes('\n')) codes[length - 1] = 59;
       codes[length] = isBlank ? 10 : code;
       places[length++] = at;
     }
@@ -71,6 +71,11 @@ export function compact(
 function beginsStatement(text: string, at: number): boolean {
   const code = text.charCodeAt(at);
   return code === 42 || (code === 40 && text.charCodeAt(at + 1) !== 41);
+}
+
+/** `} *p = 3;` on one line: nobody multiplies a literal, and then writes the operator next to one operand only. */
+function isDereference(text: string, at: number): boolean {
+  return text.charCodeAt(at) === 42 && /[A-Za-z_(*]/u.test(text.charAt(at + 1));
 }
 
 /** Where each character stands. What begins behind a cut begins there, what ends before one ends there. */
