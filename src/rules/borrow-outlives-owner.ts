@@ -443,6 +443,9 @@ interface KeptResult {
   readonly end: string;
 }
 
+/** The address of something is assigned. */
+const KEEPS_ADDRESS = /=\s*&\s*\w/u;
+
 /**
  * D: the functions to look at, and in the same file the callers of those that keep the address of a `ref` parameter: the text of such a
  * call shows nothing.
@@ -454,7 +457,9 @@ function withCallers(
 ): readonly { readonly fn: FunctionIr; readonly file: FileIr }[] {
   const text = unit.textOf(file.path) ?? '';
   const names = file.functions.flatMap((fn) => {
+    if (!fn.params.some(({ modifiers }) => modifiers.includes('ref'))) return [];
     const own = text.slice(fn.span.start, fn.span.end);
+    if (!KEEPS_ADDRESS.test(own)) return [];
     const keeps = fn.params.some(
       ({ name, modifiers }) => modifiers.includes('ref') && new RegExp(`=\\s*&\\s*${name}\\b`, 'u').test(own),
     );

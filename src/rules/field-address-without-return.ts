@@ -33,7 +33,7 @@ const SHOWS =
   /(?:\breturn\b|=>)[^;{}]*?(?:(?<!&)&(?!&)|\[|\.ptr\b)|^[^{(]*(?:[\]*]|\b(?:ref|inout)\b[^({]*)\s*\w+\s*\(/u;
 
 /** The address of something is assigned, appended or given to a call, or a slice goes with an exception. */
-const KEEPS = /[=(,]\s*&\s*\w|\bthrow\b[^;]*\[\s*\]/u;
+const KEEPS = /=\s*&\s*\w|\w\s*\((?:[^();]*,)?\s*&\s*[a-z_]|\bthrow\b[^;]*\[\s*\]/u;
 
 export default defineRule({
   meta: {
