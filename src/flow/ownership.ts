@@ -482,7 +482,7 @@ export abstract class Ownership extends Memory {
           }),
           ...optionalType(given.type),
         }
-      : this.coerce(this.withoutHanded(given, wanted), wanted?.returns);
+      : this.coerce(this.withoutHanded(given, wanted), wanted?.returnsRef === true ? undefined : wanted?.returns);
     if (this.rust && inner === this.fn.id) this.leaveBehind(span);
     const held = (this.rust ? inner === this.fn.id : !byRef) ? this.withHeld(value) : value;
     const leaving = byRef ? held : this.withoutHanded(held, wanted);
