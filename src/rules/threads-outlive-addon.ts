@@ -174,7 +174,7 @@ function findStarters(file: FileIr, crate: CargoPackage): readonly Starter[] {
   return found;
 }
 
-/** The function around a closure, unless it belongs to a trait, whose methods are called without being named. */
+/** The function around a closure, unless it belongs to a trait or a static, which are not called by name. */
 function callableBy(file: FileIr, fn: FunctionIr): { readonly within?: string } {
   let outer = fn;
   for (let at = fn.parent; at !== undefined; at = outer.parent) {
@@ -182,7 +182,9 @@ function callableBy(file: FileIr, fn: FunctionIr): { readonly within?: string } 
     if (found === undefined) return {};
     outer = found;
   }
-  return outer.trait === undefined && outer.abi === undefined && outer.name !== '' ? { within: outer.name } : {};
+  return outer.trait === undefined && outer.abi === undefined && outer.kind !== 'closure' && outer.name !== ''
+    ? { within: outer.name }
+    : {};
 }
 
 /** A thread in a crate that the addon uses for something else never starts. */
