@@ -4,11 +4,18 @@ import { findAlias, isClassDecl, isStrong, napiAttribute } from './threadsafe-fu
 import type { UnitFacts } from './unit.js';
 import type { Field, FileIr, TypeDecl, TypeRef } from '../model/ir.js';
 
+interface InnerField {
+  readonly file: FileIr;
+  readonly field: Field;
+}
+
 export interface CallbackHolder {
   readonly file: FileIr;
   readonly decl: TypeDecl;
   /** The fields that hold a callback, or something of the package that does. */
   readonly fields: readonly Field[];
+  /** Fields of other types of the package that are the callbacks, with the one of these fields that leads there. */
+  readonly inner: readonly (InnerField & { readonly of: Field })[];
   /** How long it lives, as the end of a sentence. */
   readonly life: 'class' | 'adapter';
 }
@@ -32,7 +39,14 @@ export function findCallbackHolders(unit: UnitFacts): readonly CallbackHolder[] 
       seen.add(decl);
       if (letsGo(unit, file, decl.name)) continue;
       const life = isClassDecl(decl) ? 'class' : isAdapter(unit, decl) ? 'adapter' : undefined;
-      if (life !== undefined) found.set(decl, { file, decl, fields, life });
+      if (life !== undefined)
+        found.set(decl, {
+          file,
+          decl,
+          fields,
+          inner: fields.flatMap((of) => innerFields(unit, file, of, 0).map((one) => ({ ...one, of }))),
+          life,
+        });
       // A record of callbacks is held by what has a field for it, in a file that may not name callbacks at all.
       else if (depth < 2)
         for (const other of unit.filesMatching('rust', new RegExp(`\\b${decl.name}\\b`, 'u')))
@@ -48,6 +62,35 @@ function holdsStrong(unit: UnitFacts, file: FileIr, owner: string, field: Field,
   return (
     field.type !== undefined && carries(unit, file, field.type, depth) && !isTakenOut(unit, file, owner, field.name)
   );
+}
+
+/** The strong callbacks behind a field whose own type is none: those of the struct that it holds, and of what that holds. */
+function innerFields(unit: UnitFacts, file: FileIr, field: Field, depth: number): readonly InnerField[] {
+  const decl = field.type && structBehind(unit, file, field.type, 0);
+  if (!decl || depth > 3) return [];
+  return decl.item.fields
+    .filter((f) => holdsStrong(unit, decl.file, decl.item.name, f, depth))
+    .flatMap((f) => {
+      const deeper = innerFields(unit, decl.file, f, depth + 1);
+      return deeper.length > 0 ? deeper : [{ file: decl.file, field: f }];
+    });
+}
+
+/** The struct of the package that a type names, behind pointers, locks and aliases, unless a callback is in sight first. */
+function structBehind(
+  unit: UnitFacts,
+  file: FileIr,
+  type: TypeRef,
+  depth: number,
+): { readonly file: FileIr; readonly item: TypeDecl } | undefined {
+  if (depth > 5 || type.kind !== 'path' || isStrong(unit, file, type, false)) return undefined;
+  if (CONTAINERS.test(type.name))
+    return type.args.map((a) => structBehind(unit, file, a, depth + 1)).find((found) => found !== undefined);
+  const alias = findAlias(unit, file, type);
+  if (alias) return structBehind(unit, alias.file, alias.type, depth + 1);
+  const item = unit.oracle('rust').declaration(type.name, file.path);
+  const declaring = item?.kind === 'struct' ? declaringFile(unit, file, item) : undefined;
+  return item && declaring ? { file: declaring, item } : undefined;
 }
 
 function carries(unit: UnitFacts, file: FileIr, type: TypeRef, depth: number): boolean {

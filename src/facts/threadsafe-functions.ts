@@ -12,7 +12,7 @@ export function isStrong(unit: UnitFacts, file: FileIr, type: TypeRef, inside: b
   if (type.kind === 'reference') return false;
   if (type.kind !== 'path') return false;
   if (isThreadsafeFunction(file, type))
-    return isOfNapi(file, type) && !/,\s*true\s*(?:,\s*\d+\s*)?,?\s*>$/u.test(weakPart(type));
+    return (isOfNapi(file, type) || isOwnStrong(unit, file, type.name)) && !/,\s*true\s*(?:,\s*\d+\s*)?,?\s*>$/u.test(weakPart(type));
   if (inside && /^(?:Arc|Rc|Box|Vec)$/u.test(type.name) && type.args[0])
     return isStrong(unit, file, type.args[0], true, depth + 1);
   const alias = findAlias(unit, file, type);
@@ -39,7 +39,18 @@ function isThreadsafeFunction(file: FileIr, type: TypeRef): boolean {
   );
 }
 
-/** A wrapper of the same name in the package has its own teardown. */
+/**
+ * Whether a wrapper of the package with this name holds a threadsafe function of Node-API that nothing in its file makes weak: then
+ * nobody who holds one can.
+ */
+export function isOwnStrong(unit: UnitFacts, file: FileIr, name: string): boolean {
+  const decl = unit.oracle('rust').declaration(name, file.path);
+  if (decl?.kind !== 'struct' || !decl.fields.some((f) => f.type?.name === 'napi_threadsafe_function')) return false;
+  const declaring = declaringFile(unit, file, decl);
+  return declaring !== undefined && !/\bnapi_unref_threadsafe_function\b/u.test(unit.textOf(declaring.path) ?? '');
+}
+
+/** Another wrapper of the same name in the package has its own teardown. */
 function isOfNapi(file: FileIr, type: TypeRef): boolean {
   if (type.path.length > 1) return /^(?:napi(?:_ohos)?|threadsafe_function)$/u.test(type.path[0] ?? '');
   const imported = file.imports.find((i) => i.name === type.name);

@@ -6,7 +6,7 @@ import { findUnfinalized } from '../facts/unfinalized-functions.js';
 import { isExported } from '../facts/js-memory.js';
 import { lineOf } from '../facts/lines.js';
 import { blankComments, plainText } from '../facts/plain-text.js';
-import { findAlias, isClass, isStrong, isWeakAlias } from '../facts/threadsafe-functions.js';
+import { findAlias, isClass, isOwnStrong, isStrong, isWeakAlias } from '../facts/threadsafe-functions.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { calleeOf, walkBody, type Walked } from '../model/walk-body.js';
 import type { Block, Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
@@ -216,7 +216,7 @@ export default defineRule({
       });
     }
     const holders = findCallbackHolders(unit).filter(({ decl }) => !told.has(decl.name));
-    for (const { file, decl, fields, life } of holders) {
+    for (const { file, decl, fields, inner, life } of holders) {
       const [field] = fields;
       // The bridge to a trait holds the callback of the class or the function beside it.
       const isShared = fields.every((f) => f.type?.name === 'Arc');
@@ -235,9 +235,20 @@ export default defineRule({
           life: life === 'class' ? 'object' : 'value',
         },
         at: { file, span: field.span },
-        steps: fields
-          .slice(0, 12)
-          .map((f): ReportStep => ({ file, span: f.span, role: 'declare', note: `'${f.name}' is strong.` })),
+        steps: [
+          ...fields.map((f): ReportStep => ({
+            file,
+            span: f.span,
+            role: 'declare',
+            note: `'${f.name}' ${inner.some((one) => one.of === f) ? 'leads to a strong one' : 'is strong'}.`,
+          })),
+          ...inner.map((one): ReportStep => ({
+            file: one.file,
+            span: one.field.span,
+            role: 'declare',
+            note: `'${one.field.name}' is strong.`,
+          })),
+        ].slice(0, 12),
         key: decl.name,
       });
     }
@@ -455,7 +466,7 @@ function findKept(unit: UnitFacts, file: FileIr, fn: FunctionIr, body: Block): r
   const found: Kept[] = [];
   walkBody(body, (walked) => {
     const { expr } = walked;
-    const builder = builderOf(file, expr);
+    const builder = builderOf(unit, file, expr);
     if (builder === undefined) return;
     const chain = chainOf(walked);
     if (chain.some((e) => e.kind === 'method' && WEAKENS.test(e.method))) return;
@@ -478,13 +489,14 @@ function findKept(unit: UnitFacts, file: FileIr, fn: FunctionIr, body: Block): r
 }
 
 /** The name of the call that makes a threadsafe function; undefined for other expressions. */
-function builderOf(file: FileIr, expr: Expr): Span | undefined {
+function builderOf(unit: UnitFacts, file: FileIr, expr: Expr): Span | undefined {
   if (expr.kind === 'method') return BUILDERS.has(expr.method) ? expr.methodSpan : undefined;
   const isCreate = expr.kind === 'call' && calleeOf(expr) === 'ThreadsafeFunction::create';
+  if (!isCreate) return undefined;
   const isNapi = file.imports.some(
     (i) => (i.name === 'ThreadsafeFunction' || i.isGlob === true) && /^napi(?:_ohos)?$/u.test(i.path[0] ?? ''),
   );
-  return isCreate && isNapi ? expr.callee.span : undefined;
+  return isNapi || isOwnStrong(unit, file, 'ThreadsafeFunction') ? expr.callee.span : undefined;
 }
 
 /** The calls made on the result of an expression, innermost first. */
