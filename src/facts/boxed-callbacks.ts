@@ -176,10 +176,14 @@ function mayBorrow(
 ): boolean {
   if (fn.returns?.lifetimes !== undefined && fn.returns.lifetimes.length > 0) return false;
   return generic.bounds.every((bound) => {
-    const name = bound.trim().split('::').at(-1) ?? '';
-    if (LENDING.test(name)) return true;
-    const declared = /^\w+$/u.test(name) && depth < 3 ? traitNamed(name) : undefined;
-    return declared !== undefined && mayBorrow(fn, { name, bounds: declared.bases }, traitNamed, depth + 1);
+    const plain = bound.trim().split('::').at(-1) ?? '';
+    if (LENDING.test(plain)) return true;
+    // `Visit<A, B>`: a trait of the unit, whatever it is given.
+    const name = /^(?:\w+::)*(\w+)(?:<.*>)?$/u.exec(bound.trim())?.[1];
+    const declared = name !== undefined && depth < 3 ? traitNamed(name) : undefined;
+    return (
+      declared !== undefined && mayBorrow(fn, { name: declared.name, bounds: declared.bases }, traitNamed, depth + 1)
+    );
   });
 }
 

@@ -2,6 +2,7 @@ import { RAW_CODE } from '../facts/raw-words.js';
 import { findBoxedCallbacks } from '../facts/boxed-callbacks.js';
 import { hasDrop } from '../facts/declarations.js';
 import { findExternalMemory } from '../facts/external-memory.js';
+import { findForgottenLocal } from '../facts/forgotten-locals.js';
 import { findFreedCallbackData } from '../facts/freed-callback-data.js';
 import { findLentHandle } from '../facts/lent-handles.js';
 import { lineOf } from '../facts/lines.js';
@@ -37,6 +38,7 @@ const TOKENS = {
     'NoCopy',
     'CreateWithData',
     'PyCapsule_New',
+    'forget(',
     'openlog',
     'putenv',
     'setvbuf',
@@ -79,6 +81,8 @@ export default defineRule({
         "'{callee}' at line {line} keeps '{type}.{field}' as the data of its callback, and 'drop' frees it (line {freed}) without taking the callback back: the library may call it afterwards.",
       unrooted:
         "'{callee}' at line {line} keeps the address of '{owner}', an object of the collector that nothing else refers to: it is freed by the next collection after the function has ended.",
+      forgotten:
+        "'{callee}' at line {line} keeps the address of '{owner}', which is then forgotten (line {forgotten}): that keeps its destructor from running, but the variable ends with its scope.",
       kept: "'{callee}' at line {line} keeps a pointer into '{owner}' (line {borrow}), which {end}.",
     },
     checklist: 'Does everything that foreign code keeps live until it lets go?',
@@ -194,6 +198,24 @@ export default defineRule({
               report({ ...place, messageId: 'callback', data: { ...data, type: kept.type } });
             else report({ ...place, messageId: 'tied', data: { ...data, guard: kept.guard } });
           }
+          const forgotten = language === 'rust' ? findForgottenLocal(unit, file, fn) : undefined;
+          if (forgotten)
+            report({
+              messageId: 'forgotten',
+              data: {
+                callee: forgotten.callee,
+                line: lineOf(unit, file, forgotten.registered.start),
+                owner: forgotten.name,
+                forgotten: lineOf(unit, file, forgotten.forgotten.start),
+              },
+              at: { file, span: forgotten.registered },
+              steps: [
+                { file, span: forgotten.declared, role: 'declare', note: `'${forgotten.name}' is on the stack.` },
+                { file, span: forgotten.registered, role: 'escape', note: 'Its address is given away here.' },
+                { file, span: forgotten.forgotten, role: 'release', note: 'It is forgotten here, and ends all the same.' },
+              ],
+              key: `${forgotten.callee}|${forgotten.name}`,
+            });
           const handle = language === 'rust' ? findLentHandle(unit, file, fn) : undefined;
           if (handle)
             report({

@@ -3,6 +3,7 @@ import { hasDrop } from '../facts/declarations.js';
 import { findKeptArgument } from '../facts/kept-arguments.js';
 import { lineOf } from '../facts/lines.js';
 import { implAround } from '../facts/rust-code.js';
+import { findUntiedChoice, findUntiedGeneric, referenceIn } from '../facts/untied-arguments.js';
 import type { BesideWord, UnitFacts } from '../facts/unit.js';
 import type { FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
@@ -40,6 +41,13 @@ const SHOWS: BesideWord = {
 const FILLS =
   /^[^{]*\bpub\b[^{]*&[^{;]*->\s*(?:(?:Option|Result|Box)\s*<\s*)?(?:\w+::)*([A-Z]\w*)(?![\w<])[^{;]*\{[^]*\b(?:\1(?:\s*::\s*\w+)?\s*[({]\s*(?:\w+\s*:\s*)?self\s*\.\s*\w+(?:\.as_ptr\(\))?\s*[,)}]|(?:Self|\1)\s*(?:\((?:[^()]|\([^()]*\))*|\{(?:[^{}]|\{[^{}]*\})*)(?<=[({,:]\s*)(?:&\s*(?:mut\s+)?\w+\s*\.\s*\w|\w+\s+as\s+\*|\w+(?:\.as_bytes\(\))?\.as_(?:mut_)?ptr\(\)))/u;
 
+/** A constructor that takes a pointer into a value of a type parameter. */
+const OF_GENERIC: BesideWord = {
+  word: 'as_ptr',
+  pattern:
+    /^(?=[^{]*(?:\bimpl\s+\w|<[^{]*\w\s*:|\(\s*(?:mut\s+)?\w+\s*:\s*[A-Z]\w?\s*[,)]))(?=[^{]*->[^{]*(?:'(?!static\b|_\b)\w|\bSelf\b))[^{]*\{[^]*\bunsafe\b/u,
+};
+
 /** A reference to what `self` owns whose lifetime is taken away: `transmute(&self.x)`, `&*(&self.x as *const _)`, `from_raw_parts(self.x.as_ptr(), ..)`. */
 const OWN_FIELD =
   /\btransmute(?:\s*::\s*<[^()]*>)?\s*\(\s*(?:&\s*(?:mut\s+)?\*?\s*)?self\s*\.\s*(\w+)|&\s*(?:mut\s+)?\*\s*\(\s*(?:&\s*(?:raw\s+(?:const|mut)\s+|mut\s+)?|(?:\w+::)*(?:addr_of|addr_of_mut)!\s*\(\s*|(?:\w+::)*from_(?:ref|mut)\s*\(\s*&\s*(?:mut\s+)?)\*?self\s*\.\s*(\w+)|(?<!\b(?:Vec|String)::)\bfrom_raw_parts(?:_mut)?\s*\(\s*self\s*\.\s*(\w+)\s*\.\s*as_(?:mut_)?ptr\s*\(/u;
@@ -73,6 +81,10 @@ export default defineRule({
       copied:
         "'{function}' returns '{type}', which is given '{pointer}' (line {line}) and has no lifetime: it stays usable after '{owner}' is dropped, which frees what the pointer leads to.",
       kept: "'{function}' returns '{type}', which keeps a pointer into what '{parameter}' lends (line {line}) and has no lifetime: it stays usable after the borrow has ended.",
+      chosen:
+        "'{function}' returns '{type}' with the lifetime of '{tied}', but '{callee}' (line {line}) is given '{parameter}' as well and may choose it: the caller may keep the result when '{parameter}' is gone.",
+      generic:
+        "'{function}' returns '{type}', but nothing ties '{parameter}' to '{lifetime}': a pointer into it is taken (line {line}), and what it borrows may end while the result is there.",
       contract:
         "'{function}' returns '{type}' with '{lifetime}' tied to no argument: its callers must limit it themselves.",
     },
@@ -95,7 +107,7 @@ export default defineRule({
       'sys::napi_',
     ],
   },
-  bodyTokens: { rust: [SHOWN_BY_SELF, MADE_OF_POINTER, SHOWS, FILLS] },
+  bodyTokens: { rust: [SHOWN_BY_SELF, MADE_OF_POINTER, SHOWS, FILLS, OF_GENERIC] },
   looksAt: 'body text',
   perFile: ['rust'],
   check({ unit, report }) {
@@ -183,6 +195,34 @@ export default defineRule({
           });
           continue;
         }
+        const chosen = findUntiedChoice(unit, file, fn);
+        if (chosen) {
+          const { type, lifetime, parameter, tied, callee, at } = chosen;
+          report({
+            messageId: 'chosen',
+            data: { function: fn.name, type: type.text, tied, callee, parameter, line: lineOf(unit, file, at.start) },
+            ...place(file, fn, chosen, `'${lifetime}' is not that of '${parameter}'.`, `'${callee}' is given both.`),
+            confidence: 'medium',
+          });
+          continue;
+        }
+        const generic = findUntiedGeneric(unit, file, fn);
+        if (generic) {
+          const { type, lifetime, parameter, at } = generic;
+          report({
+            messageId: 'generic',
+            data: { function: fn.name, type: type.text, parameter, lifetime, line: lineOf(unit, file, at.start) },
+            ...place(
+              file,
+              fn,
+              generic,
+              `'${lifetime}' is in no argument.`,
+              `The pointer into '${parameter}' is taken here.`,
+            ),
+            confidence: 'medium',
+          });
+          continue;
+        }
         const found = findUnbounded(unit, file, fn) ?? findConverted(unit, file, fn);
         if (!found) continue;
         report({
@@ -233,12 +273,17 @@ function place(
 
 function findUnbounded(unit: UnitFacts, file: FileIr, fn: FunctionIr): Untied | undefined {
   const type = fn.returns;
-  if (!type || !fn.bodySpan || fn.generics.length === 0 || fn.kind === 'closure') return undefined;
+  if (!type || !fn.bodySpan || fn.kind === 'closure') return undefined;
   // An implementation has the signature that the trait wants.
   if (fn.trait !== undefined) return undefined;
+  const impl = implAround(file, fn);
+  // `impl<'a> Sound<'_>`: a lifetime that the type of the block does not have is free, too.
+  const free = impl?.generics.filter((g) => g.name.startsWith("'") && impl.target.lifetimes?.includes(g.name) !== true);
+  const generics = [...fn.generics, ...(free ?? [])];
+  if (generics.length === 0) return undefined;
   // The reference is tied to an argument; what is free is a lifetime in the type of what it shows, as a brand.
   if (type.kind === 'reference' && (type.lifetime === undefined || isTied(fn, type.lifetime))) return undefined;
-  const lifetime = fn.generics.find(
+  const lifetime = generics.find(
     (g) => g.name.startsWith("'") && (type.lifetimes?.includes(g.name) ?? false) && !isTied(fn, g.name),
   )?.name;
   if (lifetime === undefined) return undefined;
@@ -426,13 +471,6 @@ const TAKES_NEXT =
 
 const PLAIN_KEY = /^(?:[iu](?:8|16|32|64|size)|\w*(?:Id|ID|Key|Index|Idx|Entity|Handle))$/u;
 
-/** `&'a T`, `Option<&'a T>`, `Result<&'a T, E>`. */
-function referenceIn(type: TypeRef): TypeRef | undefined {
-  if (type.kind === 'reference') return type;
-  const content = type.kind === 'path' && /^(?:Option|Result)$/u.test(type.name) ? type.args[0] : undefined;
-  return content && referenceIn(content);
-}
-
 /** A type, or the content of an Option or Result of one, that the unit knows how to drop. */
 function isOwner(unit: UnitFacts, type: TypeRef): boolean {
   return hasDrop(unit, type.name) || type.args.some((a) => isOwner(unit, a));
@@ -488,8 +526,13 @@ function isWrapper(unit: UnitFacts, file: FileIr, fn: FunctionIr, type: TypeRef)
     decl?.kind === 'struct' &&
     decl.generics.some((g) => g.name.startsWith("'")) &&
     decl.fields.every((f) => f.type?.kind !== 'reference') &&
-    reachesPointer(unit, file, bare)
+    (reachesPointer(unit, file, bare) || decl.fields.some((f) => isForeignValue(f.type)))
   );
+}
+
+/** A record of a library, by the path of its bindings. */
+function isForeignValue(type: TypeRef | undefined): boolean {
+  return type?.kind === 'path' && type.path.length > 1 && /^(?:ffi|sys|\w+_sys|\w+_ffi)$/u.test(type.path[0] ?? '');
 }
 
 function reachesPointer(unit: UnitFacts, file: FileIr, type: TypeRef, depth = 0): boolean {
