@@ -11,6 +11,8 @@ export interface BareView {
   /** The type that frees what the pointer leads to. */
   readonly owner: string;
   readonly at: Span;
+  /** Where the foreign function is called, when a constructor does that. */
+  readonly within?: { readonly file: FileIr; readonly span: Span };
 }
 
 /** Words of functions that make something of its own. */
@@ -24,7 +26,7 @@ const LASTS =
 const FOREIGN = /(?:^|::)(?:ffi|sys|raw|libc|bindings|\w+_sys|\w+_ffi|\w+ffi)::\w+$/u;
 
 /** Words of objects that work on another one, which must be there as long as they are. */
-const DEPENDS = /(?:^|_)(?:iter|iterator|cursor|snapshot|txn|transaction|statement|stmt|prepare\w*)(?:_|$)/u;
+const DEPENDS = /(?:^|[_:])(?:iter|iterator|cursor|snapshot|txn|transaction|statement|stmt|prepare\w*)(?:_|$)/u;
 
 /**
  * A function whose result is a struct of the package with a raw pointer and no lifetime, made by a foreign function of a pointer in `self`
@@ -39,6 +41,8 @@ export function findBareView(unit: UnitFacts, file: FileIr, fn: FunctionIr): Bar
   const view = wanted.name === 'Self' ? fn.owner : wanted.name;
   if (view === undefined) return undefined;
   const text = (unit.textOf(file.path) ?? '').slice(fn.bodySpan.start, fn.bodySpan.end);
+  const begun = findBegun(unit, file, fn, view, text);
+  if (begun) return { type, ...begun };
   if (!fn.isUnsafe && !text.includes('unsafe')) return undefined;
   if (!text.includes('Self') && !new RegExp(`\\b${view}\\b`, 'u').test(text)) return undefined;
   for (const { root, owner } of lenders(fn)) {
@@ -65,6 +69,52 @@ export function findBareView(unit: UnitFacts, file: FileIr, fn: FunctionIr): Bar
     return { type, callee: name, owner, at: { start, end: start + call[0].length } };
   }
   return undefined;
+}
+
+/**
+ * `Txn::new(self.0.store)`: a constructor of the view is given the bare pointer of an owner, and begins something with it that works on the
+ * owner and keeps nothing of it.
+ */
+function findBegun(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+  view: string,
+  text: string,
+): Omit<BareView, 'type'> | undefined {
+  for (const { root, owner } of lenders(fn)) {
+    if (owner === view) continue;
+    const call = new RegExp(
+      `\\b${view}(?:\\s*::\\s*<[^()]*>)?\\s*::\\s*(\\w+)\\s*\\(\\s*${root}(?:\\s*\\.\\s*\\w+){1,2}(?:\\.as_ptr\\(\\))?\\s*[,)]`,
+      'u',
+    ).exec(text);
+    const made = call?.[1];
+    if (!call || made === undefined) continue;
+    for (const { item, file: at } of unit.functionsNamed(made, 'rust')) {
+      const [first] = item.params;
+      if (item.owner !== view || item.self || !item.bodySpan || first?.type?.kind !== 'pointer') continue;
+      const body = (unit.textOf(at.path) ?? '').slice(item.bodySpan.start, item.bodySpan.end);
+      const begins = new RegExp(`((?:\\w+::)*[a-z]\\w*)\\s*\\(\\s*${first.name}\\s*[,)]`, 'u').exec(body);
+      const callee = begins?.[1];
+      if (!begins || callee === undefined || !DEPENDS.test(callee) || !isForeign(unit, callee)) continue;
+      if (!endsSomething(unit, file, owner)) continue;
+      if (!isBareHandle(unit, at, unit.oracle('rust').declaration(view, at.path))) continue;
+      if (unit.implsOf(owner).some(({ item: impl }) => impl.trait?.name === 'Clone')) continue;
+      const start = item.bodySpan.start + begins.index;
+      return {
+        callee,
+        owner,
+        at: spanIn(fn, call),
+        within: { file: at, span: { start, end: start + begins[0].length } },
+      };
+    }
+  }
+  return undefined;
+}
+
+function spanIn(fn: FunctionIr, { index, 0: whole }: RegExpExecArray): Span {
+  const start = (fn.bodySpan?.start ?? 0) + index;
+  return { start, end: start + whole.length };
 }
 
 /**
@@ -158,7 +208,9 @@ function lenders(fn: FunctionIr): readonly { readonly root: string; readonly own
 
 /** A struct with a raw pointer and nothing that could keep its owner. */
 function isBareStruct(unit: UnitFacts, file: FileIr, decl: TypeDecl | undefined): boolean {
-  if (decl?.kind !== 'struct' || decl.generics.length > 0 || decl.fields.length > 3) return false;
+  // A parameter that only a marker mentions holds nothing.
+  if (decl?.kind !== 'struct' || decl.fields.length > 3 || decl.generics.some((g) => g.name.startsWith("'")))
+    return false;
   const plain = (type: TypeRef | undefined): boolean =>
     type?.kind === 'path' && /^(?:[iu](?:8|16|32|64|128|size)|f32|f64|bool|char|PhantomData|c_\w+)$/u.test(type.name);
   const pointers = decl.fields.filter((f) => isPointer(unit, file, f.type));
@@ -169,7 +221,7 @@ function isBareStruct(unit: UnitFacts, file: FileIr, decl: TypeDecl | undefined)
 function isBareHandle(unit: UnitFacts, file: FileIr, decl: TypeDecl | undefined): boolean {
   if (decl?.kind !== 'struct' || decl.generics.some((g) => g.name.startsWith("'")) || decl.fields.length > 4)
     return false;
-  if (hasDrop(unit, decl.name)) return decl.generics.length === 0 && isBareStruct(unit, file, decl);
+  if (hasDrop(unit, decl.name)) return isBareStruct(unit, file, decl);
   const oracle = unit.oracle('rust');
   const handles = decl.fields.filter((f) => {
     const { type } = f;
@@ -184,7 +236,10 @@ function isBareHandle(unit: UnitFacts, file: FileIr, decl: TypeDecl | undefined)
 function endsSomething(unit: UnitFacts, file: FileIr, owner: string): boolean {
   if (hasDrop(unit, owner)) return true;
   const fields = unit.oracle('rust').declaration(owner, file.path)?.fields ?? [];
-  return fields.some(({ type }) => type?.kind === 'path' && type.args.length === 0 && hasDrop(unit, type.name));
+  return fields.some(({ type }) => {
+    const held = type?.kind === 'path' && /^(?:Arc|Rc|Box)$/u.test(type.name) ? type.args[0] : type;
+    return held?.kind === 'path' && held.args.length === 0 && hasDrop(unit, held.name);
+  });
 }
 
 function isPointer(unit: UnitFacts, file: FileIr, type: TypeRef | undefined): boolean {

@@ -39,7 +39,7 @@ const SHOWS: BesideWord = {
  * `View(self.0)`.
  */
 const FILLS =
-  /^[^{]*\bpub\b[^{]*&[^{;]*->\s*(?:(?:Option|Result|Box)\s*<\s*)?(?:\w+::)*([A-Z]\w*)(?![\w<])[^{;]*\{[^]*\b(?:\1(?:\s*::\s*\w+)?\s*[({]\s*(?:\w+\s*:\s*)?self\s*\.\s*\w+(?:\.as_ptr\(\))?\s*[,)}]|(?:Self|\1)\s*(?:\((?:[^()]|\([^()]*\))*|\{(?:[^{}]|\{[^{}]*\})*)(?<=[({,:]\s*)(?:&\s*(?:mut\s+)?\w+\s*\.\s*\w|\w+\s+as\s+\*|\w+(?:\.as_bytes\(\))?\.as_(?:mut_)?ptr\(\)))/u;
+  /^[^{]*\bpub\b[^{]*&[^{;]*->\s*(?:(?:Option|Result|Box)\s*<\s*)?(?:\w+::)*([A-Z]\w*)(?![\w<])[^{;]*\{[^]*\b(?:\1(?:\s*::\s*\w+)?\s*[({]\s*(?:\w+\s*:\s*)?self\s*\.\s*\w+(?:\s*\.\s*\w+)?(?:\.as_ptr\(\))?\s*[,)}]|(?:Self|\1)\s*(?:\((?:[^()]|\([^()]*\))*|\{(?:[^{}]|\{[^{}]*\})*)(?<=[({,:]\s*)(?:&\s*(?:mut\s+)?\w+\s*\.\s*\w|\w+\s+as\s+\*|\w+(?:\.as_bytes\(\))?\.as_(?:mut_)?ptr\(\)))/u;
 
 /** A constructor that takes a pointer into a value of a type parameter. */
 const OF_GENERIC: BesideWord = {
@@ -166,11 +166,14 @@ export default defineRule({
         }
         const bare = findBareView(unit, file, fn);
         if (bare) {
-          const { type, callee, owner, at } = bare;
+          const { type, callee, owner, at, within } = bare;
+          const placed = place(file, fn, bare, 'It has no lifetime.', `'${callee}' gives the pointer.`);
+          const begun: ReportStep[] = within ? [{ ...within, role: 'borrow', note: `'${callee}' is called here.` }] : [];
           report({
             messageId: 'bare',
             data: { function: fn.name, type: type.text, callee, owner, line: lineOf(unit, file, at.start) },
-            ...place(file, fn, bare, 'It has no lifetime.', `'${callee}' gives the pointer.`),
+            ...placed,
+            steps: [...placed.steps, ...begun],
           });
           continue;
         }
