@@ -178,6 +178,9 @@ function mayBorrow(
   return generic.bounds.every((bound) => {
     const plain = bound.trim().split('::').at(-1) ?? '';
     if (LENDING.test(plain)) return true;
+    // `Scope<'a>` among the parameters says how long `T: Task<'a>` lives.
+    const tie = /'\w+/u.exec(plain)?.[0];
+    if (tie !== undefined && fn.params.some((p) => p.type?.text.includes(tie) === true)) return false;
     // `Visit<A, B>`: a trait of the unit, whatever it is given.
     const name = /^(?:\w+::)*(\w+)(?:<.*>)?$/u.exec(bound.trim())?.[1];
     const declared = name !== undefined && depth < 3 ? traitNamed(name) : undefined;

@@ -41,10 +41,12 @@ export function findDemandedStatic(unit: UnitFacts, file: FileIr): readonly Dema
     const outer = outermost(fn, byId);
     if (!body || outer.isTest || !outer.params.some((p) => isRawPointer(p.type))) continue;
     const own = text.slice(fn.span.start, fn.span.end);
-    if (!KEEPS_VIEW.test(own) || !/\bfrom_raw_parts\b|\bfrom_ptr\b/u.test(own)) continue;
+    if (!KEEPS_VIEW.test(own) || !/\bfrom_raw_parts\b|\bfrom_ptr\b|&\s*(?:mut\s+)?\*|\.as_(?:ref|mut)\(/u.test(own)) continue;
     const bindings = bindingsOf(body);
-    for (const view of findRawViews(body, () => false)) {
-      if (!/from_raw_parts|from_ptr/u.test(view.how)) continue;
+    const isPointer = (expr: Expr): boolean =>
+      expr.kind === 'name' && outer.params.some((p) => p.name === expr.path.join('::') && isRawPointer(p.type));
+    for (const view of findRawViews(body, isPointer)) {
+      if (view.how === 'transmute') continue;
       // `let data = from_raw_parts(data, len)` makes the view of another `data` than the one that it declares.
       const before = new Map(
         [...bindings].filter(([, init]) => init.span.start > view.span.start || view.span.end > init.span.end),
@@ -69,6 +71,9 @@ function shows(expr: Expr, view: RawView, names: readonly string[]): boolean {
       return SHOWS.test(expr.method) && shows(expr.receiver, view, names);
     case 'try':
       return shows(expr.value, view, names);
+    // `&api.handle`: a part of what the reference shows.
+    case 'address':
+      return !expr.raw && (expr.base.kind === 'field' ? showsBase(expr.base, view, names) : shows(expr.base, view, names));
     case 'block':
       return expr.block.result !== undefined && shows(expr.block.result, view, names);
     case 'call':
@@ -82,6 +87,10 @@ function shows(expr: Expr, view: RawView, names: readonly string[]): boolean {
     default:
       return false;
   }
+}
+
+function showsBase(expr: Expr, view: RawView, names: readonly string[]): boolean {
+  return expr.kind === 'field' ? showsBase(expr.base, view, names) : shows(expr, view, names);
 }
 
 function findKeeper(

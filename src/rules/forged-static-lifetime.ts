@@ -24,7 +24,9 @@ import { defineRule } from './rule.js';
 /** A call that keeps the caller here until the other side is done with what it was given. */
 const WAITS = /\.(?:recv|join|wait|blocking_recv|recv_timeout|is_finished)\s*\(|block_on\s*\(|\bscope\s*\(/u;
 const SPAWNS =
-  /^(?:spawn|spawn_blocking|spawn_local|spawn_on|execute|queue|submit|block_in_place_spawn|spawn_pinned)$/u;
+  /^(?:spawn|spawn_blocking|spawn_local|spawn_on|execute|queue|submit|block_in_place_spawn|spawn_pinned|spawn_future|execute_tokio_future|AsyncTask::new)$/u;
+/** What copies the content of a reference. */
+const COPIES = String.raw`\s*\.\s*(?:to_vec|to_owned|to_string|clone|len|is_empty|into)\s*\(`;
 
 /** An async function with a reference inside of another type among its parameters. */
 const ASYNC_NESTED = /\basync\s+(?:unsafe\s+)?fn\b[^{;]*<\s*&\s*(?:mut\s+)?(?:\w+::)*[A-Z]/u;
@@ -263,7 +265,7 @@ export default defineRule({
           continue;
         }
         for (const one of views) {
-          const spawned = findSpawned(unit, file, body, one, text, bindings);
+          const spawned = findSpawned(unit, file, body, one, text);
           if (spawned) {
             report({
               messageId: 'spawned',
@@ -399,16 +401,11 @@ function findSpawned(
   body: Block,
   view: RawView,
   text: string,
-  bindings: Bindings,
 ): { readonly source: string; readonly callee: string; readonly span: Expr['span'] } | undefined {
   if (WAITS.test(text)) return undefined;
-  if (view.expr.kind !== 'call' || view.how !== 'transmute') return undefined;
-  const target = view.expr.callee.kind === 'name' ? view.expr.callee.typeArgs?.[1] : undefined;
-  const name = [...bindings].find(
-    ([, init]) => init.span.start <= view.span.start && view.span.end <= init.span.end,
-  )?.[0];
-  if (name === undefined || (target !== undefined && !(target.lifetimes?.includes("'static") ?? false)))
-    return undefined;
+  const bound = declarationAround(body, view);
+  if (!bound || !isForged(view, bound.type)) return undefined;
+  const { name } = bound;
   const source = rootName(view.source);
   if (source === undefined) return undefined;
   const all = unit.textOf(file.path) ?? '';
@@ -416,14 +413,38 @@ function findSpawned(
   walkBody(body, ({ expr }) => {
     if (found || (expr.kind !== 'call' && expr.kind !== 'method') || expr.span.start < view.span.end) return;
     const callee =
-      expr.kind === 'method' ? expr.method : expr.callee.kind === 'name' ? (expr.callee.path.at(-1) ?? '') : '';
-    if (!SPAWNS.test(callee)) return;
+      expr.kind === 'method' ? expr.method : expr.callee.kind === 'name' ? expr.callee.path.join('::') : '';
+    if (!SPAWNS.test(callee) && !SPAWNS.test(callee.split('::').at(-1) ?? '')) return;
     const taken = all.slice(expr.span.start, expr.span.end);
+    // What is copied outside of a closure is copied before the task begins.
+    const copied = /\bmove\b|\|/u.test(taken) ? '' : `|${COPIES}`;
     // With its owner moved along, the reference is as good as the owner.
-    if (new RegExp(`\\b${name}\\b`, 'u').test(taken) && !new RegExp(`\\b${source}\\b`, 'u').test(taken))
+    if (new RegExp(`(?<!\\.)\\b${name}\\b(?!\\s*:(?!:)${copied})`, 'u').test(taken) && !new RegExp(`\\b${source}\\b`, 'u').test(taken))
       found = { source, callee, span: expr.span };
   });
   return found;
+}
+
+/** The variable that a view is bound to, with the type that it is given. */
+function declarationAround(
+  body: Block,
+  { span }: RawView,
+): { readonly name: string; readonly type: TypeRef | undefined } | undefined {
+  let found: { name: string; type: TypeRef | undefined } | undefined;
+  walkBody(body, ({ statement }) => {
+    if (statement?.kind !== 'let' || statement.pattern.kind !== 'bind' || !statement.init) return;
+    if (statement.init.span.start <= span.start && span.end <= statement.init.span.end)
+      found = { name: statement.pattern.name, type: statement.type };
+  });
+  return found;
+}
+
+/** A `transmute` that may make a reference static, or another view of a pointer that is declared as one. */
+function isForged(view: RawView, declared: TypeRef | undefined): boolean {
+  if (view.how !== 'transmute') return isStaticReference(declared);
+  if (view.expr.kind !== 'call') return false;
+  const target = view.expr.callee.kind === 'name' ? view.expr.callee.typeArgs?.[1] : undefined;
+  return target === undefined || target.lifetimes?.includes("'static") === true;
 }
 
 /** A struct whose static field is filled from what a parameter points to, with nothing else of that parameter beside it. */
