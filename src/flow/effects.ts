@@ -436,7 +436,7 @@ export abstract class Effects extends Closures {
             span,
             name,
             place.path.length === 0 && this.rust
-              ? this.endsWithRoot(place.root, false)
+              ? this.endsWithRoot(place.root)
               : (t) => isWithin(t, place) && !t.path.includes('*'),
             row,
           );

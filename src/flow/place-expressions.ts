@@ -1,6 +1,7 @@
 import { syntheticType } from './builtin-types.js';
 import { Calls } from './calls.js';
 import { isPromoted } from './expression-shapes.js';
+import { ownsItsBlock } from './owned-values.js';
 import { extend, isWithin, type Place } from './place.js';
 import type { PointerForm, Value } from './result.js';
 import { elementType, isGrowable, keepsSliceOf, peel, withoutAlias } from './types.js';
@@ -327,6 +328,9 @@ export abstract class PlaceExpressions extends Calls {
       if (growable === true || (this.rust && this.hasPointersInto(place))) {
         this.grow([place], target.via ?? [], expr.span, 'replace', selfAppend ? '= .. ~' : '=', false);
       }
+      // `self.buffer = None`: the value that was there is dropped, and with it the block that it owns.
+      if (this.rust && !this.state.moved.has(place.root.id) && ownsBlockBehind(this.typeAt(place) ?? previous?.type))
+        this.invalidate('drop', place, expr.span, 'an assignment', (t) => isBlockOf(t, place));
       if (this.outlives(place)) {
         this.escape(this.rust ? value : this.withHeld(value), 'store', expr.span, { into: place });
         this.noteStores(value, place, expr.span);
@@ -361,6 +365,21 @@ export abstract class PlaceExpressions extends Calls {
     }
     return NOTHING;
   }
+}
+
+/** Rust: a box, or an option of something that owns a block; vectors and strings are containers of their own. */
+function ownsBlockBehind(type: TypeRef | undefined): boolean {
+  if (type?.kind !== 'path') return false;
+  if (type.name === 'Option') return type.args[0]?.kind === 'path' && ownsItsBlock(type.args[0]);
+  return type.name === 'Box';
+}
+
+/** Whether a place is in the block that the value at `owner` owns, not behind a pointer that is kept there. */
+function isBlockOf(target: Place, owner: Place): boolean {
+  if (!isWithin(target, owner)) return false;
+  const rest = target.path.slice(owner.path.length);
+  const block = rest.indexOf('[]');
+  return block >= 0 && rest.slice(0, block).every((step) => step === '*') && !rest.slice(block).includes('*');
 }
 
 /** D: `a.length--`, `a.length -= n`, `a.length = a.length - n` */

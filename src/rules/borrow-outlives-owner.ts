@@ -100,7 +100,8 @@ export default defineRule({
             if (causes.has(stale.pointer.site.start) || !isUseOfDropped(unit, file, fn, flow, stale)) continue;
             causes.add(stale.pointer.site.start);
             const { pointer, invalidation, use } = stale;
-            const owner = nameOf(pointer.target.root);
+            const isOverwritten = invalidation.how === OVERWRITTEN;
+            const owner = isOverwritten ? `'${describePlace(invalidation.place)}'` : nameOf(pointer.target.root);
             report({
               messageId: 'used',
               data: {
@@ -113,7 +114,7 @@ export default defineRule({
               },
               at: { file, span: pointer.site },
               steps: [
-                ...declareStep(file, pointer.target.root),
+                ...(isOverwritten ? [] : declareStep(file, pointer.target.root)),
                 { file, span: pointer.site, role: 'borrow', note: `'${pointer.how}' points into ${owner} here.` },
                 {
                   file,
@@ -160,6 +161,9 @@ export default defineRule({
   },
 });
 
+/** How the flow names the end of a value that an assignment overwrites. */
+const OVERWRITTEN = 'an assignment';
+
 function isUseOfDropped(
   unit: UnitFacts,
   file: FileIr,
@@ -179,8 +183,16 @@ function isUseOfDropped(
     return endsWithItsRoot(pointer.target, 'd', unit.oracle('d'), file.path, dropsIn(unit));
   }
   if (pointer.form !== 'raw' && !pointer.erased) return false;
+  if (invalidation.how === OVERWRITTEN) return !isTakenBefore(unit.textOf(file.path) ?? '', pointer, invalidation);
   if (use.kind === 'write' || (pointer.target.root.kind === 'self' && isHandedOn(pointer))) return false;
   return endsWithItsRoot(pointer.target, 'rust', unit.oracle('rust'), file.path, dropsInHere(unit, file, fn, pointer));
+}
+
+/** Between the borrow and the assignment the old value went elsewhere: what is dropped is what was put in its place. */
+function isTakenBefore(text: string, { site }: Pointer, { span }: StaleUse['invalidation']): boolean {
+  return /\btake\s*\(|\breplace\s*\(|\bswap\s*\(|\bforget\s*\(|\binto_raw\b|\bleak\b/u.test(
+    text.slice(site.start, span.start),
+  );
 }
 
 /** Types that end what they hold: those with a `Drop` of the unit, and a count that the function made and that nothing raised. */
