@@ -41,7 +41,8 @@ export function findDemandedStatic(unit: UnitFacts, file: FileIr): readonly Dema
     const outer = outermost(fn, byId);
     if (!body || outer.isTest || !outer.params.some((p) => isRawPointer(p.type))) continue;
     const own = text.slice(fn.span.start, fn.span.end);
-    if (!KEEPS_VIEW.test(own) || !/\bfrom_raw_parts\b|\bfrom_ptr\b|&\s*(?:mut\s+)?\*|\.as_(?:ref|mut)\(/u.test(own)) continue;
+    if (!KEEPS_VIEW.test(own) || !/\bfrom_raw_parts\b|\bfrom_ptr\b|&\s*(?:mut\s+)?\*|\.as_(?:ref|mut)\(/u.test(own))
+      continue;
     const bindings = bindingsOf(body);
     const isPointer = (expr: Expr): boolean =>
       expr.kind === 'name' && outer.params.some((p) => p.name === expr.path.join('::') && isRawPointer(p.type));
@@ -73,7 +74,9 @@ function shows(expr: Expr, view: RawView, names: readonly string[]): boolean {
       return shows(expr.value, view, names);
     // `&api.handle`: a part of what the reference shows.
     case 'address':
-      return !expr.raw && (expr.base.kind === 'field' ? showsBase(expr.base, view, names) : shows(expr.base, view, names));
+      return (
+        !expr.raw && (expr.base.kind === 'field' ? showsBase(expr.base, view, names) : shows(expr.base, view, names))
+      );
     case 'block':
       return expr.block.result !== undefined && shows(expr.block.result, view, names);
     case 'call':

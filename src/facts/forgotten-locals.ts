@@ -13,7 +13,8 @@ export interface ForgottenLocal {
 
 /** Values that lend a block of the heap where a reference to it is asked for, or whose content is copied. */
 const HEAP = /^(?:Box|Arc|Rc|Vec|VecDeque|String|CString|OsString|PathBuf|ManuallyDrop|Pin|vec!|format!)/u;
-const REGISTERS = /^(?:\w+_)?(?:register|add|install|attach|subscribe|watch|hook|connect|listen|insert|link)(?:_\w+)?$/u;
+const REGISTERS =
+  /^(?:\w+_)?(?:register|add|install|attach|subscribe|watch|hook|connect|listen|insert|link)(?:_\w+)?$/u;
 
 /**
  * `signal_add(&mut signal, &mut listener)` followed by `mem::forget(listener)`, where `listener` is a value on the stack: its destructor does
@@ -26,7 +27,10 @@ export function findForgottenLocal(unit: UnitFacts, file: FileIr, fn: FunctionIr
   for (const forget of text.matchAll(/\bforget\s*\(\s*(\w+)\s*\)/gu)) {
     const [whole, name = ''] = forget;
     const before = text.slice(0, forget.index);
-    const declared = new RegExp(`\\blet\\s+(?:mut\\s+)?${name}\\b(?:\\s*:\\s*([^=;]+))?\\s*=\\s*((?:\\w+(?:::|!))*)`, 'u').exec(before);
+    const declared = new RegExp(
+      `\\blet\\s+(?:mut\\s+)?${name}\\b(?:\\s*:\\s*([^=;]+))?\\s*=\\s*((?:\\w+(?:::|!))*)`,
+      'u',
+    ).exec(before);
     if (!declared || HEAP.test(declared[1] ?? '') || HEAP.test(declared[2] ?? '')) continue;
     const given = new RegExp(
       `(\\w+)\\s*\\(([^;{}]*[,\\s])?&\\s*(?:raw\\s+)?mut\\s+${name}(?=\\s*(?:[,)]|as\\b))`,

@@ -12,7 +12,10 @@ export function isStrong(unit: UnitFacts, file: FileIr, type: TypeRef, inside: b
   if (type.kind === 'reference') return false;
   if (type.kind !== 'path') return false;
   if (isThreadsafeFunction(file, type))
-    return (isOfNapi(file, type) || isOwnStrong(unit, file, type.name)) && !/,\s*true\s*(?:,\s*\d+\s*)?,?\s*>$/u.test(weakPart(type));
+    return (
+      (isOfNapi(file, type) || isOwnStrong(unit, file, type.name)) &&
+      !/,\s*true\s*(?:,\s*\d+\s*)?,?\s*>$/u.test(weakPart(type))
+    );
   if (inside && /^(?:Arc|Rc|Box|Vec)$/u.test(type.name) && type.args[0])
     return isStrong(unit, file, type.args[0], true, depth + 1);
   const alias = findAlias(unit, file, type);

@@ -62,7 +62,8 @@ export function findUntiedChoice(unit: UnitFacts, file: FileIr, fn: FunctionIr):
 }
 
 /** Bounds of a type parameter whose values are only read: names, paths, callbacks. */
-const READ_ONLY = /\b(?:As(?:Ref|Mut)\s*<\s*(?:\w+::)*(?:str|Path|OsStr|CStr)\s*>|Into|ToString|Fn(?:Mut|Once)?|Borrow)\b/u;
+const READ_ONLY =
+  /\b(?:As(?:Ref|Mut)\s*<\s*(?:\w+::)*(?:str|Path|OsStr|CStr)\s*>|Into|ToString|Fn(?:Mut|Once)?|Borrow)\b/u;
 
 /**
  * A constructor of a struct of the unit that only a marker gives a lifetime, where a pointer into a value of a type parameter is taken and

@@ -212,7 +212,12 @@ export default defineRule({
               steps: [
                 { file, span: forgotten.declared, role: 'declare', note: `'${forgotten.name}' is on the stack.` },
                 { file, span: forgotten.registered, role: 'escape', note: 'Its address is given away here.' },
-                { file, span: forgotten.forgotten, role: 'release', note: 'It is forgotten here, and ends all the same.' },
+                {
+                  file,
+                  span: forgotten.forgotten,
+                  role: 'release',
+                  note: 'It is forgotten here, and ends all the same.',
+                },
               ],
               key: `${forgotten.callee}|${forgotten.name}`,
             });

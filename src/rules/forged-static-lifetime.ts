@@ -419,7 +419,10 @@ function findSpawned(
     // What is copied outside of a closure is copied before the task begins.
     const copied = /\bmove\b|\|/u.test(taken) ? '' : `|${COPIES}`;
     // With its owner moved along, the reference is as good as the owner.
-    if (new RegExp(`(?<!\\.)\\b${name}\\b(?!\\s*:(?!:)${copied})`, 'u').test(taken) && !new RegExp(`\\b${source}\\b`, 'u').test(taken))
+    if (
+      new RegExp(`(?<!\\.)\\b${name}\\b(?!\\s*:(?!:)${copied})`, 'u').test(taken) &&
+      !new RegExp(`\\b${source}\\b`, 'u').test(taken)
+    )
       found = { source, callee, span: expr.span };
   });
   return found;

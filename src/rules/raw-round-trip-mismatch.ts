@@ -44,6 +44,7 @@ export default defineRule({
         "'{type}.{field}' is filled by '{maker}' (line {made}) and taken over by '{taker}' at line {taken}: the two types free different memory.",
       untyped:
         "'{taker}' at line {taken} is given '{pointer}', a '{type}': it frees memory for a value without size or content, not for the one that was boxed.",
+      text: "'{taker}' at line {taken} takes over '{pointer}', a '{type}', as a box of one character: what 'CString::into_raw' or C made of a text is not freed by that.",
     },
     checklist: 'Do into_raw and from_raw name the same type?',
     scenarios: ['sequential', 'command'],
@@ -97,7 +98,8 @@ export default defineRule({
           const type = call.args[0]?.type;
           const span = call.argSpans[0];
           if (!TAKES.test(call.callee) || call.method || !span) continue;
-          const shown = isUntyped(type) ? type?.text : userDataOf(fn, call);
+          const isText = isCharacters(type) && /(?:^|::)Box::from_raw$/u.test(call.callee);
+          const shown = isUntyped(type) || isText ? type?.text : userDataOf(fn, call);
           if (shown === undefined) continue;
           const pointer = (unit.textOf(file.path) ?? '').slice(span.start, span.end);
           // A turbofish or a cast to `*mut _` says what it really is.
@@ -112,11 +114,16 @@ export default defineRule({
             continue;
           const taken = lineOf(unit, file, call.span.start);
           report({
-            messageId: 'untyped',
+            messageId: isText ? 'text' : 'untyped',
             data: { taker: call.callee, taken, pointer, type: shown },
             at: { file, span: call.span },
             steps: [
-              { file, span: type?.span ?? span, role: 'declare', note: `'${pointer}' has lost its type here.` },
+              {
+                file,
+                span: type?.span ?? span,
+                role: 'declare',
+                note: isText ? `'${pointer}' leads to a text.` : `'${pointer}' has lost its type here.`,
+              },
               { file, span: call.span, role: 'release', note: `'${call.callee}' takes it for what it is declared as.` },
             ],
             key: `untyped|${pointer}`,
@@ -328,6 +335,11 @@ function userDataOf(fn: FunctionIr, { expr }: CallSite): string | undefined {
 /** Whether the file counts references to nothing: `Arc<()>`. */
 function isToken(text: string): boolean {
   return /\b(?:Rc|Arc)<\(\)>/u.test(text);
+}
+
+/** `*mut c_char`: a text of C. */
+function isCharacters(type: TypeRef | undefined): boolean {
+  return type?.kind === 'pointer' && type.element?.name === 'c_char';
 }
 
 /** `*mut c_void` and `*mut ()`. */

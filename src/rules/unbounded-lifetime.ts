@@ -168,7 +168,9 @@ export default defineRule({
         if (bare) {
           const { type, callee, owner, at, within } = bare;
           const placed = place(file, fn, bare, 'It has no lifetime.', `'${callee}' gives the pointer.`);
-          const begun: ReportStep[] = within ? [{ ...within, role: 'borrow', note: `'${callee}' is called here.` }] : [];
+          const begun: ReportStep[] = within
+            ? [{ ...within, role: 'borrow', note: `'${callee}' is called here.` }]
+            : [];
           report({
             messageId: 'bare',
             data: { function: fn.name, type: type.text, callee, owner, line: lineOf(unit, file, at.start) },
