@@ -43,7 +43,7 @@ export function findRepeatedTakers(unit: UnitFacts, fn: FunctionIr, flow: Functi
 }
 
 /** What was taken over is forgotten or turned into a pointer again, so that nothing is freed. */
-function isGivenBack(flow: FunctionFlow, { pointer }: Adoption): boolean {
+export function isGivenBack(flow: FunctionFlow, { pointer }: Adoption): boolean {
   return flow.calls.some(
     (c) =>
       c.rows.some((row) => row.effects.some((e) => e.kind === 'forget')) &&

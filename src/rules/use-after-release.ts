@@ -8,6 +8,7 @@ import { laterUses } from '../facts/later-uses.js';
 import { findSharedDescriptors } from '../facts/shared-descriptors.js';
 import { findLentObjects } from '../facts/lent-objects.js';
 import { findStolen } from '../facts/stolen-values.js';
+import { findFreeingSetter } from '../facts/freeing-setters.js';
 import { findRepeatedTakers } from '../facts/repeated-takers.js';
 import { lineOf } from '../facts/lines.js';
 import type { BesideWord, UnitFacts } from '../facts/unit.js';
@@ -95,6 +96,8 @@ export default defineRule({
         "'{function}' takes over '{what}' by '{taker}' (line {line}), but '{registration}' registers it (line {registered}) to be called again and again: the second call frees it twice.",
       cloned:
         "'{owner}' {derives} (line {derived}), and its '{method}' releases '{what}' by '{release}' (line {released}): a clone releases the same memory again.",
+      setter:
+        "'{function}' takes '{what}' over by '{taker}' (line {line}) and frees it when it returns, though its caller goes on with it until '{freer}' (line {freed}).",
       both: "'{owner}.{what}' is released by '{release}' in '{method}' (line {released}) and keeps its value, and 'drop' releases it again by '{second}' (line {use}).",
       kept: "'{what}' is released by '{release}' (line {released}) and keeps its value for the next call of '{function}', which uses it again (line {use}).",
       handle:
@@ -278,6 +281,28 @@ export default defineRule({
               ],
               key: fn.name,
             });
+          const setter = language === 'rust' ? findFreeingSetter(unit, fn, flow) : undefined;
+          if (setter) {
+            const { adoption, parameter, freer } = setter;
+            report({
+              messageId: 'setter',
+              data: {
+                function: fn.name,
+                what: parameter,
+                taker: adoption.how,
+                line: lineOf(unit, file, adoption.span.start),
+                freer: freer.name,
+                freed: lineOf(unit, freer.file, freer.span.start),
+              },
+              at: { file, span: adoption.span },
+              steps: [
+                { file, span: adoption.span, role: 'release', note: 'It is dropped when the function ends.' },
+                { file: freer.file, span: freer.span, role: 'use', note: `'${freer.name}' frees it again.` },
+              ],
+              key: fn.name,
+              confidence: 'medium',
+            });
+          }
           for (const cloned of language === 'rust' ? findClonedOwners(file, text, fn, flow) : [])
             report({
               messageId: 'cloned',
