@@ -85,6 +85,12 @@ export function findUntiedGeneric(unit: UnitFacts, file: FileIr, fn: FunctionIr)
   // Whatever else has the lifetime may be what it is for.
   if (fn.params.some((p) => p.type === undefined || mentions.test(p.type.text))) return undefined;
   if (generics.some((g) => g.name !== lifetime && g.bounds.some((b) => /'\w/u.test(b)))) return undefined;
+  // Where another constructor ties what it is given, this one has something copied.
+  const isTied = (other: FunctionIr): boolean =>
+    other !== fn &&
+    other.owner === fn.owner &&
+    other.params.some((p) => p.type !== undefined && mentions.test(p.type.text));
+  if (file.functions.some(isTied)) return undefined;
   const text = (unit.textOf(file.path) ?? '').slice(fn.bodySpan.start, fn.bodySpan.end);
   if (!/\bunsafe\b/u.test(text) || !/\.\s*as_(?:mut_)?ptr\(\)/u.test(text)) return undefined;
   for (const param of fn.params) {
@@ -114,7 +120,8 @@ function boundsOf({ name, type }: Param, generics: readonly Generic[]): string |
 
 /** `value.bytes().as_ptr()`, also by variables that hold what a method of the value gave. */
 function pointerTaken(text: string, name: string): RegExpExecArray | null {
-  const method = '(?:\\s*\\.\\s*\\w+\\(\\)\\??)';
+  // `into_..` uses the value up: what is made of it ends with the function anyway.
+  const method = '(?:\\s*\\.\\s*(?!into_|to_)\\w+\\(\\)\\??)';
   const shown = [name];
   for (const [, bound = ''] of text.matchAll(
     new RegExp(`\\blet\\s+(\\([^()]*\\)|\\w+)(?:\\s*:[^=;]*)?\\s*=\\s*${name}${method}+\\s*;`, 'gu'),
