@@ -448,7 +448,17 @@ function endOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow
   if (pointer.form === 'closure' || pointer.form === 'guard' || pointer.form === 'iterator') return undefined;
   const { root } = pointer.target;
   if (isTaken) return isOwnWrapper(escape) && !isForgotten(flow, root) ? 'ends with its scope and frees it' : undefined;
-  if (escape.kind === 'argument' && (root.kind === 'param' || (pointer.form !== 'raw' && !pointer.erased)))
+  // `&f as *const F as *mut c_void`: the address of the parameter itself, whatever it holds.
+  const isOwnAddress =
+    root.kind === 'param' &&
+    root.byValue &&
+    pointer.target.path.length === 0 &&
+    /^&/u.test(pointer.how) &&
+    root.type?.kind === 'path';
+  if (
+    escape.kind === 'argument' &&
+    ((root.kind === 'param' && !isOwnAddress) || (pointer.form !== 'raw' && !pointer.erased))
+  )
     return undefined;
   if (root.kind === 'param' && root.type?.kind === 'reference' && root.type.lifetime !== "'static") {
     // A borrowed slice may end as soon as the function returns.
