@@ -21,7 +21,7 @@ export interface DemandedStatic {
 const KEEPS_VIEW = /\bmove\s*(?:\||\{)|\bBytes::from/u;
 
 const SPAWNS = /^(?:spawn|spawn_blocking|spawn_local|spawn_on|spawn_pinned|execute_tokio_future|spawn_future)$/u;
-const WAITS = /\bblock_on\s*\(|\bblock_in_place\s*\(|\.\s*(?:recv|join|blocking_recv|wait|await)\b|\bscope\s*\(/u;
+const WAITS = /\bblock_on\s*\(|\bblock_in_place\s*\(|\.\s*(?:recv|join|blocking_recv|wait)\b|\bscope\s*\(/u;
 /** What shows the same memory in another way. */
 const SHOWS =
   /^(?:unwrap|expect|unwrap_or|unwrap_or_default|to_str|to_bytes|as_ref|as_bytes|ok|map_err|to_string_lossy|iter)$/u;
@@ -55,7 +55,10 @@ export function findDemandedStatic(unit: UnitFacts, file: FileIr): readonly Dema
       const source = sourceOf(view.source, before, outer);
       const param = outer.params.find((p) => p.name === source?.name);
       if (!source || source.path.length > 0 || !isRawPointer(param?.type)) continue;
-      const kept = findKeeper(unit, file, body, view, bindings, text.slice(outer.span.start, outer.span.end));
+      const around = text.slice(outer.span.start, outer.span.end);
+      // An `.await` in a function that is not async belongs to a task.
+      const waits = WAITS.test(around) || (outer.isAsync && /\.\s*await\b/u.test(around));
+      const kept = findKeeper(unit, file, body, view, bindings, waits);
       if (kept) found.push({ fn: outer, how: view.how, source: source.name, view: view.span, ...kept });
     }
   }
@@ -102,7 +105,7 @@ function findKeeper(
   body: NonNullable<FunctionIr['body']>,
   view: RawView,
   bindings: Bindings,
-  around: string,
+  waits: boolean,
 ): { readonly callee: string; readonly span: Span } | undefined {
   const names: string[] = [];
   for (const [name, init] of bindings) if (shows(init, view, names)) names.push(name);
@@ -119,7 +122,7 @@ function findKeeper(
         return;
       }
     }
-    if (WAITS.test(around)) return;
+    if (waits) return;
     const callee =
       expr.kind === 'method' ? expr.method : expr.callee.kind === 'name' ? (expr.callee.path.at(-1) ?? '') : '';
     expr.args.forEach(({ value }, index) => {
