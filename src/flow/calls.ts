@@ -528,10 +528,22 @@ export abstract class Calls extends Effects {
       return (
         this.file.functions.some(
           (f) => f.name === path[0] && f.abi !== undefined && f.body === undefined && f.skipped !== true,
-        ) || this.file.imports.some((i) => i.name === path[0] && i.path.slice(0, -1).some((s) => FOREIGN_CRATE.test(s)))
+        ) ||
+        this.file.imports.some((i) => i.name === path[0] && i.path.slice(0, -1).some((s) => FOREIGN_CRATE.test(s))) ||
+        this.isFromBindings(path[0] ?? '')
       );
     }
     return callee.kind !== 'closure';
+  }
+
+  /** `use lib_sys::*;` and a name that neither the file nor the package declares. */
+  private isFromBindings(name: string): boolean {
+    return (
+      /^\w+_[a-z]\w*$/u.test(name) &&
+      this.file.imports.some((i) => i.isGlob === true && i.path.some((s) => FOREIGN_CRATE.test(s))) &&
+      !this.file.imports.some((i) => i.name === name) &&
+      this.settings.oracle.freeFunction(name, this.file.path) === undefined
+    );
   }
 
   /** A call with a receiver. */
