@@ -309,7 +309,7 @@ function findCapture(
 ): { readonly name: string; readonly span: Span } | undefined {
   if (!fn.bodySpan || !returnsClosure(unit, file, fn.returns)) return undefined;
   const params: { readonly name: string }[] = fn.params.filter((p) => p.type && isStrong(unit, file, p.type, false));
-  if (fn.body) params.push(...findBuilt(file, fn.body));
+  if (fn.body) params.push(...findBuilt(unit, file, fn.body));
   if (params.length === 0) return undefined;
   const text = plainText(unit, file, fn.bodySpan);
   const closure = /\b(?:Arc|Rc|Box)::new\s*\(\s*(?:async\s+)?move\s*\|/u.exec(text);
@@ -322,11 +322,11 @@ function findCapture(
 }
 
 /** Variables of a body that hold what a builder made, not made weak. */
-function findBuilt(file: FileIr, body: Block): readonly { readonly name: string }[] {
+function findBuilt(unit: UnitFacts, file: FileIr, body: Block): readonly { readonly name: string }[] {
   const found: { name: string }[] = [];
   walkBody(body, (walked) => {
     const { statement, around } = walked;
-    if (statement?.kind !== 'let' || statement.pattern.kind !== 'bind' || builderOf(file, walked.expr) === undefined)
+    if (statement?.kind !== 'let' || statement.pattern.kind !== 'bind' || builderOf(unit, file, walked.expr) === undefined)
       return;
     const chain = chainOf(walked);
     if (chain.length !== around.length || chain.some((e) => e.kind === 'method' && WEAKENS.test(e.method))) return;
