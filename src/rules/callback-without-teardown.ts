@@ -326,7 +326,11 @@ function findBuilt(unit: UnitFacts, file: FileIr, body: Block): readonly { reado
   const found: { name: string }[] = [];
   walkBody(body, (walked) => {
     const { statement, around } = walked;
-    if (statement?.kind !== 'let' || statement.pattern.kind !== 'bind' || builderOf(unit, file, walked.expr) === undefined)
+    if (
+      statement?.kind !== 'let' ||
+      statement.pattern.kind !== 'bind' ||
+      builderOf(unit, file, walked.expr) === undefined
+    )
       return;
     const chain = chainOf(walked);
     if (chain.length !== around.length || chain.some((e) => e.kind === 'method' && WEAKENS.test(e.method))) return;
