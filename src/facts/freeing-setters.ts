@@ -43,7 +43,8 @@ export function findFreeingSetter(unit: UnitFacts, fn: FunctionIr, flow: Functio
   if (!adoption || isGivenBack(flow, adoption)) return undefined;
   for (const other of unit.filesMatching(
     'rust',
-    new RegExp(`\\bfrom_raw\\b[^]*\\b${type}\\b|\\b${type}\\b[^]*\\bfrom_raw\\b`, 'u'),
+    // From the start, so that a text with one of the two is gone through once.
+    new RegExp(`^(?=[^]*\\bfrom_raw\\b)(?=[^]*\\b${type}\\b)`, 'u'),
   ))
     for (const freer of other.functions) {
       const param = freer.params[0]?.type;
