@@ -14,7 +14,7 @@ export const D_POINTERS = new RegExp(`${ADDRESS}|\\.ptr\\b|${REFERENCE}`, 'u');
 const ON_STACK = String.raw`\bscoped!|\bscope\b[^;(){}]*=\s*new\b|\w\[\w+\]\s+\w+\s*[;=]|\w\[\]\s+\w+\s*=\s*\w+\(\)|(?:\bauto|\*|\])\s+\w+\s*=\s*[A-Z]\w*\([^;()]*\)\.\w+\s*(?:\(\))?;`;
 
 /** A function that returns a pointer or a reference may have it from a helper. */
-const HANDS_OUT = String.raw`^[^(){};=]*(?:\*|\bref\b[^(){};=]*)\s*\b\w+\s*\(`;
+const HANDS_OUT = String.raw`^(?:[^(){};=]*\*\s*|(?=[^(){};=]*\bref\b)[^(){};=]*)\b\w+\s*\(`;
 
 /** So may one that returns a slice, or what the compiler infers, and calls a method or property at the end. */
 const HANDS_ON = String.raw`^[^(){};=]*(?:\]\s*|\bauto\s+)\b\w+\s*\([^]*\breturn\s+[\w.]+(?:\([^;()]*\))?\.\w+\s*(?:\([^;]*\))?\s*;`;

@@ -30,7 +30,7 @@ interface Stored extends Shown {
 
 /** A result made by address, index, slice or `.ptr`, or a head that says reference, pointer or slice. */
 const SHOWS =
-  /(?:\breturn\b|=>)[^;{}]*?(?:(?<!&)&(?!&)|\[|\.ptr\b)|^[^{(]*(?:[\]*]|\b(?:ref|inout)\b[^({]*)\s*\w+\s*\(/u;
+  /(?:\breturn\b|=>)[^;{}]*?(?:(?<!&)&(?!&)|\[|\.ptr\b)|^(?:[^{(]*[\]*]\s*|(?=[^{(]*\b(?:ref|inout)\b)[^{(]*\b)\w+\s*\(/u;
 
 /** The address of something is assigned, appended or given to a call, or a slice goes with an exception. */
 const KEEPS = /=\s*&\s*\w|\w\s*\((?:[^();]*,)?\s*&\s*[a-z_]|\bthrow\b[^;]*\[\s*\]/u;

@@ -39,7 +39,7 @@ const SHOWS: BesideWord = {
  * `View(self.0)`.
  */
 const FILLS =
-  /^[^{]*\bpub\b[^{]*&[^{;]*->\s*(?:(?:Option|Result|Box)\s*<\s*)?(?:\w+::)*([A-Z]\w*)(?![\w<])[^{;]*\{[^]*\b(?:\1(?:\s*::\s*\w+)?\s*[({]\s*(?:\w+\s*:\s*)?self\s*\.\s*\w+(?:\s*\.\s*\w+)?(?:\.as_ptr\(\))?\s*[,)}]|(?:Self|\1)\s*(?:\((?:[^()]|\([^()]*\))*|\{(?:[^{}]|\{[^{}]*\})*)(?<=[({,:]\s*)(?:&\s*(?:mut\s+)?\w+\s*\.\s*\w|\w+\s+as\s+\*|\w+(?:\.as_bytes\(\))?\.as_(?:mut_)?ptr\(\)))/u;
+  /^(?=[^{]*\bpub\b)(?=[^{]*&)[^{]*->\s*(?:(?:Option|Result|Box)\s*<\s*)?(?:\w+::)*([A-Z]\w*)(?![\w<])[^{;]*\{[^]*\b(?:\1(?:\s*::\s*\w+)?\s*[({]\s*(?:\w+\s*:\s*)?self\s*\.\s*\w+(?:\s*\.\s*\w+)?(?:\.as_ptr\(\))?\s*[,)}]|(?:Self|\1)\s*(?:\((?:[^()]|\([^()]*\))*|\{(?:[^{}]|\{[^{}]*\})*)(?<=[({,:]\s*)(?:&\s*(?:mut\s+)?\w+\s*\.\s*\w|\w+\s+as\s+\*|\w+(?:\.as_bytes\(\))?\.as_(?:mut_)?ptr\(\)))/u;
 
 /** A constructor that takes a pointer into a value of a type parameter. */
 const OF_GENERIC: BesideWord = {
