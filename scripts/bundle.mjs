@@ -49,13 +49,23 @@ export async function bundle(root) {
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder);
     const [{ code }] = output;
-    const hash = createHash('sha256').update(code).digest('hex');
-    writeFileSync(join(folder, 'main.cjs'), `// ${hash}\n${code}`);
+    const program = `(function (exports, require, module, __filename, __dirname) {${escapeText(code)}\n})\n`;
+    const hash = createHash('sha256').update(program).digest('hex');
+    writeFileSync(join(folder, 'main.cjs'), `// ${hash}\n${program}`);
     writeFileSync(join(folder, 'LICENSES.txt'), readLicences(output));
   } finally {
     await build.close();
   }
   chmodSync(join(dist, 'cli.js'), 0o755);
+}
+
+/**
+ * The program with escapes for what is not ASCII, so that V8 keeps it with one byte for a character: 18 MB less at the end of a scan
+ * of oxc. Throws where an escape would be text of its own.
+ */
+function escapeText(code) {
+  if (/\bString\.raw`[^`]*[^\0-\x7f]/.test(code)) throw new Error('A raw text has a letter that is not ASCII.');
+  return code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** The licences of the packages that modules were taken from. Throws when a package has none. */

@@ -18,7 +18,7 @@ await start(fileURLToPath(new URL('./joined/main.cjs', import.meta.url)));
 async function start(file: string): Promise<void> {
   let source: string;
   try {
-    source = readFileSync(file, 'utf8');
+    source = readFileSync(file, 'latin1');
   } catch {
     process.stderr.write(`lifetime-lint: The file '${file}' can't be read; install the package again, or build it.\n`);
     process.exitCode = 2;
@@ -26,12 +26,9 @@ async function start(file: string): Promise<void> {
   }
   const mark = markOf(file, source);
   const known = readCode(mark);
-  const script = new Script(`(function (exports, require, module, __filename, __dirname) {${source}\n})`, {
-    filename: file,
-    ...(known && { cachedData: known.code }),
-  });
+  const script = new Script(source, { filename: file, ...(known && { cachedData: known.code }) });
   const module: { exports: Partial<typeof Program> } = { exports: {} };
-  // The value of the function expression above.
+  // The value of the file is a function with the parameters of a module.
   const define = script.runInThisContext() as (...scope: readonly unknown[]) => void;
   define(module.exports, createRequire(file), module, file, dirname(file));
   const { main, usedParts, endQuickStart } = module.exports;
