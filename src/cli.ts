@@ -16,14 +16,40 @@ await start(fileURLToPath(new URL('./joined/main.cjs', import.meta.url)));
 
 /** Runs the joined program (scripts/bundle.mjs), with what V8 compiled of it in earlier runs where that is known. */
 async function start(file: string): Promise<void> {
-  let source: string;
+  let program: LoadedProgram;
   try {
-    source = readFileSync(file, 'latin1');
-  } catch {
-    process.stderr.write(`lifetime-lint: The file '${file}' can't be read; install the package again, or build it.\n`);
+    program = load(file);
+  } catch (error) {
+    const [reason = ''] = String(error instanceof Error ? error.message : error).split('\n');
+    process.stderr.write(
+      `lifetime-lint: The file '${file}' can't be loaded (${reason}); install the package again, or build it.\n`,
+    );
     process.exitCode = 2;
     return;
   }
+  const { mark, parts, script, main, usedParts, endQuickStart } = program;
+  process.on('exit', () => {
+    const used = usedParts();
+    if (used.every((part) => parts.includes(part))) return;
+    keepCode(mark, [...new Set([...parts, ...used])], () => {
+      // Compiled code is taken only where V8 has the flags that it was made with.
+      endQuickStart();
+      return script.createCachedData();
+    });
+  });
+  await main();
+}
+
+type LoadedProgram = typeof Program & {
+  readonly script: Script;
+  readonly mark: string | undefined;
+  /** What of the program had run when the code was compiled that it was given. */
+  readonly parts: readonly string[];
+};
+
+/** Throws when the file can't be read or is not the program. */
+function load(file: string): LoadedProgram {
+  const source = readFileSync(file, 'latin1');
   const mark = markOf(file, source);
   const known = readCode(mark);
   const script = new Script(source, { filename: file, ...(known && { cachedData: known.code }) });
@@ -33,14 +59,7 @@ async function start(file: string): Promise<void> {
   define(module.exports, createRequire(file), module, file, dirname(file));
   const { main, usedParts, endQuickStart } = module.exports;
   if (main === undefined || usedParts === undefined || endQuickStart === undefined)
-    throw new TypeError(`'${file}' exports no program`);
+    throw new TypeError('it exports no program');
   const parts = script.cachedDataRejected === false ? (known?.parts ?? []) : [];
-  process.on('exit', () => {
-    const used = usedParts();
-    if (used.every((part) => parts.includes(part))) return;
-    // Compiled code is taken only where V8 has the flags that it was made with.
-    endQuickStart();
-    keepCode(mark, { parts: [...new Set([...parts, ...used])], code: script.createCachedData() });
-  });
-  await main();
+  return { main, usedParts, endQuickStart, script, mark, parts };
 }

@@ -4,14 +4,14 @@ import type { UnitFacts } from '../facts/unit.js';
 import { walkBody, type Walked } from '../model/walk-body.js';
 import { describePlace } from '../flow/place.js';
 import type { FileIr, FunctionIr } from '../model/ir.js';
-import type { Span } from '../model/source.js';
+import { isInside, type Span } from '../model/source.js';
 import { defineRule, type Rule } from '../rules/rule.js';
 import type { Entry, Fact, Question } from './checklist.js';
 import { askAboutTrusted } from './d-questions.js';
 import { touches, type Hunk } from './diff-hunks.js';
 import { containersPointedInto } from './pointer-facts.js';
 import { askAboutImpl, askAboutUnsafe } from './rust-questions.js';
-import { digest, factAt, isInside, makeSubject, type Subject } from './subject.js';
+import { digest, factAt, makeSubject, type Subject } from './subject.js';
 
 /** An entry before the findings of the scan and the reviewer's words are attached. */
 export type BareEntry = Omit<Entry, 'findings' | 'suppressed' | 'review'>;

@@ -2,9 +2,10 @@ import { aggregateOf, calledName, declaredIn, enclosing, freeNames, memberPath, 
 import type { Walked } from '../model/walk-body.js';
 import { describePlace } from '../flow/place.js';
 import type { Expr, FunctionIr, TypeRef } from '../model/ir.js';
+import { isInside } from '../model/source.js';
 import type { Fact, Question } from './checklist.js';
 import { containersPointedInto, elementFact, escapeFacts, growthFacts, staleFacts } from './pointer-facts.js';
-import { distinct, factAt, isInside, type Subject } from './subject.js';
+import { distinct, factAt, type Subject } from './subject.js';
 
 /** The five questions about `@trusted` D code, with what the code shows. `walked` holds every expression of the subject. */
 export function askAboutTrusted(

@@ -5,7 +5,8 @@ import type { Pointer } from '../flow/result.js';
 import { elementType, isGrowable } from '../flow/types.js';
 import type { TypeRef } from '../model/ir.js';
 import type { Fact } from './checklist.js';
-import { factAt, isInside, type Subject } from './subject.js';
+import { isInside } from '../model/source.js';
+import { factAt, type Subject } from './subject.js';
 
 /** Pointers that are made in the subject. */
 function pointersIn(subject: Subject): readonly Pointer[] {

@@ -2,10 +2,11 @@ import { lineOf } from '../facts/lines.js';
 import type { Walked } from '../model/walk-body.js';
 import { describePlace } from '../flow/place.js';
 import type { Expr, FunctionIr, ImplDecl } from '../model/ir.js';
+import { isInside } from '../model/source.js';
 import type { Fact, Question } from './checklist.js';
 import { foreignFacts, foreignKeys } from './foreign-facts.js';
 import { containersPointedInto, escapeFacts, growthFacts, staleFacts } from './pointer-facts.js';
-import { distinct, factAt, isInside, type Subject } from './subject.js';
+import { distinct, factAt, type Subject } from './subject.js';
 
 const PRECONDITIONS = {
   aliasing: [

@@ -30,10 +30,6 @@ export function makeSubject(unit: UnitFacts, file: FileIr, kind: EntryKind, span
   return { unit, file, kind, name: fn.qualifiedName, span, fn, outer, flow: flowOf };
 }
 
-export function isInside(span: Span, around: Span): boolean {
-  return span.start >= around.start && span.end <= around.end;
-}
-
 /** A fact about a place of the subject's file. */
 export function factAt({ unit, file }: Subject, span: Span, text: string): Fact {
   return { text, path: file.path, line: lineOf(unit, file, span.start) };

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** What V8 compiled of the program, and the parts of the program that had run by then (`usedParts` in src/main.ts). */
-export interface CompiledCode {
+interface CompiledCode {
   readonly parts: readonly string[];
   readonly code: Buffer;
 }
@@ -62,9 +62,13 @@ export function readCode(mark: string | undefined): CompiledCode | undefined {
 /**
  * Keeps what was compiled of the program for the next run. A package that can't be written to goes without, and so does one of
  * somebody else: what root leaves in a folder of a user, the user could not remove.
+ *
+ * @param parts what the program has run by now, in this run and in the one whose code it was given
+ * @param compile gives the code; not called where nothing would be kept
  */
-export function keepCode(mark: string | undefined, { parts, code }: CompiledCode): void {
+export function keepCode(mark: string | undefined, parts: readonly string[], compile: () => Buffer): void {
   if (isOff() || mark === undefined || performance.now() > longRun) return;
+  const code = compile();
   const header = Buffer.from(JSON.stringify({ mark, parts, hash: hashOf(code) }));
   if (header.length > headerBytes) return;
   const unfinished = `${file}.${process.pid}`;

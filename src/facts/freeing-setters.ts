@@ -48,14 +48,13 @@ export function findFreeingSetter(unit: UnitFacts, fn: FunctionIr, flow: Functio
   ))
     for (const freer of other.functions) {
       const param = freer.params[0]?.type;
-      if (
-        freer.abi === undefined ||
-        !FREES.test(freer.name) ||
-        param?.kind !== 'pointer' ||
-        param.element?.name !== type
-      )
-        continue;
-      if (freer.bodySpan)
+      const isFreer =
+        freer.abi !== undefined &&
+        freer.bodySpan !== undefined &&
+        FREES.test(freer.name) &&
+        param?.kind === 'pointer' &&
+        param.element?.name === type;
+      if (isFreer)
         return { adoption, parameter: handle.name, freer: { name: freer.name, file: other, span: freer.nameSpan } };
     }
   return undefined;

@@ -1,4 +1,4 @@
-import { D_OWNERS } from '../flow/builtin-types.js';
+import { CELLS, D_OWNERS } from '../flow/builtin-types.js';
 import { typeOfPlace } from '../flow/place-type.js';
 import type { Place } from '../flow/place.js';
 import { isReleasedByDrop } from '../flow/released-by-drop.js';
@@ -18,9 +18,6 @@ const RUST_OWNERS: ReadonlySet<string> = new Set([
   'ArrayVec',
   'NulError',
 ]);
-
-/** What `get` and `as_ptr` of them lead to is a part of the value itself; what is in there may not be dropped. */
-const CELLS = /^(?:Cell|RefCell|UnsafeCell|SyncUnsafeCell|MaybeUninit|Atomic(?:Bool|Ptr|[IU](?:8|16|32|64|size)))$/u;
 
 /** How many helpers deep a destructor is followed. */
 const HELPERS = 2;
@@ -69,7 +66,7 @@ export function endsWithItsRoot(
               type.kind === 'path' &&
               (RUST_OWNERS.has(type.name) ||
                 hasDrop(type.name) ||
-                (i === place.path.length - 1 && CELLS.test(type.name)))
+                (i === place.path.length - 1 && CELLS.includes(type.name)))
             )
           : type.kind !== 'tuple' && !(type.kind === 'path' && oracle.declaration(type.name, fromPath) !== undefined)
       )

@@ -1,5 +1,5 @@
 import type { Expr, ExprOf, FileIr, FunctionIr } from '../model/ir.js';
-import type { Span } from '../model/source.js';
+import { isInside, type Span } from '../model/source.js';
 import { walkBody, type Walked } from '../model/walk-body.js';
 import { declaringFile, hasDrop } from './declarations.js';
 import type { UnitFacts } from './unit.js';
@@ -109,7 +109,7 @@ function isCount(path: readonly string[], drop: Event): boolean {
 function copiedTooLong(code: Event, copies: readonly Event[], settles: readonly Event[]): UnwindHazard | undefined {
   const loop = loopsOf(code).at(-1);
   for (const copy of copies) {
-    const isBefore = copy.span.end <= code.span.start || within(copy.span, code.span);
+    const isBefore = copy.span.end <= code.span.start || isInside(copy.span, code.span);
     const sharesLoop = loop !== undefined && loopsOf(copy).includes(loop) && copy.span.start > code.span.end;
     if ((!isBefore && !sharesLoop) || isOtherBranch(copy, code)) continue;
     const start = sharesLoop ? loop.span.start : code.span.start;
@@ -146,7 +146,7 @@ function countedTooEarly(count: Event, events: readonly Event[]): UnwindHazard[]
     const loop = loopsOf(code).at(-1);
     const isLate = (fill: Event): boolean =>
       fill.span.start >= code.span.end ||
-      within(code.span, fill.span) ||
+      isInside(code.span, fill.span) ||
       (loop !== undefined && loopsOf(fill).includes(loop));
     if (filled.length > 0 && filled.every(isLate))
       return [{ kind: 'counted', code, settled: { span: count.span, what: count.what } }];
@@ -430,10 +430,6 @@ function loopsOf(event: Event): Expr[] {
   return event.around.filter((e) => e.kind === 'loop');
 }
 
-function within(inner: Span, outer: Span): boolean {
-  return outer.start <= inner.start && inner.end <= outer.end;
-}
-
 /** Whether two places are in different arms of one condition, so that only one of them is reached. */
 function isOtherBranch(a: Event, b: Event): boolean {
   for (const outer of a.around) {
@@ -444,7 +440,7 @@ function isOtherBranch(a: Event, b: Event): boolean {
         : outer.kind === 'match'
           ? outer.arms.map((arm) => arm.span)
           : [];
-    const of = (event: Event): number => parts.findIndex((part) => within(event.span, part));
+    const of = (event: Event): number => parts.findIndex((part) => isInside(event.span, part));
     const [first, second] = [of(a), of(b)];
     if (first < 0 || second < 0 || first === second) continue;
     if (outer.kind === 'match' || (first > 0 && second > 0)) return true;

@@ -69,6 +69,12 @@ export function wrapperType(path: readonly string[], given: TypeRef | undefined,
   return last === 'downgrade' ? { ...shared, name: 'Weak', path: ['Weak'] } : undefined;
 }
 
+/** Rust: types whose `get` or `as_ptr` gives the address of what is in the value itself, and which may not drop that. */
+export const CELLS: readonly string[] = [
+  ...['Cell', 'RefCell', 'UnsafeCell', 'SyncUnsafeCell', 'MaybeUninit'],
+  ...['Bool', 'U8', 'U16', 'U32', 'U64', 'Usize', 'I8', 'I16', 'I32', 'I64', 'Isize', 'Ptr'].map((n) => `Atomic${n}`),
+];
+
 /** D: containers of libraries that own a block of the C heap. Whoever copies an `Array` shares its block. */
 export const D_OWNERS: ReadonlySet<string> = new Set(['Array', 'DynamicArray']);
 

@@ -437,7 +437,6 @@ export abstract class Ownership extends Memory {
 
   /** D: what a helper shows of a struct that a call made is gone with the statement; the address of a value is not taken by itself. */
   private endShown(temp: Root, span: Span): void {
-    if (!this.pointers.some((p) => p.target.root === temp && p.form === 'raw' && p.how.endsWith('()'))) return;
     const place: Place = { root: temp, path: [] };
     for (const pointer of this.pointers)
       if (pointer.target.root === temp && pointer.form === 'raw' && pointer.how.endsWith('()'))

@@ -4,6 +4,11 @@ export interface Span {
   readonly end: number;
 }
 
+/** Whether a range lies in another one, or is the same. */
+export function isInside(span: Span, around: Span): boolean {
+  return span.start >= around.start && span.end <= around.end;
+}
+
 /** A 1-based line with a 1-based column counted in UTF-16 code units. */
 export interface Position {
   readonly line: number;

@@ -51,13 +51,13 @@ export default defineRule({
       stored:
         "'{method}' of the struct '{type}' stores a {as} to '{what}' in {place} '{target}' (line {line}): it stays there when the struct ends or moves.",
       thrown:
-        "'{method}' of the struct '{type}' throws a slice of '{what}': the exception goes on when the struct is gone.",
+        "'{method}' of the struct '{type}' throws a slice of '{what}' (line {line}): the exception goes on when the struct is gone.",
       inside:
-        "'{method}' of the struct '{type}' stores a pointer to '{what}' in its own '{target}': it leads to the old place when the struct is moved or copied.",
+        "'{method}' of the struct '{type}' stores a pointer to '{what}' in its own '{target}' (line {line}): it leads to the old place when the struct is moved or copied.",
       shown:
-        "'{method}' of the struct '{type}' returns a {as} to '{what}' and is not marked 'return', so the compiler accepts a {as} that outlives the struct it points into.",
+        "'{method}' of the struct '{type}' returns a {as} to '{what}' (line {line}) and is not marked 'return', so the compiler accepts a {as} that outlives the struct it points into.",
       pointee:
-        "'{method}' of the struct '{type}' returns a {as} to '{what}' and is marked 'return scope', which ties the result to what the fields point to and not to the struct: the {as} may outlive it.",
+        "'{method}' of the struct '{type}' returns a {as} to '{what}' (line {line}) and is marked 'return scope', which ties the result to what the fields point to and not to the struct: the {as} may outlive it.",
     },
     checklist: "Is every method that returns the address of a field marked 'return'?",
     scenarios: ['command'],
@@ -111,7 +111,13 @@ export default defineRule({
         if (inside !== undefined)
           report({
             messageId: 'inside',
-            data: { method: fn.name, type: type.name, what: 'this', target: inside.target },
+            data: {
+              method: fn.name,
+              type: type.name,
+              what: 'this',
+              target: inside.target,
+              line: lineOf(unit, file, inside.span.start),
+            },
             at: { file, span: inside.span },
             steps: declared(inside.target),
             key: `${type.name}.${fn.name}|${inside.target}`,
@@ -122,7 +128,12 @@ export default defineRule({
         if (thrown !== undefined)
           report({
             messageId: 'thrown',
-            data: { method: fn.name, type: type.name, what: thrown.what },
+            data: {
+              method: fn.name,
+              type: type.name,
+              what: thrown.what,
+              line: lineOf(unit, file, thrown.span.start),
+            },
             at: { file, span: thrown.span },
             steps: declared(thrown.what),
             key: `${type.name}.${fn.name}|${thrown.what}`,
@@ -134,7 +145,13 @@ export default defineRule({
         const isPointee = hasAttribute(fn, 'return');
         report({
           messageId: isPointee ? 'pointee' : 'shown',
-          data: { method: fn.name, type: type.name, as: shown.as, what: shown.what },
+          data: {
+            method: fn.name,
+            type: type.name,
+            as: shown.as,
+            what: shown.what,
+            line: lineOf(unit, file, shown.span.start),
+          },
           at: { file, span: shown.span },
           steps: [
             ...declared(shown.what),

@@ -11,6 +11,7 @@ import {
 } from '../facts/d-code.js';
 import { declaredTypeOf } from '../facts/sliced-temporaries.js';
 import type { UnitFacts } from '../facts/unit.js';
+import { lineOf } from '../facts/lines.js';
 import { walkBody, type Walked } from '../model/walk-body.js';
 import type { Expr, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
@@ -32,13 +33,13 @@ export default defineRule({
     since: '0.1.0',
     cwe: ['CWE-562', 'CWE-704'],
     messages: {
-      cast: "The cast turns the 'scope' parameter '{name}' into a delegate that may be kept, and the result is {kept}: its frame may be gone when it is called.",
+      cast: "The cast turns the 'scope' parameter '{name}' into a delegate that may be kept (line {line}), and the result is {kept}: its frame may be gone when it is called.",
       lambda:
-        "The trusted lambda gives the address of the local '{name}', and the result is {kept}: the compiler no longer sees that it must not leave the function.",
-      kept: "'{name}' is not checked by the compiler and its 'scope' parameter '{param}' is {kept}: the caller may take back what it shows when the call ends.",
-      lent: "The trusted function '{name}' stores a pointer into its 'ref' parameter '{param}' in '{target}', which may live longer: safe callers may give it something that ends before.",
+        "The trusted lambda gives the address of the local '{name}' (line {line}), and the result is {kept}: the compiler no longer sees that it must not leave the function.",
+      kept: "'{name}' is not checked by the compiler and its 'scope' parameter '{param}' is {kept} (line {line}): the caller may take back what it shows when the call ends.",
+      lent: "The trusted function '{name}' stores a pointer into its 'ref' parameter '{param}' in '{target}' (line {line}), which may live longer: safe callers may give it something that ends before.",
       helper:
-        "The trusted function '{name}' returns a pointer into its 'ref' parameter '{param}' without 'return', so safe callers may keep a pointer to something that ends before it.",
+        "The trusted function '{name}' returns a pointer into its 'ref' parameter '{param}' (line {line}) without 'return', so safe callers may keep a pointer to something that ends before it.",
     },
     checklist: 'Does the compiler still see which pointers must not leave the function?',
     scenarios: ['command'],
@@ -62,7 +63,7 @@ export default defineRule({
         if (shown !== undefined)
           report({
             messageId: 'helper',
-            data: { name: fn.name, param: shown.param.name },
+            data: { name: fn.name, param: shown.param.name, line: lineOf(unit, file, shown.span.start) },
             at: { file, span: fn.nameSpan },
             steps: [
               { file, span: shown.param.span, role: 'declare', note: 'The caller decides how long this lives.' },
@@ -73,7 +74,7 @@ export default defineRule({
         for (const { param: scoped, span, kept, via } of keptScope(unit, file, fn))
           report({
             messageId: 'kept',
-            data: { name: fn.name, param: scoped.name, kept },
+            data: { name: fn.name, param: scoped.name, kept, line: lineOf(unit, file, span.start) },
             at: { file, span },
             steps: [
               { file, span: scoped.span, role: 'declare', note: "'scope' promises that it is not kept." },
@@ -83,25 +84,19 @@ export default defineRule({
             ],
             key: `${fn.name}|${scoped.name}`,
           });
-        const lent = trustedStore(unit, file, fn);
+        const lent = trustedStore(unit, file, fn) ?? storedByHelper(unit, file, fn);
         if (lent !== undefined)
           report({
             messageId: 'lent',
-            data: { name: fn.name, param: lent.param.name, target: lent.target },
+            data: {
+              name: fn.name,
+              param: lent.param.name,
+              target: lent.target,
+              line: lineOf(unit, file, lent.span.start),
+            },
             at: { file, span: lent.span },
             steps: [{ file, span: lent.param.span, role: 'declare', note: 'The caller decides how long this lives.' }],
             key: `${fn.name}|${lent.param.name}`,
-          });
-        const stored = lent === undefined ? storedByHelper(unit, file, fn) : undefined;
-        if (stored !== undefined)
-          report({
-            messageId: 'lent',
-            data: { name: fn.name, param: stored.param.name, target: stored.target },
-            at: { file, span: stored.span },
-            steps: [
-              { file, span: stored.param.span, role: 'declare', note: 'The caller decides how long this lives.' },
-            ],
-            key: `${fn.name}|${stored.param.name}`,
           });
         walkBody(fn.body, (walked) => {
           const { expr } = walked;
@@ -112,7 +107,7 @@ export default defineRule({
             if (scoped !== undefined && kept !== undefined)
               report({
                 messageId: 'cast',
-                data: { name, kept },
+                data: { name, kept, line: lineOf(unit, file, expr.span.start) },
                 at: { file, span: expr.span },
                 steps: [{ file, span: scoped.span, role: 'declare', note: "'scope' promises that it is not kept." }],
                 key: name,
@@ -126,7 +121,7 @@ export default defineRule({
           if (local !== undefined && kept !== undefined)
             report({
               messageId: 'lambda',
-              data: { name: local.name, kept },
+              data: { name: local.name, kept, line: lineOf(unit, file, local.span.start) },
               at: { file, span: local.span },
               steps: [{ file, span: expr.span, role: 'escape', note: `The address is ${kept} here.` }],
               key: local.name,
@@ -178,7 +173,7 @@ function keptScope(unit: UnitFacts, file: FileIr, fn: WithBody): readonly Kept[]
   const statics = new Set(staticNames(fn.body));
   const own = new Set([...declaredIn(fn)].filter((name) => !statics.has(name)));
   const set = new Set<string>();
-  const held = heldByVariables(unit, file, fn);
+  const held = givenValues(fn);
   const found: Kept[] = [];
   const judge = (value: Expr, span: Span, kept: string): void => {
     for (const part of heldByLiteral(unit, file, value)) judge(part, span, kept);
@@ -192,10 +187,11 @@ function keptScope(unit: UnitFacts, file: FileIr, fn: WithBody): readonly Kept[]
   /** The parameter that a variable was last given before a place in the text. */
   const behind = (name: string, before: number, depth = 0): { param: Scoped; span: Span } | undefined => {
     const last = held.findLast((one) => one.name === name && one.span.start < before);
-    if (last?.shown === undefined || depth > 4) return undefined;
+    const shown = last && shownVariable(unit, file, last.value);
+    if (last === undefined || shown === undefined || depth > 4) return undefined;
     // A parameter that is given anew is judged by what it is given.
-    const further = behind(last.shown, last.span.start, depth + 1);
-    const param = scoped.find((one) => one.name === last.shown && !held.some((given) => given.name === one.name));
+    const further = behind(shown, last.span.start, depth + 1);
+    const param = scoped.find((one) => one.name === shown && !held.some((given) => given.name === one.name));
     return further ?? (param && { param, span: last.span });
   };
   const judgeReturned = (value: Expr, span: Span): void => {
@@ -269,18 +265,12 @@ function thrownScope(fn: WithBody): readonly Kept[] {
 interface Given {
   readonly name: string;
   readonly span: Span;
-  /** What the variable is given, when that is another one as it is; it is something else otherwise. */
-  readonly shown?: string;
+  readonly value: Expr;
 }
 
-/** What each variable, or field of one, is given, in the order of the text; elements of a list when the list keeps them. */
-function heldByVariables(unit: UnitFacts, file: FileIr, fn: WithBody): readonly Given[] {
+/** What each variable, or field of one, is given by its declaration or an assignment, in the order of the text. */
+function givenValues(fn: WithBody): readonly Given[] {
   const found: Given[] = [];
-  const add = (name: string, span: Span, value: Expr): void => {
-    const parts = heldByLiteral(unit, file, value).flatMap((part) => shownBy(part) ?? []);
-    const shown = shownBy(value) ?? memberPath(value) ?? parts[0];
-    found.push({ name, span, ...(shown === undefined ? {} : { shown }) });
-  };
   walkBody(fn.body, ({ expr, around, statement }) => {
     if (
       around.length === 0 &&
@@ -288,12 +278,23 @@ function heldByVariables(unit: UnitFacts, file: FileIr, fn: WithBody): readonly 
       statement.init === expr &&
       statement.pattern.kind === 'bind'
     )
-      add(statement.pattern.name, statement.span, expr);
+      found.push({ name: statement.pattern.name, span: statement.span, value: expr });
     if (expr.kind !== 'assign' || expr.operator !== '=') return;
     const target = memberPath(expr.target);
-    if (target !== undefined) add(target, expr.span, expr.value);
+    if (target !== undefined) found.push({ name: target, span: expr.span, value: expr.value });
   });
   return found;
+}
+
+/** The variable that a value is as it is, or that is an element of a list which keeps it. */
+function shownVariable(unit: UnitFacts, file: FileIr, value: Expr): string | undefined {
+  return (
+    shownBy(value) ??
+    memberPath(value) ??
+    heldByLiteral(unit, file, value)
+      .map(shownBy)
+      .find((name) => name !== undefined)
+  );
 }
 
 /** Names of the `static` variables that the statements of a body declare. */
@@ -428,7 +429,7 @@ function bindsOnlyItself(param: FunctionIr['params'][number]): boolean {
 function trustedAddress(
   unit: UnitFacts,
   file: FileIr,
-  fn: FunctionIr,
+  fn: WithBody,
 ): { readonly param: FunctionIr['params'][number]; readonly span: Span } | undefined {
   if (
     fn.trust !== 'trusted' ||
@@ -455,17 +456,11 @@ function trustedAddress(
 }
 
 /** What a local variable that is returned was last given; anything else is itself. */
-function lastGiven(fn: FunctionIr, value: Expr): Expr {
+function lastGiven(fn: WithBody, value: Expr): Expr {
   const name = value.kind === 'name' && value.path.length === 1 ? value.path[0] : undefined;
-  if (name === undefined || fn.body === undefined || fn.params.some((one) => one.name === name)) return value;
-  let given = value;
-  walkBody(fn.body, ({ expr, around, statement }) => {
-    if (expr.span.start > value.span.start) return;
-    const isInit = around.length === 0 && statement?.kind === 'let' && statement.init === expr;
-    if (isInit && statement.pattern.kind === 'bind' && statement.pattern.name === name) given = expr;
-    if (expr.kind === 'assign' && expr.operator === '=' && memberPath(expr.target) === name) given = expr.value;
-  });
-  return given;
+  if (name === undefined || fn.params.some((one) => one.name === name)) return value;
+  const last = givenValues(fn).findLast((one) => one.name === name && one.value.span.start <= value.span.start);
+  return last?.value ?? value;
 }
 
 /** The `ref` parameters of a trusted function, not a template, into which no pointer may leave it. */

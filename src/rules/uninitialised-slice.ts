@@ -4,7 +4,7 @@ import { bindingsOf, type Bindings } from '../facts/raw-views.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody, type Walked } from '../model/walk-body.js';
 import type { Block, Expr, ExprOf, FileIr, FunctionIr, Statement, TypeRef } from '../model/ir.js';
-import type { Span } from '../model/source.js';
+import { isInside, type Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
 const TOKENS = { rust: ['set_len', 'spare_capacity_mut', 'with_capacity', 'uninit', 'alloc(', 'malloc('] };
@@ -168,7 +168,7 @@ function readAllocation(
   // The next round of a loop may read what this one wrote.
   const loop = loopAfter(first.around, init.span);
   const isOnlyRead = mentions.every(
-    (mention) => !loop || !holds(loop, mention.expr.span) || isLook(mention) || readThrough(mention) !== undefined,
+    (mention) => !loop || !isInside(mention.expr.span, loop) || isLook(mention) || readThrough(mention) !== undefined,
   );
   return isOnlyRead ? [{ name, made, span: read, use: readAt(read) }] : [];
 }
@@ -208,11 +208,7 @@ function readThrough(mention: Walked): Span | undefined {
 
 /** The outermost loop among the expressions around that the memory was made outside of. */
 function loopAfter(around: readonly Expr[], made: Span): Span | undefined {
-  return around.find((outer) => outer.kind === 'loop' && !holds(outer.span, made))?.span;
-}
-
-function holds(outer: Span, part: Span): boolean {
-  return outer.start <= part.start && part.end <= outer.end;
+  return around.find((outer) => outer.kind === 'loop' && !isInside(made, outer.span))?.span;
 }
 
 /** Whether the text names the variable on the way, also where it can't be read, as in a repetition of a macro. */
@@ -324,11 +320,14 @@ function isSeenByClippy(body: Block, made: Span, setLength: Span): boolean {
     const spans = [...statements.map(({ span }) => span), ...(result ? [result.span] : [])];
     return spans.some((span, at) => {
       const next = spans[at + 1];
-      if (next === undefined || !holds(span, made) || holds(span, setLength) || !holds(next, setLength)) return false;
+      if (next === undefined || !isInside(made, span) || isInside(setLength, span) || !isInside(setLength, next))
+        return false;
       // Of a block in that statement it looks at the first statement only.
       return blocks.every((block) => {
         const [first] = block.statements.length > 0 ? block.statements : block.result ? [block.result] : [];
-        return !holds(next, block.span) || !holds(block.span, setLength) || (first && holds(first.span, setLength));
+        return (
+          !isInside(block.span, next) || !isInside(setLength, block.span) || (first && isInside(setLength, first.span))
+        );
       });
     });
   });
@@ -485,7 +484,7 @@ function firstUse(unit: UnitFacts, file: FileIr, fn: FunctionIr, body: Block, op
   let loop: Span | undefined;
   let isOver = false;
   walkBody(body, ({ expr, around }) => {
-    const isIn = loop !== undefined && holds(loop, expr.span);
+    const isIn = loop !== undefined && isInside(expr.span, loop);
     if ((isOver && !isIn) || expr.span.start < opened.span.end || !isMention(expr, around.at(-1), opened.name)) return;
     const found = nameOf(expr) === opened.name ? judge(unit, file, fn, body, expr, around, opened.element) : 'unknown';
     if (found === 'none') return;

@@ -97,7 +97,7 @@ export default defineRule({
       cloned:
         "'{owner}' {derives} (line {derived}), and its '{method}' releases '{what}' by '{release}' (line {released}): a clone releases the same memory again.",
       setter:
-        "'{function}' takes '{what}' over by '{taker}' (line {line}) and frees it when it returns, though its caller goes on with it until '{freer}' (line {freed}).",
+        "'{function}' takes '{what}' over by '{taker}' (line {line}) and frees it when it returns, though its caller goes on with it until '{freer}' ({file}:{freed}).",
       both: "'{owner}.{what}' is released by '{release}' in '{method}' (line {released}) and keeps its value, and 'drop' releases it again by '{second}' (line {use}).",
       kept: "'{what}' is released by '{release}' (line {released}) and keeps its value for the next call of '{function}', which uses it again (line {use}).",
       handle:
@@ -292,6 +292,7 @@ export default defineRule({
                 taker: adoption.how,
                 line: lineOf(unit, file, adoption.span.start),
                 freer: freer.name,
+                file: freer.file.path,
                 freed: lineOf(unit, freer.file, freer.span.start),
               },
               at: { file, span: adoption.span },

@@ -233,13 +233,17 @@ describe('compiled code of earlier runs', () => {
     expect(readFileSync(store(), 'utf8')).toBe('a file where the folder should be');
   });
 
-  it('does not hide that the program is missing', () => {
-    rmSync(join(own, 'dist', 'joined'), { recursive: true });
-    expect(scan()).toEqual({
-      status: 2,
-      stdout: '',
-      stderr: expect.stringMatching(/^lifetime-lint: The file '.*main\.cjs' can't be read; [^\n]*\n$/) as string,
-    });
+  it.each([
+    ['missing', (program: string) => rmSync(program), 'ENOENT'],
+    ['cut off', (program: string) => writeFileSync(program, readFileSync(program).subarray(0, 500_000)), ''],
+    ['empty', (program: string) => writeFileSync(program, ''), ''],
+    ['another one', (program: string) => writeFileSync(program, '(function () {})'), 'it exports no program'],
+  ])('does not hide that the program is %s', (_, spoil, reason) => {
+    spoil(join(own, 'dist', 'joined', 'main.cjs'));
+    const { status, stdout, stderr } = scan();
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr).toMatch(/^lifetime-lint: The file '.*main\.cjs' can't be loaded \([^\n]+\); [^\n]*\n$/u);
+    expect(stderr).toContain(reason);
   });
 });
 

@@ -1,4 +1,5 @@
 import type { ApiRow, Effect, Operand } from '../../flow/api.js';
+import { CELLS } from '../../flow/builtin-types.js';
 
 /*
  * What calls of the standard library, of well-known crates and of Node-API do to what they are given. Each row is one line of
@@ -67,12 +68,6 @@ const CONTIGUOUS = [
   'MmapMut',
 ];
 const MAPPED = [...MAPS, 'DashMap'];
-
-/** Types whose pointer method gives the address of the value itself. */
-const CELLS = [
-  ...['Cell', 'RefCell', 'UnsafeCell', 'MaybeUninit'],
-  ...['Bool', 'U8', 'U16', 'U32', 'U64', 'Usize', 'I8', 'I16', 'I32', 'I64', 'Isize', 'Ptr'].map((n) => `Atomic${n}`),
-];
 
 const grow = (how: Growth, target: Operand = 'receiver'): Effect => ({ kind: 'grow', target, how });
 const store = (what: Operand, into: Operand = 'receiver'): Effect => ({ kind: 'store', what, into });
