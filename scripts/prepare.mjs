@@ -7,7 +7,6 @@
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -47,9 +46,9 @@ function run(program, args, folder, environment) {
   if (result.status !== 0) fail(`'${[program, ...args].join(' ')}' failed; its output is above.`);
 }
 
+/** Whether a package is in the clone's own node_modules: one of a folder around it may have any version. */
 function has(name) {
-  const require = createRequire(join(root, 'package.json'));
-  return (require.resolve.paths(name) ?? []).some((folder) => existsSync(join(folder, name, 'package.json')));
+  return existsSync(join(root, 'node_modules', name, 'package.json'));
 }
 
 if (isFresh()) process.exit(0);

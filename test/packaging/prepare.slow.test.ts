@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,6 +21,12 @@ describe('a clone without development dependencies', () => {
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'lifetime-lint-clone-'));
     expect(run('git', ['clone', '-q', root, join(folder, 'clone')]).stderr).toBe('');
+    // Packages of a folder around the clone, at versions that nobody asked for.
+    const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<string, object>;
+    for (const name of Object.keys({ ...manifest['dependencies'], ...manifest['devDependencies'] })) {
+      mkdirSync(join(folder, 'node_modules', name), { recursive: true });
+      writeFileSync(join(folder, 'node_modules', name, 'package.json'), JSON.stringify({ name, version: '0.0.1' }));
+    }
   });
 
   afterAll(() => {
