@@ -11,6 +11,7 @@ import { isParts, isWhole, merged, NOTHING, optionalType, uniquePointers, withou
 import type { Block, Expr, ExprOf, FileIr, FunctionIr, Statement, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { walkBody } from '../model/walk-body.js';
+import { NONE } from '../model/lists.js';
 
 /** Expressions nested deeper than this are not followed; the flow says `incomplete`. */
 const MAX_DEPTH = 300;
@@ -220,7 +221,7 @@ class Analysis extends PlaceExpressions {
       case 'index': {
         const base = this.expr(expr.base);
         this.expr(expr.index);
-        return isParts(base) ? { places: [], pointers: base.pointers } : this.element(base, expr.span);
+        return isParts(base) ? { places: NONE, pointers: base.pointers } : this.element(base, expr.span);
       }
       case 'slice': {
         const base = this.expr(expr.base);
@@ -232,7 +233,7 @@ class Analysis extends PlaceExpressions {
         if (this.rust)
           return {
             places: this.subjects(base).map((p) => (p.path.at(-1) === '[]' ? p : extend(p, '[]'))),
-            pointers: [],
+            pointers: NONE,
             ...optionalType(base.type),
           };
         const targets =
@@ -242,7 +243,7 @@ class Analysis extends PlaceExpressions {
                 p.path.at(-1) === '[]' && !this.isArrayItem(p) ? p : extend(p, '[]'),
               );
         return {
-          places: [],
+          places: NONE,
           pointers: targets.map((t) => this.borrow(t, 'slice', false, expr.span, '[..]')),
           ...optionalType(
             base.type?.kind === 'static-array' && base.type.element ? { ...base.type, kind: 'slice' } : base.type,
@@ -279,7 +280,7 @@ class Analysis extends PlaceExpressions {
             this.applyEffect(effect, row, undefined, values, expr.args, expr.span, expr.name, false);
         if (expr.name === 'vec' || expr.name === 'format')
           return {
-            places: [],
+            places: NONE,
             pointers: values.flatMap((v) => (expr.name === 'vec' ? v.pointers : [])),
             owned: true,
             type: syntheticType(
@@ -305,8 +306,8 @@ class Analysis extends PlaceExpressions {
       }
       case 'literal':
         return {
-          places: [],
-          pointers: [],
+          places: NONE,
+          pointers: NONE,
           literal: expr.text,
           ...optionalType(this.literalType(expr)),
         };
@@ -324,7 +325,7 @@ class Analysis extends PlaceExpressions {
         if (/^(==|!=|<|>|<=|>=|is|!is|in|!in)$/.test(expr.operator)) {
           if (expr.operator === 'in')
             return {
-              places: [],
+              places: NONE,
               pointers: this.subjects(right).map((p) => this.borrow(extend(p, '[]'), 'raw', false, expr.span, 'in')),
               ...optionalType(
                 right.type?.element ? { ...right.type, kind: 'pointer', element: right.type.element } : undefined,
@@ -334,17 +335,17 @@ class Analysis extends PlaceExpressions {
         }
         // `text + &more` is a text of its own.
         if (this.rust && expr.operator === '+' && left.type?.kind === 'path' && left.type.name === 'String')
-          return { places: [], pointers: [], owned: true, type: left.type };
+          return { places: NONE, pointers: NONE, owned: true, type: left.type };
         // Pointer arithmetic keeps pointing into the same storage; concatenation makes a new array.
         if (expr.operator === '+' || expr.operator === '-')
           return {
-            places: [],
+            places: NONE,
             // Rust adds to addresses only; `text + &more` copies what it is given.
             pointers: [...left.pointers, ...right.pointers].filter((p) => !this.rust || p.form === 'raw'),
             ...optionalType(left.type),
           };
         if (expr.operator === '~')
-          return { places: [], pointers: [], owned: true, ...optionalType(left.type ?? right.type) };
+          return { places: NONE, pointers: NONE, owned: true, ...optionalType(left.type ?? right.type) };
         return NOTHING;
       }
       case 'unary': {
@@ -352,7 +353,7 @@ class Analysis extends PlaceExpressions {
         if (expr.operator === '!') return NOTHING;
         // D: `~a[]` and `-a[]` make new elements of those of a slice.
         const isOfElements = !this.rust && (expr.operator === '~' || expr.operator === '-');
-        return isOfElements ? { places: [], pointers: [], ...optionalType(value.type) } : value;
+        return isOfElements ? { places: NONE, pointers: NONE, ...optionalType(value.type) } : value;
       }
       case 'assign':
         return this.assign(expr);
@@ -360,11 +361,11 @@ class Analysis extends PlaceExpressions {
         const value = this.expr(expr.value);
         if (!this.rust && expr.type.kind === 'static-array') {
           this.use(value, expr.span, 'deref', 'cast');
-          return { places: [], pointers: [], owned: true, type: expr.type };
+          return { places: NONE, pointers: NONE, owned: true, type: expr.type };
         }
         // Too small for an address: what is left of a pointer is a number.
         if (this.rust && expr.type.kind === 'path' && /^(?:[iu](?:8|16|32)|f32|f64|bool|char)$/u.test(expr.type.name))
-          return { places: [], pointers: [], type: expr.type };
+          return { places: NONE, pointers: NONE, type: expr.type };
         const erases = this.rust && expr.type.kind === 'pointer';
         const pointers = erases
           ? value.pointers.map((p) =>
@@ -393,7 +394,7 @@ class Analysis extends PlaceExpressions {
         }
         if (expr.base) pointers.push(...this.expr(expr.base).pointers);
         return {
-          places: [],
+          places: NONE,
           pointers,
           type,
           owned: pointers.length === 0,
@@ -409,7 +410,7 @@ class Analysis extends PlaceExpressions {
         );
         return {
           ...merged(values),
-          places: [],
+          places: NONE,
           ...(this.rust && values.some((v) => v.type)
             ? { type: { ...syntheticType('', expr.span, args), kind: 'tuple', path: [] } }
             : {}),
@@ -425,7 +426,7 @@ class Analysis extends PlaceExpressions {
         return {
           ...together,
           ...(block ? { pointers: [block, ...together.pointers] } : {}),
-          places: [],
+          places: NONE,
           owned: true,
           ...(this.rust
             ? {
@@ -503,9 +504,9 @@ class Analysis extends PlaceExpressions {
         // A pointer to a new struct leads to what the fields of the struct hold.
         if (made && this.settings.oracle.methods(expr.type.name, 'this', this.file.path).length > 0) {
           const held = made.places.flatMap((place) => this.state.below(place).flatMap(([, stored]) => stored.pointers));
-          return { places: [], pointers: uniquePointers(held), owned: true, type };
+          return { places: NONE, pointers: uniquePointers(held), owned: true, type };
         }
-        return { ...merged(values), places: [], owned: true, type };
+        return { ...merged(values), places: NONE, owned: true, type };
       }
       case 'unknown':
         return merged(expr.children.map((c) => this.expr(c)));
@@ -530,7 +531,7 @@ class Analysis extends PlaceExpressions {
     values.forEach((value, at) => {
       if (this.keepsArgument(expr.type.name, at, values.length)) this.noteThrown(value);
     });
-    return { ...merged(values.filter((_, at) => this.keepsArgument(expr.type.name, at, values.length))), places: [] };
+    return { ...merged(values.filter((_, at) => this.keepsArgument(expr.type.name, at, values.length))), places: NONE };
   }
 
   /** D: whether the constructor of an exception keeps what it is given at a position: always, when the class is not one of the unit. */

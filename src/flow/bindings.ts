@@ -6,6 +6,7 @@ import { elementType, peel, SCALAR, unwrapped } from './types.js';
 import { isParts, NOTHING, optionalType, originFrom } from './values.js';
 import type { Expr, ExprOf, FunctionIr, Pattern, Statement, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
+import { NONE } from '../model/lists.js';
 
 /** How patterns, parameters and loops bind their variables, and how long what they bind is kept. */
 export abstract class Bindings extends Ownership {
@@ -14,7 +15,7 @@ export abstract class Bindings extends Ownership {
       const byValue =
         !param.modifiers.some((m) => m === 'ref' || m === 'out' || m === 'lazy') && param.type?.kind !== 'reference';
       if (param.pattern && param.pattern.kind !== 'bind') {
-        this.bindPattern(param.pattern, { places: [], pointers: [], ...optionalType(param.type) }, 'param');
+        this.bindPattern(param.pattern, { places: NONE, pointers: NONE, ...optionalType(param.type) }, 'param');
         return;
       }
       if (!param.name) return;
@@ -60,7 +61,7 @@ export abstract class Bindings extends Ownership {
     if (!init || made?.kind !== 'path' || pattern.kind !== 'bind') return value;
     // What a `scope` variable was made with must live as long as the variable, not longer.
     if (this.settings.oracle.declaration(made.name, this.file.path)?.kind !== 'class')
-      return init.kind === 'new' ? { ...value, pointers: [] } : value;
+      return init.kind === 'new' ? { ...value, pointers: NONE } : value;
     const root = this.makeRoot({
       kind: 'local',
       name: pattern.name,
@@ -72,7 +73,7 @@ export abstract class Bindings extends Ownership {
       storage: 'stack',
     });
     const how = init.kind === 'new' ? 'new' : 'scoped';
-    return { places: [], pointers: [this.borrow({ root, path: [] }, 'raw', false, init.span, how)], type: made };
+    return { places: NONE, pointers: [this.borrow({ root, path: [] }, 'raw', false, init.span, how)], type: made };
   }
 
   /** The temporaries since `mark` that the value points to live as long as the variables of the block. */
@@ -224,7 +225,7 @@ export abstract class Bindings extends Ownership {
       const isElement = i === bindings.length - 1;
       const source = iterable ?? NOTHING;
       if (!isElement) {
-        this.bindPattern(binding.pattern, { places: [], pointers: [], ...optionalType(binding.type) }, 'foreach');
+        this.bindPattern(binding.pattern, { places: NONE, pointers: NONE, ...optionalType(binding.type) }, 'foreach');
         return;
       }
       const type = binding.type ?? elementType(source.type);
@@ -245,24 +246,28 @@ export abstract class Bindings extends Ownership {
         if (pattern.kind === 'parts' && pattern.path.length === 0 && isEnumerated(expr.iterable)) {
           // The first part counts, the second points into what is iterated.
           for (const part of pattern.parts)
-            this.bindPattern(part.pattern, { places: [], pointers: part.field === '1' ? pointers : [] }, 'foreach');
+            this.bindPattern(part.pattern, { places: NONE, pointers: part.field === '1' ? pointers : [] }, 'foreach');
           return;
         }
-        this.bindPattern(pattern, { places: [], pointers, ...optionalType(type) }, 'foreach');
+        this.bindPattern(pattern, { places: NONE, pointers, ...optionalType(type) }, 'foreach');
         return;
       }
       if (isParts(source)) {
         const { pointers } = source;
-        this.bindPattern(binding.pattern, { places: [], pointers, ...optionalType(binding.type) }, 'foreach');
+        this.bindPattern(binding.pattern, { places: NONE, pointers, ...optionalType(binding.type) }, 'foreach');
         return;
       }
       const elements = this.storageOf(source).map((p) => (this.isView(source) ? p : extend(p, '[]')));
       if (binding.byRef)
-        this.bindPattern(binding.pattern, { places: elements, pointers: [], ...optionalType(type) }, 'foreach', true);
+        this.bindPattern(binding.pattern, { places: elements, pointers: NONE, ...optionalType(type) }, 'foreach', true);
       else
         this.bindPattern(
           binding.pattern,
-          { places: [], pointers: elements.flatMap((p) => this.state.read(p)?.pointers ?? []), ...optionalType(type) },
+          {
+            places: NONE,
+            pointers: elements.flatMap((p) => this.state.read(p)?.pointers ?? []),
+            ...optionalType(type),
+          },
           'foreach',
         );
     });

@@ -26,6 +26,7 @@ import {
 } from './values.js';
 import type { Argument, Expr, ExprOf, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
+import { copyOf, kept, NONE } from '../model/lists.js';
 
 /** Methods that look at a pointer's address, not at what it points to. */
 const ADDRESS_ONLY = new Set([
@@ -174,7 +175,7 @@ export abstract class Calls extends Effects {
   /** D: `a.front` and `a.back` of an array are its elements, by reference. */
   protected endElement(base: Value, name: string, span: Span): Value | undefined {
     if (this.rust || (name !== 'front' && name !== 'back')) return undefined;
-    if (isParts(base)) return { places: [], pointers: base.pointers };
+    if (isParts(base)) return { places: NONE, pointers: base.pointers };
     const { type } = base;
     const isArray =
       type?.kind === 'slice' || type?.kind === 'static-array' || (type?.kind === 'path' && type.name === 'Array');
@@ -199,13 +200,13 @@ export abstract class Calls extends Effects {
     const isGiven = (value: Value, at: number): boolean =>
       value.pointers.length > 0 ||
       (value.places.length > 0 && makers.some(({ fn }) => fn.params[at]?.modifiers.includes('ref') === true));
-    if (!values.some(isGiven)) return { places: [], pointers: [], owned: true, type };
+    if (!values.some(isGiven)) return { places: NONE, pointers: NONE, owned: true, type };
     const place: Place = { root: this.makeTemp(span, type), path: [] };
-    this.state.write(place, { pointers: [], type });
+    this.state.write(place, { pointers: NONE, type });
     const fitting = this.fittingMakers(makers, values);
     const maker = fitting[0] ?? (makers.length === 1 ? makers[0] : undefined);
     if (fitting.length < 2 && maker && (maker.fn.body || maker.fn.skipped === true))
-      this.applySummary(maker, { places: [place], pointers: [], type }, values, span, name, undefined);
+      this.applySummary(maker, { places: [place], pointers: NONE, type }, values, span, name, undefined);
     else if (isStruct && makers.length === 0) {
       const fields = decl.fields.filter((f) => !f.isStatic);
       values.forEach((value, i) => {
@@ -214,7 +215,7 @@ export abstract class Calls extends Effects {
           this.state.write(extend(place, field), { pointers: value.pointers, ...optionalType(value.type) });
       });
     }
-    return { places: [place], pointers: [], owned: true, type };
+    return { places: [place], pointers: NONE, owned: true, type };
   }
 
   /** D: the constructors that take so many arguments; of several, those that take a pointer or slice wherever one is given. */
@@ -333,7 +334,7 @@ export abstract class Calls extends Effects {
     // What a closure was made of is used when it is called.
     if (variable) {
       const held = this.state.read({ root: variable, path: [] })?.pointers ?? [];
-      this.use({ places: [], pointers: held.filter((p) => p.form === 'raw') }, expr.span, 'argument', last);
+      this.use({ places: NONE, pointers: held.filter((p) => p.form === 'raw') }, expr.span, 'argument', last);
     }
     const isOwn =
       !this.rust && path.length === 1 && (this.isPlainFunction(last) || this.isOverload(last, expr.args.length));
@@ -380,7 +381,7 @@ export abstract class Calls extends Effects {
         ? undefined
         : (digestType(last, undefined, expr.span) ??
           (D_OWNERS.has(last) ? syntheticType(last, expr.span) : this.plain(builtinCallType(path, expr.span))));
-      return made ?? { places: [], pointers: [], ...(type ? { type, owned: true } : {}) };
+      return made ?? { places: NONE, pointers: NONE, ...(type ? { type, owned: true } : {}) };
     }
     const byPath = this.methodByPath(path);
     if (byPath.length > 0)
@@ -396,7 +397,7 @@ export abstract class Calls extends Effects {
       this.giveAway(values);
       return {
         ...merged(values),
-        places: [],
+        places: NONE,
         owned: merged(values).pointers.length === 0,
         ...optionalType(
           last === 'Some' || last === 'Ok'
@@ -420,14 +421,14 @@ export abstract class Calls extends Effects {
         storage: 'foreign',
       });
       return {
-        places: [],
+        places: NONE,
         pointers: [
           this.borrow({ root, path: [] }, 'raw', true, expr.span, name || describeCallee(callee)),
           ...this.lentByObject(last, values[0], exprs, expr.span, this.plain(found?.fn.returns)),
         ],
       };
     }
-    return { places: [], pointers: [], ...(type ? { type, owned: true } : {}) };
+    return { places: NONE, pointers: NONE, ...(type ? { type, owned: true } : {}) };
   }
 
   /** Rust: what is given by value has another owner from then on. */
@@ -631,7 +632,7 @@ export abstract class Calls extends Effects {
     const free = effective.length === 0 ? this.extension(expr.method) : undefined;
     if (free) return this.applySummary(free, undefined, [receiver, ...values], expr.span, expr.method, undefined);
     const digest = this.rust ? undefined : digestType(expr.method, receiver.type, expr.span);
-    if (digest) return { places: [], pointers: [], owned: true, type: digest };
+    if (digest) return { places: NONE, pointers: NONE, owned: true, type: digest };
     return this.unknownMethod(expr, receiver, values, exprs);
   }
 
@@ -665,7 +666,7 @@ export abstract class Calls extends Effects {
     const type =
       adaptedType(expr.method, results, expr.span) ?? builtinMethodType(expr.method, receiver.type, expr.span);
     return {
-      places: [],
+      places: NONE,
       // A method of unknown content may copy what its closure returns; the adapters that everybody knows hand it on.
       pointers: CONTENT_ADAPTERS.has(expr.method) ? results.flatMap((r) => r.pointers) : [],
       ...optionalType(type),
@@ -705,11 +706,11 @@ export abstract class Calls extends Effects {
       expr,
       callee,
       method,
-      args,
-      argSpans: exprs.map((e) => e.span),
-      rows: matches.map((m) => m.row),
+      args: kept(args),
+      argSpans: kept(exprs.map((e) => e.span)),
+      rows: kept(matches.map((m) => m.row)),
       context: this.context(),
-      locks: [...this.state.locks],
+      locks: copyOf(this.state.locks),
       ...(receiver ? { receiver } : {}),
       ...(resolved ? { resolved: { path: resolved.path, functionId: resolved.fn.id } } : {}),
     });

@@ -6,6 +6,7 @@ import type { State } from './state.js';
 import { CONTENT_ADAPTERS, contentType, merged, NOTHING, optionalType, originFrom } from './values.js';
 import type { Block, Expr, ExprOf, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
+import { NONE } from '../model/lists.js';
 
 /** A loop, or a block with a label, that is being walked. */
 export interface Loop {
@@ -41,7 +42,7 @@ export abstract class Closures extends Bindings {
         const place: Place = { root, path: [] };
         const isGiven = this.rust && root.kind === 'param' && this.isPointerType(root.type);
         pointers.push(...(isGiven ? this.valueOf(place, root.type) : (this.state.read(place) ?? NOTHING)).pointers);
-        if (fn.isMove === true) this.moveOut({ places: [place], pointers: [] });
+        if (fn.isMove === true) this.moveOut({ places: [place], pointers: NONE });
         if (!this.rust) pointers.push(this.borrow(place, 'closure', false, expr.span, `capture of '${name}'`));
         else if (!fn.isMove && fn.kind === 'closure')
           pointers.push(this.borrow(place, 'closure', false, expr.span, `capture of '${name}'`));
@@ -51,7 +52,7 @@ export abstract class Closures extends Bindings {
       // An async block runs at its first poll; what it does is walked where it stands, its suspensions included.
       this.runClosure(fn, [], 'async', expr.span);
     }
-    return { places: [], pointers, closure: expr.functionId };
+    return { places: NONE, pointers, closure: expr.functionId };
   }
 
   /** Walks a closure's body here and now, with its parameters bound to `args`; returns what it returns. */
@@ -134,7 +135,7 @@ export abstract class Closures extends Bindings {
       for (const [id, stale] of returns?.stale ?? []) this.state.invalid.set(id, stale);
     this.state.locks = locks;
     if (run !== 'called') this.state.suspended = outerSuspended;
-    return { ...merged(returned), places: [] };
+    return { ...merged(returned), places: NONE };
   }
 
   /** The variables of a closure end with it, and what they hold cannot be met again, unless something leads to them. */

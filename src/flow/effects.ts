@@ -19,6 +19,7 @@ import {
 } from './values.js';
 import type { Expr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
+import { NONE } from '../model/lists.js';
 
 /** Methods that make a pointer to another element out of one. */
 const ARITHMETIC = new Set([
@@ -78,7 +79,7 @@ export abstract class Effects extends Closures {
   private stackMemory(name: string, span: Span, row: ApiRow): Value {
     const type: TypeRef = { ...syntheticType('', span), kind: 'static-array', text: 'void[N]', path: [] };
     const root = this.makeRoot({ kind: 'local', name, span, byValue: true, declared: 'call', storage: 'stack', type });
-    return { places: [], pointers: [this.borrow({ root, path: ['[]'] }, 'raw', true, span, name, row)] };
+    return { places: NONE, pointers: [this.borrow({ root, path: ['[]'] }, 'raw', true, span, name, row)] };
   }
 
   /**
@@ -201,7 +202,7 @@ export abstract class Effects extends Closures {
   /** What is read through a reference: the pointers stored there, or whatever else it leads to. */
   private contentOf(value: Value, span: Span, how: string, row: ApiRow): Value {
     return {
-      places: [],
+      places: NONE,
       pointers: value.pointers.flatMap(
         (p) =>
           this.state.read(p.target)?.pointers ?? [
@@ -246,7 +247,7 @@ export abstract class Effects extends Closures {
           value.pointers.every((p) => p.form === 'raw')
         )
           return {
-            places: [],
+            places: NONE,
             pointers: value.places.map((p) =>
               this.borrow(extend(p, '[]'), effect.as === 'raw-pointer' ? 'raw' : effect.as, false, span, name, row),
             ),
@@ -255,7 +256,7 @@ export abstract class Effects extends Closures {
         if (value.collected === true && SHOWS_BLOCK.has(name)) {
           const block: Place = { root: this.makeTemp(operandSpan(effect.from), value.type), path: ['[]'] };
           const form = effect.as === 'raw-pointer' ? 'raw' : effect.as;
-          return { places: [], pointers: [this.borrow(block, form, false, span, name, row)] };
+          return { places: NONE, pointers: [this.borrow(block, form, false, span, name, row)] };
         }
         if (value.pointers.length > 0 && (view || value.pointers.every((p) => p.form === 'raw'))) {
           // A pointer taken from a pointer still points where that one did.
@@ -265,7 +266,7 @@ export abstract class Effects extends Closures {
                   p.form === 'raw' ? p : this.borrow(p.target, 'raw', p.erased, p.site, p.how, row, p.locks),
                 )
               : value.pointers;
-          return { places: [], pointers };
+          return { places: NONE, pointers };
         }
         const form: PointerForm = effect.as === 'raw-pointer' ? 'raw' : effect.as;
         // A reference of unknown target, given where a reference is wanted, leads beyond the variable that holds it.
@@ -280,7 +281,7 @@ export abstract class Effects extends Closures {
               : extend(p, '[]'),
         );
         const guards = guardsOf(value);
-        return { places: [], pointers: targets.map((t) => this.borrow(t, form, false, span, name, row, guards)) };
+        return { places: NONE, pointers: targets.map((t) => this.borrow(t, form, false, span, name, row, guards)) };
       }
       case 'pass': {
         const value = operand(effect.from);
@@ -288,20 +289,20 @@ export abstract class Effects extends Closures {
         // What each piece is made into may be a number as well.
         if (isParts(value) && name === 'map') return NOTHING;
         if (this.rust && ARITHMETIC.has(name) && value.pointers.some((p) => this.isElementGone(p)))
-          return { ...value, places: [], pointers: value.pointers.map((p) => this.nextElement(p, span)) };
+          return { ...value, places: NONE, pointers: value.pointers.map((p) => this.nextElement(p, span)) };
         if (row.id === 'manually-drop-into-inner')
           for (const place of value.places) this.useDropped(place, span, 'release', name);
         // `opt.unwrap()` of an Option that owns its content makes a value that nobody holds yet.
         if (CONSUMES.has(name) && effect.from === 'receiver' && this.rust && this.isOwnedContent(value)) {
           this.moveOut(value);
-          return { places: [], pointers: [], owned: true, ...optionalType(unwrapped(value.type)) };
+          return { places: NONE, pointers: NONE, owned: true, ...optionalType(unwrapped(value.type)) };
         }
         const made = exprs.length === 0 && name === 'collect' ? typeArgs?.[0] : undefined;
-        if (made && this.rust && isPlainOwner(made)) return { places: [], pointers: [], owned: true, type: made };
+        if (made && this.rust && isPlainOwner(made)) return { places: NONE, pointers: NONE, owned: true, type: made };
         const passed = effect.raw === true ? this.asRaw(value) : value;
         const pointers = ITERATOR_STEPS.has(name) ? this.elementsOf(passed.pointers) : passed.pointers;
         if (made && this.rust && isVector(made))
-          return { places: [], pointers, owned: true, collected: true, type: made };
+          return { places: NONE, pointers, owned: true, collected: true, type: made };
         const wanted = made ?? (name === 'into' ? this.convertedType(value.type, span) : undefined);
         const isBoxed = this.rust && BOXES.test(name) && value.places.length === 0 && pointers.length === 0;
         return {
@@ -325,7 +326,7 @@ export abstract class Effects extends Closures {
             .filter((p) => p.form !== 'closure')
             .map((p) => this.borrow(p.target, 'raw', true, p.site, p.how, p.row, p.locks));
           this.adopt(taken, 'Box', name, span, made.args[0]);
-          return { places: [], pointers: [], adopts: taken, owned: true, type: made };
+          return { places: NONE, pointers: NONE, adopts: taken, owned: true, type: made };
         }
         // The end of the string is looked for in it.
         if (row.id === 'cstr-from-ptr') this.use(value, span, 'argument', name);
@@ -353,15 +354,15 @@ export abstract class Effects extends Closures {
                 ? value.places
                 : []
               ).map((p) => this.borrow(extend(p, '*'), 'reference', true, span, name, row));
-        return { places: [], pointers: views, ...optionalType(value.type) };
+        return { places: NONE, pointers: views, ...optionalType(value.type) };
       }
       case 'duplicate': {
         const value = operand(effect.from);
         this.use(value, span, 'argument', name);
         const adopts = this.duplicate(value.pointers, name, span);
         return {
-          places: [],
-          pointers: [],
+          places: NONE,
+          pointers: NONE,
           owned: true,
           ...optionalType(
             value.type?.kind === 'pointer' || value.type?.kind === 'reference' ? value.type.element : undefined,
@@ -372,7 +373,7 @@ export abstract class Effects extends Closures {
       case 'take': {
         const value = operand(effect.from);
         for (const p of value.pointers) this.dropByHand(p, span, name, row, true);
-        return { places: [], pointers: [], owned: true };
+        return { places: NONE, pointers: NONE, owned: true };
       }
       case 'copy': {
         const value = operand(effect.from);
@@ -389,7 +390,7 @@ export abstract class Effects extends Closures {
         // D: the copy of a static array is a slice of memory of the collector.
         const type =
           !this.rust && value.type?.kind === 'static-array' ? { ...value.type, kind: 'slice' as const } : value.type;
-        return { places: [], pointers: [], owned: true, ...optionalType(type) };
+        return { places: NONE, pointers: NONE, owned: true, ...optionalType(type) };
       }
       case 'release': {
         const value = operand(effect.target);
@@ -451,7 +452,7 @@ export abstract class Effects extends Closures {
         this.giveBack(value.adopts ?? []);
         // What was taken over from a raw pointer goes back to it; what a box merely holds stays inside.
         const same = /(?:into_raw|leak|into_non_null)$/u.test(name) ? (value.adopts ?? []) : value.pointers;
-        if (same.length > 0) return { places: [], pointers: same };
+        if (same.length > 0) return { places: NONE, pointers: same };
         const root = this.makeRoot({
           kind: 'allocation',
           name,
@@ -462,7 +463,7 @@ export abstract class Effects extends Closures {
           ...optionalType(value.type),
         });
         if (value.pointers.length > 0) this.state.write({ root, path: ['[]'] }, { pointers: value.pointers });
-        return { places: [], pointers: [this.borrow({ root, path: [] }, 'raw', true, span, name, row)] };
+        return { places: NONE, pointers: [this.borrow({ root, path: [] }, 'raw', true, span, name, row)] };
       }
       case 'adopt': {
         const given = operand(effect.from);
@@ -477,7 +478,7 @@ export abstract class Effects extends Closures {
         const written = typeArgs?.[0] ?? (value.type?.kind === 'pointer' ? value.type.element : undefined);
         // Without a capacity nothing is freed.
         if (values.at(-1)?.literal !== '0') this.adopt(made, effect.rawType, name, span, this.plain(written));
-        return { places: [], pointers: [], adopts: made, owned: true };
+        return { places: NONE, pointers: NONE, adopts: made, owned: true };
       }
       case 'acquire': {
         if (effect.as === 'stack') return this.stackMemory(name, span, row);
@@ -490,8 +491,8 @@ export abstract class Effects extends Closures {
           storage: effect.as,
         });
         return effect.as === 'heap' || effect.as === 'gc'
-          ? { places: [], pointers: [], owned: true }
-          : { places: [], pointers: [this.borrow({ root, path: [] }, 'raw', true, span, name, row)] };
+          ? { places: NONE, pointers: NONE, owned: true }
+          : { places: NONE, pointers: [this.borrow({ root, path: [] }, 'raw', true, span, name, row)] };
       }
       case 'spawn': {
         const value = operand(effect.what);
@@ -515,7 +516,7 @@ export abstract class Effects extends Closures {
           'called',
           operandSpan(effect.what),
         );
-        return { places: [], pointers: result.pointers, ...optionalType(result.type) };
+        return { places: NONE, pointers: result.pointers, ...optionalType(result.type) };
       }
       case 'store': {
         const given = operand(effect.what);
@@ -544,7 +545,7 @@ export abstract class Effects extends Closures {
         const kept = effect.contents
           ? this.subjects(value).flatMap((place) => this.state.below(place).flatMap(([, stored]) => stored.pointers))
           : value.pointers;
-        this.escape({ places: [], pointers: uniquePointers(kept) }, 'store', span, { callee: name });
+        this.escape({ places: NONE, pointers: uniquePointers(kept) }, 'store', span, { callee: name });
         return undefined;
       }
       case 'lock': {
@@ -700,7 +701,7 @@ export abstract class Effects extends Closures {
       const given = values[s.param];
       const value =
         given && s.isAddress === true
-          ? { places: [], pointers: given.places.map((p) => this.borrow(p, 'raw', false, span, `${name}()`)) }
+          ? { places: NONE, pointers: given.places.map((p) => this.borrow(p, 'raw', false, span, `${name}()`)) }
           : given;
       const into = place(s.into)[0];
       if (value && into && this.outlives(into))

@@ -11,6 +11,7 @@ import { elementType, holdsOne, ownsBlock, peel, type TypeOracle, withoutAlias }
 import { merged, optionalType } from './values.js';
 import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
+import { NONE } from '../model/lists.js';
 
 /** What a walk may ask about the rest of the unit. */
 export interface FlowSettings {
@@ -34,6 +35,7 @@ export abstract class Memory {
   private nextRoot = 1;
   private nextPointer = 1;
   protected frames: Context['frames'] = [];
+  private lastContext: Context = { frames: this.frames, inLoop: false };
   protected loops = 0;
   /** Which walk of a loop body this is; 0 outside of loops. */
   protected round = 0;
@@ -179,7 +181,10 @@ export abstract class Memory {
 
   /** Where the walk is: in which closures, and whether in a loop. */
   protected context(): Context {
-    return { frames: this.frames, inLoop: this.loops > 0 };
+    const inLoop = this.loops > 0;
+    if (this.lastContext.frames !== this.frames || this.lastContext.inLoop !== inLoop)
+      this.lastContext = { frames: this.frames, inLoop };
+    return this.lastContext;
   }
 
   /** The pointer to `target` made at `site`, valid from now on: the same one each time the site is walked. */
@@ -224,7 +229,7 @@ export abstract class Memory {
       return value.pointers.length > 0
         ? value
         : {
-            places: [],
+            places: NONE,
             pointers: (value.owned ? this.materialise(value, span) : value.places).map((p) =>
               this.borrow(extend(p, '[]'), 'slice', false, span, '[]'),
             ),
@@ -234,7 +239,7 @@ export abstract class Memory {
     if (!this.rust && wanted?.kind === 'static-array' && value.pointers.some((p) => p.form === 'slice'))
       return {
         ...value,
-        places: [],
+        places: NONE,
         pointers: value.pointers.filter((p) => p.form !== 'slice'),
         owned: true,
         type: wanted,
@@ -260,7 +265,7 @@ export abstract class Memory {
         erased: true,
         site: place.root.span,
         how: 'declared',
-        locks: [],
+        locks: NONE,
         context: this.context(),
       };
       this.pointersBySite.set(key, pointer);
@@ -291,7 +296,7 @@ export abstract class Memory {
       };
     if (this.isPointerType(type))
       return { places: [place], pointers: [this.implicitPointer(place)], ...optionalType(type) };
-    return { places: [place], pointers: [], ...optionalType(type) };
+    return { places: [place], pointers: NONE, ...optionalType(type) };
   }
 
   /** The storage that a method on `value` works on: through references and pointers, else the places themselves. */
@@ -518,7 +523,7 @@ export abstract class Memory {
   /** `self` or `this`, when the function has it. */
   protected selfValue(): Value | undefined {
     const root = this.lookup('self');
-    return root ? { places: [{ root, path: [] }], pointers: [], ...optionalType(root.type) } : undefined;
+    return root ? { places: [{ root, path: [] }], pointers: NONE, ...optionalType(root.type) } : undefined;
   }
 }
 

@@ -25,6 +25,7 @@ import { isParts, isWhole, NOTHING, optionalType, PARTS, uniquePointers } from '
 import type { FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { walkBody } from '../model/walk-body.js';
+import { copyOf, NONE } from '../model/lists.js';
 
 /** Operations after which nobody can say what a container still holds. */
 const EMPTIES: ReadonlySet<Growth['operation']> = new Set(['clear', 'remove', 'replace']);
@@ -144,7 +145,7 @@ export abstract class Ownership extends Memory {
           span,
           kind,
           what,
-          suspended: [...this.state.suspended],
+          suspended: copyOf(this.state.suspended),
           context: this.context(),
         });
     }
@@ -230,7 +231,7 @@ export abstract class Ownership extends Memory {
     for (const place of places) {
       if (operation === 'replace') this.state.settle(place);
       const key = this.keyOf(place);
-      if (this.rust && EMPTIES.has(operation)) this.state.write(extend(place, '[]'), { pointers: [] });
+      if (this.rust && EMPTIES.has(operation)) this.state.write(extend(place, '[]'), { pointers: NONE });
       const id = `${placeKey(place)}|${span.start}|${operation}`;
       if (!this.growths.has(id)) {
         this.growths.set(id, {
@@ -378,10 +379,10 @@ export abstract class Ownership extends Memory {
     const stored = this.state.read({ root, path: [] });
     // A guard unlocks at its end, and the lock must still be there.
     for (const guard of stored?.pointers.filter((p) => p.form === 'guard') ?? [])
-      this.use({ places: [], pointers: [guard] }, root.span, 'method', `the end of '${root.name}'`);
+      this.use({ places: NONE, pointers: [guard] }, root.span, 'method', `the end of '${root.name}'`);
     for (const pointer of stored?.adopts ?? []) {
       if (!this.twice.has(pointer.id))
-        this.use({ places: [], pointers: [pointer] }, root.span, 'release', `the end of '${root.name}'`);
+        this.use({ places: NONE, pointers: [pointer] }, root.span, 'release', `the end of '${root.name}'`);
       this.invalidate('release', pointer.target, span, how, (target) => this.endsWith(target, pointer.target));
       this.endCopies(pointer, span, `the end of '${root.name}'`);
       this.noteReleased(pointer, span, 'from_raw');
@@ -456,7 +457,7 @@ export abstract class Ownership extends Memory {
     if (isParts(value)) return value;
     const given = this.asSlice(value, span);
     const pointers = given.pointers.filter((p) => p.form === 'slice' && this.isInFrame(p.target));
-    if (pointers.length > 0) return { places: [], pointers, type: syntheticType(PARTS, span) };
+    if (pointers.length > 0) return { places: NONE, pointers, type: syntheticType(PARTS, span) };
     return name === 'splitter' || name === 'findSplit' ? value : NOTHING;
   }
 
@@ -472,7 +473,7 @@ export abstract class Ownership extends Memory {
     const wanted = this.functions.get(inner ?? -1) ?? (inner === this.fn.id ? this.fn : undefined);
     const value: Value = byRef
       ? {
-          places: [],
+          places: NONE,
           pointers: given.places.flatMap((p) => {
             // `return *p;` hands on what `p` points to, made where `p` was made.
             const through =
@@ -548,7 +549,7 @@ export abstract class Ownership extends Memory {
           span: stores.at(-1)?.span ?? span,
           into: place,
           atExit: true,
-          locks: [],
+          locks: NONE,
           invalidations: [...(this.state.invalid.get(pointer.id) ?? [])],
           ownerMoved: this.state.moved.has(pointer.target.root.id) && !this.isInline(pointer.target),
           context: this.context(),
@@ -700,7 +701,7 @@ export abstract class Ownership extends Memory {
     for (const name of names) {
       const root = this.lookup(name);
       if (!root || root.kind === 'self') continue;
-      this.state.write({ root, path: [] }, { pointers: [] });
+      this.state.write({ root, path: [] }, { pointers: NONE });
       this.state.moved.add(root.id);
     }
   }
@@ -749,7 +750,7 @@ export abstract class Ownership extends Memory {
           const left = list.filter((i) => i.kind !== 'release' || i.span.start !== made.site.start);
           if (left.length < list.length) this.state.invalid.set(id, left);
         }
-      this.state.write({ root, path: [] }, { pointers: [], ...optionalType(root.type) });
+      this.state.write({ root, path: [] }, { pointers: NONE, ...optionalType(root.type) });
     }
   }
 
@@ -757,7 +758,7 @@ export abstract class Ownership extends Memory {
   protected overwriteOut(values: readonly Value[]): void {
     for (const { target, how } of values.flatMap((v) => v.pointers))
       if (/^(?:&mut|addr_of!)$/u.test(how) && this.isPointerType(this.state.read(target)?.type ?? this.typeAt(target)))
-        this.state.write(target, { pointers: [], ...optionalType(this.typeAt(target)) });
+        this.state.write(target, { pointers: NONE, ...optionalType(this.typeAt(target)) });
   }
 
   /** A new owner takes over what the pointers lead to. */
@@ -900,7 +901,7 @@ export abstract class Ownership extends Memory {
       if (!invalidations.some((i) => i.kind === 'release')) continue;
       const pointer = this.pointers[id - 1];
       if (pointer?.how === 'declared' && placeKey(pointer.target) === placeKey(target))
-        this.use({ places: [], pointers: [pointer] }, span, 'argument', `${name}()`);
+        this.use({ places: NONE, pointers: [pointer] }, span, 'argument', `${name}()`);
     }
   }
 

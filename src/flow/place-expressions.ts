@@ -8,6 +8,7 @@ import { elementType, isGrowable, keepsSliceOf, peel, withoutAlias } from './typ
 import { guardsOf, NOTHING, optionalType } from './values.js';
 import type { Expr, ExprOf, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
+import { NONE } from '../model/lists.js';
 
 /** Expressions that stand for a place: names, fields, addresses, and assignments to them. */
 export abstract class PlaceExpressions extends Calls {
@@ -112,7 +113,7 @@ export abstract class PlaceExpressions extends Calls {
     const through = base.pointers.length > 0;
     return {
       places: through ? base.pointers.map((p) => p.target) : base.places.map((p) => extend(p, '*')),
-      pointers: [],
+      pointers: NONE,
       via: [...(base.via ?? []), ...base.pointers],
       type: element,
     };
@@ -166,14 +167,14 @@ export abstract class PlaceExpressions extends Calls {
           ),
         );
         return {
-          places: [],
+          places: NONE,
           pointers,
           ...optionalType(base.type?.element ? { ...base.type, kind: expr.raw ? 'pointer' : 'reference' } : base.type),
         };
       }
       const erased = base.type?.kind === 'pointer';
       return {
-        places: [],
+        places: NONE,
         pointers: base.places.map((p) =>
           this.borrow(extend(p, this.derefSegment(base.type)), expr.raw ? 'raw' : 'reference', erased, expr.span, '&*'),
         ),
@@ -186,7 +187,7 @@ export abstract class PlaceExpressions extends Calls {
       value = { ...value, owned: true };
     if (value.closure !== undefined && value.places.length === 0) return value;
     const frame = inner.kind === 'field' ? this.methodFrame(value, inner.name) : undefined;
-    if (frame) return { places: [], pointers: frame.map((p) => this.borrow(p, 'raw', false, expr.span, '&')) };
+    if (frame) return { places: NONE, pointers: frame.map((p) => this.borrow(p, 'raw', false, expr.span, '&')) };
     const form: PointerForm = expr.raw || !this.rust ? 'raw' : 'reference';
     let places = value.places;
     if (places.length === 0 && value.pointers.length > 0) {
@@ -219,7 +220,7 @@ export abstract class PlaceExpressions extends Calls {
         }
       : undefined;
     return {
-      places: [],
+      places: NONE,
       pointers: places.map((p) => this.borrow(p, form, false, expr.span, how, undefined, guardsOf(value))),
       ...optionalType(type),
     };
@@ -268,7 +269,7 @@ export abstract class PlaceExpressions extends Calls {
     const isKept = this.outlives(into);
     const held = this.withHeld(value).pointers.filter((p) => !value.pointers.includes(p));
     if (held.length > 0) {
-      if (isKept) this.escape({ places: [], pointers: held }, 'store', span, { into: element });
+      if (isKept) this.escape({ places: NONE, pointers: held }, 'store', span, { into: element });
       this.state.write(element, { pointers: held }, true);
     }
     const given = value.places.length === 1 ? this.written(value.type) : undefined;

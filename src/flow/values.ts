@@ -4,9 +4,10 @@ import type { LockScope, Pointer, Value } from './result.js';
 import { elementType, isVector, unwrapped } from './types.js';
 import type { Expr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
+import { NONE } from '../model/lists.js';
 
 /** A value of which nothing is known. */
-export const NOTHING: Value = { places: [], pointers: [] };
+export const NOTHING: Value = { places: NONE, pointers: NONE };
 
 /** Adapters whose closure gets the receiver's content and whose result is what the closure returned. */
 export const CONTENT_ADAPTERS = new Set([

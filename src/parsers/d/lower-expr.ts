@@ -109,7 +109,7 @@ export abstract class ExprLowering extends TypeLowering {
         return { kind: 'name', span, path: ['self'] };
       case 'super':
       case 'dollar':
-        return { kind: 'name', span, path: [this.source(node)] };
+        return { kind: 'name', span, path: this.pathOf(node) };
       case 'int_literal':
       case 'float_literal':
         return { kind: 'literal', span, type: 'number', text: this.source(node) };
@@ -176,7 +176,7 @@ export abstract class ExprLowering extends TypeLowering {
       case 'void':
         return this.unknown(node, []);
       default:
-        if (isBuiltinType(kind)) return { kind: 'name', span, path: [this.source(node)] };
+        if (isBuiltinType(kind)) return { kind: 'name', span, path: this.pathOf(node) };
         return this.unknown(
           node,
           children.filter((child) => child.named && child.children.length > 0).map((child) => this.lowerExpr(child)),
@@ -290,14 +290,14 @@ export abstract class ExprLowering extends TypeLowering {
 
   protected lowerName(node: SyntaxNode): Expr {
     const span = spanOf(node);
-    if (node.kind !== 'template_instance') return { kind: 'name', span, path: [this.source(node)] };
+    if (node.kind !== 'template_instance') return { kind: 'name', span, path: this.pathOf(node) };
     const callee = this.instanceName(node);
     const args = this.templateClosures(node);
     return args.length === 0 ? callee : { kind: 'call', span, callee, args };
   }
 
   private instanceName(node: SyntaxNode): Expr {
-    if (node.kind !== 'template_instance') return { kind: 'name', span: spanOf(node), path: [this.source(node)] };
+    if (node.kind !== 'template_instance') return { kind: 'name', span: spanOf(node), path: this.pathOf(node) };
     return {
       kind: 'name',
       span: spanOf(node),
@@ -445,7 +445,7 @@ export abstract class ExprLowering extends TypeLowering {
       expr = this.lowerExpr(first);
       at++;
     } else if (isBuiltinType(first.kind)) {
-      expr = { kind: 'name', span: spanOf(first), path: [this.source(first)] };
+      expr = { kind: 'name', span: spanOf(first), path: this.pathOf(first) };
       at++;
     }
     for (; at < children.length; at++) {
@@ -577,7 +577,7 @@ export abstract class ExprLowering extends TypeLowering {
       type !== undefined
         ? this.exprFromType(type)
         : isBuiltinType(builtin.kind)
-          ? { kind: 'name', span: spanOf(builtin), path: [this.source(builtin)] }
+          ? { kind: 'name', span: spanOf(builtin), path: this.pathOf(builtin) }
           : this.unknown(builtin, []);
     return this.member(base, name, undefined, spanOf(node));
   }

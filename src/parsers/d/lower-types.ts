@@ -1,4 +1,5 @@
 import type { Generic, TypeRef } from '../../model/ir.js';
+import { kept, NONE } from '../../model/lists.js';
 import type { SyntaxNode } from '../syntax.js';
 import { Lowering, solidChildren, spanOf } from './lowering.js';
 
@@ -44,19 +45,25 @@ export abstract class TypeLowering extends Lowering {
   }
 
   protected makeType(kind: TypeRef['kind'], start: number, end: number, parts: TypeParts = {}): TypeRef {
-    const path = parts.path ?? [];
+    const path = this.keptPath(parts.path);
     return {
       kind,
-      text: fold(this.text.slice(start, end)),
+      text: this.names.same(fold(this.text.slice(start, end))),
       span: { start, end },
       name: parts.name ?? path.at(-1) ?? '',
       path,
-      args: parts.args ?? [],
+      args: kept(parts.args),
       ...(parts.element === undefined ? {} : { element: parts.element }),
       ...(parts.key === undefined ? {} : { key: parts.key }),
       ...(parts.size === undefined ? {} : { size: parts.size }),
       ...(parts.qualifiers === undefined || parts.qualifiers.length === 0 ? {} : { qualifiers: parts.qualifiers }),
     };
+  }
+
+  /** A path as the file's other paths of the same single name are kept. */
+  private keptPath(path: readonly string[] | undefined): readonly string[] {
+    const [only] = path ?? NONE;
+    return only !== undefined && path?.length === 1 ? this.names.path(only) : kept(path);
   }
 
   private typeOf(node: SyntaxNode): TypeRef {
@@ -79,7 +86,7 @@ export abstract class TypeLowering extends Lowering {
       const base = inner === undefined ? this.makeType('unknown', start, end) : this.lowerType(inner);
       type = {
         ...base,
-        text: fold(this.text.slice(start, end)),
+        text: this.names.same(fold(this.text.slice(start, end))),
         span: { start, end },
         qualifiers: [this.source(first), ...(base.qualifiers ?? [])],
       };

@@ -1,6 +1,7 @@
 import type { Gap, GapKind } from '../../model/finding.js';
 import type { Attribute, Field, FileIr, FunctionIr, Generic, GlobalDecl, Import, TypeDecl } from '../../model/ir.js';
 import { findLineStarts, positionAt, type SourceFile, type Span } from '../../model/source.js';
+import { Names } from '../names.js';
 import type { SyntaxNode } from '../syntax.js';
 
 /** What surrounds the declaration or expression being lowered. */
@@ -46,6 +47,7 @@ const depthLimit = 300;
 /** The state of lowering one file, shared by the layers built on it. */
 export abstract class Lowering {
   protected readonly text: string;
+  protected readonly names = new Names();
   protected scope: Scope = moduleScope;
   /** Names that stand for values (enum constants, template value parameters): `T[N]` is then a static array. */
   protected readonly valueNames = new Set<string>();
@@ -66,7 +68,12 @@ export abstract class Lowering {
   }
 
   protected source(node: Span): string {
-    return this.text.slice(node.start, node.end);
+    return this.names.same(this.text.slice(node.start, node.end));
+  }
+
+  /** The text of a node as a path of one segment. */
+  protected pathOf(node: Span): readonly string[] {
+    return this.names.path(this.text.slice(node.start, node.end));
   }
 
   protected lineOf(offset: number): number {

@@ -1,6 +1,7 @@
 import type { Gap, GapKind } from '../../model/finding.js';
 import type { Attribute, FunctionIr, GlobalDecl, ImplDecl, Import, TypeDecl } from '../../model/ir.js';
 import { findLineStarts, positionAt, type Span } from '../../model/source.js';
+import { Names } from '../names.js';
 import type { BodyFilter } from '../pack.js';
 import type { SyntaxNode } from '../syntax.js';
 import { parseSyntax, type Grammar, type ParseOptions } from '../tree.js';
@@ -49,6 +50,7 @@ export class Lowering {
   readonly functions: FunctionIr[] = [];
   readonly macros: { name: string; span: Span }[] = [];
   readonly gaps: Gap[] = [];
+  readonly names = new Names();
   readonly comments: readonly Comment[];
   /** Offsets of the `{` of bodies that were not parsed. */
   readonly skippedBodies: ReadonlySet<number>;
@@ -72,7 +74,7 @@ export class Lowering {
   }
 
   textOf(node: Span): string {
-    return this.text.slice(node.start, node.end);
+    return this.names.same(this.text.slice(node.start, node.end));
   }
 
   isWanted(span: Span): boolean {

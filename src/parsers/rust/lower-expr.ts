@@ -1,4 +1,5 @@
 import type { Arm, Attribute, Argument, Block, Expr, FunctionIr, Statement, TypeRef } from '../../model/ir.js';
+import { NONE } from '../../model/lists.js';
 import type { Span } from '../../model/source.js';
 import { childByField, firstOfKind, type SyntaxNode } from '../syntax.js';
 import type { Lowering, Scope } from './context.js';
@@ -150,7 +151,7 @@ function lowerLet(cx: Lowering, node: SyntaxNode, scope: Scope, conditions: read
     ...(typeNode ? { type: lowerType(cx, typeNode) } : {}),
     ...(value ? { init: lowerExpr(cx, value, scope) } : {}),
     ...(otherwise ? { otherwise: lowerBlock(cx, otherwise, scope) } : {}),
-    modifiers: isMutable ? ['mut'] : [],
+    modifiers: isMutable ? ['mut'] : NONE,
     ...(conditions.length > 0 ? { conditions } : {}),
   };
 }
@@ -529,7 +530,7 @@ function readExpr(cx: Lowering, node: SyntaxNode, scope: Scope): Expr {
     case 'crate':
     case 'metavariable':
     case 'type_identifier':
-      return { kind: 'name', span, path: [plainName(cx.textOf(node))] };
+      return { kind: 'name', span, path: cx.names.path(plainName(cx.textOf(node))) };
     case 'scoped_identifier':
       return lowerName(cx, node);
     case 'generic_function': {

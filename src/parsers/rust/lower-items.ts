@@ -1,4 +1,5 @@
 import type { Attribute, Field, FunctionIr, Param, Statement, TypeDecl, TypeRef } from '../../model/ir.js';
+import { kept, NONE } from '../../model/lists.js';
 import type { Span } from '../../model/source.js';
 import { childByField, firstOfKind, type SyntaxNode } from '../syntax.js';
 import type { Lowering, Scope } from './context.js';
@@ -154,7 +155,7 @@ function lowerItem(cx: Lowering, node: SyntaxNode, scope: Scope, attributes: Att
         span: spanOf(node),
         kind: 'extern-crate',
         isPublic: isPublic(cx, node),
-        attributes,
+        attributes: kept(attributes),
         conditions: withAttributes(scope, attributes).conditions,
       });
       return undefined;
@@ -265,10 +266,10 @@ export function lowerParams(cx: Lowering, list: SyntaxNode | undefined): Signatu
       const isMutable = hasChild(node, 'mutable_specifier');
       push(paramOf(cx, patternNode ?? node, typeNode ? lowerType(cx, typeNode) : undefined, isMutable));
     } else if (node.kind === 'variadic_parameter') push({ name: '...', span: spanOf(node), modifiers: ['variadic'] });
-    else if (node.kind === '_') push({ name: '_', span: spanOf(node), modifiers: [] });
+    else if (node.kind === '_') push({ name: '_', span: spanOf(node), modifiers: NONE });
     else if (node.named && !node.isError) {
       if (list?.kind === 'closure_parameters') push(paramOf(cx, node, undefined, false));
-      else push({ name: '_', span: spanOf(node), type: lowerType(cx, node), modifiers: [] });
+      else push({ name: '_', span: spanOf(node), type: lowerType(cx, node), modifiers: NONE });
     }
   }
   return { params, ...(self ? { self } : {}) };
@@ -282,19 +283,19 @@ function paramOf(
 ): Omit<Param, 'attributes'> {
   const typed = type ? { type } : {};
   const text = cx.textOf(node);
-  if (node.kind === '_' || text === '_') return { name: '_', span: spanOf(node), ...typed, modifiers: [] };
+  if (node.kind === '_' || text === '_') return { name: '_', span: spanOf(node), ...typed, modifiers: NONE };
   if (node.kind === 'identifier')
-    return { name: plainName(text), span: spanOf(node), ...typed, modifiers: isMutable ? ['mut'] : [] };
+    return { name: plainName(text), span: spanOf(node), ...typed, modifiers: isMutable ? ['mut'] : NONE };
   const pattern = lowerPattern(cx, node, isMutable ? { mutable: true } : {});
   if (pattern.kind === 'bind' && !pattern.sub) {
     return {
       name: pattern.name,
       span: pattern.span,
       ...typed,
-      modifiers: [...(pattern.mutable ? ['mut' as const] : []), ...(pattern.byRef ? ['ref' as const] : [])],
+      modifiers: kept([...(pattern.mutable ? ['mut' as const] : []), ...(pattern.byRef ? ['ref' as const] : [])]),
     };
   }
-  return { name: pattern.kind === 'bind' ? pattern.name : '_', span: spanOf(node), ...typed, modifiers: [], pattern };
+  return { name: pattern.kind === 'bind' ? pattern.name : '_', span: spanOf(node), ...typed, modifiers: NONE, pattern };
 }
 
 function lowerFunction(
@@ -331,7 +332,7 @@ function lowerFunction(
     params,
     ...(self ? { self } : {}),
     ...(returns ? { returns: lowerType(cx, returns) } : {}),
-    attributes,
+    attributes: kept(attributes),
     generics: lowerGenerics(cx, node),
     isAsync: modifiers !== undefined && hasChild(modifiers, 'async'),
     isUnsafe:
@@ -401,7 +402,7 @@ function lowerFields(cx: Lowering, list: SyntaxNode, prefix: string, isVariant: 
         ...(type ? { type: lowerType(cx, type) } : {}),
         isPublic: isVariant || isPublic(cx, node),
         isStatic: false,
-        attributes,
+        attributes: kept(attributes),
       });
       attributes = [];
     } else if (node.field === 'type') {
@@ -411,7 +412,7 @@ function lowerFields(cx: Lowering, list: SyntaxNode, prefix: string, isVariant: 
         type: lowerType(cx, node),
         isPublic: isVariant || visible,
         isStatic: false,
-        attributes,
+        attributes: kept(attributes),
       });
       attributes = [];
       visible = false;
@@ -439,7 +440,7 @@ function lowerTypeDecl(cx: Lowering, node: SyntaxNode, outer: Scope, attributes:
     ...nameOf(cx, node),
     span: spanOf(node),
     generics: lowerGenerics(cx, node),
-    attributes,
+    attributes: kept(attributes),
     fields: !body ? [] : kind === 'enum' ? lowerVariants(cx, body) : lowerFields(cx, body, '', false),
     bases: [],
     isPublic: isPublic(cx, node),
@@ -458,7 +459,7 @@ function lowerAlias(cx: Lowering, node: SyntaxNode, outer: Scope, attributes: At
     ...nameOf(cx, node),
     span: spanOf(node),
     generics: lowerGenerics(cx, node),
-    attributes,
+    attributes: kept(attributes),
     fields: [],
     bases: [],
     ...(type ? { alias: lowerType(cx, type) } : {}),
@@ -480,7 +481,7 @@ function lowerTrait(cx: Lowering, node: SyntaxNode, outer: Scope, attributes: At
     nameSpan,
     span: spanOf(node),
     generics: lowerGenerics(cx, node),
-    attributes,
+    attributes: kept(attributes),
     fields: [],
     bases: bounds ? partsOf(bounds).map((part) => folded(cx.textOf(part))) : [],
     isPublic: isPublic(cx, node),
@@ -530,7 +531,7 @@ function lowerImpl(cx: Lowering, node: SyntaxNode, outer: Scope, attributes: Att
     ...(trait ? { trait } : {}),
     target,
     generics: lowerGenerics(cx, node),
-    attributes,
+    attributes: kept(attributes),
     isUnsafe: hasChild(node, 'unsafe'),
     isNegative: hasChild(node, '!'),
     isTest: scope.isTest,
@@ -571,7 +572,7 @@ function lowerMod(cx: Lowering, node: SyntaxNode, outer: Scope, attributes: Attr
     span: spanOf(node),
     kind: 'mod',
     isPublic: isPublic(cx, node),
-    attributes,
+    attributes: kept(attributes),
     conditions: scope.conditions,
   });
 }
@@ -586,7 +587,7 @@ function lowerUse(cx: Lowering, node: SyntaxNode, outer: Scope, attributes: Attr
   const common = {
     kind: 'use' as const,
     isPublic: isPublic(cx, node),
-    attributes,
+    attributes: kept(attributes),
     conditions: withAttributes(outer, attributes).conditions,
   };
   const visit = (clause: SyntaxNode, prefix: readonly string[]): void => {
@@ -668,7 +669,7 @@ export function lowerGlobal(
     kind,
     mutable: hasChild(node, 'mutable_specifier'),
     ...(type ? { type: lowerType(cx, type) } : {}),
-    attributes,
+    attributes: kept(attributes),
     ...(init ? { init } : {}),
     isPublic: scope.isPublic ?? isPublic(cx, node),
     isTest: scope.isTest,

@@ -1,4 +1,5 @@
 import type { Generic, TypeRef } from '../../model/ir.js';
+import { kept, NONE } from '../../model/lists.js';
 import { childByField, firstOfKind, type SyntaxNode } from '../syntax.js';
 import type { Lowering } from './context.js';
 import { firstPart, hasChild, partsOf, spanOf } from './nodes.js';
@@ -28,6 +29,12 @@ interface Shape {
   qualifiers?: readonly string[];
 }
 
+/** A list of names as the file's other lists of the same single name are kept. */
+function sameNames(cx: Lowering, path: readonly string[]): readonly string[] {
+  const [only] = path;
+  return only !== undefined && path.length === 1 ? cx.names.path(only) : path;
+}
+
 function make(cx: Lowering, node: SyntaxNode, shape: Shape): TypeRef {
   const lifetimes = new Set<string>(shape.own ?? []);
   if (shape.lifetime) lifetimes.add(shape.lifetime);
@@ -38,26 +45,26 @@ function make(cx: Lowering, node: SyntaxNode, shape: Shape): TypeRef {
     text: folded(cx.textOf(node)),
     span: spanOf(node),
     name: shape.name,
-    path: shape.path ?? (shape.name ? [shape.name] : []),
-    args: shape.args ?? [],
+    path: shape.path ? sameNames(cx, shape.path) : shape.name ? cx.names.path(shape.name) : NONE,
+    args: kept(shape.args),
     ...(shape.element ? { element: shape.element } : {}),
     ...(shape.size !== undefined ? { size: shape.size } : {}),
     ...(shape.mutable !== undefined ? { mutable: shape.mutable } : {}),
     ...(shape.lifetime ? { lifetime: shape.lifetime } : {}),
-    ...(lifetimes.size > 0 ? { lifetimes: [...lifetimes] } : {}),
+    ...(lifetimes.size > 0 ? { lifetimes: sameNames(cx, [...lifetimes]) } : {}),
     ...(shape.qualifiers && shape.qualifiers.length > 0 ? { qualifiers: shape.qualifiers } : {}),
   };
 }
 
 /** Segments of a path in type or expression position; generic arguments are collected into `args`. */
-export function lowerPath(cx: Lowering, node: SyntaxNode, args: TypeRef[] = []): string[] {
+export function lowerPath(cx: Lowering, node: SyntaxNode, args: TypeRef[] = []): readonly string[] {
   cx.enter(node);
   const path = readPath(cx, node, args);
   cx.leave();
   return path;
 }
 
-function readPath(cx: Lowering, node: SyntaxNode, args: TypeRef[]): string[] {
+function readPath(cx: Lowering, node: SyntaxNode, args: TypeRef[]): readonly string[] {
   switch (node.kind) {
     case 'scoped_identifier':
     case 'scoped_type_identifier':
@@ -83,10 +90,10 @@ function readPath(cx: Lowering, node: SyntaxNode, args: TypeRef[]): string[] {
       const lowered = lowerType(cx, type);
       args.push(...lowered.args);
       const bare = lowered.kind === 'reference' && lowered.element ? lowered.element : lowered;
-      return bare.path.length > 0 ? [...bare.path] : [bare.text];
+      return bare.path.length > 0 ? bare.path : [bare.text];
     }
     default:
-      return [plainName(cx.textOf(node))];
+      return cx.names.path(plainName(cx.textOf(node)));
   }
 }
 
@@ -260,7 +267,7 @@ function readType(cx: Lowering, node: SyntaxNode): TypeRef {
 }
 
 /** Type, lifetime and const parameters with their bounds, those of the where clause included. */
-export function lowerGenerics(cx: Lowering, node: SyntaxNode): Generic[] {
+export function lowerGenerics(cx: Lowering, node: SyntaxNode): readonly Generic[] {
   const bounds = new Map<string, string[]>();
   const add = (name: string, list: SyntaxNode | undefined): void => {
     const known = bounds.get(name) ?? [];
@@ -282,9 +289,11 @@ export function lowerGenerics(cx: Lowering, node: SyntaxNode): Generic[] {
       if (left) add(folded(cx.textOf(left)), childByField(predicate, 'bounds'));
     }
   }
-  return [...bounds].map(([name, list]) => ({
-    name,
-    bounds: list,
-    ...(constants.has(name) ? { isConst: true } : {}),
-  }));
+  return kept(
+    [...bounds].map(([name, list]) => ({
+      name,
+      bounds: kept(list),
+      ...(constants.has(name) ? { isConst: true } : {}),
+    })),
+  );
 }
