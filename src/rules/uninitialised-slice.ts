@@ -1,4 +1,5 @@
 import { lineOf } from '../facts/lines.js';
+import { openReader } from '../facts/open-readers.js';
 import { plainText } from '../facts/plain-text.js';
 import { bindingsOf, type Bindings } from '../facts/raw-views.js';
 import type { UnitFacts } from '../facts/unit.js';
@@ -7,7 +8,9 @@ import type { Block, Expr, ExprOf, FileIr, FunctionIr, Statement, TypeRef } from
 import { isInside, type Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
-const TOKENS = { rust: ['set_len', 'spare_capacity_mut', 'with_capacity', 'uninit', 'alloc(', 'malloc('] };
+const TOKENS = {
+  rust: ['set_len', 'get_unchecked_mut', 'spare_capacity_mut', 'with_capacity', 'uninit', 'alloc(', 'malloc('],
+};
 
 export default defineRule({
   meta: {
@@ -35,7 +38,9 @@ export default defineRule({
     scenarios: [],
   },
   tokens: TOKENS,
+  requires: { rust: ['unsafe'] },
   bodyTokens: TOKENS,
+  bodyRequires: { rust: [/\bunsafe\b/u] },
   looksAt: 'bodies',
   perFile: ['rust'],
   check({ unit, report }) {
@@ -45,7 +50,7 @@ export default defineRule({
         if (!body) continue;
         for (const opened of findOpened(unit, file, body)) {
           const use = opened.use ?? firstUse(unit, file, fn, body, opened);
-          if (!use) continue;
+          if (!use || (opened.isSeenElsewhere && use.kind !== 'given')) continue;
           const made = lineOf(unit, file, opened.made.start);
           const owner = opened.name;
           const at = { file, span: opened.span };
@@ -83,6 +88,8 @@ interface Opened {
   readonly element?: TypeRef;
   /** What happens at once. */
   readonly use?: Use;
+  /** Another tool speaks of the memory by default, though not of the reader of the caller that makes it reachable. */
+  readonly isSeenElsewhere?: boolean;
 }
 
 type Use =
@@ -107,14 +114,23 @@ function findOpened(unit: UnitFacts, file: FileIr, body: Block): readonly Opened
     if (name === undefined || size === undefined || (size.kind === 'literal' && /^0(?:_?usize)?$/u.test(size.text)))
       continue;
     const made = reservedBefore(all, lets, name, expr);
-    if (made === undefined || isSeenByClippy(body, made.span, expr.span) || isEmptyType(made.element)) continue;
-    found.push({ name, made: made.span, span: expr.span, ...(made.element ? { element: made.element } : {}) });
+    if (made === undefined) {
+      // Where the room came from is not seen, but all of it counts from here on: for a reader only.
+      if (isWholeRoom(size, name)) found.push({ name, made: expr.span, span: expr.span, isSeenElsewhere: true });
+      continue;
+    }
+    if (isEmptyType(made.element)) continue;
+    const isSeenElsewhere = isSeenByClippy(body, made.span, expr.span);
+    const { span: from, element } = made;
+    found.push({ name, made: from, span: expr.span, isSeenElsewhere, ...(element ? { element } : {}) });
   }
   for (const { statement } of lets) {
     const { pattern, init } = statement;
     if (pattern.kind !== 'bind' || init === undefined || isMaybeUninit(statement.type)) continue;
     const made = uninitialisedView(unit, file, init, bindings, all);
+    const assumed = made === undefined ? assumedValue(init, all) : undefined;
     if (made !== undefined) found.push({ name: pattern.name, made, span: inner(init).span });
+    else if (assumed) found.push({ name: pattern.name, made: assumed, span: inner(init).span, isSeenElsewhere: true });
     else found.push(...readAllocation(unit, file, pattern.name, init, bindings, all));
   }
   const isNamed = (name: string, from: number, to: number): boolean => isNamedBetween(unit, file, name, from, to);
@@ -137,6 +153,32 @@ function nameOf(expr: Expr | undefined): string | undefined {
 function isMention(expr: Expr, parent: Expr | undefined, name: string): boolean {
   if (nameOf(expr) === name) return true;
   return name.startsWith('self.') && nameOf(expr) === 'self' && !(parent?.kind === 'field' && parent.base === expr);
+}
+
+/** `self.buf.set_len(self.buf.capacity())` */
+function isWholeRoom(size: Expr, name: string): boolean {
+  return size.kind === 'method' && size.method === 'capacity' && nameOf(size.receiver) === name;
+}
+
+/**
+ * Values that rustc and clippy speak of: `mem::uninitialized()`, `MaybeUninit::uninit().assume_init()`; and room of a vector
+ * behind its length, `buf.reserve(n)` and then `buf.get_unchecked_mut(..n)`.
+ */
+function assumedValue(init: Expr, all: readonly Walked[]): Span | undefined {
+  const plain = inner(init);
+  if (plain.kind === 'call' && plain.callee.kind === 'name')
+    return /^(?:mem::)?uninitialized$/u.test(plain.callee.path.slice(-2).join('::')) ? plain.span : undefined;
+  if (plain.kind !== 'method') return undefined;
+  if (plain.method === 'assume_init') return isUninitialised(plain.receiver) ? plain.receiver.span : undefined;
+  const name = nameOf(plain.receiver);
+  if (plain.method !== 'get_unchecked_mut' || plain.args[0]?.value.kind !== 'range' || name === undefined)
+    return undefined;
+  const [last, ...others] = all
+    .filter(({ expr }) => nameOf(expr) === name && expr.span.start < plain.span.start)
+    .map(({ around }) => around.at(-1))
+    .reverse();
+  const isAlone = [last, ...others].every((parent) => parent?.kind === 'method' && LOOKS.test(parent.method));
+  return isAlone && last?.kind === 'method' && /^reserve/u.test(last.method) ? last.span : undefined;
 }
 
 /** A type without content: there is nothing in it that could be read. */
@@ -474,7 +516,8 @@ function isFilledBetween(all: readonly Walked[], name: string, from: number, to:
   });
 }
 
-const READERS = /^(?:read|read_exact|read_at|read_exact_at|poll_read|read_to_end|recv|recv_from)$/u;
+/** Methods that show the same memory. */
+const VIEWS = /^(?:as_mut|as_mut_slice|deref_mut|borrow_mut|get_unchecked_mut)$/u;
 const READS =
   /^(?:iter|index|to_vec|to_owned|as_slice|as_str|as_bytes|first|last|get|get_unchecked|clone|into_boxed_slice|hash|contains|eq|concat|chunks|windows|into_iter)$/u;
 
@@ -483,7 +526,7 @@ function firstUse(unit: UnitFacts, file: FileIr, fn: FunctionIr, body: Block, op
   let use: Use | undefined;
   let loop: Span | undefined;
   let isOver = false;
-  walkBody(body, ({ expr, around }) => {
+  walkBody(body, ({ expr, around, statement }) => {
     const isIn = loop !== undefined && isInside(expr.span, loop);
     if ((isOver && !isIn) || expr.span.start < opened.span.end || !isMention(expr, around.at(-1), opened.name)) return;
     const found = nameOf(expr) === opened.name ? judge(unit, file, fn, body, expr, around, opened.element) : 'unknown';
@@ -494,11 +537,36 @@ function firstUse(unit: UnitFacts, file: FileIr, fn: FunctionIr, body: Block, op
       return;
     }
     isOver = true;
-    if (found === 'unknown') return;
+    if (found === 'unknown') {
+      // let room = &mut self.buffer[from..];
+      const part =
+        statement?.kind === 'let' && statement.init && isInside(expr.span, statement.init.span) ? statement : undefined;
+      if (part?.pattern.kind === 'bind' && part.init && nameOf(expr) === opened.name && isPartOf(part.init, expr)) {
+        const next = firstUse(unit, file, fn, body, {
+          name: part.pattern.name,
+          made: opened.made,
+          span: part.init.span,
+        });
+        if (next?.kind === 'given') use = next;
+      }
+      return;
+    }
     use = found;
     if (found.kind === 'read') loop = loopAfter(around, opened.span);
   });
   return use;
+}
+
+/** `&mut room[..]`, `room.as_mut_slice()`, and nothing else around it. */
+function isPartOf(init: Expr, name: Expr): boolean {
+  let at = inner(init);
+  while (at !== name) {
+    if (at.kind === 'address' || at.kind === 'slice' || (at.kind === 'index' && at.index.kind === 'range'))
+      at = at.base;
+    else if (at.kind === 'method' && VIEWS.test(at.method)) at = at.receiver;
+    else return false;
+  }
+  return true;
 }
 
 /** What one mention does: nothing to the content, something unknown (it may write), or a read. */
@@ -533,20 +601,15 @@ function judge(
       case 'method': {
         if (parent.receiver === child) {
           if (LOOKS.test(parent.method)) return 'none';
+          if (VIEWS.test(parent.method)) {
+            isExclusive = true;
+            break;
+          }
           if (READS.test(parent.method) && !isExclusive)
             return { kind: 'read', span: parent.span, note: `'${parent.method}' reads it here.` };
           return 'unknown';
         }
-        if (!READERS.test(parent.method)) return 'unknown';
-        const reader = anyReader(unit, file, fn, parent.receiver);
-        return reader === undefined
-          ? 'unknown'
-          : {
-              kind: 'given',
-              span: parent.span,
-              reader: `${reader}.${parent.method}`,
-              note: `'${parent.method}' of any implementation is given it here.`,
-            };
+        return givenTo(openReader(unit, file, fn, parent, child), parent.span);
       }
       case 'assign':
         if (parent.target === child && isPart && parent.operator === '=' && element && DROPPED.test(element.name))
@@ -565,7 +628,7 @@ function judge(
         const name = parent.callee.kind === 'name' ? (parent.callee.path.at(-1) ?? '') : '';
         // Ok(buffer), Some(buffer)
         if (/^(?:Ok|Some)$/u.test(name)) break;
-        return 'unknown';
+        return isExclusive ? givenTo(openReader(unit, file, fn, parent, child), parent.span) : 'unknown';
       }
       default:
         return 'unknown';
@@ -577,33 +640,11 @@ function judge(
   return body.result === child && !isPart && !isExclusive ? returnedAt(child.span) : 'unknown';
 }
 
+function givenTo(reader: string | undefined, span: Span): Use | 'unknown' {
+  if (reader === undefined) return 'unknown';
+  const note = `'${reader.split('.').at(-1) ?? reader}' of any implementation is given it here.`;
+  return { kind: 'given', span, reader, note };
+}
+
 const readAt = (span: Span): Use => ({ kind: 'read', span, note: 'It is read here.' });
 const returnedAt = (span: Span): Use => ({ kind: 'returned', span, note: 'It is returned here.' });
-
-/**
- * The name of a reader that anybody may implement: a type parameter, `dyn` or `impl`, as a parameter or a field. The readers
- * of std and those of the package write what they are given.
- */
-function anyReader(unit: UnitFacts, file: FileIr, fn: FunctionIr, receiver: Expr): string | undefined {
-  let at = receiver;
-  while (at.kind === 'address' || at.kind === 'deref') at = at.base;
-  if (at.kind === 'method' && /^(?:by_ref|as_mut|get_mut|take|project)$/u.test(at.method)) at = at.receiver;
-  const name = at.kind === 'name' ? nameOf(at) : undefined;
-  const isOpen = (type: TypeRef | undefined, generics: readonly { readonly name: string }[]): boolean => {
-    let plain = type;
-    while (plain && (plain.kind === 'reference' || (plain.kind === 'path' && /^(?:Box|Pin)$/u.test(plain.name))))
-      plain = plain.kind === 'reference' ? plain.element : plain.args[0];
-    if (plain === undefined) return false;
-    if (plain.kind === 'trait-object' || plain.kind === 'impl-trait') return true;
-    return plain.kind === 'path' && generics.some((generic) => generic.name === plain.name);
-  };
-  if (name !== undefined) {
-    const type = fn.params.find((parameter) => parameter.name === name)?.type;
-    return isOpen(type, fn.generics) ? name : undefined;
-  }
-  if (at.kind !== 'field' || nameOf(at.base) !== 'self' || fn.owner === undefined) return undefined;
-  const { name: field } = at;
-  const decl = unit.oracle('rust').declaration(fn.owner, file.path);
-  const type = decl?.fields.find((each) => each.name === field)?.type;
-  return decl && isOpen(type, decl.generics) ? `self.${field}` : undefined;
-}
