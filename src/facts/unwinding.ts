@@ -25,6 +25,8 @@ interface Event {
   readonly text?: string;
   /** `mem::forget` and `from_raw`: the variable. */
   readonly name?: string;
+  /** `count`: the field that was moved on is the index of the element that is written next: `self.start`. */
+  readonly slot?: string;
 }
 
 /** Names of fields that say how many elements there are, or which. */
@@ -113,7 +115,7 @@ function copiedTooLong(code: Event, copies: readonly Event[], settles: readonly 
     const sharesLoop = loop !== undefined && loopsOf(copy).includes(loop) && copy.span.start > code.span.end;
     if ((!isBefore && !sharesLoop) || isOtherBranch(copy, code)) continue;
     const start = sharesLoop ? loop.span.start : code.span.start;
-    if (settles.some((s) => s.span.end <= start && !isOtherBranch(s, code))) continue;
+    if (settles.some((s) => s.span.end <= start && isSettling(s) && !isOtherBranch(s, code))) continue;
     const late = settles.find(
       (s) =>
         s.span.start >= code.span.end &&
@@ -122,11 +124,16 @@ function copiedTooLong(code: Event, copies: readonly Event[], settles: readonly 
         (s.text === undefined || s.text === copy.text || isSameSlice(s.text, copy.text)) &&
         (s.what !== 'mem::forget' || copy.text !== undefined) &&
         (copy.name === undefined || s.name === copy.name) &&
-        (s.path === undefined || s.path.at(-1) === 'set_len' || COUNTS.test(s.path.at(-1) ?? '')),
+        isSettling(s),
     );
     if (late) return { kind: 'moved', code, copy, settled: late };
   }
   return undefined;
+}
+
+/** Whether it says which elements count: not the assignment of any other field. */
+function isSettling({ path }: Event): boolean {
+  return path === undefined || path.at(-1) === 'set_len' || COUNTS.test(path.at(-1) ?? '');
 }
 
 /** The length of a vector is raised first, and code of the user runs before the new elements are written. */
@@ -142,7 +149,12 @@ function countedTooEarly(count: Event, events: readonly Event[]): UnwindHazard[]
     if (events.some(isSetBack)) continue;
     // In a loop the count may be of what the round before has written.
     if (loopsOf(count).some((loop) => loopsOf(code).includes(loop))) continue;
-    const filled = events.filter((e) => e.kind === 'fill' && e.span.start > count.span.end);
+    const filled = events.filter(
+      (e) =>
+        e.kind === 'fill' &&
+        e.span.start > count.span.end &&
+        (count.slot === undefined || (e.text?.includes(count.slot) === true && isInside(code.span, e.span))),
+    );
     const loop = loopsOf(code).at(-1);
     const isLate = (fill: Event): boolean =>
       fill.span.start >= code.span.end ||
@@ -166,7 +178,8 @@ function eventsOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, source: string)
   );
   const slice = (span: Span): string => source.slice(span.start, span.end);
   const users = userTypes(file, fn);
-  const isBoundBy = (bound: RegExp): boolean => users.some((g) => g.bounds.some((b) => bound.test(b)));
+  const parts = partsOfUserTypes(file, fn, users);
+  const isBoundBy = (bound: RegExp): boolean => [...users, ...parts].some((g) => g.bounds.some((b) => bound.test(b)));
   /** Variables that hold what was copied bit by bit. */
   const copied = new Set<string>();
   walkBody(body, ({ expr, around, statement }: Walked) => {
@@ -181,13 +194,20 @@ function eventsOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, source: string)
       mentions(expr, iterators)
     )
       iterators.add(statement.pattern.name);
+    if (expr.kind === 'struct' && statement?.kind === 'let' && statement.init === expr) {
+      if (statement.pattern.kind === 'bind')
+        for (const what of countedAtOnce(unit, fn, expr, statement.pattern.name, slice)) add('count', what);
+      return;
+    }
     if (expr.kind === 'assign') {
       const path = fieldsOfSelf(expr.target);
       const what = slice(expr.target.span).replace(/\s+/gu, ' ');
       if (path) add('settle', what, { path });
       if (isRaised(unit, fn, expr, slice)) add('count', what);
+      else if (isFrontMoved(unit, fn, expr)) add('count', what, { slot: what });
       else add('assign', what);
-      if (expr.target.kind === 'index' || expr.target.kind === 'deref') add('fill', '=');
+      if (expr.target.kind === 'index' || expr.target.kind === 'deref')
+        add('fill', '=', { text: slice(expr.target.span) });
       return;
     }
     if (expr.kind === 'binary') {
@@ -238,8 +258,9 @@ function eventsOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, source: string)
         add('settle', 'mem::forget', /^\w+$/u.test(args[0] ?? '') ? { name: args[0] ?? '' } : {});
       else if (last === 'write' && path.at(-2) === 'ptr') {
         add('settle', 'ptr::write', { text: bare(args[0] ?? '') });
-        add('fill', 'ptr::write');
-      } else if (/_write$/u.test(last)) add('fill', last);
+        add('fill', 'ptr::write', { text: args[0] ?? '' });
+      } else if (/_write$/u.test(last) || (last === 'replace' && (path.length === 1 || path.at(-2) === 'mem')))
+        add('fill', last, { text: args[0] ?? '' });
       return;
     }
     if (expr.kind !== 'method') return;
@@ -278,6 +299,43 @@ function isRaised(unit: UnitFacts, fn: FunctionIr, expr: ExprOf<'assign'>, slice
   return target.base.path[0] === 'self'
     ? text.includes('+')
     : new RegExp(`\\bself\\s*\\.\\s*${target.name}\\b`, 'u').test(text);
+}
+
+/** `self.start = self.before(self.start)`: the first element that a container with a destructor counts is another one. */
+function isFrontMoved(unit: UnitFacts, fn: FunctionIr, { target, value }: ExprOf<'assign'>): boolean {
+  return (
+    target.kind === 'field' &&
+    target.base.kind === 'name' &&
+    target.base.path.join('.') === 'self' &&
+    /^(?:\w+_)?(?:start|front|head|begin|left|first)$/u.test(target.name) &&
+    value.kind !== 'literal' &&
+    fn.trait !== 'Drop' &&
+    fn.owner !== undefined &&
+    hasDrop(unit, fn.owner)
+  );
+}
+
+/**
+ * `let mut copy = Self { array: MaybeUninit::uninit(), end: self.end, .. }`: a container with a destructor that counts what the one
+ * it is copied from has, with nothing written yet.
+ */
+function countedAtOnce(
+  unit: UnitFacts,
+  fn: FunctionIr,
+  { type, fields }: ExprOf<'struct'>,
+  variable: string,
+  slice: (span: Span) => string,
+): readonly string[] {
+  if (fn.owner === undefined || (type.name !== 'Self' && type.name !== fn.owner) || !hasDrop(unit, fn.owner)) return [];
+  const isRoom = (value: Expr): boolean =>
+    /\b(?:uninit|uninitialized|with_capacity|alloc)\w*\s*(?:::\s*<[^()]*>\s*)?\(/u.test(slice(value.span));
+  if (!fields.some(({ value }) => isRoom(value))) return [];
+  return fields
+    .filter(
+      ({ name, value }) =>
+        RAISES.test(name) && new RegExp(`^self\\s*\\.\\s*${name}(?:\\s*\\(\\s*\\))?$`, 'u').test(slice(value.span)),
+    )
+    .map(({ name }) => `${variable}.${name}`);
 }
 
 /** `Trait` in `T: Trait`, as the head of a path that is called. */
@@ -319,6 +377,14 @@ function userTypes(file: FileIr, fn: FunctionIr): FunctionIr['generics'] {
   return generics.filter((g) => !isPlain(g.name));
 }
 
+/** What where clauses say of the types that come with those of the user: `A::Item: Clone`, `<A as Array>::Item: Clone`. */
+function partsOfUserTypes(file: FileIr, fn: FunctionIr, users: FunctionIr['generics']): FunctionIr['generics'] {
+  return [...fn.generics, ...implGenerics(file, fn)].filter(({ name, bounds }) => {
+    const [, base] = /^(?:<\s*)?([A-Z]\w*)(?:\s+as\b[^>]*>|\s*>)?\s*::/u.exec(name) ?? [];
+    return users.some((user) => user.name === base) && !bounds.some((b) => PLAIN.test(b));
+  });
+}
+
 /** A vector that the function made itself: until it is told its length it drops nothing. */
 function isMadeHere(variable: string, text: string): boolean {
   return (
@@ -357,7 +423,7 @@ function dropsElements(unit: UnitFacts, file: FileIr, fn: FunctionIr, method: st
   const other = found && unit.fileAt(found.path);
   if (!body || !other) return false;
   const text = (unit.textOf(other.path) ?? '').slice(body.span.start, body.span.end);
-  if (!/\bdrop_in_place\b|\bassume_init_drop\b/u.test(text) || GUARDED.test(text)) return false;
+  if (!/\bdrop_in_place\b|\bassume_init_drop\b/u.test(text) || GUARDED.test(withoutDroppers(text))) return false;
   let settles = false;
   walkBody(body, ({ expr }) => {
     settles ||=
@@ -365,6 +431,24 @@ function dropsElements(unit: UnitFacts, file: FileIr, fn: FunctionIr, method: st
       (expr.kind === 'method' && expr.method === 'set_len');
   });
   return !settles;
+}
+
+/**
+ * The text without types of its own whose `drop` only goes on to drop the other elements: that helps against a leak, not
+ * against a count that is set too late.
+ */
+function withoutDroppers(text: string): string {
+  let rest = text;
+  for (const [, name = ''] of text.matchAll(/\bstruct\s+(\w+)/gu)) {
+    const body = new RegExp(
+      `\\bimpl\\b[^;{]*\\bDrop\\s+for\\s+${name}\\b[^{]*\\{([^]*?)\\n\\s*\\}\\s*\\n\\s*\\n`,
+      'u',
+    ).exec(rest);
+    if (body?.[1] === undefined || !/\bdrop_in_place\b|\bassume_init_drop\b/u.test(body[1])) continue;
+    if (/[^=!<>]=[^=>]|\bset_len\b|\bforget\b|\babort\b/u.test(body[1])) continue;
+    rest = rest.replace(body[0], '').replace(new RegExp(`\\b${name}\\b`, 'gu'), '');
+  }
+  return rest;
 }
 
 /** Whether the owner or the function has a type that its user chooses. */

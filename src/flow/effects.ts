@@ -555,9 +555,13 @@ export abstract class Effects extends Closures {
           this.state.locks.push({ span, what });
           return undefined;
         }
+        // A lock behind a reference of unknown target is not in the variable that holds the reference.
+        const isLent = this.rust && value.pointers.length === 0 && value.type?.kind === 'reference';
         return {
           places: value.places,
-          pointers: this.subjects(value).map((p) => this.borrow(p, 'guard', false, span, name, row)),
+          pointers: this.subjects(value).map((p) =>
+            this.borrow(isLent ? extend(p, '*') : p, 'guard', false, span, name, row),
+          ),
           ...optionalType(value.type),
         };
       }

@@ -80,6 +80,7 @@ export default defineRule({
           }
           for (const escape of unit.flowOf(file, fn).escapes) {
             const lock = ALLOCATES.test(fn.name) ? undefined : lockLeft(file, escape);
+            if (lock && leavesWithGuard(escape, lock, unit.flowOf(file, fn).escapes)) continue;
             if (!lock || causes.has(escape.span.start)) continue;
             causes.add(escape.span.start);
             const { pointer } = escape;
@@ -133,7 +134,9 @@ function isUseAfterGuard({ pointer, invalidation, use }: StaleUse): boolean {
   if (invalidation.kind !== 'unlock' || pointer.form !== 'raw') return false;
   if (!/^(?:deref|index|argument)$/u.test(use.kind)) return false;
   const { root, path } = pointer.target;
-  return (root.kind === 'self' || root.kind === 'global' || root.kind === 'param') && !path.includes('*');
+  // The lock itself may be behind a reference that the function was given.
+  const within = root.kind === 'param' && path[0] === '*' ? path.slice(1) : path;
+  return (root.kind === 'self' || root.kind === 'global' || root.kind === 'param') && !within.includes('*');
 }
 
 /** Whoever asks for memory gets a piece that is nobody else's from then on. */
@@ -152,4 +155,15 @@ function lockLeft(file: FileIr, escape: Escape): Escape['locks'][number] | undef
   // What a stored pointer leads to (a slab, a node) is handed out on purpose: the lock guards the list, not the item.
   if (pointer.target.path.includes('*')) return undefined;
   return pointer.locks[0];
+}
+
+/** Whether the guard leaves in the same value: it locks for as long as the pointer is there. */
+function leavesWithGuard(escape: Escape, lock: Escape['locks'][number], escapes: readonly Escape[]): boolean {
+  return escapes.some(
+    ({ kind, span, pointer }) =>
+      kind === escape.kind &&
+      span.start === escape.span.start &&
+      pointer.form === 'guard' &&
+      pointer.site.start === lock.span.start,
+  );
 }

@@ -1,5 +1,6 @@
 import { findBareView, findCopiedHandle, findShown } from '../facts/bare-views.js';
 import { hasDrop } from '../facts/declarations.js';
+import { findGuardedReference } from '../facts/guarded-references.js';
 import { findKeptArgument } from '../facts/kept-arguments.js';
 import { lineOf } from '../facts/lines.js';
 import { implAround } from '../facts/rust-code.js';
@@ -71,6 +72,8 @@ export default defineRule({
       unbounded:
         "'{function}' returns '{type}', but no argument ties '{lifetime}': the caller may keep the reference as long as it likes, whatever happens to the memory behind '{pointer}'.",
       own: "'{function}' returns '{type}' with the lifetime '{lifetime}' of the type's parameter, but the memory is that of '{pointer}' (line {line}): the caller may keep the reference when 'self' is changed or gone.",
+      guarded:
+        "'{function}' returns '{type}' with the lifetime '{lifetime}' of the guard in '{guard}' instead of the borrow of 'self': '{field}' (line {line}) can be kept when the guard is dropped and the lock is free.",
       exclusive:
         "'{function}' returns '{type}' by '&self' with the lifetime '{lifetime}', for which '{field}' lends exclusively: '{changes}' (line {line}) may change what the reference shows while it is still there.",
       repeated:
@@ -105,6 +108,8 @@ export default defineRule({
       '_sys::',
       // A handle of Node-API that is given a lifetime: the pointer is the library's, behind a type without a star.
       'sys::napi_',
+      // A reference beside the guard of a lock.
+      "Guard<'",
     ],
   },
   bodyTokens: { rust: [SHOWN_BY_SELF, MADE_OF_POINTER, SHOWS, FILLS, OF_GENERIC] },
@@ -128,6 +133,17 @@ export default defineRule({
               `'${lifetime}' is not the borrow of 'self'.`,
               `The reference to '${pointer}' loses its lifetime here.`,
             ),
+          });
+          continue;
+        }
+        const guarded = findGuardedReference(unit, file, fn);
+        if (guarded) {
+          const { type, lifetime, guard, field, at } = guarded;
+          report({
+            messageId: 'guarded',
+            data: { function: fn.name, type: type.text, lifetime, guard, field, line: lineOf(unit, file, at.start) },
+            ...place(file, fn, guarded, `'${lifetime}' is not the borrow of 'self'.`, `'${field}' is handed out here.`),
+            confidence: 'medium',
           });
           continue;
         }
