@@ -3,7 +3,7 @@ import type { FileIr, FunctionIr } from '../model/ir.js';
 import type { ProjectModel } from '../model/project.js';
 import type { UnitFacts } from '../facts/unit.js';
 import type { Anchor, Report, Rule } from '../rules/rule.js';
-import { fingerprintOf } from './fingerprint.js';
+import { aroundColumn, fingerprintOf } from './fingerprint.js';
 import { compareConfidence, compareSeverity } from './levels.js';
 import { createSourceIndex, type SourceIndex } from './source-index.js';
 
@@ -161,14 +161,6 @@ function stepOf(anchor: Anchor, role: Step['role'], note: string, index: SourceI
     endColumn: Math.max(endColumn, location.startColumn + 1),
     note,
   };
-}
-
-/**
- * The part of a line that names a finding: all of it, or what stands around the 1-based column where the line is longer than
- * anybody writes. Otherwise generated code with thousands of findings on one line would take time by its square.
- */
-function aroundColumn(line: string, column: number): string {
-  return line.length <= 2_000 ? line : line.slice(Math.max(0, column - 1 - 500), column - 1 + 500);
 }
 
 /** Functions whose span holds the offset, innermost first. */

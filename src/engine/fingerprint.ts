@@ -23,3 +23,11 @@ export function fingerprintOf(parts: FingerprintParts): string {
   const material = [parts.ruleId, parts.path, parts.scope, line, parts.key, String(parts.ordinal)].join('\0');
   return createHash('sha256').update(material).digest('hex').slice(0, 16);
 }
+
+/**
+ * The part of a line that names a finding: all of it, or what stands around the 1-based column where the line is longer than
+ * anybody writes. Otherwise generated code with thousands of findings on one line would take time by its square.
+ */
+export function aroundColumn(line: string, column: number): string {
+  return line.length <= 2_000 ? line : line.slice(Math.max(0, column - 1 - 500), column - 1 + 500);
+}

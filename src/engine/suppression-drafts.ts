@@ -1,6 +1,7 @@
 import type { SuppressionProblem } from '../suppress/read-suppressions.js';
 import { suppressionMeta } from '../suppress/suppression-meta.js';
 import { fillMessage, type Draft } from './collect-findings.js';
+import { aroundColumn } from './fingerprint.js';
 
 /** Problems of suppressions as findings of the built-in id `suppression`. */
 export function suppressionDrafts(
@@ -46,7 +47,7 @@ function draftOf({ path, place, messageId, data }: SuppressionProblem, { unit, l
       steps: [],
     },
     scope: '',
-    lineText: lines[place.line - 1] ?? '',
+    lineText: aroundColumn(lines[place.line - 1] ?? '', place.column),
     key: `${messageId}\0${data['id'] ?? ''}`,
   };
 }
