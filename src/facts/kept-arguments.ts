@@ -1,5 +1,6 @@
 import type { FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
+import { implAround } from './rust-code.js';
 import type { UnitFacts } from './unit.js';
 
 /** A struct without a lifetime that a function fills with a pointer into what a parameter lends. */
@@ -19,10 +20,16 @@ const IDENTITY = /(?:^|_)(?:id|key|addr|address|identity|hash)(?:_|$)/iu;
  */
 export function findKeptArgument(unit: UnitFacts, file: FileIr, fn: FunctionIr): KeptArgument | undefined {
   const type = fn.returns;
-  if (!type || !fn.bodySpan || fn.isUnsafe || !fn.isPublic || fn.isTest || fn.kind === 'closure') return undefined;
-  if (fn.abi !== undefined) return undefined;
+  if (!type || !fn.bodySpan || fn.isUnsafe || fn.isTest || fn.kind === 'closure') return undefined;
+  if (fn.self?.mode === 'value') return findLostLifetime(unit, file, fn, type, fn.bodySpan);
+  if (fn.abi !== undefined || !fn.isPublic) return undefined;
   const made = type.kind === 'path' && /^(?:Option|Result|Box)$/u.test(type.name) ? type.args[0] : type;
-  if (made?.kind !== 'path' || made.args.length > 0 || made.lifetimes !== undefined) return undefined;
+  if (
+    made?.kind !== 'path' ||
+    made.lifetimes !== undefined ||
+    (made.name !== 'Self' && made.args.some(({ kind }) => kind !== 'path'))
+  )
+    return undefined;
   const name = made.name === 'Self' ? fn.owner : made.name;
   if (name === undefined) return undefined;
   const text = (unit.textOf(file.path) ?? '').slice(fn.bodySpan.start, fn.bodySpan.end);
@@ -42,6 +49,46 @@ export function findKeptArgument(unit: UnitFacts, file: FileIr, fn: FunctionIr):
     return { type, parameter, at: { start, end: start + found[0].length } };
   }
   return undefined;
+}
+
+/**
+ * `impl<'a, T> List<'a, T> { fn into_iter(self) -> IntoIter<T> }`: what borrows is forgotten, and its block, which is somebody else's, goes
+ * on in a struct that has no lifetime any more.
+ */
+function findLostLifetime(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+  type: TypeRef,
+  { start, end }: Span,
+): KeptArgument | undefined {
+  const around = implAround(file, fn);
+  const [lifetime, ...others] = around?.target.lifetimes ?? [];
+  if (lifetime === undefined || lifetime === "'static" || others.length > 0 || fn.owner === undefined) return undefined;
+  if (!fn.isPublic && fn.trait === undefined) return undefined;
+  if (type.kind !== 'path' || type.name === 'Self' || type.name === fn.owner || type.lifetimes !== undefined)
+    return undefined;
+  const text = (unit.textOf(file.path) ?? '').slice(start, end);
+  if (!/\bforget\s*\(\s*self\s*\)|\bManuallyDrop\s*::\s*new\s*\(\s*self\s*\)/u.test(text)) return undefined;
+  const bound =
+    /\blet\s+(?:mut\s+)?(\w+)(?:\s*:[^=;]*)?\s*=\s*(?:self|this|me)(?:\s*\.\s*\w+)*\s*\.\s*as_(?:mut_)?ptr\(\)/u.exec(
+      text,
+    );
+  const literal = new RegExp(`(?<!\\w\\s*::\\s*)\\b${type.name}\\s*\\{`, 'u').exec(text);
+  if (!bound || !literal || literal.index < bound.index) return undefined;
+  const found = new RegExp(`[{,:]\\s*(?:NonNull::\\w+\\(\\s*)?${bound[1] ?? ''}\\b(?!\\s*[.(])`, 'u').exec(
+    text.slice(literal.index),
+  );
+  if (!found) return undefined;
+  // `type IntoIter = IntoIter<T>;` has the name of the struct, too.
+  const decl =
+    file.types.find(({ kind, name }) => kind === 'struct' && name === type.name) ??
+    unit.oracle('rust').declaration(type.name, file.path);
+  const owner = unit.oracle('rust').declaration(fn.owner, file.path);
+  // What counts the memory that it shares, or holds on to it, is no part of somebody else's.
+  if (!decl || !isBare(decl) || !owner || !owner.fields.some((f) => f.type?.lifetimes !== undefined)) return undefined;
+  const at = start + bound.index;
+  return { type, parameter: 'self', at: { start: at, end: at + bound[0].length } };
 }
 
 /** A public struct with a raw pointer that is more than an address to compare. */

@@ -40,7 +40,11 @@ const SHOWS: BesideWord = {
  * `View(self.0)`.
  */
 const FILLS =
-  /^(?=[^{]*\bpub\b)(?=[^{]*&)[^{]*->\s*(?:(?:Option|Result|Box)\s*<\s*)?(?:\w+::)*([A-Z]\w*)(?![\w<])[^{;]*\{[^]*\b(?:\1(?:\s*::\s*\w+)?\s*[({]\s*(?:\w+\s*:\s*)?self\s*\.\s*\w+(?:\s*\.\s*\w+)?(?:\.as_ptr\(\))?\s*[,)}]|(?:Self|\1)\s*(?:\((?:[^()]|\([^()]*\))*|\{(?:[^{}]|\{[^{}]*\})*)(?<=[({,:]\s*)(?:&\s*(?:mut\s+)?\w+\s*\.\s*\w|\w+\s+as\s+\*|\w+(?:\.as_bytes\(\))?\.as_(?:mut_)?ptr\(\)))/u;
+  /^(?=[^{]*\bpub\b)(?=[^{]*&)[^{]*->\s*(?:(?:Option|Result|Box)\s*<\s*)?(?:\w+::)*([A-Z]\w*)(?![\w])(?!\s*<[^>]*')[^{;]*\{[^]*\b(?:\1(?:\s*::\s*\w+)?\s*[({]\s*(?:\w+\s*:\s*)?self\s*\.\s*\w+(?:\s*\.\s*\w+)?(?:\.as_ptr\(\))?\s*[,)}]|(?:Self|\1)\s*(?:\((?:[^()]|\([^()]*\))*|\{(?:[^{}]|\{[^{}]*\})*)(?<=[({,:]\s*)(?:&\s*(?:mut\s+)?\w+\s*\.\s*\w|\w+\s+as\s+\*|\w+(?:\.as_bytes\(\))?\.as_(?:mut_)?ptr\(\)))/u;
+
+/** A method by value that hands on the block of what it forgets. */
+const HANDS_ON =
+  /^[^{]*\(\s*(?:mut\s+)?self\s*\)\s*->\s*(?:\w+::)*[A-Z]\w*(?!\s*<[^>{]*')[^{;]*\{(?=[^]*\b(?:forget|ManuallyDrop))[^]*\.as_(?:mut_)?ptr\(\)/u;
 
 /** A constructor that takes a pointer into a value of a type parameter. */
 const OF_GENERIC: BesideWord = {
@@ -112,7 +116,7 @@ export default defineRule({
       "Guard<'",
     ],
   },
-  bodyTokens: { rust: [SHOWN_BY_SELF, MADE_OF_POINTER, SHOWS, FILLS, OF_GENERIC] },
+  bodyTokens: { rust: [SHOWN_BY_SELF, MADE_OF_POINTER, SHOWS, FILLS, HANDS_ON, OF_GENERIC] },
   looksAt: 'body text',
   perFile: ['rust'],
   check({ unit, report }) {
