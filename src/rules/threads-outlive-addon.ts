@@ -46,7 +46,7 @@ export default defineRule({
       // Threads are one cause per crate; the pool of rayon is one per addon, whoever starts it.
       const causes = new Map<string, Dangerous[]>();
       for (const [file, crate] of filesInside(unit, scope)) {
-        for (const starter of findStarters(file, crate)) {
+        for (const starter of findStarters(unit, file, crate)) {
           const triples = unkeptTriples(
             project,
             scope,
@@ -130,8 +130,9 @@ interface Starter {
   readonly isPool: boolean;
 }
 
-function findStarters(file: FileIr, crate: CargoPackage): readonly Starter[] {
+function findStarters(unit: UnitFacts, file: FileIr, crate: CargoPackage): readonly Starter[] {
   const found: Starter[] = [];
+  const source = unit.textOf(file.path) ?? '';
   for (const global of file.globals) {
     const type = global.type?.text ?? '';
     if (
@@ -164,7 +165,7 @@ function findStarters(file: FileIr, crate: CargoPackage): readonly Starter[] {
         crate,
         file,
         span: walked.expr.span,
-        conditions: fn.conditions,
+        conditions: [...fn.conditions, ...conditionsAround(walked, source)],
         what: text,
         isPool: !isHandle,
         ...callableBy(file, fn),
@@ -172,6 +173,18 @@ function findStarters(file: FileIr, crate: CargoPackage): readonly Starter[] {
     });
   }
   return found;
+}
+
+/** The cfgs of statements and blocks around an expression: `#[cfg(unix)] { .. }`, `if cfg!(unix) { .. }`. */
+function conditionsAround({ expr, around }: Walked, source: string): readonly string[] {
+  return around.flatMap((outer) => {
+    if (outer.kind !== 'if' || outer.condition.kind !== 'macro' || outer.condition.name !== 'cfg') return [];
+    const { then, condition } = outer;
+    if (expr.span.start < then.span.start || then.span.end < expr.span.end) return [];
+    const text = source.slice(condition.span.start, condition.span.end);
+    const cfg = /^(?:#\s*\[)?\s*cfg!?\s*\((.*)\)\s*\]?$/su.exec(text)?.[1];
+    return cfg === undefined ? [] : [cfg];
+  });
 }
 
 /** The function around a closure, unless it belongs to a trait or a static, which are not called by name. */
