@@ -5,6 +5,7 @@ import {
   hasBody,
   isTypeParameter,
   memberPath,
+  methodsOf,
   rootName,
   uncast,
   walkDeep,
@@ -68,7 +69,7 @@ function castOfUnscanned(
     (isTypeParameter(file, fn, pointee.name) || isComputedType(unit, file, fn, pointee.name));
   const element = storedType(isOpen ? pointee : withoutAlias(pointee, unit.oracle('d'), file.path));
   if (element === undefined) return undefined;
-  const memory = unscannedMemory(expr.value, fn);
+  const memory = unscannedMemory(file, expr.value, fn);
   if (memory === undefined || isAware(unit, file, fn, memory.endsWith(NO_SCAN) ? AWARE_OF_CONTENT : AWARE))
     return undefined;
   const content = contentOf(unit, file, fn, element, memory.startsWith("'new "));
@@ -173,7 +174,7 @@ function emplacedObject(unit: UnitFacts, file: FileIr, fn: FunctionIr, expr: Exp
   if (content === undefined) return undefined;
   const base = uncast(chunk.kind === 'slice' ? chunk.base : chunk);
   const source = base.kind === 'name' && base.path.length === 1 ? initOf(fn, base.path[0] ?? '') : base;
-  const memory = source === undefined ? undefined : unscannedMemory(source, fn);
+  const memory = source === undefined ? undefined : unscannedMemory(file, source, fn);
   return memory === undefined ? undefined : { span: expr.span, memory, content, steps: [] };
 }
 
@@ -230,10 +231,10 @@ function assignedTo(around: readonly Expr[]): string | undefined {
 }
 
 /** What the value is, when it is memory that the collector does not look into. */
-function unscannedMemory(value: Expr, fn: FunctionIr): string | undefined {
+function unscannedMemory(file: FileIr, value: Expr, fn: FunctionIr): string | undefined {
   const inner = uncast(value);
   // `(cast(ubyte*) malloc(n))[0 .. n]` is the same memory.
-  if (inner.kind === 'slice') return unscannedMemory(inner.base, fn);
+  if (inner.kind === 'slice') return unscannedMemory(file, inner.base, fn);
   const bytes = inner.kind === 'name' && inner.path.length === 1 ? initOf(fn, inner.path[0] ?? '') : inner;
   if (bytes?.kind === 'new' && /^u?byte\[/u.test(bytes.type.text)) return `'new ${bytes.type.text}'`;
   if (inner.kind === 'field' && inner.name === 'ptr') {
@@ -243,7 +244,7 @@ function unscannedMemory(value: Expr, fn: FunctionIr): string | undefined {
     return isBytes ? `'new ${made.type.text}'` : undefined;
   }
   const name = calledName(inner);
-  if (name === undefined) return undefined;
+  if (name === undefined || isOwnMethod(file, fn, inner)) return undefined;
   if (inner.kind === 'method' && inner.receiver.kind === 'name' && inner.receiver.path.at(-1) === 'GC')
     return COLLECTED.has(name) && isAlwaysNoScan(inner.args[1]?.value) ? `'GC.${name}'${NO_SCAN}` : undefined;
   if (inner.kind === 'method' && (name === 'allocate' || name === 'alloc') && inner.args.length > 0) {
@@ -257,6 +258,14 @@ function unscannedMemory(value: Expr, fn: FunctionIr): string | undefined {
     (FOREIGN_MEMORY.test(name) && inner.kind === 'call')
     ? `Memory of '${name}'`
     : undefined;
+}
+
+/** `malloc(alignment, size)` in an arena with a method of that name: what that method gives is judged there. */
+function isOwnMethod(file: FileIr, fn: FunctionIr, call: Expr): boolean {
+  if (call.kind !== 'call' || call.callee.kind !== 'name' || call.callee.path.length !== 1) return false;
+  const [name] = call.callee.path;
+  const type = aggregateOf(file, fn);
+  return type !== undefined && methodsOf(file, type).some((method) => method.name === name);
 }
 
 /** What a local variable is set to where it is declared. */
