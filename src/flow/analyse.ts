@@ -18,6 +18,10 @@ const MAX_DEPTH = 300;
 /** Functions with more to walk than this are not followed to the end; the flow says `incomplete`. */
 const MAX_STEPS = 60_000;
 
+/** Types too small for an address. */
+const SMALL = /^(?:[iu](?:8|16|32)|f32|f64|bool|char)$/u;
+const SMALL_IN_D = /^(?:bool|u?byte|u?short|u?int|[wd]?char|float|double|real)$/u;
+
 /**
  * Walks one function in evaluation order and records what points where, what invalidates it, and where it goes.
  * Branches are joined by union and loop bodies walked twice, so a path that exists in the source is seen; infeasible
@@ -364,7 +368,7 @@ class Analysis extends PlaceExpressions {
           return { places: NONE, pointers: NONE, owned: true, type: expr.type };
         }
         // Too small for an address: what is left of a pointer is a number.
-        if (this.rust && expr.type.kind === 'path' && /^(?:[iu](?:8|16|32)|f32|f64|bool|char)$/u.test(expr.type.name))
+        if (expr.type.kind === 'path' && (this.rust ? SMALL : SMALL_IN_D).test(expr.type.name))
           return { places: NONE, pointers: NONE, type: expr.type };
         const erases = this.rust && expr.type.kind === 'pointer';
         const pointers = erases
