@@ -2,11 +2,12 @@ import { containerStorage, type ContainerStorage } from '../facts/containers.js'
 import { LENDING, RAW_POINTERS } from '../facts/raw-words.js';
 import { D_POINTERS } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
+import { putsAside } from '../facts/put-aside.js';
 import type { GrowthSite, UnitFacts } from '../facts/unit.js';
 import { growthKey, typeOfPlace } from '../flow/place-type.js';
 import { containerOf, describePlace, type Place } from '../flow/place.js';
 import type { Escape } from '../flow/result.js';
-import { elementType, isGrowable } from '../flow/types.js';
+import { elementType, isGrowable, peel } from '../flow/types.js';
 import type { FileIr, FunctionIr } from '../model/ir.js';
 import { defineRule, type ReportStep } from './rule.js';
 
@@ -64,7 +65,7 @@ export default defineRule({
     cwe: ['CWE-416', 'CWE-825'],
     messages: {
       escapesFreed:
-        "A pointer into '{owner}' (line {borrow}) is {how}, and '{owner}' grows in '{grower}' ({growth}): when the storage moves, the old block is freed and the pointer dangles.{callers}",
+        "A pointer into '{owner}' (line {borrow}) is {how}, and '{owner}' {grows} in '{grower}' ({growth}): {moves} is freed and the pointer dangles.{callers}",
       escapesStale:
         "A pointer into '{owner}' (line {borrow}) is {how}, and '{owner}' grows in '{grower}' ({growth}): when the array moves, the pointer keeps the old block alive and writes through it are lost.{callers}",
     },
@@ -106,7 +107,10 @@ export default defineRule({
                 file: g.file,
                 span: g.growth.span,
                 role: 'grow',
-                note: `'${hazard.owner}' grows here by '${g.growth.how}' in '${g.fn.qualifiedName}'.`,
+                note:
+                  g.growth.how === '='
+                    ? `'${hazard.owner}' is set anew here, in '${g.fn.qualifiedName}'.`
+                    : `'${hazard.owner}' grows here by '${g.growth.how}' in '${g.fn.qualifiedName}'.`,
               })),
               ...callers
                 .slice(0, 3)
@@ -122,6 +126,9 @@ export default defineRule({
                 owner: hazard.owner,
                 borrow: borrowLine,
                 how: describeEscape(escape),
+                ...(first.growth.how === '='
+                  ? { grows: 'is set anew', moves: 'the storage of before' }
+                  : { grows: 'grows', moves: 'when the storage moves, the old block' }),
                 grower: first.fn.qualifiedName,
                 growth: where,
                 callers:
@@ -193,6 +200,8 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
     rust &&
     escape.kind === 'return' &&
     (root.kind === 'self' ? isTiedToSelf(fn) : root.kind === 'param' && isTiedToParameter(fn, root.name));
+  const field = owner.path.findLast((step) => step !== '[]' && step !== '*') ?? '';
+  const stored = { kind: escape.kind, into: escape.into, pointer, holder: holderOf(fn, escape) };
   const growths = unit.growthsOf(key, file.language, file.path).filter((g) => {
     if (
       g.inConstructor ||
@@ -205,7 +214,8 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
     if (!rust && g.growth.operation === 'replace' && g.growth.how === '=') return false;
     if (rust && (g.growth.operation === 'clear' || g.growth.operation === 'remove')) return false;
     if (isTied && g.fn.self?.mode !== 'shared') return false;
-    if (isRenewed(unit, g, escape)) return false;
+    if (isRenewed(unit, g, stored)) return false;
+    if (rust && putsAside(unit, g.file, g.fn, field)) return false;
     return growable === true || !g.growth.weak;
   });
   if (growths.length === 0) return undefined;
@@ -225,9 +235,13 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
   };
 }
 
-/** Whether whoever lets the owner grow stores a pointer made after that where this one is stored. */
-function isRenewed(unit: UnitFacts, { file, fn, growth }: GrowthSite, { kind, into, pointer }: Escape): boolean {
-  if (kind !== 'store' || !into || into.root.kind !== 'self' || fn.owner === undefined) return false;
+/** Whether whoever lets the owner grow stores a pointer made after that where this one is stored, in `self` or a parameter. */
+function isRenewed(
+  unit: UnitFacts,
+  { file, fn, growth }: GrowthSite,
+  { kind, into, pointer, holder }: StoredAt,
+): boolean {
+  if (kind !== 'store' || !into || holder === undefined) return false;
   // One element of a table is set anew; the others still have the pointers of before.
   if (into.path.includes('[]')) return false;
   const steps = pointer.target.path.join('.');
@@ -236,12 +250,27 @@ function isRenewed(unit: UnitFacts, { file, fn, growth }: GrowthSite, { kind, in
     .escapes.some(
       (other) =>
         other.kind === 'store' &&
-        other.into?.root.kind === 'self' &&
+        other.into !== undefined &&
+        holderOf(fn, other) === holder &&
         other.into.path.join('.') === into.path.join('.') &&
         other.pointer.target.path.join('.') === steps &&
         other.pointer.site.start > growth.span.start &&
         other.context.frames.length === 0,
     );
+}
+
+type StoredAt = Pick<Escape, 'kind' | 'pointer'> & {
+  readonly into: Place | undefined;
+  readonly holder: string | undefined;
+};
+
+/** What holds both the storage and the pointer into it: the name of the type of `self` or of a parameter. */
+function holderOf(fn: FunctionIr, { into, pointer }: Escape): string | undefined {
+  const root = into?.root;
+  if (root?.kind === 'self') return fn.owner;
+  if (root?.kind !== 'param' || root.id !== pointer.target.root.id) return undefined;
+  const type = peel(root.type);
+  return type?.kind === 'path' && type.name !== '' ? type.name : undefined;
 }
 
 /** D: `return stack[$ - 1];`, the top of a stack, which the next expression uses. */
@@ -324,7 +353,8 @@ function findCallers(unit: UnitFacts, file: FileIr, fn: FunctionIr): { start: nu
   if (!/^\w{3,}$/u.test(fn.name)) return found;
   for (const match of text.matchAll(new RegExp(`(?<=[.\\s(!=])${fn.name}\\s*\\(`, 'gu'))) {
     const start = match.index;
-    if (start === fn.nameSpan.start) continue;
+    // Its own name, and methods of that name that it calls: `ptr.add(1)` in `fn add`.
+    if (fn.span.start <= start && start < fn.span.end) continue;
     const within = file.functions.some((f) => f.bodySpan && f.bodySpan.start < start && start < f.bodySpan.end);
     if (within) found.push({ start, end: start + fn.name.length });
   }
