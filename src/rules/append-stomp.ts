@@ -1,7 +1,9 @@
-import { aggregateOf, calledName, hasBody, memberPath, methodsOf, rootName } from '../facts/d-code.js';
+import { aggregateOf, calledName, declaredIn, hasBody, memberPath, methodsOf, rootName } from '../facts/d-code.js';
 import { lineOf } from '../facts/lines.js';
+import type { UnitFacts } from '../facts/unit.js';
+import { withoutAlias } from '../flow/types.js';
 import { walkBody } from '../model/walk-body.js';
-import type { Expr, FileIr, FunctionIr, TypeDecl } from '../model/ir.js';
+import type { Expr, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
@@ -23,6 +25,8 @@ export default defineRule({
     messages: {
       stomps:
         "'assumeSafeAppend' lets '{buffer}' grow in place (line {line}), and '{method}' hands out slices of it (line {shown}): the next append overwrites what they show.",
+      stored:
+        "'assumeSafeAppend' lets '{buffer}' grow in place (line {line}), and '{method}' keeps a slice of it in '{target}' (line {shown}): the next append overwrites what it shows.",
       overlaps:
         "'assumeSafeAppend' lets '{buffer}' grow in place (line {line}), and '{slice}' shows what lies behind its end (line {shown}): the append at line {append} writes over it.",
     },
@@ -64,6 +68,29 @@ export default defineRule({
           const field = operand === undefined ? undefined : rootName(operand);
           if (field === undefined || !type.fields.some((one) => one.name === field)) return;
           const shown = findShown(file, type, field, fn);
+          const stored = shown === undefined ? findStored(unit, file, type, field) : undefined;
+          if (stored !== undefined)
+            report({
+              messageId: 'stored',
+              data: {
+                buffer: field,
+                line: lineOf(unit, file, expr.span.start),
+                method: stored.method.name,
+                target: stored.target,
+                shown: lineOf(unit, file, stored.span.start),
+              },
+              at: { file, span: expr.span },
+              steps: [
+                { file, span: stored.span, role: 'escape', note: `A slice of '${field}' is kept here.` },
+                {
+                  file,
+                  span: expr.span,
+                  role: 'grow',
+                  note: 'From here on an append overwrites what the slice shows.',
+                },
+              ],
+              key: `${type.name}.${field}`,
+            });
           if (shown === undefined) return;
           report({
             messageId: 'stomps',
@@ -96,7 +123,12 @@ interface Overlap {
 
 /** `auto rest = list[i + 1 .. $]; list = list[0 .. i]; list.assumeSafeAppend(); list ~= rest;` in one function. */
 function findOverlaps(fn: FunctionIr): readonly Overlap[] {
-  const slices: { buffer: string; name: string; span: Span }[] = [];
+  const slices: { buffer: string; name: string; span: Span; isFront: boolean }[] = [];
+  const callers = new Set(
+    fn.params
+      .filter(({ type, modifiers }) => type?.kind === 'slice' && !modifiers.includes('ref'))
+      .map(({ name }) => name),
+  );
   const shortened: { buffer: string; at: number }[] = [];
   const allowed: { buffer: string; span: Span }[] = [];
   const appends: { buffer: string; span: Span }[] = [];
@@ -105,12 +137,17 @@ function findOverlaps(fn: FunctionIr): readonly Overlap[] {
   walkBody(fn.body, ({ expr, statement }) => {
     if (statement?.kind === 'let' && statement.init === expr && statement.pattern.kind === 'bind') {
       const buffer = expr.kind === 'slice' && expr.from !== undefined ? memberPath(expr.base) : undefined;
-      if (buffer !== undefined) slices.push({ buffer, name: statement.pattern.name, span: expr.span });
+      if (buffer !== undefined) {
+        const isFront = callers.has(buffer) && expr.kind === 'slice' && expr.to !== undefined && !isEnd(expr.to);
+        slices.push({ buffer, name: statement.pattern.name, span: expr.span, isFront });
+      }
     }
     if (expr.kind === 'name' && expr.path.length === 1) reads.push({ name: expr.path[0] ?? '', at: expr.span.end });
     if (expr.kind === 'assign') {
       const buffer = memberPath(expr.target);
-      if (buffer !== undefined && expr.operator === '~=') appends.push({ buffer, span: expr.span });
+      const within = appendOperand(expr.target);
+      const grown = buffer ?? (within && memberPath(within));
+      if (grown !== undefined && expr.operator === '~=') appends.push({ buffer: grown, span: expr.span });
       else if (buffer !== undefined && expr.value.kind === 'slice' && memberPath(expr.value.base) === buffer)
         shortened.push({ buffer, at: expr.span.start });
       else if (expr.target.kind === 'field' && expr.target.name === 'length')
@@ -120,7 +157,12 @@ function findOverlaps(fn: FunctionIr): readonly Overlap[] {
     const buffer = operand === undefined ? undefined : memberPath(operand.kind === 'cast' ? operand.value : operand);
     if (buffer !== undefined) allowed.push({ buffer, span: expr.span });
   });
-  return slices.flatMap(({ buffer, name, span }) => {
+  const fronts = slices.flatMap(({ buffer, name, span, isFront }) => {
+    const at = isFront ? allowed.find((one) => one.buffer === name && one.span.start > span.end) : undefined;
+    const append = at && appends.find((one) => one.buffer === name && one.span.end > at.span.end);
+    return at && append ? [{ buffer: name, slice: buffer, shown: span, allowed: at.span, append: append.span }] : [];
+  });
+  const rests = slices.flatMap(({ buffer, name, span }) => {
     const at = allowed.find((one) => one.buffer === buffer && one.span.start > span.end);
     const isShorter = shortened.some(
       (one) => one.buffer === buffer && one.at > span.end && one.at < (at?.span.start ?? 0),
@@ -131,6 +173,12 @@ function findOverlaps(fn: FunctionIr): readonly Overlap[] {
       ? [{ buffer, slice: name, shown: span, allowed: at.span, append: append.span }]
       : [];
   });
+  return [...fronts, ...rests];
+}
+
+/** `$`: the slice goes to the end, behind which nothing of the array is. */
+function isEnd(to: Expr): boolean {
+  return to.kind === 'name' && to.path[0] === '$';
 }
 
 function appendOperand(expr: Expr): Expr | undefined {
@@ -159,6 +207,95 @@ function findShown(
     if (found !== undefined) return { method, span: found };
   }
   return undefined;
+}
+
+/**
+ * A method that stores the buffer or a slice of it elsewhere, as it is or by way of a variable, and goes on with the same storage:
+ * `frames ~= cur;` of a list of arrays, `event.data = scratch[];`.
+ */
+function findStored(
+  unit: UnitFacts,
+  file: FileIr,
+  type: TypeDecl,
+  field: string,
+): { method: FunctionIr; span: Span; target: string } | undefined {
+  for (const method of methodsOf(file, type)) {
+    if (!hasBody(method)) continue;
+    const views = new Set<string>();
+    let found: { span: Span; target: string } | undefined;
+    let isRenewed = false;
+    const own = declaredIn(method);
+    if (own.has(field)) continue;
+    const judge = (value: Expr, target: Expr, operator: string): void => {
+      const isName = value.kind === 'name' && value.path.length === 1 && views.has(value.path[0] ?? '');
+      if (!isName && !isView(value, field)) return;
+      const kept = target.kind === 'index' ? memberPath(target.base) : memberPath(target);
+      if (kept === undefined || kept === field) return;
+      if (kept === 'length' || kept.endsWith('.length')) return;
+      const isOwn = target.kind === 'name' && own.has(kept);
+      if (operator === '=' && isOwn) views.add(kept);
+      if (isOwn || (own.has(kept.split('.')[0] ?? '') && !isObjects(unit, file, method, kept))) return;
+      if (keepsSlices(unit, file, type, method, kept, operator === '~=' || target.kind === 'index'))
+        found ??= { span: value.span, target: kept };
+    };
+    walkBody(method.body, ({ expr, statement }) => {
+      if (statement?.kind === 'let' && statement.init === expr && statement.pattern.kind === 'bind')
+        if (isView(expr, field) && statement.type?.kind !== 'static-array') views.add(statement.pattern.name);
+      if (expr.kind !== 'assign' || (expr.operator !== '=' && expr.operator !== '~=')) return;
+      if (memberPath(expr.target) === field) {
+        if (expr.operator === '=' && rootName(expr.value) !== field) isRenewed = true;
+      } else if (expr.target.kind !== 'slice') judge(expr.value, expr.target, expr.operator);
+    });
+    // What is handed over and replaced by new storage is no longer the buffer.
+    if (found !== undefined && !isRenewed) return { method, ...found };
+  }
+  return undefined;
+}
+
+/** `event.data` of a variable or parameter that is an object, which others may know, or is returned. */
+function isObjects(unit: UnitFacts, file: FileIr, method: FunctionIr, path: string): boolean {
+  const [head = ''] = path.split('.');
+  if (!path.includes('.') || method.body === undefined) return false;
+  const param = method.params.find((one) => one.name === head);
+  let made = param?.type?.kind === 'path' ? param.type.name : undefined;
+  walkBody(method.body, ({ expr, statement }) => {
+    if (statement?.kind === 'let' && statement.init === expr && statement.pattern.kind === 'bind')
+      if (statement.pattern.name === head && expr.kind === 'new') made = expr.type.name;
+  });
+  return made !== undefined && unit.oracle('d').declaration(made, file.path)?.kind === 'class';
+}
+
+/** Whether what is put there stays a slice: it is declared as one, or as a list of some, so nothing is copied. */
+function keepsSlices(
+  unit: UnitFacts,
+  file: FileIr,
+  type: TypeDecl,
+  method: FunctionIr,
+  path: string,
+  isElement: boolean,
+): boolean {
+  const oracle = unit.oracle('d');
+  const names = path.split('.');
+  let at: TypeRef | undefined =
+    method.params.find((one) => one.name === names[0])?.type ??
+    type.fields.find((one) => one.name === names[0])?.type ??
+    oracle.global(names[0] ?? '', file.path)?.decl.type;
+  let rest = names.slice(1);
+  if (at === undefined && names.length === 2 && isObjects(unit, file, method, path)) {
+    // A variable that was made with `new`: any class of that field's name is asked.
+    const fields = file.types.filter((one) => one.kind === 'class').flatMap((one) => one.fields);
+    at = fields.find((one) => one.name === names[1])?.type;
+    rest = [];
+  }
+  for (const name of rest)
+    at =
+      at?.kind === 'path'
+        ? oracle.declaration(at.name, file.path)?.fields.find((f) => f.name === name)?.type
+        : undefined;
+  const kept =
+    isElement && (at?.kind === 'slice' || at?.kind === 'assoc-array') ? at.element : isElement ? undefined : at;
+  const plain = withoutAlias(kept, oracle, file.path);
+  return plain?.kind === 'slice' || (plain?.kind === 'path' && /^[wd]?string$/u.test(plain.name));
 }
 
 /** The field itself, a slice of it, or of its pointer; not a copy and not an element. */

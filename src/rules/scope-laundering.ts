@@ -570,7 +570,7 @@ function lettered(node: unknown): readonly string[] {
 }
 
 /** Returned or stored in a member; what stays in the function is fine. */
-function keptAs(file: FileIr, fn: FunctionIr, { expr, around }: Walked): string | undefined {
+function keptAs(file: FileIr, fn: WithBody, { expr, around }: Walked): string | undefined {
   let value = expr;
   for (let at = around.length - 1; at >= 0; at--) {
     const parent = around[at];
@@ -588,7 +588,8 @@ function keptAs(file: FileIr, fn: FunctionIr, { expr, around }: Walked): string 
       target === undefined ||
       declaredIn(fn).has(head) ||
       enclosing(file, fn).some((outer) => declaredIn(outer).has(head));
-    return isOwn ? undefined : `stored in '${target}'`;
+    // What is put back before the function ends (`scope (exit) sink = null;`) is not kept.
+    return isOwn || isSetAgain(fn, target, parent.span.end) ? undefined : `stored in '${target}'`;
   }
   return undefined;
 }
