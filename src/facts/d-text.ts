@@ -7,8 +7,11 @@ const REFERENCE = String.raw`(?:^|[;{}\s@])ref\b[^;{}(]*\(|\bforeach\w*\s*\([^;]
 /** `a[]` and `a[i .. j]`; the brackets of a type have a name behind them. */
 const SLICE = String.raw`[\w)\]]\s*\[\s*\](?!\s*[\w@([])|\[[^;{}]{0,200}?\.\.`;
 
+/** A nested function, or a lambda that is called where it stands, with a `ref` parameter. */
+const INNER_REFERENCE = String.raw`(?:[;{}]\s*[\w.[\]*!]+\s+\w+\s*|\(\s*)\((?:[^(){};]*[,\s])?ref\s`;
+
 /** A function whose text does not match makes no pointer or reference to an element. */
-export const D_POINTERS = new RegExp(`${ADDRESS}|\\.ptr\\b|${REFERENCE}`, 'u');
+export const D_POINTERS = new RegExp(`${ADDRESS}|\\.ptr\\b|${REFERENCE}|${INNER_REFERENCE}`, 'u');
 
 /** `scope` where it puts an object on the stack; a static array, which is a slice without a sign; a slice of what a function makes. */
 const ON_STACK = String.raw`\bscoped!|\bscope\b[^;(){}]*=\s*new\b|\w\[\w+\]\s+\w+\s*[;=]|\w\[\]\s+\w+\s*=\s*\w+\(\)|(?:\bauto|\*|\])\s+\w+\s*=\s*[A-Z]\w*\([^;()]*\)\.\w+\s*(?:\(\))?;`;

@@ -224,7 +224,9 @@ class Analysis extends PlaceExpressions {
         return this.field(expr);
       case 'index': {
         const base = this.expr(expr.base);
-        this.expr(expr.index);
+        const index = this.expr(expr.index);
+        const own = this.ownIndex(base, index, expr.span);
+        if (own) return own;
         return isParts(base) ? { places: NONE, pointers: base.pointers } : this.element(base, expr.span);
       }
       case 'slice': {

@@ -172,6 +172,15 @@ export abstract class Calls extends Effects {
     return undefined;
   }
 
+  /** D: `x[i]` of a struct or object is the place that its `opIndex` returns by reference; undefined when that is not known. */
+  protected ownIndex(base: Value, index: Value, span: Span): Value | undefined {
+    if (this.rust || base.type?.kind !== 'path') return undefined;
+    const method = this.resolveMethod(base, 'opIndex');
+    if (method?.fn.kind !== 'method' || method.fn.returnsRef !== true || method.fn.params.length !== 1) return undefined;
+    const value = this.applySummary(method, base, [index], span, 'opIndex', base.type.name);
+    return value.places.length > 0 ? value : undefined;
+  }
+
   /** D: `a.front` and `a.back` of an array are its elements, by reference. */
   protected endElement(base: Value, name: string, span: Span): Value | undefined {
     if (this.rust || (name !== 'front' && name !== 'back')) return undefined;

@@ -4,7 +4,7 @@ import { extend, type Place, type Root } from './place.js';
 import type { Context, Pointer, Value } from './result.js';
 import type { State } from './state.js';
 import { CONTENT_ADAPTERS, contentType, merged, NOTHING, optionalType, originFrom } from './values.js';
-import type { Block, Expr, ExprOf, FunctionIr } from '../model/ir.js';
+import type { Block, Expr, ExprOf, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { NONE } from '../model/lists.js';
 
@@ -81,6 +81,7 @@ export abstract class Closures extends Bindings {
       const type = param.type ?? given.type;
       if (param.pattern && param.pattern.kind !== 'bind')
         this.bindPattern(param.pattern, { ...given, ...optionalType(type) }, 'param');
+      else if (param.name && run === 'called' && this.bindByRef(param, given, type)) return;
       else if (param.name) {
         const byValue =
           !param.modifiers.includes('ref') &&
@@ -136,6 +137,22 @@ export abstract class Closures extends Bindings {
     this.state.locks = locks;
     if (run !== 'called') this.state.suspended = outerSuspended;
     return { ...merged(returned), places: NONE };
+  }
+
+  /** D: a `ref` parameter that is given a variable, member or element is that one while the function runs. */
+  private bindByRef(param: FunctionIr['params'][number], given: Value, type: TypeRef | undefined): boolean {
+    if (this.rust || !param.modifiers.includes('ref') || given.places.length === 0 || given.owned === true) return false;
+    const root = this.declare(param.name, {
+      kind: 'local',
+      name: param.name,
+      span: param.span,
+      byValue: false,
+      declared: 'param',
+      ...optionalType(type),
+    });
+    const pointers = given.places.map((place) => this.borrow(place, 'reference', false, param.span, 'ref parameter'));
+    this.state.write({ root, path: [] }, { pointers, ...optionalType(type) });
+    return true;
   }
 
   /** The variables of a closure end with it, and what they hold cannot be met again, unless something leads to them. */

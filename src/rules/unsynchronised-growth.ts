@@ -1,6 +1,20 @@
-import { declaredIn, enclosing, outermost, hasAttribute, hasBody, memberPath } from '../facts/d-code.js';
+import {
+  aggregateOf,
+  boundNames,
+  calledName,
+  declaredIn,
+  delegateFunction,
+  enclosing,
+  outermost,
+  hasAttribute,
+  hasBody,
+  memberPath,
+  methodsOf,
+  type WithBody,
+} from '../facts/d-code.js';
+import { lineOf } from '../facts/lines.js';
 import { walkBody } from '../model/walk-body.js';
-import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
+import type { Expr, ExprOf, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
@@ -22,23 +36,44 @@ export default defineRule({
     messages: {
       grows:
         "'{array}' is {storage} and grows in '{function}' without a lock, in a module that starts threads: two threads may grow it at once, and one of them writes to the old block.",
+      rounds:
+        "'{array}' grows without a lock in the body of a parallel loop (line {line}): two rounds may grow it at once, and one of them writes to the old block.",
+      several:
+        "'{array}' grows in '{function}' without a lock, and the loop at line {line} starts a thread for it in every round: two of them may grow it at once, and one writes to the old block.",
     },
     checklist: 'Is the array that threads share only ever grown under a lock?',
     scenarios: ['command'],
   },
-  tokens: { d: ['__gshared', 'shared '] },
+  tokens: { d: ['__gshared', 'shared ', 'parallel', 'Thread', 'task'] },
   requires: { d: ['Thread', 'spawn', 'taskPool', 'parallel', 'runWorkerTask', 'pthread_create'] },
-  bodyTokens: { d: ['~=', '.length'] },
+  bodyTokens: {
+    d: ['~=', '.length', '.put', '.insert', '.require', /\]\s*=[^=]/u, 'Thread', 'parallel', 'task', '.create'],
+  },
   looksAt: 'bodies',
   perFile: ['d'],
   check({ unit, report }) {
     for (const file of unit.filesOf('d')) {
       if (!THREADS.test(unit.textOf(file.path) ?? '')) continue;
       const arrays = sharedArrays(file);
-      if (arrays.size === 0) continue;
       for (const fn of file.functions) {
+        if (!hasBody(fn)) continue;
+        for (const { array, growth, loop, worker } of grownByThreads(unit.textOf(file.path) ?? '', file, fn))
+          report({
+            messageId: worker === undefined ? 'rounds' : 'several',
+            data: { array, line: lineOf(unit, file, loop.start), function: worker?.name ?? fn.name },
+            at: { file, span: growth },
+            steps: [
+              {
+                file,
+                span: { start: loop.start, end: Math.min(loop.end, loop.start + 'foreach'.length) },
+                role: 'escape',
+                note: worker === undefined ? 'Its rounds run on several threads.' : 'Each round starts a thread.',
+              },
+            ],
+            key: `${array}|${fn.name}`,
+          });
         if (
-          !hasBody(fn) ||
+          arrays.size === 0 ||
           fn.kind === 'static-constructor' ||
           fn.kind === 'unittest' ||
           fn.kind === 'constructor' ||
@@ -47,7 +82,7 @@ export default defineRule({
           continue;
         const outer = [fn, ...enclosing(file, fn)];
         walkBody(fn.body, ({ expr, around }) => {
-          const name = grown(expr);
+          const name = grown(expr) ?? addedTo(expr, arrays);
           const array = name === undefined ? undefined : arrays.get(name);
           if (name === undefined || array === undefined || outer.some((one) => declaredIn(one).has(name))) return;
           if (around.some((one) => one.kind === 'block' && one.flavour === 'synchronized')) return;
@@ -64,15 +99,25 @@ export default defineRule({
   },
 });
 
-function sharedArrays(file: FileIr): ReadonlyMap<string, { readonly storage: string; readonly span: Span }> {
-  const found = new Map<string, { storage: string; span: Span }>();
+interface SharedArray {
+  readonly storage: string;
+  readonly span: Span;
+  readonly type?: TypeRef;
+}
+
+function sharedArrays(file: FileIr): ReadonlyMap<string, SharedArray> {
+  const found = new Map<string, SharedArray>();
   for (const global of file.globals)
     if (
       (global.kind === 'gshared' || global.kind === 'shared') &&
-      (global.type?.kind === 'slice' || global.type?.kind === 'assoc-array') &&
+      isGrowing(global.type) &&
       global.inFunction === undefined
     )
-      found.set(global.name, { storage: global.kind === 'gshared' ? '__gshared' : 'shared', span: global.nameSpan });
+      found.set(global.name, {
+        storage: global.kind === 'gshared' ? '__gshared' : 'shared',
+        span: global.nameSpan,
+        ...(global.type === undefined ? {} : { type: global.type }),
+      });
   for (const type of file.types)
     for (const field of type.fields) {
       const storage = field.attributes.find((one) => one.name === '__gshared' || one.name === 'shared')?.name;
@@ -80,6 +125,117 @@ function sharedArrays(file: FileIr): ReadonlyMap<string, { readonly storage: str
         found.set(field.name, { storage, span: field.span });
     }
   return found;
+}
+
+/** Arrays, tables, and what the standard library has to collect something in. */
+function isGrowing(type: TypeRef | undefined): boolean {
+  return (
+    type?.kind === 'slice' ||
+    type?.kind === 'assoc-array' ||
+    (type?.kind === 'path' && /^(?:Ref)?Appender$|^(?:Array|DList|SList|RedBlackTree)$/u.test(type.name))
+  );
+}
+
+/** The table that an expression sets an entry of, or the appender or container that it adds to. */
+function addedTo(expr: Expr, arrays: ReadonlyMap<string, SharedArray>): string | undefined {
+  if (expr.kind === 'assign' && expr.operator === '=' && expr.target.kind === 'index') {
+    const name = memberPath(expr.target.base);
+    return name !== undefined && arrays.get(name)?.type?.kind === 'assoc-array' ? name : undefined;
+  }
+  if (expr.kind !== 'method') return undefined;
+  const name = memberPath(expr.receiver);
+  const kind = name === undefined ? undefined : arrays.get(name)?.type?.kind;
+  if (kind === 'assoc-array') return expr.method === 'require' ? name : undefined;
+  return kind === 'path' && /^(?:put|insert\w*|reserve)$/u.test(expr.method) ? name : undefined;
+}
+
+interface GrownByThreads {
+  readonly array: string;
+  readonly growth: Span;
+  readonly loop: Span;
+  /** What the threads run, when it is not the body of the loop. */
+  readonly worker?: FunctionIr;
+}
+
+/** What grows in the rounds of a parallel loop, or in what a loop starts one thread after the other for. */
+function grownByThreads(text: string, file: FileIr, fn: WithBody): readonly GrownByThreads[] {
+  const found: GrownByThreads[] = [];
+  const isWritten = /\b(?:parallel|Thread|task|create)\b/u.test(text.slice(fn.span.start, fn.span.end));
+  if (!isWritten) return found;
+  walkBody(fn.body, ({ expr, around }) => {
+    const loop = around.findLast((outer): outer is ExprOf<'loop'> => outer.kind === 'loop' && outer.isStatic !== true);
+    if (loop === undefined) return;
+    const array = grown(expr);
+    if (array !== undefined) {
+      const rounds = around.find((outer): outer is ExprOf<'loop'> => outer.kind === 'loop' && isParallel(outer));
+      if (
+        rounds !== undefined &&
+        isPlainName(array) &&
+        !boundNames(rounds).includes(array.split('.')[0] ?? '') &&
+        !isInLock(around) &&
+        !isLocked(text, file, fn)
+      )
+        found.push({ array, growth: expr.span, loop: rounds.span });
+      return;
+    }
+    const worker = threadOf(file, fn, expr);
+    if (worker === undefined || waits(loop) || isLocked(text, file, worker)) return;
+    const own = aggregateOf(file, worker);
+    const outer = enclosing(file, worker);
+    walkBody(worker.body, (inner) => {
+      const name = grown(inner.expr);
+      const [head = ''] = name?.split('.') ?? [];
+      if (name === undefined || !isPlainName(name) || declaredIn(worker).has(head) || isInLock(inner.around)) return;
+      // Variables of the module are one per thread, unless they say otherwise.
+      const isCaptured = outer.some((one) => declaredIn(one).has(head)) && !boundNames(loop).includes(head);
+      const isMember = own?.kind === 'class' && own.fields.some((field) => field.name === head && !field.isStatic);
+      if (isCaptured || isMember) found.push({ array: name, growth: inner.expr.span, loop: loop.span, worker });
+    });
+  });
+  return found;
+}
+
+/** `x` or `x.y`; what a call like `local.get` gives may be the thread's own. */
+function isPlainName(name: string): boolean {
+  return !/\.(?:get|front|back)$/u.test(name);
+}
+
+/** `foreach (x; parallel(list))`, `foreach (x; taskPool.parallel(list))`, `foreach (x; list.parallel)`. */
+function isParallel({ form, iterable }: ExprOf<'loop'>): boolean {
+  if (form !== 'foreach' || iterable === undefined) return false;
+  return calledName(iterable) === 'parallel' || (iterable.kind === 'field' && iterable.name === 'parallel');
+}
+
+/** The function that a new thread or task runs: a literal, a nested function, or a method of the same object. */
+function threadOf(file: FileIr, fn: FunctionIr, expr: Expr): WithBody | undefined {
+  const name = calledName(expr);
+  const isThread = expr.kind === 'new' && name === 'Thread';
+  const isTask = expr.kind === 'call' && name === 'task';
+  const isGroup = expr.kind === 'method' && name === 'create' && expr.args.length === 1;
+  if (!isThread && !isTask && !isGroup) return undefined;
+  const given = expr.args[0]?.value;
+  if (given === undefined) return undefined;
+  const direct = delegateFunction(file, fn, given);
+  const path = given.kind === 'address' ? memberPath(given.base) : undefined;
+  const own = path === undefined ? undefined : aggregateOf(file, fn);
+  const method =
+    own === undefined ? undefined : methodsOf(file, own).find((one) => one.name === path && one.kind === 'method');
+  const found = direct ?? method;
+  return found !== undefined && hasBody(found) ? found : undefined;
+}
+
+/** The loop waits for each of its threads before it starts the next. */
+function waits(loop: ExprOf<'loop'>): boolean {
+  let isWaiting = false;
+  walkBody(loop.body, ({ expr }) => {
+    const name = expr.kind === 'field' ? expr.name : calledName(expr);
+    isWaiting ||= name !== undefined && /^(?:join|joinAll|\w+Force)$/u.test(name);
+  });
+  return isWaiting;
+}
+
+function isInLock(around: readonly Expr[]): boolean {
+  return around.some((one) => one.kind === 'block' && one.flavour === 'synchronized');
 }
 
 /** The array that an expression makes longer. */
