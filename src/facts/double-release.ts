@@ -3,6 +3,7 @@ import { dependsOnAnotherField } from '../flow/released-by-drop.js';
 import { isNumber } from '../flow/types.js';
 import type { FileIr, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
+import { aggregateOf, methodsOf } from './d-code.js';
 import type { UnitFacts } from './unit.js';
 
 /** A field that a method releases and leaves set, though the type's own `Drop` releases it too. */
@@ -46,6 +47,28 @@ export function findDoubleReleases(unit: UnitFacts, file: FileIr, fn: FunctionIr
     // Functions of other names end in `_delete` or `_free`, too, and remove an entry instead.
     const second = again.find((r) => r.field === field && r.how === how);
     return second ? [{ field, span, how, drop: { file: dropFile, span: second.span, how: second.how } }] : [];
+  });
+}
+
+/**
+ * D: fields whose memory a public method gives back and leaves set, though the destructor of the same aggregate gives it back, too. A
+ * method that sets any field, or that the destructor calls, is believed.
+ */
+export function findDoubleFrees(unit: UnitFacts, file: FileIr, fn: FunctionIr): readonly DoubleRelease[] {
+  if (fn.kind !== 'method' || fn.isStatic || !fn.isPublic || fn.parent !== undefined || fn.name === 'opAssign')
+    return [];
+  const type = aggregateOf(file, fn);
+  const destructor = type && methodsOf(file, type).find((one) => one.kind === 'destructor' && one.body !== undefined);
+  if (destructor === undefined) return [];
+  const flow = unit.flowOf(file, fn);
+  const released = releasesOf(flow);
+  if (released.length === 0 || isSettled(flow)) return [];
+  const last = unit.flowOf(file, destructor);
+  if (last.calls.some(({ callee }) => callee.split(/[.:]+/u).at(-1) === fn.name)) return [];
+  const again = releasesOf(last);
+  return released.flatMap(({ field, span, how }) => {
+    const second = again.find((one) => one.field === field);
+    return second ? [{ field, span, how, drop: { file, span: second.span, how: second.how } }] : [];
   });
 }
 

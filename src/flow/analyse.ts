@@ -468,7 +468,8 @@ class Analysis extends PlaceExpressions {
         return this.loop(expr);
       case 'return': {
         const value = expr.value ? this.expr(expr.value) : NOTHING;
-        if (!this.rust && value.pointers.length > 0) this.runPending(value);
+        // What was released before may be released again on the way out.
+        if (!this.rust && (value.pointers.length > 0 || this.state.invalid.size > 0)) this.runPending(value);
         this.leave(value, expr.span);
         this.state.alive = false;
         return NOTHING;

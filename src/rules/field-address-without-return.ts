@@ -6,13 +6,15 @@ import {
   hasBody,
   memberPath,
   methodsOf,
+  uncast,
   type WithBody,
 } from '../facts/d-code.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
 import type { Place } from '../flow/place.js';
-import type { Expr, FileIr, FunctionIr, TypeDecl } from '../model/ir.js';
+import { withoutAlias } from '../flow/types.js';
+import type { Expr, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule, type ReportStep } from './rule.js';
 
@@ -247,6 +249,29 @@ function judgeOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, type: TypeDecl):
         ?.fields.some((field) => field.name === expr.name && !field.isStatic);
     return holds === true ? outer : undefined;
   };
+  /** As `inside`, through any number of structs and static arrays, with the declared type of what is found. */
+  const insideOf = (expr: Expr): { readonly name: string; readonly type: TypeRef | undefined } | undefined => {
+    const oracle = unit.oracle('d');
+    const name = isField(expr);
+    if (name !== undefined) {
+      const field = type.fields.find((one) => one.name === name);
+      return { name, type: withoutAlias(field?.type, oracle, file.path) };
+    }
+    if (expr.kind !== 'index' && expr.kind !== 'field') return undefined;
+    const outer = insideOf(expr.base);
+    if (outer?.type === undefined) return undefined;
+    if (expr.kind === 'index')
+      return outer.type.kind === 'static-array' ? { name: outer.name, type: outer.type.element } : undefined;
+    const decl = outer.type.kind === 'path' ? oracle.declaration(outer.type.name, file.path) : undefined;
+    const field = decl?.kind === 'struct' ? decl.fields.find((one) => one.name === expr.name) : undefined;
+    return field === undefined || field.isStatic
+      ? undefined
+      : { name: outer.name, type: withoutAlias(field.type, oracle, file.path) };
+  };
+  const arrayInside = (expr: Expr): string | undefined => {
+    const found = insideOf(expr);
+    return found?.type?.kind === 'static-array' ? found.name : undefined;
+  };
   const judge = (value: Expr): Shown | undefined => {
     if (value.kind === 'cast') return judge(value.value);
     if (value.kind === 'if' && value.else !== undefined) return judge(value.then) ?? judge(value.else);
@@ -262,7 +287,7 @@ function judgeOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, type: TypeDecl):
         methodsOf(file, type).some((one) => one.name === method && one.kind === 'method' && !one.isStatic)
       )
         return { span: value.span, what: method, as: 'delegate' };
-      const what = isThis ? 'this' : inside(value.base);
+      const what = isThis ? 'this' : (inside(value.base) ?? walkedOver(fn, value.base, arrayInside));
       return what === undefined ? undefined : { span: value.span, what, as: 'pointer' };
     }
     // `return Writer(&this);`: a struct or an object that is made with the address.
@@ -278,12 +303,18 @@ function judgeOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, type: TypeDecl):
         )
         .find((shown) => shown?.as === 'pointer');
     }
-    const base =
-      value.kind === 'slice' || (value.kind === 'field' && value.name === 'ptr') ? isField(value.base) : undefined;
+    const isView = value.kind === 'slice' || (value.kind === 'field' && value.name === 'ptr');
+    const base = isView ? insideOf(value.base) : undefined;
     if (base !== undefined)
-      return isStaticArray(type, base)
-        ? { span: value.span, what: base, as: value.kind === 'slice' ? 'slice' : 'pointer' }
+      return base.type?.kind === 'static-array'
+        ? { span: value.span, what: base.name, as: value.kind === 'slice' ? 'slice' : 'pointer' }
         : undefined;
+    // `(cast(ubyte*) &this)[0 .. size]`: the bytes of the struct.
+    if (value.kind === 'slice' && value.base.kind === 'cast') {
+      const bytes = uncast(value.base);
+      const shown = bytes.kind === 'address' ? judge(bytes) : undefined;
+      return shown?.as === 'pointer' ? { ...shown, span: value.span, as: 'slice' } : undefined;
+    }
     if (value.kind === 'slice' && value.base.kind === 'field' && value.base.name === 'ptr') {
       const array = isField(value.base.base);
       return array !== undefined && isStaticArray(type, array)
@@ -300,12 +331,49 @@ function judgeOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, type: TypeDecl):
     );
     if (sibling !== undefined && fn.returns?.kind === 'pointer')
       return { span: value.span, what: sibling.name, as: 'pointer' };
+    const given = fn.returnsRef === true ? undefined : givenOnce(fn, value);
+    const local = given && judge(given);
+    if (local !== undefined) return { ...local, span: value.span };
     const whole = isField(value);
     return whole !== undefined && fn.returns?.kind === 'slice' && isStaticArray(type, whole)
       ? { span: value.span, what: whole, as: 'slice' }
       : undefined;
   };
   return judge;
+}
+
+/** What a local variable is given where it is declared, and nowhere else: an address or a slice, not a copy of what it shows. */
+function givenOnce(fn: FunctionIr, value: Expr): Expr | undefined {
+  if (value.kind !== 'name' || value.path.length !== 1 || fn.body === undefined) return undefined;
+  const [name] = value.path;
+  let given: Expr | undefined;
+  let isAgain = fn.params.some((param) => param.name === name);
+  walkBody(fn.body, ({ expr, statement }) => {
+    if (expr.kind === 'assign' && memberPath(expr.target) === name) isAgain = true;
+    if (statement?.kind !== 'let' || statement.init !== expr || statement.pattern.kind !== 'bind') return;
+    if (statement.pattern.name !== name) return;
+    if (given !== undefined || statement.isStatic === true || statement.type?.kind === 'static-array') isAgain = true;
+    given = expr;
+  });
+  const bare = given && uncast(given);
+  const isView = bare?.kind === 'address' || bare?.kind === 'slice' || (bare?.kind === 'field' && bare.name === 'ptr');
+  return isView && !isAgain ? given : undefined;
+}
+
+/** The field whose elements a loop lends by `ref`: `foreach (ref cell; cells)` for `cell`. */
+function walkedOver(fn: FunctionIr, value: Expr, fieldOf: (expr: Expr) => string | undefined): string | undefined {
+  if (value.kind !== 'name' || value.path.length !== 1 || fn.body === undefined) return undefined;
+  let found: string | undefined;
+  walkBody(fn.body, ({ expr }) => {
+    if (expr.kind !== 'loop' || expr.iterable === undefined || expr.span.end < value.span.end) return;
+    const last = expr.bindings?.at(-1);
+    if (last?.byRef !== true || last.pattern.kind !== 'bind' || last.pattern.name !== value.path[0]) return;
+    const isInside = expr.span.start <= value.span.start;
+    const { iterable } = expr;
+    const list = iterable.kind === 'slice' && iterable.from === undefined ? iterable.base : iterable;
+    if (isInside) found = fieldOf(list);
+  });
+  return found;
 }
 
 /** Whether what is made keeps an argument: always without a constructor, else when one that takes so many stores it as it is. */

@@ -1,6 +1,6 @@
 import { aggregateOf, calledName, uncast } from '../facts/d-code.js';
 import { findClonedOwners } from '../facts/cloned-owners.js';
-import { findDoubleReleases } from '../facts/double-release.js';
+import { findDoubleFrees, findDoubleReleases } from '../facts/double-release.js';
 import { findClonedHandles, findEndedHandles } from '../facts/ended-handles.js';
 import { findExternalMemory } from '../facts/external-memory.js';
 import { RAW_CODE } from '../facts/raw-words.js';
@@ -64,7 +64,22 @@ const TOKENS = {
     'Destroy',
     'Release(',
   ],
-  d: ['free', 'destroy', 'dispose', 'deallocate', 'realloc', 'munmap', 'fclose', '_destroy', '_release', 'delete'],
+  d: [
+    'free',
+    'destroy',
+    'dispose',
+    'deallocate',
+    'realloc',
+    'munmap',
+    'fclose',
+    'closedir',
+    'pclose',
+    'gzclose',
+    'sqlite3_finalize',
+    '_destroy',
+    '_release',
+    'delete',
+  ],
 };
 
 export default defineRule({
@@ -98,7 +113,7 @@ export default defineRule({
         "'{owner}' {derives} (line {derived}), and its '{method}' releases '{what}' by '{release}' (line {released}): a clone releases the same memory again.",
       setter:
         "'{function}' takes '{what}' over by '{taker}' (line {line}) and frees it when it returns, though its caller goes on with it until '{freer}' ({file}:{freed}).",
-      both: "'{owner}.{what}' is released by '{release}' in '{method}' (line {released}) and keeps its value, and 'drop' releases it again by '{second}' (line {use}).",
+      both: "'{owner}.{what}' is released by '{release}' in '{method}' (line {released}) and keeps its value, and '{destructor}' releases it again by '{second}' (line {use}).",
       kept: "'{what}' is released by '{release}' (line {released}) and keeps its value for the next call of '{function}', which uses it again (line {use}).",
       handle:
         "'{what}' is given to '{release}' (line {released}), which {effect}, and to '{second}' afterwards (line {use}).",
@@ -228,7 +243,10 @@ export default defineRule({
               ],
               key: kept.name,
             });
-          for (const twice of language === 'rust' ? findDoubleReleases(unit, file, fn) : [])
+          const destructor = language === 'rust' ? 'drop' : '~this';
+          for (const twice of language === 'rust'
+            ? findDoubleReleases(unit, file, fn)
+            : findDoubleFrees(unit, file, fn))
             report({
               messageId: 'both',
               data: {
@@ -238,6 +256,7 @@ export default defineRule({
                 method: fn.name,
                 released: lineOf(unit, file, twice.span.start),
                 second: twice.drop.how,
+                destructor,
                 use: lineOf(unit, twice.drop.file, twice.drop.span.start),
               },
               at: { file, span: twice.span },
@@ -248,7 +267,12 @@ export default defineRule({
                   role: 'release',
                   note: `'${twice.how}' releases it here, and nothing sets the field to null.`,
                 },
-                { file: twice.drop.file, span: twice.drop.span, role: 'use', note: `'drop' releases it again here.` },
+                {
+                  file: twice.drop.file,
+                  span: twice.drop.span,
+                  role: 'use',
+                  note: `'${destructor}' releases it again here.`,
+                },
               ],
               key: `${fn.owner ?? ''}.${twice.field}`,
             });

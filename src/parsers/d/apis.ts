@@ -57,7 +57,7 @@ function consumer(name: string): ApiRow {
 }
 
 function kebab(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  return name.replaceAll('_', '-').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 const growth: readonly ApiRow[] = [
@@ -333,7 +333,20 @@ const releases: readonly ApiRow[] = [
   free('destroy', 'destroy', { kind: 'release', target: 0, by: 'destroy' }),
   free('delete', 'delete', { kind: 'release', target: 0, by: 'delete' }),
   free('munmap', 'munmap', { kind: 'release', target: 0, by: 'munmap', foreign: true }),
-  free('fclose', 'fclose', { kind: 'release', target: 0, by: 'fclose', foreign: true }),
+  ...['fclose', 'closedir', 'pclose', 'gzclose', 'sqlite3_finalize'].map((name) =>
+    free(kebab(name), name, { kind: 'release', target: 0, by: name, foreign: true }),
+  ),
+  // `png_destroy(image)`: what a C library ends.
+  {
+    id: 'suffix-free',
+    match: { suffix: '_free' },
+    effects: [{ kind: 'release', target: 0, by: '_free', foreign: true }],
+  },
+  {
+    id: 'suffix-destroy',
+    match: { suffix: '_destroy' },
+    effects: [{ kind: 'release', target: 0, by: '_destroy', foreign: true }],
+  },
   free('the-allocator-dispose', 'theAllocator.dispose', { kind: 'release', target: 0, by: 'dispose' }),
   free('process-allocator-dispose', 'processAllocator.dispose', { kind: 'release', target: 0, by: 'dispose' }),
   free('mallocator-dispose', 'Mallocator.instance.dispose', { kind: 'release', target: 0, by: 'dispose' }),

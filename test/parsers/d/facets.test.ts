@@ -73,6 +73,7 @@ function matches(row: ApiRow, expr: Expr): boolean {
     if (!match.assign.startsWith('.')) return expr.operator === match.assign;
     return expr.target.kind === 'field' && `.${expr.target.name}=` === match.assign;
   }
+  if ('suffix' in match) return expr.kind === 'call' && (dotted(expr.callee).at(-1) ?? '').endsWith(match.suffix);
   if (!('path' in match)) return false;
   const wanted = match.path.split('.');
   const path =
