@@ -172,11 +172,16 @@ export abstract class Calls extends Effects {
     return undefined;
   }
 
-  /** D: `x[i]` of a struct or object is the place that its `opIndex` returns by reference; undefined when that is not known. */
+  /**
+   * D: `x[i]` of a local or parameter is the place that its `opIndex` returns by reference; undefined when that is not known. A member is
+   * the container itself to those who ask where it grows.
+   */
   protected ownIndex(base: Value, index: Value, span: Span): Value | undefined {
     if (this.rust || base.type?.kind !== 'path') return undefined;
+    if (!base.places.every(({ root }) => root.kind === 'local' || root.kind === 'param')) return undefined;
     const method = this.resolveMethod(base, 'opIndex');
-    if (method?.fn.kind !== 'method' || method.fn.returnsRef !== true || method.fn.params.length !== 1) return undefined;
+    if (method?.fn.kind !== 'method' || method.fn.returnsRef !== true || method.fn.params.length !== 1)
+      return undefined;
     const value = this.applySummary(method, base, [index], span, 'opIndex', base.type.name);
     return value.places.length > 0 ? value : undefined;
   }

@@ -235,6 +235,8 @@ function findStored(
       const isOwn = target.kind === 'name' && own.has(kept);
       if (operator === '=' && isOwn) views.add(kept);
       if (isOwn || (own.has(kept.split('.')[0] ?? '') && !isObjects(unit, file, method, kept))) return;
+      // `line = buffer[0 .. n];`: where the aggregate stands in its own buffer.
+      if (operator === '=' && target.kind !== 'index' && !kept.includes('.')) return;
       if (keepsSlices(unit, file, type, method, kept, operator === '~=' || target.kind === 'index'))
         found ??= { span: value.span, target: kept };
     };

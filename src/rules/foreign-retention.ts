@@ -1,3 +1,4 @@
+import { calledName, uncast } from '../facts/d-code.js';
 import { RAW_CODE } from '../facts/raw-words.js';
 import { findBoxedCallbacks } from '../facts/boxed-callbacks.js';
 import { hasDrop } from '../facts/declarations.js';
@@ -43,7 +44,20 @@ const TOKENS = {
     'putenv',
     'setvbuf',
   ],
-  d: ['toStringz', 'extern', 'set', 'register', 'add', 'Set', 'Register', 'pthread_create', 'on_exit'],
+  d: [
+    'toStringz',
+    'extern',
+    'set',
+    'register',
+    'add',
+    'Set',
+    'Register',
+    'pthread_create',
+    'on_',
+    'sigaltstack',
+    'putenv',
+    'openlog',
+  ],
 };
 
 /** How D code gives memory to foreign code. */
@@ -454,7 +468,7 @@ function endOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow
     root.byValue &&
     pointer.target.path.length === 0 &&
     /^&/u.test(pointer.how) &&
-    root.type?.kind === 'path';
+    (root.type?.kind === 'path' || (file.language === 'd' && root.type?.kind === 'delegate'));
   if (
     escape.kind === 'argument' &&
     ((root.kind === 'param' && !isOwnAddress) || (pointer.form !== 'raw' && !pointer.erased))
@@ -616,7 +630,10 @@ function isDoneWith(flow: FunctionFlow, escape: Escape): boolean {
 
 /** Names of foreign functions that keep what they are given. */
 const KEEPS_DATA =
-  /(?:^|_)(?:set|register|add|install|attach|subscribe)(?:_|$)|(?:Set|Register|Add|Install|Attach)[A-Z]/u;
+  /(?:^|_)(?:set|register|add|install|attach|subscribe|on)(?:_|$)|(?:Set|Register|Add|Install|Attach)[A-Z]/u;
+
+/** Functions of C that keep the text which they are given. */
+const KEEPS_TEXT = /^(?:putenv|openlog)$/u;
 
 /** Whether a parameter of a foreign function is the data of a callback, by its own name or that of the function. */
 function takesData(unit: UnitFacts, file: FileIr, name: string, index: number | undefined): boolean {
@@ -625,6 +642,9 @@ function takesData(unit: UnitFacts, file: FileIr, name: string, index: number | 
   const param = declared.params[index ?? -1];
   if (param?.type?.kind !== 'pointer' || param.type.element?.name !== 'void' || param.modifiers.includes('scope'))
     return false;
+  // `void function(void*), void*` without names: a callback and what it is called with.
+  const before = declared.params[(index ?? 0) - 1];
+  if (param.name === '' && withoutAlias(before?.type, unit.oracle('d'), file.path)?.kind === 'function') return true;
   return (
     /(?:data|user|ctx|context|arg|opaque|cookie|priv|closure|hint)/iu.test(param.name) ||
     /(?:user_?data|user_?pointer|callback|handler|hook|listener|context|cookie)/iu.test(name)
@@ -645,6 +665,12 @@ function findUnrooted(
   const given: { name: string; callee: string; span: Span; declared: Span }[] = [];
   const kept = new Set<string>();
   walkBody(fn.body, ({ expr, around, statement }) => {
+    // `putenv(toStringz(text))`: nobody but the C library has the address of the text.
+    const text = expr.kind === 'call' && KEEPS_TEXT.test(calledName(expr) ?? '') ? expr.args[0]?.value : undefined;
+    const plain = text && uncast(text);
+    const maker = plain?.kind === 'field' ? plain.name : plain && calledName(plain);
+    if (text !== undefined && maker === 'toStringz')
+      given.push({ name: 'toStringz', callee: calledName(expr) ?? '', span: expr.span, declared: text.span });
     if (
       statement?.kind === 'let' &&
       statement.pattern.kind === 'bind' &&
