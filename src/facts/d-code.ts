@@ -276,3 +276,19 @@ export function heldByLiteral(unit: UnitFacts, file: FileIr, value: Expr): reado
     return kind === 'delegate' || kind === 'slice' || kind === 'pointer' || kind === 'path' ? [given] : [];
   });
 }
+
+/** Whether what is made keeps an argument: always without a constructor, else when one that takes so many stores it as it is. */
+export function mayKeep(unit: UnitFacts, file: FileIr, type: string, at: number, count: number): boolean {
+  const makers = unit.oracle('d').methods(type, 'this', file.path);
+  if (makers.length === 0) return true;
+  return makers.some(({ path, fn }) => {
+    const name = fn.params[at]?.name;
+    if (name === undefined || fn.params.length < count) return false;
+    const stored = new RegExp(
+      String.raw`[^=!<>]=\s*(?:cast\s*\([^()]*\)\s*)?${name}\s*[;,)]|\b(?:super|this)\s*\([^;]*\b${name}\b[^;]*;`,
+      'u',
+    );
+    const body = fn.body?.span ?? fn.span;
+    return stored.test((unit.textOf(path) ?? '').slice(body.start, body.end));
+  });
+}

@@ -4,6 +4,7 @@ import {
   declaredIn,
   hasAttribute,
   hasBody,
+  mayKeep,
   memberPath,
   methodsOf,
   uncast,
@@ -374,22 +375,6 @@ function walkedOver(fn: FunctionIr, value: Expr, fieldOf: (expr: Expr) => string
     if (isInside) found = fieldOf(list);
   });
   return found;
-}
-
-/** Whether what is made keeps an argument: always without a constructor, else when one that takes so many stores it as it is. */
-function mayKeep(unit: UnitFacts, file: FileIr, type: string, at: number, count: number): boolean {
-  const makers = unit.oracle('d').methods(type, 'this', file.path);
-  if (makers.length === 0) return true;
-  return makers.some(({ path, fn }) => {
-    const name = fn.params[at]?.name;
-    if (name === undefined || fn.params.length < count) return false;
-    const stored = new RegExp(
-      String.raw`[^=!<>]=\s*(?:cast\s*\([^()]*\)\s*)?${name}\s*[;,)]|\b(?:super|this)\s*\([^;]*\b${name}\b[^;]*;`,
-      'u',
-    );
-    const body = fn.body?.span ?? fn.span;
-    return stored.test((unit.textOf(path) ?? '').slice(body.start, body.end));
-  });
 }
 
 /** `&field` that is assigned to a variable of the module, which is not set to something else in the same function. */

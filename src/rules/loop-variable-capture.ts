@@ -5,6 +5,8 @@ import {
   delegateFunction,
   freeNames,
   hasBody,
+  heldByLiteral,
+  mayKeep,
   memberPath,
 } from '../facts/d-code.js';
 import { D_CLOSURE } from '../facts/d-text.js';
@@ -70,7 +72,7 @@ export default defineRule({
           );
           const inner = loops.length === 0 ? undefined : delegateFunction(file, fn, closure);
           if (loops.length === 0 || inner === undefined) continue;
-          const kept = howKept(one, walked);
+          const kept = howKept(unit, file, one, walked);
           if (kept === undefined) continue;
           const captured = findCaptured(file, inner, loops);
           if (captured === undefined || isJoinedInLoop(captured.loop) || isLeftAfter(captured.loop, one, walked))
@@ -196,15 +198,21 @@ function variablesOf(node: unknown): readonly string[] {
 }
 
 /** How a closure outlives its iteration; undefined when it does not, as far as the code shows. */
-function howKept({ expr, around, statement }: Walked, all: readonly Walked[]): string | undefined {
+function howKept(unit: UnitFacts, file: FileIr, walked: Walked, all: readonly Walked[]): string | undefined {
+  const { expr, around, statement } = walked;
   const closure = expr;
   const parent = around.at(-1);
+  // `items ~= Item(name, { .. });`: what the struct or object is put into keeps the delegate.
+  if (parent !== undefined && isMadeWith(unit, file, parent, closure))
+    return howKept(unit, file, { ...walked, expr: parent, around: around.slice(0, -1) }, all);
   const by = parent === undefined || uncalled(parent, closure) ? undefined : parent;
   const target = by?.kind === 'cast' ? around.at(-2) : by;
   if (target?.kind === 'assign' && (target.value === closure || by?.kind === 'cast')) {
     if (target.operator === '~=') return `added to '${memberPath(target.target) ?? 'an array'}'`;
     if (target.operator === '=' && (target.target.kind === 'index' || target.target.kind === 'field'))
       return `stored in '${describe(target.target)}'`;
+    const list = target.operator === '=' ? listOf(around, target.target) : undefined;
+    if (list !== undefined) return `stored in '${describe(list)}[..]'`;
   }
   const call = keeperCall(around, closure);
   if (call !== undefined) return call;
@@ -214,6 +222,27 @@ function howKept({ expr, around, statement }: Walked, all: readonly Walked[]): s
   )
     return keptVariable(statement, all);
   return undefined;
+}
+
+/** A struct literal, or an object whose constructor keeps it, with the delegate as an argument. */
+function isMadeWith(unit: UnitFacts, file: FileIr, parent: Expr, closure: Expr): boolean {
+  if (heldByLiteral(unit, file, parent).includes(closure)) return true;
+  if (parent.kind !== 'new' || KEEPERS.has(parent.type.name)) return false;
+  const at = parent.args.findIndex((argument) => argument.value === closure);
+  const makers = unit.oracle('d').methods(parent.type.name, 'this', file.path);
+  return at >= 0 && makers.length > 0 && mayKeep(unit, file, parent.type.name, at, parent.args.length);
+}
+
+/** What a loop around goes through by `ref`, when the target is its variable: `foreach (ref slot; table) slot = ..`. */
+function listOf(around: readonly Expr[], target: Expr): Expr | undefined {
+  const name = target.kind === 'name' && target.path.length === 1 ? target.path[0] : undefined;
+  if (name === undefined) return undefined;
+  const loop = around.findLast(
+    (one): one is ExprOf<'loop'> =>
+      one.kind === 'loop' &&
+      one.bindings?.some(({ pattern, byRef }) => byRef && pattern.kind === 'bind' && pattern.name === name) === true,
+  );
+  return loop?.iterable;
 }
 
 /** `(() { .. })()`: called at once. */

@@ -267,10 +267,60 @@ function leaves(
         ...(into === undefined ? {} : { into }),
       };
     }
+    const keeper = name === undefined ? undefined : keeperOf(unit, file, fn, parent, value, name);
+    if (keeper !== undefined)
+      return {
+        text: `given to '${name ?? ''}', which stores it in '${keeper.target}'`,
+        span: parent.span,
+        isReturned: false,
+        isStarted: false,
+        isRegistered: true,
+        ...(keeper.into === undefined ? {} : { into: keeper.into }),
+      };
     if (name === 'Thread' || name === 'Fiber' || (name !== undefined && KEEPERS.has(name)))
       return { text: `given to '${name}'`, span: parent.span, isReturned: false, isStarted: true };
   }
   return undefined;
+}
+
+/** Where a method of another class or struct, or a function of the unit, stores the delegate that it is given, for good. */
+function keeperOf(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+  call: ExprOf<'call'> | ExprOf<'method'> | ExprOf<'new'>,
+  delegate: Expr,
+  name: string,
+): { readonly target: string; readonly into?: string } | undefined {
+  if (call.kind === 'new' || !unit.functionsNamed(name, 'd').some(({ item }) => takesDelegate(item))) return undefined;
+  if (call.kind === 'method' && isOwnObject(file, fn, call.receiver)) return undefined;
+  const resolved = unit
+    .flowOf(file, outermost(file, fn))
+    .calls.find(({ span }) => span.start === call.span.start && span.end === call.span.end)?.resolved;
+  const holder = resolved && unit.fileAt(resolved.path);
+  const found = holder?.functions.find(({ id }) => id === resolved?.functionId);
+  if (holder === undefined || found === undefined || !takesDelegate(found)) return undefined;
+  const shift = call.kind === 'method' && found.owner === undefined ? 1 : 0;
+  const param = found.params[call.args.findIndex(({ value }) => value === delegate) + shift];
+  if (param === undefined || param.modifiers.includes('scope')) return undefined;
+  const read = unit.withBodies(holder, ({ span }) => span.start === found.span.start);
+  const callee = read.functions.find(({ span }) => span.start === found.span.start);
+  if (callee?.body === undefined) return undefined;
+  let target: string | undefined;
+  walkBody(callee.body, ({ expr }) => {
+    if (expr.kind !== 'assign' || (expr.operator !== '=' && expr.operator !== '~=')) return;
+    if (memberPath(expr.value) !== param.name) return;
+    const path = memberPath(expr.target);
+    const isOwn = path === undefined || declaredIn(callee).has(path.split('.')[0] ?? '');
+    if (!isOwn && !isSetAgain(callee, path, expr.span.end)) target = path;
+  });
+  if (target === undefined) return undefined;
+  const into = call.kind === 'method' ? memberPath(call.receiver) : undefined;
+  return into === undefined ? { target } : { target, into: `${into}.${target}` };
+}
+
+function takesDelegate({ params }: FunctionIr): boolean {
+  return params.some(({ type, modifiers }) => type?.kind === 'delegate' && !modifiers.includes('scope'));
 }
 
 /** Whether the callee, where the unit has it, only calls the delegate: its parameter is `scope`, or its body does nothing else with it. */
