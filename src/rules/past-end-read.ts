@@ -1,4 +1,4 @@
-import { calledName, hasBody, memberPath, walkDeep } from '../facts/d-code.js';
+import { calledName, hasBody, memberPath, uncast, walkDeep } from '../facts/d-code.js';
 import { lineOf } from '../facts/lines.js';
 import { declaredTypeOf } from '../facts/sliced-temporaries.js';
 import type { UnitFacts } from '../facts/unit.js';
@@ -25,12 +25,14 @@ export default defineRule({
     messages: {
       read: "'{pointer}' points behind the last element of '{slice}' (line {made}) and is read at line {line}: that memory belongs to somebody else, may change at any time, or is not mapped.",
       size: "'{slice}.sizeof' is the size of the slice itself, a length and a pointer, and not of its elements: '{call}' (line {line}) touches that many bytes at '{slice}.ptr' however many there are.",
+      more: "'{call}' (line {line}) reads more than the elements of '{slice}', whose length it adds to: what lies behind them belongs to somebody else, or is not mapped.",
+      text: "'{call}' (line {line}) reads on to a terminator, and {slice} has none: it goes on behind the end.",
     },
     checklist: 'Does the slice really have what is read behind its end?',
     scenarios: ['command'],
   },
   tokens: { d: TOKENS },
-  requires: { d: ['.length', '.sizeof'] },
+  requires: { d: ['.length', '.sizeof', 'core.', 'extern'] },
   bodyTokens: { d: TOKENS },
   looksAt: 'bodies',
   perFile: ['d'],
@@ -48,6 +50,14 @@ export default defineRule({
             at: { file, span },
             steps: [],
             key: `${fn.name}|${slice}.sizeof`,
+          });
+        for (const { slice, call, span, isText } of findOverreads(file, fn, text))
+          report({
+            messageId: isText ? 'text' : 'more',
+            data: { slice, call, line: lineOf(unit, file, span.start) },
+            at: { file, span },
+            steps: [],
+            key: `${fn.name}|${slice}|${call}`,
           });
         if (!text.includes('.length') || /\.\s*capacity\b/u.test(text)) continue;
         for (const { pointer, slice, made, read } of findReads(file, fn))
@@ -123,6 +133,84 @@ function findHeaderSizes(unit: UnitFacts, file: FileIr, fn: FunctionIr): readonl
       found.push({ slice, call, span: expr.span });
   });
   return found;
+}
+
+/** Functions of C that read texts up to their terminator, with the places of the texts. */
+const READS_TEXT: ReadonlyMap<string, readonly number[]> = new Map([
+  ...[
+    'fopen',
+    'puts',
+    'strlen',
+    'atoi',
+    'atof',
+    'strtol',
+    'strtod',
+    'getenv',
+    'system',
+    'unlink',
+    'mkdir',
+    'rmdir',
+  ].map((name): [string, number[]] => [name, [0]]),
+  ...['opendir', 'stat', 'lstat', 'access', 'chdir', 'dlopen', 'strdup', 'perror', 'printf', 'open'].map(
+    (name): [string, number[]] => [name, [0]],
+  ),
+  ['strcmp', [0, 1]],
+  ['strcpy', [1]],
+  ['strcat', [1]],
+  ['rename', [0, 1]],
+]);
+
+/**
+ * `memcpy(to, from.ptr, from.length + 1)`, and a text without a terminator that is given to a function which looks for one:
+ * `fopen(path[0 .. n].ptr, "r")`, `puts((a ~ b).ptr)`. Who writes a terminator in the function has thought of it.
+ */
+function findOverreads(
+  file: FileIr,
+  fn: FunctionIr,
+  text: string,
+): readonly (HeaderSize & { readonly isText: boolean })[] {
+  const found: (HeaderSize & { isText: boolean })[] = [];
+  const isTerminating = /\\0|\\x00|toStringz/u.test(text);
+  walkDeep(file, fn, ({ expr }, inside) => {
+    if (expr.kind !== 'call') return;
+    const call = calledName(expr) ?? '';
+    if ((call === 'memcpy' || call === 'memmove') && expr.args[1] !== undefined && expr.args[2] !== undefined) {
+      const slice = pointerOf(expr.args[1].value);
+      if (slice !== undefined && longerThan(expr.args[2].value) === slice)
+        found.push({ slice, call, span: expr.span, isText: false });
+    }
+    if (isTerminating) return;
+    for (const at of READS_TEXT.get(call) ?? []) {
+      const given = expr.args[at] === undefined ? undefined : uncast(expr.args[at].value);
+      if (given?.kind !== 'field' || given.name !== 'ptr') continue;
+      const { base } = given;
+      if (base.kind === 'binary' && base.operator === '~') {
+        const last = base.right;
+        if (last.kind !== 'literal') found.push({ slice: 'what is joined here', call, span: expr.span, isText: true });
+      }
+      if (base.kind !== 'slice' || base.to === undefined || isEnd(base.to)) continue;
+      const name = memberPath(base.base);
+      const type =
+        name === undefined ? undefined : (declaredTypeOf(file, inside, name) ?? declaredTypeOf(file, fn, name));
+      if (name !== undefined && (type?.kind === 'slice' || (type?.kind === 'path' && /^[wd]?string$/u.test(type.name))))
+        found.push({ slice: `the slice of '${name}'`, call, span: expr.span, isText: true });
+    }
+  });
+  return found;
+}
+
+/** `list` for `list.length + 1`, also times the size of an element. */
+function longerThan(size: Expr): string | undefined {
+  if (size.kind !== 'binary') return undefined;
+  if (size.operator === '*') return longerThan(size.left) ?? longerThan(size.right);
+  const { left, right } = size;
+  const isMore = size.operator === '+' && right.kind === 'literal' && /^[1-9]/u.test(right.text);
+  return isMore && left.kind === 'field' && left.name === 'length' ? memberPath(left.base) : undefined;
+}
+
+/** `$` itself. */
+function isEnd(to: Expr): boolean {
+  return to.kind === 'name' && to.path[0] === '$';
 }
 
 interface Read {
