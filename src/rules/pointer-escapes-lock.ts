@@ -1,6 +1,7 @@
 import { D_POINTERS } from '../facts/d-text.js';
 import { RAW_CODE, RAW_WORDS } from '../facts/raw-words.js';
 import { lineOf } from '../facts/lines.js';
+import { findUsesAfterUnlock } from '../facts/uses-after-unlock.js';
 import { describePlace } from '../flow/place.js';
 import type { Escape, StaleUse } from '../flow/result.js';
 import type { FileIr, FunctionIr } from '../model/ir.js';
@@ -30,6 +31,7 @@ export default defineRule({
       leaves:
         "A pointer to '{owner}' is made under the lock on '{lock}' (line {locked}) and {where} at line {escape}: it is used without the lock from then on.",
       used: "'{how}' points to '{owner}' under the lock on '{lock}' (line {locked}), which ends at line {end} with its guard, and the pointer is used afterwards (line {use}).",
+      kept: "'{pointer}' points to '{owner}' under the lock on '{lock}' (line {locked}), which is given back at line {end}, and the pointer is used afterwards (line {use}), when '{owner}' may have moved or changed.",
     },
     checklist: 'Does nothing that points to guarded storage leave the critical section?',
     scenarios: ['workers-call', 'command'],
@@ -78,6 +80,31 @@ export default defineRule({
               key: owner,
             });
           }
+          for (const one of language === 'd' ? findUsesAfterUnlock(unit, file, fn) : [])
+            report({
+              messageId: 'kept',
+              data: {
+                pointer: one.pointer,
+                owner: one.owner,
+                lock: one.lock,
+                locked: lineOf(unit, file, one.locked.start),
+                end: lineOf(unit, file, one.unlocked.start),
+                use: lineOf(unit, file, one.use.start),
+              },
+              at: { file, span: one.use },
+              steps: [
+                {
+                  file,
+                  span: { start: one.locked.start, end: Math.min(one.locked.end, one.locked.start + 12) },
+                  role: 'acquire',
+                  note: `The lock on '${one.lock}' is taken here.`,
+                },
+                { file, span: one.made, role: 'borrow', note: `'${one.pointer}' points to '${one.owner}' here.` },
+                { file, span: one.unlocked, role: 'release', note: 'The lock is given back here.' },
+                { file, span: one.use, role: 'use', note: 'The pointer is used here without the lock.' },
+              ],
+              key: `${one.owner}|${one.pointer}`,
+            });
           for (const escape of unit.flowOf(file, fn).escapes) {
             const lock = ALLOCATES.test(fn.name) ? undefined : lockLeft(file, escape);
             if (lock && leavesWithGuard(escape, lock, unit.flowOf(file, fn).escapes)) continue;
