@@ -141,7 +141,8 @@ export abstract class Closures extends Bindings {
 
   /** D: a `ref` parameter that is given a variable, member or element is that one while the function runs. */
   private bindByRef(param: FunctionIr['params'][number], given: Value, type: TypeRef | undefined): boolean {
-    if (this.rust || !param.modifiers.includes('ref') || given.places.length === 0 || given.owned === true) return false;
+    if (this.rust || !param.modifiers.includes('ref') || given.places.length === 0 || given.owned === true)
+      return false;
     const root = this.declare(param.name, {
       kind: 'local',
       name: param.name,
