@@ -9,7 +9,7 @@ import { defineRule } from './rule.js';
 
 /** Methods that take `&mut self` in the standard library, futures and tokio, whatever the type. */
 const EXCLUSIVE = new Set(
-  'next try_next read read_exact read_to_end read_to_string read_line write write_all flush poll poll_next send recv push push_back push_front pop pop_front pop_back insert remove clear extend append drain truncate retain resize take replace get_mut iter_mut as_mut entry swap shutdown seek fill_buf consume select_next_some advance next_message next_line'.split(
+  'next try_next read read_exact read_to_end read_to_string read_line write write_all flush poll poll_next send recv push push_back push_front pop push push_str pop_front pop_back insert remove clear extend extend_from_slice append drain truncate retain resize take replace insert_str get_or_insert get_or_insert_with sort dedup get_mut iter_mut as_mut entry swap shutdown seek fill_buf consume select_next_some advance next_message next_line'.split(
     ' ',
   ),
 );
@@ -32,7 +32,7 @@ export default defineRule({
       shared:
         "'{function}' gives what 'share_with' lends exclusively to a task at line {line}: JavaScript may call the object meanwhile, and may let go of it.",
       moved:
-        "'{function}' moves its '&'static mut self' into a future (line {line}): the call returns while the future still holds it, and JavaScript may call the object again or let go of it.",
+        "'{function}' moves a '&'static mut self' into a future (line {line}): the call returns while the future still holds it, and JavaScript may call the object again or let go of it.",
       raced:
         "'{writer}' changes 'self.{field}' (line {written}) on the JavaScript thread, and '{reader}' may be reading it on a thread of the runtime (line {line}): a value that is half changed or already freed.",
     },
@@ -40,7 +40,7 @@ export default defineRule({
     scenarios: ['overlap', 'concurrent'],
   },
   // Before 2.10.10 napi-derive took the method without `unsafe`, too.
-  tokens: { rust: ['async unsafe fn', 'async fn', "&'static mut self", 'share_with('] },
+  tokens: { rust: ['async unsafe fn', 'async fn', "&'static mut self", 'share_with(', 'async move'] },
   requires: { rust: ['#[napi'] },
   bodyTokens: { rust: ['.await', 'async', '&mut self'] },
   looksAt: 'bodies',
@@ -73,14 +73,14 @@ export default defineRule({
         });
       for (const fn of file.functions) {
         const { body } = fn;
-        const moved = findMoved(file, fn);
+        const moved = findMoved(file, fn) ?? findForgedSelf(file, fn);
         if (moved && isExported(fn) && fn.self)
           report({
             messageId: 'moved',
             data: { function: fn.name, line: lineOf(unit, file, moved.start) },
             at: { file, span: fn.nameSpan },
             steps: [
-              { file, span: fn.self.span, role: 'borrow', note: 'Nothing but the signature says that it lives on.' },
+              { file, span: fn.self.span, role: 'borrow', note: 'Nothing but the type says that it lives on.' },
               { file, span: moved, role: 'escape', note: "The future that holds 'self' begins here." },
             ],
             key: fn.qualifiedName,
@@ -197,6 +197,46 @@ function findMoved(file: FileIr, fn: FunctionIr): Span | undefined {
   return undefined;
 }
 
+/**
+ * The async block of a method that is not async itself, when it uses a variable that is `self` without its lifetime:
+ * `transmute(self)` or `&mut *(self as *mut Self)`.
+ */
+function findForgedSelf(file: FileIr, fn: FunctionIr): Span | undefined {
+  if (fn.isAsync || fn.self === undefined || fn.self.mode === 'value' || !fn.body) return undefined;
+  const forged: string[] = [];
+  walkBody(fn.body, ({ statement }) => {
+    if (statement?.kind !== 'let' || statement.pattern.kind !== 'bind' || !statement.init) return;
+    if (isForgedSelf(statement.init)) forged.push(statement.pattern.name);
+  });
+  for (const name of new Set(forged))
+    for (const inner of file.functions)
+      if (inner.parent === fn.id && inner.kind === 'async-block' && names(file, inner, name)) return inner.span;
+  return undefined;
+}
+
+function isForgedSelf(expr: Expr): boolean {
+  switch (expr.kind) {
+    case 'block':
+      return expr.block.result !== undefined && isForgedSelf(expr.block.result);
+    case 'call':
+      return (
+        expr.callee.kind === 'name' &&
+        expr.callee.path.at(-1) === 'transmute' &&
+        expr.args[0] !== undefined &&
+        isSelf(expr.args[0].value)
+      );
+    case 'address':
+      return expr.mutable && expr.base.kind === 'deref' && expr.base.base.kind === 'cast' && isSelf(expr.base.base);
+    default:
+      return false;
+  }
+}
+
+/** `self`, also through casts. */
+function isSelf(expr: Expr): boolean {
+  return expr.kind === 'cast' ? isSelf(expr.value) : expr.kind === 'name' && expr.path.join() === 'self';
+}
+
 const SPAWNS = /^(?:spawn|spawn_blocking|spawn_future|spawn_local|execute_tokio_future)$/u;
 
 /** `reference.share_with(env, |object| spawn(async move { object.. }))`: the task has what only the closure was lent. */
@@ -245,19 +285,23 @@ function findChange(
   body: Block,
 ): { readonly what: string; readonly span: Span; readonly suspended: Span } | undefined {
   const awaits: Span[] = [];
+  const loops: Span[] = [];
   walkBody(body, ({ expr }) => {
     if (expr.kind === 'await') awaits.push(expr.span);
+    if (expr.kind === 'loop') loops.push(expr.span);
   });
+  const isWithin = (inner: Span, outer: Span): boolean => outer.start <= inner.start && inner.end <= outer.end;
   if (awaits.length === 0) return undefined;
   let found: { what: string; span: Span; suspended: Span } | undefined;
   walkBody(body, ({ expr }) => {
     if (found) return;
     const changed = changeOf(unit, file, fn, expr);
     if (changed === undefined) return;
-    // Held while suspended, or done after having been: either way another call may be in between.
-    const suspended = awaits.find(
-      (a) => (a.start <= expr.span.start && expr.span.end <= a.end) || a.end <= expr.span.start,
-    );
+    // Held while suspended, done with what was awaited, or done after having been: another call may be in between.
+    const suspended =
+      awaits.find((a) => isWithin(expr.span, a) || isWithin(a, expr.span) || a.end <= expr.span.start) ??
+      // What comes first in a loop comes after the await of the round before.
+      awaits.find((a) => loops.some((l) => isWithin(a, l) && isWithin(expr.span, l)));
     if (suspended) found = { what: changed, span: expr.span, suspended };
   });
   return found;
