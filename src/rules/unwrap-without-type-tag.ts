@@ -65,7 +65,8 @@ export default defineRule({
             },
           ],
           key: fn.qualifiedName,
-          ...(fn.trait === undefined && fn.isUnsafe ? { severity: 'note' as const } : {}),
+          // Whom JavaScript calls has no caller that could keep a contract.
+          ...(fn.trait === undefined && fn.isUnsafe && fn.abi === undefined ? { severity: 'note' as const } : {}),
         });
       }
     }
