@@ -55,7 +55,8 @@ export default defineRule({
             continue;
           }
           const spelled = text.slice(length.start, length.end).trim();
-          if (spelled !== text.slice(capacity.start, capacity.end).trim() || /^0\b/u.test(spelled)) continue;
+          const given = text.slice(capacity.start, capacity.end).trim();
+          if ((spelled !== given && !isNamedAnew(text, fn, call, given, spelled)) || /^0\b/u.test(spelled)) continue;
           // Whoever has the capacity and no length gives the memory back without its elements.
           if (/cap(?:acity)?\b|^cap/iu.test(spelled)) continue;
           if (isForgotten(text, fn, flow, call.span) || isExact(unit, file, flow, call)) continue;
@@ -95,6 +96,18 @@ function findSwapped(
   const isCapacity = (of: string): boolean => /\.\s*capacity\s*\(\s*\)/u.test(of) && !/\.\s*len\s*\(/u.test(of);
   const isLength = (of: string): boolean => /\.\s*len\s*\(\s*\)/u.test(of) && !/\.\s*capacity\s*\(/u.test(of);
   return isCapacity(made(second)) && isLength(made(third)) ? { capacity: second, length: third } : undefined;
+}
+
+/** `let cap = len;`: the one variable is only another name for the other. */
+function isNamedAnew(text: string, fn: FunctionIr, call: CallSite, name: string, of: string): boolean {
+  if (!/^\w+$/u.test(name) || !/^[\w.]+$/u.test(of)) return false;
+  const before = text.slice(fn.span.start, call.span.start);
+  const lets = [...before.matchAll(new RegExp(`\\blet\\s+(?:mut\\s+)?${name}\\s*(?::[^=;]*)?=([^;]*);`, 'gu'))];
+  return (
+    lets.length === 1 &&
+    lets[0]?.[1]?.trim() === of &&
+    !new RegExp(`\\b${name}\\s*[-+*/]?=[^=]`, 'u').test(before.replace(lets[0][0], ''))
+  );
 }
 
 /** Memory that was made to fit before it was taken apart: a boxed slice, or a vector that was shrunk. */
