@@ -37,8 +37,19 @@ export default defineRule({
     checklist: 'Who waits for the threads of this addon when its last environment ends?',
     scenarios: ['import', 'terminate', 'exit-with-work'],
   },
-  tokens: { rust: ['thread::spawn', 'thread::Builder', 'Runtime>', 'rayon::spawn', 'build_global'] },
-  bodyTokens: { rust: ['spawn(', 'rayon::spawn', 'build_global'] },
+  tokens: {
+    rust: [
+      'thread::spawn',
+      'thread::Builder',
+      'Runtime>',
+      'Runtime::new',
+      'new_multi_thread',
+      'rayon::spawn',
+      'build_global',
+    ],
+  },
+  // A static may stand in the function that hands it out.
+  bodyTokens: { rust: ['spawn(', 'rayon::spawn', 'build_global', 'Runtime>', 'Runtime::new', 'new_multi_thread'] },
   concerns: (project) => concernsAddons(project),
   check({ unit, report }) {
     const { project } = unit;
@@ -159,7 +170,7 @@ function findStarters(unit: UnitFacts, file: FileIr, crate: CargoPackage): reado
     walkBody(fn.body, (walked) => {
       const what = describeStart(walked.expr, file);
       if (what === undefined) return;
-      const { isHandle, text } = what;
+      const { isHandle, text, isPool } = what;
       if (isHandle && !isDiscarded(walked)) return;
       found.push({
         crate,
@@ -167,7 +178,7 @@ function findStarters(unit: UnitFacts, file: FileIr, crate: CargoPackage): reado
         span: walked.expr.span,
         conditions: [...fn.conditions, ...conditionsAround(walked, source)],
         what: text,
-        isPool: !isHandle,
+        isPool: isPool === true,
         ...callableBy(file, fn),
       });
     });
@@ -210,7 +221,10 @@ function isStarted(unit: UnitFacts, scope: AddonScope, { crate, within }: Starte
 }
 
 /** Calls that start threads; `isHandle` for those whose result can be waited for. */
-function describeStart(expr: Expr, file: FileIr): { readonly text: string; readonly isHandle: boolean } | undefined {
+function describeStart(
+  expr: Expr,
+  file: FileIr,
+): { readonly text: string; readonly isHandle: boolean; readonly isPool?: boolean } | undefined {
   const callee = calleeOf(expr);
   if (callee === undefined) return undefined;
   if (
@@ -222,9 +236,23 @@ function describeStart(expr: Expr, file: FileIr): { readonly text: string; reado
   }
   if (expr.kind === 'method' && expr.method === 'spawn' && startsWithBuilder(expr.receiver))
     return { text: 'A detached thread', isHandle: true };
+  if (/^(?:Box::leak|mem::forget)$/.test(callee) && makesRuntime(expr))
+    return { text: 'The runtime that is leaked', isHandle: false };
   if (callee === '.build_global' || callee === 'rayon::spawn' || callee === 'rayon::spawn_fifo')
-    return { text: "The global pool of 'rayon'", isHandle: false };
+    return { text: "The global pool of 'rayon'", isHandle: false, isPool: true };
   return undefined;
+}
+
+/** `Box::leak(Box::new(Runtime::new()?))`: a runtime of tokio with threads of its own that is never dropped. */
+function makesRuntime(expr: Expr): boolean {
+  let found = false;
+  walkBody({ span: expr.span, statements: [], result: expr }, ({ expr: inner }) => {
+    found ||=
+      inner.kind === 'call' &&
+      inner.callee.kind === 'name' &&
+      /(?:^|::)(?:Runtime::new|Builder::new_multi_thread)$/.test(inner.callee.path.join('::'));
+  });
+  return found;
 }
 
 /** `thread::Builder::new().name(..)`: the start of a chain of methods. */
