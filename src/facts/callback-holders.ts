@@ -76,7 +76,10 @@ function innerFields(unit: UnitFacts, file: FileIr, field: Field, depth: number)
     });
 }
 
-/** The struct of the package that a type names, behind pointers, locks and aliases, unless a callback is in sight first. */
+/** What has a callback in it: a record, or the payload of a variant. */
+const HOLDS: ReadonlySet<TypeDecl['kind']> = new Set(['struct', 'enum']);
+
+/** The struct or enum of the package that a type names, behind pointers, locks and aliases, unless a callback is in sight first. */
 function structBehind(
   unit: UnitFacts,
   file: FileIr,
@@ -89,7 +92,7 @@ function structBehind(
   const alias = findAlias(unit, file, type);
   if (alias) return structBehind(unit, alias.file, alias.type, depth + 1);
   const item = unit.oracle('rust').declaration(type.name, file.path);
-  const declaring = item?.kind === 'struct' ? declaringFile(unit, file, item) : undefined;
+  const declaring = item && HOLDS.has(item.kind) ? declaringFile(unit, file, item) : undefined;
   return item && declaring ? { file: declaring, item } : undefined;
 }
 
@@ -100,7 +103,7 @@ function carries(unit: UnitFacts, file: FileIr, type: TypeRef, depth: number): b
   const alias = findAlias(unit, file, type);
   if (alias) return carries(unit, alias.file, alias.type, depth + 1);
   const decl = unit.oracle('rust').declaration(type.name, file.path);
-  const declaring = decl?.kind === 'struct' ? declaringFile(unit, file, decl) : undefined;
+  const declaring = decl && HOLDS.has(decl.kind) ? declaringFile(unit, file, decl) : undefined;
   // A class is a holder of its own.
   if (!decl || !declaring || isClassDecl(decl) || letsGo(unit, declaring, decl.name)) return false;
   return decl.fields.some((f) => holdsStrong(unit, declaring, decl.name, f, depth + 1));

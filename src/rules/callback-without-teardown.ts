@@ -37,6 +37,8 @@ export default defineRule({
       given:
         "The threadsafe function '{name}' of '{function}' is kept in '{keeper}', strong and with nothing that releases it: it holds the event loop open, or is dropped after its environment is gone.",
       held: "'{type}' keeps {callbacks}, and nothing releases a callback of it: each holds the event loop open for as long as the {life} lives, or is dropped after its environment is gone.",
+      endless:
+        "'{function}' calls a callback by '{call}' in a loop without an end (line {loop}) and looks at no status: the loop goes on when the environment is closing, and until then the callback keeps the process alive.",
       unheard:
         "'{function}' drops the status of '{call}' and waits at line {line} for the answer: once the environment is closing the callback never runs, and nobody answers.",
       closing:
@@ -98,6 +100,20 @@ export default defineRule({
             steps: [
               { file, span: unheard.span, role: 'escape', note: 'The status of this call is not looked at.' },
               { file, span: unheard.received, role: 'suspend', note: 'The thread waits for the callback here.' },
+            ],
+            key: named.qualifiedName,
+          });
+        }
+        const endless = fn.body && findEndless(fn.body);
+        if (endless) {
+          const named = namedAround(file, fn);
+          report({
+            messageId: 'endless',
+            data: { function: named.name, call: endless.call, loop: lineOf(unit, file, endless.loop.start) },
+            at: { file, span: endless.span },
+            steps: [
+              { file, span: endless.loop, role: 'acquire', note: 'Nothing ends this loop.' },
+              { file, span: endless.span, role: 'escape', note: 'The status of this call is not looked at.' },
             ],
             key: named.qualifiedName,
           });
@@ -434,6 +450,36 @@ function findUnheard(body: Block): { readonly call: string; readonly span: Span;
       received ??= expr.methodSpan;
   });
   return called && received ? { call: called.call, span: called.span, received } : undefined;
+}
+
+/** A call of a threadsafe function as a statement in a `loop` that nothing leaves. */
+function findEndless(body: Block): { readonly call: string; readonly span: Span; readonly loop: Span } | undefined {
+  let found: { call: string; span: Span; loop: Span } | undefined;
+  walkBody(body, ({ expr }) => {
+    if (found || expr.kind !== 'loop' || expr.form !== 'loop') return;
+    let called: { call: string; span: Span } | undefined;
+    let isLeft = false;
+    walkBody(expr.body, ({ expr: inner, around, statement }) => {
+      // A receive that fails ends the thread by its panic.
+      if (/^(?:break|return|try|await|macro)$/u.test(inner.kind) && !isPrint(inner)) isLeft = true;
+      if (inner.kind === 'method' && /^(?:unwrap|expect)$/u.test(inner.method)) isLeft = true;
+      const call = callOfCallback(inner);
+      if (call !== undefined && isDropped(statement, around)) called ??= { call, span: inner.span };
+    });
+    if (called && !isLeft) found = { ...called, loop: { start: expr.span.start, end: expr.span.start + 4 } };
+  });
+  return found;
+}
+
+/** A macro that only writes something out. */
+function isPrint(expr: Expr): boolean {
+  return expr.kind === 'macro' && /^(?:e?println|e?print|debug|info|warn|error|trace|format)$/u.test(expr.name);
+}
+
+/** A statement whose value goes nowhere: `call(..);`, also in `unsafe`, and `let _ = call(..);`. */
+function isDropped(statement: Walked['statement'], around: Walked['around']): boolean {
+  if (!around.every((e) => e.kind === 'block' || e.kind === 'if')) return false;
+  return statement?.kind === 'expression' || (statement?.kind === 'let' && statement.pattern.kind === 'wildcard');
 }
 
 function callOfCallback(expr: Expr): string | undefined {
