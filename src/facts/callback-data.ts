@@ -39,10 +39,17 @@ export function findMistakenData(unit: UnitFacts, file: FileIr, fn: FunctionIr):
     // What stands before the callback may be the object that it is registered with, or the list that it is called for each part of.
     const data = expr.args.slice(registered.at + 1).find(({ value }) => isPointer(fn, value, bindings))?.value;
     const from = data ? dataType(fn, data, bindings) : undefined;
-    if (!data || from === undefined || !isStruct(unit, file, from)) return;
+    const isClosure = from !== undefined && isCallable(fn, from);
+    if (!data || from === undefined || (!isClosure && !isStruct(unit, file, from))) return;
     for (const cast of castsOf(text, callback)) {
       const to = meantType(callback, cast.type, named);
       if (to === undefined) continue;
+      // A closure in one box, taken for a box that holds a boxed closure.
+      if (isClosure) {
+        if (!isBoxedClosure(unit, file, to, text.slice(cast.span.end))) continue;
+        found = { callee: expr.callee.path.join('::'), callback, from, to, given: data.span, taken: cast.span };
+        return;
+      }
       const isOther = fn.generics.some((g) => g.name === to && !g.name.startsWith("'")) || isStruct(unit, file, to);
       if (to === from || !isOther || mayStandFor(unit, file, from, to)) continue;
       found = { callee: expr.callee.path.join('::'), callback, from, to, given: data.span, taken: cast.span };
@@ -121,6 +128,10 @@ function dataType(fn: FunctionIr, expr: Expr, bindings: Bindings, isVoid = false
       return expr.block.statements.length === 0 && expr.block.result ? next(expr.block.result) : undefined;
     case 'address':
       return isVoid ? contentType(fn, expr.base, bindings) : undefined;
+    case 'call':
+      return isVoid && expr.callee.kind === 'name' && /^(?:Box|Arc|Rc)::into_raw$/u.test(pathOf(expr.callee))
+        ? boxedType(fn, expr.args[0]?.value, bindings)
+        : undefined;
     case 'name': {
       const [name] = expr.path;
       if (expr.path.length !== 1 || name === undefined) return undefined;
@@ -131,6 +142,41 @@ function dataType(fn: FunctionIr, expr: Expr, bindings: Bindings, isVoid = false
     default:
       return undefined;
   }
+}
+
+function pathOf({ path }: ExprOf<'name'>): string {
+  return path.slice(-2).join('::');
+}
+
+/** What an owner holds: `Job` of `Box::new(Job { .. })` and `Box::new(job)`, also by way of a variable. */
+function boxedType(fn: FunctionIr, expr: Expr | undefined, bindings: Bindings, depth = 0): string | undefined {
+  if (!expr || depth > 4) return undefined;
+  if (expr.kind === 'call' && expr.callee.kind === 'name') {
+    if (!/^(?:Box|Arc|Rc)::new$/u.test(pathOf(expr.callee))) return undefined;
+    const held = expr.args[0]?.value;
+    const name = held?.kind === 'name' && held.path.length === 1 ? (held.path[0] ?? '') : undefined;
+    if (held && (held.kind === 'struct' || (name !== undefined && bindings.has(name))))
+      return contentType(fn, held, bindings);
+    return name === undefined ? undefined : nameOf(fn, fn.params.find((p) => p.name === name)?.type);
+  }
+  if (expr.kind !== 'name' || expr.path.length !== 1) return undefined;
+  const [name = ''] = expr.path;
+  const bound = bindings.get(name);
+  if (bound) return boxedType(fn, bound, bindings, depth + 1);
+  const type = fn.params.find((p) => p.name === name)?.type;
+  return type?.kind === 'path' && /^(?:Box|Arc|Rc)$/u.test(type.name) ? nameOf(fn, type.args[0]) : undefined;
+}
+
+/** A type parameter that is called: `F: FnMut(u32)`. */
+function isCallable(fn: FunctionIr, name: string): boolean {
+  return fn.generics.some((g) => g.name === name && g.bounds.some((b) => /^\s*Fn(?:Mut|Once)?\b/u.test(b)));
+}
+
+/** `Box<dyn FnMut()>`, written out or by another name. */
+function isBoxedClosure(unit: UnitFacts, file: FileIr, name: string, after: string): boolean {
+  if (name === 'Box') return /^\s*<\s*dyn\s+Fn/u.test(after);
+  const decl = unit.oracle('rust').declaration(name, file.path);
+  return decl?.kind === 'alias' && /^Box\s*<\s*dyn\s+Fn/u.test(decl.alias?.text ?? '');
 }
 
 /** The struct that a variable was made as: `let mut state = State { .. }`. */
