@@ -237,14 +237,10 @@ export default defineRule({
         if (!forgesResult && !text.includes("'static") && !mayStore(unit, file, body)) continue;
         if (/\bleak\s*\(|Box::into_raw|ManuallyDrop/u.test(text)) continue;
         const bindings = bindingsOf(body);
-        const views = findRawViews(body, (expr) => {
-          const source = sourceOf(expr, bindings, fn);
-          return expr.kind === 'cast'
-            ? isRawPointer(expr.type)
-            : source !== undefined && isRawPointer(typeOfSource(unit, file, fn, source));
-        });
-        if (views.length === 0) continue;
-        const view = forgesResult ? findReturned(unit, file, fn, body, bindings, views) : undefined;
+        const views = viewsOf(unit, file, fn, body, bindings);
+        const view = forgesResult
+          ? (findReturned(unit, file, fn, body, bindings, views) ?? findMapped(unit, file, fn, body, bindings))
+          : undefined;
         if (view) {
           report({
             messageId: 'returned',
@@ -304,6 +300,65 @@ export default defineRule({
     }
   },
 });
+
+/** Views of raw pointers in a body, and of variables that are declared as such. */
+function viewsOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, body: Block, bindings: Bindings): readonly RawView[] {
+  const declared = new Set<string>();
+  walkBody(body, ({ statement }) => {
+    if (statement?.kind === 'let' && statement.pattern.kind === 'bind' && isRawPointer(statement.type))
+      declared.add(statement.pattern.name);
+  });
+  const isPointer = (expr: Expr): boolean => {
+    if (expr.kind === 'cast') return isRawPointer(expr.type);
+    if (expr.kind === 'method' && /^cast(?:_mut|_const)?$/u.test(expr.method) && isPointer(expr.receiver)) return true;
+    if (expr.kind === 'name' && expr.path.length === 1 && declared.has(expr.path[0] ?? '')) return true;
+    const source = sourceOf(expr, bindings, fn);
+    return source !== undefined && isRawPointer(typeOfSource(unit, file, fn, source));
+  };
+  return findRawViews(body, isPointer);
+}
+
+/** Adapters whose closure makes what the result holds. */
+const ADAPTERS = /^(?:map|filter_map|flat_map|and_then|map_or|find_map)$/u;
+
+/** A closure that makes a view of what it is given, an element of a parameter or of `self`: `nodes.iter().map(|n| ..)`. */
+function findMapped(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+  body: Block,
+  bindings: Bindings,
+): { readonly view: RawView; readonly text: string } | undefined {
+  const spans = findResults(body, bindings);
+  let found: { view: RawView; text: string } | undefined;
+  walkBody(body, ({ expr }) => {
+    if (found || expr.kind !== 'method' || !ADAPTERS.test(expr.method)) return;
+    if (!spans.some((s) => s.start <= expr.span.start && expr.span.end <= s.end)) return;
+    const closure = expr.args.map(({ value }) => value).find((v) => v.kind === 'closure');
+    const inner = closure && file.functions.find((f) => f.id === closure.functionId);
+    const from = elementsOf(expr.receiver, bindings, fn);
+    if (!inner?.body || !from || lives(unit, file, fn, from)) return;
+    const own = bindingsOf(inner.body);
+    const results = findResults(inner.body, own);
+    for (const view of viewsOf(unit, file, inner, inner.body, own)) {
+      const source = sourceOf(view.source, own, inner);
+      if (source && inner.params.some((p) => p.name === source.name))
+        if (results.some((s) => s.start <= view.span.start && view.span.end <= s.end))
+          found ??= { view, text: [source.name, ...source.path].join('.') };
+    }
+  });
+  return found;
+}
+
+/** The parameter or field that a chain of iterators goes over. */
+function elementsOf(expr: Expr, bindings: Bindings, fn: FunctionIr, depth = 0): Source | undefined {
+  if (depth < 8 && expr.kind === 'method' && ITERATES.test(expr.method))
+    return elementsOf(expr.receiver, bindings, fn, depth + 1);
+  return sourceOf(expr, bindings, fn);
+}
+
+const ITERATES =
+  /^(?:iter|iter_mut|values|values_mut|keys|filter|rev|skip|take|enumerate|get|first|last|chunks|split)$/u;
 
 /** A type as it is written, in one line of bearable length. */
 function shortened(type: string): string {
@@ -378,7 +433,8 @@ function pointerArgument(
   expr: Expr,
   bindings: Bindings,
 ): Source | undefined {
-  const call = expr.kind === 'name' && expr.path.length === 1 ? bindings.get(expr.path[0] ?? '') : expr;
+  let call = expr.kind === 'name' && expr.path.length === 1 ? bindings.get(expr.path[0] ?? '') : expr;
+  while (call?.kind === 'block' && call.block.statements.length === 0) call = call.block.result;
   if (call?.kind !== 'call') return undefined;
   for (const { value } of call.args) {
     const source = sourceOf(value, bindings, fn);
