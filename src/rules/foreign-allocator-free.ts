@@ -2,7 +2,7 @@ import { isForgotten } from '../facts/forgotten-values.js';
 import { lineOf } from '../facts/lines.js';
 import { findFieldMismatches } from '../facts/raw-fields.js';
 import type { UnitFacts } from '../facts/unit.js';
-import type { Adoption, Pointer } from '../flow/result.js';
+import type { Adoption, CallSite, FunctionFlow, Pointer } from '../flow/result.js';
 import type { Root } from '../flow/place.js';
 import { typeOfPlace } from '../flow/place-type.js';
 import { ownsBlock, withoutAlias } from '../flow/types.js';
@@ -140,6 +140,37 @@ export default defineRule({
             });
             continue;
           }
+          const out = seen.has(adoption.span.start) ? undefined : outParameter(unit, file, flow, adoption);
+          if (out && !isForgotten(unit.textOf(file.path) ?? '', fn, flow, adoption.span)) {
+            seen.add(adoption.span.start);
+            report({
+              messageId: 'adopted',
+              data: {
+                source: out.callee,
+                acquired: lineOf(unit, file, out.span.start),
+                adopter: adoption.through ?? adoption.how,
+                line: lineOf(unit, file, adoption.span.start),
+              },
+              at: { file, span: adoption.span },
+              steps: [
+                {
+                  file,
+                  span: out.span,
+                  role: 'acquire',
+                  note: `'${out.callee}' lets '${root.name}' point to memory of foreign code.`,
+                },
+                {
+                  file,
+                  span: adoption.span,
+                  role: 'release',
+                  note: `'${adoption.through ?? adoption.how}' makes it a ${adoption.rawType}, which Rust's allocator frees.`,
+                },
+              ],
+              key: out.callee,
+              confidence: 'medium',
+            });
+            continue;
+          }
           if (
             root.kind !== 'allocation' ||
             !(root.storage === 'foreign' || (root.storage === 'malloc' && MALLOC.test(root.name))) ||
@@ -148,7 +179,7 @@ export default defineRule({
           )
             continue;
           // A getter of the same library, or a setter that returns what it held before, hands back what Rust gave it.
-          if (HANDS_BACK.test(root.name)) continue;
+          if (HANDS_BACK.test(root.name) && !isPlainGetter(unit, file, adoption, root.name)) continue;
           // What the C library allocates is nobody's object.
           if (
             root.storage === 'foreign' &&
@@ -262,6 +293,35 @@ export default defineRule({
     }
   },
 });
+
+/** `get_name` gives a text, and nothing in the file is called `set_name`: nobody gave the library one to hand back. */
+function isPlainGetter(unit: UnitFacts, file: FileIr, { rawType }: Adoption, source: string): boolean {
+  const setter =
+    source
+      .replace(/(^|_|::)get(_|$)/u, '$1set$2')
+      .split('::')
+      .at(-1) ?? '';
+  if (rawType !== 'CString' || !/(?:^|_)set(?:_|$)/u.test(setter) || /data|hook|swap|take|replace/u.test(setter))
+    return false;
+  return !(unit.textOf(file.path) ?? '').includes(setter);
+}
+
+/** The foreign call that was given the address of the local pointer before it is taken over as text: an error message mostly. */
+function outParameter(unit: UnitFacts, file: FileIr, flow: FunctionFlow, adoption: Adoption): CallSite | undefined {
+  const { pointer, rawType, span } = adoption;
+  const { root, path } = pointer.target;
+  if (rawType !== 'CString' || pointer.how !== 'declared') return undefined;
+  if (root.kind !== 'local' || path.length !== 1 || path[0] !== '*') return undefined;
+  const isGiven = ({ args }: CallSite): boolean =>
+    args.some(({ pointers }) => pointers.some((p) => p.target.root === root && p.target.path.length === 0));
+  const given = flow.calls.filter((call) => !call.method && call.span.start < span.start && isGiven(call));
+  const [call] = given;
+  // A function of the package may have put memory of Rust there.
+  if (given.length !== 1 || !call || call.resolved) return undefined;
+  const name = call.callee.split('::').at(-1) ?? '';
+  const declared = unit.oracle('rust').freeFunction(name, file.path)?.fn;
+  return declared?.abi !== undefined && declared.body === undefined ? call : undefined;
+}
 
 /** A text parameter of a private function with a foreign ABI, which the file gives away as a callback: not one that others call to free. */
 function lentText(unit: UnitFacts, file: FileIr, fn: FunctionIr, { pointer, rawType }: Adoption): Param | undefined {
