@@ -81,8 +81,13 @@ function buffersOf(unit: UnitFacts, file: FileIr, fn: FunctionIr): JsBuffer[] {
     const { reads } = bufferAt(held);
     if (!reads.some((r) => r.span.start === read.span.start)) reads.push(read);
   };
+  const text = unit.textOf(file.path) ?? '';
   const threadAt = (context: Context): { thread?: string; threadSpan?: Span } => {
-    const frame = context.frames.find((f) => f.run === 'spawned' || f.run === 'async');
+    const frame = context.frames.find(
+      (f, i) =>
+        (f.run === 'spawned' && !context.frames.slice(i + 1).some((around) => isScope(text, around.span))) ||
+        f.run === 'async',
+    );
     const thread = frame
       ? frame.run === 'async'
         ? 'the thread that polls an async block'
@@ -172,6 +177,11 @@ function buffersOf(unit: UnitFacts, file: FileIr, fn: FunctionIr): JsBuffer[] {
 interface Held {
   readonly place: Place;
   readonly memory: JsMemory;
+}
+
+/** The closure that `thread::scope(..)` is given: the JavaScript thread waits until what is started in it is done. */
+function isScope(text: string, { start }: Span): boolean {
+  return /\bscope\s*\(\s*$/u.test(text.slice(Math.max(0, start - 40), start));
 }
 
 /** The buffer that a place lies in: by what its variable came from, or by the variable's own type (a pattern's). */
