@@ -50,3 +50,6 @@ export const BECOMES_RAW: readonly RegExp[] = [
   /\bself(?:\s*\.\s*\w+)+\s*=\s*(?:Some\s*\(\s*)?&/u,
   /\.\s*(?:store|swap|set|replace)\s*\(\s*&/u,
 ];
+
+/** Names of functions that give whoever asks for memory a piece that is nobody else's from then on. */
+export const ALLOCATES = /^(?:\w*[aA]llocate\w*|alloc|malloc|acquire|checkout)$/u;

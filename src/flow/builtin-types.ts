@@ -1,6 +1,6 @@
 import type { TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
-import { elementType, peel, unwrapped } from './types.js';
+import { elementType, isGrowable, peel, unwrapped } from './types.js';
 
 /** A type that no source spells: the head and optional arguments. */
 export function syntheticType(name: string, span: Span, args: readonly TypeRef[] = []): TypeRef {
@@ -188,6 +188,11 @@ export function builtinMethodType(name: string, receiver: TypeRef | undefined, s
   }
   // A cell gives a copy of its content.
   if (name === 'get' && receiver?.kind === 'path' && receiver.name === 'Cell') return receiver.args[0];
+  if (name === 'get' && receiver?.kind === 'path' && /^(?:Sync)?UnsafeCell$/u.test(receiver.name)) {
+    const [element] = receiver.args;
+    if (element && isGrowable(element, 'rust') === true)
+      return { kind: 'pointer', text: `*mut ${element.text}`, span, name: '', path: [], args: [], element };
+  }
   if (LOOKUPS.has(name)) {
     // What is looked up is lent; where it is a pointer itself, or has methods of its own, what it leads to is not in the
     // container. Of numbers a part of the container may be asked for (`get(1..3)`).
@@ -225,6 +230,14 @@ export function builtinMethodType(name: string, receiver: TypeRef | undefined, s
       return inner.args[0];
     return receiver;
   }
+  if (/^to_[bln]e_bytes$/u.test(name))
+    return {
+      ...syntheticType('', span),
+      kind: 'static-array',
+      text: '[u8; _]',
+      path: [],
+      element: syntheticType('u8', span),
+    };
   if (name === 'len' || name === 'capacity') return syntheticType('usize', span);
   if (STRINGS.has(name)) return syntheticType('String', span);
   if (name === 'into_boxed_str') return syntheticType('Box', span, [syntheticType('str', span)]);

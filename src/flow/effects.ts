@@ -4,7 +4,7 @@ import { builtinCallType, builtinMethodType, syntheticType } from './builtin-typ
 import { Closures } from './closures.js';
 import { describePlace, extend, isWithin, type Place } from './place.js';
 import type { Pointer, PointerForm, Value } from './result.js';
-import { elementType, isNumber, isVector, peel, SCALAR, unwrapped } from './types.js';
+import { elementType, isGrowable, isNumber, isVector, peel, SCALAR, unwrapped } from './types.js';
 import {
   adaptedType,
   CONTENT_ADAPTERS,
@@ -271,17 +271,22 @@ export abstract class Effects extends Closures {
         const form: PointerForm = effect.as === 'raw-pointer' ? 'raw' : effect.as;
         // A reference of unknown target, given where a reference is wanted, leads beyond the variable that holds it.
         const isLent = effect.element === false && value.pointers.length === 0 && value.places.length > 0;
+        // A cell with a container gives the container itself.
+        const isContainerCell = row.id === 'cell-pointer' && isGrowable(value.type?.args[0], 'rust') === true;
         const targets = this.materialise(value, operandSpan(effect.from)).map((p) =>
           isLent
             ? extend(p, '*')
             : effect.as === 'guard' ||
                 effect.element === false ||
+                isContainerCell ||
                 (p.path.at(-1) === '[]' && !this.ownsBlock(p) && !this.isArrayItem(p))
               ? p
               : extend(p, '[]'),
         );
         const guards = guardsOf(value);
-        return { places: NONE, pointers: targets.map((t) => this.borrow(t, form, false, span, name, row, guards)) };
+        // What is reached through the pointer that a cell gives is not checked by the compiler either.
+        const erased = this.rust && value.pointers.some((p) => p.erased && p.row?.id === 'cell-pointer');
+        return { places: NONE, pointers: targets.map((t) => this.borrow(t, form, erased, span, name, row, guards)) };
       }
       case 'pass': {
         const value = operand(effect.from);
@@ -418,6 +423,7 @@ export abstract class Effects extends Closures {
       }
       case 'drop': {
         const value = operand(effect.target);
+        for (const guard of value.pointers) this.endGuard(guard, span, name);
         for (const p of value.adopts ?? []) {
           this.invalidate('release', p.target, span, name, (t) => this.endsWith(t, p.target), row);
           this.endCopies(p, span, name);
@@ -571,9 +577,13 @@ export abstract class Effects extends Closures {
         this.unlock(span, (l) => what === undefined || l.what === what);
         return undefined;
       }
+      case 'wait':
+        // `condvar.wait(guard)` gives the lock back until it is woken.
+        if (name.startsWith('wait'))
+          for (const { pointers } of values) for (const guard of pointers) this.endGuard(guard, span, name);
+        return undefined;
       case 'root':
       case 'unroot':
-      case 'wait':
         return undefined;
     }
   }

@@ -380,6 +380,7 @@ export abstract class Ownership extends Memory {
     // A guard unlocks at its end, and the lock must still be there.
     for (const guard of stored?.pointers.filter((p) => p.form === 'guard') ?? [])
       this.use({ places: NONE, pointers: [guard] }, root.span, 'method', `the end of '${root.name}'`);
+    for (const guard of stored?.pointers ?? []) this.endGuard(guard, span, how);
     for (const pointer of stored?.adopts ?? []) {
       if (!this.twice.has(pointer.id))
         this.use({ places: NONE, pointers: [pointer] }, root.span, 'release', `the end of '${root.name}'`);
@@ -599,17 +600,20 @@ export abstract class Ownership extends Memory {
     );
     if (guards.length === 0) return;
     const live = this.state.livePointers();
-    for (const guard of guards) {
-      if (live.has(guard.id)) continue;
-      for (const pointer of this.pointers)
-        if (pointer.form === 'raw' && pointer.locks.some((l) => l.span.start === guard.site.start))
-          this.state.addInvalid(pointer.id, {
-            kind: 'unlock',
-            place: pointer.target,
-            span: { start: span.end, end: span.end },
-            how: 'end of the statement',
-          });
-    }
+    for (const guard of guards)
+      if (!live.has(guard.id)) this.endGuard(guard, { start: span.end, end: span.end }, 'end of the statement');
+  }
+
+  /** Rust: the lock of a guard is given back: what was reached under it and the compiler does not follow is no longer protected. */
+  protected endGuard(guard: Pointer, span: Span, how: string): void {
+    if (!this.rust || guard.form !== 'guard' || /borrow/u.test(guard.how)) return;
+    for (const pointer of this.pointers)
+      if (
+        (pointer.form === 'raw' || pointer.erased) &&
+        pointer.form !== 'guard' &&
+        pointer.locks.some((l) => l.span.start === guard.site.start)
+      )
+        this.state.addInvalid(pointer.id, { kind: 'unlock', place: pointer.target, span, how });
   }
 
   /** The function gives up control here; whatever is live is live across it. */

@@ -5,7 +5,7 @@ import { ownsItsBlock } from './owned-values.js';
 import { extend, isWithin, type Place } from './place.js';
 import type { PointerForm, Value } from './result.js';
 import { elementType, isGrowable, keepsSliceOf, peel, withoutAlias } from './types.js';
-import { guardsOf, NOTHING, optionalType } from './values.js';
+import { guardsOf, locksOf, NOTHING, optionalType } from './values.js';
 import type { Expr, ExprOf, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { NONE } from '../model/lists.js';
@@ -163,7 +163,7 @@ export abstract class PlaceExpressions extends Calls {
             p.site,
             p.how,
             p.row,
-            p.locks,
+            locksOf(p),
           ),
         );
         return {

@@ -46,11 +46,19 @@ export interface Resolved {
   readonly fn: FunctionIr;
 }
 
-/** Locks whose guards a value was reached through. */
+/** Locks whose guards a value was reached through, by way of other pointers as well. */
 export function guardsOf(value: Value): LockScope[] {
-  return [...value.pointers, ...(value.via ?? [])]
-    .filter((p) => p.form === 'guard')
-    .map((p) => ({ span: p.site, what: describePlace(p.target) }));
+  const found: LockScope[] = [];
+  for (const lock of [...value.pointers, ...(value.via ?? [])].flatMap(locksOf))
+    if (!found.some((l) => l.span.start === lock.span.start)) found.push(lock);
+  return found;
+}
+
+/** The locks under which a pointer was made; what a guard shows is under the guard's own. */
+export function locksOf(pointer: Pointer): readonly LockScope[] {
+  return pointer.form === 'guard'
+    ? [...pointer.locks, { span: pointer.site, what: describePlace(pointer.target) }]
+    : pointer.locks;
 }
 
 /** What an adapter's closure is given: the content of an Option or Result, an element of anything else. */

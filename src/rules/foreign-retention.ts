@@ -457,7 +457,7 @@ function endOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow
   const isTaken = file.language === 'rust' && isTakenOver(escape);
   if (escape.kind !== 'store' && !isRegistered && !isTaken) return undefined;
   if (file.language === 'rust' && (isTakenBack(flow, escape) || isTakenBackByGuard(unit, fn, escape))) return undefined;
-  if (file.language === 'd' && isWaitedFor(flow, escape)) return undefined;
+  if (isWaitedFor(flow, escape)) return undefined;
   const { pointer } = escape;
   if (pointer.form === 'closure' || pointer.form === 'guard' || pointer.form === 'iterator') return undefined;
   const { root } = pointer.target;
@@ -605,10 +605,10 @@ function isCallback(type: TypeRef | undefined): boolean {
   return type?.kind === 'function' || (type?.kind === 'path' && type.name === 'Option' && isCallback(type.args[0]));
 }
 
-/** D: the function waits for the thread that it started with the pointer, or for what the thread does with it. */
+/** The function waits for the thread that it started with the pointer, or for what the thread does with it. */
 function isWaitedFor(flow: FunctionFlow, escape: Escape): boolean {
   return (
-    escape.callee === 'pthread_create' &&
+    /(?:^|::)pthread_create$/u.test(escape.callee ?? '') &&
     flow.calls.some((call) => call.span.start > escape.span.start && /(?:join|wait)(?:[A-Z_]\w*)?$/iu.test(call.callee))
   );
 }

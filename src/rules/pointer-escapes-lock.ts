@@ -1,5 +1,5 @@
 import { D_POINTERS } from '../facts/d-text.js';
-import { RAW_CODE, RAW_WORDS } from '../facts/raw-words.js';
+import { ALLOCATES, RAW_CODE, RAW_WORDS } from '../facts/raw-words.js';
 import { lineOf } from '../facts/lines.js';
 import { findUsesAfterUnlock } from '../facts/uses-after-unlock.js';
 import { describePlace } from '../flow/place.js';
@@ -12,8 +12,14 @@ const TOKENS = {
   d: ['synchronized', 'lock'],
 };
 
-/** `.lock()` and `try_lock()`, not `block()` and `clock()`. */
-const CODE = { rust: [/(?<![A-Za-z])lock\(/u, 'read()', 'write()', 'borrow_mut('], d: TOKENS.d };
+/** `.lock()`, `try_lock()` and helpers by such names, not `block()` and `clock()`. */
+const CODE = {
+  rust: [/(?<![A-Za-z])lock(?:ed|_\w+)?\(|(?<![A-Za-z])guard\(/u, 'read()', 'write()', 'borrow_mut('],
+  d: TOKENS.d,
+};
+
+/** A helper that takes the lock for its callers. */
+const GIVES_GUARD = /->[^{;]*\b\w*Guard\b/u;
 
 export default defineRule({
   meta: {
@@ -40,8 +46,8 @@ export default defineRule({
   // A pointer that the compiler does not follow is made or taken apart.
   requires: { rust: RAW_WORDS },
   // The methods of a synchronized class hold none of the words themselves.
-  bodyTokens: { rust: CODE.rust, d: [...CODE.d, D_POINTERS] },
-  bodyRequires: { rust: RAW_CODE },
+  bodyTokens: { rust: [...CODE.rust, GIVES_GUARD], d: [...CODE.d, D_POINTERS] },
+  bodyRequires: { rust: [...RAW_CODE, GIVES_GUARD] },
   looksAt: 'bodies',
   perFile: ['rust', 'd'],
   check({ unit, report }) {
@@ -156,22 +162,30 @@ function synchronizedMethods(file: FileIr): readonly FunctionIr[] {
   );
 }
 
-/** Rust: what a temporary guard gave is read or written when the guard is gone. */
+/** Rust: what a guard gave is read or written when the guard is gone. */
 function isUseAfterGuard({ pointer, invalidation, use }: StaleUse): boolean {
-  if (invalidation.kind !== 'unlock' || pointer.form !== 'raw') return false;
-  if (!/^(?:deref|index|argument)$/u.test(use.kind)) return false;
+  if (invalidation.kind !== 'unlock') return false;
+  if (
+    !(
+      pointer.erased && pointer.form !== 'raw'
+        ? /^(?:deref|index|argument|method|field)$/u
+        : /^(?:deref|index|argument)$/u
+    ).test(use.kind)
+  )
+    return false;
   const { root, path } = pointer.target;
   // The lock itself may be behind a reference that the function was given.
   const within = root.kind === 'param' && path[0] === '*' ? path.slice(1) : path;
   return (root.kind === 'self' || root.kind === 'global' || root.kind === 'param') && !within.includes('*');
 }
 
-/** Whoever asks for memory gets a piece that is nobody else's from then on. */
-const ALLOCATES = /^(?:\w*[aA]llocate\w*|alloc|malloc|acquire|checkout)$/u;
-
 function lockLeft(file: FileIr, escape: Escape): Escape['locks'][number] | undefined {
   const { pointer } = escape;
-  if (escape.kind !== 'return' && !(escape.kind === 'store' && escape.into?.root.kind === 'param')) return undefined;
+  const { into } = escape;
+  const isKept =
+    escape.kind === 'store' &&
+    (into?.root.kind === 'param' || (file.language === 'rust' && into?.root.kind === 'self' && into.path.length > 0));
+  if (escape.kind !== 'return' && !isKept) return undefined;
   if (escape.kind === 'return' && escape.context.frames.length > 0) return undefined;
   if (pointer.form === 'closure' || pointer.form === 'guard' || pointer.form === 'iterator') return undefined;
   if (file.language === 'rust' && pointer.form !== 'raw' && !pointer.erased) return undefined;

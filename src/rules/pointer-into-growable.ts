@@ -1,5 +1,5 @@
 import { containerStorage, type ContainerStorage } from '../facts/containers.js';
-import { LENDING, RAW_POINTERS } from '../facts/raw-words.js';
+import { ALLOCATES, LENDING, RAW_POINTERS } from '../facts/raw-words.js';
 import { D_POINTERS } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
 import { putsAside } from '../facts/put-aside.js';
@@ -189,8 +189,13 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
   if (root.kind === 'param' && owner.path.length === 0) return undefined;
   // `fn finish(mut self)`: no caller has the owner left to let it grow.
   if (rust && root.kind === 'self' && root.byValue) return undefined;
-  if (storesIntoOwner(escape, owner)) return undefined;
-  const type = typeOfPlace(owner, oracle, file.path);
+  // An element of Rust that points to its neighbours is stored by the very call that may move them.
+  if (storesIntoOwner(escape, owner) && !(rust && escape.kind === 'collect' && pointer.form === 'raw'))
+    return undefined;
+  const held = typeOfPlace(owner, oracle, file.path);
+  // What leaves a lock is reported as that, but for memory that was asked for.
+  if (rust && CELL.test(held?.name ?? '') && pointer.locks.length > 0 && !ALLOCATES.test(fn.name)) return undefined;
+  const type = rust && CELL.test(held?.name ?? '') ? (held?.args[0] ?? held) : held;
   const growable = isGrowable(type, file.language);
   if (growable === false) return undefined;
   if (!rust && isImmutable(type)) return undefined;
@@ -215,7 +220,7 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
     if (rust && (g.growth.operation === 'clear' || g.growth.operation === 'remove')) return false;
     if (isTied && g.fn.self?.mode !== 'shared') return false;
     if (isRenewed(unit, g, stored)) return false;
-    if (rust && putsAside(unit, g.file, g.fn, field)) return false;
+    if (rust && (putsAside(unit, g.file, g.fn, field) || isWithinCapacity(unit, g))) return false;
     return growable === true || !g.growth.weak;
   });
   if (growths.length === 0) return undefined;
@@ -224,7 +229,9 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
     owner: describePlace(owner),
     storage,
     growths,
+    // What is tied to `&self` and moved by another `&self` has no caller that could keep it right.
     isView:
+      !isTied &&
       escape.kind === 'return' &&
       (DOCUMENTED_VIEWS.has(fn.name) ||
         (rust && RAW_VIEW.test(fn.name) && /\*\s*(?:const|mut)\b|\bNonNull\b/u.test(fn.returns?.text ?? '')) ||
@@ -234,6 +241,22 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
     weak: growths.every((g) => g.growth.weak),
   };
 }
+
+/** Rust: what lends its content through a shared reference. */
+const CELL = /^(?:RefCell|(?:Sync)?UnsafeCell)$/u;
+
+/** Rust: an element is added after `len()` was compared with `capacity()`, and nothing in the function makes room. */
+function isWithinCapacity(unit: UnitFacts, { file, fn, growth }: GrowthSite): boolean {
+  if (growth.operation !== 'append' || growth.through !== undefined) return false;
+  const text = unit.textOf(file.path) ?? '';
+  if (!COMPARES_ROOM.test(text.slice(fn.span.start, growth.span.start))) return false;
+  return !unit
+    .flowOf(file, fn)
+    .growths.some((other) => other.key === growth.key && other.operation !== 'append' && other.operation !== 'clear');
+}
+
+const COMPARES_ROOM =
+  /\.\s*len\(\)\s*(?:[=!]=|[<>]=?)\s*(?:\w+\s*\.\s*)+capacity\(\)|\.\s*capacity\(\)\s*(?:[=!]=|[<>]=?|-)\s*(?:\w+\s*\.\s*)+len\(\)/u;
 
 /** Whether whoever lets the owner grow stores a pointer made after that where this one is stored, in `self` or a parameter. */
 function isRenewed(

@@ -503,6 +503,7 @@ const registrations: readonly ApiRow[] = [
   path('napi-add-env-cleanup-hook', 'napi_add_env_cleanup_hook', [retain(2, 'napi_add_env_cleanup_hook')]),
   path('napi-add-async-cleanup-hook', 'napi_add_async_cleanup_hook', [retain(2, 'napi_add_async_cleanup_hook')]),
   path('napi-call-threadsafe-function', 'napi_call_threadsafe_function', [retain(1, 'napi_call_threadsafe_function')]),
+  path('pthread-join', 'pthread_join', [{ kind: 'wait' }]),
   path('pthread-create', 'pthread_create', [retain(3, 'pthread_create'), { kind: 'spawn', what: 3, on: 'thread' }]),
   path('sqlite3-deserialize', 'sqlite3_deserialize', [retain(2, 'sqlite3_deserialize')]),
   path('node-api-create-external-string-latin1', 'node_api_create_external_string_latin1', [
