@@ -57,12 +57,16 @@ function isOwnedBytes(type: TypeRef): boolean {
   return findNapiType(type.name)?.kind === 'owned';
 }
 
-/** Bytes of JavaScript that another thread drops: parameters of an exported `async fn`, fields of a type with `compute`. */
+/**
+ * Bytes of JavaScript that another thread drops: parameters of an exported `async fn`, or that a closure takes along to a thread or a
+ * task, and fields of a type with `compute`.
+ */
 function bytesOffThread(file: FileIr): Span | undefined {
   for (const fn of exported(file)) {
-    const found = fn.isAsync
-      ? fn.params.map((param) => findType(file, param.type, isOwnedBytes)).find((type) => type !== undefined)
-      : undefined;
+    const found = fn.params
+      .filter((param) => fn.isAsync || isMovedAway(file, fn, param.name))
+      .map((param) => findType(file, param.type, isOwnedBytes))
+      .find((type) => type !== undefined);
     if (found !== undefined) return found.span;
   }
   const tasks = new Set(
@@ -77,6 +81,31 @@ function bytesOffThread(file: FileIr): Span | undefined {
     if (found !== undefined) return found.span;
   }
   return undefined;
+}
+
+const SPAWNS = /(?:^|::|\.)(?:spawn|spawn_blocking|spawn_fifo|spawn_future|execute_tokio_future)$/;
+
+/** Whether a closure or an async block that uses the parameter is moved to a thread or a task. */
+function isMovedAway(file: FileIr, fn: FunctionIr, name: string): boolean {
+  let isMoved = false;
+  if (fn.body !== undefined)
+    walkBody(fn.body, ({ expr }) => {
+      if (isMoved || (expr.kind !== 'call' && expr.kind !== 'method') || !SPAWNS.test(calleeOf(expr) ?? '')) return;
+      isMoved = expr.args.some(({ value }) => {
+        const inner = value.kind === 'closure' ? file.functions.find((one) => one.id === value.functionId) : undefined;
+        return inner?.isMove === true && usesName(file, inner, name);
+      });
+    });
+  return isMoved;
+}
+
+function usesName(file: FileIr, fn: FunctionIr, name: string): boolean {
+  let isUsed = false;
+  if (fn.body !== undefined)
+    walkBody(fn.body, ({ expr }) => {
+      isUsed ||= expr.kind === 'name' && expr.path[0] === name;
+    });
+  return isUsed || file.functions.some((one) => one.parent === fn.id && usesName(file, one, name));
 }
 
 function exported(file: FileIr): readonly FunctionIr[] {

@@ -29,7 +29,9 @@ export default defineRule({
     scenarios: ['gc-churn', 'reload', 'thenable-twice'],
   },
   tokens: { rust: ['napi'] },
-  bodyTokens: { rust: ['call_async', 'create_deferred', '.then(', '.catch(', '.finally('] },
+  bodyTokens: {
+    rust: ['call_async', 'create_deferred', '.then(', '.catch(', '.finally(', 'spawn', 'execute_tokio_future'],
+  },
   // With every fix in the lockfile there is nothing to look for.
   concerns: (project) => concernsAddons(project, (scope) => missingFixes(project, scope).fixes.length > 0),
   check({ unit, report }) {
