@@ -1,5 +1,5 @@
 import { isAssigned, isEnumerated } from './expression-shapes.js';
-import { Ownership } from './ownership.js';
+import { Leaving } from './leaving.js';
 import { extend, type Root } from './place.js';
 import type { Value } from './result.js';
 import { elementType, peel, SCALAR, unwrapped } from './types.js';
@@ -9,7 +9,7 @@ import type { Span } from '../model/source.js';
 import { NONE } from '../model/lists.js';
 
 /** How patterns, parameters and loops bind their variables, and how long what they bind is kept. */
-export abstract class Bindings extends Ownership {
+export abstract class Bindings extends Leaving {
   protected declareParams(fn: FunctionIr): void {
     fn.params.forEach((param, index) => {
       const byValue =
