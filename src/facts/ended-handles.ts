@@ -1,6 +1,7 @@
 /** Handles of Node-API that a function ends, or gives to another thread that ends them, and uses afterwards. */
 import { dependsOnAnotherField } from '../flow/released-by-drop.js';
-import type { Block, Expr, FileIr, FunctionIr, Pattern, Statement } from '../model/ir.js';
+import type { Block, Expr, FileIr, FunctionIr, Statement } from '../model/ir.js';
+import { namesOf } from '../model/patterns.js';
 import type { Span } from '../model/source.js';
 import { walkBody, walkExpression } from '../model/walk-body.js';
 import { withoutCasts, writtenPlace } from './rust-code.js';
@@ -282,12 +283,6 @@ function nodeCall(expr: Expr): NodeCall | undefined {
 /** A variable or field is set anew, and with it what is inside of it. */
 function forget(state: State, place: string): void {
   for (const key of state.keys()) if (key === place || key.startsWith(`${place}.`)) state.delete(key);
-}
-
-function namesOf(pattern: Pattern): readonly string[] {
-  if (pattern.kind === 'bind') return [pattern.name, ...(pattern.sub ? namesOf(pattern.sub) : [])];
-  if (pattern.kind === 'parts') return pattern.parts.flatMap((p) => namesOf(p.pattern));
-  return pattern.kind === 'reference' ? namesOf(pattern.pattern) : [];
 }
 
 /** The expressions directly inside of one that neither branches nor binds. */

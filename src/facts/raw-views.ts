@@ -1,4 +1,5 @@
 import type { Block, Expr, FileIr, FunctionIr, Pattern, Statement, TypeRef } from '../model/ir.js';
+import { namesOf } from '../model/patterns.js';
 import type { Span } from '../model/source.js';
 import type { UnitFacts } from './unit.js';
 import { walkBody } from '../model/walk-body.js';
@@ -75,21 +76,6 @@ export function bindingsOf(body: Block): Bindings {
     if (expr.kind === 'match') for (const arm of expr.arms) bind(arm.pattern, expr.scrutinee);
   });
   return map;
-}
-
-function namesOf(pattern: Pattern): readonly string[] {
-  switch (pattern.kind) {
-    case 'bind':
-      return [pattern.name, ...(pattern.sub ? namesOf(pattern.sub) : [])];
-    case 'parts':
-      return pattern.parts.flatMap((p) => namesOf(p.pattern));
-    case 'reference':
-      return namesOf(pattern.pattern);
-    case 'alternatives':
-      return pattern.patterns.flatMap(namesOf);
-    default:
-      return [];
-  }
 }
 
 function walkStatements(body: Block, visit: (statement: Statement) => void): void {

@@ -3,7 +3,8 @@ import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { withoutAlias } from '../flow/types.js';
 import { calleeOf, walkBody } from '../model/walk-body.js';
-import type { Block, Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
+import type { Block, Expr, FileIr, FunctionIr, Pattern, TypeRef } from '../model/ir.js';
+import { namesOf } from '../model/patterns.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
@@ -28,7 +29,7 @@ export default defineRule({
     cwe: ['CWE-362', 'CWE-416'],
     messages: {
       overlap:
-        "'{function}' holds '&mut self' across '.await' and changes '{what}': JavaScript may call it again before it is done, and then two exclusive references exist.",
+        "'{function}' holds '&mut self' across '.await' (line {suspended}) and {does} '{what}' (line {line}): JavaScript may call it again before it is done, and then two exclusive references exist.",
       shared:
         "'{function}' gives what 'share_with' lends exclusively to a task at line {line}: JavaScript may call the object meanwhile, and may let go of it.",
       moved:
@@ -103,7 +104,13 @@ export default defineRule({
         if (!found) continue;
         report({
           messageId: 'overlap',
-          data: { function: fn.name, what: found.what },
+          data: {
+            function: fn.name,
+            what: found.what,
+            does: found.isLent === true ? 'lends' : 'changes',
+            suspended: lineOf(unit, file, found.suspended.start),
+            line: lineOf(unit, file, found.span.start),
+          },
           at: { file, span: fn.nameSpan },
           steps: [
             { file, span: fn.self.span, role: 'borrow', note: "'self' is borrowed exclusively for the whole call." },
@@ -113,7 +120,12 @@ export default defineRule({
               role: 'suspend',
               note: 'The call is suspended here, and JavaScript runs on.',
             },
-            { file, span: found.span, role: 'use', note: `'${found.what}' is changed here.` },
+            {
+              file,
+              span: found.span,
+              role: 'use',
+              note: `'${found.what}' is ${found.isLent === true ? 'lent exclusively' : 'changed'} here.`,
+            },
           ],
           key: fn.qualifiedName,
         });
@@ -121,6 +133,16 @@ export default defineRule({
     }
   },
 });
+
+/** What a method does to the object while it is suspended, or between two suspensions. */
+interface Change {
+  /** The place in `self`, as written. */
+  readonly what: string;
+  readonly span: Span;
+  readonly suspended: Span;
+  /** A variable holds the place exclusively; nothing shows that it is changed. */
+  readonly isLent?: boolean;
+}
 
 interface Race {
   readonly writer: FunctionIr;
@@ -278,12 +300,7 @@ function rejectsOverlap(unit: UnitFacts, file: FileIr): boolean {
   return major > 3 || (major === 3 && (minor > 12 || (minor === 12 && patch >= 1)));
 }
 
-function findChange(
-  unit: UnitFacts,
-  file: FileIr,
-  fn: FunctionIr,
-  body: Block,
-): { readonly what: string; readonly span: Span; readonly suspended: Span } | undefined {
+function findChange(unit: UnitFacts, file: FileIr, fn: FunctionIr, body: Block): Change | undefined {
   const awaits: Span[] = [];
   const loops: Span[] = [];
   walkBody(body, ({ expr }) => {
@@ -292,7 +309,7 @@ function findChange(
   });
   const isWithin = (inner: Span, outer: Span): boolean => outer.start <= inner.start && inner.end <= outer.end;
   if (awaits.length === 0) return undefined;
-  let found: { what: string; span: Span; suspended: Span } | undefined;
+  let found: Change | undefined;
   walkBody(body, ({ expr }) => {
     if (found) return;
     const changed = changeOf(unit, file, fn, expr);
@@ -304,7 +321,59 @@ function findChange(
       awaits.find((a) => loops.some((l) => isWithin(a, l) && isWithin(expr.span, l)));
     if (suspended) found = { what: changed, span: expr.span, suspended };
   });
-  return found;
+  return found ?? findHeld(body, awaits);
+}
+
+/** Methods by which what a place holds is lent for changes. */
+const LENDS =
+  /^(?:as_mut|as_deref_mut|as_mut_slice|get_mut|iter_mut|first_mut|last_mut|values_mut|get_or_insert_with)$/u;
+
+/** A part of `self` that a variable holds exclusively (`if let Some(x) = self.x.as_mut()`) and that is used while suspended or later. */
+function findHeld(body: Block, awaits: readonly Span[]): Change | undefined {
+  const held: {
+    readonly what: string;
+    readonly span: Span;
+    readonly names: readonly string[];
+    readonly end: number;
+  }[] = [];
+  const bound: { readonly name: string; readonly start: number }[] = [];
+  const uses: { readonly name: string; readonly start: number }[] = [];
+  const bind = (value: Expr, scopeEnd: number, ...patterns: readonly Pattern[]): void => {
+    const names = patterns.flatMap(namesOf);
+    bound.push(...names.map((name) => ({ name, start: value.span.start })));
+    const what = lentField(value);
+    if (what !== undefined) held.push({ what, span: value.span, names, end: scopeEnd });
+  };
+  walkBody(body, ({ expr, around, statement }) => {
+    if (statement?.kind === 'let' && statement.init === expr) bind(expr, Infinity, statement.pattern);
+    if (expr.kind === 'let-condition') {
+      const branch = around.findLast((outer) => outer.kind === 'if' || outer.kind === 'loop');
+      bind(expr.value, branch?.span.end ?? Infinity, expr.pattern);
+    }
+    if (expr.kind === 'match') bind(expr.scrutinee, expr.span.end, ...expr.arms.map((arm) => arm.pattern));
+    if (expr.kind === 'name' && expr.path.length === 1) uses.push({ name: expr.path[0] ?? '', start: expr.span.start });
+  });
+  for (const { what, span, names, end } of held) {
+    // A variable of the same name that comes later is another one.
+    const isHeldAt = (name: string, start: number): boolean =>
+      names.includes(name) &&
+      start < end &&
+      !bound.some((other) => other.name === name && span.end <= other.start && other.start < start);
+    const suspended = awaits.find(
+      (a) => span.end <= a.start && uses.some(({ name, start }) => a.start <= start && isHeldAt(name, start)),
+    );
+    if (suspended) return { what, span, suspended, isLent: true };
+  }
+  return undefined;
+}
+
+/** The place in `self` that an expression lends for changes: `&mut self.a`, `self.a.as_mut()`, `self.a.get_mut(i)?`. */
+function lentField(expr: Expr): string | undefined {
+  if (expr.kind === 'address') return expr.mutable ? fieldOfSelf(expr.base) : undefined;
+  if (expr.kind === 'try') return lentField(expr.value);
+  if (expr.kind !== 'method') return undefined;
+  if (/^(?:unwrap|expect|ok_or|ok_or_else)$/u.test(expr.method)) return lentField(expr.receiver);
+  return LENDS.test(expr.method) ? fieldOfSelf(expr.receiver) : undefined;
 }
 
 function changeOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, expr: Expr): string | undefined {
