@@ -152,9 +152,15 @@ function copiedType(name: string, receiver: TypeRef | undefined, span: Span): Ty
   if (name === 'into_bytes_with_nul') return syntheticType('Vec', span, [syntheticType('u8', span)]);
   if (name === 'clone' && receiver?.kind === 'reference' && lent?.kind === 'path' && CLONED.test(lent.name))
     return lent;
-  if (name !== 'to_owned' || !lent) return undefined;
-  if (lent.kind === 'slice') return syntheticType('Vec', span, lent.element ? [lent.element] : []);
-  const owned = lent.kind === 'path' ? OWNED_FORMS[lent.name] : undefined;
+  if (name === 'to_string_lossy') return syntheticType('Cow', span, [syntheticType('str', span)]);
+  if (name === 'into_owned') return lent?.name === 'Cow' ? ownedForm(lent.args[0], span) : undefined;
+  return name === 'to_owned' ? ownedForm(lent, span) : undefined;
+}
+
+/** What `ToOwned` makes of a type of the standard library. */
+function ownedForm(lent: TypeRef | undefined, span: Span): TypeRef | undefined {
+  if (lent?.kind === 'slice') return syntheticType('Vec', span, lent.element ? [lent.element] : []);
+  const owned = lent?.kind === 'path' ? OWNED_FORMS[lent.name] : undefined;
   return owned === undefined ? undefined : syntheticType(owned, span);
 }
 
