@@ -1,7 +1,7 @@
 import type { Gap, GapKind } from '../../model/finding.js';
 import type { Attribute, Field, FileIr, FunctionIr, Generic, GlobalDecl, Import, TypeDecl } from '../../model/ir.js';
 import { findLineStarts, positionAt, type SourceFile, type Span } from '../../model/source.js';
-import { Names } from '../names.js';
+import { Names } from '../../model/names.js';
 import type { SyntaxNode } from '../syntax.js';
 
 /** What surrounds the declaration or expression being lowered. */

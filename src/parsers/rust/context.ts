@@ -1,7 +1,7 @@
 import type { Gap, GapKind } from '../../model/finding.js';
 import type { Attribute, FunctionIr, GlobalDecl, ImplDecl, Import, TypeDecl } from '../../model/ir.js';
 import { findLineStarts, positionAt, type Span } from '../../model/source.js';
-import { Names } from '../names.js';
+import { Names } from '../../model/names.js';
 import type { BodyFilter } from '../pack.js';
 import type { SyntaxNode } from '../syntax.js';
 import { parseSyntax, type Grammar, type ParseOptions } from '../tree.js';
