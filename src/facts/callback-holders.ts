@@ -106,8 +106,18 @@ function carries(unit: UnitFacts, file: FileIr, type: TypeRef, depth: number): b
   const declaring = decl && HOLDS.has(decl.kind) ? declaringFile(unit, file, decl) : undefined;
   // A class is a holder of its own.
   if (!decl || !declaring || isClassDecl(decl) || letsGo(unit, declaring, decl.name)) return false;
-  return decl.fields.some((f) => holdsStrong(unit, declaring, decl.name, f, depth + 1));
+  const known = carriers.get(decl) ?? new Map<number, boolean>();
+  carriers.set(decl, known);
+  let answer = known.get(depth);
+  if (answer === undefined) {
+    answer = decl.fields.some((f) => holdsStrong(unit, declaring, decl.name, f, depth + 1));
+    known.set(depth, answer);
+  }
+  return answer;
 }
+
+/** What is known of a type that is met at a depth: types that name each other by several fields are gone through once. */
+const carriers = new WeakMap<TypeDecl, Map<number, boolean>>();
 
 /** `Drop` by hand, or a call that makes some callback weak or ends it in the files of the type: who wrote that has thought of it. */
 function letsGo(unit: UnitFacts, file: FileIr, name: string): boolean {

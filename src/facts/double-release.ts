@@ -63,6 +63,10 @@ export function findDoubleFrees(unit: UnitFacts, file: FileIr, fn: FunctionIr): 
   const flow = unit.flowOf(file, fn);
   const released = releasesOf(flow);
   if (released.length === 0 || isSettled(flow)) return [];
+  // A helper of the package, or who is given the field's address, may set it anew.
+  const text = (unit.textOf(file.path) ?? '').slice(fn.span.start, fn.span.end);
+  if (flow.calls.some((call) => call.resolved !== undefined) || /(?<!&)&(?!&)\s*(?:this\s*\.\s*)?\w/u.test(text))
+    return [];
   const last = unit.flowOf(file, destructor);
   if (last.calls.some(({ callee }) => callee.split(/[.:]+/u).at(-1) === fn.name)) return [];
   const again = releasesOf(last);

@@ -35,7 +35,10 @@ export function findGuardedReference(unit: UnitFacts, file: FileIr, fn: Function
     around.target.lifetimes?.indexOf(lifetime) ?? -1
   ];
   if (decl?.kind !== 'struct' || own === undefined) return undefined;
-  const text = (unit.textOf(file.path) ?? '').slice(bodySpan.start, bodySpan.end);
+  const whole = unit.textOf(file.path) ?? '';
+  // Safe code can't make such a reference: then the caller brought it.
+  if (!/\bunsafe\b/u.test(whole)) return undefined;
+  const text = whole.slice(bodySpan.start, bodySpan.end);
   for (const guard of decl.fields) {
     const [, held, content = ''] = GUARD.exec(guard.type?.text ?? '') ?? [];
     if (held !== own.name) continue;

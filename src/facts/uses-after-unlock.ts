@@ -140,5 +140,5 @@ function changes(text: string, owner: string): boolean {
 
 /** Whether the way from one place to the other is left in between, as far as the text shows. */
 function leavesBetween(text: string, from: number, to: number): boolean {
-  return /\breturn\b[^;]*;|\bthrow\b|\belse\b/u.test(text.slice(from, to));
+  return /\breturn\b[^;]*;|\b(?:throw|else|continue|break|goto|case|default)\b/u.test(text.slice(from, to));
 }

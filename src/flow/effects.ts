@@ -414,6 +414,8 @@ export abstract class Effects extends Closures {
         }
         // A number has nothing to drop.
         if (effect.by === 'drop_in_place' && isNumber(value.type?.element)) return undefined;
+        // D: `pool_free(pool, item)` ends the item, `queue_free(item, queue)` too: of several it is not known which.
+        if (!this.rust && 'suffix' in row.match && exprs.length !== 1) return undefined;
         // A name that merely ends like a release must at least be given a pointer.
         if ('suffix' in row.match && !this.isPointerType(value.type) && !value.pointers.some((p) => p.form === 'raw'))
           return undefined;

@@ -258,14 +258,28 @@ function findStored(
 function isObjects(unit: UnitFacts, file: FileIr, method: FunctionIr, path: string): boolean {
   const [head = ''] = path.split('.');
   if (!path.includes('.') || method.body === undefined) return false;
-  const param = method.params.find((one) => one.name === head);
-  let made = param?.type?.kind === 'path' ? param.type.name : undefined;
-  walkBody(method.body, ({ expr, statement }) => {
-    if (statement?.kind === 'let' && statement.init === expr && statement.pattern.kind === 'bind')
-      if (statement.pattern.name === head && expr.kind === 'new') made = expr.type.name;
-  });
+  const made = typesByName(method).get(head);
   return made !== undefined && unit.oracle('d').declaration(made, file.path)?.kind === 'class';
 }
+
+/** The type names of the parameters, and of variables that are made by `new`. */
+function typesByName(method: FunctionIr): ReadonlyMap<string, string> {
+  let types = typesOf.get(method);
+  if (types === undefined) {
+    typesOf.set(method, (types = new Map<string, string>()));
+    for (const { name, type } of method.params) if (type?.kind === 'path') types.set(name, type.name);
+    const made = types;
+    if (method.body !== undefined)
+      walkBody(method.body, ({ expr, statement }) => {
+        if (statement?.kind === 'let' && statement.init === expr && statement.pattern.kind === 'bind')
+          if (expr.kind === 'new') made.set(statement.pattern.name, expr.type.name);
+      });
+  }
+  return types;
+}
+
+/** It is asked for each assignment of a method anew. */
+const typesOf = new WeakMap<FunctionIr, Map<string, string>>();
 
 /** Whether what is put there stays a slice: it is declared as one, or as a list of some, so nothing is copied. */
 function keepsSlices(

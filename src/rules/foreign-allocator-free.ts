@@ -294,7 +294,7 @@ export default defineRule({
   },
 });
 
-/** `get_name` gives a text, and nothing in the file is called `set_name`: nobody gave the library one to hand back. */
+/** `get_name` gives a text, and nothing in the unit is called `set_name`: nobody gave the library one to hand back. */
 function isPlainGetter(unit: UnitFacts, file: FileIr, { rawType }: Adoption, source: string): boolean {
   const setter =
     source
@@ -303,7 +303,9 @@ function isPlainGetter(unit: UnitFacts, file: FileIr, { rawType }: Adoption, sou
       .at(-1) ?? '';
   if (rawType !== 'CString' || !/(?:^|_)set(?:_|$)/u.test(setter) || /data|hook|swap|take|replace/u.test(setter))
     return false;
-  return !(unit.textOf(file.path) ?? '').includes(setter);
+  // What the same file hands over by `into_raw` may come back under any name.
+  if ((unit.textOf(file.path) ?? '').includes('into_raw')) return false;
+  return !unit.pathsOf('rust').some((path) => (unit.textOf(path) ?? '').includes(setter));
 }
 
 /** The foreign call that was given the address of the local pointer before it is taken over as text: an error message mostly. */
@@ -318,6 +320,10 @@ function outParameter(unit: UnitFacts, file: FileIr, flow: FunctionFlow, adoptio
   const [call] = given;
   // A function of the package may have put memory of Rust there.
   if (given.length !== 1 || !call || call.resolved) return undefined;
+  // What pointed somewhere before may only be moved on.
+  const before = (unit.textOf(file.path) ?? '').slice(root.span.start, call.span.start);
+  if (!/^\w+\s*(?::[^=;]*)?(?:;|=\s*(?:[\w:]*null(?:_mut)?\b|0\s+as\b|\w*::?\w*MaybeUninit))/u.test(before))
+    return undefined;
   const name = call.callee.split('::').at(-1) ?? '';
   const declared = unit.oracle('rust').freeFunction(name, file.path)?.fn;
   return declared?.abi !== undefined && declared.body === undefined ? call : undefined;

@@ -644,7 +644,13 @@ function takesData(unit: UnitFacts, file: FileIr, name: string, index: number | 
     return false;
   // `void function(void*), void*` without names: a callback and what it is called with.
   const before = declared.params[(index ?? 0) - 1];
-  if (param.name === '' && withoutAlias(before?.type, unit.oracle('d'), file.path)?.kind === 'function') return true;
+  // `foreach_in_set` and `run_on` name a thing at their end.
+  if (
+    param.name === '' &&
+    !/_(?:set|on)$/u.test(name) &&
+    withoutAlias(before?.type, unit.oracle('d'), file.path)?.kind === 'function'
+  )
+    return true;
   return (
     /(?:data|user|ctx|context|arg|opaque|cookie|priv|closure|hint)/iu.test(param.name) ||
     /(?:user_?data|user_?pointer|callback|handler|hook|listener|context|cookie)/iu.test(name)
@@ -710,7 +716,6 @@ function isDataOfCallback(unit: UnitFacts, file: FileIr, flow: FunctionFlow, esc
   return !flow.calls.some(
     (call) =>
       call.span.start > escape.span.start &&
-      handle !== undefined &&
-      call.args.some((a) => a.places[0]?.root.id === handle),
+      (ENDS.test(call.callee) || (handle !== undefined && call.args.some((a) => a.places[0]?.root.id === handle))),
   );
 }

@@ -170,16 +170,18 @@ function findOverreads(
   text: string,
 ): readonly (HeaderSize & { readonly isText: boolean })[] {
   const found: (HeaderSize & { isText: boolean })[] = [];
-  const isTerminating = /\\0|\\x00|toStringz/u.test(text);
+  const isTerminating = /\\0|\\x00|toStringz|\bzero\b|(?:\]\s*=|~=?)\s*(?:cast\s*\([^()]*\)\s*)?0\b/iu.test(text);
+  const isMeasured = isTerminating || /\bstrlen\b/u.test(text);
   walkDeep(file, fn, ({ expr }, inside) => {
     if (expr.kind !== 'call') return;
     const call = calledName(expr) ?? '';
     if ((call === 'memcpy' || call === 'memmove') && expr.args[1] !== undefined && expr.args[2] !== undefined) {
       const slice = pointerOf(expr.args[1].value);
-      if (slice !== undefined && longerThan(expr.args[2].value) === slice)
+      if (slice !== undefined && !isMeasured && longerThan(expr.args[2].value) === slice && !isLiteral(text, slice))
         found.push({ slice, call, span: expr.span, isText: false });
     }
-    if (isTerminating) return;
+    // A function of the package that only has the name.
+    if (isTerminating || file.functions.some((own) => own.name === call && own.bodySpan !== undefined)) return;
     for (const at of READS_TEXT.get(call) ?? []) {
       const given = expr.args[at] === undefined ? undefined : uncast(expr.args[at].value);
       if (given?.kind !== 'field' || given.name !== 'ptr') continue;
@@ -206,6 +208,11 @@ function longerThan(size: Expr): string | undefined {
   const { left, right } = size;
   const isMore = size.operator === '+' && right.kind === 'literal' && /^[1-9]/u.test(right.text);
   return isMore && left.kind === 'field' && left.name === 'length' ? memberPath(left.base) : undefined;
+}
+
+/** A literal, which has a terminator behind its end: `auto s = "abc";`. */
+function isLiteral(text: string, name: string): boolean {
+  return /^\w+$/u.test(name) && new RegExp(`\\b${name}\\s*=\\s*[cwr]?["\`]`, 'u').test(text);
 }
 
 /** `$` itself. */

@@ -19,7 +19,7 @@ const CODE = {
 };
 
 /** A helper that takes the lock for its callers. */
-const GIVES_GUARD = /->[^{;]*\b\w*Guard\b/u;
+const GIVES_GUARD = /->[^{;]{0,300}?\b\w{0,60}Guard\b/u;
 
 export default defineRule({
   meta: {

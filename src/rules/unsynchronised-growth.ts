@@ -60,7 +60,11 @@ export default defineRule({
         for (const { array, growth, loop, worker } of grownByThreads(unit.textOf(file.path) ?? '', file, fn))
           report({
             messageId: worker === undefined ? 'rounds' : 'several',
-            data: { array, line: lineOf(unit, file, loop.start), function: worker?.name ?? fn.name },
+            data: {
+              array,
+              line: lineOf(unit, file, loop.start),
+              function: worker === undefined || worker.name.startsWith('{') ? fn.name : worker.name,
+            },
             at: { file, span: growth },
             steps: [
               {
@@ -179,6 +183,8 @@ function grownByThreads(text: string, file: FileIr, fn: WithBody): readonly Grow
       return;
     }
     const worker = threadOf(file, fn, expr);
+    // Only some rounds start one, or one round is all.
+    if (around.slice(around.indexOf(loop)).some((one) => one.kind === 'if' || one.kind === 'match')) return;
     if (worker === undefined || waits(loop) || isLocked(text, file, worker)) return;
     const own = aggregateOf(file, worker);
     const outer = enclosing(file, worker);
@@ -211,7 +217,7 @@ function threadOf(file: FileIr, fn: FunctionIr, expr: Expr): WithBody | undefine
   const name = calledName(expr);
   const isThread = expr.kind === 'new' && name === 'Thread';
   const isTask = expr.kind === 'call' && name === 'task';
-  const isGroup = expr.kind === 'method' && name === 'create' && expr.args.length === 1;
+  const isGroup = expr.kind === 'method' && name === 'create' && expr.args.length === 1 && hasThreadGroup(file);
   if (!isThread && !isTask && !isGroup) return undefined;
   const given = expr.args[0]?.value;
   if (given === undefined) return undefined;
@@ -224,12 +230,20 @@ function threadOf(file: FileIr, fn: FunctionIr, expr: Expr): WithBody | undefine
   return found !== undefined && hasBody(found) ? found : undefined;
 }
 
-/** The loop waits for each of its threads before it starts the next. */
+/** Whether the module names the group of threads of druntime, whose `create` starts one. */
+function hasThreadGroup(file: FileIr): boolean {
+  return file.imports.some(({ path }) => /^core\.thread(?:\.threadgroup)?$/u.test(path.join('.')));
+}
+
+/** The loop waits for each of its threads before it starts the next, or is left after the first. */
 function waits(loop: ExprOf<'loop'>): boolean {
   let isWaiting = false;
   walkBody(loop.body, ({ expr }) => {
     const name = expr.kind === 'field' ? expr.name : calledName(expr);
-    isWaiting ||= name !== undefined && /^(?:join|joinAll|\w+Force)$/u.test(name);
+    isWaiting ||=
+      expr.kind === 'break' ||
+      expr.kind === 'return' ||
+      (name !== undefined && /^(?:join|joinAll|isRunning|\w+Force)$/u.test(name));
   });
   return isWaiting;
 }
@@ -247,9 +261,18 @@ function grown(expr: Expr): string | undefined {
 
 /** The function, or what is around it, takes a lock somewhere; whether around the growth is not asked. */
 function isLocked(text: string, file: FileIr, fn: FunctionIr): boolean {
-  const { span } = outermost(file, fn);
-  if (hasAttribute(fn, 'synchronized')) return true;
-  return /\b(?:synchronized|lock|lock_nothrow|tryLock|acquire|cas|pthread_mutex_lock)\b/u.test(
-    text.slice(span.start, span.end),
-  );
+  let answer = locked.get(fn);
+  if (answer === undefined) {
+    const { span } = outermost(file, fn);
+    answer =
+      hasAttribute(fn, 'synchronized') ||
+      /\b(?:synchronized|lock|lock_nothrow|tryLock|acquire|cas|pthread_mutex_lock)\b/u.test(
+        text.slice(span.start, span.end),
+      );
+    locked.set(fn, answer);
+  }
+  return answer;
 }
+
+/** It is asked for each growth of a function anew, and an answer goes through its whole text. */
+const locked = new WeakMap<FunctionIr, boolean>();
