@@ -38,7 +38,7 @@ export default defineRule({
         "The threadsafe function '{name}' of '{function}' is kept in '{keeper}', strong and with nothing that releases it: it holds the event loop open, or is dropped after its environment is gone.",
       held: "'{type}' keeps {callbacks}, and nothing releases a callback of it: each holds the event loop open for as long as the {life} lives, or is dropped after its environment is gone.",
       endless:
-        "'{function}' calls a callback by '{call}' in a loop without an end (line {loop}) and looks at no status: the loop goes on when the environment is closing, and until then the callback keeps the process alive.",
+        "'{function}' calls a callback by '{call}' in a loop without an end (line {loop}) and looks at no status: the loop goes on when the environment is closing, and a callback that was not unreferenced keeps the process alive until then.",
       unheard:
         "'{function}' drops the status of '{call}' and waits at line {line} for the answer: once the environment is closing the callback never runs, and nobody answers.",
       closing:
@@ -463,6 +463,7 @@ function findEndless(body: Block): { readonly call: string; readonly span: Span;
       // A receive that fails ends the thread by its panic.
       if (/^(?:break|return|try|await|macro)$/u.test(inner.kind) && !isPrint(inner)) isLeft = true;
       if (inner.kind === 'method' && /^(?:unwrap|expect)$/u.test(inner.method)) isLeft = true;
+      if (/(?:^|::)(?:exit|abort)$/u.test(calleeOf(inner) ?? '')) isLeft = true;
       const call = callOfCallback(inner);
       if (call !== undefined && isDropped(statement, around)) called ??= { call, span: inner.span };
     });
