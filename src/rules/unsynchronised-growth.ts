@@ -55,9 +55,13 @@ export default defineRule({
     for (const file of unit.filesOf('d')) {
       if (!THREADS.test(unit.textOf(file.path) ?? '')) continue;
       const arrays = sharedArrays(file);
+      // Several loops may start threads for one growth.
+      const told = new Set<number>();
       for (const fn of file.functions) {
         if (!hasBody(fn)) continue;
-        for (const { array, growth, loop, worker } of grownByThreads(unit.textOf(file.path) ?? '', file, fn))
+        for (const { array, growth, loop, worker } of grownByThreads(unit.textOf(file.path) ?? '', file, fn)) {
+          if (told.has(growth.start)) continue;
+          told.add(growth.start);
           report({
             messageId: worker === undefined ? 'rounds' : 'several',
             data: {
@@ -76,6 +80,7 @@ export default defineRule({
             ],
             key: `${array}|${fn.name}`,
           });
+        }
         if (
           arrays.size === 0 ||
           fn.kind === 'static-constructor' ||
