@@ -71,7 +71,7 @@ function findLostLifetime(
   const text = (unit.textOf(file.path) ?? '').slice(start, end);
   if (!/\bforget\s*\(\s*self\s*\)|\bManuallyDrop\s*::\s*new\s*\(\s*self\s*\)/u.test(text)) return undefined;
   const bound =
-    /\blet\s+(?:mut\s+)?(\w+)(?:\s*:[^=;]*)?\s*=\s*(?:self|this|me)(?:\s*\.\s*\w+)*\s*\.\s*as_(?:mut_)?ptr\(\)/u.exec(
+    /\blet\s+(?:mut\s+)?(\w+)(?:\s*:[^=;]*)?\s*=\s*(?:self|this|me)(?:\s*\.\s*(\w+))?(?:\s*\.\s*\w+)*?\s*\.\s*as_(?:mut_)?ptr\(\)/u.exec(
       text,
     );
   const literal = new RegExp(`(?<!\\w\\s*::\\s*)\\b${type.name}\\s*\\{`, 'u').exec(text);
@@ -87,6 +87,9 @@ function findLostLifetime(
   const owner = unit.oracle('rust').declaration(fn.owner, file.path);
   // What counts the memory that it shares, or holds on to it, is no part of somebody else's.
   if (!decl || !isBare(decl) || !owner || !owner.fields.some((f) => f.type?.lifetimes !== undefined)) return undefined;
+  // A vector of its own goes on in the iterator.
+  const through = owner.fields.find(({ name }) => name === bound[2])?.type;
+  if (through !== undefined && through.lifetimes === undefined) return undefined;
   const at = start + bound.index;
   return { type, parameter: 'self', at: { start: at, end: at + bound[0].length } };
 }
