@@ -2,7 +2,7 @@ import { bindingsOf, type Bindings } from './raw-views.js';
 import type { UnitFacts } from './unit.js';
 import type { Expr, ExprOf, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
-import { walkBody } from '../model/walk-body.js';
+import { calleeOf, walkBody } from '../model/walk-body.js';
 
 /** A callback that takes its data for another type than the one it was registered with. */
 export interface MistakenData {
@@ -129,7 +129,7 @@ function dataType(fn: FunctionIr, expr: Expr, bindings: Bindings, isVoid = false
     case 'address':
       return isVoid ? contentType(fn, expr.base, bindings) : undefined;
     case 'call':
-      return isVoid && expr.callee.kind === 'name' && /^(?:Box|Arc|Rc)::into_raw$/u.test(pathOf(expr.callee))
+      return isVoid && /^(?:Box|Arc|Rc)::into_raw$/u.test(calleeOf(expr) ?? '')
         ? boxedType(fn, expr.args[0]?.value, bindings)
         : undefined;
     case 'name': {
@@ -144,15 +144,11 @@ function dataType(fn: FunctionIr, expr: Expr, bindings: Bindings, isVoid = false
   }
 }
 
-function pathOf({ path }: ExprOf<'name'>): string {
-  return path.slice(-2).join('::');
-}
-
 /** What an owner holds: `Job` of `Box::new(Job { .. })` and `Box::new(job)`, also by way of a variable. */
 function boxedType(fn: FunctionIr, expr: Expr | undefined, bindings: Bindings, depth = 0): string | undefined {
   if (!expr || depth > 4) return undefined;
-  if (expr.kind === 'call' && expr.callee.kind === 'name') {
-    if (!/^(?:Box|Arc|Rc)::new$/u.test(pathOf(expr.callee))) return undefined;
+  if (expr.kind === 'call') {
+    if (!/^(?:Box|Arc|Rc)::new$/u.test(calleeOf(expr) ?? '')) return undefined;
     const held = expr.args[0]?.value;
     const name = held?.kind === 'name' && held.path.length === 1 ? (held.path[0] ?? '') : undefined;
     if (held && (held.kind === 'struct' || (name !== undefined && bindings.has(name))))

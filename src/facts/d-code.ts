@@ -292,3 +292,8 @@ export function mayKeep(unit: UnitFacts, file: FileIr, type: string, at: number,
     return stored.test((unit.textOf(path) ?? '').slice(body.start, body.end));
   });
 }
+
+/** `$`: a slice goes to the end of the array, behind which nothing of it is. */
+export function isEnd(to: Expr): boolean {
+  return to.kind === 'name' && to.path[0] === '$';
+}

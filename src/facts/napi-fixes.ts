@@ -3,6 +3,7 @@ import type { Span } from '../model/source.js';
 import { calleeOf, walkBody } from '../model/walk-body.js';
 import { findNapiType } from './napi-types.js';
 import { isExported } from './js-memory.js';
+import { usesName } from './rust-code.js';
 
 /** A defect of napi that code can run into, and the version of its major line that mended it. */
 export interface NapiFix {
@@ -97,15 +98,6 @@ function isMovedAway(file: FileIr, fn: FunctionIr, name: string): boolean {
       });
     });
   return isMoved;
-}
-
-function usesName(file: FileIr, fn: FunctionIr, name: string): boolean {
-  let isUsed = false;
-  if (fn.body !== undefined)
-    walkBody(fn.body, ({ expr }) => {
-      isUsed ||= expr.kind === 'name' && expr.path[0] === name;
-    });
-  return isUsed || file.functions.some((one) => one.parent === fn.id && usesName(file, one, name));
 }
 
 function exported(file: FileIr): readonly FunctionIr[] {

@@ -11,16 +11,13 @@ export interface Match {
 /** `BIO_meth_set_destroy`, `is_free`: the function is told who destroys, or says something about it. */
 const TELLS = /(?:^|_)(?:set|get|is|has|can|should|needs|on)_[a-z]+$/u;
 
-/** `CRYPTO_free(block, file, line)` is the longest known release whose first argument is what is released. */
-const MOST_ARGUMENTS = 3;
-
 /** Rows of one language, found by what a call looks like. */
 export class ApiIndex {
   private readonly methods = new Map<string, ApiRow[]>();
   private readonly paths = new Map<string, { row: ApiRow; segments: string[] }[]>();
   private readonly macros = new Map<string, ApiRow[]>();
   private readonly assigns = new Map<string, ApiRow[]>();
-  private readonly suffixes: { row: ApiRow; suffix: string }[] = [];
+  private readonly suffixes: { row: ApiRow; suffix: string; mostArguments: number }[] = [];
 
   constructor(rows: readonly ApiRow[]) {
     const put = <T>(map: Map<string, T[]>, key: string, item: T): void => {
@@ -36,7 +33,7 @@ export class ApiIndex {
         put(this.paths, segments.at(-1) ?? '', { row, segments });
       } else if ('macro' in match) put(this.macros, match.macro.replace(/!$/, ''), row);
       else if ('assign' in match) put(this.assigns, match.assign, row);
-      else this.suffixes.push({ row, suffix: match.suffix });
+      else this.suffixes.push({ row, mostArguments: Infinity, ...match });
     }
   }
 
@@ -47,7 +44,7 @@ export class ApiIndex {
 
   /**
    * Rows whose path is the end of `path`; a row of one segment matches a path of any length only by its last one. `count` is the
-   * number of arguments: with many of them the name alone (`_free`) does not say which one is released, if any.
+   * number of arguments, of which rows by suffix bear only so many.
    */
   path(path: readonly string[], count = 1): Match[] {
     const last = path.at(-1) ?? '';
@@ -64,11 +61,12 @@ export class ApiIndex {
       if (segments.length === longest) found.push({ row, weak: false });
     }
     if (found.length === 0) {
-      for (const { row, suffix } of this.suffixes)
+      for (const { row, suffix, mostArguments } of this.suffixes)
         if (
           last.length > suffix.length &&
           last.endsWith(suffix) &&
-          !(releases(row) && (count > MOST_ARGUMENTS || TELLS.test(last)))
+          count <= mostArguments &&
+          !(releases(row) && TELLS.test(last))
         )
           found.push({ row, weak: true });
     }

@@ -18,6 +18,7 @@ export type Effect =
       readonly from: Operand;
       readonly as: 'raw-pointer' | 'reference' | 'slice' | 'iterator' | 'guard';
       readonly element?: boolean;
+      /** Rust: the operand is a cell, and nothing checks what happens to its content. */ readonly cell?: boolean;
     }
   /** The result is the operand, or points where the operand points (casts, as_ref, map, unwrap). */
   | {
@@ -75,7 +76,10 @@ export type Effect =
   | { readonly kind: 'unlock'; readonly target: Operand }
   | { readonly kind: 'drop'; readonly target: Operand }
   /** Blocks until spawned work is done (join, recv, wait): what it waited for cannot outlive this point. */
-  | { readonly kind: 'wait' };
+  | {
+      readonly kind: 'wait';
+      /** The guard whose lock is given back meanwhile (`condvar.wait(guard)`). */ readonly guard?: Operand;
+    };
 
 export interface ApiRow {
   /** Unique, kebab-case; fixtures name it to prove that it is hit. */
@@ -89,8 +93,8 @@ export interface ApiRow {
     | { readonly path: string }
     | { readonly macro: string }
     | { readonly assign: string }
-    /** The end of a free function's name (`_free`), when no path row fits; always weak. */
-    | { readonly suffix: string };
+    /** The end of a free function's name (`_free`), when no path row fits; always weak. With more arguments than `mostArguments` the name does not say which one is meant. */
+    | { readonly suffix: string; readonly mostArguments?: number };
   /** Names of receiver types (heads, without arguments) the row is limited to; `[]`/absent means any. */
   readonly receiver?: readonly string[];
   /** When the receiver's type is not known: `apply` (the name is telling enough), `weak` (lower confidence), or `skip`. Default `weak` with `receiver`, else `apply`. */
@@ -102,4 +106,13 @@ export interface ApiRow {
   readonly since?: string;
   readonly fixedIn?: string;
   readonly note?: string;
+}
+
+/** A foreign function by whose name alone (`png_destroy`) its first argument is released. */
+export function suffixRelease(suffix: string, mostArguments: number): ApiRow {
+  return {
+    id: `suffix${suffix.replaceAll('_', '-')}`,
+    match: { suffix, mostArguments },
+    effects: [{ kind: 'release', target: 0, by: suffix, foreign: true }],
+  };
 }

@@ -620,7 +620,7 @@ export abstract class Calls extends Effects {
       const isOwn =
         (receiver.type?.kind === 'path' && /^(?:pureFree|free)$/u.test(expr.method)) ||
         (/^(?:pureFree|free|destroy)$/u.test(expr.method) && expr.args.length > 0);
-      const ufcs = isOwn ? [] : this.settings.apis.path([expr.method]);
+      const ufcs = isOwn ? [] : this.settings.apis.path([expr.method], expr.args.length + 1);
       if (ufcs.length > 0)
         return this.applyMatches(
           ufcs,

@@ -272,7 +272,7 @@ export abstract class Effects extends Closures {
         // A reference of unknown target, given where a reference is wanted, leads beyond the variable that holds it.
         const isLent = effect.element === false && value.pointers.length === 0 && value.places.length > 0;
         // A cell with a container gives the container itself.
-        const isContainerCell = row.id === 'cell-pointer' && isGrowable(value.type?.args[0], 'rust') === true;
+        const isContainerCell = effect.cell === true && isGrowable(value.type?.args[0], 'rust') === true;
         const targets = this.materialise(value, operandSpan(effect.from)).map((p) =>
           isLent
             ? extend(p, '*')
@@ -285,7 +285,7 @@ export abstract class Effects extends Closures {
         );
         const guards = guardsOf(value);
         // What is reached through the pointer that a cell gives is not checked by the compiler either.
-        const erased = this.rust && value.pointers.some((p) => p.erased && p.row?.id === 'cell-pointer');
+        const erased = value.pointers.some((p) => p.erased && isFromCell(p));
         return { places: NONE, pointers: targets.map((t) => this.borrow(t, form, erased, span, name, row, guards)) };
       }
       case 'pass': {
@@ -414,8 +414,6 @@ export abstract class Effects extends Closures {
         }
         // A number has nothing to drop.
         if (effect.by === 'drop_in_place' && isNumber(value.type?.element)) return undefined;
-        // D: `pool_free(pool, item)` ends the item, `queue_free(item, queue)` too: of several it is not known which.
-        if (!this.rust && 'suffix' in row.match && exprs.length !== 1) return undefined;
         // A name that merely ends like a release must at least be given a pointer.
         if ('suffix' in row.match && !this.isPointerType(value.type) && !value.pointers.some((p) => p.form === 'raw'))
           return undefined;
@@ -580,9 +578,8 @@ export abstract class Effects extends Closures {
         return undefined;
       }
       case 'wait':
-        // `condvar.wait(guard)` gives the lock back until it is woken.
-        if (name.startsWith('wait'))
-          for (const { pointers } of values) for (const guard of pointers) this.endGuard(guard, span, name);
+        if (effect.guard !== undefined)
+          for (const guard of operand(effect.guard).pointers) this.endGuard(guard, span, name);
         return undefined;
       case 'root':
       case 'unroot':
@@ -814,4 +811,9 @@ function replaceSelf(type: TypeRef | undefined, owner: string | undefined): Type
 /** A new value that no place holds and that points nowhere. */
 function isMade({ owned, places, pointers }: Value): boolean {
   return owned === true && places.length === 0 && pointers.length === 0;
+}
+
+/** Whether the pointer was taken out of a cell. */
+function isFromCell({ row }: Pointer): boolean {
+  return row?.effects.some((effect) => effect.kind === 'borrow' && effect.cell === true) === true;
 }

@@ -1,3 +1,5 @@
+import { kept } from './lists.js';
+
 /** Longer texts are rarely the same as another one of their file. */
 const longestName = 24;
 
@@ -18,5 +20,11 @@ export class Names {
     let path = this.paths.get(name);
     if (path === undefined) this.paths.set(name, (path = [name]));
     return path;
+  }
+
+  /** A list of names as the file's other lists of the same single name are kept. */
+  list(names: readonly string[]): readonly string[] {
+    const [only] = names;
+    return only !== undefined && names.length === 1 ? this.path(only) : kept(names);
   }
 }

@@ -1,4 +1,13 @@
-import { aggregateOf, calledName, declaredIn, hasBody, memberPath, methodsOf, rootName } from '../facts/d-code.js';
+import {
+  aggregateOf,
+  calledName,
+  declaredIn,
+  hasBody,
+  isEnd,
+  memberPath,
+  methodsOf,
+  rootName,
+} from '../facts/d-code.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { withoutAlias } from '../flow/types.js';
@@ -176,11 +185,6 @@ function findOverlaps(fn: FunctionIr): readonly Overlap[] {
   return [...fronts, ...rests];
 }
 
-/** `$`: the slice goes to the end, behind which nothing of the array is. */
-function isEnd(to: Expr): boolean {
-  return to.kind === 'name' && to.path[0] === '$';
-}
-
 function appendOperand(expr: Expr): Expr | undefined {
   if (expr.kind === 'field') return expr.name === 'assumeSafeAppend' ? expr.base : undefined;
   if (calledName(expr) !== 'assumeSafeAppend') return undefined;
@@ -256,9 +260,8 @@ function findStored(
 
 /** `event.data` of a variable or parameter that is an object, which others may know, or is returned. */
 function isObjects(unit: UnitFacts, file: FileIr, method: FunctionIr, path: string): boolean {
-  const [head = ''] = path.split('.');
-  if (!path.includes('.') || method.body === undefined) return false;
-  const made = typesByName(method).get(head);
+  const [head = '', ...rest] = path.split('.');
+  const made = rest.length === 0 ? undefined : typesByName(method).get(head);
   return made !== undefined && unit.oracle('d').declaration(made, file.path)?.kind === 'class';
 }
 
@@ -291,23 +294,18 @@ function keepsSlices(
   isElement: boolean,
 ): boolean {
   const oracle = unit.oracle('d');
-  const names = path.split('.');
-  let at: TypeRef | undefined =
-    method.params.find((one) => one.name === names[0])?.type ??
-    type.fields.find((one) => one.name === names[0])?.type ??
-    oracle.global(names[0] ?? '', file.path)?.decl.type;
-  let rest = names.slice(1);
-  if (at === undefined && names.length === 2 && isObjects(unit, file, method, path)) {
-    // A variable that was made with `new`: any class of that field's name is asked.
-    const fields = file.types.filter((one) => one.kind === 'class').flatMap((one) => one.fields);
-    at = fields.find((one) => one.name === names[1])?.type;
-    rest = [];
-  }
-  for (const name of rest)
-    at =
-      at?.kind === 'path'
-        ? oracle.declaration(at.name, file.path)?.fields.find((f) => f.name === name)?.type
-        : undefined;
+  const [head = '', ...rest] = path.split('.');
+  const fieldOf = (owner: string | undefined, name: string): TypeRef | undefined =>
+    owner === undefined
+      ? undefined
+      : oracle.declaration(owner, file.path)?.fields.find((field) => field.name === name)?.type;
+  const declared =
+    method.params.find((one) => one.name === head)?.type ??
+    type.fields.find((one) => one.name === head)?.type ??
+    oracle.global(head, file.path)?.decl.type;
+  let at = declared;
+  for (const [depth, name] of rest.entries())
+    at = fieldOf(at?.kind === 'path' ? at.name : depth === 0 ? typesByName(method).get(head) : undefined, name);
   const kept =
     isElement && (at?.kind === 'slice' || at?.kind === 'assoc-array') ? at.element : isElement ? undefined : at;
   const plain = withoutAlias(kept, oracle, file.path);

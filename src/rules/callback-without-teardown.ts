@@ -38,9 +38,9 @@ export default defineRule({
         "The threadsafe function '{name}' of '{function}' is kept in '{keeper}', strong and with nothing that releases it: it holds the event loop open, or is dropped after its environment is gone.",
       held: "'{type}' keeps {callbacks}, and nothing releases a callback of it: each holds the event loop open for as long as the {life} lives, or is dropped after its environment is gone.",
       endless:
-        "'{function}' calls a callback by '{call}' in a loop without an end (line {loop}) and looks at no status: the loop goes on when the environment is closing, and a callback that was not unreferenced keeps the process alive until then.",
+        "'{function}' calls a callback by '{call}' (line {called}) in a loop without an end (line {line}) and looks at no status: the loop goes on when the environment is closing, and a callback that was not unreferenced keeps the process alive until then.",
       unheard:
-        "'{function}' drops the status of '{call}' and waits at line {line} for the answer: once the environment is closing the callback never runs, and nobody answers.",
+        "'{function}' drops the status of '{call}' (line {called}) and waits at line {line} for the answer: once the environment is closing the callback never runs, and nobody answers.",
       closing:
         "'{function}' uses '{env}' (line {used}) without asking whether it is null: what is still queued when the environment ends is called with none (registered at line {created}).",
       unfinalized:
@@ -90,30 +90,21 @@ export default defineRule({
       const captured: { fn: FunctionIr; name: string; span: Span }[] = [];
       for (const fn of file.functions) {
         // A closure that calls and waits does so whenever somebody calls it.
-        const unheard = fn.body && findUnheard(fn.body);
-        if (unheard) {
+        for (const one of fn.body ? [findUnheard(fn.body), findEndless(fn.body)] : []) {
+          if (one === undefined) continue;
           const named = namedAround(file, fn);
           report({
-            messageId: 'unheard',
-            data: { function: named.name, call: unheard.call, line: lineOf(unit, file, unheard.received.start) },
-            at: { file, span: unheard.span },
+            messageId: one.kind,
+            data: {
+              function: named.name,
+              call: one.call,
+              called: lineOf(unit, file, one.span.start),
+              line: lineOf(unit, file, one.why.span.start),
+            },
+            at: { file, span: one.span },
             steps: [
-              { file, span: unheard.span, role: 'escape', note: 'The status of this call is not looked at.' },
-              { file, span: unheard.received, role: 'suspend', note: 'The thread waits for the callback here.' },
-            ],
-            key: named.qualifiedName,
-          });
-        }
-        const endless = fn.body && findEndless(fn.body);
-        if (endless) {
-          const named = namedAround(file, fn);
-          report({
-            messageId: 'endless',
-            data: { function: named.name, call: endless.call, loop: lineOf(unit, file, endless.loop.start) },
-            at: { file, span: endless.span },
-            steps: [
-              { file, span: endless.loop, role: 'acquire', note: 'Nothing ends this loop.' },
-              { file, span: endless.span, role: 'escape', note: 'The status of this call is not looked at.' },
+              { file, span: one.span, role: 'escape', note: 'The status of this call is not looked at.' },
+              { file, ...one.why },
             ],
             key: named.qualifiedName,
           });
@@ -424,8 +415,16 @@ function closureOf(unit: UnitFacts, file: FileIr, body: Block, name: string): st
 
 // --- calls whose status nobody looks at ------------------------------------------------------------------------------
 
+/** A call of a callback whose status nobody looks at, and what makes that a hazard. */
+interface IgnoredStatus {
+  readonly kind: 'unheard' | 'endless';
+  readonly call: string;
+  readonly span: Span;
+  readonly why: { readonly span: Span; readonly role: ReportStep['role']; readonly note: string };
+}
+
 /** A call of a threadsafe function as a statement, and a receive without a limit of time after it. */
-function findUnheard(body: Block): { readonly call: string; readonly span: Span; readonly received: Span } | undefined {
+function findUnheard(body: Block): IgnoredStatus | undefined {
   let called: { call: string; span: Span } | undefined;
   let received: Span | undefined;
   // `let status = unsafe { call(..) };`: what a variable takes is looked at.
@@ -449,12 +448,15 @@ function findUnheard(body: Block): { readonly call: string; readonly span: Span;
     )
       received ??= expr.methodSpan;
   });
-  return called && received ? { call: called.call, span: called.span, received } : undefined;
+  const note = 'The thread waits for the callback here.';
+  return called && received
+    ? { kind: 'unheard', ...called, why: { span: received, role: 'suspend', note } }
+    : undefined;
 }
 
 /** A call of a threadsafe function as a statement in a `loop` that nothing leaves. */
-function findEndless(body: Block): { readonly call: string; readonly span: Span; readonly loop: Span } | undefined {
-  let found: { call: string; span: Span; loop: Span } | undefined;
+function findEndless(body: Block): IgnoredStatus | undefined {
+  let found: IgnoredStatus | undefined;
   walkBody(body, ({ expr }) => {
     if (found || expr.kind !== 'loop' || expr.form !== 'loop') return;
     let called: { call: string; span: Span } | undefined;
@@ -467,7 +469,9 @@ function findEndless(body: Block): { readonly call: string; readonly span: Span;
       const call = callOfCallback(inner);
       if (call !== undefined && isDropped(statement, around)) called ??= { call, span: inner.span };
     });
-    if (called && !isLeft) found = { ...called, loop: { start: expr.span.start, end: expr.span.start + 4 } };
+    const span = { start: expr.span.start, end: expr.span.start + 'loop'.length };
+    if (called && !isLeft)
+      found = { kind: 'endless', ...called, why: { span, role: 'acquire', note: 'Nothing ends this loop.' } };
   });
   return found;
 }

@@ -1,11 +1,12 @@
 import { isExported } from '../facts/js-memory.js';
 import { lineOf } from '../facts/lines.js';
+import { usesName } from '../facts/rust-code.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { withoutAlias } from '../flow/types.js';
 import { calleeOf, walkBody } from '../model/walk-body.js';
 import type { Block, Expr, FileIr, FunctionIr, Pattern, TypeRef } from '../model/ir.js';
 import { namesOf } from '../model/patterns.js';
-import type { Span } from '../model/source.js';
+import { isInside, type Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
 /** Methods that take `&mut self` in the standard library, futures and tokio, whatever the type. */
@@ -214,7 +215,7 @@ function findMoved(file: FileIr, fn: FunctionIr): Span | undefined {
   for (const inner of file.functions) {
     if (inner.parent === undefined || !inside.has(inner.parent)) continue;
     inside.add(inner.id);
-    if (inner.kind === 'async-block' && names(file, inner, 'self')) return inner.span;
+    if (inner.kind === 'async-block' && usesName(file, inner, 'self')) return inner.span;
   }
   return undefined;
 }
@@ -232,7 +233,7 @@ function findForgedSelf(file: FileIr, fn: FunctionIr): Span | undefined {
   });
   for (const name of new Set(forged))
     for (const inner of file.functions)
-      if (inner.parent === fn.id && inner.kind === 'async-block' && names(file, inner, name)) return inner.span;
+      if (inner.parent === fn.id && inner.kind === 'async-block' && usesName(file, inner, name)) return inner.span;
   return undefined;
 }
 
@@ -277,20 +278,10 @@ function findShared(file: FileIr, fn: FunctionIr): { readonly lent: Span; readon
         const task = call.args.map(({ value }) => value).find((v) => v.kind === 'closure');
         if (!SPAWNS.test(callee) || task?.kind !== 'closure') return;
         const future = file.functions.find((f) => f.id === task.functionId);
-        if (future && names(file, future, name)) found ??= { lent: expr.methodSpan, task: future.span };
+        if (future && usesName(file, future, name)) found ??= { lent: expr.methodSpan, task: future.span };
       });
     });
   return found;
-}
-
-/** Whether a function, or one inside of it, uses a variable of the name. */
-function names(file: FileIr, fn: FunctionIr, name: string): boolean {
-  let uses = false;
-  if (fn.body)
-    walkBody(fn.body, ({ expr }) => {
-      uses ||= expr.kind === 'name' && expr.path[0] === name;
-    });
-  return uses || file.functions.some((f) => f.parent === fn.id && names(file, f, name));
 }
 
 /** Since 3.12.1 the library refuses the second call itself. */
@@ -307,7 +298,6 @@ function findChange(unit: UnitFacts, file: FileIr, fn: FunctionIr, body: Block):
     if (expr.kind === 'await') awaits.push(expr.span);
     if (expr.kind === 'loop') loops.push(expr.span);
   });
-  const isWithin = (inner: Span, outer: Span): boolean => outer.start <= inner.start && inner.end <= outer.end;
   if (awaits.length === 0) return undefined;
   let found: Change | undefined;
   walkBody(body, ({ expr }) => {
@@ -316,9 +306,9 @@ function findChange(unit: UnitFacts, file: FileIr, fn: FunctionIr, body: Block):
     if (changed === undefined) return;
     // Held while suspended, done with what was awaited, or done after having been: another call may be in between.
     const suspended =
-      awaits.find((a) => isWithin(expr.span, a) || isWithin(a, expr.span) || a.end <= expr.span.start) ??
+      awaits.find((a) => isInside(expr.span, a) || isInside(a, expr.span) || a.end <= expr.span.start) ??
       // What comes first in a loop comes after the await of the round before.
-      awaits.find((a) => loops.some((l) => isWithin(a, l) && isWithin(expr.span, l)));
+      awaits.find((a) => loops.some((l) => isInside(a, l) && isInside(expr.span, l)));
     if (suspended) found = { what: changed, span: expr.span, suspended };
   });
   return found ?? findHeld(body, awaits);

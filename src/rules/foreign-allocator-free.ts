@@ -140,64 +140,34 @@ export default defineRule({
             });
             continue;
           }
-          const out = seen.has(adoption.span.start) ? undefined : outParameter(unit, file, flow, adoption);
-          if (out && !isForgotten(unit.textOf(file.path) ?? '', fn, flow, adoption.span)) {
-            seen.add(adoption.span.start);
-            report({
-              messageId: 'adopted',
-              data: {
-                source: out.callee,
-                acquired: lineOf(unit, file, out.span.start),
-                adopter: adoption.through ?? adoption.how,
-                line: lineOf(unit, file, adoption.span.start),
-              },
-              at: { file, span: adoption.span },
-              steps: [
-                {
-                  file,
-                  span: out.span,
-                  role: 'acquire',
-                  note: `'${out.callee}' lets '${root.name}' point to memory of foreign code.`,
-                },
-                {
-                  file,
-                  span: adoption.span,
-                  role: 'release',
-                  note: `'${adoption.through ?? adoption.how}' makes it a ${adoption.rawType}, which Rust's allocator frees.`,
-                },
-              ],
-              key: out.callee,
-              confidence: 'medium',
-            });
-            continue;
-          }
+          const out = outParameter(unit, file, flow, adoption);
           if (
-            root.kind !== 'allocation' ||
-            !(root.storage === 'foreign' || (root.storage === 'malloc' && MALLOC.test(root.name))) ||
+            (out === undefined && !isForeignAllocation(unit, file, fn, adoption)) ||
             seen.has(adoption.span.start) ||
             isForgotten(unit.textOf(file.path) ?? '', fn, flow, adoption.span)
           )
             continue;
-          // A getter of the same library, or a setter that returns what it held before, hands back what Rust gave it.
-          if (HANDS_BACK.test(root.name) && !isPlainGetter(unit, file, adoption, root.name)) continue;
-          // What the C library allocates is nobody's object.
-          if (
-            root.storage === 'foreign' &&
-            (isCastToOwnType(unit, file, fn, adoption) || isOpaque(unit, file, root.name))
-          )
-            continue;
           seen.add(adoption.span.start);
+          const source = out?.callee ?? root.name;
+          const acquired = out?.span ?? root.span;
           report({
             messageId: 'adopted',
             data: {
-              source: root.name,
-              acquired: lineOf(unit, file, root.span.start),
+              source,
+              acquired: lineOf(unit, file, acquired.start),
               adopter: adoption.through ?? adoption.how,
               line: lineOf(unit, file, adoption.span.start),
             },
             at: { file, span: adoption.span },
             steps: [
-              { file, span: root.span, role: 'acquire', note: `'${root.name}' returns memory of foreign code.` },
+              {
+                file,
+                span: acquired,
+                role: 'acquire',
+                note: out
+                  ? `'${source}' lets '${root.name}' point to memory of foreign code.`
+                  : `'${source}' returns memory of foreign code.`,
+              },
               {
                 file,
                 span: adoption.span,
@@ -205,7 +175,8 @@ export default defineRule({
                 note: `'${adoption.through ?? adoption.how}' makes it a ${adoption.rawType}, which Rust's allocator frees.`,
               },
             ],
-            key: root.name,
+            key: source,
+            ...(out ? { confidence: 'medium' as const } : {}),
           });
         }
         for (const call of flow.calls) {
@@ -294,18 +265,30 @@ export default defineRule({
   },
 });
 
-/** `get_name` gives a text, and nothing in the unit is called `set_name`: nobody gave the library one to hand back. */
-function isPlainGetter(unit: UnitFacts, file: FileIr, { rawType }: Adoption, source: string): boolean {
-  const setter =
-    source
-      .replace(/(^|_|::)get(_|$)/u, '$1set$2')
-      .split('::')
-      .at(-1) ?? '';
-  if (rawType !== 'CString' || !/(?:^|_)set(?:_|$)/u.test(setter) || /data|hook|swap|take|replace/u.test(setter))
-    return false;
-  // What the same file hands over by `into_raw` may come back under any name.
-  if ((unit.textOf(file.path) ?? '').includes('into_raw')) return false;
-  return !unit.pathsOf('rust').some((path) => (unit.textOf(path) ?? '').includes(setter));
+/** Whether what is taken over comes from foreign code that did not get it from Rust before. */
+function isForeignAllocation(unit: UnitFacts, file: FileIr, fn: FunctionIr, adoption: Adoption): boolean {
+  const { root } = adoption.pointer.target;
+  if (root.kind !== 'allocation') return false;
+  if (root.storage !== 'foreign' && !(root.storage === 'malloc' && MALLOC.test(root.name))) return false;
+  // A getter of the same library, or a setter that returns what it held before, hands back what Rust gave it.
+  if (HANDS_BACK.test(root.name) && !isPlainGetter(unit, adoption, root.name)) return false;
+  // What the C library allocates is nobody's object.
+  return root.storage !== 'foreign' || (!isCastToOwnType(unit, file, fn, adoption) && !isOpaque(unit, file, root.name));
+}
+
+/**
+ * `get_name` gives a text, and nothing in the unit is called `set_name`, or is given what `into_raw` made under a name with `name` in it:
+ * nobody gave the library one to hand back.
+ */
+function isPlainGetter(unit: UnitFacts, { rawType }: Adoption, source: string): boolean {
+  const getter = source.split('::').at(-1) ?? '';
+  const what = /(?:^|_)get_(\w+)$/u.exec(getter)?.[1];
+  if (rawType !== 'CString' || what === undefined || /data|hook|swap|take|replace/u.test(getter)) return false;
+  const gives = new RegExp(
+    `\\b${getter.replace(/(^|_)get_/u, '$1set_')}\\b|\\w*${what}\\w*\\s*\\([^;{}]*\\binto_raw\\b`,
+    'u',
+  );
+  return !unit.pathsOf('rust').some((path) => gives.test(unit.textOf(path) ?? ''));
 }
 
 /** The foreign call that was given the address of the local pointer before it is taken over as text: an error message mostly. */
@@ -322,7 +305,7 @@ function outParameter(unit: UnitFacts, file: FileIr, flow: FunctionFlow, adoptio
   if (given.length !== 1 || !call || call.resolved) return undefined;
   // What pointed somewhere before may only be moved on.
   const before = (unit.textOf(file.path) ?? '').slice(root.span.start, call.span.start);
-  if (!/^\w+\s*(?::[^=;]*)?(?:;|=\s*(?:[\w:]*null(?:_mut)?\b|0\s+as\b|\w*::?\w*MaybeUninit))/u.test(before))
+  if (!/^\w+\s*(?::[^=;]*)?(?:;|=\s*(?:[\w:]*null(?:_mut)?\b|0\s+as\b|[\w:]*MaybeUninit\b))/u.test(before))
     return undefined;
   const name = call.callee.split('::').at(-1) ?? '';
   const declared = unit.oracle('rust').freeFunction(name, file.path)?.fn;

@@ -44,20 +44,7 @@ const TOKENS = {
     'putenv',
     'setvbuf',
   ],
-  d: [
-    'toStringz',
-    'extern',
-    'set',
-    'register',
-    'add',
-    'Set',
-    'Register',
-    'pthread_create',
-    'on_',
-    'sigaltstack',
-    'putenv',
-    'openlog',
-  ],
+  d: ['toStringz', 'extern', 'set', 'register', 'add', 'Set', 'Register', 'pthread_create', 'on_', 'putenv', 'openlog'],
 };
 
 /** How D code gives memory to foreign code. */

@@ -19,6 +19,7 @@ import {
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
 import type { Block, Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
+import { isInside } from '../model/source.js';
 import { defineRule } from './rule.js';
 
 /** A call that keeps the caller here until the other side is done with what it was given. */
@@ -333,7 +334,7 @@ function findMapped(
   let found: { view: RawView; text: string } | undefined;
   walkBody(body, ({ expr }) => {
     if (found || expr.kind !== 'method' || !ADAPTERS.test(expr.method)) return;
-    if (!spans.some((s) => s.start <= expr.span.start && expr.span.end <= s.end)) return;
+    if (!spans.some((s) => isInside(expr.span, s))) return;
     const closure = expr.args.map(({ value }) => value).find((v) => v.kind === 'closure');
     const inner = closure && file.functions.find((f) => f.id === closure.functionId);
     const from = elementsOf(expr.receiver, bindings, fn);
@@ -343,7 +344,7 @@ function findMapped(
     for (const view of viewsOf(unit, file, inner, inner.body, own)) {
       const source = sourceOf(view.source, own, inner);
       if (source && inner.params.some((p) => p.name === source.name))
-        if (results.some((s) => s.start <= view.span.start && view.span.end <= s.end))
+        if (results.some((s) => isInside(view.span, s)))
           found ??= { view, text: [source.name, ...source.path].join('.') };
     }
   });

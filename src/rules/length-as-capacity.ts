@@ -106,7 +106,7 @@ function isNamedAnew(text: string, fn: FunctionIr, call: CallSite, name: string,
   return (
     lets.length === 1 &&
     lets[0]?.[1]?.trim() === of &&
-    !new RegExp(`\\b${name}\\s*[-+*/]?=[^=]`, 'u').test(before.replace(lets[0][0], ''))
+    !new RegExp(`\\b${name}\\s*[-+*/]?=[^=]|&\\s*mut\\s+${name}\\b`, 'u').test(before.replace(lets[0][0], ''))
   );
 }
 

@@ -1,4 +1,4 @@
-import { calledName, hasBody, memberPath, uncast, walkDeep } from '../facts/d-code.js';
+import { calledName, hasBody, isEnd, memberPath, uncast, walkDeep } from '../facts/d-code.js';
 import { lineOf } from '../facts/lines.js';
 import { declaredTypeOf } from '../facts/sliced-temporaries.js';
 import type { UnitFacts } from '../facts/unit.js';
@@ -137,23 +137,9 @@ function findHeaderSizes(unit: UnitFacts, file: FileIr, fn: FunctionIr): readonl
 
 /** Functions of C that read texts up to their terminator, with the places of the texts. */
 const READS_TEXT: ReadonlyMap<string, readonly number[]> = new Map([
-  ...[
-    'fopen',
-    'puts',
-    'strlen',
-    'atoi',
-    'atof',
-    'strtol',
-    'strtod',
-    'getenv',
-    'system',
-    'unlink',
-    'mkdir',
-    'rmdir',
-  ].map((name): [string, number[]] => [name, [0]]),
-  ...['opendir', 'stat', 'lstat', 'access', 'chdir', 'dlopen', 'strdup', 'perror', 'printf', 'open'].map(
-    (name): [string, number[]] => [name, [0]],
-  ),
+  ...'fopen puts strlen atoi atof strtol strtod getenv system unlink mkdir rmdir opendir stat lstat access chdir dlopen strdup perror printf open'
+    .split(' ')
+    .map((name): [string, number[]] => [name, [0]]),
   ['strcmp', [0, 1]],
   ['strcpy', [1]],
   ['strcat', [1]],
@@ -170,14 +156,19 @@ function findOverreads(
   text: string,
 ): readonly (HeaderSize & { readonly isText: boolean })[] {
   const found: (HeaderSize & { isText: boolean })[] = [];
-  const isTerminating = /\\0|\\x00|toStringz|\bzero\b|(?:\]\s*=|~=?)\s*(?:cast\s*\([^()]*\)\s*)?0\b/iu.test(text);
+  const isTerminating = /\\0|\\x00|toStringz|(?:\]\s*=|~=?)\s*(?:cast\s*\([^()]*\)\s*)?0\b/u.test(text);
   const isMeasured = isTerminating || /\bstrlen\b/u.test(text);
   walkDeep(file, fn, ({ expr }, inside) => {
     if (expr.kind !== 'call') return;
     const call = calledName(expr) ?? '';
     if ((call === 'memcpy' || call === 'memmove') && expr.args[1] !== undefined && expr.args[2] !== undefined) {
       const slice = pointerOf(expr.args[1].value);
-      if (slice !== undefined && !isMeasured && longerThan(expr.args[2].value) === slice && !isLiteral(text, slice))
+      if (
+        slice !== undefined &&
+        !isMeasured &&
+        longerThan(expr.args[2].value) === slice &&
+        !isLiteral(file, text, slice)
+      )
         found.push({ slice, call, span: expr.span, isText: false });
     }
     // A function of the package that only has the name.
@@ -188,7 +179,10 @@ function findOverreads(
       const { base } = given;
       if (base.kind === 'binary' && base.operator === '~') {
         const last = base.right;
-        if (last.kind !== 'literal') found.push({ slice: 'what is joined here', call, span: expr.span, isText: true });
+        // A constant of the module may be the terminator.
+        const constant = memberPath(last);
+        const isKnown = last.kind === 'literal' || file.globals.some(({ name }) => name === constant);
+        if (!isKnown) found.push({ slice: 'what is joined here', call, span: expr.span, isText: true });
       }
       if (base.kind !== 'slice' || base.to === undefined || isEnd(base.to)) continue;
       const name = memberPath(base.base);
@@ -210,14 +204,11 @@ function longerThan(size: Expr): string | undefined {
   return isMore && left.kind === 'field' && left.name === 'length' ? memberPath(left.base) : undefined;
 }
 
-/** A literal, which has a terminator behind its end: `auto s = "abc";`. */
-function isLiteral(text: string, name: string): boolean {
-  return /^\w+$/u.test(name) && new RegExp(`\\b${name}\\s*=\\s*[cwr]?["\`]`, 'u').test(text);
-}
-
-/** `$` itself. */
-function isEnd(to: Expr): boolean {
-  return to.kind === 'name' && to.path[0] === '$';
+/** A literal, which has a terminator behind its end: `auto s = "abc";`, `enum name = "abc";`. */
+function isLiteral(file: FileIr, text: string, name: string): boolean {
+  if (!/^\w+$/u.test(name)) return false;
+  if (file.globals.some((global) => global.name === name && global.init?.kind === 'literal')) return true;
+  return new RegExp(`\\b${name}\\s*=\\s*[cwr]?["\`]`, 'u').test(text);
 }
 
 interface Read {

@@ -5,7 +5,8 @@ import { findUsesAfterUnlock } from '../facts/uses-after-unlock.js';
 import { describePlace } from '../flow/place.js';
 import type { Escape, StaleUse } from '../flow/result.js';
 import type { FileIr, FunctionIr } from '../model/ir.js';
-import { defineRule } from './rule.js';
+import type { Span } from '../model/source.js';
+import { defineRule, type ReportStep } from './rule.js';
 
 const TOKENS = {
   rust: ['lock(', 'read()', 'write()', 'borrow_mut('],
@@ -99,22 +100,17 @@ export default defineRule({
               },
               at: { file, span: one.use },
               steps: [
-                {
-                  file,
-                  span: { start: one.locked.start, end: Math.min(one.locked.end, one.locked.start + 12) },
-                  role: 'acquire',
-                  note: `The lock on '${one.lock}' is taken here.`,
-                },
+                lockStep(file, one.locked, one.lock),
                 { file, span: one.made, role: 'borrow', note: `'${one.pointer}' points to '${one.owner}' here.` },
                 { file, span: one.unlocked, role: 'release', note: 'The lock is given back here.' },
                 { file, span: one.use, role: 'use', note: 'The pointer is used here without the lock.' },
               ],
               key: `${one.owner}|${one.pointer}`,
             });
-          for (const escape of unit.flowOf(file, fn).escapes) {
-            const lock = ALLOCATES.test(fn.name) ? undefined : lockLeft(file, escape);
-            if (lock && leavesWithGuard(escape, lock, unit.flowOf(file, fn).escapes)) continue;
-            if (!lock || causes.has(escape.span.start)) continue;
+          const { escapes } = unit.flowOf(file, fn);
+          for (const escape of ALLOCATES.test(fn.name) ? [] : escapes) {
+            const lock = lockLeft(file, escape);
+            if (!lock || leavesWithGuard(escape, lock, escapes) || causes.has(escape.span.start)) continue;
             causes.add(escape.span.start);
             const { pointer } = escape;
             const owner = describePlace(pointer.target);
@@ -132,12 +128,7 @@ export default defineRule({
               },
               at: { file, span: escape.span },
               steps: [
-                {
-                  file,
-                  span: { start: lock.span.start, end: Math.min(lock.span.end, lock.span.start + 12) },
-                  role: 'acquire',
-                  note: `The lock on '${lock.what}' is taken here.`,
-                },
+                lockStep(file, lock.span, lock.what),
                 { file, span: pointer.site, role: 'borrow', note: `'${pointer.how}' points to '${owner}' here.` },
                 { file, span: escape.span, role: 'escape', note: 'The pointer leaves the critical section here.' },
               ],
@@ -162,17 +153,18 @@ function synchronizedMethods(file: FileIr): readonly FunctionIr[] {
   );
 }
 
+/** The beginning of the critical section, cut where it is a whole `synchronized` statement. */
+function lockStep(file: FileIr, { start, end }: Span, what: string): ReportStep {
+  const span = { start, end: Math.min(end, start + 'synchronized'.length) };
+  return { file, span, role: 'acquire', note: `The lock on '${what}' is taken here.` };
+}
+
 /** Rust: what a guard gave is read or written when the guard is gone. */
 function isUseAfterGuard({ pointer, invalidation, use }: StaleUse): boolean {
   if (invalidation.kind !== 'unlock') return false;
-  if (
-    !(
-      pointer.erased && pointer.form !== 'raw'
-        ? /^(?:deref|index|argument|method|field)$/u
-        : /^(?:deref|index|argument)$/u
-    ).test(use.kind)
-  )
-    return false;
+  // A method or field of a raw pointer is its own; of an erased reference it is that of what it shows.
+  const isThrough = pointer.erased && pointer.form !== 'raw' && /^(?:method|field)$/u.test(use.kind);
+  if (!isThrough && !/^(?:deref|index|argument)$/u.test(use.kind)) return false;
   const { root, path } = pointer.target;
   // The lock itself may be behind a reference that the function was given.
   const within = root.kind === 'param' && path[0] === '*' ? path.slice(1) : path;

@@ -35,11 +35,11 @@ export default defineRule({
     cwe: ['CWE-362', 'CWE-820'],
     messages: {
       grows:
-        "'{array}' is {storage} and grows in '{function}' without a lock, in a module that starts threads: two threads may grow it at once, and one of them writes to the old block.",
+        "'{array}' is {storage} and grows in '{function}' (line {line}) without a lock, in a module that starts threads: two threads may grow it at once, and one of them writes to the old block.",
       rounds:
-        "'{array}' grows without a lock in the body of a parallel loop (line {line}): two rounds may grow it at once, and one of them writes to the old block.",
+        "'{array}' grows (line {grown}) without a lock in the body of a parallel loop (line {line}): two rounds may grow it at once, and one of them writes to the old block.",
       several:
-        "'{array}' grows in '{function}' without a lock, and the loop at line {line} starts a thread for it in every round: two of them may grow it at once, and one writes to the old block.",
+        "'{array}' grows in '{function}' (line {grown}) without a lock, and the loop at line {line} starts a thread for it in every round: two of them may grow it at once, and one writes to the old block.",
     },
     checklist: 'Is the array that threads share only ever grown under a lock?',
     scenarios: ['command'],
@@ -66,6 +66,7 @@ export default defineRule({
             messageId: worker === undefined ? 'rounds' : 'several',
             data: {
               array,
+              grown: lineOf(unit, file, growth.start),
               line: lineOf(unit, file, loop.start),
               function: worker === undefined || worker.name.startsWith('{') ? fn.name : worker.name,
             },
@@ -94,10 +95,15 @@ export default defineRule({
           const name = grown(expr) ?? addedTo(expr, arrays);
           const array = name === undefined ? undefined : arrays.get(name);
           if (name === undefined || array === undefined || outer.some((one) => declaredIn(one).has(name))) return;
-          if (around.some((one) => one.kind === 'block' && one.flavour === 'synchronized')) return;
+          if (isInLock(around)) return;
           report({
             messageId: 'grows',
-            data: { array: name, storage: `'${array.storage}'`, function: fn.name },
+            data: {
+              array: name,
+              storage: `'${array.storage}'`,
+              function: fn.name,
+              line: lineOf(unit, file, expr.span.start),
+            },
             at: { file, span: expr.span },
             steps: [{ file, span: array.span, role: 'declare', note: 'All threads see this one array.' }],
             key: `${name}|${fn.name}`,

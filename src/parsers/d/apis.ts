@@ -1,4 +1,4 @@
-import type { ApiRow, Effect, Operand } from '../../flow/api.js';
+import { suffixRelease, type ApiRow, type Effect, type Operand } from '../../flow/api.js';
 import { dContainers } from './storage.js';
 
 /** Containers whose elements move when they grow. */
@@ -336,17 +336,8 @@ const releases: readonly ApiRow[] = [
   ...['fclose', 'closedir', 'pclose', 'gzclose', 'sqlite3_finalize'].map((name) =>
     free(kebab(name), name, { kind: 'release', target: 0, by: name, foreign: true }),
   ),
-  // `png_destroy(image)`: what a C library ends.
-  {
-    id: 'suffix-free',
-    match: { suffix: '_free' },
-    effects: [{ kind: 'release', target: 0, by: '_free', foreign: true }],
-  },
-  {
-    id: 'suffix-destroy',
-    match: { suffix: '_destroy' },
-    effects: [{ kind: 'release', target: 0, by: '_destroy', foreign: true }],
-  },
+  // `pool_free(pool, item)` ends the item, `queue_free(item, queue)` too: of several it is not known which.
+  ...['_free', '_destroy'].map((suffix) => suffixRelease(suffix, 1)),
   free('the-allocator-dispose', 'theAllocator.dispose', { kind: 'release', target: 0, by: 'dispose' }),
   free('process-allocator-dispose', 'processAllocator.dispose', { kind: 'release', target: 0, by: 'dispose' }),
   free('mallocator-dispose', 'Mallocator.instance.dispose', { kind: 'release', target: 0, by: 'dispose' }),

@@ -45,7 +45,7 @@ export abstract class TypeLowering extends Lowering {
   }
 
   protected makeType(kind: TypeRef['kind'], start: number, end: number, parts: TypeParts = {}): TypeRef {
-    const path = this.keptPath(parts.path);
+    const path = this.names.list(parts.path ?? NONE);
     return {
       kind,
       text: this.names.same(fold(this.text.slice(start, end))),
@@ -58,12 +58,6 @@ export abstract class TypeLowering extends Lowering {
       ...(parts.size === undefined ? {} : { size: parts.size }),
       ...(parts.qualifiers === undefined || parts.qualifiers.length === 0 ? {} : { qualifiers: parts.qualifiers }),
     };
-  }
-
-  /** A path as the file's other paths of the same single name are kept. */
-  private keptPath(path: readonly string[] | undefined): readonly string[] {
-    const [only] = path ?? NONE;
-    return only !== undefined && path?.length === 1 ? this.names.path(only) : kept(path);
   }
 
   private typeOf(node: SyntaxNode): TypeRef {

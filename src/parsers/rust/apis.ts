@@ -1,4 +1,4 @@
-import type { ApiRow, Effect, Operand } from '../../flow/api.js';
+import { suffixRelease, type ApiRow, type Effect, type Operand } from '../../flow/api.js';
 import { CELLS } from '../../flow/builtin-types.js';
 
 /*
@@ -195,7 +195,7 @@ const views: readonly ApiRow[] = [
   ...each('element', 'split_at split_at_mut', [borrow('slice', 'receiver', true)], { receiver: CONTIGUOUS }),
   method('option-take', 'take', [{ kind: 'acquire', as: 'heap' }], { receiver: ['Option'], whenUnknown: 'skip' }),
   ...each('once', 'get_or_init get_or_insert_with get_or_insert', [{ kind: 'call-now', what: 0 }, borrow('reference')]),
-  method('cell-pointer', 'get', [borrow('raw-pointer')], {
+  method('cell-pointer', 'get', [{ kind: 'borrow', from: 'receiver', as: 'raw-pointer', cell: true }], {
     receiver: ['UnsafeCell', 'SyncUnsafeCell'],
     whenUnknown: 'skip',
   }),
@@ -323,21 +323,8 @@ const releases: readonly ApiRow[] = [
   ]),
   path('manually-drop-take', 'ManuallyDrop::take', [{ kind: 'take', from: 0 }]),
   path('drop', 'drop', [{ kind: 'drop', target: 0 }]),
-  {
-    id: 'suffix-free',
-    match: { suffix: '_free' },
-    effects: [{ kind: 'release', target: 0, by: '_free', foreign: true }],
-  },
-  {
-    id: 'suffix-destroy',
-    match: { suffix: '_destroy' },
-    effects: [{ kind: 'release', target: 0, by: '_destroy', foreign: true }],
-  },
-  {
-    id: 'suffix-delete',
-    match: { suffix: '_delete' },
-    effects: [{ kind: 'release', target: 0, by: '_delete', foreign: true }],
-  },
+  // `CRYPTO_free(block, file, line)` has the most arguments of those that release their first.
+  ...['_free', '_destroy', '_delete'].map((suffix) => suffixRelease(suffix, 3)),
   path('realloc', 'realloc', [
     grow('resize', 0),
     { kind: 'release', target: 0, by: 'realloc' },
@@ -422,7 +409,8 @@ const concurrency: readonly ApiRow[] = [
   // Polled in a loop until the other side is done.
   method('task-is-finished', 'is_finished', [{ kind: 'wait' }], { nullary: true }),
   method('thread-join', 'join', [{ kind: 'wait' }], { receiver: ['JoinHandle', 'ScopedJoinHandle', 'Thread'] }),
-  ...each('wait', 'recv blocking_recv recv_timeout join_all wait wait_while join_next', [{ kind: 'wait' }]),
+  ...each('wait', 'recv blocking_recv recv_timeout join_all join_next', [{ kind: 'wait' }]),
+  ...each('wait', 'wait wait_while', [{ kind: 'wait', guard: 0 }]),
   method('channel-send', 'send', [onThread], {
     receiver: ['Sender', 'SyncSender', 'UnboundedSender', 'BroadcastSender'],
     whenUnknown: 'skip',

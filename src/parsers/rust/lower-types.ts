@@ -29,12 +29,6 @@ interface Shape {
   qualifiers?: readonly string[];
 }
 
-/** A list of names as the file's other lists of the same single name are kept. */
-function sameNames(cx: Lowering, path: readonly string[]): readonly string[] {
-  const [only] = path;
-  return only !== undefined && path.length === 1 ? cx.names.path(only) : path;
-}
-
 function make(cx: Lowering, node: SyntaxNode, shape: Shape): TypeRef {
   const lifetimes = new Set<string>(shape.own ?? []);
   if (shape.lifetime) lifetimes.add(shape.lifetime);
@@ -45,13 +39,13 @@ function make(cx: Lowering, node: SyntaxNode, shape: Shape): TypeRef {
     text: folded(cx.textOf(node)),
     span: spanOf(node),
     name: shape.name,
-    path: shape.path ? sameNames(cx, shape.path) : shape.name ? cx.names.path(shape.name) : NONE,
+    path: shape.path ? cx.names.list(shape.path) : shape.name ? cx.names.path(shape.name) : NONE,
     args: kept(shape.args),
     ...(shape.element ? { element: shape.element } : {}),
     ...(shape.size !== undefined ? { size: shape.size } : {}),
     ...(shape.mutable !== undefined ? { mutable: shape.mutable } : {}),
     ...(shape.lifetime ? { lifetime: shape.lifetime } : {}),
-    ...(lifetimes.size > 0 ? { lifetimes: sameNames(cx, [...lifetimes]) } : {}),
+    ...(lifetimes.size > 0 ? { lifetimes: cx.names.list([...lifetimes]) } : {}),
     ...(shape.qualifiers && shape.qualifiers.length > 0 ? { qualifiers: shape.qualifiers } : {}),
   };
 }
