@@ -28,7 +28,7 @@ export default defineRule({
     messages: {
       known: "'{call}' gives null when {when}, and '{use}' at line {line} takes what it gives for a valid pointer.",
       deviant:
-        "'{call}' may give null, as line {checked} of '{path}' knows, and '{use}' at line {line} takes what it gives for a valid pointer.",
+        "'{call}' may give null, as line {checked} of '{path}' knows{share}, and '{use}' at line {line} takes what it gives for a valid pointer.",
       empty:
         "'{call}' leaves '{pointer}' null when {when}, and '{use}' at line {line} makes a slice of it, which must not be null even when it is empty.",
     },
@@ -42,13 +42,21 @@ export default defineRule({
   looksAt: 'bodies',
   check({ unit, report }) {
     const found: { readonly use: UncheckedUse; readonly file: FileIr; readonly fn: FunctionIr }[] = [];
-    const checks = new Map<string, { readonly file: FileIr; readonly span: Span }>();
+    const checks = new Map<string, { readonly file: FileIr; readonly span: Span; count: number }>();
+    const unchecked = new Map<string, number>();
     for (const file of unit.filesOf('rust')) {
       for (const fn of file.functions) {
         if (!fn.body) continue;
         const calls = foreignCalls(unit, file, fn, fn.body);
-        for (const use of calls.unchecked) found.push({ use, file, fn });
-        for (const { name, span } of calls.checked) if (!checks.has(name)) checks.set(name, { file, span });
+        for (const use of calls.unchecked) {
+          found.push({ use, file, fn });
+          unchecked.set(use.name, (unchecked.get(use.name) ?? 0) + 1);
+        }
+        for (const { name, span } of calls.checked) {
+          const first = checks.get(name);
+          if (first) first.count++;
+          else checks.set(name, { file, span, count: 1 });
+        }
       }
     }
     for (const { use, file, fn } of found) {
@@ -85,13 +93,18 @@ export default defineRule({
           // Most programs do nothing better then.
           ...(known === noMemory ? { severity: 'note' as const } : {}),
         });
-      else if (check !== undefined)
+      else if (check !== undefined) {
+        const trusting = unchecked.get(use.name) ?? 1;
         report({
           messageId: 'deviant',
           data: {
             call: use.name,
             checked: lineOf(unit, check.file, check.span.start),
             path: check.file.path,
+            share:
+              trusting > check.count
+                ? `, though ${String(trusting)} of ${String(trusting + check.count)} uses do not look`
+                : '',
             use: use.how,
             line,
           },
@@ -101,7 +114,10 @@ export default defineRule({
             { file: check.file, span: check.span, role: 'declare', note: 'Here it is checked for null.' },
           ],
           key,
+          // Where most uses do without a look, null is more likely the answer to what only one of them asks.
+          ...(trusting > check.count ? { severity: 'note' as const } : {}),
         });
+      }
     }
   },
 });
@@ -307,11 +323,15 @@ function sinkOf(
   return undefined;
 }
 
+/** Methods that turn a length into another type of number. */
+const CONVERTS = /^(?:try_into|into|unwrap|expect|unwrap_or_default|clone)$/u;
+
 /** A comparison of the length keeps an empty slice, and with it the null, away. */
 function isLengthChecked(text: string, call: ExprOf<'call'>): boolean {
   const length = call.args[1]?.value;
   let at = length;
-  while (at?.kind === 'cast') at = at.value;
+  while (at?.kind === 'cast' || (at?.kind === 'method' && CONVERTS.test(at.method)))
+    at = at.kind === 'cast' ? at.value : at.receiver;
   const name = at?.kind === 'name' ? at.path.at(-1) : undefined;
   return (
     name !== undefined &&
