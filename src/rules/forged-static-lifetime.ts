@@ -19,7 +19,7 @@ import {
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
 import type { Block, Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
-import { isInside } from '../model/source.js';
+import { isInside, type Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
 /** A call that keeps the caller here until the other side is done with what it was given. */
@@ -239,9 +239,12 @@ export default defineRule({
         if (/\bleak\s*\(|Box::into_raw|ManuallyDrop/u.test(text)) continue;
         const bindings = bindingsOf(body);
         const views = viewsOf(unit, file, fn, body, bindings);
-        const view = forgesResult
-          ? (findReturned(unit, file, fn, body, bindings, views) ?? findMapped(unit, file, fn, body, bindings))
-          : undefined;
+        const view = !forgesResult
+          ? undefined
+          : forgesError(fn.returns)
+            ? findReturned(unit, file, fn, findErrors(body, bindings), bindings, views)
+            : (findReturned(unit, file, fn, findResults(body, bindings), bindings, views) ??
+              findMapped(unit, file, fn, body, bindings));
         if (view) {
           report({
             messageId: 'returned',
@@ -382,6 +385,28 @@ function isStaticReference(type: TypeRef | undefined): boolean {
   return type.args.some(isStaticReference) || isStaticReference(type.element);
 }
 
+/** `Result<&'a Store, &'static str>`: only the error is static, a text of the program as a rule. */
+function forgesError(type: TypeRef | undefined): boolean {
+  return type?.kind === 'path' && type.name === 'Result' && type.args.length > 1 && !isStaticReference(type.args[0]);
+}
+
+/** What a body makes errors of: arguments of `Err` and `map_err`, and what the names in them were bound to. */
+function findErrors(body: Block, bindings: Bindings): readonly Span[] {
+  const spans: Span[] = [];
+  walkBody(body, ({ expr }) => {
+    if (expr.kind === 'call' ? !isErr(expr.callee) : expr.kind !== 'method' || !MAKES_ERROR.test(expr.method)) return;
+    for (const { value } of expr.kind === 'call' || expr.kind === 'method' ? expr.args : [])
+      spans.push(...findResults({ span: value.span, statements: [], result: value }, bindings));
+  });
+  return spans;
+}
+
+const MAKES_ERROR = /^(?:map_err|ok_or|ok_or_else)$/u;
+
+function isErr(callee: Expr): boolean {
+  return callee.kind === 'name' && callee.path.at(-1) === 'Err';
+}
+
 /** Whether the body builds a value of a type of the package, which may have a static field. */
 function mayStore(unit: UnitFacts, file: FileIr, body: Block): boolean {
   let found = false;
@@ -401,12 +426,11 @@ function findReturned(
   unit: UnitFacts,
   file: FileIr,
   fn: FunctionIr,
-  body: Block,
+  spans: readonly Span[],
   bindings: Bindings,
   views: readonly RawView[],
 ): { readonly view: RawView; readonly text: string } | undefined {
   if (fn.self?.lifetime === "'static") return undefined;
-  const spans = findResults(body, bindings);
   for (const view of views) {
     if (!spans.some((s) => s.start <= view.span.start && view.span.end <= s.end)) continue;
     const source = sourceOf(view.source, bindings, fn) ?? pointerArgument(unit, file, fn, view.source, bindings);
