@@ -224,6 +224,7 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
     return growable === true || !g.growth.weak;
   });
   if (growths.length === 0) return undefined;
+  if (rust && !growths.some((g) => g.fn.id === fn.id) && isScratch(unit, file, fn, escape)) return undefined;
   const storage = containerStorage(type, file.language);
   return {
     owner: describePlace(owner),
@@ -286,6 +287,26 @@ type StoredAt = Pick<Escape, 'kind' | 'pointer'> & {
   readonly into: Place | undefined;
   readonly holder: string | undefined;
 };
+
+/**
+ * Rust: pointers that are added to a private field of `self` which is a field only to keep its memory: the function clears it before it
+ * fills it, and nothing else does more with it than to clear it.
+ */
+function isScratch(unit: UnitFacts, file: FileIr, fn: FunctionIr, { kind, into, span }: Escape): boolean {
+  const field = into?.path.findLast((step) => step !== '[]' && step !== '*');
+  if (kind !== 'collect' || into?.root.kind !== 'self' || field === undefined || !/^[a-z]\w*$/u.test(field))
+    return false;
+  const decl = fn.owner === undefined ? undefined : unit.oracle('rust').declaration(fn.owner, file.path);
+  if (decl?.fields.find((f) => f.name === field)?.isPublic !== false) return false;
+  const text = unit.textOf(file.path) ?? '';
+  if (!new RegExp(`\\bself\\s*\\.\\s*${field}\\s*\\.\\s*clear\\(\\)`, 'u').test(text.slice(fn.span.start, span.start)))
+    return false;
+  const others = new RegExp(`\\.\\s*${field}\\b(?!\\s*\\.\\s*(?:clear|capacity|shrink_to_fit)\\()`, 'u');
+  return unit.filesMatching('rust', others).every(({ path }) => {
+    const whole = unit.textOf(path) ?? '';
+    return !others.test(path === file.path ? whole.slice(0, fn.span.start) + whole.slice(fn.span.end) : whole);
+  });
+}
 
 /** What holds both the storage and the pointer into it: the name of the type of `self` or of a parameter. */
 function holderOf(fn: FunctionIr, { into, pointer }: Escape): string | undefined {

@@ -4,6 +4,7 @@ import { findDoubleFrees, findDoubleReleases } from '../facts/double-release.js'
 import { findClonedHandles, findEndedHandles } from '../facts/ended-handles.js';
 import { findExternalMemory } from '../facts/external-memory.js';
 import { RAW_CODE } from '../facts/raw-words.js';
+import { isPutBy } from '../facts/put-by.js';
 import { laterUses } from '../facts/later-uses.js';
 import { findSharedDescriptors } from '../facts/shared-descriptors.js';
 import { findLentObjects } from '../facts/lent-objects.js';
@@ -521,7 +522,7 @@ export default defineRule({
           }
           const causes = new Set<string>();
           for (const stale of flow.staleUses) {
-            if (language === 'rust' && (isLater(file, text, stale) || isOnTheWayOut(text, stale))) continue;
+            if (language === 'rust' && (isLater(unit, file, text, stale) || isOnTheWayOut(text, stale))) continue;
             if (language === 'rust' && isAdvanced(text, fn, stale)) continue;
             if (
               language === 'rust' &&
@@ -616,15 +617,15 @@ function isRefused(text: string, kept: Span, taken: Span): boolean {
   );
 }
 
-/** The release stands in a closure that is put away in a box, and the use outside of it: nobody has called it yet. */
-function isLater(file: FileIr, text: string, { invalidation, use }: StaleUse): boolean {
+/** The release stands in a closure that is put away for later, and the use outside of it: nobody has called it yet. */
+function isLater(unit: UnitFacts, file: FileIr, text: string, { invalidation, use }: StaleUse): boolean {
   return file.functions.some(
     (f) =>
       f.kind === 'closure' &&
       f.span.start <= invalidation.span.start &&
       invalidation.span.end <= f.span.end &&
       !(f.span.start <= use.span.start && use.span.end <= f.span.end) &&
-      /\b(?:Box|Arc|Rc)::new\s*\(\s*$/u.test(text.slice(Math.max(0, f.span.start - 40), f.span.start)),
+      isPutBy(unit, text.slice(Math.max(0, f.span.start - 80), f.span.start)),
   );
 }
 
