@@ -87,10 +87,11 @@ export default defineRule({
           ],
           key: kept.name,
         });
+      const hasCondvar = (unit.textOf(file.path) ?? '').includes('Condvar');
       const captured: { fn: FunctionIr; name: string; span: Span }[] = [];
       for (const fn of file.functions) {
         // A closure that calls and waits does so whenever somebody calls it.
-        for (const one of fn.body ? [findUnheard(fn.body), findEndless(fn.body)] : []) {
+        for (const one of fn.body ? [findUnheard(fn.body, hasCondvar), findEndless(fn.body)] : []) {
           if (one === undefined) continue;
           const named = namedAround(file, fn);
           report({
@@ -423,8 +424,14 @@ interface IgnoredStatus {
   readonly why: { readonly span: Span; readonly role: ReportStep['role']; readonly note: string };
 }
 
-/** A call of a threadsafe function as a statement, and a receive without a limit of time after it. */
-function findUnheard(body: Block): IgnoredStatus | undefined {
+/** What waits without a limit of time: a receive, or a condition variable that is given its guard. */
+function isWait(method: string, args: number, hasCondvar: boolean): boolean {
+  if (args === 0) return /^(?:recv|blocking_recv)$/u.test(method);
+  return hasCondvar && (args === 1 ? method === 'wait' : method === 'wait_while');
+}
+
+/** A call of a threadsafe function as a statement, and a wait without a limit of time after it. */
+function findUnheard(body: Block, hasCondvar: boolean): IgnoredStatus | undefined {
   let called: { call: string; span: Span } | undefined;
   let received: Span | undefined;
   // `let status = unsafe { call(..) };`: what a variable takes is looked at.
@@ -442,8 +449,7 @@ function findUnheard(body: Block): IgnoredStatus | undefined {
     if (
       called &&
       expr.kind === 'method' &&
-      /^(?:recv|blocking_recv)$/u.test(expr.method) &&
-      expr.args.length === 0 &&
+      isWait(expr.method, expr.args.length, hasCondvar) &&
       expr.methodSpan.start > called.span.end
     )
       received ??= expr.methodSpan;
