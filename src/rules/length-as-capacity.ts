@@ -127,8 +127,45 @@ function isExact(unit: UnitFacts, file: FileIr, flow: FunctionFlow, call: CallSi
   // The other half of an exported pair often stands in the same file.
   return (
     roots.every((r) => r.kind === 'param' || r.kind === 'self') &&
-    /\.(?:into_boxed_slice|shrink_to_fit)\(\)/u.test(text)
+    /\.(?:into_boxed_slice|shrink_to_fit)\(\)/u.test(text) &&
+    !isFilledWithVector(text, file, given ? text.slice(given.start, given.end) : '')
   );
+}
+
+/**
+ * `EntryArray { entries: list_ptr, .. }` after `let list_ptr = list.as_mut_ptr()` and `forget(list)`: whatever else of the file fits, the
+ * field that `array.entries` reads holds a vector as it grew.
+ */
+function isFilledWithVector(text: string, file: FileIr, given: string): boolean {
+  const field = /^\w+\s*\.\s*([a-z]\w*)(?:\s+as\b[^;]*|\s*\.\s*cast\b[^;]*)?$/u.exec(given.trim())?.[1];
+  if (field === undefined) return false;
+  return file.functions.some(({ bodySpan, parent, isTest }) => {
+    if (!bodySpan || parent !== undefined || isTest) return false;
+    const body = text.slice(bodySpan.start, bodySpan.end);
+    const filled = new RegExp(
+      `[{,]\\s*${field}\\s*(?:[,}]|:\\s*(\\w+)(?:\\s*\\.\\s*(as_mut_ptr|as_ptr)\\(\\))?)`,
+      'gu',
+    );
+    return [...body.matchAll(filled)].some(([, value = field, taken]) => {
+      const vector = taken === undefined ? takenFrom(body, value) : value;
+      return (
+        vector !== undefined &&
+        new RegExp(`\\b(?:forget|ManuallyDrop::new)\\s*\\(\\s*${vector}\\s*\\)`, 'u').test(body) &&
+        !new RegExp(
+          `\\b${vector}\\s*\\.\\s*shrink_to|\\b${vector}\\s*(?::[^=;]*)?=[^;{}]*\\binto_boxed_slice\\(\\)`,
+          'u',
+        ).test(body)
+      );
+    });
+  });
+}
+
+/** `let ptr = list.as_mut_ptr();`: the variable whose pointer another one holds. */
+function takenFrom(body: string, name: string): string | undefined {
+  return new RegExp(
+    `\\blet\\s+(?:mut\\s+)?${name}\\s*(?::[^=;]*)?=\\s*(\\w+)\\s*\\.\\s*as_(?:mut_)?ptr\\(\\)`,
+    'u',
+  ).exec(body)?.[1];
 }
 
 /** `alloc(Layout::array::<u8>(n)?)` shortly before: the block was made with room for just as many. */
