@@ -7,7 +7,7 @@ import type { GrowthSite, UnitFacts } from '../facts/unit.js';
 import { growthKey, typeOfPlace } from '../flow/place-type.js';
 import { containerOf, describePlace, type Place } from '../flow/place.js';
 import type { Escape } from '../flow/result.js';
-import { elementType, isGrowable, peel } from '../flow/types.js';
+import { elementType, isGrowable, ownsBlock, peel } from '../flow/types.js';
 import type { FileIr, FunctionIr } from '../model/ir.js';
 import { defineRule, type ReportStep } from './rule.js';
 
@@ -47,9 +47,12 @@ const D_VIEW = /^(?:_?op[A-Z]\w*|peek\w*)$/u;
 /** Rust: an accessor whose name says that it gives a bare pointer: `as_iovec_ptr`, `get_raw_mut`. */
 const RAW_VIEW = /(?:^|_)(?:ptr|pointer|raw)(?:_|$)/u;
 
-const TOKENS = { rust: RAW_POINTERS, d: ['&', '.ptr', 'ref '] };
+/** Rust: a function that hands out a static reference and is `unsafe` inside, to what a `static mut` holds perhaps. */
+const LENDS_STATIC = /&\s*'static\s[^{};]*\{[^{}]*\bunsafe\b/u;
+
+const TOKENS = { rust: [...RAW_POINTERS, 'static mut '], d: ['&', '.ptr', 'ref '] };
 /** In such a file, also what turns a stored pointer into a reference. */
-const BODY_TOKENS = { rust: [...RAW_POINTERS, '&*', '&mut *'], d: [D_POINTERS] };
+const BODY_TOKENS = { rust: [...RAW_POINTERS, '&*', '&mut *', LENDS_STATIC], d: [D_POINTERS] };
 
 export default defineRule({
   meta: {
@@ -173,7 +176,8 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
   // What a closure returns inside the function has not left it.
   if (escape.kind === 'return' && escape.context.frames.length > 0) return undefined;
   const rust = file.language === 'rust';
-  if (rust && pointer.form !== 'raw' && !pointer.erased) return undefined;
+  const isStatic = rust && isLentStatic(unit, fn, escape);
+  if (rust && pointer.form !== 'raw' && !pointer.erased && !isStatic) return undefined;
   const oracle = unit.oracle(file.language);
   const innermost = containerOf(pointer.target);
   let owner = innermost;
@@ -195,7 +199,12 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
   const held = typeOfPlace(owner, oracle, file.path);
   // What leaves a lock is reported as that, but for memory that was asked for.
   if (rust && CELL.test(held?.name ?? '') && pointer.locks.length > 0 && !ALLOCATES.test(fn.name)) return undefined;
-  const type = rust && CELL.test(held?.name ?? '') ? (held?.args[0] ?? held) : held;
+  let type = rust && CELL.test(held?.name ?? '') ? (held?.args[0] ?? held) : held;
+  if (isStatic && FILLED_LATER.test(type?.name ?? '')) type = type?.args[0] ?? type;
+  // `&BOXES[0]` as `&'static Item` is what the box holds, which stays where it is.
+  const element = isStatic ? elementType(type) : undefined;
+  if (element && (element.kind !== 'path' || ownsBlock(element) || /^(?:Arc|Rc)$/u.test(element.name)))
+    return undefined;
   const growable = isGrowable(type, file.language);
   if (growable === false) return undefined;
   if (!rust && isImmutable(type)) return undefined;
@@ -218,6 +227,8 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
       return false;
     if (!rust && g.growth.operation === 'replace' && g.growth.how === '=') return false;
     if (rust && (g.growth.operation === 'clear' || g.growth.operation === 'remove')) return false;
+    // What is filled when the program begins is not moved any more by whoever asks later.
+    if (isStatic && /^(?:init|setup|set_up|install|main$)/u.test(g.fn.name)) return false;
     if (isTied && g.fn.self?.mode !== 'shared') return false;
     if (isRenewed(unit, g, stored)) return false;
     if (rust && (putsAside(unit, g.file, g.fn, field) || isWithinCapacity(unit, g))) return false;
@@ -233,6 +244,7 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
     // What is tied to `&self` and moved by another `&self` has no caller that could keep it right.
     isView:
       !isTied &&
+      !isStatic &&
       escape.kind === 'return' &&
       (DOCUMENTED_VIEWS.has(fn.name) ||
         (rust && RAW_VIEW.test(fn.name) && /\*\s*(?:const|mut)\b|\bNonNull\b/u.test(fn.returns?.text ?? '')) ||
@@ -242,6 +254,16 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
     weak: growths.every((g) => g.growth.weak),
   };
 }
+
+/** `fn first() -> &'static Item { unsafe { &ITEMS[0] } }`: nobody but the function says that the content of a `static mut` stays. */
+function isLentStatic(unit: UnitFacts, fn: FunctionIr, { kind, pointer }: Escape): boolean {
+  const { root } = pointer.target;
+  if (kind !== 'return' || root.kind !== 'global' || !/&\s*'static\s/u.test(fn.returns?.text ?? '')) return false;
+  return unit.globalsNamed(root.name, 'rust').some(({ item }) => item.mutable);
+}
+
+/** What a static is put into because it cannot be made when the program is compiled. */
+const FILLED_LATER = /^(?:Option|Lazy|LazyLock|LazyCell|OnceCell|OnceLock|MaybeUninit)$/u;
 
 /** Rust: what lends its content through a shared reference. */
 const CELL = /^(?:RefCell|(?:Sync)?UnsafeCell)$/u;
