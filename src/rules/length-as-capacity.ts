@@ -134,7 +134,7 @@ function isExact(unit: UnitFacts, file: FileIr, flow: FunctionFlow, call: CallSi
 
 /**
  * `EntryArray { entries: list_ptr, .. }` after `let list_ptr = list.as_mut_ptr()` and `forget(list)`: whatever else of the file fits, the
- * field that `array.entries` reads holds a vector as it grew.
+ * field that `array.entries` reads holds a vector as it grew. A copy of a slice and `vec!` are made with just the room that they fill.
  */
 function isFilledWithVector(text: string, file: FileIr, given: string): boolean {
   const field = /^\w+\s*\.\s*([a-z]\w*)(?:\s+as\b[^;]*|\s*\.\s*cast\b[^;]*)?$/u.exec(given.trim())?.[1];
@@ -152,7 +152,7 @@ function isFilledWithVector(text: string, file: FileIr, given: string): boolean 
         vector !== undefined &&
         new RegExp(`\\b(?:forget|ManuallyDrop::new)\\s*\\(\\s*${vector}\\s*\\)`, 'u').test(body) &&
         !new RegExp(
-          `\\b${vector}\\s*\\.\\s*shrink_to|\\b${vector}\\s*(?::[^=;]*)?=[^;{}]*\\binto_boxed_slice\\(\\)`,
+          `\\b${vector}\\s*\\.\\s*shrink_to|\\b${vector}\\s*(?::[^=;]*)?=[^;{}]*(?:\\b(?:into_boxed_slice|to_vec|to_owned|clone)\\(\\)|\\bvec!|\\bfrom_elem\\b)`,
           'u',
         ).test(body)
       );
