@@ -1,4 +1,5 @@
 import { isForgotten } from '../facts/forgotten-values.js';
+import { findForeignResults } from '../facts/foreign-results.js';
 import { lineOf } from '../facts/lines.js';
 import { findFieldMismatches } from '../facts/raw-fields.js';
 import type { UnitFacts } from '../facts/unit.js';
@@ -57,8 +58,10 @@ export default defineRule({
   perFile: ['rust'],
   check({ unit, functionsIn, report }) {
     for (const file of unit.filesOf('rust')) {
-      for (const { type, field, maker, taker, isForeign } of findFieldMismatches(unit, file)) {
-        if (!isForeign) continue;
+      for (const { type, field, maker, taker } of [
+        ...findFieldMismatches(unit, file).filter((m) => m.isForeign),
+        ...findForeignResults(unit, file),
+      ]) {
         report({
           messageId: 'field',
           data: {
