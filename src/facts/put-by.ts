@@ -1,4 +1,4 @@
-import type { FunctionIr } from '../model/ir.js';
+import type { FileIr, FunctionIr } from '../model/ir.js';
 import type { UnitFacts } from './unit.js';
 
 /** Callees that are known by name too often, and by no declaration of the package: what they do with a closure is unknown. */
@@ -8,12 +8,15 @@ const CALLED_WITH = /\b(\w{3,})\s*\(\s*(?:\w+\s*,\s*)?$/u;
  * Rust: whether a closure is put by where it stands, given the text before it: in a box, or as the argument of a function of the package
  * that only puts its closure into a list or field (`fn on_quit(&self, f: impl FnOnce() + 'static) { self.hooks.push(Box::new(f)) }`).
  */
-export function isPutBy(unit: UnitFacts, before: string): boolean {
+export function isPutBy(unit: UnitFacts, file: FileIr, before: string): boolean {
   if (/\b(?:Box|Arc|Rc)::new\s*\(\s*$/u.test(before)) return true;
   const name = CALLED_WITH.exec(before)?.[1];
   if (name === undefined) return false;
-  const named = unit.functionsNamed(name, 'rust').filter(({ item }) => item.bodySpan);
-  return named.length > 0 && named.every(({ file, item }) => putsBy(unit.textOf(file.path) ?? '', item));
+  const all = unit.functionsNamed(name, 'rust').filter(({ item }) => item.bodySpan);
+  // A namesake in another file is another type's, where this file has one.
+  const here = all.filter((one) => one.file.path === file.path);
+  const named = here.length > 0 ? here : all;
+  return named.length > 0 && named.every((one) => putsBy(unit.textOf(one.file.path) ?? '', one.item));
 }
 
 /** Another thread may run what is sent to it while the call is still under way. */

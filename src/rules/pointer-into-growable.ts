@@ -2,6 +2,7 @@ import { containerStorage, type ContainerStorage } from '../facts/containers.js'
 import { ALLOCATES, LENDING, RAW_POINTERS } from '../facts/raw-words.js';
 import { D_POINTERS } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
+import { plainText } from '../facts/plain-text.js';
 import { putsAside } from '../facts/put-aside.js';
 import type { GrowthSite, UnitFacts } from '../facts/unit.js';
 import { growthKey, typeOfPlace } from '../flow/place-type.js';
@@ -324,9 +325,15 @@ function isScratch(unit: UnitFacts, file: FileIr, fn: FunctionIr, { kind, into, 
   if (!new RegExp(`\\bself\\s*\\.\\s*${field}\\s*\\.\\s*clear\\(\\)`, 'u').test(text.slice(fn.span.start, span.start)))
     return false;
   const others = new RegExp(`\\.\\s*${field}\\b(?!\\s*\\.\\s*(?:clear|capacity|shrink_to_fit)\\()`, 'u');
-  return unit.filesMatching('rust', others).every(({ path }) => {
-    const whole = unit.textOf(path) ?? '';
-    return !others.test(path === file.path ? whole.slice(0, fn.span.start) + whole.slice(fn.span.end) : whole);
+  return unit.filesMatching('rust', others).every((other) => {
+    const spans =
+      other.path === file.path
+        ? [
+            { start: 0, end: fn.span.start },
+            { start: fn.span.end, end: text.length },
+          ]
+        : [{ start: 0, end: (unit.textOf(other.path) ?? '').length }];
+    return !spans.some((s) => others.test(plainText(unit, other, s)));
   });
 }
 

@@ -625,7 +625,7 @@ function isLater(unit: UnitFacts, file: FileIr, text: string, { invalidation, us
       f.span.start <= invalidation.span.start &&
       invalidation.span.end <= f.span.end &&
       !(f.span.start <= use.span.start && use.span.end <= f.span.end) &&
-      isPutBy(unit, text.slice(Math.max(0, f.span.start - 80), f.span.start)),
+      isPutBy(unit, file, text.slice(Math.max(0, f.span.start - 80), f.span.start)),
   );
 }
 
