@@ -116,7 +116,7 @@ function buffersOf(unit: UnitFacts, file: FileIr, fn: FunctionIr): JsBuffer[] {
     add(held, {
       span: access.span,
       what,
-      copies: COPY_METHODS.has(what),
+      copies: COPY_METHODS.has(what) || isCopied(unit, file, fn, access.span),
       ...threadAt(access.context),
       ...(awaited ? { awaited } : {}),
       ...(helper ? { helper } : {}),
@@ -253,6 +253,20 @@ function storesArgument(callee: string): boolean {
   );
 }
 
+/** `Bytes::copy_from_slice(&data)`, `data.as_ref().to_vec()`, `data.as_ref().try_into()` for an array: what follows has the bytes for itself. */
+function isCopied(unit: UnitFacts, file: FileIr, fn: FunctionIr, span: Span): boolean {
+  const text = unit.textOf(file.path) ?? '';
+  const before = text.slice(Math.max(fn.span.start, span.start - 80), span.start);
+  if (/\b(?:Bytes|BytesMut|Vec|Box|Arc|Rc)::(?:copy_from_slice|from)\s*\(\s*(?:&\s*)?$/u.test(before)) return true;
+  const after = /^\s*(?:\.\s*as_(?:ref|slice)\(\)\s*)?\.\s*(to_vec|to_owned|try_into)\s*\(/u.exec(
+    text.slice(span.end, span.end + 80),
+  );
+  if (after?.[1] !== 'try_into') return after !== null;
+  // A reference to an array is no copy.
+  const type = /\blet\s+\w+\s*:\s*([^=;]+)=[^=;]*$/u.exec(before)?.[1] ?? fn.returns?.text ?? '';
+  return /\[\s*\w+\s*;/u.test(type) && !/&/u.test(type);
+}
+
 /** References to a buffer that a call of unknown body is given: it reads them as bytes, unless it only puts them away. */
 function handedOn(
   call: CallSite,
@@ -322,7 +336,7 @@ function helperUses(
       if (held && what)
         found.push({
           held,
-          copies: COPY_METHODS.has(what),
+          copies: COPY_METHODS.has(what) || isCopied(unit, calleeFile, callee, access.span),
           helper: { file: calleeFile, span: access.span, name: callee.name },
         });
     }
