@@ -5,6 +5,7 @@ import { findMappedPointers } from '../facts/mapped-pointers.js';
 import { BECOMES_RAW, LENDING, RAW_CODE, RAW_POINTERS } from '../facts/raw-words.js';
 import { D_BORROWS } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
+import { isScratch } from '../facts/scratch-lists.js';
 import { implAround } from '../facts/rust-code.js';
 import { DIGEST_TEXT, findSlicedTemporaries, lendersOf, RETURNS_ARRAY } from '../facts/sliced-temporaries.js';
 import { D_OWNERS } from '../flow/builtin-types.js';
@@ -264,7 +265,7 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
   if (rust && isInSet(unit, file, escape)) return false;
   if (rust)
     return escape.atExit === true
-      ? !isWaitedOn(unit, file, fn, escape)
+      ? !isWaitedOn(unit, file, fn, escape) && !isScratch(unit, file, fn, escape)
       : escape.kind === 'spawn' && !isWaitedFor(flow, escape);
   // Who catches the exception reads its text when the frame is gone.
   if (escape.kind === 'throw') return pointer.form === 'slice' && isCharacters(root.type);

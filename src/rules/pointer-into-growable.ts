@@ -2,8 +2,8 @@ import { containerStorage, type ContainerStorage } from '../facts/containers.js'
 import { ALLOCATES, LENDING, RAW_POINTERS } from '../facts/raw-words.js';
 import { D_POINTERS } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
-import { plainText } from '../facts/plain-text.js';
 import { putsAside } from '../facts/put-aside.js';
+import { isScratch } from '../facts/scratch-lists.js';
 import type { GrowthSite, UnitFacts } from '../facts/unit.js';
 import { growthKey, typeOfPlace } from '../flow/place-type.js';
 import { containerOf, describePlace, type Place } from '../flow/place.js';
@@ -236,7 +236,8 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
     return growable === true || !g.growth.weak;
   });
   if (growths.length === 0) return undefined;
-  if (rust && !growths.some((g) => g.fn.id === fn.id) && isScratch(unit, file, fn, escape)) return undefined;
+  if (rust && growths.every((g) => isBefore(g, file, fn, escape)) && isScratch(unit, file, fn, escape))
+    return undefined;
   const storage = containerStorage(type, file.language);
   return {
     owner: describePlace(owner),
@@ -311,30 +312,10 @@ type StoredAt = Pick<Escape, 'kind' | 'pointer'> & {
   readonly holder: string | undefined;
 };
 
-/**
- * Rust: pointers that are added to a private field of `self` which is a field only to keep its memory: the function clears it before it
- * fills it, and nothing else does more with it than to clear it.
- */
-function isScratch(unit: UnitFacts, file: FileIr, fn: FunctionIr, { kind, into, span }: Escape): boolean {
-  const field = into?.path.findLast((step) => step !== '[]' && step !== '*');
-  if (kind !== 'collect' || into?.root.kind !== 'self' || field === undefined || !/^[a-z]\w*$/u.test(field))
-    return false;
-  const decl = fn.owner === undefined ? undefined : unit.oracle('rust').declaration(fn.owner, file.path);
-  if (decl?.fields.find((f) => f.name === field)?.isPublic !== false) return false;
-  const text = unit.textOf(file.path) ?? '';
-  if (!new RegExp(`\\bself\\s*\\.\\s*${field}\\s*\\.\\s*clear\\(\\)`, 'u').test(text.slice(fn.span.start, span.start)))
-    return false;
-  const others = new RegExp(`\\.\\s*${field}\\b(?!\\s*\\.\\s*(?:clear|capacity|shrink_to_fit)\\()`, 'u');
-  return unit.filesMatching('rust', others).every((other) => {
-    const spans =
-      other.path === file.path
-        ? [
-            { start: 0, end: fn.span.start },
-            { start: fn.span.end, end: text.length },
-          ]
-        : [{ start: 0, end: (unit.textOf(other.path) ?? '').length }];
-    return !spans.some((s) => others.test(plainText(unit, other, s)));
-  });
+/** Growth of another function, or once and for all before the pointer is made. */
+function isBefore({ file, fn, growth }: GrowthSite, at: FileIr, within: FunctionIr, { pointer }: Escape): boolean {
+  if (fn.id !== within.id || file.path !== at.path) return true;
+  return growth.span.end < pointer.site.start && !growth.context.inLoop;
 }
 
 /** What holds both the storage and the pointer into it: the name of the type of `self` or of a parameter. */
