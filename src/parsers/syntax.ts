@@ -8,7 +8,7 @@ export interface SyntaxNode {
   /** False for the tokens that the grammar gives as literals (keywords, brackets, operators). */
   readonly named: boolean;
   /** The name of the field that the node fills in its parent. */
-  readonly field?: string;
+  readonly field?: string | undefined;
   readonly start: number;
   readonly end: number;
   readonly children: readonly SyntaxNode[];

@@ -167,21 +167,27 @@ function unreadableText(text: string, { offsets }: ParseOptions): SyntaxNode {
   };
 }
 
-interface MutableNode {
-  kind: string;
-  named: boolean;
-  field?: string;
-  start: number;
-  end: number;
-  children: SyntaxNode[];
-  isError: boolean;
-  isMissing: boolean;
+/** A node while the walk fills it in; of one shape, so that reading it is the same code for all. */
+class CopiedNode implements SyntaxNode {
+  isMissing = false;
+  children: readonly SyntaxNode[] = noChildren;
   hasError: boolean;
-  skipped?: boolean;
+  declare skipped?: boolean;
+
+  constructor(
+    readonly kind: string,
+    readonly named: boolean,
+    readonly field: string | undefined,
+    readonly start: number,
+    readonly end: number,
+    readonly isError: boolean,
+  ) {
+    this.hasError = isError;
+  }
 }
 
-/** All leaves share it; it is only ever read through `readonly`. */
-const noChildren: SyntaxNode[] = [];
+/** All leaves share it. */
+const noChildren: readonly SyntaxNode[] = [];
 
 /** One walk with one cursor and an explicit stack: the depth of the tree is not bounded by the call stack. */
 function snapshot(grammar: Grammar, tree: Tree, options: ParseOptions): SyntaxNode {
@@ -193,7 +199,10 @@ function snapshot(grammar: Grammar, tree: Tree, options: ParseOptions): SyntaxNo
   const cursor = new Cursor(grammar.runtime.calls, tree);
   try {
     const root = readNode(grammar, cursor, cursor.nodeTypeId, offsets);
-    const open: MutableNode[] = [];
+    const open: CopiedNode[] = [];
+    // Children of all open nodes, those of the innermost last: a list that grows by itself would be kept with room for more.
+    const children: SyntaxNode[] = [];
+    const firstChild: number[] = [];
     let node = root;
     for (;;) {
       // A token has no children in these grammars (a test checks it), so the call is saved for half of all nodes.
@@ -209,8 +218,8 @@ function snapshot(grammar: Grammar, tree: Tree, options: ParseOptions): SyntaxNo
           while (ignored?.[typeId] === 1 && cursor.gotoNextSibling()) typeId = cursor.nodeTypeId;
           if (ignored?.[typeId] === 1) cursor.gotoParent();
           else {
-            node.children = [];
             open.push(node);
+            firstChild.push(children.length);
             node = readNode(grammar, cursor, typeId, offsets);
             continue;
           }
@@ -220,10 +229,10 @@ function snapshot(grammar: Grammar, tree: Tree, options: ParseOptions): SyntaxNo
         node.hasError ||= node.isMissing;
       }
       // `node` is complete here: hand it to its parent and go on beside it, or close parents until there is a sibling.
-      let parent = open.at(-1);
       for (;;) {
+        const parent = open.at(-1);
         if (parent === undefined) return root;
-        parent.children.push(node);
+        children.push(node);
         parent.hasError ||= node.hasError;
         let typeId = -1;
         while (cursor.gotoNextSibling()) {
@@ -236,9 +245,11 @@ function snapshot(grammar: Grammar, tree: Tree, options: ParseOptions): SyntaxNo
           break;
         }
         cursor.gotoParent();
+        const first = firstChild.pop() ?? 0;
+        parent.children = children.slice(first);
+        children.length = first;
         node = parent;
         open.pop();
-        parent = open.at(-1);
       }
     }
   } finally {
@@ -259,19 +270,14 @@ function findIds(grammar: Grammar, tokens: ReadonlySet<string>): Uint8Array {
 /** A pack asks with one set for every file. */
 const idsOf = new WeakMap<ReadonlySet<string>, Uint8Array>();
 
-function readNode(grammar: Grammar, cursor: Cursor, typeId: number, offsets: OffsetMap | undefined): MutableNode {
+function readNode(grammar: Grammar, cursor: Cursor, typeId: number, offsets: OffsetMap | undefined): CopiedNode {
   const isError = typeId === errorTypeId;
-  const field = grammar.fields[cursor.currentFieldId];
-  const node: MutableNode = {
-    kind: isError ? 'ERROR' : (grammar.kinds[typeId] ?? ''),
-    named: isError || grammar.named[typeId] === true,
-    start: offsets ? offsets.start(cursor.startIndex) : cursor.startIndex,
-    end: offsets ? offsets.end(cursor.endIndex) : cursor.endIndex,
-    children: noChildren,
+  return new CopiedNode(
+    isError ? 'ERROR' : (grammar.kinds[typeId] ?? ''),
+    isError || grammar.named[typeId] === true,
+    grammar.fields[cursor.currentFieldId],
+    offsets ? offsets.start(cursor.startIndex) : cursor.startIndex,
+    offsets ? offsets.end(cursor.endIndex) : cursor.endIndex,
     isError,
-    isMissing: false,
-    hasError: isError,
-  };
-  if (field !== undefined) node.field = field;
-  return node;
+  );
 }
