@@ -5,7 +5,7 @@ export interface Walked {
   /** Expressions around it, outermost first. */
   readonly around: readonly Expr[];
   /** The nearest statement around it; absent in the value of a body. */
-  readonly statement?: Statement;
+  readonly statement?: Statement | undefined;
 }
 
 /**
@@ -13,80 +13,122 @@ export interface Walked {
  * not entered.
  */
 export function walkBody(body: Block, visit: (walked: Walked) => void): void {
-  walkBlock(body, [], visit);
+  walkBlock(body, undefined, visit);
 }
 
 /** As `walkBody`, for one expression and what is in it. */
 export function walkExpression(expr: Expr, visit: (walked: Walked) => void): void {
-  walkExpr(expr, [], visit, undefined);
+  walkExpr(expr, undefined, visit, undefined);
 }
 
-function walkBlock(block: Block, around: readonly Expr[], visit: (walked: Walked) => void): void {
-  for (const statement of block.statements) {
-    switch (statement.kind) {
-      case 'let':
-        if (statement.init !== undefined) walkExpr(statement.init, around, visit, statement);
-        if (statement.otherwise !== undefined) walkBlock(statement.otherwise, around, visit);
-        break;
-      case 'expression':
-        walkExpr(statement.expr, around, visit, statement);
-        break;
-      case 'defer':
-        walkBlock(statement.body, around, visit);
-        break;
-      case 'try':
-        walkBlock(statement.body, around, visit);
-        for (const handler of statement.catches) walkBlock(handler.body, around, visit);
-        if (statement.finally !== undefined) walkBlock(statement.finally, around, visit);
-        break;
-      case 'item':
-        break;
-    }
+/** An expression on the way, which knows the one around it: most visitors do not ask for all that are around. */
+class Step implements Walked {
+  constructor(
+    readonly expr: Expr,
+    private readonly outer: Step | undefined,
+    readonly statement: Statement | undefined,
+  ) {}
+
+  get around(): readonly Expr[] {
+    const found: Expr[] = [];
+    for (let step = this.outer; step !== undefined; step = step.outer) found.push(step.expr);
+    return found.reverse();
   }
-  if (block.result !== undefined) walkExpr(block.result, around, visit, undefined);
 }
 
-function walkExpr(
-  expr: Expr,
-  around: readonly Expr[],
-  visit: (walked: Walked) => void,
-  statement: Statement | undefined,
-): void {
-  visit(statement === undefined ? { expr, around } : { expr, around, statement });
-  if (expr.kind === 'name' || expr.kind === 'literal') return;
-  // Every child of an expression is an expression, a block, or a plain object or list that holds some.
-  walkChildren(expr, [...around, expr], visit, statement);
+type Visit = (walked: Walked) => void;
+
+function walkBlock(block: Block, outer: Step | undefined, visit: Visit): void {
+  for (const statement of block.statements) walkStatement(statement, outer, visit);
+  if (block.result !== undefined) walkExpr(block.result, outer, visit, undefined);
 }
 
-function walkChildren(
-  parent: object,
-  around: readonly Expr[],
-  visit: (walked: Walked) => void,
-  statement: Statement | undefined,
-): void {
+function walkStatement(statement: Statement, outer: Step | undefined, visit: Visit): void {
+  switch (statement.kind) {
+    case 'let':
+      if (statement.init !== undefined) walkExpr(statement.init, outer, visit, statement);
+      if (statement.otherwise !== undefined) walkBlock(statement.otherwise, outer, visit);
+      break;
+    case 'expression':
+      walkExpr(statement.expr, outer, visit, statement);
+      break;
+    case 'defer':
+      walkBlock(statement.body, outer, visit);
+      break;
+    case 'try':
+      walkBlock(statement.body, outer, visit);
+      for (const handler of statement.catches) walkBlock(handler.body, outer, visit);
+      if (statement.finally !== undefined) walkBlock(statement.finally, outer, visit);
+      break;
+    case 'item':
+      break;
+  }
+}
+
+function walkExpr(expr: Expr, outer: Step | undefined, visit: Visit, statement: Statement | undefined): void {
+  const step = new Step(expr, outer, statement);
+  visit(step);
+  switch (expr.kind) {
+    case 'name':
+    case 'literal':
+      return;
+    // What most expressions are.
+    case 'call':
+      walkExpr(expr.callee, step, visit, statement);
+      for (const { value } of expr.args) walkExpr(value, step, visit, statement);
+      return;
+    case 'method':
+      walkExpr(expr.receiver, step, visit, statement);
+      for (const { value } of expr.args) walkExpr(value, step, visit, statement);
+      return;
+    case 'field':
+    case 'deref':
+    case 'address':
+      walkExpr(expr.base, step, visit, statement);
+      return;
+    case 'index':
+      walkExpr(expr.base, step, visit, statement);
+      walkExpr(expr.index, step, visit, statement);
+      return;
+    case 'binary':
+      walkExpr(expr.left, step, visit, statement);
+      walkExpr(expr.right, step, visit, statement);
+      return;
+    case 'assign':
+      walkExpr(expr.target, step, visit, statement);
+      walkExpr(expr.value, step, visit, statement);
+      return;
+    case 'unary':
+      walkExpr(expr.operand, step, visit, statement);
+      return;
+    case 'cast':
+      walkExpr(expr.value, step, visit, statement);
+      return;
+    default:
+      // Every child of an expression is an expression, a block, or a plain object or list that holds some.
+      walkChildren(expr, step, visit, statement);
+  }
+}
+
+function walkChildren(parent: object, outer: Step, visit: Visit, statement: Statement | undefined): void {
   for (const key in parent) {
     if (key === 'span' || key === 'type' || key === 'typeArgs' || key === 'pattern') continue;
     // The members of a node are what its literal gave it; nothing is inherited.
     const value: unknown = parent[key as keyof typeof parent];
-    if (typeof value === 'object' && value !== null) walkValue(value, around, visit, statement);
+    if (typeof value === 'object' && value !== null) walkValue(value, outer, visit, statement);
   }
 }
 
-function walkValue(
-  value: object,
-  around: readonly Expr[],
-  visit: (walked: Walked) => void,
-  statement: Statement | undefined,
-): void {
+function walkValue(value: object, outer: Step, visit: Visit, statement: Statement | undefined): void {
   if (Array.isArray(value)) {
     const items: readonly unknown[] = value;
-    for (const item of items) if (typeof item === 'object' && item !== null) walkValue(item, around, visit, statement);
+    for (const item of items) if (typeof item === 'object' && item !== null) walkValue(item, outer, visit, statement);
     return;
   }
-  if (isBlock(value)) walkBlock(value, around, visit);
-  else if (isExpr(value)) walkExpr(value, around, visit, statement);
+  if (isBlock(value)) walkBlock(value, outer, visit);
+  else if (isExpr(value)) walkExpr(value, outer, visit, statement);
   // Arms, arguments, struct fields and bindings.
-  else if (!isPattern(value)) walkChildren(value, around, visit, statement);
+  else if (!isPattern(value)) walkChildren(value, outer, visit, statement);
 }
 
 const patternKinds = new Set(['bind', 'wildcard', 'parts', 'reference', 'alternatives']);
