@@ -81,7 +81,7 @@ class Analysis extends PlaceExpressions {
       calls: [...this.calls.values()],
       adoptions: [...this.adoptions.values()],
       ownedTwice: [...this.ownedTwice.values()],
-      accesses: [...this.accesses.values()],
+      accesses: this.accesses,
       suspensions: [...this.suspensions.values()],
       summary: this.summary(),
       incomplete: this.incomplete,
@@ -392,7 +392,8 @@ class Analysis extends PlaceExpressions {
         const owner = this.rust && expr.type.name === 'Self' ? this.ownerType() : undefined;
         const type = owner ?? expr.type;
         for (const f of expr.fields) {
-          const value = this.coerce(this.expr(f.value), this.rust ? this.fieldType(type, f.name) : undefined);
+          const given = this.expr(f.value);
+          const value = this.mayBecomeRaw(given) ? this.coerce(given, this.fieldType(type, f.name)) : given;
           pointers.push(...value.pointers);
           parts.push({ name: f.name, value });
           if (value.adopts) adopts.push(...value.adopts);

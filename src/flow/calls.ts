@@ -402,12 +402,16 @@ export abstract class Calls extends Effects {
       return this.applyMatches(byPath, values[0], values.slice(1), exprs.slice(1), expr, last, true, undefined);
     // `Some(x)`, `Wrapper(x)`, `Kind::Variant(x)`: a constructor holds what it is given.
     if (/^[A-Z]/.test(last) && this.isConstructor(path)) {
-      const holder = syntheticType(path.at(-2) ?? last, expr.span);
-      const variant = path.length > 1 && this.isEnum(holder) ? `${last}.` : '';
-      values.forEach((value, i) => {
-        const wanted = this.fieldType(variant === '' ? syntheticType(last, expr.span) : holder, `${variant}${i}`);
-        values[i] = this.coerce(value, wanted);
-      });
+      // Which file declares it is asked only where the answer can change something.
+      if (values.some((value) => this.mayBecomeRaw(value))) {
+        const holder = syntheticType(path.at(-2) ?? last, expr.span);
+        const variant = path.length > 1 && this.isEnum(holder) ? `${last}.` : '';
+        values.forEach((value, i) => {
+          if (!this.mayBecomeRaw(value)) return;
+          const wanted = this.fieldType(variant === '' ? syntheticType(last, expr.span) : holder, `${variant}${i}`);
+          values[i] = this.coerce(value, wanted);
+        });
+      }
       this.giveAway(values);
       return {
         ...merged(values),

@@ -1,7 +1,7 @@
 import { Memory } from './memory.js';
 import type { ApiRow } from './api.js';
 import { syntheticType } from './builtin-types.js';
-import { extend, isElementOf, isWithin, type Place, placeKey, type Root } from './place.js';
+import { extend, isElementOf, isWithin, type Place, placeKey, type Root, samePlace } from './place.js';
 import type {
   Access,
   CallSite,
@@ -36,7 +36,9 @@ export abstract class Events extends Memory {
   protected readonly invalidations = new Map<string, Invalidation>();
   protected readonly calls = new Map<string, CallSite>();
   protected readonly uses = new Map<string, Summary['uses'][number]>();
-  protected readonly accesses = new Map<string, Access>();
+  protected readonly accesses: Access[] = [];
+  /** The same by where they start. */
+  private readonly accessesAt = new Map<number, Access[]>();
   protected readonly suspensions = new Map<number, Span>();
 
   /** D: the method, or the class that it belongs to, is `synchronized`: the whole body holds the object's lock. */
@@ -95,16 +97,21 @@ export abstract class Events extends Memory {
   protected access(places: readonly Place[], span: Span, kind: Access['kind'], what: string): void {
     for (const place of places) {
       if (this.state.dropped.size > 0) this.useDropped(place, span, kind, what);
-      const key = `${placeKey(place)}|${span.start}|${kind}|${this.state.suspended.length > 0 ? 1 : 0}`;
-      if (!this.accesses.has(key))
-        this.accesses.set(key, {
-          place,
-          span,
-          kind,
-          what,
-          suspended: copyOf(this.state.suspended),
-          context: this.context(),
-        });
+      const isSuspended = this.state.suspended.length > 0;
+      const alike = this.accessesAt.get(span.start);
+      if (alike?.some((a) => a.kind === kind && a.suspended.length > 0 === isSuspended && samePlace(a.place, place)))
+        continue;
+      const access: Access = {
+        place,
+        span,
+        kind,
+        what,
+        suspended: copyOf(this.state.suspended),
+        context: this.context(),
+      };
+      this.accesses.push(access);
+      if (alike) alike.push(access);
+      else this.accessesAt.set(span.start, [access]);
     }
   }
 
@@ -139,10 +146,12 @@ export abstract class Events extends Memory {
       ...(row ? { row } : {}),
       ...(through ? { through } : {}),
     };
-    const live = this.state.livePointers();
+    let live: ReadonlySet<number> | undefined;
     let hit = false;
     for (const pointer of this.pointers) {
       if (!touches(pointer.target) || except.includes(pointer)) continue;
+      // Most that happens touches nothing.
+      live ??= this.state.livePointers();
       if (!live.has(pointer.id) && !this.fresh.has(pointer.id) && pointer.how !== 'declared') continue;
       hit = true;
       this.state.addInvalid(pointer.id, invalidation);

@@ -214,7 +214,7 @@ export abstract class Leaving extends Ownership {
       returns.set(`${placeKey(target)}|${form}`, { target, form, erased, site, how });
     }
     const reads = new Map<number, { param: number; span: Span }>();
-    for (const a of this.accesses.values()) {
+    for (const a of this.accesses) {
       const { root } = a.place;
       if (root.kind !== 'param' || root.index === undefined || reads.has(root.index)) continue;
       if (a.kind === 'deref' || a.kind === 'index' || a.kind === 'method')
@@ -234,7 +234,7 @@ export abstract class Leaving extends Ownership {
       shows: [...this.shown.values()],
       sets: this.rust
         ? []
-        : [...this.accesses.values()]
+        : this.accesses
             .filter((a) => a.kind === 'write' && a.what === '=' && a.place.path.length > 0 && visible(a.place))
             .map((a) => a.place),
       stores: [...this.stores.values()],

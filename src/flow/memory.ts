@@ -4,7 +4,7 @@ import { syntheticType } from './builtin-types.js';
 import { isRawExpr } from './expression-shapes.js';
 import { ownsItsBlock } from './owned-values.js';
 import { fieldTypeOf, growthKey, typeOfPlace } from './place-type.js';
-import { extend, isElementOf, type Place, placeKey, type Root } from './place.js';
+import { extend, isElementOf, type Place, placeKey, type Root, samePlace } from './place.js';
 import type { Context, LockScope, Pointer, PointerForm, Value } from './result.js';
 import { State } from './state.js';
 import { elementType, holdsOne, ownsBlock, peel, type TypeOracle, withoutAlias } from './types.js';
@@ -39,11 +39,18 @@ export abstract class Memory {
   protected loops = 0;
   /** Which walk of a loop body this is; 0 outside of loops. */
   protected round = 0;
-  private readonly rootsBySite = new Map<string, Root>();
-  private readonly pointersBySite = new Map<string, Pointer>();
+  /** By where they start, and what nothing declares by its name. */
+  private readonly rootsBySite = new Map<number | string, { readonly root: Root; readonly calls: string }[]>();
+  /** What `borrow` made, by where the site starts. */
+  private readonly pointersBySite = new Map<number, Pointer[]>();
+  /** By the key of the target. */
+  private readonly implicitPointers = new Map<string, Pointer>();
+  /** By the id of the pointer that they are twins of. */
+  private readonly twins = new Map<number, Pointer>();
   protected readonly functions: Map<number, FunctionIr>;
   /** Pointers made by the statement being walked: alive though no variable holds them yet. */
   protected fresh = new Set<number>();
+  /** The id of each is one more than its index. */
   protected readonly pointers: Pointer[] = [];
 
   constructor(
@@ -77,20 +84,34 @@ export abstract class Memory {
       seed.kind === 'allocation' && !this.rust
         ? [...this.frames.map((f) => f.span.start), this.round % 2].join(':')
         : '';
-    const key = `${seed.kind}:${seed.name}:${seed.span.start}:${seed.span.end}:${calls}`;
-    const known = this.rootsBySite.get(key);
-    if (known) return known;
+    const { start, end } = seed.span;
+    const key = start < 0 ? seed.name : start;
+    const alike = this.rootsBySite.get(key);
+    if (alike)
+      for (const known of alike)
+        if (
+          known.root.kind === seed.kind &&
+          known.root.name === seed.name &&
+          known.root.span.start === start &&
+          known.root.span.end === end &&
+          known.calls === calls
+        )
+          return known.root;
     const type = this.plain(seed.type);
     const root: Root = { ...seed, ...optionalType(type), id: this.nextRoot++, depth: this.scopes.length - 1 };
-    this.rootsBySite.set(key, root);
+    if (alike) alike.push({ root, calls });
+    else this.rootsBySite.set(key, [{ root, calls }]);
     return root;
   }
 
   /** A variable of the innermost scope, which ends with it and holds nothing yet. */
   protected declare(name: string, seed: Omit<Root, 'id' | 'depth'>): Root {
+    const next = this.nextRoot;
     const root = this.makeRoot(seed);
     this.scopes.at(-1)?.set(name, root);
     this.blockRoots.at(-1)?.push(root);
+    // Nothing is known of a variable that was not there before.
+    if (this.nextRoot !== next) return root;
     this.state.forget(root);
     for (const pointer of this.pointers)
       if (pointer.how === 'declared' && pointer.target.root === root) this.state.invalid.delete(pointer.id);
@@ -162,11 +183,10 @@ export abstract class Memory {
   }
 
   private twinOf(pointer: Pointer): Pointer {
-    const key = `twin|${String(pointer.id)}`;
-    const known = this.pointersBySite.get(key);
+    const known = this.twins.get(pointer.id);
     if (known) return known;
     const twin: Pointer = { ...pointer, id: this.nextPointer++ };
-    this.pointersBySite.set(key, twin);
+    this.twins.set(pointer.id, twin);
     this.pointers.push(twin);
     return twin;
   }
@@ -197,8 +217,10 @@ export abstract class Memory {
     row?: ApiRow,
     guards: readonly LockScope[] = [],
   ): Pointer {
-    const key = `${placeKey(target)}|${site.start}|${site.end}|${form}|${erased ? 1 : 0}`;
-    let pointer = this.pointersBySite.get(key);
+    const alike = this.pointersBySite.get(site.start);
+    let pointer = alike?.find(
+      (p) => p.form === form && p.erased === erased && p.site.end === site.end && samePlace(p.target, target),
+    );
     if (!pointer) {
       pointer = {
         id: this.nextPointer++,
@@ -214,7 +236,8 @@ export abstract class Memory {
         context: this.context(),
         ...(row ? { row } : {}),
       };
-      this.pointersBySite.set(key, pointer);
+      if (alike) alike.push(pointer);
+      else this.pointersBySite.set(site.start, [pointer]);
       this.pointers.push(pointer);
     }
     this.state.invalid.delete(pointer.id);
@@ -247,6 +270,11 @@ export abstract class Memory {
     return this.rust && value.pointers.length > 0 && holdsRawPointer(wanted) ? this.asRaw(value) : value;
   }
 
+  /** Rust: whether `coerce` may make another value of this one, once the wanted type is known. */
+  protected mayBecomeRaw({ pointers }: Value): boolean {
+    return this.rust && pointers.some(isChecked);
+  }
+
   /** D: a static array as the slice of it that is passed where a text is wanted. */
   protected asSlice(value: Value, span: Span): Value {
     return value.type?.kind === 'static-array' ? this.coerce(value, { ...value.type, kind: 'slice' }, span) : value;
@@ -255,8 +283,8 @@ export abstract class Memory {
   /** What a place of pointer type points to when nothing in the function says: one object per place. */
   protected implicitPointer(place: Place): Pointer {
     const target = extend(place, '*');
-    const key = `implicit|${placeKey(target)}`;
-    let pointer = this.pointersBySite.get(key);
+    const key = placeKey(target);
+    let pointer = this.implicitPointers.get(key);
     if (!pointer) {
       pointer = {
         id: this.nextPointer++,
@@ -268,7 +296,7 @@ export abstract class Memory {
         locks: NONE,
         context: this.context(),
       };
-      this.pointersBySite.set(key, pointer);
+      this.implicitPointers.set(key, pointer);
       this.pointers.push(pointer);
     }
     return pointer;
@@ -346,7 +374,6 @@ export abstract class Memory {
 
   /** A reference that became a raw pointer by coercion: from here on the compiler does not check it. */
   protected asRaw(value: Value): Value {
-    const isChecked = (p: Pointer): boolean => p.form === 'reference' || p.form === 'slice';
     if (!value.pointers.some(isChecked)) return value;
     const pointers = value.pointers.map((p) => {
       if (!isChecked(p)) return p;
@@ -531,6 +558,11 @@ function functionTable(file: FileIr): Map<number, FunctionIr> {
   let table = tables.get(file);
   if (!table) tables.set(file, (table = new Map(file.functions.map((f) => [f.id, f]))));
   return table;
+}
+
+/** The compiler knows how long the pointer is good. */
+function isChecked({ form }: Pointer): boolean {
+  return form === 'reference' || form === 'slice';
 }
 
 /** Whether a value of the type is, or wraps, a raw pointer. */

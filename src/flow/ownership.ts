@@ -30,7 +30,7 @@ export abstract class Ownership extends Events {
       if (this.state.alive) this.endOwner(root, end);
       const type = root.type?.kind === 'path' ? root.type.name : '';
       if (!/^(?:Vec|String|Box|CString|VecDeque|BytesMut|PathBuf|OsString)$/u.test(type)) continue;
-      const isKept = [...this.accesses.values()].some(
+      const isKept = this.accesses.some(
         (a) => a.place.root === root && a.kind === 'method' && /^(?:into|leak|unwrap|map|and_then)/u.test(a.what),
       );
       if (!isKept) this.consumed.push({ param: root.index, span: end });
@@ -256,10 +256,13 @@ export abstract class Ownership extends Events {
   /** Rust: a guard that no variable holds ends with the statement that took it, and with it the critical section. */
   protected dropGuards(span: Span): void {
     if (!this.rust) return;
-    const guards = this.pointers.filter(
-      (p) => p.form === 'guard' && this.fresh.has(p.id) && /lock|read|write/u.test(p.how),
-    );
+    const guards: Pointer[] = [];
+    for (const id of this.fresh) {
+      const pointer = this.pointers[id - 1];
+      if (pointer?.form === 'guard' && /lock|read|write/u.test(pointer.how)) guards.push(pointer);
+    }
     if (guards.length === 0) return;
+    guards.sort((a, b) => a.id - b.id);
     const live = this.state.livePointers();
     for (const guard of guards)
       if (!live.has(guard.id)) this.endGuard(guard, { start: span.end, end: span.end }, 'end of the statement');

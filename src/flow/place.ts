@@ -38,6 +38,14 @@ export function placeKey(place: Place): string {
   return place.path.length === 0 ? String(place.root.id) : `${place.root.id}.${place.path.join('.')}`;
 }
 
+/** Whether the keys of the places are the same. */
+export function samePlace(a: Place, b: Place): boolean {
+  if (a.root.id !== b.root.id) return false;
+  if (a.path.length === b.path.length && a.path.every((segment, i) => segment === b.path[i])) return true;
+  // A segment may have a point in it (`Variant.0`).
+  return a.path.length > 0 && b.path.length > 0 && a.path.join('.') === b.path.join('.');
+}
+
 export function extend(place: Place, ...segments: readonly Segment[]): Place {
   // Long chains come from recursive structures in loops; beyond this depth two places are the same for every rule.
   if (place.path.length >= 8) return place;

@@ -80,9 +80,12 @@ export class State {
   write(place: Place, stored: Stored, weak = false): void {
     const key = placeKey(place);
     const old = weak ? this.values.get(key)?.stored : undefined;
-    if (!weak)
+    if (!weak) {
+      const inside = `${key}.`;
       for (const [k, v] of this.values)
-        if (k !== key && k.startsWith(`${key}.`) && isWithin(v.place, place)) this.values.delete(k);
+        if (v.place.root.id === place.root.id && k.startsWith(inside) && isWithin(v.place, place))
+          this.values.delete(k);
+    }
     if (!weak) this.renew(place);
     this.values.set(key, { place, stored: old ? joinStored(old, stored) : stored });
   }
