@@ -6,6 +6,7 @@ import type { TypeOracle } from '../flow/types.js';
 import type { Gap } from '../model/finding.js';
 import type { FileIr, FunctionIr, GlobalDecl, ImplDecl, Language, TypeDecl } from '../model/ir.js';
 import type { ProjectModel } from '../model/project.js';
+import type { Span } from '../model/source.js';
 import type { BodyFilter, LanguagePack } from '../parsers/pack.js';
 import { DeclarationIndex } from './declaration-index.js';
 import { namesIn } from './file-names.js';
@@ -135,9 +136,7 @@ class Unit implements UnitFacts {
   }
 
   globalsNamed(name: string, language: Language): readonly Located<GlobalDecl>[] {
-    return this.known(language).flatMap((file) =>
-      file.globals.filter((g) => g.name === name).map((item) => ({ file, item })),
-    );
+    return this.known(language).flatMap((file) => (namesIn(file)?.globals(name) ?? []).map((item) => ({ file, item })));
   }
 
   functionsNamed(name: string, language: Language): readonly Located<FunctionIr>[] {
@@ -147,7 +146,7 @@ class Unit implements UnitFacts {
             .withFunction(name)
             .flatMap((path) => this.parse(path, 'rust') ?? [])
         : this.known(language);
-    return files.flatMap((file) => file.functions.filter((f) => f.name === name).map((item) => ({ file, item })));
+    return files.flatMap((file) => (namesIn(file)?.functions(name) ?? []).map((item) => ({ file, item })));
   }
 
   oracle(language: Language): TypeOracle {
@@ -204,7 +203,7 @@ class Unit implements UnitFacts {
       ? key.slice('global:'.length)
       : (key.split('.').findLast((s) => s !== '[]' && s !== '*') ?? key);
     const bare = name.replace(/[^\w].*$/u, '');
-    const word = new RegExp(`\\b${bare}\\b`, 'u');
+    const word = new RegExp(`\\b${bare}\\b`, 'gu');
     const near = growthNear(bare, language);
     const sites: GrowthSite[] = [];
     for (const path of this.input.listing[language] ?? []) {
@@ -214,9 +213,10 @@ class Unit implements UnitFacts {
       const deep = this.parseDeep(path, language, text);
       const file = deep && this.withAssignments(deep, text, bare);
       if (!file) continue;
+      const named = [...text.matchAll(word)].map(({ index }) => index);
       for (const fn of file.functions) {
         if (!fn.body || (fn.parent !== undefined && fn.kind !== 'function')) continue;
-        if (!word.test(text.slice(fn.span.start, fn.span.end))) continue;
+        if (!hasBetween(named, fn.span)) continue;
         for (const growth of this.flow(file, fn, 1).growths) {
           if (growth.key !== key || growth.through !== undefined || isFresh(growth.place)) continue;
           sites.push({
@@ -422,7 +422,8 @@ class Unit implements UnitFacts {
       if (language !== 'rust' || this.parsed.has(path) || !/^\w+$/u.test(name)) return true;
       const memo = `${path}|${name}`;
       if (withoutFunction.has(memo)) return false;
-      const isThere = new RegExp(`\\bfn\\s+(?:r#)?${name}\\b`, 'u').test(this.input.peekText(path) ?? '');
+      const text = this.input.peekText(path) ?? '';
+      const isThere = text.includes(name) && new RegExp(`\\bfn\\s+(?:r#)?${name}\\b`, 'u').test(text);
       if (!isThere) withoutFunction.add(memo);
       return isThere;
     };
@@ -466,7 +467,7 @@ class Unit implements UnitFacts {
         return isThere;
       },
       global: (name, fromPath, inFunction) => {
-        const named = fileAt(fromPath)?.globals.filter((g) => g.name === name) ?? [];
+        const named = namesIn(fileAt(fromPath))?.globals(name) ?? [];
         const isAround = (g: GlobalDecl): boolean =>
           g.inFunction !== undefined && `${inFunction ?? ''}.`.startsWith(`${g.inFunction}.`);
         const decl = named.findLast(isAround) ?? named.find((g) => g.inFunction === undefined);
@@ -548,6 +549,18 @@ function matches(text: string, pattern: TextPattern): boolean {
         if (typeof one === 'string') return text.includes(one);
         return one instanceof RegExp ? one.test(text) : text.includes(one.word) && one.pattern.test(text);
       });
+}
+
+/** Whether one of the ascending offsets lies in the range. */
+function hasBetween(offsets: readonly number[], { start, end }: Span): boolean {
+  let low = 0;
+  let high = offsets.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((offsets[middle] ?? 0) < start) low = middle + 1;
+    else high = middle;
+  }
+  return (offsets[low] ?? end) < end;
 }
 
 /** A variable that holds an object made in the same function: nobody else can point into it yet. */

@@ -1,4 +1,4 @@
-import type { FileIr, FunctionIr, TypeDecl } from '../model/ir.js';
+import type { FileIr, FunctionIr, GlobalDecl, TypeDecl } from '../model/ir.js';
 
 /** What a file declares, by name: generated files declare thousands of things, and every call looks for one. */
 export interface FileNames {
@@ -9,6 +9,9 @@ export interface FileNames {
   /** Functions without an owner, nested ones included. */
   freeFunctions(name: string): readonly FunctionIr[];
   functionById(id: number): FunctionIr | undefined;
+  /** Every function of the name, whatever it stands in. */
+  functions(name: string): readonly FunctionIr[];
+  globals(name: string): readonly GlobalDecl[];
 }
 
 const known = new WeakMap<FileIr, FileNames>();
@@ -21,7 +24,7 @@ export function namesIn(file: FileIr | undefined): FileNames | undefined {
   return names;
 }
 
-const NONE: readonly FunctionIr[] = [];
+const NONE: readonly never[] = [];
 
 function collect(file: FileIr): FileNames {
   const types = new Map<string, TypeDecl>();
@@ -29,7 +32,11 @@ function collect(file: FileIr): FileNames {
   const methods = new Map<string, Map<string, FunctionIr[]>>();
   const free = new Map<string, FunctionIr[]>();
   const byId = new Map<number, FunctionIr>();
+  const all = new Map<string, FunctionIr[]>();
+  const globals = new Map<string, GlobalDecl[]>();
+  for (const global of file.globals) add(globals, global);
   for (const fn of file.functions) {
+    add(all, fn);
     if (!byId.has(fn.id)) byId.set(fn.id, fn);
     if (fn.owner === undefined) {
       if (fn.kind === 'function') add(free, fn);
@@ -44,11 +51,13 @@ function collect(file: FileIr): FileNames {
     methods: (owner, name) => methods.get(owner)?.get(name) ?? NONE,
     freeFunctions: (name) => free.get(name) ?? NONE,
     functionById: (id) => byId.get(id),
+    functions: (name) => all.get(name) ?? NONE,
+    globals: (name) => globals.get(name) ?? NONE,
   };
 }
 
-function add(map: Map<string, FunctionIr[]>, fn: FunctionIr): void {
-  const list = map.get(fn.name);
-  if (list === undefined) map.set(fn.name, [fn]);
-  else list.push(fn);
+function add<T extends { readonly name: string }>(map: Map<string, T[]>, item: T): void {
+  const list = map.get(item.name);
+  if (list === undefined) map.set(item.name, [item]);
+  else list.push(item);
 }
