@@ -21,8 +21,10 @@ export function walkExpression(expr: Expr, visit: (walked: Walked) => void): voi
   walkExpr(expr, undefined, visit, undefined);
 }
 
-/** An expression on the way, which knows the one around it: most visitors do not ask for all that are around. */
+/** An expression on the way: what is around it is listed when a visitor asks, once for all that are directly in one. */
 class Step implements Walked {
+  private inside: readonly Expr[] | undefined;
+
   constructor(
     readonly expr: Expr,
     private readonly outer: Step | undefined,
@@ -30,9 +32,8 @@ class Step implements Walked {
   ) {}
 
   get around(): readonly Expr[] {
-    const found: Expr[] = [];
-    for (let step = this.outer; step !== undefined; step = step.outer) found.push(step.expr);
-    return found.reverse();
+    const { outer } = this;
+    return outer === undefined ? [] : (outer.inside ??= [...outer.around, outer.expr]);
   }
 }
 
