@@ -203,7 +203,6 @@ class Unit implements UnitFacts {
       ? key.slice('global:'.length)
       : (key.split('.').findLast((s) => s !== '[]' && s !== '*') ?? key);
     const bare = name.replace(/[^\w].*$/u, '');
-    const word = new RegExp(`\\b${bare}\\b`, 'gu');
     const near = growthNear(bare, language);
     const sites: GrowthSite[] = [];
     for (const path of this.input.listing[language] ?? []) {
@@ -213,10 +212,10 @@ class Unit implements UnitFacts {
       const deep = this.parseDeep(path, language, text);
       const file = deep && this.withAssignments(deep, text, bare);
       if (!file) continue;
-      const named = [...text.matchAll(word)].map(({ index }) => index);
+      const named = offsetsOf(bare, text);
       for (const fn of file.functions) {
         if (!fn.body || (fn.parent !== undefined && fn.kind !== 'function')) continue;
-        if (!hasBetween(named, fn.span)) continue;
+        if (bare !== '' && !hasBetween(named, fn.span)) continue;
         for (const growth of this.flow(file, fn, 1).growths) {
           if (growth.key !== key || growth.through !== undefined || isFresh(growth.place)) continue;
           sites.push({
@@ -549,6 +548,18 @@ function matches(text: string, pattern: TextPattern): boolean {
         if (typeof one === 'string') return text.includes(one);
         return one instanceof RegExp ? one.test(text) : text.includes(one.word) && one.pattern.test(text);
       });
+}
+
+/** Where a text has a word, in order. */
+function offsetsOf(word: string, text: string): readonly number[] {
+  const found: number[] = [];
+  for (let at = text.indexOf(word); at >= 0 && word !== ''; at = text.indexOf(word, at + word.length))
+    if (!isWordAt(text, at - 1) && !isWordAt(text, at + word.length)) found.push(at);
+  return found;
+}
+
+function isWordAt(text: string, at: number): boolean {
+  return /\w/u.test(text.charAt(at));
 }
 
 /** Whether one of the ascending offsets lies in the range. */
