@@ -327,7 +327,7 @@ class Unit implements UnitFacts {
     if (language === 'rust') return /\bunsafe\b/u.test(own) ? this.wholeOf(plain) : undefined;
     const key = `${path}|${fn.span.start}`;
     let helper = this.helpers.get(key);
-    if (!helper && setsThroughParameter(own, fn))
+    if (!helper && (fn.kind === 'destructor' || setsThroughParameter(own, fn)))
       this.helpers.set(key, (helper = this.withBodies(plain, (f) => f.span.start === fn.span.start)));
     return helper;
   }

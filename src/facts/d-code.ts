@@ -1,5 +1,6 @@
 import type { Expr, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 import type { UnitFacts } from './unit.js';
+import type { Span } from '../model/source.js';
 import { walkBody, type Walked } from '../model/walk-body.js';
 import { withoutAlias } from '../flow/types.js';
 
@@ -256,6 +257,28 @@ export function readAround(unit: UnitFacts, file: FileIr, picked: readonly Funct
   return unit.withBodies(file, (fn) => near.has(fn));
 }
 
+/**
+ * The functions that were picked, and the others of the file that call one of those named: the text of such a call shows nothing that
+ * a rule looks for. Each with the file in which its body is.
+ */
+export function withCallersOf(
+  unit: UnitFacts,
+  file: FileIr,
+  picked: readonly FunctionIr[],
+  names: readonly string[],
+): readonly { readonly fn: FunctionIr; readonly file: FileIr }[] {
+  const known = picked.map((fn) => ({ fn, file }));
+  const called = names.filter((name) => /^\w+$/u.test(name));
+  if (called.length === 0) return known;
+  const calls = new RegExp(`\\b(?:${called.join('|')})\\s*[(;]`, 'u');
+  const starts = new Set(picked.map((fn) => fn.span.start));
+  const isCaller = (fn: FunctionIr): boolean =>
+    !starts.has(fn.span.start) && fn.parent === undefined && fn.bodySpan !== undefined && unit.holds(file, fn, [calls]);
+  if (!file.functions.some(isCaller)) return known;
+  const full = unit.withBodies(file, isCaller);
+  return [...known, ...full.functions.filter((fn) => hasBody(fn) && isCaller(fn)).map((fn) => ({ fn, file: full }))];
+}
+
 /** How many calls deep a rule that reads around a function goes. */
 const LEVELS = 2;
 
@@ -291,6 +314,41 @@ export function mayKeep(unit: UnitFacts, file: FileIr, type: string, at: number,
     const body = fn.body?.span ?? fn.span;
     return stored.test((unit.textOf(path) ?? '').slice(body.start, body.end));
   });
+}
+
+/** Methods after which an object no longer has what it was given. */
+const UNDOES =
+  /^(?:clear|reset|remove\w*|unregister\w*|unsubscribe\w*|disconnect\w*|detach\w*|unset\w*|release\w*|off)$/u;
+
+/**
+ * Whether what was stored at a place (`list.hooks`) is taken out again before the function ends: the place is set to something else or
+ * made empty, or the object that holds it is asked to (`list.clear()`), behind the storing or in a `scope (exit)`.
+ */
+export function isUndone(fn: FunctionIr, place: string, stored: Span): boolean {
+  const { body } = fn;
+  if (body === undefined) return false;
+  const puts = body.statements.flatMap((s) => (s.kind === 'defer' && s.when !== 'failure' ? [s.body.span] : []));
+  const isIn = (outer: Span, inner: Span): boolean => outer.start <= inner.start && inner.end <= outer.end;
+  let undone = false;
+  walkBody(body, ({ expr, around }) => {
+    if (undone || (expr.span.start <= stored.end && !puts.some((put) => isIn(put, expr.span)))) return;
+    // Under a condition it may not happen.
+    if (around.some((o) => (o.kind === 'if' || o.kind === 'match' || o.kind === 'loop') && !isIn(o.span, stored)))
+      return;
+    if (expr.kind === 'assign' && expr.operator === '=') {
+      const target = memberPath(expr.target);
+      const isEmpty = expr.value.kind !== 'closure' && expr.value.kind !== 'address';
+      undone = isEmpty && (target === place || target === `${place}.length`);
+    }
+    const asked =
+      expr.kind === 'method' ? memberPath(expr.receiver) : expr.kind === 'field' ? memberPath(expr.base) : '';
+    const name = expr.kind === 'field' ? expr.name : calledName(expr);
+    if ((expr.kind !== 'method' && expr.kind !== 'field' && expr.kind !== 'call') || asked === undefined) return;
+    if (name === undefined || !UNDOES.test(name)) return;
+    if (asked === '' ? expr.kind === 'call' && !place.includes('.') : `${place}.`.startsWith(`${asked}.`))
+      undone = true;
+  });
+  return undone;
 }
 
 /** `$`: a slice goes to the end of the array, behind which nothing of it is. */

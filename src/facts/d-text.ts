@@ -10,6 +10,10 @@ const SLICE = String.raw`[\w)\]]\s*\[\s*\](?!\s*[\w@([])|\[[^;{}]{0,200}?\.\.`;
 /** A nested function, or a lambda that is called where it stands, with a `ref` parameter. */
 const INNER_REFERENCE = String.raw`(?:[;{}]\s*[\w.[\]*!]+\s+\w+\s*|\(\s*)\((?:[^(){};]*[,\s])?ref\s`;
 
+/** A function with a parameter that leads somewhere, in which something grows. */
+export const GROWS_BESIDE_PARAMETER =
+  /^[^;{}]*\([^;{}]*(?:\bref\s|\*\s*\w+\s*[,)])[^;{}]*\)[^;{}]*\{[^]*?(?:~=|\.\s*length\s*(?:[+=]|\+\+)|\.\s*(?:insert\w*|put|reserve)\s*\()/u;
+
 /** A function whose text does not match makes no pointer or reference to an element. */
 export const D_POINTERS = new RegExp(`${ADDRESS}|\\.ptr\\b|${REFERENCE}|${INNER_REFERENCE}`, 'u');
 
@@ -39,6 +43,9 @@ export const D_BORROWS = new RegExp(
 
 /** Address-of, or an entry looked up by `in`. */
 export const D_ENTRIES = new RegExp(`${ADDRESS}|[\\w)"'\\]]\\s+in\\s`, 'u');
+
+/** A block that works on an element. */
+export const D_WITH_ENTRY = /\bwith\s*\([^;{}]*\[/u;
 
 /** A closure: a lambda, a literal with a body that is given, kept or returned, the address of a nested function. */
 export const D_CLOSURE =

@@ -1,7 +1,7 @@
-import { CELLS, D_OWNERS } from '../flow/builtin-types.js';
+import { CELLS, D_MAPPINGS, D_OWNERS } from '../flow/builtin-types.js';
 import { typeOfPlace } from '../flow/place-type.js';
 import type { Place } from '../flow/place.js';
-import { isReleasedByDrop } from '../flow/released-by-drop.js';
+import { isReleasedByDestructor, isReleasedByDrop } from '../flow/released-by-drop.js';
 import { peel, type TypeOracle } from '../flow/types.js';
 import type { Language } from '../model/ir.js';
 
@@ -42,8 +42,8 @@ export function endsWithItsRoot(
     const segment = place.path[i];
     if (segment === '*') {
       // A type that releases in `Drop` takes what its pointer fields lead to with it.
+      if (language === 'd') return i > 0 && isReleasedByDestructor(place, oracle, fromPath, HELPERS);
       return (
-        language === 'rust' &&
         i > 0 &&
         hasDrop(peel(typeOfPlace({ root, path: place.path.slice(0, i - 1) }, oracle, fromPath))?.name ?? '') &&
         isReleasedByDrop({ root, path: place.path.slice(0, i + 1) }, oracle, fromPath, HELPERS)
@@ -76,11 +76,16 @@ export function endsWithItsRoot(
     }
     if (segment === '[]') {
       // A container that gives its elements back ends with the variable, unless another one shares them.
-      const isOwner = type.kind === 'path' && D_OWNERS.has(type.name) && !oracle.isDeclared(type.name, fromPath);
+      const isOwner =
+        type.kind === 'path' &&
+        (D_OWNERS.has(type.name) || D_MAPPINGS.has(type.name)) &&
+        !oracle.isDeclared(type.name, fromPath);
       if (type.kind !== 'static-array' && !(isOwner && i === 0)) return false;
       continue;
     }
     const kind = type.kind === 'path' ? oracle.declaration(type.name, fromPath)?.kind : undefined;
+    // An object that `scope x = new C` puts on the stack.
+    if (kind === 'class' && i === 0 && root.storage === 'stack') continue;
     if (kind !== 'struct' && kind !== 'union') return false;
   }
   if (language === 'd' && place.path.length === 0)

@@ -231,9 +231,8 @@ class Analysis extends PlaceExpressions {
       }
       case 'slice': {
         const base = this.expr(expr.base);
-        if (expr.from) this.expr(expr.from);
-        if (expr.to) this.expr(expr.to);
-        const sliced = expr.from === undefined && expr.to === undefined ? this.ownSlice(base, expr.span) : undefined;
+        const bounds = [expr.from, expr.to].flatMap((bound) => (bound ? [this.expr(bound)] : []));
+        const sliced = bounds.length === 1 ? undefined : this.ownSlice(base, bounds, expr.span);
         if (sliced) return sliced;
         this.use(base, expr.span, 'index', '[..]');
         if (this.rust)
@@ -567,9 +566,7 @@ class Analysis extends PlaceExpressions {
     const loop = expr.label ? newLoop(expr.label, this.blockRoots.length) : undefined;
     if (loop) this.loopStack.push(loop);
     const isWith = expr.flavour === 'with' && subject !== undefined;
-    if (isWith) this.subjectsOfWith.push(subject);
-    let value = this.block(expr.block);
-    if (isWith) this.subjectsOfWith.pop();
+    let value = isWith ? this.withBlock(expr, subject) : this.block(expr.block);
     if (loop) {
       this.loopStack.pop();
       const ends = this.state.alive ? [this.state, ...loop.breaks] : loop.breaks;
@@ -578,6 +575,35 @@ class Analysis extends PlaceExpressions {
     }
     if (isLock) this.unlock(expr.span, (l) => l.span.start === expr.span.start);
     return value;
+  }
+
+  /** D: `with (list[i])` refers to the element as a variable by `ref` does, for as long as the block runs. */
+  private withBlock({ block, subject, span }: ExprOf<'block'>, value: Value): Value {
+    this.scopes.push(new Map());
+    this.blockRoots.push([]);
+    const site = subject?.span ?? span;
+    const through = (value.via ?? []).filter((p) => p.form === 'raw');
+    const held =
+      through.length > 0
+        ? through
+        : value.pointers.length > 0 && value.type?.kind === 'pointer'
+          ? value.pointers
+          : value.places
+              .filter((p) => p.path.includes('[]'))
+              .map((p) => this.borrow(p, 'reference', false, site, 'with'));
+    const root = this.declare('with (..)', {
+      kind: 'local',
+      name: 'with (..)',
+      span: site,
+      byValue: false,
+      declared: 'implicit',
+    });
+    if (held.length > 0) this.state.write({ root, path: [] }, { pointers: held });
+    this.subjectsOfWith.push({ value, held });
+    const result = this.block(block);
+    this.subjectsOfWith.pop();
+    this.leaveScope(span, result);
+    return result;
   }
 
   private ifExpr(expr: ExprOf<'if'>): Value {

@@ -26,7 +26,10 @@ export type Effect =
       readonly from: Operand;
       /** A reference given to it comes out as a raw pointer. */ readonly raw?: boolean;
       /** D: the result is a range or an array of pieces of what the operand shows. */ readonly parts?: boolean;
+      /** What the operand shows is read meanwhile. */ readonly reads?: boolean;
     }
+  /** D: the result is an element of the operand, by reference. */
+  | { readonly kind: 'element'; readonly of: Operand }
   /** As `borrow`/`pass`, but the compiler no longer checks the lifetime (transmute, from_raw_parts, slice::from_raw_parts). */
   | {
       readonly kind: 'erase';

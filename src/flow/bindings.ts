@@ -1,3 +1,4 @@
+import { D_MAPPINGS } from './builtin-types.js';
 import { isAssigned, isEnumerated } from './expression-shapes.js';
 import { Leaving } from './leaving.js';
 import { extend, type Root } from './place.js';
@@ -60,7 +61,8 @@ export abstract class Bindings extends Leaving {
     const made = init?.kind === 'new' && modifiers.includes('scope') ? init.type : scopedClass(init);
     if (!init || made?.kind !== 'path' || pattern.kind !== 'bind') return value;
     // What a `scope` variable was made with must live as long as the variable, not longer.
-    if (this.settings.oracle.declaration(made.name, this.file.path)?.kind !== 'class')
+    const isLibrary = D_MAPPINGS.has(made.name) && !this.settings.oracle.isDeclared(made.name, this.file.path);
+    if (!isLibrary && this.settings.oracle.declaration(made.name, this.file.path)?.kind !== 'class')
       return init.kind === 'new' ? { ...value, pointers: NONE } : value;
     const root = this.makeRoot({
       kind: 'local',

@@ -78,12 +78,18 @@ export const CELLS: readonly string[] = [
 /** D: containers of libraries that own a block of the C heap. Whoever copies an `Array` shares its block. */
 export const D_OWNERS: ReadonlySet<string> = new Set(['Array', 'DynamicArray']);
 
+/** D: classes of the library whose objects end what they show when they are destroyed or collected. */
+export const D_MAPPINGS: ReadonlySet<string> = new Set(['MmFile']);
+
 /** D: what `std.digest` gives for a message: a static array by value. */
 const DIGESTS = /^(?:MD5|SHA\w*|RIPEMD160|CRC\w*|MurmurHash3|HMAC)$/u;
 const DIGEST_FUNCTIONS = /^(?:md5|sha\d+(?:_\d+)?|ripemd160|crc\d+\w*)Of$/u;
 
 /** The type of a digest as a value; undefined when the function makes none. `receiver` is that of a method. */
 export function digestType(name: string, receiver: TypeRef | undefined, span: Span): TypeRef | undefined {
+  // The text of a digest is as fixed in size as that.
+  if (name === 'toHexString' && receiver?.kind === 'static-array')
+    return { ...receiver, text: 'char[N]', span, element: syntheticType('char', span) };
   const isDigest =
     name === 'finish' ? receiver?.kind === 'path' && DIGESTS.test(receiver.name) : DIGEST_FUNCTIONS.test(name);
   if (!isDigest) return undefined;

@@ -141,10 +141,16 @@ function plainFunctionsOf(file: FileIr): ReadonlySet<string> {
 const nestedTables = new WeakMap<FileIr, Map<string, FunctionIr[]>>();
 const overloadTables = new WeakMap<FileIr, ReadonlyMap<string, readonly FunctionIr[]>>();
 
+/** D: what a `with` statement makes visible, and the pointers by which its block reaches that. */
+export interface WithSubject {
+  readonly value: Value;
+  readonly held: readonly Pointer[];
+}
+
 /** Calls: what is called, what it is given, and what is known of it. */
 export abstract class Calls extends Effects {
   /** D: the subjects of the `with` statements around, outermost first. */
-  protected readonly subjectsOfWith: Value[] = [];
+  protected readonly subjectsOfWith: WithSubject[] = [];
 
   /** Walks an expression; nothing is known of one that is nested too deep. */
   protected abstract expr(expr: Expr): Value;
@@ -161,13 +167,17 @@ export abstract class Calls extends Effects {
     return { places, pointers: read.pointers, via: [...(base.via ?? []), ...base.pointers], ...optionalType(type) };
   }
 
-  /** D: `x[]` of a struct or object is what its `opSlice` or `opIndex` without parameters returns. */
-  protected ownSlice(base: Value, span: Span): Value | undefined {
-    if (this.rust || base.type?.kind !== 'path') return undefined;
-    for (const name of ['opSlice', 'opIndex']) {
-      const method = this.resolveMethod(base, name);
-      if (method?.fn.kind !== 'method' || method.fn.params.length > 0) continue;
-      return this.applySummary(method, base, [], span, name, base.type.name);
+  /** D: `x[]` and `x[a .. b]` of a struct or object are what its `opSlice`, or `opIndex` without parameters, returns for so many bounds. */
+  protected ownSlice(base: Value, bounds: readonly Value[], span: Span): Value | undefined {
+    const type = peel(base.type);
+    if (this.rust || type?.kind !== 'path' || type.name === '') return undefined;
+    for (const name of bounds.length === 0 ? ['opSlice', 'opIndex'] : ['opSlice']) {
+      const [method, ...others] = this.settings.oracle
+        .methods(type.name, name, this.file.path)
+        .filter(({ fn }) => fn.kind === 'method' && fn.params.length === bounds.length && fn.generics.length === 0);
+      if (method === undefined || others.length > 0) continue;
+      const value = this.applySummary(method, base, bounds, span, name, type.name);
+      return bounds.length === 0 || value.pointers.length > 0 ? value : undefined;
     }
     return undefined;
   }
@@ -269,7 +279,11 @@ export abstract class Calls extends Effects {
 
   /** D: `p.free` without parentheses releases a pointer as `free(p)` does. */
   protected releasedByProperty(base: Value, expr: ExprOf<'field'>): boolean {
-    if (base.type?.kind !== 'pointer' || this.resolveMethod(base, expr.name)) return false;
+    const isObject =
+      expr.name === 'destroy' &&
+      base.type?.kind === 'path' &&
+      this.settings.oracle.declaration(base.type.name, this.file.path)?.kind === 'class';
+    if ((base.type?.kind !== 'pointer' && !isObject) || this.resolveMethod(base, expr.name)) return false;
     const matches = this.settings.apis
       .path([expr.name])
       .filter(({ row }) => row.effects.some((effect) => effect.kind === 'release'));
@@ -393,8 +407,10 @@ export abstract class Calls extends Effects {
       const made = this.construct(named, expr.args, values, expr.span);
       const type = made
         ? undefined
-        : (digestType(last, undefined, expr.span) ??
-          (D_OWNERS.has(last) ? syntheticType(last, expr.span) : this.plain(builtinCallType(path, expr.span))));
+        : last === 'appender' || last === 'refAppender'
+          ? syntheticType('Appender', expr.span, callee.kind === 'name' ? callee.typeArgs : undefined)
+          : (digestType(last, last === 'toHexString' ? values[0]?.type : undefined, expr.span) ??
+            (D_OWNERS.has(last) ? syntheticType(last, expr.span) : this.plain(builtinCallType(path, expr.span))));
       return made ?? { places: NONE, pointers: NONE, ...(type ? { type, owned: true } : {}) };
     }
     const byPath = this.methodByPath(path);
@@ -804,9 +820,9 @@ export abstract class Calls extends Effects {
   private withMethod(path: readonly string[]): { readonly method: Resolved; readonly subject: Value } | undefined {
     const [name] = path;
     if (path.length !== 1 || name === undefined) return undefined;
-    for (const subject of this.subjectsOfWith.toReversed()) {
-      const method = this.resolveMethod(subject, name);
-      if (method) return { method, subject };
+    for (const { value } of this.subjectsOfWith.toReversed()) {
+      const method = this.resolveMethod(value, name);
+      if (method) return { method, subject: value };
     }
     return undefined;
   }

@@ -2,8 +2,8 @@ import type { Match } from './api-index.js';
 import type { ApiRow, Effect, Operand } from './api.js';
 import { builtinCallType, builtinMethodType, syntheticType } from './builtin-types.js';
 import { Closures } from './closures.js';
-import { describePlace, extend, isWithin, type Place } from './place.js';
-import type { Pointer, PointerForm, Value } from './result.js';
+import { describePlace, extend, isElementOf, isWithin, type Place } from './place.js';
+import type { Invalidation, Pointer, PointerForm, Summary, Value } from './result.js';
 import { elementType, isGrowable, isNumber, isVector, peel, SCALAR, unwrapped } from './types.js';
 import {
   adaptedType,
@@ -290,6 +290,7 @@ export abstract class Effects extends Closures {
       }
       case 'pass': {
         const value = operand(effect.from);
+        if (effect.reads === true) this.use(value, span, 'argument', name);
         if (effect.parts === true) return this.partsOf(value, name, span);
         // What each piece is made into may be a number as well.
         if (isParts(value) && name === 'map') return NOTHING;
@@ -316,6 +317,18 @@ export abstract class Effects extends Closures {
           ...(isBoxed ? { owned: true } : {}),
           ...optionalType(wanted ?? unwrapped(value.type)),
         };
+      }
+      case 'element': {
+        const value = operand(effect.of);
+        const type = elementType(value.type);
+        // An entry that is an array leads elsewhere.
+        const isKnown =
+          type?.kind === 'path' &&
+          (SCALAR.test(type.name) || this.settings.oracle.declaration(type.name, this.file.path)?.kind === 'struct');
+        if (!isKnown) return { places: NONE, pointers: NONE, ...optionalType(type) };
+        const places = this.storageOf(value).map((p) => extend(p, '[]'));
+        const read = places[0] ? this.valueOf(places[0], type) : NOTHING;
+        return { places, pointers: read.pointers, ...optionalType(type) };
       }
       case 'erase': {
         const given = operand(effect.from);
@@ -406,6 +419,7 @@ export abstract class Effects extends Closures {
           // `part.dispose(reason)`: a number or an enumerator is told, not released.
           const { type } = value;
           if (type?.kind === 'path' && (SCALAR.test(type.name) || this.isEnum(type))) return undefined;
+          if (effect.by === 'destroy') this.runDestructor(value, span);
           if (
             effect.by === 'destroy' &&
             (this.staysUsable(value.type) || value.places.some((p) => p.root.kind === 'unknown'))
@@ -514,7 +528,10 @@ export abstract class Effects extends Closures {
         const value = operand(effect.what);
         const fn = value.closure === undefined ? undefined : this.functions.get(value.closure);
         if (fn?.kind === 'async-block') return undefined;
-        const content = receiver && CONTENT_ADAPTERS.has(name) ? this.contentGiven(receiver) : undefined;
+        const content =
+          receiver && CONTENT_ADAPTERS.has(name)
+            ? this.contentGiven(receiver)
+            : this.elementGiven(fn, row, effect.what === 0 ? undefined : values[0]);
         if (!fn) return this.applyNamed(typeof effect.what === 'number' ? exprs[effect.what] : undefined, content);
         const result = this.runClosure(
           fn,
@@ -585,6 +602,22 @@ export abstract class Effects extends Closures {
       case 'unroot':
         return undefined;
     }
+  }
+
+  /** D: what an algorithm gives a function with a parameter by `ref`: an element of the array. */
+  private elementGiven(fn: FunctionIr | undefined, row: ApiRow, range: Value | undefined): Value | undefined {
+    if (this.rust || !range || !row.id.startsWith('algorithm-') || !fn?.params.some((p) => p.modifiers.includes('ref')))
+      return undefined;
+    const elements = this.storageOf(range).map((p) => (this.isView(range) ? p : extend(p, '[]')));
+    return { places: elements, pointers: NONE, ...optionalType(elementType(range.type)) };
+  }
+
+  /** D: `destroy(x)` of a struct runs its destructor. */
+  private runDestructor(value: Value, span: Span): void {
+    const { type } = value;
+    if (type?.kind !== 'path' || this.settings.oracle.declaration(type.name, this.file.path)?.kind !== 'struct') return;
+    const destructor = this.settings.oracle.method(type.name, '~this', this.file.path);
+    if (destructor) this.applySummary(destructor, value, [], span, 'destroy', type.name);
   }
 
   /** Rust: what `x.into()` makes of a parameter whose type is only said to be `Into<Option<T>>`. */
@@ -698,9 +731,10 @@ export abstract class Effects extends Closures {
         g.row,
         name,
       );
+    for (const one of flow.summary.late) this.useLate(one, values[one.param], place(one.grown), span, name);
     for (const r of flow.summary.releases) {
       if (r.renewed) continue;
-      for (const target of place(r.place))
+      for (const target of place(r.place).flatMap((p) => this.releasedBehind(p)))
         this.invalidate('release', target, span, r.how, (t) => this.endsWith(t, target), undefined, name);
     }
     for (const s of flow.summary.sets) for (const target of place(s)) this.forgetReleased(target);
@@ -749,6 +783,43 @@ export abstract class Effects extends Closures {
       // What a D function returns by `ref` is no new value.
       ...(isOwnedType(returnType) && (this.rust || fn.returnsRef !== true) ? { owned: true } : {}),
     };
+  }
+
+  /** What a helper releases at a place of the caller: in D what a member that was set here holds, else what it leads to by its type. */
+  private releasedBehind(place: Place): readonly Place[] {
+    if (this.rust || place.path.at(-1) !== '*' || place.path.length < 2) return [place];
+    const holder: Place = { root: place.root, path: place.path.slice(0, -1) };
+    const held = this.state.read(holder)?.pointers.filter((p) => p.form === 'raw' || p.form === 'slice') ?? [];
+    if (held.length > 0) return [place, ...held.map((p) => p.target)];
+    if (place.root.kind === 'self' && this.isPointerType(this.typeAt(holder))) this.implicitPointer(holder);
+    return [place];
+  }
+
+  /** D: `addChild(list, list[0])` with a parameter by `ref` that is used after the list has grown: what it leads to is in the old block. */
+  private useLate(
+    { how, span: used }: Summary['late'][number],
+    given: Value | undefined,
+    grown: readonly Place[],
+    span: Span,
+    name: string,
+  ): void {
+    // Numbers are read from the old block as well as from the new one.
+    if (!given || (given.type?.kind === 'pointer' && SCALAR.test(given.type.element?.name ?? ''))) return;
+    const through = given.pointers.filter((p) => p.form === 'raw' || p.form === 'reference').map((p) => p.target);
+    for (const target of given.type?.kind === 'pointer' ? through : given.places)
+      for (const owner of grown) {
+        if (!isElementOf(target, owner) || target.path.slice(owner.path.length).includes('*')) continue;
+        const pointer = this.borrow(target, 'reference', false, span, `an argument of '${name}'`);
+        const key = `${pointer.id}|late|${used.start}`;
+        if (this.stale.has(key)) continue;
+        const invalidation: Invalidation = { kind: 'grow', place: owner, span, how, through: name };
+        this.stale.set(key, {
+          pointer,
+          invalidation,
+          use: { span, kind: 'argument', what: name },
+          context: this.context(),
+        });
+      }
   }
 
   /** Runs the closures that a call of a function of the unit is given. */

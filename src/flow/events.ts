@@ -23,6 +23,9 @@ import { copyOf, NONE } from '../model/lists.js';
 /** Operations after which nobody can say what a container still holds. */
 const EMPTIES: ReadonlySet<Growth['operation']> = new Set(['clear', 'remove', 'replace']);
 
+/** Operations on an array that may give it another block. */
+const MOVES_ALL: ReadonlySet<Growth['operation']> = new Set(['append', 'reserve', 'insert', 'resize']);
+
 /** Operations on a container that may move its elements and drop none. */
 const MOVES_ONLY: ReadonlySet<Growth['operation']> = new Set(['append', 'reserve', 'insert']);
 
@@ -40,6 +43,7 @@ export abstract class Events extends Memory {
   /** The same by where they start. */
   private readonly accessesAt = new Map<number, Access[]>();
   protected readonly suspensions = new Map<number, Span>();
+  protected readonly late = new Map<string, Summary['late'][number]>();
 
   /** D: the method, or the class that it belongs to, is `synchronized`: the whole body holds the object's lock. */
   protected isSynchronized(fn: FunctionIr): boolean {
@@ -50,9 +54,19 @@ export abstract class Events extends Memory {
     );
   }
 
+  /** D: a parameter by `ref`, or what a pointer leads to, is used: for callers to know, when something has grown before. */
+  protected noteLate({ kind, index }: Root, span: Span): void {
+    if (kind !== 'param' || index === undefined || this.frames.length > 0) return;
+    for (const [key, { place, how }] of this.state.grown)
+      if (!this.late.has(`${index}|${key}`))
+        this.late.set(`${index}|${key}`, { param: index, grown: place, how, span });
+  }
+
   /** The value's pointers are used: each that something made invalid is a stale use. */
   protected use(value: Value, span: Span, kind: UseKind, what: string): void {
     for (const pointer of value.pointers) {
+      if (this.state.grown.size > 0 && pointer.how === 'declared' && pointer.target.path.length === 1)
+        if (kind === 'deref' || kind === 'field' || kind === 'index') this.noteLate(pointer.target.root, span);
       if (this.rust && pointer.how === 'declared' && (kind === 'deref' || kind === 'argument'))
         this.noteUse(pointer, span);
       for (const invalidation of this.state.invalid.get(pointer.id) ?? []) {
@@ -174,6 +188,8 @@ export abstract class Events extends Memory {
       if (operation === 'replace') this.state.settle(place);
       const key = this.keyOf(place);
       if (this.rust && EMPTIES.has(operation)) this.state.write(extend(place, '[]'), { pointers: NONE });
+      if (!this.rust && MOVES_ALL.has(operation) && this.isCallers(place))
+        this.state.grown.set(placeKey(place), { place, how });
       const id = `${placeKey(place)}|${span.start}|${operation}`;
       if (!this.growths.has(id)) {
         this.growths.set(id, {
@@ -203,6 +219,11 @@ export abstract class Events extends Memory {
         via,
       );
     }
+  }
+
+  /** D: whether callers know the place, too. */
+  private isCallers({ root }: Place): boolean {
+    return root.kind === 'self' || root.kind === 'global' || (root.kind === 'param' && !root.byValue);
   }
 
   /** D: whether the place is in the variable's own storage on the stack. */

@@ -239,6 +239,7 @@ export abstract class Leaving extends Ownership {
             .map((a) => a.place),
       stores: [...this.stores.values()],
       throws: [...this.thrownParams],
+      late: [...this.late.values()],
       consumes: this.consumed,
       adopts: [...this.adoptions.values()]
         .filter((a) => visible(a.pointer.target))

@@ -3,7 +3,7 @@ import type { ApiRow } from './api.js';
 import { isAlwaysRun } from './always-run.js';
 import { isContainer, isDropped, isDroppedWith, ownsItsBlock } from './owned-values.js';
 import { containerOf, isWithin, type Place, placeKey, type Root } from './place.js';
-import { isReleasedByDrop } from './released-by-drop.js';
+import { isReleasedByDestructor, isReleasedByDrop } from './released-by-drop.js';
 import type { Adoption, Invalidation, OwnedTwice, Pointer, Summary, Value } from './result.js';
 import { ownsBlock } from './types.js';
 import { optionalType } from './values.js';
@@ -97,9 +97,19 @@ export abstract class Ownership extends Events {
       this.invalidate('release', pointer.target, span, how, isInside, row, through);
       // Releasing storage through the only pointer to a container's elements releases the container too.
       const container = containerOf(pointer.target);
-      if (container && pointer.target.path.at(-1) === '[]')
+      if (container && pointer.target.path.at(-1) === '[]') {
         this.grow([container], [], span, 'free', how, false, row, through);
+        this.endArray(container, pointer, span, how, row);
+      }
     }
+  }
+
+  /** D: the array whose block was released still shows it: `free(list.ptr); list[0] = x;` */
+  private endArray(array: Place, { site, target }: Pointer, span: Span, how: string, row?: ApiRow): void {
+    if (this.rust || this.typeAt(array)?.kind !== 'slice' || this.state.read(array) !== undefined) return;
+    const shown = this.borrow(target, 'slice', false, site, how, row);
+    this.state.write(array, { pointers: [shown], ...optionalType(this.typeAt(array)) });
+    this.state.addInvalid(shown.id, { kind: 'release', place: target, span, how, ...(row ? { row } : {}) });
   }
 
   /** Whether the target ends with the owned block: it lies in it, or behind a pointer in it that a `Drop` of the unit releases. */
@@ -199,8 +209,13 @@ export abstract class Ownership extends Events {
           { root, path: [] },
           span,
           `end of the scope of '${root.name}'`,
-          (target) => target.root === root && !target.path.includes('*'),
+          (target) => target.root === root && (!target.path.includes('*') || this.endsBehind(target)),
         );
+  }
+
+  /** D: what a pointer field of the struct leads to is released by its destructor. */
+  protected endsBehind(target: Place): boolean {
+    return isReleasedByDestructor(target, this.settings.oracle, this.file.path, this.settings.depth);
   }
 
   /** Whether what is at the target ends with the variable: its own storage, and what was moved into it from another one. */
@@ -239,7 +254,11 @@ export abstract class Ownership extends Events {
   private endShown(temp: Root, span: Span): void {
     const place: Place = { root: temp, path: [] };
     for (const pointer of this.pointers)
-      if (pointer.target.root === temp && pointer.form === 'raw' && pointer.how.endsWith('()'))
+      if (
+        pointer.target.root === temp &&
+        pointer.how.endsWith('()') &&
+        (pointer.target.path.includes('*') ? this.endsBehind(pointer.target) : pointer.form === 'raw')
+      )
         this.state.addInvalid(pointer.id, { kind: 'drop', place, span, how: 'end of the statement' });
   }
 

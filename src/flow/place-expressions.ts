@@ -35,6 +35,7 @@ export abstract class PlaceExpressions extends Calls {
       const root = this.lookup(first);
       if (root) {
         const value = this.valueOf({ root, path: [] }, root.type);
+        if (this.state.grown.size > 0 && root.kind === 'param' && !root.byValue) this.noteLate(root, expr.span);
         // A D `ref` variable is its target: reading it reads there, and what it points to is not a value of its own.
         if (this.rust || root.byValue || root.kind !== 'local' || value.pointers.length === 0) return value;
         this.use(value, expr.span, 'deref', root.name);
@@ -47,11 +48,16 @@ export abstract class PlaceExpressions extends Calls {
         };
       }
       if (!this.rust) {
-        const subject = this.subjectsOfWith.findLast((value) => this.hasField(value.type, first));
-        if (subject) return this.memberOf(subject, first, expr.span);
+        const subject = this.subjectsOfWith.findLast(({ value }) => this.hasField(value.type, first));
+        if (subject) {
+          this.use({ places: NONE, pointers: subject.held }, expr.span, 'field', `.${first}`);
+          return this.memberOf(subject.value, first, expr.span);
+        }
         const self = this.lookup('self');
         const type = self ? this.fieldType(self.type, first) : undefined;
         if (self && (type ?? this.hasField(self.type, first))) return this.valueOf({ root: self, path: [first] }, type);
+        const member = self ? undefined : this.staticMember(this.fn.owner, first);
+        if (member) return member;
       }
     }
     const name = expr.path.at(-1) ?? first;
@@ -81,8 +87,31 @@ export abstract class PlaceExpressions extends Calls {
     return NOTHING;
   }
 
+  /** D: a static field that is named in a static method of its type, or by the type: `Pool.all`. */
+  private staticMember(owner: string | undefined, name: string): Value | undefined {
+    const decl = owner === undefined ? undefined : this.settings.oracle.declaration(owner, this.file.path);
+    const field = decl?.fields.find((f) => f.name === name && f.isStatic);
+    if (owner === undefined || !decl || !field) return undefined;
+    const root = this.makeRoot({
+      kind: 'global',
+      name: owner,
+      span: decl.nameSpan,
+      byValue: true,
+      declared: 'static',
+      type: syntheticType(owner, decl.nameSpan),
+    });
+    return this.valueOf({ root, path: [name] }, this.plain(field.type));
+  }
+
   /** `isAddressed`: D takes the address of a method, it does not call it. */
   protected field(expr: ExprOf<'field'>, isAddressed = false): Value {
+    if (!this.rust && expr.base.kind === 'name' && expr.base.path.length === 1) {
+      const [named = ''] = expr.base.path;
+      const member = /^[A-Z]/u.test(named) && !this.lookup(named) ? this.staticMember(named, expr.name) : undefined;
+      if (member) return member;
+    }
+    // What the type alone says reads nothing: `p = p.init;`
+    if (!this.rust && /^(?:init|sizeof|alignof|mangleof|stringof|offsetof)$/u.test(expr.name)) return NOTHING;
     const base = this.withoutPointer(this.expr(expr.base));
     if (!this.rust) {
       const end = this.endElement(base, expr.name, expr.span);
@@ -281,6 +310,16 @@ export abstract class PlaceExpressions extends Calls {
     if (isLeading) this.noteStores(value, element, span);
   }
 
+  /** D: `table[key] = x` keeps the key when there is none like it. */
+  private keepKey({ target }: ExprOf<'assign'>, { places }: Value): void {
+    const [into] = places;
+    if (this.rust || target.kind !== 'index' || into?.path.at(-1) !== '[]' || !this.outlives(into)) return;
+    const table = this.typeAt({ root: into.root, path: into.path.slice(0, -1) });
+    if (table?.kind !== 'assoc-array' || (target.index.kind === 'literal' && target.index.type === 'string')) return;
+    const key = this.expr(target.index);
+    if (key.pointers.length > 0) this.escape(key, 'store', target.index.span, { into });
+  }
+
   /** `target = value` and `target op= value`. */
   protected assign(expr: ExprOf<'assign'>): Value {
     let value = this.expr(expr.value);
@@ -299,6 +338,7 @@ export abstract class PlaceExpressions extends Calls {
       }
     }
     const target = this.expr(expr.target);
+    this.keepKey(expr, target);
     if (expr.operator !== '=') {
       const matches = this.settings.apis.assign(expr.operator, target.type);
       this.access(this.subjects(target), expr.span, 'write', expr.operator);

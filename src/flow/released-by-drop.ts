@@ -68,3 +68,55 @@ function leaves(expr: Expr): boolean {
     (expr.block.result !== undefined && leaves(expr.block.result)) || (last?.kind === 'expression' && leaves(last.expr))
   );
 }
+
+/**
+ * D: whether a destructor of a struct on the way to the target releases what a pointer field of the struct leads to. Not one that
+ * counts, nor one of a struct that is copied by code of its own.
+ */
+export function isReleasedByDestructor(target: Place, oracle: TypeOracle, fromPath: string, depth: number): boolean {
+  const star = target.path.indexOf('*');
+  for (let at = 0; at < star; at++) {
+    const holder = typeOfPlace({ root: target.root, path: target.path.slice(0, at) }, oracle, fromPath);
+    if (holder?.kind !== 'path' || oracle.declaration(holder.name, fromPath)?.kind !== 'struct') continue;
+    const drop = oracle.method(holder.name, '~this', fromPath);
+    if (drop === undefined || isCopiedByCode(holder.name, oracle, fromPath)) continue;
+    const flow = oracle.summaryOf(drop.path, drop.fn, depth, true);
+    const field = target.path.slice(at, star + 1).join('.');
+    const isIt = ({ root, path }: Place): boolean => root.kind === 'self' && path.join('.') === field;
+    const name = target.path[at] ?? '';
+    if (
+      flow?.summary.releases.some((r) => r.renewed !== true && isIt(r.place) && !isDecided(drop.fn.body, r.span, name))
+    )
+      return true;
+  }
+  return false;
+}
+
+/** D: a postblit or a copy constructor that is not disabled: copies may share what the destructor gives back. */
+function isCopiedByCode(name: string, oracle: TypeOracle, fromPath: string): boolean {
+  return oracle
+    .methods(name, 'this', fromPath)
+    .some(
+      ({ fn }) =>
+        !fn.attributes.some((a) => a.name === 'disable') &&
+        (fn.kind === 'postblit' ||
+          (fn.params.length === 1 && fn.params[0]?.modifiers.includes('ref') && fn.params[0].type?.name === name)),
+    );
+}
+
+/** Whether something else than the field itself decides that the code at `span` runs. */
+function isDecided(body: Block | undefined, span: Span, field: string): boolean {
+  if (body === undefined) return false;
+  let isIt = false;
+  walkBody(body, ({ expr }) => {
+    if (expr.kind !== 'if') return;
+    const isAround = expr.span.start <= span.start && span.end <= expr.span.end;
+    if (!isAround && !(expr.span.end <= span.start && leaves(expr.then))) return;
+    walkExpression(expr.condition, ({ expr: one }) => {
+      const named = one.kind === 'name' ? one.path.join('.') : one.kind === 'field' ? one.name : undefined;
+      isIt ||= named !== undefined && named !== field && named !== 'self';
+      isIt ||= one.kind === 'call' || one.kind === 'method' || one.kind === 'assign';
+    });
+  });
+  return isIt;
+}

@@ -209,6 +209,13 @@ export interface Summary {
   }[];
   /** D: parameters that go with an exception. */
   readonly throws: readonly number[];
+  /** D: parameters that lead somewhere and are used after something that callers know has grown: they may lead into that. */
+  readonly late: readonly {
+    readonly param: number;
+    readonly grown: Place;
+    readonly how: string;
+    readonly span: Span;
+  }[];
   /** Parameters taken by value that end with the function. */
   readonly consumes: readonly { readonly param: number; readonly span: Span }[];
   /** Memory that the function takes over from its parameters. */

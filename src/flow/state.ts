@@ -43,6 +43,8 @@ export class State {
   adopted = new Map<number, Adoption>();
   /** Places whose value was dropped by hand, by their keys. */
   dropped = new Map<string, Dropped>();
+  /** D: what has grown and callers know, by the keys of the places. */
+  grown = new Map<string, { readonly place: Place; readonly how: string }>();
   locks: LockScope[] = [];
   suspended: Span[] = [];
 
@@ -55,6 +57,7 @@ export class State {
     copy.taken = new Map(this.taken);
     copy.dropped = new Map(this.dropped);
     copy.adopted = new Map(this.adopted);
+    copy.grown = new Map(this.grown);
     copy.locks = [...this.locks];
     copy.suspended = [...this.suspended];
     return copy;
@@ -171,6 +174,7 @@ export class State {
         if (list !== result.invalid.get(id)) for (const i of list) result.addInvalid(id, i);
       for (const id of other.moved) result.moved.add(id);
       for (const [key, entry] of other.dropped) result.dropped.set(key, entry);
+      for (const [key, one] of other.grown) result.grown.set(key, one);
       for (const [id, adoption] of other.adopted) result.adopted.set(id, adoption);
       for (const [id, list] of other.taken)
         result.taken.set(id, [...new Set([...(result.taken.get(id) ?? []), ...list])]);

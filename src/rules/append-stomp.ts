@@ -2,6 +2,7 @@ import {
   aggregateOf,
   calledName,
   declaredIn,
+  freeNames,
   hasBody,
   isEnd,
   memberPath,
@@ -68,12 +69,33 @@ export default defineRule({
             key: `${one.buffer}|${one.slice}`,
           });
         }
+        for (const one of findReusedStatics(file, fn))
+          report({
+            messageId: 'stomps',
+            data: {
+              buffer: one.buffer,
+              line: lineOf(unit, file, one.allowed.start),
+              method: one.method.name,
+              shown: lineOf(unit, file, one.shown.start),
+            },
+            at: { file, span: one.allowed },
+            steps: [
+              { file, span: one.shown, role: 'escape', note: `A slice of '${one.buffer}' leaves here.` },
+              {
+                file,
+                span: one.allowed,
+                role: 'grow',
+                note: 'From here on an append overwrites what the slice shows.',
+              },
+            ],
+            key: `${fn.name}|${one.buffer}`,
+          });
         const type = aggregateOf(file, fn);
         if (type === undefined) continue;
         walkBody(fn.body, ({ expr, around }) => {
           // A flag of its own says that the author keeps track of whose storage it is.
           if (around.some((outer) => outer.kind === 'if' && memberPath(outer.condition) !== undefined)) return;
-          const operand = appendOperand(expr);
+          const operand = appendOperand(expr) ?? emptiedByHelper(file, expr);
           const field = operand === undefined ? undefined : rootName(operand);
           if (field === undefined || !type.fields.some((one) => one.name === field)) return;
           const shown = findShown(file, type, field, fn);
@@ -121,6 +143,59 @@ export default defineRule({
     }
   },
 });
+
+interface Reused {
+  readonly buffer: string;
+  readonly method: FunctionIr;
+  readonly shown: Span;
+  readonly allowed: Span;
+}
+
+/** A static local, or a variable of the module, that grows in place and of which a function of the file returns a slice. */
+function findReusedStatics(file: FileIr, fn: FunctionIr): readonly Reused[] {
+  const found: Reused[] = [];
+  if (fn.body === undefined) return found;
+  const statics = new Set<string>();
+  for (const statement of fn.body.statements)
+    if (statement.kind === 'let' && statement.isStatic === true && statement.pattern.kind === 'bind')
+      statics.add(statement.pattern.name);
+  walkBody(fn.body, ({ expr, around }) => {
+    if (around.some((outer) => outer.kind === 'if' && memberPath(outer.condition) !== undefined)) return;
+    const operand = appendOperand(expr) ?? emptiedByHelper(file, expr);
+    const buffer = operand === undefined ? undefined : rootName(operand);
+    if (buffer === undefined || found.some((one) => one.buffer === buffer)) return;
+    const isGlobal =
+      !declaredIn(fn).has(buffer) &&
+      aggregateOf(file, fn)?.fields.some(({ name }) => name === buffer) !== true &&
+      file.globals.some((g) => g.name === buffer && g.inFunction === undefined && g.type?.kind === 'slice');
+    if (!statics.has(buffer) && !isGlobal) return;
+    const others = isGlobal ? file.functions.filter((one) => one.isPublic && !declaredIn(one).has(buffer)) : [];
+    for (const method of [fn, ...others]) {
+      const shown = shownBy(method, buffer);
+      if (shown !== undefined) {
+        found.push({ buffer, method, shown, allowed: expr.span });
+        return;
+      }
+    }
+  });
+  return found;
+}
+
+/** Where a function returns the buffer or a slice of it. */
+function shownBy(method: FunctionIr, buffer: string): Span | undefined {
+  if (!hasBody(method) || method.returns?.kind === 'static-array') return undefined;
+  const names = viewsIn(method, buffer);
+  let found: Span | undefined;
+  const judge = (value: Expr): void => {
+    const isNamed = value.kind === 'name' && value.path.length === 1 && names.has(value.path[0] ?? '');
+    if (isView(value, buffer) || isNamed) found ??= value.span;
+  };
+  if (method.body.result !== undefined) judge(method.body.result);
+  walkBody(method.body, ({ expr }) => {
+    if (expr.kind === 'return' && expr.value !== undefined) judge(expr.value);
+  });
+  return found;
+}
 
 interface Overlap {
   readonly buffer: string;
@@ -185,6 +260,38 @@ function findOverlaps(fn: FunctionIr): readonly Overlap[] {
   return [...fronts, ...rests];
 }
 
+/** What is given by `ref` to a function of the file that lets it grow in place: `clearKeep(pending)`, `pending.clearKeep()`. */
+function emptiedByHelper(file: FileIr, expr: Expr): Expr | undefined {
+  if (expr.kind !== 'call' && expr.kind !== 'method' && expr.kind !== 'field') return undefined;
+  const name = expr.kind === 'field' ? expr.name : calledName(expr);
+  const at = name === undefined ? undefined : helpersOf(file).get(name);
+  if (at === undefined) return undefined;
+  const given = expr.kind === 'call' ? [] : [expr.kind === 'method' ? expr.receiver : expr.base];
+  return [...given, ...(expr.kind === 'field' ? [] : expr.args.map(({ value }) => value))][at];
+}
+
+/** Functions of a file that let an array grow in place which they are given by `ref`, with its position. */
+function helpersOf(file: FileIr): ReadonlyMap<string, number> {
+  let helpers = helpersIn.get(file);
+  if (helpers === undefined) {
+    helpersIn.set(file, (helpers = new Map<string, number>()));
+    for (const fn of file.functions) {
+      const at = fn.params.findIndex((p) => p.modifiers.includes('ref') && p.type?.kind === 'slice');
+      if (at < 0 || fn.owner !== undefined || fn.parent !== undefined || fn.body === undefined) continue;
+      const name = fn.params[at]?.name;
+      let allows = false;
+      walkBody(fn.body, ({ expr }) => {
+        const operand = appendOperand(expr);
+        allows ||= operand !== undefined && memberPath(operand) === name;
+      });
+      if (allows) helpers.set(fn.name, at);
+    }
+  }
+  return helpers;
+}
+
+const helpersIn = new WeakMap<FileIr, Map<string, number>>();
+
 function appendOperand(expr: Expr): Expr | undefined {
   if (expr.kind === 'field') return expr.name === 'assumeSafeAppend' ? expr.base : undefined;
   if (calledName(expr) !== 'assumeSafeAppend') return undefined;
@@ -199,10 +306,13 @@ function findShown(
   fn: FunctionIr,
 ): { method: FunctionIr; span: Span } | undefined {
   for (const method of [fn, ...methodsOf(file, type)]) {
-    if (!hasBody(method) || method.returns?.kind === 'static-array') continue;
+    // What only the type itself can call hands nothing out.
+    if (!hasBody(method) || method.returns?.kind === 'static-array' || (!method.isPublic && method !== fn)) continue;
     let found: Span | undefined;
+    const names = method === fn || !declaredIn(method).has(field) ? viewsIn(method, field) : new Set<string>();
     const judge = (value: Expr): void => {
-      if (isView(value, field)) found ??= value.span;
+      const isNamed = value.kind === 'name' && value.path.length === 1 && names.has(value.path[0] ?? '');
+      if (isView(value, field) || isNamed) found ??= value.span;
     };
     if (method.body.result !== undefined) judge(method.body.result);
     walkBody(method.body, ({ expr }) => {
@@ -211,6 +321,21 @@ function findShown(
     if (found !== undefined) return { method, span: found };
   }
   return undefined;
+}
+
+/** Locals that are set to the buffer or a slice of it, of which nothing is handed over: the field stays as it is. */
+function viewsIn(method: FunctionIr, field: string): ReadonlySet<string> {
+  const names = new Set<string>();
+  let isRenewed = false;
+  if (method.body !== undefined)
+    walkBody(method.body, ({ expr, statement }) => {
+      if (statement?.kind === 'let' && statement.init === expr && statement.pattern.kind === 'bind')
+        if (isView(expr, field) && statement.type?.kind !== 'static-array') names.add(statement.pattern.name);
+      if (expr.kind !== 'assign' || expr.operator !== '=') return;
+      if (memberPath(expr.target) === field && rootName(expr.value) !== field) isRenewed = true;
+      if (expr.target.kind === 'name') names.delete(expr.target.path[0] ?? '');
+    });
+  return isRenewed ? new Set() : names;
 }
 
 /**
@@ -231,6 +356,15 @@ function findStored(
     const own = declaredIn(method);
     if (own.has(field)) continue;
     const judge = (value: Expr, target: Expr, operator: string): void => {
+      // `todo ~= () { sink(line); };`: the delegate keeps what it captures.
+      const inner = value.kind === 'closure' ? file.functions.find((one) => one.id === value.functionId) : undefined;
+      if (inner !== undefined && views.size > 0) {
+        const kept = memberPath(target.kind === 'index' ? target.base : target);
+        if (kept === undefined || own.has(kept.split('.')[0] ?? '')) return;
+        for (const name of freeNames(file, inner).keys())
+          if (views.has(name)) found ??= { span: value.span, target: kept };
+        return;
+      }
       const isName = value.kind === 'name' && value.path.length === 1 && views.has(value.path[0] ?? '');
       if (!isName && !isView(value, field)) return;
       const kept = target.kind === 'index' ? memberPath(target.base) : memberPath(target);
@@ -250,7 +384,11 @@ function findStored(
       if (expr.kind !== 'assign' || (expr.operator !== '=' && expr.operator !== '~=')) return;
       if (memberPath(expr.target) === field) {
         if (expr.operator === '=' && rootName(expr.value) !== field) isRenewed = true;
-      } else if (expr.target.kind !== 'slice') judge(expr.value, expr.target, expr.operator);
+      } else if (expr.target.kind !== 'slice') {
+        // `event.data = null;` behind the call that was given it.
+        if (expr.operator === '=' && found?.target === memberPath(expr.target)) found = undefined;
+        judge(expr.value, expr.target, expr.operator);
+      }
     });
     // What is handed over and replaced by new storage is no longer the buffer.
     if (found !== undefined && !isRenewed) return { method, ...found };

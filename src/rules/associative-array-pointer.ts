@@ -1,13 +1,13 @@
-import { D_ENTRIES } from '../facts/d-text.js';
+import { D_ENTRIES, D_WITH_ENTRY } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
-import type { UnitFacts } from '../facts/unit.js';
+import type { GrowthSite, UnitFacts } from '../facts/unit.js';
 import { growthKey, typeOfPlace } from '../flow/place-type.js';
 import { describePlace, extend, type Place } from '../flow/place.js';
 import type { Escape, FunctionFlow, StaleUse } from '../flow/result.js';
 import type { FileIr, FunctionIr } from '../model/ir.js';
 import { defineRule } from './rule.js';
 
-const TOKENS = ['&', ' in '];
+const TOKENS = ['&', ' in ', 'with'];
 
 export default defineRule({
   meta: {
@@ -30,8 +30,8 @@ export default defineRule({
     scenarios: ['command', 'sequential'],
   },
   tokens: { d: TOKENS },
-  requires: { d: ['.remove', '.clear'] },
-  bodyTokens: { d: [D_ENTRIES] },
+  requires: { d: ['.remove', '.clear', 'null'] },
+  bodyTokens: { d: [D_ENTRIES, D_WITH_ENTRY] },
   looksAt: 'bodies',
   perFile: ['d'],
   check({ unit, functionsIn, report }) {
@@ -67,7 +67,7 @@ export default defineRule({
           const owner = entryOwner(unit, file, escape);
           if (owner === undefined || seen.has(escape.span.start)) continue;
           seen.add(escape.span.start);
-          const removals = findRemovals(unit, file, fn, owner);
+          const removals = findRemovals(unit, file, fn, owner).filter((site) => !setsAnew(unit, site, escape));
           const first = removals[0];
           if (first === undefined) continue;
           const name = describePlace(owner);
@@ -119,12 +119,14 @@ function isOfRemovedEntry(
   { growths }: FunctionFlow,
   { pointer, invalidation, use }: StaleUse,
 ): boolean {
-  if (invalidation.kind !== 'grow' || pointer.form !== 'raw' || use.kind === 'release') return false;
+  if (invalidation.kind !== 'grow' || use.kind === 'release') return false;
+  if (pointer.form !== 'raw' && !(pointer.form === 'reference' && pointer.how === 'with')) return false;
   if (typeOfPlace(invalidation.place, unit.oracle('d'), file.path)?.kind !== 'assoc-array') return false;
   const growth = growths.find((one) => one.span.start === invalidation.span.start);
   if (growth?.operation === 'clear') return true;
   const text = unit.textOf(file.path) ?? '';
-  const looked = /^(.*\S)\s+in\s/su.exec(text.slice(pointer.site.start, pointer.site.end))?.[1];
+  const site = text.slice(pointer.site.start, pointer.site.end);
+  const looked = (/^(.*\S)\s+in\s/su.exec(site) ?? /\[\s*([^\[\]]*[^\s\[\]])\s*\]$/su.exec(site))?.[1];
   const removed = /\.\s*remove\s*\(\s*(.*\S)\s*\)$/su.exec(
     text.slice(invalidation.span.start, invalidation.span.end),
   )?.[1];
@@ -136,6 +138,8 @@ function entryOwner(unit: UnitFacts, file: FileIr, escape: Escape): Place | unde
   if (escape.kind !== 'return' && escape.kind !== 'store' && escape.kind !== 'collect') return undefined;
   if (escape.kind === 'return' && escape.context.frames.length > 0) return undefined;
   const { pointer } = escape;
+  // A result by `ref` is used at once; who takes its address is reported.
+  if (pointer.how === 'ref return') return undefined;
   if (pointer.form === 'closure' || pointer.form === 'iterator' || pointer.form === 'slice' || pointer.form === 'guard')
     return undefined;
   const { root, path } = pointer.target;
@@ -148,6 +152,10 @@ function entryOwner(unit: UnitFacts, file: FileIr, escape: Escape): Place | unde
     if (path[i] !== '[]') continue;
     // What an entry that is a pointer itself leads to is not in the array.
     if (path.includes('*', i)) return undefined;
+    // Nor are the elements of an entry that is an array.
+    const inner = path.indexOf('[]', i + 1);
+    if (inner > 0 && typeOfPlace({ root, path: path.slice(0, inner) }, oracle, file.path)?.kind === 'slice')
+      return undefined;
     const owner = extend({ root, path: [] }, ...path.slice(0, i));
     return typeOfPlace(owner, oracle, file.path)?.kind === 'assoc-array' ? owner : undefined;
   }
@@ -163,6 +171,24 @@ function findRemovals(unit: UnitFacts, file: FileIr, fn: FunctionIr, owner: Plac
       (site) =>
         !site.inConstructor &&
         (site.fn.isTest === fn.isTest || !site.fn.isTest) &&
-        (site.growth.operation === 'remove' || site.growth.operation === 'clear'),
+        (site.growth.operation === 'remove' ||
+          site.growth.operation === 'clear' ||
+          (site.growth.operation === 'replace' && isEmptied(unit, site))),
     );
+}
+
+/** `table = null;` and the like: the entries of before belong to no table any more. */
+function isEmptied(unit: UnitFacts, { file, growth: { span } }: GrowthSite): boolean {
+  return /=\s*(?:null|\[\s*\]|[\w.]+\.init|\(?typeof\([^()]*\)\)?\.init)\s*$/u.test(
+    (unit.textOf(file.path) ?? '').slice(span.start, span.end),
+  );
+}
+
+/** Whoever takes the entries out sets what holds the pointer anew, too. */
+function setsAnew(unit: UnitFacts, { file, fn }: GrowthSite, { kind, into }: Escape): boolean {
+  if (kind !== 'store' || into?.root.kind !== 'self' || into.path.includes('[]')) return false;
+  const path = into.path.join('.');
+  return unit
+    .flowOf(file, fn)
+    .accesses.some((a) => a.kind === 'write' && a.place.root.kind === 'self' && a.place.path.join('.') === path);
 }

@@ -1,11 +1,12 @@
 import { aggregateOf, boundNames, calledName, declaredIn, hasBody, memberPath, rootName } from '../facts/d-code.js';
 import { lineOf } from '../facts/lines.js';
+import type { UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
 import type { Expr, Field, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
-const TOKENS = ['assumeUnique', 'cast(string)', 'cast(wstring)', 'cast(dstring)', 'cast(immutable'];
+const TOKENS = ['assumeUnique', 'cast(string', 'cast(wstring', 'cast(dstring', 'cast(immutable'];
 
 export default defineRule({
   meta: {
@@ -39,11 +40,27 @@ export default defineRule({
         if (!unit.holds(file, fn, TOKENS)) continue;
         // One finding per function and source, however often it leaves.
         const seen = new Set<string>();
-        const judge = (expr: Expr, leaves: string | undefined, around: readonly Expr[] = []): void => {
-          const view = immutableView(expr);
-          if (view === undefined || leaves === undefined) return;
-          const owner = ownerOf(file, fn, view.source, view.takes, around) ?? writtenLocal(fn, view, expr, around);
-          const source = memberPath(view.source.kind === 'slice' ? view.source.base : view.source);
+        const judge = (given: Expr, leaves: string | undefined, around: readonly Expr[] = []): void => {
+          // `return flag ? cast(string) buffer : "";`
+          if (given.kind === 'if' && given.else !== undefined) {
+            for (const branch of [given.then, given.else]) judge(valueOfBranch(branch), leaves, around);
+            return;
+          }
+          const expr = madeView(fn, given) ?? given;
+          const seenAs = immutableView(expr);
+          if (seenAs === undefined || leaves === undefined) return;
+          const shown = shownBy(fn, seenAs.source);
+          // What another name still shows is not taken from that.
+          const view = { ...seenAs, source: shown, takes: seenAs.takes && shown === seenAs.source };
+          if (shown !== seenAs.source && isSetAnew(fn, shown)) return;
+          const owner =
+            ownerOf(file, fn, view.source, view.takes, around) ??
+            writtenLocal(fn, view, expr, around) ??
+            keptLocal(file, fn, view.source, expr) ??
+            reusedAppender(unit, file, fn, view.source);
+          const source =
+            memberPath(view.source.kind === 'slice' ? view.source.base : view.source) ??
+            memberPath(view.source.kind === 'field' ? view.source.base : view.source);
           if (owner === undefined || source === undefined || seen.has(source)) return;
           seen.add(source);
           report({
@@ -63,8 +80,11 @@ export default defineRule({
             if (operator === '=') judge(value, keeps(file, fn, target, around) ? 'stores' : undefined, around);
             // `names ~= cast(string) name` keeps the slice; a text would copy the characters.
             if (operator === '~=') judge(value, isListOfSlices(file, fn, target) ? 'stores' : undefined, around);
-            if (operator === '=' && target.kind === 'index' && isTable(file, fn, target.base))
-              judge(target.index, 'stores', around);
+            if (target.kind === 'index' && isTable(file, fn, target.base)) judge(target.index, 'stores', around);
+          } else if (expr.kind === 'call' || expr.kind === 'method') {
+            // `send(tid, cast(immutable) work)`, `tid.send(..)`: another thread reads it from now on.
+            if (/^(?:send|prioritySend|spawn|spawnLinked)$/u.test(calledName(expr) ?? ''))
+              for (const { value } of expr.args) judge(value, 'sends', around);
           }
         });
         for (const { view, name, bound } of namedViews(fn)) {
@@ -85,6 +105,121 @@ export default defineRule({
     }
   },
 });
+
+function valueOfBranch(branch: Expr): Expr {
+  return branch.kind === 'block' && branch.block.statements.length === 0 && branch.block.result !== undefined
+    ? branch.block.result
+    : branch;
+}
+
+/** What a local is set to where it is declared; undefined for other expressions, and for locals that are set anew. */
+function madeOf(fn: FunctionIr, expr: Expr): Expr | undefined {
+  const name = expr.kind === 'name' && expr.path.length === 1 ? expr.path[0] : undefined;
+  if (name === undefined || fn.body === undefined) return undefined;
+  let made: Expr | undefined;
+  let isSet = false;
+  walkBody(fn.body, ({ expr: one, statement }) => {
+    if (statement?.kind === 'let' && statement.init === one && statement.pattern.kind === 'bind')
+      if (statement.pattern.name === name) {
+        isSet ||= made !== undefined || statement.type?.kind === 'static-array';
+        made = one;
+      }
+    if (one.kind === 'assign' && one.target.kind === 'name' && one.target.path[0] === name) isSet = true;
+  });
+  return isSet ? undefined : made;
+}
+
+/** The immutable view in a local that is returned: `auto s = cast(string) buffer; return s;` */
+function madeView(fn: FunctionIr, expr: Expr): Expr | undefined {
+  const made = madeOf(fn, expr);
+  return made !== undefined && immutableView(made) !== undefined ? made : undefined;
+}
+
+/** What an expression shows, behind locals that only name it and functions that write into what they are given and show it. */
+function shownBy(fn: FunctionIr, source: Expr, depth = 0): Expr {
+  if (depth > 4) return source;
+  const called = source.kind === 'call' || source.kind === 'method' ? calledName(source) : undefined;
+  if (called === 'sformat') {
+    const given =
+      source.kind === 'method' ? source.receiver : source.kind === 'call' ? source.args[0]?.value : undefined;
+    return given === undefined ? source : shownBy(fn, given, depth + 1);
+  }
+  if (source.kind === 'slice' && source.base.kind === 'name') {
+    const base = shownBy(fn, source.base, depth + 1);
+    return base === source.base ? source : base;
+  }
+  const made = madeOf(fn, source);
+  if (made === undefined) return source;
+  const isCalled = made.kind === 'call' || made.kind === 'method';
+  const isName = memberPath(made) !== undefined || (made.kind === 'slice' && memberPath(made.base) !== undefined);
+  if (isCalled ? calledName(made) !== 'sformat' : !isName) return source;
+  const shown = shownBy(fn, made, depth + 1);
+  return isCalled && shown === made ? source : shown;
+}
+
+/** `auto text = this.buffer; this.buffer = null;`: the local has it alone. */
+function isSetAnew(fn: FunctionIr, shown: Expr): boolean {
+  const name = memberPath(shown.kind === 'slice' ? shown.base : shown);
+  let isSet = false;
+  if (name !== undefined && fn.body !== undefined)
+    walkBody(fn.body, ({ expr }) => {
+      isSet ||= expr.kind === 'assign' && expr.operator === '=' && memberPath(expr.target) === name;
+    });
+  return isSet;
+}
+
+/** A local that is stored where others find it, as it is or as a slice, in the same function. */
+function keptLocal(
+  file: FileIr,
+  fn: FunctionIr,
+  source: Expr,
+  view: Expr,
+): { readonly text: string; readonly span: Span } | undefined {
+  const name = localOf(fn, source);
+  if (name === undefined || fn.body === undefined) return undefined;
+  let kept: Span | undefined;
+  let isRenewed = false;
+  walkBody(fn.body, ({ expr, around }) => {
+    if (expr.kind !== 'assign' || expr.span.start > view.span.start) return;
+    if (expr.target.kind === 'name' && expr.target.path[0] === name && expr.operator === '=') isRenewed = true;
+    const value = expr.value.kind === 'slice' ? expr.value.base : expr.value;
+    if (value.kind !== 'name' || value.path.length !== 1 || value.path[0] !== name) return;
+    const isKept =
+      expr.operator === '='
+        ? expr.target.kind !== 'slice' && keeps(file, fn, expr.target, around)
+        : expr.operator === '~=' && isListOfSlices(file, fn, expr.target) && keeps(file, fn, expr.target, around);
+    if (!isKept) return;
+    // A field that is a static array, or a text, takes a copy.
+    const type = typeOfMember(file, fn, expr.target);
+    if (expr.operator === '=' && (type?.kind !== 'slice' || !isWritable(type))) return;
+    kept = expr.span;
+    isRenewed = false;
+  });
+  return kept === undefined || isRenewed ? undefined : { text: 'stored elsewhere, too', span: kept };
+}
+
+/** `app.data` of a field that is an appender and is emptied to be filled again: it goes on in the same block. */
+function reusedAppender(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+  source: Expr,
+): { readonly text: string; readonly span: Span } | undefined {
+  const shown =
+    source.kind === 'field' && source.name === 'data'
+      ? source.base
+      : source.kind === 'slice' && source.from === undefined
+        ? source.base
+        : undefined;
+  const name = shown === undefined ? undefined : memberPath(shown);
+  if (name === undefined || declaredIn(fn).has(name)) return undefined;
+  const field = fieldAt(file, fn, name) ?? file.globals.find((one) => one.name === name);
+  if (field?.type?.kind !== 'path' || !/^(?:Ref)?Appender$/u.test(field.type.name)) return undefined;
+  const empties = new RegExp(`\\b${name}\\s*\\.\\s*(?:clear|shrinkTo)\\b`, 'u');
+  return empties.test(unit.textOf(file.path) ?? '')
+    ? { text: 'emptied and filled again in the same block', span: field.span }
+    : undefined;
+}
 
 /** Local variables that are set to an immutable view of another one. */
 function namedViews(fn: FunctionIr): readonly { view: Expr; name: string; bound: string }[] {
@@ -179,6 +314,20 @@ function isTable(file: FileIr, fn: FunctionIr, base: Expr): boolean {
 function immutableView(
   expr: Expr,
 ): { readonly source: Expr; readonly how: string; readonly takes: boolean } | undefined {
+  // `*cast(string*) &x`
+  if (expr.kind === 'deref' && expr.base.kind === 'cast' && expr.base.type.kind === 'pointer') {
+    const { value, type } = expr.base;
+    const isText = /^[wd]?string$/u.test(type.element?.name ?? '') || /^immutable\b/u.test(type.element?.text ?? '');
+    return isText && value.kind === 'address' ? { source: value.base, how: 'the cast', takes: false } : undefined;
+  }
+  // `cast(immutable(T)*) &list[0]`, `cast(immutable(char)*) text.ptr`
+  if (expr.kind === 'cast' && expr.type.kind === 'pointer' && /^immutable\b/u.test(expr.type.text)) {
+    const { value } = expr;
+    const base =
+      value.kind === 'address' ? value.base : value.kind === 'field' && value.name === 'ptr' ? value : undefined;
+    const source = base?.kind === 'index' || base?.kind === 'field' ? base.base : undefined;
+    return source === undefined ? undefined : { source, how: 'the cast', takes: false };
+  }
   if (expr.kind === 'cast') {
     const isImmutable = /^(?:w|d)?string$/u.test(expr.type.text) || /^immutable\b/u.test(expr.type.text);
     return isImmutable && (expr.type.kind === 'slice' || expr.type.text === 'immutable')
@@ -218,9 +367,24 @@ function ownerOf(
       : undefined;
   if (takes) return undefined;
   const inWith = fieldOfWith(file, fn, name, around);
-  if (inWith === undefined && declaredIn(fn).has(name.split('.')[0] ?? '')) return undefined;
+  if (inWith === undefined && declaredIn(fn).has(name.split('.')[0] ?? '')) return staticBuffer(fn, name);
   const field = inWith ?? fieldAt(file, fn, name);
-  return field !== undefined && isWritable(field.type) ? { text: 'a field', span: field.span } : undefined;
+  if (field === undefined) {
+    const global = file.globals.find((one) => one.name === name && one.inFunction === undefined);
+    return global !== undefined && isWritable(global.type)
+      ? { text: 'a variable of the module', span: global.nameSpan }
+      : undefined;
+  }
+  return isWritable(field.type) ? { text: 'a field', span: field.span } : undefined;
+}
+
+/** `static char[32] buffer;` in the function: each call writes it anew. */
+function staticBuffer(fn: FunctionIr, name: string): { readonly text: string; readonly span: Span } | undefined {
+  for (const statement of fn.body?.statements ?? [])
+    if (statement.kind === 'let' && statement.isStatic === true && statement.pattern.kind === 'bind')
+      if (statement.pattern.name === name && isWritable(statement.type))
+        return { text: 'the same for every call', span: statement.pattern.span };
+  return undefined;
 }
 
 /** An array whose elements can be written by this or another name: anything but immutable. */

@@ -1,4 +1,4 @@
-import { calledName, isTypeParameter, memberPath } from '../facts/d-code.js';
+import { calledName, isTypeParameter, isUndone, memberPath } from '../facts/d-code.js';
 import { hasDrop } from '../facts/declarations.js';
 import { laterUses } from '../facts/later-uses.js';
 import { findMappedPointers } from '../facts/mapped-pointers.js';
@@ -8,7 +8,7 @@ import { lineOf } from '../facts/lines.js';
 import { isScratch } from '../facts/scratch-lists.js';
 import { implAround } from '../facts/rust-code.js';
 import { DIGEST_TEXT, findSlicedTemporaries, lendersOf, RETURNS_ARRAY } from '../facts/sliced-temporaries.js';
-import { D_OWNERS } from '../flow/builtin-types.js';
+import { D_MAPPINGS, D_OWNERS } from '../flow/builtin-types.js';
 import { endsWithItsRoot } from '../facts/storage.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
@@ -56,7 +56,10 @@ export default defineRule({
   check({ unit, functionsIn, report }) {
     for (const language of ['rust', 'd'] as const) {
       for (const read of unit.filesOf(language)) {
-        for (const { kept, inFile } of language === 'd' ? findKept(unit, read, functionsIn(read)) : [])
+        const converted = language === 'd' ? findKept(unit, read, functionsIn(read)) : [];
+        const isConverted = ({ site }: Pointer): boolean =>
+          converted.some(({ kept: { span } }) => span.start <= site.start && site.end <= span.end);
+        for (const { kept, inFile } of converted)
           report({
             messageId: 'converted',
             data: { call: kept.call, line: lineOf(unit, inFile, kept.span.start), end: kept.end },
@@ -98,7 +101,12 @@ export default defineRule({
           const flow = unit.flowOf(file, fn);
           const causes = new Set<number>();
           for (const stale of flow.staleUses) {
-            if (causes.has(stale.pointer.site.start) || !isUseOfDropped(unit, file, fn, flow, stale)) continue;
+            if (
+              causes.has(stale.pointer.site.start) ||
+              isConverted(stale.pointer) ||
+              !isUseOfDropped(unit, file, fn, flow, stale)
+            )
+              continue;
             causes.add(stale.pointer.site.start);
             const { pointer, invalidation, use } = stale;
             const isOverwritten = invalidation.how === OVERWRITTEN;
@@ -135,7 +143,8 @@ export default defineRule({
           }
           for (const escape of flow.escapes) {
             const { pointer } = escape;
-            if (causes.has(pointer.site.start) || !leavesItsOwner(unit, file, fn, flow, escape)) continue;
+            if (causes.has(pointer.site.start) || isConverted(pointer) || !leavesItsOwner(unit, file, fn, flow, escape))
+              continue;
             causes.add(pointer.site.start);
             const owner = nameOf(pointer.target.root);
             report({
@@ -178,6 +187,7 @@ function isUseOfDropped(
     if (use.kind === 'write' || use.kind === 'return' || use.kind === 'store') return false;
     if (capturedOnHeap(flow, pointer.target.root)) return false;
     if (D_OWNERS.has(pointer.target.root.type?.name ?? '')) return false;
+    if (pointer.target.path.includes('*') && isGivenAway(fn, pointer.target.root)) return false;
     // What is stored where it outlives the function is judged there.
     if (flow.escapes.some((e) => e.kind === 'store' && e.into !== undefined && e.pointer.id === pointer.id))
       return false;
@@ -238,6 +248,8 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
     return false;
   if (rust && isKeptAlong(unit, file, escape)) return false;
   if (!rust && D_OWNERS.has(root.type?.name ?? '') && isSharedOrRange(fn, pointer)) return false;
+  if (!rust && (D_MAPPINGS.has(root.type?.name ?? '') || pointer.target.path.includes('*')) && isGivenAway(fn, root))
+    return false;
   if (rust && root.kind === 'self' && (!isOwnValue(file, fn) || isTakenOut(flow, pointer) || isHandedOn(pointer)))
     return false;
   if (rust && escape.kind === 'return' && escape.context.frames.length === 0 && isPlainResult(file, fn)) return false;
@@ -269,7 +281,8 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
       : escape.kind === 'spawn' && !isWaitedFor(flow, escape);
   // Who catches the exception reads its text when the frame is gone.
   if (escape.kind === 'throw') return pointer.form === 'slice' && isCharacters(root.type);
-  if (escape.kind === 'collect') return isKeptByList(unit, file, escape) && !isRefused(unit, file, fn, escape);
+  if (escape.kind === 'collect')
+    return isKeptByList(unit, file, escape) && !isRefused(unit, file, fn, escape) && !isTakenBack(fn, escape);
   if (escape.kind === 'store' && (isArgumentBlock(fn, escape) || waitsFor(fn, escape) || isTakenBack(fn, escape)))
     return false;
   if (escape.kind === 'store' && isBuiltForCaller(file, fn, root)) return false;
@@ -281,10 +294,34 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
   return false;
 }
 
+/** D: the variable is more than looked at: it is copied, moved, given to somebody, or what it holds is taken out of it. */
+function isGivenAway(fn: FunctionIr, { kind, name }: Root): boolean {
+  if (kind !== 'local' || fn.body === undefined) return false;
+  let isGiven = false;
+  walkBody(fn.body, ({ expr, around }) => {
+    if (expr.kind !== 'name' || expr.path.length !== 1 || expr.path[0] !== name) return;
+    const by = around.at(-1);
+    const called =
+      by?.kind === 'method' && by.receiver === expr
+        ? by.method
+        : by?.kind === 'field' && by.base === expr
+          ? by.name
+          : undefined;
+    const isLooked = called !== undefined || ((by?.kind === 'index' || by?.kind === 'slice') && by.base === expr);
+    const outer = around.at(-2);
+    const isSet = by !== undefined && outer?.kind === 'assign' && outer.target === by && by.kind === 'field';
+    if (!isLooked || isSet || TAKES.test(called ?? '')) isGiven = true;
+  });
+  return isGiven;
+}
+
+/** Methods after which an object no longer owns what it did. */
+const TAKES = /release|detach|disown|take|steal|move|leak|forget|give|swap|extract|reset/iu;
+
 /** D: a range over a container holds on to its block, and so does whoever is given the container. */
-function isSharedOrRange(fn: FunctionIr, { form, target }: Pointer): boolean {
+function isSharedOrRange(fn: FunctionIr, { form, how, target }: Pointer): boolean {
   const { name } = target.root;
-  if (form !== 'raw' || fn.body === undefined) return true;
+  if ((form !== 'raw' && how !== 'data') || fn.body === undefined) return true;
   let isShared = false;
   walkBody(fn.body, ({ expr, around }) => {
     if (expr.kind !== 'name' || expr.path.length !== 1 || expr.path[0] !== name) return;
@@ -361,7 +398,7 @@ function isKeptAlong(unit: UnitFacts, file: FileIr, { span, pointer }: Escape): 
 function isRefused(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): boolean {
   const { site, target } = escape.pointer;
   // An element of a container is shown by a function.
-  if (D_OWNERS.has(target.root.type?.name ?? '')) return false;
+  if (D_OWNERS.has(target.root.type?.name ?? '') || target.path.includes('*')) return false;
   if (escape.span.start > site.start || site.end > escape.span.end) return false;
   // `return () @trusted { return buffer.ptr; }();`
   if (isMadeInTrusted(file, fn, escape.pointer)) return false;
@@ -658,7 +695,12 @@ function isBuiltForCaller(file: FileIr, around: FunctionIr, { name, kind, type, 
 function isTakenBack(fn: FunctionIr, escape: Escape): boolean {
   const into = escape.into?.path.filter((segment) => segment !== '*').join('.');
   const { root } = escape.into ?? {};
-  if (root === undefined || into === undefined || escape.into?.path.includes('[]') === true) return false;
+  if (root === undefined || into === undefined) return false;
+  const list = escape.into?.path.indexOf('[]') ?? -1;
+  if (list >= 0) {
+    const steps = escape.into?.path.slice(0, list).filter((segment) => segment !== '*') ?? [];
+    return isUndone(fn, [...(root.kind === 'self' ? [] : [root.name]), ...steps].join('.'), escape.span);
+  }
   const name = root.kind === 'self' ? into : [root.name, ...(into === '' ? [] : [into])].join('.');
   let isSet = false;
   if (fn.body !== undefined)

@@ -1,20 +1,28 @@
 import { changedWhileIterated } from '../facts/iterated-tables.js';
 import { containerStorage } from '../facts/containers.js';
 import { LENDING, RAW_POINTERS } from '../facts/raw-words.js';
-import { D_CHANGING_LOOP, D_POINTERS } from '../facts/d-text.js';
+import { withCallersOf } from '../facts/d-code.js';
+import { D_CHANGING_LOOP, D_POINTERS, GROWS_BESIDE_PARAMETER } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { typeOfPlace } from '../flow/place-type.js';
 import { describePlace, isElementOf, type Place, placeKey } from '../flow/place.js';
-import type { FunctionFlow, StaleUse } from '../flow/result.js';
+import type { FunctionFlow, Pointer, StaleUse } from '../flow/result.js';
 import { isGrowable } from '../flow/types.js';
 import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
 import { walkBody } from '../model/walk-body.js';
 import { defineRule } from './rule.js';
 
-const TOKENS = { rust: RAW_POINTERS, d: ['&', '.ptr', 'ref ', 'foreach'] };
+const TOKENS = { rust: RAW_POINTERS, d: ['&', '.ptr', 'ref ', 'foreach', 'with'] };
+/** D: `with (list[i])` */
+const WITH_ELEMENT = /\bwith\s*\([^;{}]*(?:\[|\*|\.\s*(?:front|back)\b)/u;
+/** D: `auto head = list[0 .. n];`, and something is appended. */
+const WRITTEN_SLICE = /=\s*[\w.]+\[[^;{}]*\.\.[^;{}]*\]\s*;[^]*(?:~=|\.\s*(?:length\s*(?:[+=]|\+\+)|put\s*\())/u;
 /** In such a file, also what turns a stored pointer into a reference. */
-const BODY_TOKENS = { rust: [...RAW_POINTERS, '&*', '&mut *'], d: [D_POINTERS, D_CHANGING_LOOP] };
+const BODY_TOKENS = {
+  rust: [...RAW_POINTERS, '&*', '&mut *'],
+  d: [D_POINTERS, D_CHANGING_LOOP, GROWS_BESIDE_PARAMETER, WITH_ELEMENT, WRITTEN_SLICE],
+};
 
 export default defineRule({
   meta: {
@@ -46,8 +54,10 @@ export default defineRule({
   perFile: ['rust', 'd'],
   check({ unit, functionsIn, report }) {
     for (const language of ['rust', 'd'] as const) {
-      for (const file of unit.filesOf(language)) {
-        for (const fn of functionsIn(file)) {
+      for (const read of unit.filesOf(language)) {
+        for (const { fn, file } of language === 'd'
+          ? withCallersOf(unit, read, functionsIn(read), growersBesideParameter(unit, read))
+          : functionsIn(read).map((each) => ({ fn: each, file: read }))) {
           for (const change of language === 'd' ? changedWhileIterated(unit, file, fn) : [])
             report({
               messageId: 'iterated',
@@ -102,6 +112,26 @@ export default defineRule({
   },
 });
 
+/** D: the functions of a file in which something grows beside a parameter that leads somewhere, which may be into that. */
+function growersBesideParameter(unit: UnitFacts, file: FileIr): readonly string[] {
+  return file.functions
+    .filter(
+      (fn) =>
+        fn.params.some(
+          ({ type, modifiers }) =>
+            type?.kind === 'pointer' || (modifiers.includes('ref') && (type?.kind === 'path' || type === undefined)),
+        ) && unit.holds(file, fn, GROWS_BESIDE_PARAMETER),
+    )
+    .map((fn) => fn.name);
+}
+
+/** D: a part of an array by its bounds is written through behind the growth: `head[0] = x;`, `head[] = x;`. */
+function isWrittenPart(text: string, pointer: Pointer, use: StaleUse['use']): boolean {
+  if (use.kind !== 'index' || pointer.how !== '[..]') return false;
+  if (!/\[[^\]]*\.\.[^\]]*\]$/u.test(text.slice(pointer.site.start, pointer.site.end))) return false;
+  return /^\s*(?:[-+*/%|&^]|<<|>>)?=(?!=)/u.test(text.slice(use.span.end, use.span.end + 8));
+}
+
 function isHazard(
   unit: UnitFacts,
   file: FileIr,
@@ -127,7 +157,13 @@ function isHazard(
   if (growth?.operation === 'free') return false;
   if (!rust) {
     // A GC slice keeps its own block alive; only a pointer or reference that is meant to be *the* element goes stale.
-    if (pointer.form === 'slice' && (growable !== true || containerStorage(type, 'd') === 'gc')) return false;
+    if (pointer.form === 'slice' && (growable !== true || containerStorage(type, 'd') === 'gc'))
+      return (
+        growable === true &&
+        growth !== undefined &&
+        /^(?:append|resize|insert)$/u.test(growth.operation) &&
+        isWrittenPart(unit.textOf(file.path) ?? '', pointer, use)
+      );
     if (growth && (growth.operation === 'clear' || growth.operation === 'remove' || growth.operation === 'shrink'))
       return false;
     if (growth?.operation === 'replace' && growth.how === '=') return false;

@@ -3,8 +3,8 @@ import { lineOf } from '../facts/lines.js';
 import { declaredTypeOf } from '../facts/sliced-temporaries.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { withoutAlias } from '../flow/types.js';
-import { walkBody } from '../model/walk-body.js';
-import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
+import { walkBody, walkExpression } from '../model/walk-body.js';
+import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
@@ -32,7 +32,7 @@ export default defineRule({
     scenarios: ['command'],
   },
   tokens: { d: TOKENS },
-  requires: { d: ['.length', '.sizeof', 'core.', 'extern'] },
+  requires: { d: ['.length', '.sizeof', 'core.', 'extern', '*'] },
   bodyTokens: { d: TOKENS },
   looksAt: 'bodies',
   perFile: ['d'],
@@ -40,7 +40,8 @@ export default defineRule({
     for (const file of unit.filesOf('d')) {
       for (const fn of file.functions) {
         if (fn.parent !== undefined || !hasBody(fn)) continue;
-        const text = (unit.textOf(file.path) ?? '').slice(fn.span.start, fn.span.end);
+        const all = unit.textOf(file.path) ?? '';
+        const text = all.slice(fn.span.start, fn.span.end);
         // Whoever asks for the capacity knows what lies behind the end.
         if (!text.includes('.ptr')) continue;
         for (const { slice, call, span } of text.includes('.sizeof') ? findHeaderSizes(unit, file, fn) : [])
@@ -51,7 +52,11 @@ export default defineRule({
             steps: [],
             key: `${fn.name}|${slice}.sizeof`,
           });
-        for (const { slice, call, span, isText } of findOverreads(file, fn, text))
+        for (const { slice, call, span, isText } of [
+          ...findOverreads(file, fn, text, commentOf(all, fn) + text),
+          ...findLongSlices(file, fn),
+          ...findScans(file, fn),
+        ])
           report({
             messageId: isText ? 'text' : 'more',
             data: { slice, call, line: lineOf(unit, file, span.start) },
@@ -154,6 +159,7 @@ function findOverreads(
   file: FileIr,
   fn: FunctionIr,
   text: string,
+  around: string,
 ): readonly (HeaderSize & { readonly isText: boolean })[] {
   const found: (HeaderSize & { isText: boolean })[] = [];
   const isTerminating = /\\0|\\x00|toStringz|(?:\]\s*=|~=?)\s*(?:cast\s*\([^()]*\)\s*)?0\b/u.test(text);
@@ -173,10 +179,22 @@ function findOverreads(
     }
     // A function of the package that only has the name.
     if (isTerminating || file.functions.some((own) => own.name === call && own.bodySpan !== undefined)) return;
-    for (const at of READS_TEXT.get(call) ?? []) {
+    for (const at of READS_TEXT.get(call) ?? textsOfFormat(call, expr.args)) {
       const given = expr.args[at] === undefined ? undefined : uncast(expr.args[at].value);
       if (given?.kind !== 'field' || given.name !== 'ptr') continue;
-      const { base } = given;
+      const base = madeAs(inside, given.base);
+      const param = inside.params.find(({ name }) => name === memberPath(given.base));
+      if (
+        param !== undefined &&
+        isText(param.type) &&
+        isForAnybody(file, inside, around) &&
+        !/z$|cstr/iu.test(param.name)
+      )
+        found.push({ slice: `the parameter '${param.name}'`, call, span: expr.span, isText: true });
+      if (base.kind === 'call' || base.kind === 'method') {
+        const maker = calledName(base) ?? '';
+        if (MAKES_TEXT.test(maker)) found.push({ slice: `what '${maker}' makes`, call, span: expr.span, isText: true });
+      }
       if (base.kind === 'binary' && base.operator === '~') {
         const last = base.right;
         // A constant of the module may be the terminator.
@@ -193,6 +211,159 @@ function findOverreads(
     }
   });
   return found;
+}
+
+/** The comment in front of a function. */
+function commentOf(all: string, { span }: FunctionIr): string {
+  return /[^;{}]*$/u.exec(all.slice(Math.max(0, span.start - 400), span.start))?.[0] ?? '';
+}
+
+/** Functions that make a text and no terminator. */
+const MAKES_TEXT = /^(?:format|text|join|replace|idup|dup|toUpper|toLower|buildPath|buildNormalizedPath|readText|to)$/u;
+
+/** Where a function that prints is given texts: `printf("%s", name.ptr)`; not with `%.*s`. */
+function textsOfFormat(call: string, args: readonly { readonly value: Expr }[]): readonly number[] {
+  const at = call === 'printf' ? 0 : call === 'fprintf' || call === 'sprintf' ? 1 : call === 'snprintf' ? 2 : -1;
+  const format = args[at]?.value;
+  if (at < 0 || format?.kind !== 'literal') return [];
+  const holes = [
+    ...format.text.matchAll(/%[-+ #0]*(?:\d+|\*)?(?:\.(?:\d+|\*))?(?:hh?|ll?|[jztL])?([a-zA-Z%])/gu),
+  ].filter(([hole]) => hole !== '%%');
+  if (holes.some(([hole]) => hole.includes('*'))) return [];
+  return holes.flatMap(([hole], i) => (hole.endsWith('s') && !hole.includes('.') ? [at + 1 + i] : []));
+}
+
+/** What a local is set to where it is declared, if it is never set anew; else the expression itself. */
+function madeAs(fn: FunctionIr, expr: Expr): Expr {
+  const name = expr.kind === 'name' && expr.path.length === 1 ? expr.path[0] : undefined;
+  if (name === undefined || fn.body === undefined) return expr;
+  let made: Expr | undefined;
+  let isSet = false;
+  walkBody(fn.body, ({ expr: one, statement }) => {
+    if (statement?.kind === 'let' && statement.init === one && statement.pattern.kind === 'bind')
+      if (statement.pattern.name === name) made = one;
+    if (one.kind === 'assign' && one.target.kind === 'name' && one.target.path[0] === name) isSet = true;
+  });
+  return made === undefined || isSet ? expr : made;
+}
+
+function isText(type: TypeRef | undefined): boolean {
+  if (type?.kind === 'path') return type.name === 'string';
+  if (type?.kind !== 'slice' || type.element?.name !== 'char') return false;
+  // What may be written is a buffer, which a function of C may have filled.
+  return [...(type.qualifiers ?? []), ...(type.element.qualifiers ?? [])].some((one) =>
+    /^(?:const|immutable|inout)$/u.test(one),
+  );
+}
+
+/** Whether the function is one that others call, too: not a private one that the file only gives literals. */
+function isForAnybody(file: FileIr, fn: FunctionIr, text: string): boolean {
+  // A text that is looked at up to its end before may have been told to have one.
+  if (fn.parent !== undefined || !fn.isPublic) return false;
+  if (/\[\s*\$\s*-\s*1\s*\]\s*==|\bzero|terminat/iu.test(text)) return false;
+  // Everybody here gives it a literal.
+  const calls: boolean[] = [];
+  for (const other of file.functions)
+    if (other.body !== undefined && other.id !== fn.id)
+      walkBody(other.body, ({ expr }) => {
+        if ((expr.kind === 'call' || expr.kind === 'method') && calledName(expr) === fn.name)
+          calls.push(expr.args.some(({ value }) => value.kind === 'literal' && value.type === 'string'));
+      });
+  return calls.length === 0 || !calls.every((isLiteral) => isLiteral);
+}
+
+/** Bytes that a type of the language takes. */
+const SIZES: ReadonlyMap<string, number> = new Map([
+  ...['ubyte', 'byte', 'char', 'bool'].map((name): [string, number] => [name, 1]),
+  ...['ushort', 'short', 'wchar'].map((name): [string, number] => [name, 2]),
+  ...['uint', 'int', 'dchar', 'float'].map((name): [string, number] => [name, 4]),
+  ...['ulong', 'long', 'double'].map((name): [string, number] => [name, 8]),
+]);
+
+/** `s.ptr[0 .. s.length + 1]`, `(cast(ulong*) bytes.ptr)[0 .. (bytes.length + 7) / 8]`, `list.ptr[0 .. list.capacity]` of the caller's. */
+function findLongSlices(file: FileIr, fn: FunctionIr): readonly (HeaderSize & { readonly isText: boolean })[] {
+  const found: (HeaderSize & { isText: boolean })[] = [];
+  walkDeep(file, fn, ({ expr }, inside) => {
+    if (expr.kind !== 'slice' || expr.to === undefined) return;
+    const slice = pointerOf(expr.base);
+    // A field is mostly a container's, which has more room than it shows; what has a type of its own may have, too.
+    const param = inside.params.find((one) => one.name === slice);
+    if (slice === undefined || (param?.type?.kind !== 'slice' && param?.type?.name !== 'string')) return;
+    const to = madeAs(inside, expr.to);
+    const isOwn = to.kind === 'field' && memberPath(to.base) === slice;
+    const isCapacity =
+      isOwn && to.name === 'capacity' && param?.type?.kind === 'slice' && !param.modifiers.includes('ref');
+    if (longerThan(to) === slice || isCapacity || roundsUp(expr.base, to) === slice)
+      found.push({ slice, call: 'the slice', span: expr.span, isText: false });
+  });
+  return found;
+}
+
+/** `(list.length + 7) / 8` of elements that are wider than those of `list`: the last one may go over the end. */
+function roundsUp(base: Expr, to: Expr): string | undefined {
+  if (base.kind !== 'cast' || base.type.kind !== 'pointer') return undefined;
+  const wide = SIZES.get(base.type.element?.name ?? '') ?? 0;
+  if (wide < 2 || to.kind !== 'binary' || (to.operator !== '/' && to.operator !== '>>')) return undefined;
+  const sum = to.left;
+  return longerThan(sum);
+}
+
+/** Loops over a pointer into a slice that end only at a zero, which the slice need not have: `while (*p != 0) p++;` */
+function findScans(file: FileIr, fn: FunctionIr): readonly (HeaderSize & { readonly isText: boolean })[] {
+  const found: (HeaderSize & { isText: boolean })[] = [];
+  walkDeep(file, fn, ({ expr }, inside) => {
+    if (expr.kind !== 'loop' || expr.condition === undefined) return;
+    const pointer = scannedBy(expr.condition);
+    if (pointer === undefined) return;
+    const made = madeFirst(inside, pointer);
+    const slice = made === undefined ? undefined : pointerOf(made);
+    const type = slice === undefined ? undefined : inside.params.find((one) => one.name === slice)?.type;
+    if (
+      slice === undefined ||
+      !isText(type) ||
+      type?.qualifiers?.includes('immutable') === true ||
+      type?.name === 'string'
+    )
+      return;
+    // Whoever compares the pointer with another one in the loop looks for the end as well.
+    let isBounded = false;
+    let isMoved = false;
+    const look = (one: Expr): void => {
+      if (one.kind === 'binary' && /^(?:<|>|<=|>=|==|!=|is|!is|-)$/u.test(one.operator))
+        isBounded ||= [one.left, one.right].some((side) => side.kind === 'name' && side.path[0] === pointer);
+      if (one.kind === 'field' && one.name === 'length') isBounded = true;
+      isMoved ||= one.kind === 'assign' && one.target.kind === 'name' && one.target.path[0] === pointer;
+    };
+    walkExpression(expr.condition, ({ expr: one }) => look(one));
+    walkBody(expr.body, ({ expr: one }) => look(one));
+    if (expr.update) walkExpression(expr.update, ({ expr: one }) => look(one));
+    if (isMoved && !isBounded)
+      found.push({ slice: `'${slice}'`, call: 'the loop', span: expr.condition.span, isText: true });
+  });
+  return found;
+}
+
+/** The pointer that a condition reads and compares with zero only: `*p`, `*p != 0`, `*p != '\0'`. */
+function scannedBy(condition: Expr): string | undefined {
+  const read =
+    condition.kind === 'binary' && condition.operator === '!=' && isZero(condition.right) ? condition.left : condition;
+  const name = read.kind === 'deref' && read.base.kind === 'name' ? read.base.path[0] : undefined;
+  return name;
+}
+
+function isZero(expr: Expr): boolean {
+  return expr.kind === 'literal' && /^(?:0|'\\0'|'\\x00')$/u.test(expr.text);
+}
+
+/** What a local is set to where it is declared. */
+function madeFirst(fn: FunctionIr, name: string): Expr | undefined {
+  let made: Expr | undefined;
+  if (fn.body !== undefined)
+    walkBody(fn.body, ({ expr, statement }) => {
+      if (statement?.kind === 'let' && statement.init === expr && statement.pattern.kind === 'bind')
+        if (statement.pattern.name === name) made ??= expr;
+    });
+  return made;
 }
 
 /** `list` for `list.length + 1`, also times the size of an element. */

@@ -185,6 +185,8 @@ function lockLeft(file: FileIr, escape: Escape): Escape['locks'][number] | undef
   // Guarded is what the object or the module owns, not a local or what the caller passed.
   if (root.kind !== 'self' && root.kind !== 'global') return undefined;
   if (pointer.target.path.length === 0 && root.kind === 'self') return undefined;
+  // A static field as a whole, which is made once under the lock: `instance`.
+  if (root.kind === 'global' && root.name === root.type?.name && pointer.target.path.length < 2) return undefined;
   // What a stored pointer leads to (a slab, a node) is handed out on purpose: the lock guards the list, not the item.
   if (pointer.target.path.includes('*')) return undefined;
   return pointer.locks[0];

@@ -96,6 +96,7 @@ export default defineRule({
             seen.add(key);
             if (escape.kind === 'collect') seen.add(collected);
             const callers = findCallers(unit, file, fn);
+            if (language === 'd' && escape.pointer.how === 'ref return' && isCopied(unit, file, fn, callers)) continue;
             const first = hazard.growths[0];
             if (!first) continue;
             const borrowLine = lineOf(unit, file, escape.pointer.site.start);
@@ -398,6 +399,22 @@ function describeEscape(escape: Escape): string {
     default:
       return 'given to another thread';
   }
+}
+
+/** D: a private function whose result by `ref` every caller copies into a variable of its own at once. */
+function isCopied(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+  callers: readonly { readonly start: number }[],
+): boolean {
+  if (fn.isPublic || callers.length === 0) return false;
+  const text = unit.textOf(file.path) ?? '';
+  return callers.every(({ start }) =>
+    /(?:[;{}\n])[ \t]*(?:(?:auto|const|immutable)|[\w.!()]+(?:\[\])?)\s+\w+\s*=\s*$/u.test(
+      text.slice(Math.max(0, start - 120), start),
+    ),
+  );
 }
 
 /** Calls of the accessor in its own file, for the message; the spans of their names. */

@@ -8,9 +8,10 @@ import {
   hasAttribute,
   hasBody,
   heldByLiteral,
+  isUndone,
   memberPath,
-  outermost,
   methodsOf,
+  outermost,
   uncast,
   walkDeep,
 } from '../facts/d-code.js';
@@ -96,6 +97,7 @@ export default defineRule({
           // `return &method` is the business of 'field-address-without-return'.
           if (inner === undefined && kept.isReturned && (kept.isInside !== true || isTied(file, fn))) continue;
           if (captured === undefined || (kept.isStarted && waits(walked, closure.span))) continue;
+          if (kept.into !== undefined && isUndone(fn, kept.into, kept.span)) continue;
           // Several methods of one struct that are registered in a row are one cause.
           if (kept.isRegistered === true && method !== undefined) {
             if (isReported) continue;

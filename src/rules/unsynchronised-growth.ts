@@ -5,11 +5,12 @@ import {
   declaredIn,
   delegateFunction,
   enclosing,
-  outermost,
   hasAttribute,
   hasBody,
   memberPath,
   methodsOf,
+  outermost,
+  rootName,
   type WithBody,
 } from '../facts/d-code.js';
 import { lineOf } from '../facts/lines.js';
@@ -187,6 +188,7 @@ function grownByThreads(text: string, file: FileIr, fn: WithBody): readonly Grow
         rounds !== undefined &&
         isPlainName(array) &&
         !boundNames(rounds).includes(array.split('.')[0] ?? '') &&
+        !isOfRound(rounds, around) &&
         !isInLock(around) &&
         !isLocked(text, file, fn)
       )
@@ -210,6 +212,18 @@ function grownByThreads(text: string, file: FileIr, fn: WithBody): readonly Grow
     });
   });
   return found;
+}
+
+/** Inside of `with (own) { .. }` a name is mostly that of a member of the round's own variable. */
+function isOfRound(rounds: ExprOf<'loop'>, around: readonly Expr[]): boolean {
+  const own = boundNames(rounds);
+  return around.some(
+    (one) =>
+      one.kind === 'block' &&
+      one.flavour === 'with' &&
+      one.subject !== undefined &&
+      own.includes(rootName(one.subject) ?? ''),
+  );
 }
 
 /** `x` or `x.y`; what a call like `local.get` gives may be the thread's own. */

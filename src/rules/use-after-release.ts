@@ -1,4 +1,4 @@
-import { aggregateOf, calledName, uncast } from '../facts/d-code.js';
+import { aggregateOf, calledName, uncast, withCallersOf } from '../facts/d-code.js';
 import { findClonedOwners } from '../facts/cloned-owners.js';
 import { findDoubleFrees, findDoubleReleases } from '../facts/double-release.js';
 import { findClonedHandles, findEndedHandles } from '../facts/ended-handles.js';
@@ -211,9 +211,11 @@ export default defineRule({
         });
     };
     for (const language of ['rust', 'd'] as const) {
-      for (const file of unit.filesOf(language)) {
-        const text = unit.textOf(file.path) ?? '';
-        for (const fn of functionsIn(file)) {
+      for (const read of unit.filesOf(language)) {
+        const text = unit.textOf(read.path) ?? '';
+        for (const { fn, file } of language === 'd'
+          ? withCallersOf(unit, read, functionsIn(read), releasingHelpers(read, text))
+          : functionsIn(read).map((each) => ({ fn: each, file: read }))) {
           for (const { span, how } of language === 'd' ? releasesOfThis(file, fn) : [])
             report({
               messageId: 'itself',
@@ -578,6 +580,19 @@ export default defineRule({
   },
 });
 
+/** D: functions of a file that release a pointer which they are given, or a field: their callers may hold none of the words. */
+function releasingHelpers(file: FileIr, text: string): readonly string[] {
+  return file.functions.flatMap((fn) => {
+    if ((fn.kind !== 'function' && fn.kind !== 'method') || fn.bodySpan === undefined) return [];
+    const body = text.slice(fn.bodySpan.start, fn.bodySpan.end);
+    return HELPER_RELEASES.test(body) ? [fn.name] : [];
+  });
+}
+
+/** `free(node)`, `free(cast(void*) this.data)`, `node.free;` */
+const HELPER_RELEASES =
+  /\b(?:free|pureFree|fclose|closedir|munmap|dispose|deallocate|GC\.free)\s*\(\s*(?:cast\s*\([^()]*\)\s*)?(?:this\.)?\w+(?:\.ptr)?\s*[,)]/u;
+
 /** Whether the function takes elements away from those that count: an element that is copied out may be gone from there. */
 function isTakenAway(text: string, fn: FunctionIr, { adoption }: OwnedTwice): boolean {
   if (adoption.isCopy !== true || !adoption.pointer.target.path.includes('[]')) return false;
@@ -905,7 +920,7 @@ function isHazard({ pointer, invalidation, use }: StaleUse, used: string): boole
   // The length and the address of a slice are in the slice, not in what was released.
   if (/^[\w.]+\.(?:length|ptr)\b/u.test(used)) return false;
   // `list = null` of a variable by `ref` is written, not read.
-  if (/^[\w.]+\s*=[^=]/u.test(used)) return false;
+  if (use.kind === 'deref' && /^\w+\s*=[^=]/u.test(used)) return false;
   // Counting on from a pointer reads nothing; what the result is used for is seen there.
   if (ARITHMETIC.test(use.what)) return false;
   // Dropping a value leaves its memory to be freed, and the next element alive.

@@ -186,6 +186,14 @@ const borrows: readonly ApiRow[] = [
     effects: [{ kind: 'borrow', from: 'receiver', as: 'slice', element: true }],
   },
   {
+    id: 'array-data',
+    match: { method: 'data' },
+    receiver: ['Array'],
+    whenUnknown: 'skip',
+    effects: [{ kind: 'borrow', from: 'receiver', as: 'slice', element: true }],
+    note: 'Of std.container.array: all elements as a slice.',
+  },
+  {
     id: 'op-slice',
     match: { method: 'opSlice' },
     effects: [{ kind: 'borrow', from: 'receiver', as: 'slice', element: true }],
@@ -230,6 +238,15 @@ const passing: readonly ApiRow[] = [
   ),
   // What is written is shown as a slice of the buffer.
   free('sformat', 'sformat', { kind: 'pass', from: 0 }),
+  { id: 'raw-read', match: { method: 'rawRead' }, effects: [{ kind: 'pass', from: 0 }] },
+  free('base64-encode', 'Base64.encode', { kind: 'pass', from: 1 }),
+  free('base64-decode', 'Base64.decode', { kind: 'pass', from: 1 }),
+  // Functions of C that give a place in the text or the buffer that they are given.
+  ...['strchr', 'strrchr', 'strstr', 'strpbrk', 'memchr', 'strtok', 'fgets', 'getcwd', 'stpcpy'].map((name) =>
+    free(name, name, { kind: 'pass', from: 0, reads: true }),
+  ),
+  // An entry is an object of the open directory.
+  free('readdir', 'readdir', { kind: 'pass', from: 0, reads: true }),
   ...either('retro', 'retro', (value) => [{ kind: 'pass', from: value }]),
   ...either('save', 'save', (value) => [{ kind: 'pass', from: value }]),
   ...['splitter', 'split', 'splitLines', 'lineSplitter', 'findSplit', 'findSplitBefore', 'findSplitAfter'].flatMap(
@@ -237,6 +254,9 @@ const passing: readonly ApiRow[] = [
   ),
   ...either('joiner', 'joiner', (value) => [{ kind: 'pass', from: value }]),
   ...['map', 'filter', 'until', 'find', 'chunkBy', 'group', 'uniq', 'cache', 'tee'].map(algorithm),
+  ...['takeOne', 'dropOne', 'dropBack', 'dropExactly', 'assumeSorted', 'findAmong', 'filterBidirectional'].map(
+    algorithm,
+  ),
   ...['take', 'drop', 'takeExactly', 'stride', 'chunks', 'slide', 'enumerate', 'cycle', 'lockstep', 'chain', 'zip'].map(
     algorithm,
   ),
@@ -263,7 +283,10 @@ const callNow: readonly ApiRow[] = [
     id: 'assoc-require',
     match: { method: 'require' },
     receiver: ['[K]', 'assoc'],
-    effects: [{ kind: 'call-now', what: 1 }],
+    effects: [
+      { kind: 'call-now', what: 1 },
+      { kind: 'element', of: 'receiver' },
+    ],
   },
 ];
 
@@ -301,6 +324,8 @@ const acquisition: readonly ApiRow[] = [
   free('alloca', 'alloca', { kind: 'acquire', as: 'stack', scanned: true }),
   free('mmap', 'mmap', { kind: 'acquire', as: 'foreign', scanned: false }),
   free('fopen', 'fopen', { kind: 'acquire', as: 'foreign', scanned: false }),
+  free('opendir', 'opendir', { kind: 'acquire', as: 'foreign', scanned: false }),
+  free('popen', 'popen', { kind: 'acquire', as: 'foreign', scanned: false }),
   {
     id: 'gc-malloc',
     match: { path: 'GC.malloc' },
