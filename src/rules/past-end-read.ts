@@ -179,7 +179,7 @@ function findOverreads(
     }
     // A function of the package that only has the name.
     if (isTerminating || file.functions.some((own) => own.name === call && own.bodySpan !== undefined)) return;
-    for (const at of READS_TEXT.get(call) ?? textsOfFormat(call, expr.args)) {
+    for (const at of [...(READS_TEXT.get(call) ?? []), ...textsOfFormat(call, expr.args)]) {
       const given = expr.args[at] === undefined ? undefined : uncast(expr.args[at].value);
       if (given?.kind !== 'field' || given.name !== 'ptr') continue;
       const base = madeAs(inside, given.base);
