@@ -311,33 +311,7 @@ function findChange(unit: UnitFacts, file: FileIr, fn: FunctionIr, body: Block):
       awaits.find((a) => loops.some((l) => isInside(a, l) && isInside(expr.span, l)));
     if (suspended) found = { what: changed, span: expr.span, suspended };
   });
-  return found ?? findHeld(body, awaits) ?? (fn.isUnsafe ? findNeeded(unit, file, fn, body) : undefined);
-}
-
-/** What lends its content through a shared reference, so that nobody needs it exclusively. */
-const SHARES = /^(?:Arc|Rc|Weak|Mutex|RwLock|Cell|RefCell|OnceCell|OnceLock|Sender|UnboundedSender|Option)$/u;
-
-/**
- * `self.runner.stop().await` with a method of another package, where nothing else in the body needs `&mut self`: napi-derive wants
- * `unsafe` for it, and nobody writes both but for a compiler that asked for it.
- */
-function findNeeded(unit: UnitFacts, file: FileIr, fn: FunctionIr, body: Block): Change | undefined {
-  const oracle = unit.oracle('rust');
-  const fields = fn.owner === undefined ? [] : (oracle.declaration(fn.owner, file.path)?.fields ?? []);
-  const needed: Change[] = [];
-  let others = 0;
-  walkBody(body, ({ expr, around }) => {
-    if (changeOf(unit, file, fn, expr) !== undefined || (expr.kind === 'address' && expr.mutable)) others += 1;
-    if (expr.kind !== 'method') return;
-    const field = fieldOfSelf(expr.receiver);
-    if (field === undefined || !/^self\.\w+$/u.test(field)) return;
-    const type = fields.find((f) => f.name === field.slice('self.'.length))?.type;
-    if (type?.kind !== 'path' || SHARES.test(type.name) || oracle.declaration(type.name, file.path)) return;
-    const outer = around.at(-1);
-    if (outer?.kind === 'await') needed.push({ what: field, span: expr.span, suspended: outer.span, isLent: true });
-    else if (!/^(?:clone|as_ref|to_string|to_owned|len|is_empty)$/u.test(expr.method)) others += 1;
-  });
-  return others === 0 && needed.length === 1 ? needed[0] : undefined;
+  return found ?? findHeld(body, awaits);
 }
 
 /** Methods by which what a place holds is lent for changes. */
