@@ -10,7 +10,7 @@ import {
   textOf,
   type DocumentNode,
 } from './document.js';
-import { expandUniversal } from './triples.js';
+import { expandUniversal, tripleOf } from './triples.js';
 import { findAncestors, folderOf, globPattern, isWithin, joinPath, nameOf, type ProjectFiles } from './input.js';
 
 /** Triples that @napi-rs/cli 2 builds for when `triples.defaults` is not false. */
@@ -162,6 +162,27 @@ class LazyNpmPackage implements NpmPackage {
         ...placeOf(path, item),
       }));
       return [...defaults, ...additional].flatMap(expandFact);
+    }
+    return this.readNeonTargets();
+  }
+
+  /**
+   * `neon.platforms`, a list or a table, and `neon.targets`, a table, of the CLI of neon: triples, or names such as `linux-x64-gnu`.
+   * With a name of another kind (a group of platforms) nothing is known.
+   */
+  private readNeonTargets(): readonly Fact<string>[] {
+    const neon = findNode(this.document, 'neon');
+    for (const key of ['platforms', 'targets']) {
+      const node = findNode(neon, key);
+      const named =
+        node?.kind === 'table'
+          ? findEntries(node).map(([value, entry]) => ({ value, at: placeOf(this.manifest, entry.key) }))
+          : findStrings(node).map((item) => ({ value: item.value, at: placeOf(this.manifest, item) }));
+      const found = named.map(({ value, at }) => ({ triple: tripleOf(value), at }));
+      if (found.length > 0)
+        return found.every(({ triple }) => triple !== undefined)
+          ? found.flatMap(({ triple, at }) => (triple === undefined ? [] : [{ value: triple, ...at }]))
+          : [];
     }
     return [];
   }

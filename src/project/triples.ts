@@ -27,6 +27,34 @@ export function expandUniversal(triple: string): readonly string[] {
   return triple === 'universal-apple-darwin' ? ['x86_64-apple-darwin', 'aarch64-apple-darwin'] : [triple];
 }
 
+/** What Node's packages of binaries are called by, and their triples. */
+const platformTriples: ReadonlyMap<string, string> = new Map([
+  ['win32-x64-msvc', 'x86_64-pc-windows-msvc'],
+  ['win32-ia32-msvc', 'i686-pc-windows-msvc'],
+  ['win32-arm64-msvc', 'aarch64-pc-windows-msvc'],
+  ['darwin-x64', 'x86_64-apple-darwin'],
+  ['darwin-arm64', 'aarch64-apple-darwin'],
+  ['linux-x64-gnu', 'x86_64-unknown-linux-gnu'],
+  ['linux-arm64-gnu', 'aarch64-unknown-linux-gnu'],
+  ['linux-arm-gnueabihf', 'armv7-unknown-linux-gnueabihf'],
+  ['linux-x64-musl', 'x86_64-unknown-linux-musl'],
+  ['linux-arm64-musl', 'aarch64-unknown-linux-musl'],
+  ['linux-arm-musleabihf', 'armv7-unknown-linux-musleabihf'],
+  ['linux-riscv64-gnu', 'riscv64gc-unknown-linux-gnu'],
+  ['linux-s390x-gnu', 's390x-unknown-linux-gnu'],
+  ['linux-ppc64-gnu', 'powerpc64le-unknown-linux-gnu'],
+  ['freebsd-x64', 'x86_64-unknown-freebsd'],
+  ['android-arm64', 'aarch64-linux-android'],
+  ['android-arm-eabi', 'armv7-linux-androideabi'],
+]);
+
+/** The triple that a manifest means by a triple or by a platform such as `linux-x64-gnu`; undefined for any other name. */
+export function tripleOf(name: string): string | undefined {
+  const isTriple =
+    /^(?:x86_64|aarch64|i[56]86|arm\w*|thumb\w+|riscv\w+|powerpc\w*|s390x|loongarch64|wasm32)-\w+-/u.test(name);
+  return isTriple ? name : platformTriples.get(name);
+}
+
 export interface TripleFacts {
   readonly arch: string;
   readonly os: string;

@@ -11,6 +11,9 @@ const NEON = /\bJs(?:Buffer|ArrayBuffer)\s*::\s*external\s*\(/gu;
 const FALLBACK =
   /no_external_buffers_allowed|napi_create_buffer_copy|\bnapi_create_(?:buffer|arraybuffer)\s*\(|\bJs(?:Buffer|ArrayBuffer)\s*::\s*(?:new|from_slice|unchecked_new|uninitialized)\s*\(/u;
 
+/** The bytes go back to the caller when the call fails: he has something to copy. */
+const HANDS_BACK = /\bErr\s*\(\s*\*?\s*(?:unsafe\s*\{\s*\*?)?(?:\w+::)*(?:Box|Vec|Rc|Arc)::from_raw(?:_parts)?\b/u;
+
 /** A buffer of no bytes is made another way in any case. */
 const EMPTY_CASE = /\bif\b[^{};]*(?:==\s*0\b|\bis_empty\s*\(\s*\))[^{};]*\{(?:[^{}]|\{[^{}]*\})*\}/gu;
 
@@ -43,7 +46,8 @@ export default defineRule({
       for (const fn of file.functions) {
         if (!fn.bodySpan || fn.kind === 'closure' || fn.kind === 'async-block') continue;
         const text = plainText(unit, file, fn.bodySpan);
-        if (FALLBACK.test(text.replace(EMPTY_CASE, '')) || helperCopies(unit, file, text)) continue;
+        if (FALLBACK.test(text.replace(EMPTY_CASE, '')) || HANDS_BACK.test(text) || helperCopies(unit, file, text))
+          continue;
         for (const call of [...text.matchAll(RAW), ...(usesNeon ? text.matchAll(NEON) : [])]) {
           const name = call[0].replace(/\s*\($/u, '').replace(/\s+/gu, '');
           const start = fn.bodySpan.start + call.index;

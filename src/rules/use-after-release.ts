@@ -622,14 +622,35 @@ function isOnlyLent(text: string, taken: Span): boolean {
  */
 function isRefused(text: string, kept: Span, taken: Span): boolean {
   const before = text.slice(Math.max(0, kept.start - 240), kept.start);
-  const result =
-    /(?:^|[;{}]\s*|\blet\s+(?:mut\s+)?)(\w+)\s*(?::[^=;]*)?=\s*(?:unsafe\s*\{\s*)?(?:\w+!\s*\(\s*)?(?:\w+::)*$/u.exec(
-      before,
-    )?.[1];
+  const between = text.slice(kept.end, taken.start);
+  const path = String.raw`(?:unsafe\s*\{\s*)?(?:\w+!\s*\(\s*)?(?:\w+::)*$`;
+  if (new RegExp(String.raw`\bmatch\s+${path}`, 'u').test(before)) return isInFailingArm(between);
+  const result = new RegExp(String.raw`(?:^|[;{}]\s*|\blet\s+(?:mut\s+)?)(\w+)\s*(?::[^=;]*)?=\s*${path}`, 'u').exec(
+    before,
+  )?.[1];
   if (result === undefined) return false;
-  return new RegExp(`\\bif\\s[^;{]*\\b${result}\\b[^;{]*\\{[^}]*$`, 'u').test(
-    text.slice(kept.end, taken.start).replace(/\bunsafe\s*\{/gu, ''),
-  );
+  const match = new RegExp(`\\bmatch\\s+${result}\\s*(?=\\{)`, 'u').exec(between);
+  if (match) return isInFailingArm(between.slice(match.index + match[0].length));
+  return new RegExp(`\\bif\\s[^;{]*\\b${result}\\b[^;{]*\\{[^}]*$`, 'u').test(between.replace(/\bunsafe\s*\{/gu, ''));
+}
+
+/** Whether a text from the brace of a `match` on a status to some place in it ends in an arm for another status than success. */
+function isInFailingArm(text: string): boolean {
+  let depth = 0;
+  let from = text.indexOf('{') + 1;
+  if (from === 0) return false;
+  let pattern: string | undefined;
+  for (let at = from; at < text.length; at++) {
+    const char = text[at] ?? '';
+    if ('([{'.includes(char)) depth++;
+    else if (')]}'.includes(char)) {
+      depth--;
+      if (depth < 0) return false;
+      if (depth === 0 && char === '}') [pattern, from] = [undefined, at + 1];
+    } else if (depth === 0 && char === ',') [pattern, from] = [undefined, at + 1];
+    else if (depth === 0 && text.startsWith('=>', at)) pattern = text.slice(from, at);
+  }
+  return pattern !== undefined && !/(?:^|[^a-z])ok\b/iu.test(pattern);
 }
 
 /** The release stands in a closure that is put away for later, and the use outside of it: nobody has called it yet. */
