@@ -65,9 +65,12 @@ function isOwnStruct(unit: UnitFacts, name: string): boolean {
 function pointee(fn: FunctionIr, expr: Expr | undefined): string | undefined {
   if (expr?.kind === 'cast') return expr.type.element?.name ?? undefined;
   if (expr?.kind === 'method' && expr.method === 'cast') return expr.typeArgs[0]?.name;
+  if (expr?.kind === 'method' && /^(?:cast_mut|cast_const|as_ptr)$/u.test(expr.method))
+    return pointee(fn, expr.receiver);
   if (expr?.kind !== 'name' || expr.path.length !== 1) return undefined;
   const [name = ''] = expr.path;
   const type = typeOf(fn, name);
+  if (type?.kind === 'path' && type.name === 'NonNull') return type.args[0]?.name;
   return type?.kind === 'pointer' ? type.element?.name : undefined;
 }
 

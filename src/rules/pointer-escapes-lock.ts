@@ -182,13 +182,16 @@ function lockLeft(file: FileIr, escape: Escape): Escape['locks'][number] | undef
   if (pointer.form === 'closure' || pointer.form === 'guard' || pointer.form === 'iterator') return undefined;
   if (file.language === 'rust' && pointer.form !== 'raw' && !pointer.erased) return undefined;
   const { root } = pointer.target;
-  // Guarded is what the object or the module owns, not a local or what the caller passed.
-  if (root.kind !== 'self' && root.kind !== 'global') return undefined;
-  if (pointer.target.path.length === 0 && root.kind === 'self') return undefined;
+  // Guarded is what the object or the module owns, or in Rust an object behind what the caller passed; not a local.
+  const isBehind = pointer.target.path[0] === '*';
+  const isGiven = file.language === 'rust' && root.kind === 'param' && (isBehind || root.type?.kind === 'reference');
+  if (root.kind !== 'self' && root.kind !== 'global' && !isGiven) return undefined;
+  const path = isGiven && isBehind ? pointer.target.path.slice(1) : pointer.target.path;
+  if (path.length === 0 && root.kind !== 'global') return undefined;
   // A static field as a whole, which is made once under the lock: `instance`.
-  if (root.kind === 'global' && root.name === root.type?.name && pointer.target.path.length < 2) return undefined;
+  if (root.kind === 'global' && root.name === root.type?.name && path.length < 2) return undefined;
   // What a stored pointer leads to (a slab, a node) is handed out on purpose: the lock guards the list, not the item.
-  if (pointer.target.path.includes('*')) return undefined;
+  if (path.includes('*')) return undefined;
   return pointer.locks[0];
 }
 
