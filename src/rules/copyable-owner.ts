@@ -11,14 +11,14 @@ import {
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
-import type { Expr, FileIr, FunctionIr, TypeDecl } from '../model/ir.js';
+import type { Expr, ExprOf, FileIr, FunctionIr, TypeDecl } from '../model/ir.js';
 import { defineRule } from './rule.js';
 
 const RELEASES =
-  /^(?:free|pureFree|dealloc|deallocate|dispose|fclose|munmap|CloseHandle|closesocket|\w+_(?:free|delete|destroy|release|close|unref))$/u;
+  /^(?:x?free|pureFree|dealloc|deallocate|dispose|fclose|closedir|pclose|dlclose|munmap|freeaddrinfo|freeifaddrs|globfree|CloseHandle|closesocket|\w+_(?:free|delete|destroy|release|close|unref))$/u;
 /** Functions of libraries that say in their name that they take a handle back: `sqlite3_finalize`, `XCloseDisplay`, `glDeleteTextures`. */
 const TAKES_BACK =
-  /^(?!(?:get|is|has|next|find|set|add|on|can|num|count|destroy$|delete$))(?:\w*(?:_|[A-Za-z0-9](?=[A-Z]))|)(?:[Ff]ree|[Cc]lose|[Dd]elete|[Dd]estroy|[Rr]elease|[Uu]nref|[Ff]inalize)(?![a-z0-9])/u;
+  /^(?!(?:get|is|has|next|find|set|add|on|can|num|count|destroy$|delete$))(?:\w*(?:_|[A-Za-z0-9](?=[A-Z]))|)(?:[Ff]ree|[Cc]lose|[Dd]elete|[Dd]estroy|[Rr]elease|[Uu]nref|[Uu]nload|[Ff]inalize)(?![a-z0-9])/u;
 
 export default defineRule({
   meta: {
@@ -56,9 +56,17 @@ export default defineRule({
         const methods = methodsOf(file, type);
         const destructor = methods.find((method) => method.kind === 'destructor');
         if (destructor === undefined || !hasBody(destructor) || isCopyHandled(unit, file, type)) continue;
+        let locksItself = false;
+        walkDeep(file, destructor, ({ expr }) => {
+          locksItself ||= /^(?:try)?lock/iu.test(calledName(expr) ?? '');
+        });
         let found: { readonly expr: Expr; readonly member: string; readonly release: string } | undefined;
         const judge = (expr: Expr): void => {
           if (found !== undefined || (expr.kind !== 'call' && expr.kind !== 'method')) return;
+          const lock = expr.kind === 'method' && isUnlock(expr) ? memberPath(expr.receiver)?.split('.')[0] : undefined;
+          if (lock !== undefined && ownField(type, lock) !== undefined && !locksItself)
+            found = { expr, member: lock, release: expr.kind === 'method' ? expr.method : '' };
+          if (found !== undefined) return;
           const release = calledName(expr);
           if (release === undefined || !(RELEASES.test(release) || isForeignRelease(methods, expr, release))) return;
           // `handle.free()`: a free function whose subject is no aggregate.
@@ -96,6 +104,11 @@ export default defineRule({
     }
   },
 });
+
+/** `mutex.unlock()`, of a guard. */
+function isUnlock({ method, args }: ExprOf<'method'>): boolean {
+  return args.length === 0 && /^(?:unlock(?:_nothrow|Shared|Read|Write)?|releaseLock)$/u.test(method);
+}
 
 /** A function, no method of the type, that is named for taking a handle back: `close(fd)`, `core.sys.posix.unistd.close(fd)`. */
 function isForeignRelease(methods: readonly FunctionIr[], expr: Expr, name: string): boolean {
@@ -140,6 +153,7 @@ function firstOf(destructor: WithBody, name: string, depth = 0): string | undefi
 function released(expr: Expr): string | undefined {
   if (expr.kind === 'cast') return released(expr.value);
   if (expr.kind === 'address' || expr.kind === 'slice' || expr.kind === 'deref') return released(expr.base);
+  if (expr.kind === 'index' && expr.index.kind === 'literal') return released(expr.base);
   if (expr.kind === 'field' && expr.name === 'ptr') return released(expr.base);
   return memberPath(expr)?.split('.')[0];
 }

@@ -147,7 +147,8 @@ function findTouch(unit: UnitFacts, file: FileIr, type: TypeDecl, fn: WithBody, 
       name ??
       (expr.kind === 'method' && expr.receiver.kind === 'name' && expr.receiver.path[0] === 'self'
         ? expr.method
-        : undefined);
+        : undefined) ??
+      checkerOf(file, expr);
     if (own === undefined) return;
     const fitting = (methods.some((one) => one.name === own) ? methods : inheritedMethods(file, type)).filter(
       (method) => method.name === own && hasBody(method),
@@ -166,6 +167,14 @@ function findTouch(unit: UnitFacts, file: FileIr, type: TypeDecl, fn: WithBody, 
     if (inner !== undefined) return { ...inner, through: [{ span: call.span, name: call.name }, ...inner.through] };
   }
   return undefined;
+}
+
+/** What checks the result of a call of C, a template of the file: `device_free(handle).assertSuccess()`. */
+function checkerOf(file: FileIr, expr: Expr): string | undefined {
+  if (expr.kind !== 'method' || expr.receiver.kind !== 'call') return undefined;
+  const { method } = expr;
+  const isTemplate = (one: FunctionIr): boolean => one.owner === undefined && one.generics.length > 0;
+  return file.functions.some((one) => one.name === method && isTemplate(one)) ? method : undefined;
 }
 
 /** Methods of the base classes that stand in the same file. */

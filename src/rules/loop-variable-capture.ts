@@ -117,8 +117,9 @@ function sharesFrame(loop: ExprOf<'loop'>): boolean {
 
 /** `foreach` over the types of `T...` or over the parameters of them: each round has variables of its own. */
 function isUnrolled(unit: UnitFacts, file: FileIr, { params }: FunctionIr, { iterable }: ExprOf<'loop'>): boolean {
-  if (iterable?.kind !== 'name' || iterable.path.length !== 1) return false;
-  const [name = ''] = iterable.path;
+  const over = iterable?.kind === 'slice' ? iterable.base : iterable;
+  if (over?.kind !== 'name' || over.path.length !== 1) return false;
+  const [name = ''] = over.path;
   const param = params.find((one) => one.name === name);
   const pack = param === undefined ? name : param.type?.kind === 'path' ? param.type.name : '';
   return pack !== '' && new RegExp(String.raw`\b${pack}\s*\.\.\.\s*[,)]`, 'u').test(unit.textOf(file.path) ?? '');
@@ -257,6 +258,8 @@ function keeperCall(around: readonly Expr[], closure: Expr): string | undefined 
   if (!parent.args.some((argument) => argument.value === closure)) return undefined;
   const name = calledName(parent);
   if (name === undefined) return undefined;
+  // The signals of toolkits: `button.addOnClicked(..)`.
+  if (parent.kind === 'method' && /^addOn[A-Z]/u.test(name)) return `given to '${name}'`;
   if (KEEPERS.has(name))
     return name === 'Thread' || name === 'Fiber' ? `given to a new '${name}'` : `given to '${name}'`;
   if (

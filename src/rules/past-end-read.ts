@@ -4,7 +4,7 @@ import { declaredTypeOf } from '../facts/sliced-temporaries.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { withoutAlias } from '../flow/types.js';
 import { walkBody, walkExpression } from '../model/walk-body.js';
-import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
+import type { Expr, ExprOf, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
@@ -392,6 +392,8 @@ interface Read {
 function findReads(file: FileIr, fn: FunctionIr): readonly Read[] {
   const ends = new Map<string, { readonly slice: string; readonly made: Span }>();
   const moved = new Set<string>();
+  // `list = list[0 .. $ - 1];`: what lies behind the end is what was the last element.
+  const shortened = new Map<string, number>();
   const found: Read[] = [];
   const endOf = (expr: Expr): string | undefined =>
     pastEnd(expr) ?? (expr.kind === 'call' ? helperEnd(file, fn, expr) : undefined);
@@ -401,6 +403,8 @@ function findReads(file: FileIr, fn: FunctionIr): readonly Read[] {
       if (slice !== undefined) ends.set(statement.pattern.name, { slice, made: expr.span });
     }
     if (expr.kind === 'assign' && expr.target.kind === 'name') moved.add(expr.target.path[0] ?? '');
+    const cut = expr.kind === 'assign' && isShortened(expr) ? memberPath(expr.target) : undefined;
+    if (cut !== undefined) shortened.set(cut, expr.span.end);
     if (expr.kind === 'unary' && /^(?:\+\+|--)$/u.test(expr.operator) && expr.operand.kind === 'name')
       moved.add(expr.operand.path[0] ?? '');
   });
@@ -437,7 +441,15 @@ function findReads(file: FileIr, fn: FunctionIr): readonly Read[] {
     )
       found.push({ pointer: `${slice}.ptr[${slice}.length]`, slice, made: expr.base.span, read: expr.span });
   });
-  return found;
+  return found.filter(({ slice, made }) => (shortened.get(slice) ?? Infinity) > made.start);
+}
+
+/** `list = list[0 .. $ - 1]`, also by way of the pointer. */
+function isShortened({ target, value, operator }: ExprOf<'assign'>): boolean {
+  if (operator !== '=' || value.kind !== 'slice') return false;
+  const base = value.base.kind === 'field' && value.base.name === 'ptr' ? value.base.base : value.base;
+  const list = memberPath(target);
+  return list !== undefined && memberPath(base) === list && value.to?.kind === 'binary' && value.to.operator === '-';
 }
 
 /** The slice `s` of `s.ptr + s.length`. */

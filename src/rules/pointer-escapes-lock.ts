@@ -1,11 +1,14 @@
+import { calledName, methodsOf } from '../facts/d-code.js';
 import { D_POINTERS } from '../facts/d-text.js';
 import { ALLOCATES, RAW_CODE, RAW_WORDS } from '../facts/raw-words.js';
 import { lineOf } from '../facts/lines.js';
 import { findUsesAfterUnlock } from '../facts/uses-after-unlock.js';
 import { describePlace } from '../flow/place.js';
 import type { Escape, StaleUse } from '../flow/result.js';
-import type { FileIr, FunctionIr } from '../model/ir.js';
+import type { UnitFacts } from '../facts/unit.js';
+import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
+import { walkBody } from '../model/walk-body.js';
 import { defineRule, type ReportStep } from './rule.js';
 
 const TOKENS = {
@@ -111,6 +114,7 @@ export default defineRule({
           for (const escape of ALLOCATES.test(fn.name) ? [] : escapes) {
             const lock = lockLeft(file, escape);
             if (!lock || leavesWithGuard(escape, lock, escapes) || causes.has(escape.span.start)) continue;
+            if (language === 'd' && leavesInGuard(unit, fn, escape)) continue;
             causes.add(escape.span.start);
             const { pointer } = escape;
             const owner = describePlace(pointer.target);
@@ -194,6 +198,36 @@ function lockLeft(file: FileIr, escape: Escape): Escape['locks'][number] | undef
   if (path.includes('*')) return undefined;
   return pointer.locks[0];
 }
+
+/** D: what is returned is a struct whose destructor gives the lock back: `return Guard(&value, mutex);`. */
+function leavesInGuard(unit: UnitFacts, fn: FunctionIr, { kind, span }: Escape): boolean {
+  if (kind !== 'return' || fn.body === undefined) return false;
+  let made: string | undefined;
+  const judge = (value: Expr | undefined): void => {
+    if (value?.kind !== 'call' || value.span.start > span.start || value.span.end < span.end) return;
+    made = calledName(value) ?? made;
+  };
+  judge(fn.body.result);
+  walkBody(fn.body, ({ expr }) => {
+    if (expr.kind === 'return') judge(expr.value);
+  });
+  return (
+    made !== undefined &&
+    unit
+      .typesNamed(made, 'd')
+      .some(
+        (type) =>
+          type.item.kind === 'struct' &&
+          methodsOf(type.file, type.item).some(
+            (method) =>
+              method.kind === 'destructor' &&
+              UNLOCKS.test((unit.textOf(type.file.path) ?? '').slice(method.span.start, method.span.end)),
+          ),
+      )
+  );
+}
+
+const UNLOCKS = /\bunlock\w*\s*\(/u;
 
 /** Whether the guard leaves in the same value: it locks for as long as the pointer is there. */
 function leavesWithGuard(escape: Escape, lock: Escape['locks'][number], escapes: readonly Escape[]): boolean {

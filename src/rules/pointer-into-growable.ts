@@ -7,7 +7,7 @@ import { isScratch } from '../facts/scratch-lists.js';
 import type { GrowthSite, UnitFacts } from '../facts/unit.js';
 import { growthKey, typeOfPlace } from '../flow/place-type.js';
 import { containerOf, describePlace, type Place } from '../flow/place.js';
-import type { Escape } from '../flow/result.js';
+import type { CallSite, Escape } from '../flow/result.js';
 import { elementType, isGrowable, ownsBlock, peel } from '../flow/types.js';
 import type { FileIr, FunctionIr } from '../model/ir.js';
 import { defineRule, type ReportStep } from './rule.js';
@@ -217,7 +217,7 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
     escape.kind === 'return' &&
     (root.kind === 'self' ? isTiedToSelf(fn) : root.kind === 'param' && isTiedToParameter(fn, root.name));
   const field = owner.path.findLast((step) => step !== '[]' && step !== '*') ?? '';
-  const stored = { kind: escape.kind, into: escape.into, pointer, holder: holderOf(fn, escape) };
+  const stored = { kind: escape.kind, into: escape.into, pointer, holder: holderOf(fn, escape), by: fn };
   const growths = unit.growthsOf(key, file.language, file.path).filter((g) => {
     if (
       g.inConstructor ||
@@ -288,9 +288,18 @@ const COMPARES_ROOM =
 function isRenewed(
   unit: UnitFacts,
   { file, fn, growth }: GrowthSite,
-  { kind, into, pointer, holder }: StoredAt,
+  { kind, into, pointer, holder, by }: StoredAt,
 ): boolean {
   if (kind !== 'store' || !into || holder === undefined) return false;
+  // The very function that takes the pointers is called after the growth.
+  const isTakenAnew = ({ callee, span }: CallSite): boolean => callee === by.name && span.start > growth.span.start;
+  if (
+    into.root.kind === 'self' &&
+    fn.owner === by.owner &&
+    !into.path.includes('[]') &&
+    unit.flowOf(file, fn).calls.some((call) => call.context.frames.length === 0 && isTakenAnew(call))
+  )
+    return true;
   // One element of a table is set anew; the others still have the pointers of before.
   if (into.path.includes('[]')) return false;
   const steps = pointer.target.path.join('.');
@@ -311,6 +320,8 @@ function isRenewed(
 type StoredAt = Pick<Escape, 'kind' | 'pointer'> & {
   readonly into: Place | undefined;
   readonly holder: string | undefined;
+  /** The function that stores it. */
+  readonly by: FunctionIr;
 };
 
 /** Growth of another function, or once and for all before the pointer is made. */

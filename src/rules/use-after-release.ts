@@ -928,6 +928,10 @@ function isHazard({ pointer, invalidation, use }: StaleUse, used: string): boole
   // Handing the old address on after `realloc` (to print it, to compare it) reads nothing.
   if (invalidation.row !== undefined && REALLOCATES.test(invalidation.row.id) && use.kind === 'argument') return false;
   if (/destroy$/u.test(invalidation.how) && use.kind === 'argument' && GIVES_BACK.test(use.what)) return false;
+  // D: the memory of the object as bytes, `(cast(void*) item)[0 .. size]`, which goes back to its allocator.
+  if (/destroy$/u.test(invalidation.how) && /^\(\s*cast\s*\(\s*(?:void|ubyte)\s*\*\s*\)/u.test(used)) return false;
+  // The address at which pages were is only where others shall be.
+  if (invalidation.how === 'munmap' && use.kind === 'argument' && use.what === 'mmap') return false;
   // Pointers kept in an array, and blocks cut out of an allocator's store: the next one is another one.
   if (path.some((segment, i) => segment === '[]' && path.includes('*', i + 1))) return false;
   const cut = path.indexOf('[]');
