@@ -1,8 +1,9 @@
 import { aggregateOf, boundNames, calledName, declaredIn, hasBody, memberPath, rootName } from '../facts/d-code.js';
+import { lentField, libraryText } from '../facts/lent-texts.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
-import type { Expr, Field, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
+import type { Expr, Field, FileIr, FunctionIr, Statement, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
@@ -57,10 +58,12 @@ export default defineRule({
             ownerOf(file, fn, view.source, view.takes, around) ??
             writtenLocal(fn, view, expr, around) ??
             keptLocal(file, fn, view.source, expr) ??
-            reusedAppender(unit, file, fn, view.source);
+            reusedAppender(unit, file, fn, view.source) ??
+            lentOwner(file, fn, view.source);
           const source =
             memberPath(view.source.kind === 'slice' ? view.source.base : view.source) ??
-            memberPath(view.source.kind === 'field' ? view.source.base : view.source);
+            memberPath(view.source.kind === 'field' ? view.source.base : view.source) ??
+            libraryText(view.source);
           if (owner === undefined || source === undefined || seen.has(source)) return;
           seen.add(source);
           report({
@@ -72,9 +75,10 @@ export default defineRule({
           });
         };
         if (fn.body.result !== undefined) judge(fn.body.result, 'returns');
-        walkBody(fn.body, ({ expr, around }) => {
+        walkBody(fn.body, ({ expr, around, statement }) => {
           if (around.some((outer) => outer.kind === 'closure')) return;
           if (expr.kind === 'return' && expr.value !== undefined) judge(expr.value, 'returns', around);
+          else if (isReturnedText(fn, expr, statement)) judge(expr, 'returns', around);
           else if (expr.kind === 'assign') {
             const { target, operator, value } = expr;
             if (operator === '=') judge(value, keeps(file, fn, target, around) ? 'stores' : undefined, around);
@@ -264,6 +268,33 @@ function isNamedAfter(fn: FunctionIr, name: string, after: number): boolean {
   return isNamed;
 }
 
+/** `string name = cast(string) setlocale(..).fromStringz();`, which the function returns later. */
+function isReturnedText(fn: FunctionIr, expr: Expr, statement: Statement | undefined): boolean {
+  if (statement?.kind !== 'let' || statement.init !== expr || statement.pattern.kind !== 'bind') return false;
+  const { name } = statement.pattern;
+  const view = immutableView(expr);
+  if (view === undefined || libraryText(view.source) === undefined || fn.body === undefined) return false;
+  const isNamed = (value: Expr | undefined): boolean => value?.kind === 'name' && value.path[0] === name;
+  let isReturned = isNamed(fn.body.result);
+  walkBody(fn.body, ({ expr: one }) => {
+    isReturned ||= one.kind === 'return' && isNamed(one.value);
+  });
+  return isReturned;
+}
+
+/** A buffer of the C library, or one of the object that a method of its own lends. */
+function lentOwner(
+  file: FileIr,
+  fn: FunctionIr,
+  source: Expr,
+): { readonly text: string; readonly span: Span } | undefined {
+  if (libraryText(source) !== undefined)
+    return { text: 'in a buffer of the C library, which its next call writes', span: source.span };
+  const name = localOf(fn, source);
+  const lent = name === undefined ? undefined : lentField(file, fn, name);
+  return lent && { text: `a slice of the field '${lent.field}', which '${lent.method}' lends`, span: lent.span };
+}
+
 /** A local buffer from outside of the loop around the view, in which the loop writes again. */
 function writtenLocal(
   fn: FunctionIr,
@@ -335,6 +366,11 @@ function immutableView(
       : undefined;
   }
   const name = expr.kind === 'field' ? expr.name : calledName(expr);
+  // `fromStringz(cast(immutable) text)` shows what the cast calls immutable.
+  if (name === 'fromStringz' && expr.kind === 'call' && expr.args[0] !== undefined) {
+    const given = expr.args[0].value;
+    return given.kind === 'cast' && given.type.text === 'immutable' ? immutableView(given) : undefined;
+  }
   if (name !== 'assumeUnique') return undefined;
   const source =
     expr.kind === 'field'

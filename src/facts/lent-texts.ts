@@ -1,0 +1,80 @@
+import { aggregateOf, calledName, hasBody, memberPath, methodsOf } from './d-code.js';
+import { walkBody } from '../model/walk-body.js';
+import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
+import type { Span } from '../model/source.js';
+
+/** Functions of C whose text stands in a buffer of the library that the next call writes. */
+const REWRITTEN = new Set(
+  'setlocale strerror asctime ctime inet_ntoa ttyname ctermid getlogin getpass nl_langinfo tmpnam dlerror'.split(' '),
+);
+
+/** What shows a part of a text and copies nothing. */
+const PARTS = /^(?:fromStringz|split|splitter|strip\w*|chomp|chop|front|back)$/u;
+
+/**
+ * D: the function of C whose own buffer an expression shows, through casts and parts of it: `setlocale` of
+ * `setlocale(LC_CTYPE, null).fromStringz().split('.')[0]`. Undefined for anything that copies.
+ */
+export function libraryText(expr: Expr): string | undefined {
+  switch (expr.kind) {
+    case 'cast':
+      return libraryText(expr.value);
+    case 'index':
+    case 'slice':
+      return libraryText(expr.base);
+    case 'field':
+      return PARTS.test(expr.name) ? libraryText(expr.base) : undefined;
+    case 'method':
+      // A module by its name: `stdlib.strerror(code)`.
+      if (REWRITTEN.has(expr.method) && memberPath(expr.receiver) !== undefined) return expr.method;
+      return PARTS.test(expr.method) ? libraryText(expr.receiver) : undefined;
+    case 'call': {
+      const name = calledName(expr) ?? '';
+      const first = expr.args[0]?.value;
+      if (REWRITTEN.has(name)) return name;
+      return PARTS.test(name) && first !== undefined ? libraryText(first) : undefined;
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** A field with the function that hands out slices of it. */
+export interface LentField {
+  readonly field: string;
+  readonly method: string;
+  readonly span: Span;
+}
+
+/**
+ * D: what a local variable is set to when that is a call of a method of the same type which returns a slice of a field
+ * (`auto text = borrow();`).
+ */
+export function lentField(file: FileIr, fn: FunctionIr, local: string): LentField | undefined {
+  const type = aggregateOf(file, fn);
+  if (type === undefined || fn.body === undefined) return undefined;
+  let called: string | undefined;
+  walkBody(fn.body, ({ expr, statement }) => {
+    if (statement?.kind !== 'let' || statement.init !== expr || statement.pattern.kind !== 'bind') return;
+    if (statement.pattern.name !== local) return;
+    called =
+      expr.kind === 'call' ||
+      (expr.kind === 'method' && expr.receiver.kind === 'name' && expr.receiver.path[0] === 'self')
+        ? calledName(expr)
+        : undefined;
+  });
+  const methods = called === undefined ? [] : methodsOf(file, type).filter(({ name }) => name === called);
+  const [method] = methods;
+  if (methods.length !== 1 || method === undefined || !hasBody(method)) return undefined;
+  let found: LentField | undefined;
+  const judge = (value: Expr | undefined): void => {
+    const name = value?.kind === 'slice' ? memberPath(value.base) : undefined;
+    const field = type.fields.find((one) => one.name === name && !one.isStatic);
+    if (field !== undefined) found ??= { field: field.name, method: method.name, span: field.span };
+  };
+  judge(method.body.result);
+  walkBody(method.body, ({ expr }) => {
+    if (expr.kind === 'return') judge(expr.value);
+  });
+  return found;
+}
