@@ -1,4 +1,5 @@
 import { aggregateOf, calledName, hasBody, memberPath, methodsOf } from './d-code.js';
+import type { UnitFacts } from './unit.js';
 import { walkBody } from '../model/walk-body.js';
 import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
@@ -50,7 +51,7 @@ export interface LentField {
  * D: what a local variable is set to when that is a call of a method of the same type which returns a slice of a field
  * (`auto text = borrow();`).
  */
-export function lentField(file: FileIr, fn: FunctionIr, local: string): LentField | undefined {
+export function lentField(unit: UnitFacts, file: FileIr, fn: FunctionIr, local: string): LentField | undefined {
   const type = aggregateOf(file, fn);
   if (type === undefined || fn.body === undefined) return undefined;
   let called: string | undefined;
@@ -64,8 +65,12 @@ export function lentField(file: FileIr, fn: FunctionIr, local: string): LentFiel
         : undefined;
   });
   const methods = called === undefined ? [] : methodsOf(file, type).filter(({ name }) => name === called);
-  const [method] = methods;
-  if (methods.length !== 1 || method === undefined || !hasBody(method)) return undefined;
+  const named = methods[0];
+  if (methods.length !== 1 || named === undefined) return undefined;
+  // The body may have been skipped: nothing in it is what the rule looks for.
+  const read = named.skipped === true ? unit.withBodies(file, (one) => one === named) : file;
+  const method = read.functions.find(({ id }) => id === named.id);
+  if (method === undefined || !hasBody(method)) return undefined;
   let found: LentField | undefined;
   const judge = (value: Expr | undefined): void => {
     const name = value?.kind === 'slice' ? memberPath(value.base) : undefined;

@@ -59,7 +59,7 @@ export default defineRule({
             writtenLocal(fn, view, expr, around) ??
             keptLocal(file, fn, view.source, expr) ??
             reusedAppender(unit, file, fn, view.source) ??
-            lentOwner(file, fn, view.source);
+            lentOwner(unit, file, fn, view.source);
           const source =
             memberPath(view.source.kind === 'slice' ? view.source.base : view.source) ??
             memberPath(view.source.kind === 'field' ? view.source.base : view.source) ??
@@ -284,6 +284,7 @@ function isReturnedText(fn: FunctionIr, expr: Expr, statement: Statement | undef
 
 /** A buffer of the C library, or one of the object that a method of its own lends. */
 function lentOwner(
+  unit: UnitFacts,
   file: FileIr,
   fn: FunctionIr,
   source: Expr,
@@ -291,7 +292,7 @@ function lentOwner(
   if (libraryText(source) !== undefined)
     return { text: 'in a buffer of the C library, which its next call writes', span: source.span };
   const name = localOf(fn, source);
-  const lent = name === undefined ? undefined : lentField(file, fn, name);
+  const lent = name === undefined ? undefined : lentField(unit, file, fn, name);
   return lent && { text: `a slice of the field '${lent.field}', which '${lent.method}' lends`, span: lent.span };
 }
 

@@ -203,13 +203,13 @@ function lockLeft(file: FileIr, escape: Escape): Escape['locks'][number] | undef
 function leavesInGuard(unit: UnitFacts, fn: FunctionIr, { kind, span }: Escape): boolean {
   if (kind !== 'return' || fn.body === undefined) return false;
   let made: string | undefined;
-  const judge = (value: Expr | undefined): void => {
-    if (value?.kind !== 'call' || value.span.start > span.start || value.span.end < span.end) return;
+  const judge = (value: Expr | undefined, around: Span | undefined): void => {
+    if (value?.kind !== 'call' || around === undefined || around.start > span.start || around.end < span.end) return;
     made = calledName(value) ?? made;
   };
-  judge(fn.body.result);
+  judge(fn.body.result, fn.body.result?.span);
   walkBody(fn.body, ({ expr }) => {
-    if (expr.kind === 'return') judge(expr.value);
+    if (expr.kind === 'return') judge(expr.value, expr.span);
   });
   return (
     made !== undefined &&
