@@ -68,8 +68,8 @@ export function lentField(unit: UnitFacts, file: FileIr, fn: FunctionIr, local: 
   const named = methods[0];
   if (methods.length !== 1 || named === undefined) return undefined;
   // The body may have been skipped: nothing in it is what the rule looks for.
-  const read = named.skipped === true ? unit.withBodies(file, (one) => one === named) : file;
-  const method = read.functions.find(({ id }) => id === named.id);
+  const read = named.skipped === true ? unit.withBodies(file, (one) => one.span.start === named.span.start) : file;
+  const method = read.functions.find(({ span }) => span.start === named.span.start);
   if (method === undefined || !hasBody(method)) return undefined;
   let found: LentField | undefined;
   const judge = (value: Expr | undefined): void => {
