@@ -67,6 +67,41 @@ export function simulatedTester(isHit) {
   };
 }
 
+/**
+ * How likely `answer` is to be right after these runs, for one who knows how the histories are made: the first bad version is drawn evenly,
+ * bad versions crash at rate `p` and others never. Its mean over many histories is how often the answer is right, as the mean of right and
+ * wrong is, and it scatters less from history to history, since the luck of the draw is averaged out.
+ *
+ * @param tallies hits and clean runs by version; what was not run is absent
+ */
+export function chanceOfRight(answer, tallies, size, p) {
+  if (answer < 1 || answer >= size) return 0;
+  const tested = [...tallies.keys()].sort((a, b) => b - a);
+  // From the newest version backwards: first bad versions between two that were run leave the same clean runs to luck.
+  let clean = 0;
+  let above = size - 1;
+  let total = 0;
+  let own = 0;
+  const take = (low, high) => {
+    const weight = (1 - p) ** clean;
+    total += weight * Math.max(0, high - low + 1);
+    if (answer >= low && answer <= high) own = weight;
+  };
+  for (const version of tested) {
+    const tally = tallies.get(version);
+    take(Math.max(1, version + 1), above);
+    above = version;
+    if (tally.hits > 0) {
+      // Nothing after a crash can be the first.
+      total = 0;
+      own = 0;
+    }
+    clean += tally.clean;
+  }
+  take(1, above);
+  return total === 0 ? 0 : own / total;
+}
+
 /** Whether a session of this confidence, below 0.9, would have ended here. */
 function isSettled({ posterior, secondChange }, until) {
   return (
@@ -81,8 +116,8 @@ function isSettled({ posterior, secondChange }, until) {
  * Runs one cell: `count` histories of `size` versions with crash rate `p` from a first bad version on, which is drawn evenly, and false
  * alarms at rate `q` on both sides. With `rare`, some of the versions before crash too, at that rate, and `minimum` is asked for.
  *
- * With `stops`, confidences up to `until`, it keeps for each of them, for each history and each run of it, whether the likeliest answer
- * was right then: what the same command says whose budget (`--runs`) ends there. The runs do not depend on the confidence where nothing is
+ * With `stops`, confidences up to `until`, it keeps for each of them, for each history and each run of it, how likely the likeliest answer
+ * was to be right then ({@link chanceOfRight}): what the same command says whose budget (`--runs`) ends there. The runs do not depend on the confidence where nothing is
  * looked at before the answer (below 0.9), so that one session stands for those that would have stopped earlier; a history is then made
  * of a seed of its own, the same in each cell that has the same one.
  *
@@ -90,7 +125,21 @@ function isSettled({ posterior, secondChange }, until) {
  */
 export async function simulateCell(
   bisect,
-  { p, q = 0, rare, minimum, size, count, seed, hint, until = confidence, maxRuns = 5000, background, stops = [] },
+  {
+    p,
+    q = 0,
+    rare,
+    minimum,
+    size,
+    count,
+    seed,
+    hint,
+    until = confidence,
+    maxRuns = 5000,
+    background,
+    stops = [],
+    against,
+  },
 ) {
   let random = generator(seed);
   const isTraced = stops.length > 0;
@@ -102,11 +151,15 @@ export async function simulateCell(
     minimum,
     size,
     count,
+    /** The repetitions of plain bisection that it is compared with. */
+    against,
     runs: 0,
     right: 0,
+    /** Histories that were given an answer. */
+    found: 0,
     claimed: 0,
     most: 0,
-    /** Of each confidence and each traced history, whether the likeliest answer was right after each of its runs. */
+    /** Of each confidence and each traced history, how likely the likeliest answer was to be right after each of its runs. */
     families: stops.map(() => []),
     plain: repeats.map(() => ({ runs: 0, looks: 0, right: 0 })),
   };
@@ -124,7 +177,7 @@ export async function simulateCell(
     };
     const traces = stops.map(() => ({ answers: [], isOver: false }));
     const watch = (_, snapshot) => {
-      const answer = snapshot.posterior.best === first ? 1 : 0;
+      const answer = chanceOfRight(snapshot.posterior.best, snapshot.tallies, size, p);
       traces.forEach((trace, at) => {
         if (trace.isOver) return;
         trace.answers.push(answer);
@@ -137,7 +190,7 @@ export async function simulateCell(
       { confidence: until, maxRuns, maxSeconds: Infinity, ...expected },
       { clock: () => 0, ...(isTraced ? { onObservation: watch } : {}) },
     );
-    traces.forEach(({ answers }, at) => cell.families[at].push(Uint8Array.from(answers)));
+    traces.forEach(({ answers }, at) => cell.families[at].push(Float64Array.from(answers)));
     if (isTraced) {
       cell.runs += result.runs;
       continue;
@@ -145,6 +198,7 @@ export async function simulateCell(
     cell.runs += result.runs;
     cell.most = Math.max(cell.most, result.runs);
     cell.claimed += result.posterior.probability(result.posterior.best);
+    if (result.status === 'found') cell.found++;
     if (result.status === 'found' && result.posterior.best === first) cell.right++;
     repeats.forEach((most, at) => {
       const plain = plainBisection(size, isHit, most);
@@ -208,41 +262,35 @@ function pointsOf(traces, drawn, most) {
     });
 }
 
-/** An accuracy so near 100 % that the histories cannot tell it from that is reached when at most one answer is wrong. */
-const reaches = (right, accuracy, count) => right >= accuracy || (1 - accuracy < 1 / count && right >= 1 - 1.5 / count);
-
 /** The fewest mean runs at one setting that is right as often as `accuracy`. */
-export function runsAtOneSetting(points, accuracy, count) {
-  return points.reduce(
-    (least, { runs, right }) => (reaches(right, accuracy, count) ? Math.min(least, runs) : least),
-    Infinity,
-  );
+export function runsAtOneSetting(points, accuracy) {
+  return points.reduce((least, { runs, right }) => (right >= accuracy ? Math.min(least, runs) : least), Infinity);
 }
 
 /**
  * Which two settings a coin chooses between with the fewest runs at `accuracy`, a mere guess without any run being one: positions in
- * `points`, the same twice for one setting, or undefined when none is right so often.
+ * `points`, the same twice for one setting, or undefined when none is right so often. They are the corners of the convex hull around it.
  */
-export function chooseSettings(points, accuracy, count) {
-  let least = Infinity;
-  let chosen;
-  points.forEach(({ runs, right }, at) => {
-    if (!reaches(right, accuracy, count) || runs >= least) return;
-    least = runs;
-    chosen = [at, at];
-  });
-  points.forEach((low, below) => {
-    if (low.right > accuracy || low.runs >= least) return;
-    points.forEach((high, above) => {
-      if (high.right < accuracy || high.right <= low.right) return;
-      const share = (accuracy - low.right) / (high.right - low.right);
-      const runs = low.runs + share * (high.runs - low.runs);
-      if (runs >= least) return;
-      least = runs;
-      chosen = [below, above];
-    });
-  });
-  return chosen;
+export function chooseSettings(points, accuracy) {
+  const order = points
+    .map((_, at) => at)
+    .sort((a, b) => points[a].runs - points[b].runs || points[b].right - points[a].right);
+  const hull = [];
+  for (const at of order) {
+    const point = points[at];
+    if (hull.length > 0 && point.right <= points[hull.at(-1)].right) continue;
+    while (hull.length > 1) {
+      const [first, middle] = [points[hull.at(-2)], points[hull.at(-1)]];
+      const isBelow =
+        (middle.right - first.right) * (point.runs - first.runs) <=
+        (point.right - first.right) * (middle.runs - first.runs);
+      if (!isBelow) break;
+      hull.pop();
+    }
+    hull.push(at);
+  }
+  const above = hull.findIndex((at) => points[at].right >= accuracy);
+  return above < 0 ? undefined : [hull[Math.max(0, above - 1)], hull[above]];
 }
 
 /** Mean runs of two settings, mixed so that they are right as often as `accuracy`; a little beyond them the line goes on. */
@@ -279,7 +327,7 @@ export function compareCell(families, size, wanted, seed) {
     const halves = [points(draw(half(0))), points(draw(half(1)))];
     return ({ accuracy }) => {
       const read = halves.map((own, odd) => {
-        const settings = chooseSettings(own, accuracy, count / 2);
+        const settings = chooseSettings(own, accuracy);
         return settings === undefined ? Infinity : runsOf(halves[1 - odd], settings, accuracy);
       });
       return (read[0] + read[1]) / 2;
@@ -294,7 +342,7 @@ export function compareCell(families, size, wanted, seed) {
   return wanted.map((one, index) => {
     const values = samples.map((sample) => sample[index]).sort((a, b) => a - b);
     return {
-      direct: runsAtOneSetting(all, one.accuracy, count),
+      direct: runsAtOneSetting(all, one.accuracy),
       coin: own(one),
       low: values[Math.floor(RESAMPLES * 0.025)],
       high: values[Math.ceil(RESAMPLES * 0.975) - 1],
@@ -377,28 +425,41 @@ function mainTable(cells, hinted) {
   return format(head, rows);
 }
 
-/** Histories of each cell of the comparison: where the two are nearer to each other it needs more to tell them apart. */
-const COMPARED = new Map([
-  [0.05, 600],
-  [0.1, 2400],
-  [0.2, 1200],
-  [0.3, 1200],
-  [0.5, 1200],
-]);
-
 /**
- * Confidences (`--confidence`) of the sessions of the comparison, each of which may be cut off by a budget (`--runs`) too. Who wants to be
- * right in 60 % does not ask for 95 %. Plain bisection with 20 runs is right more often than 95 % at the larger rates.
+ * The sessions of the comparison by crash rate: confidences (`--confidence`), each of which may be cut off by a budget (`--runs`) too, and
+ * histories of each cell. Who wants to be right in 60 % does not ask for 95 %, and plain bisection with 20 runs is right more often than
+ * that at the larger rates. Below 0.9 one session stands for all confidences up to its own; it takes more histories where the two are nearer
+ * to each other, to tell them apart.
  */
-const QUICK = [0.5, 0.6, 0.7, 0.8, 0.89];
-const SURE = new Map([
-  [0.2, [confidence, 0.975, 0.99]],
-  [0.3, [0.98, 0.99, 0.998, 0.9999]],
-  [0.5, [confidence, 0.999, 0.9999]],
+const QUICK = [0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.89];
+const COMPARED = new Map([
+  [0.05, [{ repeats: [1, 5, 20], count: 400, stops: [QUICK] }]],
+  [0.1, [{ repeats: [1, 5, 20], count: 1200, stops: [QUICK] }]],
+  [
+    0.2,
+    [
+      { repeats: [1, 5], count: 500, stops: [QUICK] },
+      { repeats: [20], count: 600, stops: [[confidence], [0.975], [0.99]] },
+    ],
+  ],
+  [
+    0.3,
+    [
+      { repeats: [1, 5], count: 800, stops: [QUICK] },
+      { repeats: [20], count: 300, stops: [[0.99], [0.995], [0.998], [0.9995]] },
+    ],
+  ],
+  [
+    0.5,
+    [
+      { repeats: [1, 5], count: 1600, stops: [QUICK, [confidence]] },
+      { repeats: [20], count: 150, stops: [[0.9999], [0.99999], [0.999999], [0.9999999]] },
+    ],
+  ],
 ]);
 
 /** No more of the runs of plain bisection than this can be part of an answer that takes fewer. */
-const LARGEST_SHARE = 1.6;
+const LARGEST_SHARE = 1.7;
 
 /**
  * The sessions of the comparison.
@@ -406,21 +467,24 @@ const LARGEST_SHARE = 1.6;
  * @param background what they are told of false alarms (`--background`)
  */
 function comparedCells(share, seed, background) {
-  return [...COMPARED].flatMap(([p, count], row) =>
+  return [...COMPARED].flatMap(([p, groups], row) =>
     sizes.flatMap((size, column) => {
-      const plain = plainExactly(size, p, repeats.at(-1));
-      return [QUICK, ...(SURE.get(p) ?? []).map((until) => [until])].map((stops) => ({
-        kind: background === undefined ? 'compared' : 'trusted',
-        p,
-        q: 0,
-        size,
-        background,
-        until: stops.at(-1),
-        stops,
-        count: Math.max(4, Math.round(count * share)),
-        maxRuns: Math.ceil(LARGEST_SHARE * (plain.runs + plain.looks)),
-        seed: seed + 1_000_003 * (row * sizes.length + column),
-      }));
+      return groups.flatMap(({ repeats: against, count, stops }) => {
+        const { runs, looks } = plainExactly(size, p, against.at(-1));
+        return stops.map((some) => ({
+          kind: background === undefined ? 'compared' : 'trusted',
+          p,
+          q: 0,
+          size,
+          background,
+          against: against.at(-1),
+          until: some.at(-1),
+          stops: some,
+          count: Math.max(4, Math.round(count * share)),
+          maxRuns: Math.ceil(LARGEST_SHARE * (runs + looks)),
+          seed: seed + 1_000_003 * (row * sizes.length + column),
+        }));
+      });
     }),
   );
 }
@@ -433,6 +497,22 @@ const STEPS = [
   { rare: 0.02, p: 0.1, minimum: 0.06 },
   { rare: 0.07, p: 0.35, minimum: 0.2 },
 ];
+
+/** Histories in which no version has the bug and all have false alarms: each answer is wrong. */
+function controlCells(histories, seed) {
+  const count = Math.max(1, Math.round(histories / 200));
+  return BACKGROUNDS.flatMap((q, row) =>
+    [sizes[0], sizes[2]].map((size, column) => ({
+      kind: 'control',
+      p: 0,
+      q,
+      size,
+      count,
+      maxRuns: 500,
+      seed: seed + 2 * row + column,
+    })),
+  );
+}
 
 function steppedCells(histories, seed) {
   const count = Math.max(1, Math.round(histories / 40));
@@ -447,15 +527,21 @@ function equalTable(compared, label, missed, open) {
   const head = ['crash rate', 'versions', 'plain', 'its runs', 'right', 'bisect', 'share', 'at 95 %', 'one setting'];
   const won = { direct: 0, coin: 0, steps: 0, lost: 0, all: 0 };
   const rows = [];
-  for (const p of COMPARED.keys()) {
+  for (const [p, groups] of COMPARED) {
     for (const size of sizes) {
-      const cells = compared.filter((cell) => cell.p === p && cell.size === size);
       const plain = repeats.map((most) => plainExactly(size, p, most));
-      const results = compareCell(
-        cells.flatMap(({ families }) => families),
-        size,
-        plain.map(({ right, runs, looks }) => ({ accuracy: right, most: LARGEST_SHARE * (runs + looks) })),
-        8000 + rows.length,
+      const results = groups.flatMap(({ repeats: against }) =>
+        compareCell(
+          compared
+            .filter((cell) => cell.p === p && cell.size === size && cell.against === against.at(-1))
+            .flatMap(({ families }) => families),
+          size,
+          against.map((most) => {
+            const { right, runs, looks } = plain[repeats.indexOf(most)];
+            return { accuracy: right, most: LARGEST_SHARE * (runs + looks) };
+          }),
+          8000 + rows.length,
+        ),
       );
       results.forEach(({ direct, coin, low, high }, index) => {
         const { runs, looks, right } = plain[index];
@@ -567,7 +653,7 @@ function format(head, rows) {
 }
 
 /** What is promised; each sentence that does not hold. */
-function missedBars(cells, noisy, warned, stepped) {
+function missedBars(cells, noisy, warned, stepped, control) {
   const missed = [];
   for (const cell of cells) {
     const right = cell.right / cell.count;
@@ -589,6 +675,10 @@ function missedBars(cells, noisy, warned, stepped) {
   for (const one of noisy) compare(`False alarms of ${percent(one.q)}, crash rate ${percent(one.p)}`, one);
   for (const one of warned)
     compare(`False alarms of ${percent(one.q)} with \`--background 1\`, crash rate ${percent(one.p)}`, one);
+  const answered = control.reduce((all, cell) => all + cell.found, 0);
+  const asked = control.reduce((all, cell) => all + cell.count, 0);
+  if (answered > (1 - confidence) * asked)
+    missed.push(`Without the bug ${answered} of ${asked} histories were given an answer.`);
   for (const cell of stepped) compare(`${percent(cell.rare)} that became ${percent(cell.p)}`, cell);
   return missed;
 }
@@ -620,6 +710,7 @@ async function main() {
       ),
     ),
     ...steppedCells(histories, 7000),
+    ...controlCells(histories, 9000),
   ];
   // The longest first, or one core waits for the other at the end.
   const order = jobs.map((_, index) => index).sort((a, b) => jobs[a].p - jobs[b].p);
@@ -634,7 +725,7 @@ async function main() {
   const results = new Array(jobs.length);
   order.forEach((index, position) => (results[index] = done[position]));
   const of = (kind) => results.filter((_, index) => jobs[index].kind === kind);
-  const [cells, hinted, trusted, compared, noisyCells, warnedCells, stepped] = [
+  const [cells, hinted, trusted, compared, noisyCells, warnedCells, stepped, control] = [
     'main',
     'hinted',
     'trusted',
@@ -642,13 +733,14 @@ async function main() {
     'noisy',
     'warned',
     'stepped',
+    'control',
   ].map(of);
   const all = (list, key) => list.reduce((sum, cell) => sum + cell[key], 0);
   const share = (list, key) => percent(all(list, key) / all(list, 'count'));
   const sure = cells.filter((cell) => cell.p === 1);
   const count = (list) => all(list, 'count').toLocaleString('en-GB');
   const [noisy, warned] = [noisyCells, warnedCells].map(sumBySize);
-  const missed = missedBars(cells, noisy, warned, stepped);
+  const missed = missedBars(cells, noisy, warned, stepped, control);
   const open = [];
   const sameBelief = equalTable(trusted, '`--background 0`, ', missed, open);
   const equal = equalTable(compared, '', [], []);
@@ -659,6 +751,12 @@ async function main() {
       const [own, told] = [noisy, warned].map((list) => list.filter((cell) => cell.q === q));
       return `With false alarms in ${percent(q)} of all runs and crash rates of at least 20 %, ${share(own, 'right')} of ${count(own)} are right, and ${share(own, 'claimed')} are claimed; with \`--background 1\` ${share(told, 'right')} and ${share(told, 'claimed')}.`;
     }),
+    `A control: where no version has the bug and all crash in ${BACKGROUNDS.map((q) => whole(q)).join(', ')} of the runs for another reason, ${share(control, 'found')} of ${count(control)} histories were given an answer, which is wrong, within 500 runs: ${BACKGROUNDS.map(
+      (q) => {
+        const own = control.filter((cell) => cell.q === q);
+        return `${all(own, 'found')} of ${all(own, 'count')} at ${whole(q)}`;
+      },
+    ).join(', ')}.`,
     '',
     mainTable(cells, hinted),
     '',

@@ -84,7 +84,7 @@ export function register(program: Command, io: Io, exit: (code: number) => void)
     )
     .option(
       '--background <share>',
-      'how likely it is that versions without the bug crash now and then too: 0 where each crash is the bug, 1 where they are known to (default: 25%, below a confidence of 0.9 10%)',
+      'how likely it is that versions without the bug crash now and then too: 0 where each crash is the bug, 1 where they are known to (default: a third, below a confidence of 0.9 10%)',
     )
     .option('--confidence <share>', 'stop when the answer is that sure', '0.95')
     .option('--runs <number>', 'give up after that many runs', '500')
@@ -105,7 +105,7 @@ export function register(program: Command, io: Io, exit: (code: number) => void)
 /** 0 when there is an answer, 1 when the premise failed or the budget ran out; what cannot run is a usage error. */
 async function runBisect(name: string | undefined, flags: Flags, io: Io): Promise<number> {
   const request = readRequest(name, flags);
-  const confidence = readShare('confidence', flags.confidence, 0.5, 0.9999);
+  const confidence = readShare('confidence', flags.confidence, 0.5, MOST_SURE);
   const rate = flags.rate === undefined ? undefined : readShare('rate', flags.rate, 0.005, 1);
   const minimumRate = flags.minRate === undefined ? undefined : readShare('min-rate', flags.minRate, 0.02, 0.9);
   if (rate !== undefined && minimumRate !== undefined && rate < minimumRate)
@@ -234,6 +234,9 @@ function placeholderOf(request: HistoryRequest): string | undefined {
   if (request.kind === 'package') return `${request.package}@${request.bad}`;
   return 'path' in request.run ? 'target@0.0.0' : undefined;
 }
+
+/** The largest `--confidence`: a wrong answer in ten million is as many nines as numbers and models can carry. */
+const MOST_SURE = 0.9999999;
 
 const packageName = /^(?:@[a-z0-9-~][a-z0-9-._~]*\/)?[a-zA-Z0-9-~][a-zA-Z0-9-._~]*$/;
 

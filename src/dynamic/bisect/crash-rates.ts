@@ -99,10 +99,10 @@ const beta =
 
 /**
  * How many histories have good versions that crash now and then for another reason, one run in a hundred or so. With a common background
- * one crash proves less, so each answer takes more runs: an even chance needs a tenth more where there is none, and is right a few percent
- * more often where there is one. Who wants a quick answer takes it for rare.
+ * one crash proves less, so each answer takes more runs: a third of all histories needs a tenth more where there is none than no history at
+ * all, and is right ten percent more often where there is one. Who wants a quick answer takes it for rare.
  */
-const BACKGROUND = { careful: 0.25, quick: 0.1 };
+const BACKGROUND = { careful: 1 / 3, quick: 0.1 };
 const NONE = 0.0002;
 const LARGEST_BACKGROUND = 0.1;
 const goodGrid = (background: number): Grid =>
@@ -114,12 +114,14 @@ const goodGrid = (background: number): Grid =>
 const aboveNone = logUniform(0.002, LARGEST_BACKGROUND);
 
 /**
- * Nothing is known. One bug in five crashes always; of the others half are as likely at any rate, and half at any order of magnitude
- * (log-uniform), the two usual ways of knowing nothing of a share. Rates below 2 % have little room: no budget is enough for them.
+ * Nothing is known. Two bugs in nine crash always; of the others half are as likely at any rate, and half at any order of magnitude
+ * (log-uniform), the two usual ways of knowing nothing of a share. Rates below 5 % have little room: no usual budget is enough for them, and
+ * room that is given to them is taken from the search for those that can be found.
  */
-const ALWAYS = 0.2;
+const ALWAYS = 0.22;
+const RARE = 0.05;
 const UNKNOWN: readonly Part[] = [
-  { weight: (1 - ALWAYS) / 2, density: logUniform(0.02) },
+  { weight: (1 - ALWAYS) / 2, density: logUniform(RARE) },
   { weight: (1 - ALWAYS) / 2, density: uniform },
 ];
 const CERTAIN = new Map([[0.9995, ALWAYS]]);
