@@ -64,7 +64,7 @@ function isForeignBody(fn: FunctionIr): boolean {
 }
 
 /** The function that an argument names: `f`, `f::<T>`, `Some(f)`, `transmute(f as *const ())`, or a variable of one of these. */
-function callbackOf(expr: Expr, bindings: Bindings, depth = 0): ExprOf<'name'> | undefined {
+export function callbackOf(expr: Expr, bindings: Bindings, depth = 0): ExprOf<'name'> | undefined {
   if (depth > 5) return undefined;
   const next = (inner: Expr | undefined): ExprOf<'name'> | undefined => inner && callbackOf(inner, bindings, depth + 1);
   switch (expr.kind) {

@@ -1,8 +1,9 @@
-import type { FileIr, FunctionIr, TypeRef } from '../model/ir.js';
+import type { Expr, ExprOf, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { calleeOf, walkBody } from '../model/walk-body.js';
 import { findNapiType } from './napi-types.js';
 import { isExported } from './js-memory.js';
+import { bindingsOf, type Bindings } from './raw-views.js';
 import { usesName } from './rust-code.js';
 
 /** A defect of napi that code can run into, and the version of its major line that mended it. */
@@ -65,7 +66,7 @@ function isOwnedBytes(type: TypeRef): boolean {
 function bytesOffThread(file: FileIr): Span | undefined {
   for (const fn of exported(file)) {
     const found = fn.params
-      .filter((param) => fn.isAsync || isMovedAway(file, fn, param.name))
+      .filter((param) => fn.isAsync || movedAway(file, fn, param.name) !== undefined)
       .map((param) => findType(file, param.type, isOwnedBytes))
       .find((type) => type !== undefined);
     if (found !== undefined) return found.span;
@@ -84,20 +85,35 @@ function bytesOffThread(file: FileIr): Span | undefined {
   return undefined;
 }
 
-const SPAWNS = /(?:^|::|\.)(?:spawn|spawn_blocking|spawn_fifo|spawn_future|execute_tokio_future)$/;
+const SPAWNS = /(?:^|::|\.)(?:spawn|spawn_blocking|spawn_fifo|spawn_local|spawn_future|execute|execute_tokio_future)$/;
 
-/** Whether a closure or an async block that uses the parameter is moved to a thread or a task. */
-function isMovedAway(file: FileIr, fn: FunctionIr, name: string): boolean {
-  let isMoved = false;
-  if (fn.body !== undefined)
-    walkBody(fn.body, ({ expr }) => {
-      if (isMoved || (expr.kind !== 'call' && expr.kind !== 'method') || !SPAWNS.test(calleeOf(expr) ?? '')) return;
-      isMoved = expr.args.some(({ value }) => {
-        const inner = value.kind === 'closure' ? file.functions.find((one) => one.id === value.functionId) : undefined;
-        return inner?.isMove === true && usesName(file, inner, name);
-      });
+/** Where a closure or an async block that uses the parameter is moved to a thread or a task; undefined when none is. */
+export function movedAway(file: FileIr, fn: FunctionIr, name: string): Span | undefined {
+  if (fn.body === undefined) return undefined;
+  let moved: Span | undefined;
+  const bindings = bindingsOf(fn.body);
+  walkBody(fn.body, ({ expr }) => {
+    if (moved || (expr.kind !== 'call' && expr.kind !== 'method') || !SPAWNS.test(calleeOf(expr) ?? '')) return;
+    const takes = expr.args.some(({ value }) => {
+      const closure = closureIn(value, bindings);
+      const inner = closure && file.functions.find((one) => one.id === closure.functionId);
+      return inner?.isMove === true && usesName(file, inner, name);
     });
-  return isMoved;
+    if (takes) moved = expr.span;
+  });
+  return moved;
+}
+
+/** The closure that is given, by itself, boxed or pinned, or in a variable. */
+function closureIn(expr: Expr, bindings: Bindings, depth = 0): ExprOf<'closure'> | undefined {
+  if (expr.kind === 'closure' || depth > 4) return expr.kind === 'closure' ? expr : undefined;
+  const next = (inner: Expr | undefined): ExprOf<'closure'> | undefined =>
+    inner && closureIn(inner, bindings, depth + 1);
+  if (expr.kind === 'name') return expr.path.length === 1 ? next(bindings.get(expr.path[0] ?? '')) : undefined;
+  if (expr.kind === 'cast') return next(expr.value);
+  return expr.kind === 'call' && /(?:^|::)(?:Box|Arc|Rc)::(?:new|pin)$/u.test(calleeOf(expr) ?? '')
+    ? next(expr.args[0]?.value)
+    : undefined;
 }
 
 function exported(file: FileIr): readonly FunctionIr[] {

@@ -1,8 +1,10 @@
-import type { Expr, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
+import type { Expr, ExprOf, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { walkBody } from '../model/walk-body.js';
 import { bindingsOf, type Bindings } from './raw-views.js';
+import { layoutsDiffer } from './layouts.js';
 import { originOf } from './rust-code.js';
+import { boxedBy, variablesOf } from './value-types.js';
 import type { UnitFacts } from './unit.js';
 
 /** What makes a raw pointer, or frees what it leads to; `alloc` is the block that a `Box` frees, too. */
@@ -13,6 +15,8 @@ export interface FieldMismatch {
   readonly field: string;
   readonly maker: { readonly how: string; readonly span: Span };
   readonly taker: { readonly how: string; readonly span: Span };
+  /** What was boxed, and what it is taken for, where the owners are the same. */
+  readonly content?: { readonly from: TypeRef; readonly to: TypeRef };
   /** One of the two is the allocator of C. */
   readonly isForeign: boolean;
 }
@@ -42,6 +46,37 @@ export function findFieldMismatches(unit: UnitFacts, file: FileIr): readonly Fie
 
 const known = new WeakMap<FileIr, readonly FieldMismatch[]>();
 
+interface Maker {
+  readonly owner: Owner | undefined;
+  readonly how: string;
+  readonly span: Span;
+  readonly content?: TypeRef;
+}
+
+interface Taker {
+  readonly key: string;
+  readonly owner: Owner;
+  readonly how: string;
+  readonly span: Span;
+  readonly content?: TypeRef;
+}
+
+/** What a field is taken for: by the cast in front of it, a type argument, or its own declaration. */
+function takenFor(call: ExprOf<'call'>, decl: TypeDecl | undefined, key: string): TypeRef | undefined {
+  const written = call.callee.kind === 'name' ? call.callee.typeArgs?.[0] : undefined;
+  if (written) return written.kind === 'unknown' || written.name === '_' ? undefined : written;
+  const given = call.args[0]?.value;
+  const [owner, field] = key.split('.');
+  if (given?.kind === 'cast') {
+    const to = given.type.kind === 'pointer' ? given.type.element : undefined;
+    return to && to.kind !== 'unknown' && to.name !== '_' ? to : undefined;
+  }
+  if (given?.kind === 'method' && given.method === 'cast') return given.typeArgs[0];
+  const type =
+    decl?.name === owner && given?.kind === 'field' ? decl?.fields.find((f) => f.name === field)?.type : undefined;
+  return type?.kind === 'pointer' ? type.element : undefined;
+}
+
 function compareEnds(unit: UnitFacts, file: FileIr): readonly FieldMismatch[] {
   const text = unit.textOf(file.path) ?? '';
   if (!TAKES.some((t) => text.includes(t)) || !MAKES.some((m) => text.includes(m))) return [];
@@ -49,12 +84,15 @@ function compareEnds(unit: UnitFacts, file: FileIr): readonly FieldMismatch[] {
   if (fields.size === 0) return [];
   const names = [...fields.keys()].map((key) => key.split('.')[1] ?? '');
   const touches = new RegExp(`\\b(?:${[...new Set(names)].join('|')})\\b`, 'u');
-  const makers = new Map<string, { readonly owner: Owner | undefined; readonly how: string; readonly span: Span }[]>();
-  const takers: { readonly key: string; readonly owner: Owner; readonly how: string; readonly span: Span }[] = [];
-  const add = (key: string | undefined, value: Expr, bindings: Bindings): void => {
+  const oracle = unit.oracle('rust');
+  const makers = new Map<string, Maker[]>();
+  const takers: Taker[] = [];
+  const add = (key: string | undefined, value: Expr, bindings: Bindings, fn: FunctionIr): void => {
     if (key === undefined || !fields.has(key)) return;
     const made = makerOf(value, bindings);
-    if (made !== 'null') makers.set(key, [...(makers.get(key) ?? []), { ...made, span: value.span }]);
+    const content = boxedBy(value, variablesOf(fn, bindings))?.content;
+    if (made !== 'null')
+      makers.set(key, [...(makers.get(key) ?? []), { ...made, span: value.span, ...(content ? { content } : {}) }]);
   };
   for (const fn of unit.withBodies(file, (f) => unit.holds(file, f, touches)).functions) {
     if (!fn.body) continue;
@@ -62,22 +100,45 @@ function compareEnds(unit: UnitFacts, file: FileIr): readonly FieldMismatch[] {
     walkBody(fn.body, ({ expr }) => {
       if (expr.kind === 'struct') {
         const type = expr.type.name === 'Self' ? (fn.owner ?? '') : expr.type.name;
-        for (const { name, value } of expr.fields) add(`${type}.${name}`, value, bindings);
+        for (const { name, value } of expr.fields) add(`${type}.${name}`, value, bindings, fn);
       } else if (expr.kind === 'assign' && expr.target.kind === 'field')
-        add(keyOf(expr.target, fields, fn, bindings), expr.value, bindings);
+        add(keyOf(expr.target, fields, fn, bindings), expr.value, bindings, fn);
+      else if (expr.kind === 'method' && /^(?:store|set|replace|swap|insert)$/u.test(expr.method) && expr.args[0])
+        add(keyOf(expr.receiver, fields, fn, bindings), expr.args[0].value, bindings, fn);
       else if (expr.kind === 'call' && expr.callee.kind === 'name') {
         const owner = takerOf(expr.callee.path);
         const key = owner && keyOf(expr.args[0]?.value, fields, fn, bindings);
-        if (owner && key !== undefined)
-          takers.push({ key, owner, how: expr.callee.path.slice(-2).join('::'), span: expr.span });
+        if (owner && key !== undefined) {
+          const content = takenFor(expr, fields.get(key), key);
+          takers.push({
+            key,
+            owner,
+            how: expr.callee.path.slice(-2).join('::'),
+            span: expr.span,
+            ...(content ? { content } : {}),
+          });
+        }
       }
     });
   }
-  return takers.flatMap(({ key, owner, how, span }) => {
+  return takers.flatMap(({ key, owner, how, span, content }): FieldMismatch[] => {
     const made = makers.get(key) ?? [];
     const [first] = made;
-    if (!first || made.some((m) => m.owner === undefined || ALIKE[owner].includes(m.owner))) return [];
     const [type = '', field = ''] = key.split('.');
+    if (!first) return [];
+    // The same owner, of which every content is known and none is what it is taken for.
+    const others = made.flatMap((m) => (m.owner === owner && m.content ? [m.content] : []));
+    const [from] = others;
+    if (
+      content &&
+      from &&
+      others.length === made.length &&
+      others.every((one) => layoutsDiffer(one, content, oracle, file.path))
+    ) {
+      const ends = { maker: { how: first.how, span: first.span }, taker: { how, span } };
+      return [{ type, field, ...ends, content: { from, to: content }, isForeign: false }];
+    }
+    if (made.some((m) => m.owner === undefined || ALIKE[owner].includes(m.owner))) return [];
     const isForeign = owner === 'malloc' || made.some((m) => m.owner === 'malloc');
     return [{ type, field, maker: { how: first.how, span: first.span }, taker: { how, span }, isForeign }];
   });
@@ -105,15 +166,26 @@ function keyOf(
   bindings?: Bindings,
   depth = 0,
 ): string | undefined {
-  if (!expr || depth > 4) return undefined;
+  if (!expr || depth > 8) return undefined;
   const next = (inner: Expr | undefined): string | undefined => keyOf(inner, fields, fn, bindings, depth + 1);
   switch (expr.kind) {
     case 'cast':
       return next(expr.value);
     case 'method':
-      return /^(?:cast|cast_mut|as_ptr|get_mut)$/u.test(expr.method) ? next(expr.receiver) : undefined;
+      return /^(?:cast|cast_mut|as_ptr|get_mut|take|replace|swap|load|unwrap|expect|get)$/u.test(expr.method)
+        ? next(expr.receiver)
+        : undefined;
+    case 'call': {
+      const callee = expr.callee.kind === 'name' ? expr.callee.path.slice(-2).join('::') : '';
+      return /^(?:NonNull::new(?:_unchecked)?|mem::(?:replace|take)|ptr::read)$/u.test(callee)
+        ? next(expr.args[0]?.value)
+        : undefined;
+    }
     case 'deref':
+    case 'address':
       return next(expr.base);
+    case 'try':
+      return next(expr.value);
     case 'name':
       return expr.path.length === 1 ? next(bindings?.get(expr.path[0] ?? '')) : undefined;
     case 'field': {

@@ -1,5 +1,5 @@
 import { findCallbackHolders } from '../facts/callback-holders.js';
-import { declaringFile } from '../facts/declarations.js';
+import { declaringFile, hasDrop } from '../facts/declarations.js';
 import { findHeldChannel, type HeldHandle } from '../facts/held-handles.js';
 import { findMappedCallbacks, type MappedCallback } from '../facts/mapped-callbacks.js';
 import { findUnfinalized } from '../facts/unfinalized-functions.js';
@@ -9,7 +9,7 @@ import { blankComments, plainText } from '../facts/plain-text.js';
 import { findAlias, isClass, isOwnStrong, isStrong, isWeakAlias } from '../facts/threadsafe-functions.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { calleeOf, walkBody, type Walked } from '../model/walk-body.js';
-import type { Block, Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
+import type { Block, Expr, ExprOf, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule, type ReportStep } from './rule.js';
 
@@ -47,6 +47,7 @@ export default defineRule({
         "The threadsafe function made in '{function}' ends with its environment, and no finalizer says so: 'drop' of '{owner}' (line {line}) then releases one that is gone.",
       channel:
         "'{type}', which JavaScript holds (line {line}), keeps a 'Channel' of neon, and nothing in the crate calls 'unref' on one: the process does not end before it is dropped.",
+      bare: "'{type}', which any thread may have (line {line}), keeps the raw threadsafe function '{field}' and calls it, and nothing in the crate releases or unreferences one, or is told that it has ended: it holds the event loop open, or is called when its environment has freed it.",
       raw: "The threadsafe function made in '{function}' is kept in '{keeper}' and never unreferenced: it holds the event loop open until the process is killed.",
     },
     checklist: 'Who releases this callback when the environment ends?',
@@ -88,6 +89,18 @@ export default defineRule({
           key: kept.name,
         });
       const hasCondvar = (unit.textOf(file.path) ?? '').includes('Condvar');
+      for (const bare of findBare(unit, file))
+        report({
+          messageId: 'bare',
+          data: { type: bare.type, field: bare.field, line: lineOf(unit, file, bare.sent.start) },
+          at: { file, span: bare.span },
+          steps: [
+            { file, span: bare.span, role: 'declare', note: `'${bare.field}' is all that is left of the callback.` },
+            { file, span: bare.sent, role: 'escape', note: `'${bare.type}' may be on any thread by this.` },
+            { file, span: bare.called, role: 'use', note: 'It is called here, whether or not it is still there.' },
+          ],
+          key: bare.type,
+        });
       const captured: { fn: FunctionIr; name: string; span: Span }[] = [];
       for (const fn of file.functions) {
         // A closure that calls and waits does so whenever somebody calls it.
@@ -460,22 +473,36 @@ function findUnheard(body: Block, hasCondvar: boolean): IgnoredStatus | undefine
     : undefined;
 }
 
-/** A call of a threadsafe function as a statement in a `loop` that nothing leaves. */
+/** `loop`, `while true` and `for i in 0..`: only a `break` or a `return` leaves it. */
+function isEndless(expr: Expr): expr is ExprOf<'loop'> {
+  if (expr.kind !== 'loop') return false;
+  if (expr.form === 'loop') return true;
+  const { condition, iterable } = expr;
+  if (condition) return condition.kind === 'literal' && condition.text === 'true';
+  return iterable?.kind === 'range' && iterable.from !== undefined && iterable.to === undefined;
+}
+
+/** A call of a threadsafe function as a statement in a loop that nothing leaves. */
 function findEndless(body: Block): IgnoredStatus | undefined {
   let found: IgnoredStatus | undefined;
   walkBody(body, ({ expr }) => {
-    if (found || expr.kind !== 'loop' || expr.form !== 'loop') return;
+    if (found || !isEndless(expr)) return;
     let called: { call: string; span: Span } | undefined;
     let isLeft = false;
-    walkBody(expr.body, ({ expr: inner, around, statement }) => {
+    // Expressions whose value goes nowhere, those of the blocks among them: `unsafe { call(..) };`.
+    const dropped = new Set<Expr | undefined>([expr.body.result]);
+    walkBody(expr.body, ({ expr: inner, statement }) => {
+      if (isIgnored(statement, inner)) dropped.add(inner);
+      if (dropped.has(inner) && inner.kind === 'block') dropped.add(inner.block.result);
+      if (dropped.has(inner) && inner.kind === 'if') dropped.add(inner.then).add(inner.else);
       // A receive that fails ends the thread by its panic.
       if (/^(?:break|return|try|await|macro)$/u.test(inner.kind) && !isPrint(inner)) isLeft = true;
       if (inner.kind === 'method' && /^(?:unwrap|expect)$/u.test(inner.method)) isLeft = true;
       if (/(?:^|::)(?:exit|abort)$/u.test(calleeOf(inner) ?? '')) isLeft = true;
       const call = callOfCallback(inner);
-      if (call !== undefined && isDropped(statement, around)) called ??= { call, span: inner.span };
+      if (call !== undefined && dropped.has(inner)) called ??= { call, span: inner.span };
     });
-    const span = { start: expr.span.start, end: expr.span.start + 'loop'.length };
+    const span = { start: expr.span.start, end: expr.span.start + (expr.form === 'foreach' ? 3 : expr.form.length) };
     if (called && !isLeft)
       found = { kind: 'endless', ...called, why: { span, role: 'acquire', note: 'Nothing ends this loop.' } };
   });
@@ -487,10 +514,10 @@ function isPrint(expr: Expr): boolean {
   return expr.kind === 'macro' && /^(?:e?println|e?print|debug|info|warn|error|trace|format)$/u.test(expr.name);
 }
 
-/** A statement whose value goes nowhere: `call(..);`, also in `unsafe`, and `let _ = call(..);`. */
-function isDropped(statement: Walked['statement'], around: Walked['around']): boolean {
-  if (!around.every((e) => e.kind === 'block' || e.kind === 'if')) return false;
-  return statement?.kind === 'expression' || (statement?.kind === 'let' && statement.pattern.kind === 'wildcard');
+/** The whole of a statement whose value goes nowhere: `call(..);` and `let _ = call(..);`. */
+function isIgnored(statement: Walked['statement'], expr: Expr): boolean {
+  if (statement?.kind === 'expression') return statement.expr === expr;
+  return statement?.kind === 'let' && statement.pattern.kind === 'wildcard' && statement.init === expr;
 }
 
 function callOfCallback(expr: Expr): string | undefined {
@@ -699,6 +726,46 @@ function findUnasked(
     used: { start, end: start + use[0].length },
     created: { start: created.index, end: created.index + fn.name.length },
   };
+}
+
+interface Bare {
+  readonly type: string;
+  readonly field: string;
+  readonly span: Span;
+  /** The impl by which any thread may have it. */
+  readonly sent: Span;
+  readonly called: Span;
+}
+
+/** Structs that keep a raw threadsafe function and are declared `Send`, in a crate that calls such functions and never lets one go. */
+function findBare(unit: UnitFacts, file: FileIr): readonly Bare[] {
+  const text = unit.textOf(file.path) ?? '';
+  const call = /\bnapi_call_threadsafe_function\s*\(/u.exec(blankComments(text));
+  // What makes one is judged by what becomes of it.
+  if (!call || RAW_CREATE.test(text)) return [];
+  const found = file.types.flatMap((decl): Bare[] => {
+    const field = decl.kind === 'struct' && !decl.isTest ? decl.fields.find((f) => isRawCallback(f.type)) : undefined;
+    const sent = field && file.impls.find((i) => i.trait?.name === 'Send' && i.target.name === decl.name);
+    if (!field || !sent || hasDrop(unit, decl.name)) return [];
+    const name = /^\d/u.test(field.name) ? `${decl.name}.${field.name}` : field.name;
+    const called = { start: call.index, end: call.index + call[0].length - 1 };
+    return [{ type: decl.name, field: name, span: field.span, sent: sent.headSpan, called }];
+  });
+  if (found.length === 0) return [];
+  const crate = unit.project.cargoPackageOf(file.path)?.dir;
+  const letsGo = unit
+    .filesMatching('rust', /\bnapi_(?:(?:unref|release)_threadsafe_function|add_(?:env|async)_cleanup_hook)\b/u)
+    .some((one) => unit.project.cargoPackageOf(one.path)?.dir === crate);
+  return letsGo ? [] : found;
+}
+
+/** `napi_threadsafe_function`, also in a cell, a lock or an option. */
+function isRawCallback(type: TypeRef | undefined): boolean {
+  if (type?.kind !== 'path') return false;
+  return (
+    type.name === 'napi_threadsafe_function' ||
+    (/^(?:Option|Mutex|RwLock|Cell|RefCell|Arc|AtomicPtr|UnsafeCell)$/u.test(type.name) && isRawCallback(type.args[0]))
+  );
 }
 
 function findRaw(

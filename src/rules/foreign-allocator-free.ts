@@ -318,13 +318,21 @@ function outParameter(unit: UnitFacts, file: FileIr, flow: FunctionFlow, adoptio
 /** A text parameter of a private function with a foreign ABI, which the file gives away as a callback: not one that others call to free. */
 function lentText(unit: UnitFacts, file: FileIr, fn: FunctionIr, { pointer, rawType }: Adoption): Param | undefined {
   const { root, path } = pointer.target;
-  if (rawType !== 'CString' || fn.abi === undefined || fn.isPublic || root.kind !== 'param' || path.length > 1)
-    return undefined;
+  if (rawType !== 'CString' || fn.abi === undefined || root.kind !== 'param' || path.length > 1) return undefined;
   if (fn.attributes.some((a) => /\b(?:no_mangle|export_name)\b/u.test(`${a.name} ${a.args ?? ''}`))) return undefined;
   if (/free|drop|destroy|release|dispose|delete|final|clean/iu.test(fn.name)) return undefined;
   const param = root.index === undefined ? undefined : fn.params[root.index];
   if (param?.type?.kind !== 'pointer' || param.type.element?.name !== 'c_char') return undefined;
   const text = unit.textOf(file.path) ?? '';
+  // One that others may call is a callback where the file itself gives it to a function.
+  if (
+    fn.isPublic &&
+    !new RegExp(
+      `\\b[a-z]\\w*\\s*\\((?:[^;{}()]|\\([^;{}()]*\\))*[(,]?\\s*\\b${fn.name}\\b\\s*(?:::<[^;()]*>)?\\)?\\s*[,)]`,
+      'u',
+    ).test(`${text.slice(0, fn.span.start)};${text.slice(fn.span.end)}`)
+  )
+    return undefined;
   const isGiven = [...text.matchAll(new RegExp(`\\b${fn.name}\\b(?!\\s*(?:::\\s*<[^;()]*>\\s*)?\\()`, 'gu'))].some(
     ({ index }) => index < fn.span.start || index > fn.span.end,
   );

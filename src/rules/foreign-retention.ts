@@ -11,7 +11,7 @@ import { bindingsOf, findResults } from '../facts/raw-views.js';
 import { endsWithItsRoot } from '../facts/storage.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
-import { describePlace, type Root } from '../flow/place.js';
+import { describePlace, placeKey, type Root } from '../flow/place.js';
 import type { Escape, FunctionFlow } from '../flow/result.js';
 import type { Expr, FileIr, FunctionIr, Param, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
@@ -46,6 +46,10 @@ const TOKENS = {
   ],
   d: ['toStringz', 'extern', 'set', 'register', 'add', 'Set', 'Register', 'pthread_create', 'on_', 'putenv', 'openlog'],
 };
+
+/** A function that C calls later, given beside its data, or a foreign function whose name says that it keeps something. */
+const GIVES_CALLBACK =
+  /,\s*Some\(\s*[a-z]\w*(?:::\s*<[^()]*>)?\s*\)\s*,|\b[a-z]\w*_(?:add|install|attach|subscribe|watch|hook|connect|listen|on)(?:_\w+)?\s*\(/u;
 
 /** How D code gives memory to foreign code. */
 const D_GIVEN = [
@@ -92,7 +96,7 @@ export default defineRule({
   tokens: TOKENS,
   // Without `unsafe` nothing of this compiles.
   requires: { rust: ['unsafe'] },
-  bodyTokens: TOKENS,
+  bodyTokens: { rust: [...TOKENS.rust, GIVES_CALLBACK], d: TOKENS.d },
   bodyRequires: { rust: RAW_CODE, d: D_GIVEN },
   looksAt: 'bodies',
   // In Rust it reports those that call a helper.
@@ -262,6 +266,39 @@ export default defineRule({
               severity: 'warning',
               confidence: 'medium',
             });
+          for (const holder of language === 'rust' ? findHolders(unit, file, fn, flow) : []) {
+            report({
+              messageId: 'lent',
+              data: {
+                helper: fn.name,
+                line: lineOf(unit, holder.file, holder.span.start),
+                owner: holder.param,
+                callee: holder.callee,
+              },
+              at: { file: holder.file, span: holder.span },
+              steps: [
+                {
+                  file: holder.file,
+                  span: holder.declared,
+                  role: 'declare',
+                  note: `'${holder.param}' ends with its scope.`,
+                },
+                {
+                  file: holder.file,
+                  span: holder.span,
+                  role: 'borrow',
+                  note: `It is lent to '${fn.name}' here.`,
+                },
+                {
+                  file,
+                  span: holder.kept,
+                  role: 'escape',
+                  note: `'${holder.callee}' keeps the pointer beyond the call.`,
+                },
+              ],
+              key: `${fn.name}|${holder.param}`,
+            });
+          }
           for (const escape of flow.escapes) {
             const end = endOf(unit, file, fn, flow, escape);
             if (!end || escape.callee === undefined) continue;
@@ -358,6 +395,66 @@ function isTakenBackByDrop(unit: UnitFacts, file: FileIr, name: string): boolean
   return names.some((n) => hasDrop(unit, n));
 }
 
+interface Holder extends Lender {
+  readonly callee: string;
+  readonly kept: Span;
+}
+
+/**
+ * Functions that call a method by `&mut self` which registers the address of `self` with foreign code, on a local of the type that ends
+ * with them: neither boxed nor pinned, and nothing takes the registration back.
+ */
+function findHolders(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow): readonly Holder[] {
+  const { owner } = fn;
+  if (owner === undefined || fn.self === undefined || fn.self.mode === 'value' || fn.kind === 'closure') return [];
+  const kept = flow.escapes.find(
+    (e) =>
+      e.pointer.target.root.kind === 'self' &&
+      e.pointer.target.path.length === 0 &&
+      e.pointer.form === 'raw' &&
+      e.callee !== undefined &&
+      (e.kind === 'store' ? e.into === undefined : isRegistration(unit, file, flow, e)) &&
+      !isTakenBack(flow, e),
+  );
+  if (kept?.callee === undefined || hasDrop(unit, owner)) return [];
+  const call = new RegExp(`(?<![.\\w])(\\w+)\\.${fn.name}\\s*\\(`, 'gu');
+  const made = new RegExp(
+    `\\blet\\s+(?:mut\\s+)?(\\w+)\\s*(?::\\s*${owner}\\s*)?=\\s*${owner}\\s*(?:\\{|::\\s*\\w+\\s*\\()`,
+    'gu',
+  );
+  const found: Holder[] = [];
+  for (const other of unit.filesMatching('rust', new RegExp(`\\.${fn.name}\\s*\\(`, 'u'))) {
+    const all = unit.textOf(other.path) ?? '';
+    for (const { bodySpan, isTest, parent, nameSpan } of other.functions) {
+      if (!bodySpan || isTest || parent !== undefined || (other === file && nameSpan.start === fn.nameSpan.start))
+        continue;
+      const text = all.slice(bodySpan.start, bodySpan.end);
+      for (const { 1: name = '', index } of text.matchAll(made)) {
+        const called = [...text.matchAll(call)].find((m) => m[1] === name && m.index > index);
+        if (!called) continue;
+        const rest = text.slice(called.index + called[0].length);
+        // It moves on, or what was registered is run or ended here.
+        if (new RegExp(`(?<![.\\w&])${name}\\b(?!\\s*\\.)`, 'u').test(rest) || DONE_WITH.test(rest)) continue;
+        const start = bodySpan.start + called.index + name.length + 1;
+        const declared = bodySpan.start + index;
+        found.push({
+          file: other,
+          span: { start, end: start + fn.name.length },
+          param: name,
+          declared: { start: declared, end: declared + 'let'.length },
+          callee: kept.callee,
+          kept: kept.span,
+        });
+      }
+    }
+  }
+  return found;
+}
+
+/** Something runs until it is done, waits, or takes a registration back. */
+const DONE_WITH =
+  /(?:^|[_.])(?:run|wait|perform|poll|dispatch|loop|main|join|exec|start|free|close|destroy|cleanup)\w*\s*\(|\b\w*(?:un(?:register|set|subscribe|hook|watch|install)|remove|clear|detach|disconnect|reset)\w*\s*\(/u;
+
 interface Lender {
   readonly file: FileIr;
   readonly span: Span;
@@ -440,9 +537,10 @@ function textOf(source: string, fn: FunctionIr): string {
 function endOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow, escape: Escape): string | undefined {
   if (escape.into !== undefined || escape.callee === undefined || escape.ownerMoved) return undefined;
   const isRegistered =
-    file.language === 'rust' ? isRegistration(file, flow, escape) : isDataOfCallback(unit, file, flow, escape);
+    file.language === 'rust' ? isRegistration(unit, file, flow, escape) : isDataOfCallback(unit, file, flow, escape);
   const isTaken = file.language === 'rust' && isTakenOver(escape);
-  if (escape.kind !== 'store' && !isRegistered && !isTaken) return undefined;
+  const isBound = file.language === 'rust' && isStaticBinding(flow, escape);
+  if (escape.kind !== 'store' && !isRegistered && !isTaken && !isBound) return undefined;
   if (file.language === 'rust' && (isTakenBack(flow, escape) || isTakenBackByGuard(unit, fn, escape))) return undefined;
   if (isWaitedFor(flow, escape)) return undefined;
   const { pointer } = escape;
@@ -458,6 +556,7 @@ function endOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow
     (root.type?.kind === 'path' || (file.language === 'd' && root.type?.kind === 'delegate'));
   if (
     escape.kind === 'argument' &&
+    !isBound &&
     ((root.kind === 'param' && !isOwnAddress) || (pointer.form !== 'raw' && !pointer.erased))
   )
     return undefined;
@@ -469,10 +568,52 @@ function endOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow
       ? 'the caller only lends'
       : undefined;
   }
-  if (!endsWithItsRoot(pointer.target, file.language, unit.oracle(file.language), file.path)) return undefined;
   if (isDoneWith(flow, escape)) return undefined;
-  if (file.language === 'rust' && (isHandedBack(fn, escape) || isCopiedText(file, escape))) return undefined;
+  if (file.language === 'rust' && isSoleCount(unit, file, fn, escape)) return 'ends with its scope';
+  if (!endsWithItsRoot(pointer.target, file.language, unit.oracle(file.language), file.path)) return undefined;
+  if (file.language === 'rust' && (isHandedBack(fn, escape) || (!isBound && isCopiedText(file, escape))))
+    return undefined;
   return isForgotten(flow, root) ? undefined : 'ends with its scope';
+}
+
+/** Functions of SQLite that bind or give out a text or blob, with the places of the text and of its destructor. */
+const BINDS: Readonly<Record<string, readonly [text: number, destructor: number]>> = {
+  sqlite3_bind_text: [2, 4],
+  sqlite3_bind_text16: [2, 4],
+  sqlite3_bind_blob: [2, 4],
+  sqlite3_bind_text64: [2, 4],
+  sqlite3_bind_blob64: [2, 4],
+  sqlite3_result_text: [1, 3],
+  sqlite3_result_blob: [1, 3],
+};
+
+/** Rust: a text given to SQLite as one that never ends (`None`, `SQLITE_STATIC()`), to a statement that this function does not run. */
+function isStaticBinding(flow: FunctionFlow, { kind, callee, index, span }: Escape): boolean {
+  const [text, destructor] = BINDS[callee?.split('::').at(-1) ?? ''] ?? [];
+  if (kind !== 'argument' || text === undefined || index !== text || destructor === undefined) return false;
+  const call = flow.calls.find((c) => c.span.start === span.start && c.callee === callee);
+  const given = call?.expr.kind === 'call' ? call.expr.args[destructor]?.value : undefined;
+  const name = given?.kind === 'call' ? given.callee : given;
+  if (name?.kind !== 'name' || !/^(?:None|SQLITE_STATIC)$/u.test(name.path.at(-1) ?? '')) return false;
+  const statement = call?.args[0]?.places[0];
+  return !flow.calls.some(
+    (c) =>
+      c.span.start > span.start &&
+      c.args[0]?.places.some((p) => statement !== undefined && placeKey(p) === placeKey(statement)) === true &&
+      !/_bind_/u.test(c.callee),
+  );
+}
+
+/** Rust: the content of an `Arc` or `Rc` that the function makes, and of which it makes no second one: it ends with the variable. */
+function isSoleCount(unit: UnitFacts, file: FileIr, fn: FunctionIr, { pointer }: Escape): boolean {
+  const { root, path } = pointer.target;
+  if (root.kind !== 'local' || root.declared !== 'let' || path.join('.') !== '[]' || !fn.bodySpan) return false;
+  if (root.type?.kind !== 'path' || !/^(?:Rc|Arc)$/u.test(root.type.name)) return false;
+  const text = (unit.textOf(file.path) ?? '').slice(root.span.end, fn.bodySpan.end);
+  if (!/^\s*(?::[^=;]*)?=\s*(?:\w+::)*(?:Rc|Arc)::new\s*\(/u.test(text)) return false;
+  // Whatever else is done with the variable may be another count of it.
+  const uses = [...text.matchAll(new RegExp(`(?<![.\\w])${root.name}\\b`, 'gu'))];
+  return uses.every(({ index }) => /(?:Rc|Arc)::as_ptr\s*\(\s*&\s*$/u.test(text.slice(0, index)));
 }
 
 /** Rust: the owner of the block goes into the value that the function returns: `Guard { context, _callback: callback }`. */
@@ -546,7 +687,8 @@ const ENDS =
  * Rust: a foreign function by whose name memory is registered for later, given untyped data beside a function or under a
  * name that says so.
  */
-function isRegistration(file: FileIr, flow: FunctionFlow, escape: Escape): boolean {
+function isRegistration(unit: UnitFacts, file: FileIr, flow: FunctionFlow, escape: Escape): boolean {
+  const plain = (type: TypeRef | undefined): TypeRef | undefined => withoutAlias(type, unit.oracle('rust'), file.path);
   const name = escape.callee?.split(/::|\./u).at(-1) ?? '';
   if (escape.kind !== 'argument' || !REGISTERS.test(name)) return false;
   const call = flow.calls.find((c) => c.span === escape.span);
@@ -557,7 +699,7 @@ function isRegistration(file: FileIr, flow: FunctionFlow, escape: Escape): boole
   if (!isForeign) return false;
   const param = escape.index === undefined ? undefined : declared?.params[escape.index]?.type;
   if (declared && !(param?.kind === 'pointer' && /^(?:c_)?void$/u.test(param.element?.name ?? ''))) return false;
-  const hasCallback = declared?.params.some((p) => isCallback(p.type)) ?? false;
+  const hasCallback = declared?.params.some((p) => isCallback(plain(p.type))) ?? false;
   if (!hasCallback && !KEEPS.test(name)) return false;
   return true;
 }

@@ -1,7 +1,10 @@
 import { isExported } from '../facts/js-memory.js';
 import { plainText } from '../facts/plain-text.js';
 import type { UnitFacts } from '../facts/unit.js';
-import type { FileIr, TypeRef } from '../model/ir.js';
+import { lineOf } from '../facts/lines.js';
+import { movedAway } from '../facts/napi-fixes.js';
+import type { FileIr, FunctionIr, Param, TypeRef } from '../model/ir.js';
+import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
 const RELEASE = /\bnapi_(?:delete_reference|reference_unref)\s*\(/u;
@@ -11,6 +14,12 @@ const DEFERS = /thread|custom_gc|is_main|\bchannel\b|\.send\s*\(|same_env/iu;
 /** napi-rs types whose drop gave the reference back on the dropping thread, and the first version that defers it. */
 const DEFERRED_SINCE: Readonly<Record<string, { readonly from: string; readonly fixed: string }>> = {
   FunctionRef: { from: '3.0.0', fixed: '3.10.5' },
+};
+/** napi-rs types of which version 2 said that any thread may have them, and whose count is that of one thread. */
+const COUNTED: Readonly<Record<string, { readonly from: string; readonly fixed: string }>> = {
+  Reference: { from: '2.0.0', fixed: '3.0.0' },
+  SharedReference: { from: '2.0.0', fixed: '3.0.0' },
+  WeakReference: { from: '2.0.0', fixed: '3.0.0' },
 };
 
 export default defineRule({
@@ -29,12 +38,14 @@ export default defineRule({
       drop: "Dropping '{type}' calls '{call}' on whatever thread drops it, and '{type}' is declared 'Send': off the JavaScript thread that corrupts the handles of V8.",
       argument:
         "'{name}' ('{type}') is dropped on a thread of the runtime when '{function}' ends, and napi {version} deletes its reference there; {fixed} defers it to the JavaScript thread.",
+      moved:
+        "'{name}' ('{type}') of '{function}' is moved to another thread or task at line {line} and dropped there, and napi {version} deletes its reference or changes its count on that thread; {fixed} {instead}.",
     },
     checklist: 'On which thread is the last copy of this reference dropped?',
     scenarios: ['gc-churn'],
   },
-  tokens: { rust: ['napi_delete_reference', 'napi_reference_unref', 'FunctionRef'] },
-  requires: { rust: ['Drop', 'async fn'] },
+  tokens: { rust: ['napi_delete_reference', 'napi_reference_unref', 'FunctionRef', 'Reference<'] },
+  requires: { rust: ['Drop', 'async fn', 'spawn'] },
   bodyTokens: { rust: ['no body is read by its tree'] },
   check({ unit, report }) {
     for (const file of unit.filesOf('rust')) {
@@ -75,7 +86,35 @@ export default defineRule({
         });
       }
       for (const fn of file.functions) {
-        if (!fn.isAsync || fn.kind === 'closure' || !isExported(fn)) continue;
+        if (fn.kind === 'closure' || !isExported(fn)) continue;
+        if (!fn.isAsync) {
+          for (const moved of findMoved(unit, file, fn))
+            report({
+              messageId: 'moved',
+              data: {
+                name: moved.param.name,
+                type: moved.type.text,
+                function: fn.name,
+                line: lineOf(unit, file, moved.at.start),
+                version: moved.version,
+                fixed: moved.known.fixed,
+                instead: COUNTED[moved.type.name] ? 'refuses to compile that' : 'defers it to the JavaScript thread',
+              },
+              at: { file, span: moved.param.span },
+              steps: [
+                {
+                  file,
+                  span: moved.param.span,
+                  role: 'declare',
+                  note: `'${moved.param.name}' holds a reference of JavaScript.`,
+                },
+                { file, span: moved.at, role: 'escape', note: 'It is moved away from the JavaScript thread here.' },
+              ],
+              key: `${fn.qualifiedName}|${moved.param.name}`,
+              fixedIn: `napi ${moved.known.fixed}`,
+            });
+          continue;
+        }
         for (const param of fn.params) {
           const type = findDirect(param.type);
           const known = type ? DEFERRED_SINCE[type.name] : undefined;
@@ -97,10 +136,35 @@ export default defineRule({
   },
 });
 
-function findDirect(type: TypeRef | undefined): TypeRef | undefined {
+interface Moved {
+  readonly param: Param;
+  readonly type: TypeRef;
+  readonly known: { readonly from: string; readonly fixed: string };
+  readonly version: string;
+  readonly at: Span;
+}
+
+/** Parameters of an exported function that a closure takes along to a thread or a task. */
+function findMoved(unit: UnitFacts, file: FileIr, fn: FunctionIr): readonly Moved[] {
+  const held = fn.params.flatMap((param) => {
+    const type = findDirect(param.type, true);
+    const known = type && (DEFERRED_SINCE[type.name] ?? COUNTED[type.name]);
+    const version = known && olderThanFix(unit, file, known);
+    return type && known && version !== undefined ? [{ param, type, known, version }] : [];
+  });
+  if (held.length === 0 || !fn.bodySpan || !/spawn/u.test(plainText(unit, file, fn.bodySpan))) return [];
+  const read = unit.withBodies(file, (f) => f.span.start >= fn.span.start && f.span.end <= fn.span.end);
+  const whole = read.functions.find((f) => f.nameSpan.start === fn.nameSpan.start);
+  return held.flatMap((one) => {
+    const at = whole && movedAway(read, whole, one.param.name);
+    return at ? [{ ...one, at }] : [];
+  });
+}
+
+function findDirect(type: TypeRef | undefined, isMoved = false): TypeRef | undefined {
   if (type?.kind !== 'path') return undefined;
-  if (DEFERRED_SINCE[type.name]) return type;
-  return /^(?:Option|Vec|Arc)$/u.test(type.name) ? findDirect(type.args[0]) : undefined;
+  if (DEFERRED_SINCE[type.name] || (isMoved && COUNTED[type.name])) return type;
+  return /^(?:Option|Vec|Arc)$/u.test(type.name) ? findDirect(type.args[0], isMoved) : undefined;
 }
 
 /** The pinned version of napi when it is one without the fix; without a lockfile nothing is known. */

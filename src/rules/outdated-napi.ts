@@ -30,7 +30,16 @@ export default defineRule({
   },
   tokens: { rust: ['napi'] },
   bodyTokens: {
-    rust: ['call_async', 'create_deferred', '.then(', '.catch(', '.finally(', 'spawn', 'execute_tokio_future'],
+    rust: [
+      'call_async',
+      'create_deferred',
+      '.then(',
+      '.catch(',
+      '.finally(',
+      'spawn',
+      '.execute(',
+      'execute_tokio_future',
+    ],
   },
   // With every fix in the lockfile there is nothing to look for.
   concerns: (project) => concernsAddons(project, (scope) => missingFixes(project, scope).fixes.length > 0),
@@ -109,7 +118,8 @@ function judgeLibrary(unit: UnitFacts, scope: AddonScope) {
 
 function judgeLoader(unit: UnitFacts, { addon, npm }: AddonScope) {
   const version = npm === undefined ? undefined : unit.project.npmVersion('@napi-rs/cli', npm);
-  if (npm === undefined || version?.locked !== true) return undefined;
+  // An exact version in the manifest is as good as a lockfile.
+  if (npm === undefined || !version || !(version.locked || /^\d+\.\d+\.\d+$/u.test(version.value))) return undefined;
   if (compareVersions(version.value, '3.3.0') < 0 || compareVersions(version.value, '3.4.0') >= 0) return undefined;
   if (!unit.project.triplesFor(addon).some((triple) => readTriple(triple).os === 'windows')) return undefined;
   const required = npm.dependencies.get('@napi-rs/cli') ?? npm.shipsAddon;
@@ -122,18 +132,18 @@ function judgeLoader(unit: UnitFacts, { addon, npm }: AddonScope) {
       line: required.line,
       ...(required.column === undefined ? {} : { column: required.column }),
     },
-    steps: [lockStep(version, '@napi-rs/cli')],
+    steps: [lockStep(version, '@napi-rs/cli', version.locked)],
     fixedIn: '@napi-rs/cli 3.4.0',
     targets: unit.project.triplesFor(addon).filter((triple) => readTriple(triple).os === 'windows'),
     key: `${npm.dir}|@napi-rs/cli`,
   };
 }
 
-function lockStep(locked: Fact<string>, name: string): ReportStep {
+function lockStep(locked: Fact<string>, name: string, isLockfile = true): ReportStep {
   return {
     path: locked.path,
     line: locked.line,
     role: 'declare',
-    note: `The lockfile pins '${name}' at ${locked.value}.`,
+    note: `The ${isLockfile ? 'lockfile' : 'manifest'} pins '${name}' at ${locked.value}.`,
   };
 }

@@ -1,5 +1,6 @@
 import { declaringFile } from '../facts/declarations.js';
 import type { UnitFacts } from '../facts/unit.js';
+import { withoutAlias } from '../flow/types.js';
 import type { Field, FileIr, TypeDecl, TypeRef } from '../model/ir.js';
 import { defineRule, type ReportStep } from './rule.js';
 
@@ -48,6 +49,7 @@ export default defineRule({
           (f) =>
             isForeignPointer(unit, file, type, f.type) ||
             wrapsPointer(unit, file, type, f.type) ||
+            isAddress(unit, file, type, f) ||
             isErased(unit, file, type, f) ||
             isForged(unit, type, f),
         );
@@ -82,7 +84,8 @@ function describeClass(file: FileIr, type: TypeDecl): string | undefined {
 }
 
 /** A pointer to a Rust object: handles of a C library belong to whoever made them, and scalars are buffers. */
-function isForeignPointer(unit: UnitFacts, file: FileIr, owner: TypeDecl, type: TypeRef | undefined): boolean {
+function isForeignPointer(unit: UnitFacts, file: FileIr, owner: TypeDecl, written: TypeRef | undefined): boolean {
+  const type = withoutAlias(written, unit.oracle('rust'), file.path);
   if (!type) return false;
   if (type.kind === 'path' && (type.name === 'Option' || type.name === 'Vec'))
     return isForeignPointer(unit, file, owner, type.args[0]);
@@ -114,6 +117,27 @@ function wrapsPointer(unit: UnitFacts, file: FileIr, owner: TypeDecl, type: Type
     decl.fields.some((f) => f.type?.kind !== 'reference' && isForeignPointer(unit, declaring, decl, f.type)) &&
     !keeps(unit, declaring, decl)
   );
+}
+
+/**
+ * `address: usize`, filled with the address of an object (`&self.inner as *const Doc as usize`) and read as one
+ * (`self.address as *const Doc`) in the file.
+ */
+function isAddress(unit: UnitFacts, file: FileIr, owner: TypeDecl, field: Field): boolean {
+  const name = /^\d/u.test(field.name) ? undefined : field.name;
+  if (name === undefined || !/^(?:usize|u64|i64|isize)$/u.test(field.type?.text ?? '')) return false;
+  const text = unit.textOf(file.path) ?? '';
+  const cast = String.raw`\bself\s*\.\s*${name}\s+as\s+(?:usize\s+as\s+)?\*\s*(?:const|mut)\s+(?:\w+::)*([A-Z]\w*)`;
+  const reads = file.functions.some(
+    (f) =>
+      f.owner === owner.name &&
+      f.bodySpan !== undefined &&
+      (new RegExp(cast, 'u').exec(text.slice(f.bodySpan.start, f.bodySpan.end))?.[1] ?? owner.name) !== owner.name,
+  );
+  if (!reads) return false;
+  const holder = String.raw`\b(?:${owner.name}|Self)\s*\{[^{}]*?\b${name}\s*:\s*`;
+  const lent = String.raw`&\s*(?:mut\s+)?\*?\s*\w+(?:\s*\.\s*\w+)*\s+as\s+\*\s*(?:const|mut)\s+[\w:]+(?:\s+as\s+\*\s*(?:const|mut)\s+[\w:]+)*\s+as\s+(?:usize|u64|i64|isize)`;
+  return new RegExp(holder + lent, 'u').test(text);
 }
 
 /** `rows: Rows<'static>` where something in the file makes lifetimes static, and no field beside it may be the owner. */

@@ -1,5 +1,6 @@
 import { findMistakenData } from '../facts/callback-data.js';
 import { lineOf } from '../facts/lines.js';
+import { findFreedAs } from '../facts/freed-as.js';
 import { findFieldMismatches } from '../facts/raw-fields.js';
 import { findRawTakers, foreignMakers } from '../facts/raw-pairs.js';
 import { bindingsOf } from '../facts/raw-views.js';
@@ -42,6 +43,8 @@ export default defineRule({
         "'{taker}' at line {taken} takes over a pointer to a '{content}', and the package makes such pointers by '{maker}' ({file}:{made}): the two types free different memory.",
       field:
         "'{type}.{field}' is filled by '{maker}' (line {made}) and taken over by '{taker}' at line {taken}: the two types free different memory.",
+      filled:
+        "'{type}.{field}' is filled by '{maker}' of a '{from}' (line {made}) and taken over as a '{to}' by '{taker}' at line {taken}: what is dropped and freed is not what was allocated.",
       untyped:
         "'{taker}' at line {taken} is given '{pointer}', a '{type}': it frees memory for a value without size or content, not for the one that was boxed.",
       text: "'{taker}' at line {taken} takes over '{pointer}', a '{type}', as a box of one character: what 'CString::into_raw' or C made of a text is not freed by that.",
@@ -56,11 +59,15 @@ export default defineRule({
   check({ unit, functionsIn, report }) {
     for (const file of unit.filesOf('rust')) {
       const calledBack = file.functions.some((f) => f.abi !== undefined && f.bodySpan !== undefined);
-      for (const { type, field, maker, taker, isForeign } of findFieldMismatches(unit, file)) {
+      const judged = new Set<number>();
+      for (const { type, field, maker, taker, content, isForeign } of findFieldMismatches(unit, file)) {
         if (isForeign) continue;
+        judged.add(taker.span.start);
         report({
-          messageId: 'field',
+          messageId: content ? 'filled' : 'field',
           data: {
+            from: content ? spell(content.from) : '',
+            to: content ? spell(content.to) : '',
             type,
             field,
             maker: maker.how,
@@ -93,6 +100,8 @@ export default defineRule({
           });
         }
         if (!unit.holds(file, fn, TOKENS.rust)) continue;
+        const freed = calledBack && !mistaken ? findFreedAs(unit, file, fn) : undefined;
+        const told = new Set<number>();
         const flow = unit.flowOf(file, fn);
         for (const call of flow.calls) {
           const type = call.args[0]?.type;
@@ -171,7 +180,10 @@ export default defineRule({
         }
         for (const taker of findRawTakers(unit, fn)) {
           // Both ends in one function are judged above.
-          if (flow.adoptions.some((a) => a.span.start === taker.span.start && makerOf(a.pointer) !== undefined))
+          if (
+            judged.has(taker.span.start) ||
+            flow.adoptions.some((a) => a.span.start === taker.span.start && makerOf(a.pointer) !== undefined)
+          )
             continue;
           const [maker] = foreignMakers(unit, taker);
           if (!maker) continue;
@@ -201,6 +213,7 @@ export default defineRule({
           // `Box::from_raw(hint.cast())` gets its type from where the result goes.
           if (!from || !to || to.name === 'c_void' || !layoutsDiffer(from, to, unit.oracle('rust'), file.path))
             continue;
+          told.add(pair.call.span.start);
           report({
             messageId: 'finalizer',
             data: {
@@ -229,6 +242,34 @@ export default defineRule({
             key: `${pair.name}|${spell(from)}|${spell(to)}`,
           });
         }
+        if (freed && !told.has(freed.call.start))
+          report({
+            messageId: 'finalizer',
+            data: {
+              callee: freed.callee,
+              from: spell(freed.from),
+              made: lineOf(unit, file, freed.made.start),
+              taker: freed.callback.name,
+              to: spell(freed.to),
+              taken: lineOf(unit, file, freed.taken.start),
+            },
+            at: { file, span: freed.call },
+            steps: [
+              {
+                file,
+                span: freed.made,
+                role: 'acquire',
+                note: `'${freed.how}' makes a pointer to a '${spell(freed.from)}'.`,
+              },
+              {
+                file,
+                span: freed.taken,
+                role: 'release',
+                note: `'${freed.callback.name}' takes it for a '${spell(freed.to)}'.`,
+              },
+            ],
+            key: `${freed.callback.name}|${spell(freed.from)}|${spell(freed.to)}`,
+          });
       }
     }
   },

@@ -42,6 +42,7 @@ export default defineRule({
       'thread::spawn',
       'thread::Builder',
       'Runtime>',
+      'ThreadPool>',
       'Runtime::new',
       'new_multi_thread',
       'rayon::spawn',
@@ -49,7 +50,9 @@ export default defineRule({
     ],
   },
   // A static may stand in the function that hands it out.
-  bodyTokens: { rust: ['spawn(', 'rayon::spawn', 'build_global', 'Runtime>', 'Runtime::new', 'new_multi_thread'] },
+  bodyTokens: {
+    rust: ['spawn(', 'rayon::spawn', 'build_global', 'Runtime>', 'ThreadPool>', 'Runtime::new', 'new_multi_thread'],
+  },
   concerns: (project) => concernsAddons(project),
   check({ unit, report }) {
     const { project } = unit;
@@ -149,19 +152,27 @@ function findStarters(unit: UnitFacts, file: FileIr, crate: CargoPackage): reado
     if (
       global.isTest ||
       global.kind === 'thread-local' ||
-      !/\bRuntime\b/.test(type) ||
-      !/\b(?:Lazy|LazyLock|OnceLock|OnceCell|Mutex|RwLock|Option)\b/.test(type)
+      !/\b(?:Runtime|ThreadPool)\b/.test(type) ||
+      !/\b(?:Lazy|LazyLock|OnceLock|OnceCell|Mutex|RwLock|Option|ArcSwap\w*|SetOnce)\b/.test(type)
     )
       continue;
     const isTokio =
       /\btokio\b/.test(type) || file.imports.some((one) => one.name === 'Runtime' && one.path[0] === 'tokio');
-    if (isTokio)
+    const isPool =
+      /\b(?:rayon|threadpool)\s*::\s*ThreadPool\b/.test(type) ||
+      file.imports.some(
+        (one) => one.name === 'ThreadPool' && /^(?:rayon|rayon_core|threadpool)$/.test(one.path[0] ?? ''),
+      );
+    if ((isTokio && /\bRuntime\b/.test(type)) || (isPool && /\bThreadPool\b/.test(type)))
       found.push({
         crate,
         file,
         span: global.nameSpan,
         conditions: global.conditions,
-        what: `The runtime in the static '${global.name}'`,
+        what:
+          isTokio && /\bRuntime\b/.test(type)
+            ? `The runtime in the static '${global.name}'`
+            : `The thread pool in the static '${global.name}'`,
         isPool: false,
       });
   }

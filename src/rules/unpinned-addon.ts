@@ -40,7 +40,9 @@ export default defineRule({
     checklist: 'Which destructors of this addon run after the last environment that loaded it has ended?',
     scenarios: ['import', 'reload'],
   },
-  tokens: { rust: ['thread_local!', 'pthread_key_create', 'FlsAlloc', 'dtor', 'atexit'] },
+  tokens: {
+    rust: ['thread_local!', 'pthread_key_create', 'FlsAlloc', 'dtor', 'atexit', '.fini_array', '__mod_term_func'],
+  },
   bodyTokens: { rust: ['pthread_key_create', 'FlsAlloc', 'atexit', '.join('] },
   concerns: (project) => concernsAddons(project),
   check({ unit, report }) {
@@ -183,9 +185,10 @@ function findDestructors(unit: UnitFacts, file: FileIr, crate: CargoPackage): re
       os: ['linux', 'freebsd'],
     });
   }
+  const inTable = destructorTable(file);
   for (const fn of file.functions) {
     if (fn.isTest || fn.hasError === true) continue;
-    const isDestructor = fn.attributes.some((one) => /(?:^|::)dtor$/.test(one.name));
+    const isDestructor = fn.attributes.some((one) => /(?:^|::)dtor$/.test(one.name)) || inTable.has(fn.name);
     let joins = false;
     if (fn.body !== undefined) {
       walkBody(fn.body, ({ expr }) => {
@@ -208,6 +211,19 @@ function findDestructors(unit: UnitFacts, file: FileIr, crate: CargoPackage): re
     }
   }
   return found;
+}
+
+/** Functions that a static puts into the section from which the loader runs destructors: `#[link_section = ".fini_array"]`. */
+function destructorTable(file: FileIr): ReadonlySet<string> {
+  const section = /\.fini_array|\.dtors|__mod_term_func|\.CRT\$XT/u;
+  return new Set(
+    file.globals
+      .filter(
+        (one) =>
+          !one.isTest && one.attributes.some((a) => a.name.endsWith('link_section') && section.test(a.args ?? '')),
+      )
+      .flatMap(({ init }) => (init?.kind === 'name' ? [init.path.at(-1) ?? ''] : [])),
+  );
 }
 
 const callBacks: readonly { readonly pattern: RegExp; readonly what: string; readonly os: readonly string[] }[] = [

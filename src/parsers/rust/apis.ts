@@ -502,6 +502,9 @@ const registrations: readonly ApiRow[] = [
     retain(1, 'node_api_create_external_string_utf16'),
     retain(4, 'node_api_create_external_string_utf16'),
   ]),
+  // The record is copied; what its data points to is given back with the event.
+  path('epoll-ctl', 'epoll_ctl', [{ kind: 'retain', what: 3, by: 'epoll_ctl', contents: true }]),
+  path('kevent', 'kevent', [{ kind: 'retain', what: 1, by: 'kevent', contents: true }]),
   path('pthread-setspecific', 'pthread_setspecific', [retain(1, 'pthread_setspecific')]),
   // Objects over memory that is not copied.
   path('cg-data-provider', 'CGDataProviderCreateWithData', [retain(1, 'CGDataProviderCreateWithData')]),
