@@ -1,3 +1,4 @@
+import { findMovedAddresses } from '../facts/js-addresses.js';
 import { jsBuffersOf } from '../facts/js-buffers.js';
 import { lineOf } from '../facts/lines.js';
 import { defineRule, type ReportStep } from './rule.js';
@@ -21,10 +22,35 @@ export default defineRule({
     checklist: 'Is every JavaScript buffer copied before the first await?',
     scenarios: ['mutate', 'transfer', 'detach'],
   },
-  tokens: { rust: ['Buffer', 'Array', 'Slice', '[u8]'] },
-  requires: { rust: ['napi'] },
+  tokens: { rust: ['Buffer', 'Array', 'Slice', '[u8]', 'array_info', 'buffer_info', 'dataview_info'] },
+  requires: { rust: ['napi', 'neon::'] },
   check({ unit, report }) {
     for (const file of unit.filesOf('rust')) {
+      for (const { awaited, ...one } of findMovedAddresses(unit, file)) {
+        if (!awaited) continue;
+        report({
+          messageId: 'across',
+          data: {
+            buffer: one.buffer,
+            type: one.type,
+            use: lineOf(unit, file, one.read.start),
+            await: lineOf(unit, file, awaited.start),
+          },
+          at: { file, span: one.read },
+          steps: [
+            {
+              file,
+              span: one.taken,
+              role: 'borrow',
+              note: `The address of the bytes of '${one.buffer}' is taken here.`,
+            },
+            { file, span: one.moved, role: 'escape', note: `It moves to ${one.thread} here.` },
+            { file, span: awaited, role: 'suspend', note: 'The future gives up its thread here; JavaScript runs.' },
+            { file, span: one.read, role: 'use', note: 'The bytes are used here.' },
+          ],
+          key: `${one.fn.qualifiedName}|${one.buffer}`,
+        });
+      }
       for (const buffer of jsBuffersOf(unit, file)) {
         const use = buffer.reads.find((r) => r.awaited !== undefined);
         if (!use?.awaited) continue;

@@ -1,3 +1,4 @@
+import { findMovedAddresses } from '../facts/js-addresses.js';
 import { jsBuffersOf, type ByteRead, type JsBuffer } from '../facts/js-buffers.js';
 import { lineOf } from '../facts/lines.js';
 import type { FileIr } from '../model/ir.js';
@@ -18,17 +19,45 @@ export default defineRule({
     cwe: ['CWE-362', 'CWE-416'],
     messages: {
       read: "The bytes of '{buffer}' ({type}) are used on {thread} at line {lines}, while JavaScript can still write to them, transfer them or detach them.",
+      address:
+        "'{buffer}' ({type}) gives the address of JavaScript's bytes at line {taken}, and {thread} uses them (line {read}), while JavaScript can still write to them, transfer them or detach them.",
       copied:
         "The bytes of '{buffer}' ({type}) are copied on {thread} at line {lines}: the copy itself races with JavaScript, which can still write to or detach them.",
     },
     checklist: 'Are the bytes copied on the JavaScript thread before other threads see them?',
     scenarios: ['mutate', 'transfer', 'detach'],
   },
-  tokens: { rust: ['Buffer', 'Array', 'Slice', '[u8]'] },
-  requires: { rust: ['napi'] },
+  tokens: { rust: ['Buffer', 'Array', 'Slice', '[u8]', 'array_info', 'buffer_info', 'dataview_info'] },
+  requires: { rust: ['napi', 'neon::'] },
   check({ unit, report }) {
     const causes = new Map<string, { buffer: JsBuffer; reads: { file: FileIr; read: ByteRead }[] }>();
     for (const file of unit.filesOf('rust')) {
+      for (const one of findMovedAddresses(unit, file)) {
+        // One that is used after an await is reported as that.
+        if (one.awaited) continue;
+        report({
+          messageId: 'address',
+          data: {
+            buffer: one.buffer,
+            type: one.type,
+            taken: lineOf(unit, file, one.taken.start),
+            thread: one.thread,
+            read: lineOf(unit, file, one.read.start),
+          },
+          at: { file, span: one.taken },
+          steps: [
+            {
+              file,
+              span: one.taken,
+              role: 'borrow',
+              note: `The address of the bytes of '${one.buffer}' is taken here.`,
+            },
+            { file, span: one.moved, role: 'escape', note: `It moves to ${one.thread} here.` },
+            { file, span: one.read, role: 'use', note: 'The bytes are used here.' },
+          ],
+          key: `${one.fn.qualifiedName}|${one.buffer}`,
+        });
+      }
       for (const buffer of jsBuffersOf(unit, file)) {
         const reads = buffer.reads.filter((r) => r.thread !== undefined);
         // A view held across an await is reported as that.

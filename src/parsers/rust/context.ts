@@ -40,6 +40,14 @@ const MAX_DEPTH = 350;
 
 const MAX_MACRO_DEPTH = 24;
 
+/** `unsafe impl Send for $t {}` in a `macro_rules!`. */
+export interface MarkerTemplate {
+  readonly macro: string;
+  readonly impl: ImplDecl;
+  /** Which of the arguments `$t` stands for; undefined for each of them. */
+  readonly position: number | undefined;
+}
+
 /** The file that is being lowered: its text, what was found so far, and how deep the reader is. */
 export class Lowering {
   readonly attributes: Attribute[] = [];
@@ -49,6 +57,9 @@ export class Lowering {
   readonly globals: GlobalDecl[] = [];
   readonly functions: FunctionIr[] = [];
   readonly macros: { name: string; span: Span }[] = [];
+  /** Marker impls that macros write for what they are given, and the calls of macros that could be those. */
+  readonly markers: MarkerTemplate[] = [];
+  readonly markerCalls: { readonly name: string; readonly inner: Span; readonly scope: Scope }[] = [];
   readonly gaps: Gap[] = [];
   readonly names = new Names();
   readonly comments: readonly Comment[];

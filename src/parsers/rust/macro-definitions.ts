@@ -1,14 +1,18 @@
+import type { ImplDecl } from '../../model/ir.js';
 import type { Span } from '../../model/source.js';
-import type { SyntaxNode } from '../syntax.js';
+import { childByField, type SyntaxNode } from '../syntax.js';
 import type { Lowering, Scope } from './context.js';
 import { lowerItems } from './lower-items.js';
+import { lowerType } from './lower-types.js';
 import { MAY_BE_HAZARD, readsAsItems } from './macros.js';
-import { endOfBrackets, findTopLevel, skipLexeme } from './tokens.js';
+import { endOfBrackets, findTopLevel, skipLexeme, splitByCommas } from './tokens.js';
 
 /** One arm of `macro_rules!`. */
 interface MacroArm {
   /** What each variable of the pattern stands for (`ident`, `ty`, `vis`, …), by its name without `$`. */
   readonly fragments: ReadonlyMap<string, string>;
+  /** The pattern with its brackets. */
+  readonly pattern: string;
   /** Between the brackets of what the arm expands to. */
   readonly body: Span;
 }
@@ -22,11 +26,53 @@ export function lowerMacroDefinition(cx: Lowering, node: SyntaxNode, scope: Scop
   if (!MAY_BE_HAZARD.test(cx.textOf(node))) return;
   const name = /^macro_rules\s*!\s*(\w+)/u.exec(cx.textOf(node))?.[1];
   const inner: Scope = { ...scope, ...(name === undefined ? {} : { macro: name }) };
-  for (const { body, fragments } of readArms(cx.source, node)) {
+  for (const { body, fragments, pattern } of readArms(cx.source, node)) {
     if (!MAY_BE_HAZARD.test(cx.textOf(body))) continue;
     const root = cx.parsePiece('', body, '', (text) => withoutVariables(text, fragments));
-    if (root && readsAsItems(root)) lowerItems(cx, root.children, inner);
+    if (!root || !readsAsItems(root)) continue;
+    const known = cx.impls.length;
+    lowerItems(cx, root.children, inner);
+    if (name !== undefined) for (const impl of cx.impls.slice(known)) addMarker(cx, name, impl, fragments, pattern);
   }
+}
+
+/** Keeps an `unsafe impl Send for $t {}` for the calls of the macro. */
+function addMarker(
+  cx: Lowering,
+  macro: string,
+  impl: ImplDecl,
+  fragments: ReadonlyMap<string, string>,
+  pattern: string,
+): void {
+  const variable = /^[_$](\w+)$/u.exec(impl.target.text)?.[1];
+  if (!impl.isUnsafe || impl.isNegative || !/^(?:Send|Sync)$/u.test(impl.trait?.name ?? '')) return;
+  if (variable === undefined || !/^(?:ty|ident|path)$/u.test(fragments.get(variable) ?? '')) return;
+  const isEach = /^[({[]\s*\$\(\s*\$\w+\s*:\s*\w+\s*\)?\s*[,;]?/u.test(pattern) && fragments.size === 1;
+  const position = isEach ? undefined : [...fragments.keys()].indexOf(variable);
+  cx.markers.push({ macro, impl, position });
+}
+
+/** The marker impls that the calls of the file's own macros write, each for the type that the call names. */
+export function expandMarkers(cx: Lowering): void {
+  for (const { name, inner, scope } of cx.markers.length > 0 ? cx.markerCalls : [])
+    for (const { impl, position } of cx.markers.filter(({ macro }) => macro === name)) {
+      const given = splitByCommas(cx.source, inner.start, inner.end);
+      for (const piece of position === undefined ? given : given.slice(position, position + 1)) {
+        const start = piece.start + (/^\s*/u.exec(cx.source.slice(piece.start, piece.end))?.[0].length ?? 0);
+        const span = { start, end: start + cx.source.slice(start, piece.end).trimEnd().length };
+        const node = cx.parsePiece('type T=', span, ';')?.children.find((child) => child.kind === 'type_item');
+        const type = node && childByField(node, 'type');
+        if (!type) continue;
+        cx.impls.push({
+          ...impl,
+          span,
+          headSpan: span,
+          target: lowerType(cx, type),
+          isTest: scope.isTest,
+          conditions: [...new Set([...impl.conditions, ...scope.conditions])],
+        });
+      }
+    }
 }
 
 /** The arms between the brackets of a definition; those after what can't be read are left out. */
@@ -43,6 +89,7 @@ function readArms(text: string, node: Span): readonly MacroArm[] {
     const bodyEnd = endOfBrackets(text, body, end);
     arms.push({
       fragments: readFragments(text.slice(pattern, patternEnd)),
+      pattern: text.slice(pattern, patternEnd),
       body: { start: body + 1, end: bodyEnd - 1 },
     });
     at = bodyEnd;

@@ -485,6 +485,7 @@ export function lowerItemMacro(cx: Lowering, node: SyntaxNode, scope: Scope): vo
   if (!call) return;
   if (NO_CODE.has(call.name) || lowerMacroItems(cx, call, scope)) return;
   cx.macros.push({ name: call.name, span: spanOf(node) });
+  cx.markerCalls.push({ name: call.name, inner: call.inner, scope });
   reportUnread(cx, call);
 }
 

@@ -6,6 +6,7 @@ import { rustApis } from './apis.js';
 import { Lowering, PARSE_OPTIONS, readable, type Scope } from './context.js';
 import { rustFacets } from './facets.js';
 import { lowerItems, resolveOwnerKinds } from './lower-items.js';
+import { expandMarkers } from './macro-definitions.js';
 import { outline, type Outline } from './outline.js';
 
 const GRAMMAR = 'tree-sitter-rust.wasm';
@@ -59,6 +60,7 @@ function lowerOutlined(
     const message = `'${path}' was not checked, because the Rust grammar takes too long to read it; look for brackets or quotes without an end.`;
     cx.gap('limit', 0, () => message);
   } else lowerItems(cx, root.isError ? [root] : root.children, scope, cx.attributes);
+  expandMarkers(cx);
   resolveOwnerKinds(cx);
   return {
     path,
