@@ -19,6 +19,7 @@ import {
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
 import type { Block, Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
+import { namesOf } from '../model/patterns.js';
 import { isInside, type Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
@@ -285,7 +286,10 @@ export default defineRule({
             });
             continue;
           }
-          const stored = findStored(unit, file, fn, body, one, bindings);
+          const stored =
+            findStored(unit, file, fn, body, one, bindings) ??
+            findLocalStored(unit, file, fn, body, one, text) ??
+            findCollected(unit, file, fn, body, one, bindings);
           if (stored)
             report({
               messageId: 'stored',
@@ -564,6 +568,146 @@ function findStored(
     }
   });
   return found;
+}
+
+/**
+ * A struct whose static field is filled from the block of a local variable that ends with the function: `from_raw_parts(v.as_ptr(), ..)`
+ * or a `transmute` of what `v` lends. Nothing else may be done with the variable that could keep it.
+ */
+function findLocalStored(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+  body: Block,
+  view: RawView,
+  text: string,
+): { readonly source: string; readonly field: string; readonly span: Expr['span'] } | undefined {
+  if (!/(?:from_raw_parts(?:_mut)?|transmute)$/u.test(view.how)) return undefined;
+  const lender = view.source.kind === 'address' ? view.source.base : view.source;
+  if (lender.kind !== 'method' || !/^as_(?:mut_)?(?:ptr|slice|ref|str|bytes)$|^as_mut$/u.test(lender.method))
+    return undefined;
+  const owner = lender.receiver;
+  const source = owner.kind === 'name' && owner.path.length === 1 ? owner.path[0] : undefined;
+  if (source === undefined || source === 'self' || fn.params.some((p) => p.name === source)) return undefined;
+  const init = bindingsOf(body).get(source);
+  // A value that was made or taken here, not a reference to one.
+  if (init?.kind !== 'try' && init?.kind !== 'call' && init?.kind !== 'method' && init?.kind !== 'macro')
+    return undefined;
+  const made = init.kind === 'try' ? init.value : init;
+  if (
+    made.kind === 'method' &&
+    !/^(?:into_value|to_vec|to_owned|to_string|collect|clone|into_bytes)$/u.test(made.method)
+  )
+    return undefined;
+  if (
+    made.kind === 'call' &&
+    !/(?:^|::)(?:String|Vec|CString)::\w+$/u.test(made.callee.kind === 'name' ? made.callee.path.join('::') : '')
+  )
+    return undefined;
+  const uses = [...text.matchAll(new RegExp(`(?<![.\\w])${source}\\b(?!\\s*(?:\\.\\s*(?:len|as_|is_empty)|=))`, 'gu'))];
+  if (uses.length > 0) return undefined;
+  let found: { source: string; field: string; span: Expr['span'] } | undefined;
+  const bound = declarationAround(body, view)?.name;
+  walkBody(body, ({ expr }) => {
+    if (found || expr.kind !== 'struct') return;
+    const decl = unit
+      .oracle('rust')
+      .declaration(expr.type.name === 'Self' ? (fn.owner ?? '') : expr.type.name, file.path);
+    if (!decl || decl.generics.some((g) => g.name.startsWith("'"))) return;
+    const field = expr.fields.find(
+      ({ name, value }) =>
+        isStaticReference(decl.fields.find((f) => f.name === name)?.type) &&
+        (isInside(view.span, value.span) ||
+          (value.kind === 'name' && value.path.length === 1 && value.path[0] === bound)),
+    );
+    if (field) found = { source, field: field.name, span: field.span };
+  });
+  return found;
+}
+
+/** Methods of collections that keep what they are given. */
+const COLLECTS = /^(?:insert|entry|push|push_back|push_front|or_insert|get_or_insert|store|set|replace)$/u;
+
+/**
+ * A reference to what a parameter lends, declared as static, that goes into a collection of the caller or of `self`:
+ * `map.entry(key)` with `let key: &'static str = ..`.
+ */
+function findCollected(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+  body: Block,
+  view: RawView,
+  bindings: Bindings,
+): { readonly source: string; readonly field: string; readonly span: Expr['span'] } | undefined {
+  const bound = declarationAround(body, view);
+  if (!bound || !isStaticReference(bound.type)) return undefined;
+  const source = lentBy(fn, body, view.source, bindings);
+  const lent = fn.params.find((p) => p.name === source)?.type;
+  if (source === undefined || lent?.kind !== 'reference' || lent.lifetime === "'static" || lent.mutable === true)
+    return undefined;
+  // Where the parameter holds what is static, nothing is forged.
+  if (lives(unit, file, fn, { name: source, path: [] }) || lent.lifetimes?.includes("'static") === true)
+    return undefined;
+  let found: { source: string; field: string; span: Expr['span'] } | undefined;
+  walkBody(body, ({ expr }) => {
+    if (found || expr.kind !== 'method' || !COLLECTS.test(expr.method) || expr.span.start < view.span.end) return;
+    if (
+      !expr.args.some(({ value }) => value.kind === 'name' && value.path.length === 1 && value.path[0] === bound.name)
+    )
+      return;
+    const root = rootName(expr.receiver);
+    const isKept =
+      root === 'self' ||
+      /^[A-Z][A-Z0-9_]+$/u.test(root ?? '') ||
+      fn.params.some((p) => p.name === root && p.type?.kind === 'reference' && p.type.mutable === true);
+    if (root !== undefined && isKept) found = { source, field: root, span: expr.span };
+  });
+  return found;
+}
+
+/** Methods that lend a part of what they are called on. */
+const LENDS =
+  /^(?:as_ptr|as_str|as_bytes|as_slice|as_ref|split\w*|lines|iter|enumerate|trim\w*|chunks|windows|get|unwrap|expect|borrow|deref|first|last|strip_\w+)$/u;
+
+/** The parameter that lends what an expression shows, through variables of `let` and of loops. */
+function lentBy(fn: FunctionIr, body: Block, expr: Expr, bindings: Bindings, depth = 0): string | undefined {
+  if (depth > 12) return undefined;
+  const next = (inner: Expr | undefined): string | undefined => inner && lentBy(fn, body, inner, bindings, depth + 1);
+  switch (expr.kind) {
+    case 'name': {
+      const name = expr.path.length === 1 ? expr.path[0] : undefined;
+      if (name === undefined || fn.params.some((p) => p.name === name)) return name;
+      const bound = bindings.get(name);
+      if (bound) return next(bound);
+      let iterable: Expr | undefined;
+      walkBody(body, ({ expr: loop }) => {
+        if (loop.kind === 'loop' && loop.bindings?.some((b) => namesOf(b.pattern).includes(name)) === true)
+          iterable = loop.iterable;
+      });
+      return next(iterable);
+    }
+    case 'method':
+      return LENDS.test(expr.method) ? next(expr.receiver) : undefined;
+    case 'call': {
+      const callee = expr.callee.kind === 'name' ? (expr.callee.path.at(-1) ?? '') : '';
+      return /^(?:from_raw_parts|from_utf8|from_utf8_unchecked|transmute|from_ref)$/u.test(callee)
+        ? next(expr.args[0]?.value)
+        : undefined;
+    }
+    case 'cast':
+    case 'try':
+      return next(expr.value);
+    case 'address':
+    case 'deref':
+    case 'index':
+    case 'slice':
+      return next(expr.base);
+    case 'block':
+      return next(expr.block.result);
+    default:
+      return undefined;
+  }
 }
 
 function rootName(expr: Expr): string | undefined {

@@ -319,10 +319,24 @@ function findUnbounded(unit: UnitFacts, file: FileIr, fn: FunctionIr): Untied | 
   if (/\bleak\s*\(/u.test(text)) return undefined;
   const pointers = fn.params.filter((p) => p.type && reachesPointer(unit, file, p.type));
   // What a reference parameter lends could have been tied; what a pointer shows can't.
-  const pointer = pointers[0]?.name ?? (fn.self ? 'self' : undefined) ?? extended(fn, text);
+  const pointer = pointers[0]?.name ?? (fn.self ? 'self' : undefined) ?? extended(fn, text) ?? globalIn(file, text);
   if (pointer === undefined) return undefined;
   const start = fn.bodySpan.start + (made?.index ?? 0);
   return { type, lifetime, pointer, at: { start, end: start + (made?.[0].length ?? 1) } };
+}
+
+/** A static of the file that holds a raw pointer, read by the function: `GLOBAL.load(..)`, `*GLOBAL`. */
+function globalIn(file: FileIr, text: string): string | undefined {
+  return file.globals.find(
+    ({ name, kind, type, isTest }) =>
+      !isTest &&
+      kind !== 'const' &&
+      /\bAtomicPtr\b|\bNonNull\b|\*\s*(?:mut|const)\b/u.test(type?.text ?? '') &&
+      new RegExp(
+        `(?<![.\\w])${name}\\s*(?:\\.\\s*(?:load|get|lock|read|with|borrow)\\b|\\.\\s*is_null|\\)|;|,)`,
+        'u',
+      ).test(text),
+  )?.name;
 }
 
 /** A parameter that lends something, made into a reference of another lifetime: `transmute(text)`, `&*(text as *const str)`. */
@@ -513,9 +527,12 @@ function findConverted(unit: UnitFacts, file: FileIr, fn: FunctionIr): Untied | 
     return undefined;
   const impl = implAround(file, fn);
   const target = impl?.target;
-  const lifetime = target?.kind === 'reference' ? target.lifetime : undefined;
+  // What a conversion is given could have the lifetime.
+  const isMade = target?.kind === 'path' && /^(?:From|TryFrom)$/u.test(impl?.trait?.name ?? '');
+  const lifetime = target?.kind === 'reference' ? target.lifetime : isMade ? target.lifetimes?.[0] : undefined;
   // A trait without a lifetime of its own leaves nothing to tie it to.
-  if (!impl || lifetime === undefined || lifetime === "'static" || impl.trait?.lifetimes?.includes(lifetime) !== true)
+  if (!impl || lifetime === undefined || lifetime === "'static") return undefined;
+  if (isMade ? impl.trait?.text.includes("'") === true : impl.trait?.lifetimes?.includes(lifetime) !== true)
     return undefined;
   if (isTied(fn, lifetime)) return undefined;
   const text = (unit.textOf(file.path) ?? '').slice(fn.bodySpan.start, fn.bodySpan.end);

@@ -1,4 +1,7 @@
 import { plainText } from '../facts/plain-text.js';
+import type { UnitFacts } from '../facts/unit.js';
+import type { FileIr, FunctionIr } from '../model/ir.js';
+import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
 const UNWRAP = /\bnapi_(?:unwrap|remove_wrap|get_value_external)\s*\(/u;
@@ -42,9 +45,30 @@ export default defineRule({
         if (!call) continue;
         const rest = text.slice(call.index + call[0].length);
         const cast = CAST.exec(rest);
-        if (!cast || CHECK.test(text) || OWN.test(text)) continue;
+        if (CHECK.test(text) || OWN.test(text)) continue;
         const start = fn.bodySpan.start + call.index;
         const name = call[0].replace(/\s*\($/u, '');
+        if (!cast) {
+          const caster = findCaster(unit, file, fn);
+          if (caster)
+            report({
+              messageId: 'unwrap',
+              data: { function: caster.fn.name, call: fn.name },
+              at: { file, span: caster.called },
+              steps: [
+                {
+                  file,
+                  span: { start, end: start + name.length },
+                  role: 'acquire',
+                  note: 'The payload of the object is taken here.',
+                },
+                { file, span: caster.cast, role: 'use', note: 'It is cast here, unchecked.' },
+              ],
+              key: caster.fn.qualifiedName,
+              ...(isForCallers(caster.fn) ? { severity: 'note' as const } : {}),
+            });
+          continue;
+        }
         const castAt = start + call[0].length + cast.index;
         report({
           messageId: 'unwrap',
@@ -65,10 +89,36 @@ export default defineRule({
             },
           ],
           key: fn.qualifiedName,
-          // Whom JavaScript calls has no caller that could keep a contract.
-          ...(fn.trait === undefined && fn.isUnsafe && fn.abi === undefined ? { severity: 'note' as const } : {}),
+          ...(isForCallers(fn) ? { severity: 'note' as const } : {}),
         });
       }
     }
   },
 });
+
+/** An `unsafe` function whose callers keep a contract; whom JavaScript calls has none that could. */
+function isForCallers(fn: FunctionIr): boolean {
+  return fn.trait === undefined && fn.isUnsafe && fn.abi === undefined;
+}
+
+/** A function of the file that casts what a helper returns, an untyped pointer, and compares it with nothing either. */
+function findCaster(
+  unit: UnitFacts,
+  file: FileIr,
+  helper: FunctionIr,
+): { readonly fn: FunctionIr; readonly called: Span; readonly cast: Span } | undefined {
+  if (!/\*\s*(?:mut|const)\s+(?:\w+::)*c_void\b/u.test(helper.returns?.text ?? '')) return undefined;
+  const call = new RegExp(`(?<!fn\\s+)\\b${helper.name}\\s*\\(`, 'u');
+  for (const fn of file.functions) {
+    if (!fn.bodySpan || fn === helper || (fn.parent !== undefined && fn.kind !== 'function') || fn.isTest) continue;
+    const text = plainText(unit, file, fn.bodySpan);
+    const called = call.exec(text);
+    const rest = called ? text.slice(called.index + called[0].length) : '';
+    const cast = CAST.exec(rest);
+    if (!called || !cast || CHECK.test(text) || OWN.test(text)) continue;
+    const start = fn.bodySpan.start + called.index;
+    const at = start + called[0].length + cast.index;
+    return { fn, called: { start, end: start + helper.name.length }, cast: { start: at, end: at + cast[0].length } };
+  }
+  return undefined;
+}
