@@ -35,7 +35,7 @@ const ARITHMETIC = new Set([
 ]);
 
 /** Methods of an iterator that yield one element. */
-const ITERATOR_STEPS = new Set(['next', 'next_back', 'nth']);
+const ITERATOR_STEPS = new Set(['next', 'next_back', 'nth', 'find', 'rfind', 'max_by_key', 'min_by_key']);
 
 /** Types of the standard library whose methods are called by path, too. */
 const STANDARD =

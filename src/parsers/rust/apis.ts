@@ -438,9 +438,15 @@ const concurrency: readonly ApiRow[] = [
 const adapters: readonly ApiRow[] = [
   ...each(
     'now',
-    'map and_then filter_map flat_map for_each try_for_each inspect is_some_and is_ok_and is_none_or find_map find filter any all position fold try_fold then map_while take_while skip_while partition max_by_key min_by_key sort_by sort_by_key sort_unstable_by sort_unstable_by_key with with_borrow with_borrow_mut with_mut or_else scan reduce binary_search_by or_insert_with and_modify call_once run_in_scope',
+    'map and_then filter_map flat_map for_each try_for_each inspect is_some_and is_ok_and is_none_or find_map any all position fold try_fold then map_while take_while skip_while partition sort_by sort_by_key sort_unstable_by sort_unstable_by_key with with_borrow with_borrow_mut with_mut or_else scan reduce binary_search_by call_once run_in_scope',
     [callNow()],
   ),
+  ...each('now', 'find rfind filter max_by_key min_by_key', [callNow(), pass()], {
+    note: 'the elements that the closure chooses are those of the receiver',
+  }),
+  ...each('now', 'or_insert_with or_insert_with_key and_modify', [callNow(), pass()], {
+    note: 'an entry leads to its slot in the map',
+  }),
   method('now-map-or', 'map_or', [callNow(1), pass(0)]),
   method('now-map-or-else', 'map_or_else', [callNow(0), callNow(1)]),
   path('array-from-fn', 'array::from_fn', [callNow()]),
@@ -452,7 +458,8 @@ const stores: readonly ApiRow[] = [
     receiver: ['AtomicPtr', 'Cell', 'OnceCell', 'OnceLock', 'Option', 'RefCell', 'ArcSwap', 'ArcSwapOption'],
   }),
   method('compare-exchange', 'compare_exchange', [store(1)], { receiver: ['AtomicPtr'] }),
-  method('map-or-insert', 'or_insert', [store(0)]),
+  method('map-or-insert', 'or_insert', [store(0), pass()]),
+  ...each('map', 'or_default insert_entry into_mut', [pass()]),
   method('option-insert', 'insert', [store(0), borrow('reference')], { receiver: ['Option'], whenUnknown: 'skip' }),
 ];
 
