@@ -1,6 +1,7 @@
 import type { Adoption, FunctionFlow } from '../flow/result.js';
 import type { FileIr, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
+import { withoutAlias } from '../flow/types.js';
 import type { UnitFacts } from './unit.js';
 
 /** A callback that frees its data although it is registered to be called again and again. */
@@ -15,13 +16,20 @@ export interface RepeatedTaker {
 /** Registrations that stay until they are taken back. */
 const STAYS =
   /(?:^|_)(?:set|add|register|install|subscribe|listen|watch|on)_\w*(?:cb|callback|handler|hook|listener)s?$/u;
+/** The same for a closure that may be called more than once. */
+const STAYS_FOR_MANY = /(?:^|_)(?:set|add|register|install|subscribe|listen|watch|on)_\w+$/u;
 /** Callbacks whose work it is to free, and those that are called once. */
 const LAST =
   /once|destr|free|final|clos|drop|delet|releas|clean|exit|teardown|done|complet|dispose|shutdown|detach|unload/iu;
 
 /** Data of an `extern "C"` function that it takes over and frees, though somebody registers the function to stay. */
-export function findRepeatedTakers(unit: UnitFacts, fn: FunctionIr, flow: FunctionFlow): readonly RepeatedTaker[] {
-  if (fn.abi === undefined || !fn.body || fn.params.length < 2 || LAST.test(fn.name)) return [];
+export function findRepeatedTakers(
+  unit: UnitFacts,
+  path: string,
+  fn: FunctionIr,
+  flow: FunctionFlow,
+): readonly RepeatedTaker[] {
+  if (fn.abi === undefined || !fn.body || LAST.test(fn.name)) return [];
   const adoption = flow.adoptions.find(
     ({ pointer: { target } }) =>
       target.root.kind === 'param' &&
@@ -30,12 +38,17 @@ export function findRepeatedTakers(unit: UnitFacts, fn: FunctionIr, flow: Functi
       fn.params[target.root.index]?.type?.kind === 'pointer',
   );
   if (!adoption || isGivenBack(flow, adoption)) return [];
+  // A closure that may be called again says by itself that it is.
+  const closure = withoutAlias(adoption.content, unit.oracle('rust'), path);
+  const isMany = /^Box\s*<\s*dyn\s+Fn(?:Mut)?\b(?!Once)/u.test(closure?.text ?? '');
+  if (fn.params.length < 2 && !isMany) return [];
+  const stays = isMany ? STAYS_FOR_MANY : STAYS;
   const word = new RegExp(`\\b${fn.name}\\b`, 'gu');
   for (const other of unit.filesMatching('rust', new RegExp(`\\b${fn.name}\\b`, 'u'))) {
     const text = unit.textOf(other.path) ?? '';
     for (const match of text.matchAll(word)) {
       const callee = calleeAround(text, match.index);
-      if (callee !== undefined && STAYS.test(callee) && !LAST.test(callee))
+      if (callee !== undefined && stays.test(callee) && !LAST.test(callee))
         return [{ adoption, callee, file: other, span: { start: match.index, end: match.index + fn.name.length } }];
     }
   }

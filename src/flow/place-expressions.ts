@@ -3,7 +3,7 @@ import { Calls } from './calls.js';
 import { isPromoted } from './expression-shapes.js';
 import { ownsItsBlock } from './owned-values.js';
 import { extend, isWithin, type Place } from './place.js';
-import type { Pointer, PointerForm, Value } from './result.js';
+import type { PointerForm, Value } from './result.js';
 import { elementType, isGrowable, keepsSliceOf, peel, withoutAlias } from './types.js';
 import { guardsOf, locksOf, NOTHING, optionalType } from './values.js';
 import type { Expr, ExprOf, TypeRef } from '../model/ir.js';
@@ -155,9 +155,6 @@ export abstract class PlaceExpressions extends Calls {
 
   private memberOf(base: Value, name: string, span: Span): Value {
     this.use(base, span, 'field', `.${name}`);
-    // `range.start` of `as_ptr_range()` is one of the two pointers.
-    if (this.rust && (name === 'start' || name === 'end') && base.pointers.some(isPointerRange))
-      return { places: NONE, pointers: base.pointers.filter(isPointerRange) };
     // A struct that was made here holds in each field what that was given; a reference to one shows the other's fields.
     const made = this.rust && base.pointers.length > 0 ? base.places.map((p) => extend(p, name)) : [];
     const type = this.fieldType(base.type, name);
@@ -416,11 +413,6 @@ function ownsBlockBehind(type: TypeRef | undefined): boolean {
   if (type?.kind !== 'path') return false;
   if (type.name === 'Option') return type.args[0]?.kind === 'path' && ownsItsBlock(type.args[0]);
   return type.name === 'Box' || type.name === 'CString';
-}
-
-/** One of the two ends that `as_ptr_range` gives. */
-function isPointerRange({ how, form }: Pointer): boolean {
-  return form === 'raw' && /^as_(?:mut_)?ptr_range$/u.test(how);
 }
 
 /** Whether a place is in the block that the value at `owner` owns, not behind a pointer that is kept there. */

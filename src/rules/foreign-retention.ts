@@ -11,7 +11,7 @@ import { bindingsOf, findResults } from '../facts/raw-views.js';
 import { endsWithItsRoot } from '../facts/storage.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
-import { describePlace, placeKey, type Root } from '../flow/place.js';
+import { describePlace, placeKey, type Place, type Root } from '../flow/place.js';
 import type { Escape, FunctionFlow } from '../flow/result.js';
 import type { Expr, FileIr, FunctionIr, Param, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
@@ -409,8 +409,7 @@ function findHolders(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Functi
   if (owner === undefined || fn.self === undefined || fn.self.mode === 'value' || fn.kind === 'closure') return [];
   const kept = flow.escapes.find(
     (e) =>
-      e.pointer.target.root.kind === 'self' &&
-      e.pointer.target.path.length === 0 &&
+      isSelf(e.pointer.target) &&
       e.pointer.form === 'raw' &&
       e.callee !== undefined &&
       (e.kind === 'store' ? e.into === undefined : isRegistration(unit, file, flow, e)) &&
@@ -449,6 +448,12 @@ function findHolders(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Functi
     }
   }
   return found;
+}
+
+/** What `self` leads to, also by way of a variable: `let me = self as *mut Self`. */
+function isSelf({ root, path }: Place): boolean {
+  if (path.length > 1 || (path.length === 1 && path[0] !== '*')) return false;
+  return root.kind === 'self' || (root.origin?.root.kind === 'self' && root.origin.path.length === 0);
 }
 
 /** Something runs until it is done, waits, or takes a registration back. */

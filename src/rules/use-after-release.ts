@@ -280,7 +280,7 @@ export default defineRule({
               key: `${fn.owner ?? ''}.${twice.field}`,
             });
           const flow = unit.flowOf(file, fn);
-          for (const repeated of language === 'rust' ? findRepeatedTakers(unit, fn, flow) : [])
+          for (const repeated of language === 'rust' ? findRepeatedTakers(unit, file.path, fn, flow) : [])
             report({
               messageId: 'repeated',
               data: {
