@@ -261,15 +261,21 @@ function isForAnybody(file: FileIr, fn: FunctionIr, text: string): boolean {
   // A text that is looked at up to its end before may have been told to have one.
   if (fn.parent !== undefined || !fn.isPublic) return false;
   if (/\[\s*\$\s*-\s*1\s*\]\s*==|\bzero|terminat/iu.test(text)) return false;
-  // Everybody here gives it a literal.
+  // Everybody here gives it a literal or a constant.
   const calls: boolean[] = [];
   for (const other of file.functions)
     if (other.body !== undefined && other.id !== fn.id)
       walkBody(other.body, ({ expr }) => {
         if ((expr.kind === 'call' || expr.kind === 'method') && calledName(expr) === fn.name)
-          calls.push(expr.args.some(({ value }) => value.kind === 'literal' && value.type === 'string'));
+          calls.push(expr.args.some(({ value }) => isConstantText(value)));
       });
   return calls.length === 0 || !calls.every((isLiteral) => isLiteral);
+}
+
+/** A literal, or a constant by its spelling: `CLAP_EXT_PARAMS`. */
+function isConstantText(value: Expr): boolean {
+  if (value.kind === 'name') return /^[A-Z][A-Z0-9_]+$/u.test(value.path.at(-1) ?? '');
+  return value.kind === 'literal' && value.type === 'string';
 }
 
 /** Bytes that a type of the language takes. */
