@@ -1,5 +1,6 @@
 import { calledName, isTypeParameter, isUndone, memberPath } from '../facts/d-code.js';
 import { hasDrop } from '../facts/declarations.js';
+import { isInHeapFrame, isUnlinked } from '../facts/frame-addresses.js';
 import { laterUses } from '../facts/later-uses.js';
 import { findMappedPointers } from '../facts/mapped-pointers.js';
 import { BECOMES_RAW, LENDING, RAW_CODE, RAW_POINTERS } from '../facts/raw-words.js';
@@ -268,7 +269,8 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
     }
     if (!rust && pointer.form !== 'slice' && isRefused(unit, file, fn, escape)) return false;
     // A struct that points into itself and is built in the caller's place goes on pointing there.
-    if (!rust && (isKeptWithFrame(flow, root) || isBuiltForCaller(file, fn, root))) return false;
+    if (!rust && (isKeptWithFrame(flow, root) || isInHeapFrame(file, fn, root.name) || isBuiltForCaller(file, fn, root)))
+      return false;
     if (!rust && pointer.form === 'slice' && escape.span.start <= pointer.site.start && fn.trust === 'safe')
       return false;
     return true;
@@ -285,10 +287,11 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
     return isKeptByList(unit, file, escape) && !isRefused(unit, file, fn, escape) && !isTakenBack(fn, escape);
   if (escape.kind === 'store' && (isArgumentBlock(fn, escape) || waitsFor(fn, escape) || isTakenBack(fn, escape)))
     return false;
+  if (escape.kind === 'store' && isUnlinked(fn, root.name, escape.span)) return false;
   if (escape.kind === 'store' && isBuiltForCaller(file, fn, root)) return false;
   if (!rust && escape.kind === 'store' && pointer.target.path.length === 0 && marksStack(escape)) return false;
   if (escape.kind === 'store')
-    return escape.into !== undefined && !capturedOnHeap(flow, root)
+    return escape.into !== undefined && !capturedOnHeap(flow, root) && !isInHeapFrame(file, fn, root.name)
       ? fn.trust !== 'safe' || isMadeInTrusted(file, fn, pointer)
       : false;
   return false;
