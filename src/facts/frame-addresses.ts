@@ -78,8 +78,7 @@ function isScopeVariable(fn: FunctionIr, target: Expr): boolean {
       else if (typeof node === 'object' && node !== null) {
         if ('kind' in node && node.kind === 'let' && 'modifiers' in node && 'pattern' in node) {
           const { modifiers, pattern } = node;
-          const isThis =
-            typeof pattern === 'object' && pattern !== null && 'name' in pattern && pattern.name === name;
+          const isThis = typeof pattern === 'object' && pattern !== null && 'name' in pattern && pattern.name === name;
           isScope ||= isThis && Array.isArray(modifiers) && modifiers.includes('scope');
         }
         for (const [key, child] of Object.entries(node)) if (key !== 'span' && key !== 'type') visit(child);

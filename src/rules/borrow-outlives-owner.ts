@@ -269,7 +269,10 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
     }
     if (!rust && pointer.form !== 'slice' && isRefused(unit, file, fn, escape)) return false;
     // A struct that points into itself and is built in the caller's place goes on pointing there.
-    if (!rust && (isKeptWithFrame(flow, root) || isInHeapFrame(file, fn, root.name) || isBuiltForCaller(file, fn, root)))
+    if (
+      !rust &&
+      (isKeptWithFrame(flow, root) || isInHeapFrame(file, fn, root.name) || isBuiltForCaller(file, fn, root))
+    )
       return false;
     if (!rust && pointer.form === 'slice' && escape.span.start <= pointer.site.start && fn.trust === 'safe')
       return false;

@@ -4,12 +4,13 @@ import {
   calledName,
   declaredIn,
   hasBody,
+  heldByLiteral,
   memberPath,
   methodsOf,
   rootName,
   type WithBody,
 } from '../facts/d-code.js';
-import { derivedFrom, isRecordOf } from '../facts/derived-slices.js';
+import { closureOf, derivedFrom, givesParts, partOf } from '../facts/derived-slices.js';
 import { D_RETURNS_SLICE } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
@@ -38,6 +39,7 @@ const KEEPS = [
   /\breturn\b[^;]*\.(?:data|opSlice)\b/u,
   FILLING,
   /\.(?:clear|shrinkTo)\b/u,
+  /[(,=]\s*[\w.]+\.data\s*[),;]/u,
 ];
 
 export default defineRule({
@@ -153,7 +155,7 @@ export default defineRule({
               });
             return;
           }
-          const stored = storedContent(file, type, fn, expr);
+          const stored = storedContent(unit, file, type, fn, expr);
           if (stored !== undefined) {
             report({
               messageId: 'cleared',
@@ -172,7 +174,7 @@ export default defineRule({
             });
             return;
           }
-          const collected = collectedReader(file, expr, fn);
+          const collected = collectedReader(unit, file, expr, fn);
           if (collected !== undefined) {
             report({
               messageId: 'collected',
@@ -316,14 +318,22 @@ function findLet(fn: FunctionIr, name: string): Extract<Statement, { kind: 'let'
 }
 
 /** The declared type of a local, a parameter, a member or a variable of the module. */
-function declaredType(file: FileIr, fn: FunctionIr, name: string): TypeRef | undefined {
+function declaredType(unit: UnitFacts, file: FileIr, fn: FunctionIr, name: string): TypeRef | undefined {
+  const dot = name.lastIndexOf('.');
+  if (dot > 0) {
+    // A member of what a variable or parameter is.
+    const holder = declaredType(unit, file, fn, name.slice(0, dot));
+    const owner = holder?.kind === 'pointer' ? holder.element : holder;
+    if (owner?.kind !== 'path') return undefined;
+    const declaration = unit.oracle('d').declaration(owner.name, file.path);
+    return declaration?.fields.find((field) => field.name === name.slice(dot + 1))?.type;
+  }
   const local = findLet(fn, name);
   if (local !== undefined)
     return local.type ?? (local.init?.kind === 'new' ? local.init.type : appenderType(local.init));
-  const head = name.split('.')[0] ?? '';
   return (
     fn.params.find((param) => param.name === name)?.type ??
-    aggregateOf(file, fn)?.fields.find((field) => field.name === head && head === name)?.type ??
+    aggregateOf(file, fn)?.fields.find((field) => field.name === name)?.type ??
     file.globals.find((global) => global.name === name)?.type
   );
 }
@@ -362,15 +372,8 @@ function findKept(
   also?: (expr: Expr) => boolean,
 ): { how: string; span: Span } | undefined {
   let found: { how: string; span: Span } | undefined;
-  const derive = derivedFrom(body, variables, also);
-  const oracle = unit.oracle('d');
-  const isRecord = (value: Expr): boolean =>
-    isRecordOf(
-      value,
-      derive,
-      (name) => oracle.declaration(name, file.path),
-      (type) => file.functions.some((one) => one.owner === type.name && one.kind === 'constructor'),
-    );
+  const derive = derivedFrom(unit, file, body, variables, also);
+  const isRecord = (value: Expr): boolean => derive(value) === 'record';
   const inner = new Set(boundNames(body));
   const read = new Map<string, number>();
   const emptied = emptiedIn(body, derive);
@@ -383,7 +386,7 @@ function findKept(
     }
     if (expr.kind === 'assign' && expr.target.kind === 'index') {
       const table = memberPath(expr.target.base);
-      if (table !== undefined && declaredType(file, fn, table)?.kind === 'assoc-array') {
+      if (table !== undefined && declaredType(unit, file, fn, table)?.kind === 'assoc-array') {
         if (derive(expr.target.index) === 'slice') keys.push({ table, span: expr.span });
         else copiedKeys.add(table);
       }
@@ -392,7 +395,7 @@ function findKept(
     if (expr.kind === 'method' && /^(?:put|insert|insertBack|insertFront)$/u.test(expr.method)) {
       const target = memberPath(expr.receiver);
       if (target === undefined || inner.has(target) || emptied.has(target)) return;
-      const keeps = holdsSlices(declaredType(file, fn, target)) === true;
+      const keeps = holdsSlices(declaredType(unit, file, fn, target)) === true;
       if (expr.args.some(({ value }) => isRecord(value) || (keeps && derive(value) !== undefined)))
         found = { how: `added to '${target}'`, span: expr.span };
       return;
@@ -401,7 +404,7 @@ function findKept(
     const indexed = expr.target.kind === 'index' ? expr.target : undefined;
     const target = memberPath(indexed === undefined ? expr.target : indexed.base);
     if (target === undefined || inner.has(target.split('.')[0] ?? '')) return;
-    const type = declaredType(file, fn, target);
+    const type = declaredType(unit, file, fn, target);
     const record = isRecord(expr.value);
     const shown = derive(expr.value);
     if (!record && shown === undefined) return;
@@ -432,7 +435,7 @@ function findKept(
       else if (
         !record &&
         !variables.has(target) &&
-        (read.get(target) ?? Infinity) < expr.span.start &&
+        ((read.get(target) ?? Infinity) < expr.span.start || isReadInAnother(body, target, expr, around)) &&
         findLet(fn, target) !== undefined &&
         !endsLoop((unit.textOf(file.path) ?? '').slice(expr.span.end, body.span.end))
       )
@@ -443,6 +446,32 @@ function findKept(
   // A key that is only looked up again after a copy of it was put in is not stored.
   const key = keys.find(({ table }) => !copiedKeys.has(table) && !inner.has(table));
   return found ?? (key && { how: `stored as a key of '${key.table}'`, span: key.span });
+}
+
+/**
+ * A variable is set on one way through a loop's body, which then goes on to the next round, and read on another: what is read there was
+ * set in a round before.
+ */
+function isReadInAnother(body: Block, name: string, set: Expr, around: readonly Expr[]): boolean {
+  const choice = around.findLast((one): one is ExprOf<'if'> => one.kind === 'if' && one.isStatic !== true);
+  if (choice === undefined || around.slice(around.indexOf(choice)).some((one) => one.kind === 'loop')) return false;
+  const isIn = ({ span }: { readonly span: Span }, outer: { readonly span: Span }): boolean =>
+    outer.span.start <= span.start && span.end <= outer.span.end;
+  const branch = isIn(set, choice.then) ? choice.then : choice.else;
+  if (branch === undefined) return false;
+  const last = branch.kind === 'block' ? branch.block.statements.at(-1) : undefined;
+  const goesOn = last?.kind === 'expression' && last.expr.kind === 'continue';
+  let isRead = false;
+  let isSetAnew = false;
+  walkBody(body, ({ expr, around: outer }) => {
+    if (isIn(expr, branch)) return;
+    const isTarget = (one: Expr): boolean => one.kind === 'name' && one.path.length === 1 && one.path[0] === name;
+    if (expr.kind === 'assign' && expr.operator === '=' && isTarget(expr.target)) isSetAnew = true;
+    const parent = outer.at(-1);
+    if (!isTarget(expr) || (parent?.kind === 'assign' && parent.target === expr)) return;
+    isRead ||= goesOn || (isIn(expr, choice) && !isIn(expr, choice.condition));
+  });
+  return isRead && !isSetAnew;
 }
 
 /** Lists that every round of a loop empties, or sets to something else, whatever else happens. */
@@ -487,14 +516,14 @@ function findRefilled(unit: UnitFacts, file: FileIr, fn: WithBody, loop: ExprOf<
   const visit = ({ expr }: Walked): void => {
     if (expr.kind === 'assign' && expr.operator === '=') moved.add(memberPath(expr.target) ?? '');
     const emptied = clearedAppender(expr);
-    if (emptied !== undefined && !inner.has(emptied) && isAppender(file, fn, emptied))
+    if (emptied !== undefined && !inner.has(emptied) && isAppender(unit, file, fn, emptied))
       refills.set(emptied, { reader: 'clear', from: expr.span, isAppender: true });
     const reader = calledName(expr);
     if (expr.kind !== 'call' && expr.kind !== 'method') return;
     if (reader === undefined || !FILLS.test(reader)) return;
     for (const { value } of expr.args) {
       const buffer = wholeBuffer(value);
-      if (buffer === undefined || inner.has(buffer) || !isBuffer(declaredType(file, fn, buffer))) continue;
+      if (buffer === undefined || inner.has(buffer) || !isBuffer(declaredType(unit, file, fn, buffer))) continue;
       refills.set(buffer, { reader, from: expr.span });
     }
   };
@@ -529,10 +558,10 @@ function contentOf(value: Expr): string | undefined {
     : undefined;
 }
 
-function isAppender(file: FileIr, fn: FunctionIr, name: string): boolean {
+function isAppender(unit: UnitFacts, file: FileIr, fn: FunctionIr, name: string): boolean {
   const init = findLet(fn, name)?.init;
   if (init !== undefined && appenderType(init) !== undefined) return true;
-  const type = declaredType(file, fn, name);
+  const type = declaredType(unit, file, fn, name);
   return type?.kind === 'path' && type.name === 'Appender';
 }
 
@@ -553,18 +582,51 @@ function isBuffer(type: TypeRef | undefined): boolean {
   return /^(?:u?byte|void|[wd]?char)$/u.test(type.element?.name ?? '');
 }
 
-/** `member = appender.data`, where the appender is cleared here or in a sibling. */
+/** `member = appender.data`, `list ~= Message(appender.data)`, where the appender is cleared here or in a sibling. */
 function storedContent(
+  unit: UnitFacts,
   file: FileIr,
   type: TypeDecl | undefined,
   fn: WithBody,
   expr: Expr,
 ): { buffer: string; target: string; clearer: FunctionIr; span: Span } | undefined {
-  if (expr.kind !== 'assign' || expr.operator !== '=') return undefined;
-  const target = memberPath(expr.target);
-  if (target === undefined || !isKeptMember(file, fn, target)) return undefined;
+  if (expr.kind === 'method' && /^(?:put|insert|insertBack|insertFront)$/u.test(expr.method)) {
+    const list = memberPath(expr.receiver);
+    return list === undefined ? undefined : addedContent(unit, file, type, fn, list, expr.args[0]?.value);
+  }
+  if (expr.kind !== 'assign') return undefined;
+  const target = memberPath(expr.target.kind === 'index' ? expr.target.base : expr.target);
+  if (target === undefined) return undefined;
+  if (expr.operator === '~=') return addedContent(unit, file, type, fn, target, expr.value);
+  if (expr.operator !== '=') return undefined;
+  if (expr.target.kind === 'index')
+    return declaredType(unit, file, fn, target)?.kind === 'assoc-array'
+      ? addedContent(unit, file, type, fn, target, expr.value, true)
+      : undefined;
+  if (!isKeptMember(file, fn, target)) return undefined;
   const cleared = findCleared(file, type, fn, expr.value);
   return cleared === undefined ? undefined : { ...cleared, target };
+}
+
+/** The content of an appender, or a record that holds it, is added to a list or table that lives longer than the call. */
+function addedContent(
+  unit: UnitFacts,
+  file: FileIr,
+  type: TypeDecl | undefined,
+  fn: WithBody,
+  target: string,
+  value: Expr | undefined,
+  isTable = false,
+): { buffer: string; target: string; clearer: FunctionIr; span: Span } | undefined {
+  if (value === undefined || declaredIn(fn).has(target.split('.')[0] ?? '')) return undefined;
+  const held = heldByLiteral(unit, file, value);
+  const list = declaredType(unit, file, fn, target);
+  const keeps = isTable ? isSlice(list?.element) : holdsSlices(list) === true;
+  for (const given of keeps ? [value, ...held] : held) {
+    const cleared = findCleared(file, type, fn, given);
+    if (cleared !== undefined) return { ...cleared, target };
+  }
+  return undefined;
 }
 
 /** A member of the aggregate that is a slice, or one of such a member (`column.reads`), not a local of the same name. */
@@ -584,36 +646,39 @@ function isKeptMember(file: FileIr, fn: FunctionIr, name: string): boolean {
 }
 
 /** `file.byLine.array`: a chain of the reader and a collector with nothing between that copies. */
-function collectedReader(file: FileIr, expr: Expr, fn: FunctionIr): { reader: string; collector: string } | undefined {
+function collectedReader(
+  unit: UnitFacts,
+  file: FileIr,
+  expr: Expr,
+  fn: FunctionIr,
+): { reader: string; collector: string } | undefined {
   const collector = expr.kind === 'field' ? expr.name : calledName(expr);
   if (collector !== 'array') return undefined;
   const base = rangeOf(expr);
   if (base === undefined) return undefined;
-  const reader = readerOf(base, fn) ?? mappedReader(file, base, fn);
+  const reader = readerOf(base, fn) ?? mappedReader(unit, file, base, fn);
   return reader === undefined ? undefined : { reader, collector };
 }
 
-/** `file.byLine.map!(line => line.strip)`: what the lambda makes of a line is a part of it. */
-function mappedReader(file: FileIr, expr: Expr, fn: FunctionIr): string | undefined {
-  if (calledName(expr) !== 'map' || (expr.kind !== 'method' && expr.kind !== 'call')) return undefined;
-  const lambda = expr.args.find((argument) => argument.name === '!')?.value;
-  const closure = lambda?.kind === 'closure' ? file.functions.find((one) => one.id === lambda.functionId) : undefined;
+/** `file.byLine.map!(line => line.strip)`, `.map!strip`: what the lambda makes of a line is a part of it, or a record that holds one. */
+function mappedReader(unit: UnitFacts, file: FileIr, expr: Expr, fn: FunctionIr): string | undefined {
+  if (expr.kind !== 'method' && expr.kind !== 'call') return undefined;
+  const name = calledName(expr) ?? '';
+  const base = rangeOf(expr);
+  if (base === undefined) return undefined;
+  if (SAME_ELEMENTS.has(name)) return mappedReader(unit, file, base, fn);
+  if (name !== 'map') return undefined;
+  const made = expr.args.find((argument) => argument.name === '!')?.value;
+  const named = expr.kind === 'method' ? expr.typeArgs[0]?.name : undefined;
+  if (made === undefined && named !== undefined)
+    return givesParts(named) ? (readerOf(base, fn) ?? mappedReader(unit, file, base, fn)) : undefined;
+  const closure = made && closureOf(file, made);
   const line = closure?.params[0]?.name;
   const result = closure?.body?.statements.length === 0 ? closure.body.result : undefined;
-  if (line === undefined || result === undefined || partOf(result) !== line) return undefined;
-  const base = rangeOf(expr);
-  return base === undefined ? undefined : readerOf(base, fn);
-}
-
-/** The variable of which an expression is the whole, a slice, or a part that a function of the library found without copying. */
-function partOf(expr: Expr): string | undefined {
-  if (expr.kind === 'cast' || expr.kind === 'slice') return partOf(expr.kind === 'cast' ? expr.value : expr.base);
-  if (expr.kind === 'name') return expr.path.length === 1 ? expr.path[0] : undefined;
-  const name = expr.kind === 'field' ? expr.name : calledName(expr);
-  if (name === undefined || !/^(?:strip|stripLeft|stripRight|chomp|chompPrefix|split|findSplit)$/u.test(name))
-    return undefined;
-  const base = rangeOf(expr);
-  return base === undefined ? undefined : partOf(base);
+  if (line === undefined || result === undefined || closure?.body === undefined) return undefined;
+  const derive = derivedFrom(unit, file, closure.body, new Set([line]));
+  if (partOf(result) !== line && derive(result) === undefined) return undefined;
+  return readerOf(base, fn) ?? mappedReader(unit, file, base, fn);
 }
 
 /** `auto line = lines.front; lines.popFront(); use(line);` where `lines` reads into one buffer. */
