@@ -17,9 +17,12 @@ import { defineRule, type ReportStep } from './rule.js';
 
 /** Functions of the library that allocate from the collector or write formatted text. */
 const ALLOCATING = new Set([
-  'format', 'text', 'writeln', 'writefln', 'idup', 'dup', 'toStringz', 'join', 'array', 'rmdirRecurse', 'mkdirRecurse', 'buildPath', 'enforce',
+  'format', 'text', 'writeln', 'writefln', 'idup', 'dup', 'toStringz', 'toUTF16z', 'toUTFz', 'join', 'array', 'rmdirRecurse', 'mkdirRecurse', 'buildPath', 'enforce',
   'stop_all', 'thread_joinAll', 'uninitializedArray',
 ]); // prettier-ignore
+
+/** Those of them that no member has as its name. */
+const COPYING = /^(?:toStringz|toUTF16z|toUTFz|i?dup)$/u;
 
 interface Touch {
   readonly span: Span;
@@ -233,7 +236,8 @@ function forbidden(unit: UnitFacts, file: FileIr, type: TypeDecl, expr: Expr): s
         const isOwn = type.fields.some(
           (one) => one.name === table && !one.isStatic && one.type?.kind === 'assoc-array',
         );
-        if (isOwn) return `changes the associative array '${table ?? ''}'`;
+        if (isOwn || (table !== undefined && name !== 'clear' && isTable(unit, file, type, table)))
+          return `changes the associative array '${table ?? ''}'`;
       }
       if (name === 'lock' && expr.args.length === 0) return 'takes a lock';
       const stream = /^(?:close|detach)$/u.test(name) ? memberPath(expr.receiver) : undefined;
@@ -243,6 +247,8 @@ function forbidden(unit: UnitFacts, file: FileIr, type: TypeDecl, expr: Expr): s
       return member === undefined ? undefined : `uses its member '${member}', an object of the collector`;
     }
     case 'field': {
+      // Called without parentheses.
+      if (COPYING.test(expr.name)) return `calls '${expr.name}', which allocates`;
       const member = objectMember(unit, file, type, expr.base);
       return member === undefined ? undefined : `uses its member '${member}', an object of the collector`;
     }

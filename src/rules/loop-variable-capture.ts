@@ -215,7 +215,7 @@ function howKept(unit: UnitFacts, file: FileIr, walked: Walked, all: readonly Wa
     const list = target.operator === '=' ? listOf(around, target.target) : undefined;
     if (list !== undefined) return `stored in '${describe(list)}[..]'`;
   }
-  const call = keeperCall(around, closure);
+  const call = keeperCall(around, closure) ?? registeringCall(unit, file, around, closure);
   if (call !== undefined) return call;
   if (
     statement?.kind === 'let' &&
@@ -270,6 +270,38 @@ function keeperCall(around: readonly Expr[], closure: Expr): string | undefined 
   )
     return "given to a pool by 'put'";
   return undefined;
+}
+
+/** Functions that are called later for something that happens: `onAccept`, `addListener`, `registerHandler`, `subscribe`, `connect`. */
+const REGISTERS =
+  /^(?:on[A-Z]\w*|(?:add|set|register|install|attach)\w*(?:Listener|Handler|Callback|Observer|Hook|Timer|Watcher|Action|Route)|registerCallback|subscribe|connect|defer|post|schedule\w+|setTimeout|setInterval)$/u;
+
+/**
+ * A delegate that is registered for later, by the name of the function. Not when a function of this name in the file takes it as `scope`,
+ * or only calls it.
+ */
+function registeringCall(unit: UnitFacts, file: FileIr, around: readonly Expr[], closure: Expr): string | undefined {
+  const call = around.at(-1);
+  // Who looks at the result may ask it: `if (list.onEach(&f))`.
+  if ((call?.kind !== 'method' && call?.kind !== 'call') || around.at(-2)?.kind === 'binary') return undefined;
+  const at = call.args.findIndex((argument) => argument.value === closure);
+  const name = calledName(call);
+  if (at < 0 || name === undefined || !REGISTERS.test(name)) return undefined;
+  const text = unit.textOf(file.path) ?? '';
+  const named = file.functions.filter((one) => one.name === name && one.params.length >= call.args.length);
+  const isOnlyCalled = named.some((one) => {
+    const param = one.params[at];
+    if (param === undefined) return false;
+    if (param.modifiers.includes('scope')) return true;
+    const body = one.bodySpan;
+    return body !== undefined && !isPassedOn(text.slice(body.start, body.end), param.name);
+  });
+  return isOnlyCalled ? undefined : `registered by '${name}'`;
+}
+
+/** `handlers ~= dg`, `this.dg = dg`, `Handler(dg)`: more than a call of it. */
+function isPassedOn(body: string, name: string): boolean {
+  return new RegExp(String.raw`(?<![\w.])${name}\s*[;,)\]}]`, 'u').test(body);
 }
 
 /** A delegate bound to a variable is kept when the variable is added, stored or given away in the same loop. */
