@@ -1,4 +1,4 @@
-import { calledName, uncast } from '../facts/d-code.js';
+import { calledName, memberPath, uncast } from '../facts/d-code.js';
 import { RAW_CODE } from '../facts/raw-words.js';
 import { findBoxedCallbacks } from '../facts/boxed-callbacks.js';
 import { hasDrop } from '../facts/declarations.js';
@@ -6,6 +6,7 @@ import { findExternalMemory } from '../facts/external-memory.js';
 import { findForgottenLocal } from '../facts/forgotten-locals.js';
 import { findFreedCallbackData } from '../facts/freed-callback-data.js';
 import { findLentHandle } from '../facts/lent-handles.js';
+import { findLentToHandles } from '../facts/lent-to-handles.js';
 import { lineOf } from '../facts/lines.js';
 import { bindingsOf, findResults } from '../facts/raw-views.js';
 import { endsWithItsRoot } from '../facts/storage.js';
@@ -44,7 +45,22 @@ const TOKENS = {
     'putenv',
     'setvbuf',
   ],
-  d: ['toStringz', 'extern', 'set', 'register', 'add', 'Set', 'Register', 'pthread_create', 'on_', 'putenv', 'openlog'],
+  d: [
+    'toStringz',
+    'extern',
+    'set',
+    'register',
+    'add',
+    'Set',
+    'Register',
+    'pthread_create',
+    'on_',
+    'putenv',
+    'openlog',
+    'epoll_ctl',
+    'kevent',
+    'inflateGetHeader',
+  ],
 };
 
 /** A function that C calls later, given beside its data, or a foreign function whose name says that it keeps something. */
@@ -297,6 +313,25 @@ export default defineRule({
                 },
               ],
               key: `${fn.name}|${holder.param}`,
+            });
+          }
+          for (const lent of language === 'd' ? findLentToHandles(fn) : []) {
+            seen.add(`${lent.span.start}|${lent.owner}`);
+            report({
+              messageId: 'kept',
+              data: {
+                callee: lent.callee,
+                line: lineOf(unit, file, lent.span.start),
+                owner: lent.owner,
+                borrow: lineOf(unit, file, lent.borrow.start),
+                end: 'ends with its scope',
+              },
+              at: { file, span: lent.span },
+              steps: [
+                { file, span: lent.declared, role: 'declare', note: `'${lent.owner}' is on the stack.` },
+                { file, span: lent.span, role: 'escape', note: `'${lent.callee}' keeps its address for the handle.` },
+              ],
+              key: `${lent.callee}|${lent.owner}`,
             });
           }
           for (const escape of flow.escapes) {
@@ -802,6 +837,11 @@ function findUnrooted(
 ): readonly { name: string; callee: string; span: Span; declared: Span }[] {
   if (fn.body === undefined || fn.hasError === true || fn.kind === 'unittest') return [];
   const made = new Map<string, Span>();
+  const waits = new Set<string>();
+  walkBody(fn.body, ({ expr }) => {
+    if (expr.kind === 'call' && /^(?:epoll_ctl|kevent(?:64)?)$/u.test(calledName(expr) ?? ''))
+      for (const { value } of expr.args) if (value.kind === 'address') waits.add(memberPath(value.base) ?? '');
+  });
   const given: { name: string; callee: string; span: Span; declared: Span }[] = [];
   const kept = new Set<string>();
   walkBody(fn.body, ({ expr, around, statement }) => {
@@ -832,6 +872,13 @@ function findUnrooted(
     const callee = parent?.kind === 'call' && parent.callee.kind === 'name' ? parent.callee.path.at(-1) : undefined;
     if (parent !== undefined && callee !== undefined && KEEPS_DATA.test(callee) && takesData(unit, file, callee, index))
       given.push({ name, callee, span: parent.span, declared });
+    // `event.data.ptr = cast(void*) watcher;`, and the kernel has the only reference.
+    else if (parent?.kind === 'assign' && parent.value === value && value.kind === 'cast' && parent.operator === '=') {
+      const [event = '', ...member] = (memberPath(parent.target) ?? '').split('.');
+      if (waits.has(event) && /^(?:data\.ptr|udata)$/u.test(member.join('.')))
+        given.push({ name, callee: member[0] === 'data' ? 'epoll_ctl' : 'kevent', span: parent.span, declared });
+      else kept.add(name);
+    }
     // Its members are used; anything else may keep it.
     else if (!(parent?.kind === 'field' || (parent?.kind === 'method' && parent.receiver === value))) kept.add(name);
   });

@@ -1,0 +1,130 @@
+import { calledName, declaredIn, memberPath, rootName, uncast } from './d-code.js';
+import { walkBody } from '../model/walk-body.js';
+import type { Expr, FunctionIr, TypeRef } from '../model/ir.js';
+import type { Span } from '../model/source.js';
+
+/** Functions of C that keep the memory that they are given for as long as the handle lives. */
+interface Keeper {
+  readonly name: RegExp;
+  /** Which argument is the handle, and which the memory. */
+  readonly handle: number;
+  readonly kept: number;
+  /** The option that says that the memory is kept. */
+  readonly option?: RegExp;
+}
+
+const KEEPERS: readonly Keeper[] = [
+  { name: /^setv?buf$|^setbuffer$/u, handle: 0, kept: 1 },
+  { name: /^deflateSetHeader$|^inflateGetHeader$/u, handle: 0, kept: 1 },
+  {
+    name: /^curl_easy_setopt$/u,
+    handle: 0,
+    kept: 2,
+    option: /(?:error_?buffer|post_?fields|(?:write|read|header|debug|progress|xferinfo)_?data|private)$/iu,
+  },
+];
+
+/** What is done with a handle at its end, or so that nothing reads the memory afterwards. */
+const ENDS = /(?:close|cleanup|end|free|destroy|perform|finish|reset)$/iu;
+
+export interface LentToHandle {
+  readonly owner: string;
+  readonly declared: Span;
+  readonly callee: string;
+  readonly span: Span;
+  readonly borrow: Span;
+}
+
+/**
+ * D: memory on the stack that a C library is told to keep for a handle that lives on: it is a parameter, a member, or is returned or
+ * stored by the function, which does not end it before.
+ */
+export function findLentToHandles(fn: FunctionIr): readonly LentToHandle[] {
+  const { body } = fn;
+  if (body === undefined || fn.hasError === true || fn.kind === 'unittest') return [];
+  const locals = new Map<string, { readonly type: TypeRef | undefined; readonly span: Span }>();
+  const given: (LentToHandle & { readonly handle: string })[] = [];
+  const kept = new Set<string>();
+  const ended = new Map<string, number>();
+  const isOutside = (name: string): boolean => !declaredIn(fn).has(name) || fn.params.some((p) => p.name === name);
+  declareLocals(body, locals);
+  walkBody(body, ({ expr }) => {
+    const left =
+      expr.kind === 'return' ? expr.value : expr.kind === 'assign' && isStored(expr.target) ? expr.value : undefined;
+    const plain = left === undefined ? undefined : uncast(left);
+    if (plain?.kind === 'name') kept.add(plain.path[0] ?? '');
+    if (plain?.kind === 'call' || plain?.kind === 'new')
+      for (const { value } of plain.args) if (value.kind === 'name') kept.add(value.path[0] ?? '');
+    if (expr.kind !== 'call') return;
+    const callee = calledName(expr) ?? '';
+    if (ENDS.test(callee)) for (const { value } of expr.args) ended.set(handleOf(value) ?? '', expr.span.start);
+    const keeper = KEEPERS.find(({ name }) => name.test(callee));
+    const handle = keeper === undefined ? undefined : handleOf(expr.args[keeper.handle]?.value);
+    const memory = keeper === undefined ? undefined : expr.args[keeper.kept]?.value;
+    if (keeper === undefined || handle === undefined || memory === undefined) return;
+    if (keeper.option !== undefined && !keeper.option.test(lastName(expr.args[1]?.value) ?? '')) return;
+    const owner = stackMemory(memory);
+    const local = owner === undefined ? undefined : locals.get(owner);
+    // It is set anew later: `setvbuf(f, null, ..)`.
+    for (let at = given.length - 1; at >= 0; at--)
+      if (given[at]?.handle === handle && given[at]?.callee === callee && keeper.option === undefined)
+        given.splice(at, 1);
+    if (owner === undefined || local === undefined) return;
+    // A slice shows memory of the collector, or of somebody else.
+    if (memory.kind !== 'address' && local.type?.kind !== 'static-array') return;
+    given.push({ owner, declared: local.span, callee, span: expr.span, borrow: memory.span, handle });
+  });
+  return given.filter(({ handle, span }) => {
+    const root = handle.split('.')[0] ?? '';
+    if ((ended.get(handle) ?? -1) > span.start) return false;
+    return kept.has(handle) || (isOutside(root) && !locals.has(root));
+  });
+}
+
+/** A member, an element or what a pointer leads to. */
+function isStored(target: Expr): boolean {
+  return target.kind === 'field' || target.kind === 'index' || target.kind === 'deref';
+}
+
+/** `handle`, `&this.stream`, `state.handle` */
+function handleOf(value: Expr | undefined): string | undefined {
+  if (value === undefined) return undefined;
+  const plain = uncast(value);
+  return memberPath(plain.kind === 'address' ? plain.base : plain);
+}
+
+/** `CurlOption.errorbuffer`, `CURLOPT_ERRORBUFFER` */
+function lastName(value: Expr | undefined): string | undefined {
+  if (value === undefined) return undefined;
+  return value.kind === 'name' ? value.path.at(-1) : value.kind === 'field' ? value.name : undefined;
+}
+
+/** The variable whose own memory an argument shows: `buffer.ptr`, `&head`, `&buffer[0]`, `cast(void*) &head`. */
+function stackMemory(value: Expr): string | undefined {
+  const plain = uncast(value);
+  if (plain.kind === 'field' && plain.name === 'ptr')
+    return simpleName(plain.base.kind === 'slice' ? plain.base.base : plain.base);
+  if (plain.kind !== 'address') return undefined;
+  const base = plain.base.kind === 'index' ? plain.base.base : plain.base;
+  return simpleName(base);
+}
+
+function simpleName(expr: Expr): string | undefined {
+  return expr.kind === 'name' && expr.path.length === 1 ? rootName(expr) : undefined;
+}
+
+/** The variables of a body that are on the stack. */
+function declareLocals(
+  node: unknown,
+  found: Map<string, { readonly type: TypeRef | undefined; readonly span: Span }>,
+): void {
+  if (Array.isArray(node)) for (const each of node) declareLocals(each, found);
+  else if (typeof node === 'object' && node !== null) {
+    if ('kind' in node && node.kind === 'let' && 'pattern' in node && !('isStatic' in node && node.isStatic === true)) {
+      // The node of a body that has this kind and a pattern is a statement.
+      const { pattern, type } = node as { pattern: { kind: string; name?: string; span: Span }; type?: TypeRef };
+      if (pattern.kind === 'bind' && pattern.name !== undefined) found.set(pattern.name, { type, span: pattern.span });
+    }
+    for (const [key, child] of Object.entries(node)) if (key !== 'span' && key !== 'type') declareLocals(child, found);
+  }
+}
