@@ -1,5 +1,5 @@
 import { calledName, declaredIn, memberPath, rootName, uncast } from './d-code.js';
-import { walkBody } from '../model/walk-body.js';
+import { walkBody, walkExpression } from '../model/walk-body.js';
 import type { Expr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 
@@ -48,7 +48,7 @@ export function findLentToHandles(fn: FunctionIr): readonly LentToHandle[] {
   const ended = new Map<string, number>();
   const isOutside = (name: string): boolean => !declaredIn(fn).has(name) || fn.params.some((p) => p.name === name);
   declareLocals(body, locals);
-  walkBody(body, ({ expr }) => {
+  walkBody(body, ({ expr, around }) => {
     const left =
       expr.kind === 'return' ? expr.value : expr.kind === 'assign' && isStored(expr.target) ? expr.value : undefined;
     const plain = left === undefined ? undefined : uncast(left);
@@ -57,7 +57,9 @@ export function findLentToHandles(fn: FunctionIr): readonly LentToHandle[] {
       for (const { value } of plain.args) if (value.kind === 'name') kept.add(value.path[0] ?? '');
     if (expr.kind !== 'call') return;
     const callee = calledName(expr) ?? '';
-    if (ENDS.test(callee)) for (const { value } of expr.args) ended.set(handleOf(value) ?? '', expr.span.start);
+    // On a way that leaves by itself the handle ends for that way only.
+    if (ENDS.test(callee) && !around.some((outer) => outer.kind === 'if' && isLeft(outer)))
+      for (const { value } of expr.args) ended.set(handleOf(value) ?? '', expr.span.start);
     const keeper = KEEPERS.find(({ name }) => name.test(callee));
     const handle = keeper === undefined ? undefined : handleOf(expr.args[keeper.handle]?.value);
     const memory = keeper === undefined ? undefined : expr.args[keeper.kept]?.value;
@@ -79,6 +81,14 @@ export function findLentToHandles(fn: FunctionIr): readonly LentToHandle[] {
     if ((ended.get(handle) ?? -1) > span.start) return false;
     return kept.has(handle) || (isOutside(root) && !locals.has(root));
   });
+}
+
+function isLeft(choice: Expr): boolean {
+  let leaves = false;
+  walkExpression(choice, ({ expr }) => {
+    leaves ||= expr.kind === 'throw' || expr.kind === 'return';
+  });
+  return leaves;
 }
 
 /** A member, an element or what a pointer leads to. */

@@ -162,6 +162,24 @@ function ownField(type: TypeDecl, name: string): TypeDecl['fields'][number] | un
   return type.fields.find((field) => field.name === name && !field.isStatic);
 }
 
+/** Words of a count of references. */
+const COUNTS =
+  /\brefs?\s*Count|\brefs?\b\s*(?:--|-=|==)|--\s*\w*(?:refs?|count)|--\s*[\w.]+\.\s*\w*(?:refs?|count)|atomicOp|atomicFetchSub/iu;
+
+/**
+ * The destructor takes one off a count (`--header.refs`), the file has nothing that could be the counterpart:
+ * no copy is ever counted.
+ */
+function isNeverCounted(text: string, around: string): boolean {
+  const taken = /--\s*((?:\w+\.)+\w+)|((?:\w+\.)+\w+)\s*(?:--|-=\s*1\b)/u.exec(text);
+  const count = (taken?.[1] ?? taken?.[2])?.split('.').at(-1);
+  if (count === undefined || /atomic|\bmixin\b|\bopAssign\b/u.test(text)) return false;
+  return !new RegExp(
+    String.raw`\+\+\s*(?:\w+\.)*${count}\b|\b${count}\s*(?:\+\+|\+=)|\b\w*(?:retain|addRef|incRef|acquire|increment|addReference)\w*\b|\b${count}\s*=\s*\w+\.|&\s*(?:\w+\.)*${count}\b`,
+    'iu',
+  ).test(around);
+}
+
 /** Copying is forbidden, or made right: `@disable this(this)`, a postblit, a copy constructor, a count, or a field that forbids it. */
 function isCopyHandled(unit: UnitFacts, file: FileIr, type: TypeDecl): boolean {
   for (const method of methodsOf(file, type)) {
@@ -175,12 +193,9 @@ function isCopyHandled(unit: UnitFacts, file: FileIr, type: TypeDecl): boolean {
       return true;
   }
   const text = (unit.textOf(file.path) ?? '').slice(type.span.start, type.span.end);
-  if (
-    /@disable\s+(?:this\s*\(\s*(?:this|ref|return)|\w+\s+this\s*\(\s*this)|\brefs?\s*Count|\brefs?\b\s*(?:--|-=|==)|--\s*\w*(?:refs?|count)|mixin\s+NonCopyable|atomicOp|atomicFetchSub/iu.test(
-      text,
-    )
-  )
+  if (/@disable\s+(?:this\s*\(\s*(?:this|ref|return)|\w+\s+this\s*\(\s*this)|mixin\s+NonCopyable/u.test(text))
     return true;
+  if (COUNTS.test(text) && !isNeverCounted(text, unit.textOf(file.path) ?? '')) return true;
   // Only ever made inside a counted reference.
   if (
     new RegExp(`\\b(?:SafeRefCounted|RefCounted|Unique)!\\s*\\(?\\s*${type.name}\\b`, 'u').test(
