@@ -13,7 +13,7 @@ import { D_CLOSURE } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody, type Walked } from '../model/walk-body.js';
-import type { Expr, ExprOf, FileIr, FunctionIr, Statement } from '../model/ir.js';
+import type { Expr, ExprOf, FileIr, FunctionIr, Statement, TypeRef } from '../model/ir.js';
 import { defineRule } from './rule.js';
 
 /** What runs a delegate later or keeps it. */
@@ -160,12 +160,27 @@ function callsItsBody(unit: UnitFacts, file: FileIr, fn: FunctionIr, { iterable 
       if (statement.pattern.name !== name) return;
       type ??= statement.type ?? (expr.kind === 'new' ? expr.type : undefined);
     });
+  // The runtime goes through an associative array by a delegate, too.
+  if ((type ?? variableType(fn.body, name))?.kind === 'assoc-array') return true;
   const holder = type?.kind === 'path' ? type.name : undefined;
   if (holder === undefined) return false;
   return (
     file.functions.some((one) => one.owner === holder && one.name === 'opApply') ||
     unit.oracle('d').method(holder, 'opApply', file.path) !== undefined
   );
+}
+
+/** The type of a variable that is declared without a value. */
+function variableType(node: unknown, name: string): TypeRef | undefined {
+  if (typeof node !== 'object' || node === null) return undefined;
+  if ('kind' in node && node.kind === 'let' && 'pattern' in node && boundNames(node.pattern).includes(name))
+    // The node of a body that has this kind and a pattern is a statement.
+    return (node as Extract<Statement, { kind: 'let' }>).type;
+  for (const [key, child] of Object.entries(node)) {
+    const found = key === 'span' || key === 'type' ? undefined : variableType(child, name);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 function findCaptured(
