@@ -34,7 +34,7 @@ const AROUND = /^(?:Box|Rc|Arc|Mutex|RwLock|RefCell|Cell|UnsafeCell|ManuallyDrop
  * The type of a value as far as the source says: literals of structs and tuples, constructors of the standard library around them,
  * parameters and annotated variables. Undefined when a part of it is not known.
  */
-export function typeOfValue(expr: Expr | undefined, variables: Variables, depth = 0): TypeRef | undefined {
+function typeOfValue(expr: Expr | undefined, variables: Variables, depth = 0): TypeRef | undefined {
   if (!expr || depth > 8) return undefined;
   const next = (inner: Expr | undefined): TypeRef | undefined => typeOfValue(inner, variables, depth + 1);
   const { fn, bindings, written } = variables;
