@@ -290,7 +290,8 @@ const SIZES: ReadonlyMap<string, number> = new Map([
 function findLongSlices(file: FileIr, fn: FunctionIr): readonly (HeaderSize & { readonly isText: boolean })[] {
   const found: (HeaderSize & { isText: boolean })[] = [];
   walkDeep(file, fn, ({ expr }, inside) => {
-    if (expr.kind !== 'slice' || expr.to === undefined) return;
+    // What a lambda is given is up to the function that it is handed to.
+    if (expr.kind !== 'slice' || expr.to === undefined || inside.kind === 'closure') return;
     const slice = pointerOf(expr.base);
     // A field is mostly a container's, which has more room than it shows; what has a type of its own may have, too.
     const param = inside.params.find((one) => one.name === slice);
