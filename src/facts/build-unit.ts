@@ -10,6 +10,7 @@ import type { Span } from '../model/source.js';
 import type { BodyFilter, LanguagePack } from '../parsers/pack.js';
 import { DeclarationIndex } from './declaration-index.js';
 import { namesIn } from './file-names.js';
+import { isWordAt } from './plain-text.js';
 import type { GrowthSite, Located, TextPattern, UnitFacts } from './unit.js';
 
 export interface UnitInput {
@@ -556,10 +557,6 @@ function offsetsOf(word: string, text: string): readonly number[] {
   for (let at = text.indexOf(word); at >= 0 && word !== ''; at = text.indexOf(word, at + word.length))
     if (!isWordAt(text, at - 1) && !isWordAt(text, at + word.length)) found.push(at);
   return found;
-}
-
-function isWordAt(text: string, at: number): boolean {
-  return /\w/u.test(text.charAt(at));
 }
 
 /** Whether one of the ascending offsets lies in the range. */

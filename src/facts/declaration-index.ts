@@ -1,4 +1,5 @@
 import type { Language } from '../model/ir.js';
+import { isWordAt } from './plain-text.js';
 
 /** Words that begin the declaration of a type. */
 const WORDS: Readonly<Record<Language, string>> = {
@@ -68,7 +69,7 @@ export class DeclarationIndex {
     const word = ENDS_WITH_WORD[this.language];
     // The name is rarer than the words, and looked for much faster than a pattern.
     for (let at = text.indexOf(name); at >= 0; at = text.indexOf(name, at + 1)) {
-      if (isWordCharacter(text, at + name.length)) continue;
+      if (isWordAt(text, at + name.length)) continue;
       let end = at;
       while (end > 0 && /\s/u.test(text.charAt(end - 1))) end--;
       const begin = end === at ? undefined : word.exec(text.slice(Math.max(0, end - WORD_REACH), end));
@@ -123,10 +124,6 @@ export class DeclarationIndex {
     }
     return { declaring, implementing, dropping, aliases };
   }
-}
-
-function isWordCharacter(text: string, at: number): boolean {
-  return /\w/u.test(text.charAt(at));
 }
 
 function add(names: Map<string, string[]>, name: string, path: string): void {

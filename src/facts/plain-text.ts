@@ -11,3 +11,8 @@ export function plainText(unit: UnitFacts, file: FileIr, span: Span): string {
 export function blankComments(text: string): string {
   return text.replace(/\/\/[^\n]*|\/\*[\s\S]*?\*\/|"(?:[^"\\]|\\[\s\S])*"/gu, (found) => found.replace(/[^\n]/gu, ' '));
 }
+
+/** Whether the character at an offset belongs to a name; none is there before the beginning and behind the end. */
+export function isWordAt(text: string, at: number): boolean {
+  return /\w/u.test(text.charAt(at));
+}

@@ -62,7 +62,11 @@ export type Effect =
       readonly scoped?: boolean;
     }
   /** The operand is called during the call only (map, for_each, with): a closure given to it does not escape. */
-  | { readonly kind: 'call-now'; readonly what: Operand }
+  | {
+      readonly kind: 'call-now';
+      readonly what: Operand;
+      /** D: its parameters by `ref` refer to elements of this operand. */ readonly elementsOf?: Operand;
+    }
   /** The callee keeps the operand beyond the call (push into a collection is `store`; C registration is `retain`). */
   /** `assigns`: the operand itself is set, as by `=`, and not added to a collection. */
   | { readonly kind: 'store'; readonly what: Operand; readonly into: Operand; readonly assigns?: boolean }

@@ -54,6 +54,19 @@ export function builtinCallType(
   return undefined;
 }
 
+/** D: the type of a call of a function or constructor of the library; `given` is the type of its first argument. */
+export function libraryCallType(
+  path: readonly string[],
+  span: Span,
+  typeArgs: readonly TypeRef[] | undefined,
+  given: TypeRef | undefined,
+): TypeRef | undefined {
+  const last = path.at(-1) ?? '';
+  if (last === 'appender' || last === 'refAppender') return syntheticType('Appender', span, typeArgs);
+  if (D_OWNERS.has(last)) return syntheticType(last, span);
+  return digestType(last, last === 'toHexString' ? given : undefined, span) ?? builtinCallType(path, span);
+}
+
 /**
  * Rust: the type of a call that wraps its only argument, of the given type: `Rc<T>` of `Rc::new(value)`, `Weak<T>` of
  * `Rc::downgrade(&shared)`; undefined for other calls, and when the argument's type is not known.

@@ -3,8 +3,8 @@ import type { Effect, Operand } from './api.js';
 import {
   builtinCallType,
   builtinMethodType,
-  D_OWNERS,
   digestType,
+  libraryCallType,
   syntheticType,
   wrapperType,
 } from './builtin-types.js';
@@ -407,10 +407,9 @@ export abstract class Calls extends Effects {
       const made = this.construct(named, expr.args, values, expr.span);
       const type = made
         ? undefined
-        : last === 'appender' || last === 'refAppender'
-          ? syntheticType('Appender', expr.span, callee.kind === 'name' ? callee.typeArgs : undefined)
-          : (digestType(last, last === 'toHexString' ? values[0]?.type : undefined, expr.span) ??
-            (D_OWNERS.has(last) ? syntheticType(last, expr.span) : this.plain(builtinCallType(path, expr.span))));
+        : this.plain(
+            libraryCallType(path, expr.span, callee.kind === 'name' ? callee.typeArgs : undefined, values[0]?.type),
+          );
       return made ?? { places: NONE, pointers: NONE, ...(type ? { type, owned: true } : {}) };
     }
     const byPath = this.methodByPath(path);

@@ -531,7 +531,7 @@ export abstract class Effects extends Closures {
         const content =
           receiver && CONTENT_ADAPTERS.has(name)
             ? this.contentGiven(receiver)
-            : this.elementGiven(fn, row, effect.what === 0 ? undefined : values[0]);
+            : this.elementGiven(fn, effect.elementsOf === undefined ? undefined : operand(effect.elementsOf));
         if (!fn) return this.applyNamed(typeof effect.what === 'number' ? exprs[effect.what] : undefined, content);
         const result = this.runClosure(
           fn,
@@ -605,9 +605,8 @@ export abstract class Effects extends Closures {
   }
 
   /** D: what an algorithm gives a function with a parameter by `ref`: an element of the array. */
-  private elementGiven(fn: FunctionIr | undefined, row: ApiRow, range: Value | undefined): Value | undefined {
-    if (this.rust || !range || !row.id.startsWith('algorithm-') || !fn?.params.some((p) => p.modifiers.includes('ref')))
-      return undefined;
+  private elementGiven(fn: FunctionIr | undefined, range: Value | undefined): Value | undefined {
+    if (!range || !fn?.params.some((p) => p.modifiers.includes('ref'))) return undefined;
     const elements = this.storageOf(range).map((p) => (this.isView(range) ? p : extend(p, '[]')));
     return { places: elements, pointers: NONE, ...optionalType(elementType(range.type)) };
   }

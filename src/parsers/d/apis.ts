@@ -47,13 +47,18 @@ function algorithm(name: string): ApiRow {
     name,
     { kind: 'pass', from: 0 },
     { kind: 'call-now', what: 0 },
-    { kind: 'call-now', what: 1 },
+    { kind: 'call-now', what: 1, elementsOf: 0 },
   );
 }
 
 /** An algorithm whose result shares nothing with the range. */
 function consumer(name: string): ApiRow {
-  return free(`algorithm-${kebab(name)}`, name, { kind: 'call-now', what: 0 }, { kind: 'call-now', what: 1 });
+  return free(
+    `algorithm-${kebab(name)}`,
+    name,
+    { kind: 'call-now', what: 0 },
+    { kind: 'call-now', what: 1, elementsOf: 0 },
+  );
 }
 
 function kebab(name: string): string {
