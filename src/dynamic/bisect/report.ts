@@ -209,13 +209,6 @@ function notesOf(question: BisectQuestion, result: BisectResult): string[] {
       `${names} between the two could not be tested, so the change may have come with ${between.length === 1 ? 'it' : 'one of them'}.`,
     );
   }
-  const end = result.tallies.get(testable.length - 1);
-  if (result.status === 'found' && end?.hits === 0) {
-    const name = question.history[testable.at(-1) ?? -1] ?? '';
-    notes.push(
-      `'${name}', the bad end, did not crash itself in ${plural(end.clean, 'run')}, which is no surprise where the crash is so rare.`,
-    );
-  }
   if (question.background === 0) notes.push('Each crash was taken for the bug (--background 0).');
   return notes;
 }

@@ -100,10 +100,8 @@ const SUSPICION = 0.05;
 const LONG_STRETCH = 1 / 3;
 /** Runs of a look into the bad side, up to the first crash: one clean run there means little. */
 const BAD_LOOKS = 4;
-/** Below this probability of three changes, or of a bad end that was fixed again, an answer that assumes neither may be given. */
+/** Below this probability of three changes an answer that assumes one may be given. */
 const DOUBT = 0.05;
-/** Before any run: how likely the bad end, which the user saw or took to be bad, was fixed again. */
-const FIXED_AGAIN = 0.02;
 
 /** A snapshot with the prior that it came from. */
 interface Summary extends Snapshot {
@@ -420,16 +418,10 @@ export async function bisect(
     return { hits, clean };
   }
 
-  /**
-   * The end whose premise is still open when an answer could be given. A bad end that was silent is asked again while it is likely to have
-   * been fixed, that is, while versions before it crash so often that its silence is no luck; waiting for its crash in any case takes as
-   * many runs as the crash is rare, and they are better spent on doubt about false alarms.
-   */
+  /** The end whose premise is still open when an answer could be given. */
   function unchecked(): number | undefined {
     const last = state.testable.length - 1;
-    const { hits, clean } = countOf(last);
-    const luck = silence(crashesOfBadSide(last), clean);
-    if (hits === 0 && (clean === 0 || FIXED_AGAIN > DOUBT * (FIXED_AGAIN + (1 - FIXED_AGAIN) * luck))) return last;
+    if (countOf(last).hits === 0) return last;
     return countOf(0).hits + countOf(0).clean === 0 ? 0 : undefined;
   }
 
