@@ -57,6 +57,7 @@ const TOKENS = {
     'on_',
     'putenv',
     'openlog',
+    'sigaltstack',
     'epoll_ctl',
     'kevent',
     'inflateGetHeader',
@@ -582,6 +583,7 @@ function endOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow
   const isBound = file.language === 'rust' && isStaticBinding(flow, escape);
   if (escape.kind !== 'store' && !isRegistered && !isTaken && !isBound) return undefined;
   if (file.language === 'rust' && (isTakenBack(flow, escape) || isTakenBackByGuard(unit, fn, escape))) return undefined;
+  if (file.language === 'd' && isReplaced(flow, escape)) return undefined;
   if (isWaitedFor(flow, escape)) return undefined;
   const { pointer } = escape;
   if (pointer.form === 'closure' || pointer.form === 'guard' || pointer.form === 'iterator') return undefined;
@@ -749,6 +751,13 @@ function isTakenBack(flow: FunctionFlow, escape: Escape): boolean {
   return flow.calls.some(
     (c) => !c.method && c.span.start > escape.span.end && (c.callee === escape.callee || ENDS.test(c.callee)),
   );
+}
+
+/** D: whether a record that tells where memory is gives way to another one: `sigaltstack(&stack, &before); .. sigaltstack(&before, null);` */
+function isReplaced(flow: FunctionFlow, { callee, span }: Escape): boolean {
+  const call = flow.calls.find((c) => c.span.start === span.start);
+  const isRecord = call?.rows.some((row) => row.effects.some((e) => e.kind === 'retain' && e.contents === true));
+  return isRecord === true && flow.calls.some((c) => c.callee === callee && c.span.start > span.end);
 }
 
 /** Whether the function makes a value whose `drop` calls the same function again, which sets what was there before. */

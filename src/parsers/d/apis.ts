@@ -503,6 +503,7 @@ const waiting: readonly ApiRow[] = [
 const retention: readonly ApiRow[] = [
   free('atomic-store', 'atomicStore', { kind: 'store', what: 1, into: 0, assigns: true }),
   free('epoll-ctl', 'epoll_ctl', { kind: 'retain', what: 3, by: 'epoll_ctl', contents: true }),
+  free('sigaltstack', 'sigaltstack', { kind: 'retain', what: 0, by: 'sigaltstack', contents: true }),
   free('putenv', 'putenv', { kind: 'retain', what: 0, by: 'putenv' }),
   free('openlog', 'openlog', { kind: 'retain', what: 0, by: 'openlog' }),
   free('on-exit', 'on_exit', { kind: 'retain', what: 1, by: 'on_exit' }),
