@@ -1,4 +1,4 @@
-import { bindingsOf, type Bindings } from './raw-views.js';
+import { LocalVariables } from './local-variables.js';
 import type { UnitFacts } from './unit.js';
 import type { Expr, ExprOf, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
@@ -24,21 +24,21 @@ const VOID = /^(?:c_void|void|gpointer|_)$/u;
  */
 export function findMistakenData(unit: UnitFacts, file: FileIr, fn: FunctionIr): MistakenData | undefined {
   if (!fn.body || fn.isTest || fn.kind === 'closure') return undefined;
-  const bindings = bindingsOf(fn.body);
+  const variables = new LocalVariables(fn.body);
   const text = unit.textOf(file.path) ?? '';
   let found: MistakenData | undefined;
   walkBody(fn.body, ({ expr }) => {
     if (found || expr.kind !== 'call' || expr.callee.kind !== 'name' || expr.args.length < 2) return;
     const [registered] = expr.args.flatMap((a, at) => {
-      const named = callbackOf(a.value, bindings);
+      const named = callbackOf(a.value, variables);
       const callback = named && file.functions.find((f) => f.name === named.path.at(-1) && isForeignBody(f));
       return callback ? [{ named, callback, at }] : [];
     });
     if (!registered) return;
     const { named, callback } = registered;
     // What stands before the callback may be the object that it is registered with, or the list that it is called for each part of.
-    const data = expr.args.slice(registered.at + 1).find(({ value }) => isPointer(fn, value, bindings))?.value;
-    const from = data ? dataType(fn, data, bindings) : undefined;
+    const data = expr.args.slice(registered.at + 1).find(({ value }) => isPointer(fn, value, variables))?.value;
+    const from = data ? dataType(fn, data, variables) : undefined;
     const isClosure = from !== undefined && isCallable(fn, from);
     if (!data || from === undefined || (!isClosure && !isStruct(unit, file, from))) return;
     for (const cast of castsOf(text, callback)) {
@@ -64,9 +64,10 @@ function isForeignBody(fn: FunctionIr): boolean {
 }
 
 /** The function that an argument names: `f`, `f::<T>`, `Some(f)`, `transmute(f as *const ())`, or a variable of one of these. */
-export function callbackOf(expr: Expr, bindings: Bindings, depth = 0): ExprOf<'name'> | undefined {
+export function callbackOf(expr: Expr, variables: LocalVariables, depth = 0): ExprOf<'name'> | undefined {
   if (depth > 5) return undefined;
-  const next = (inner: Expr | undefined): ExprOf<'name'> | undefined => inner && callbackOf(inner, bindings, depth + 1);
+  const next = (inner: Expr | undefined): ExprOf<'name'> | undefined =>
+    inner && callbackOf(inner, variables, depth + 1);
   switch (expr.kind) {
     case 'cast':
       return next(expr.value);
@@ -77,8 +78,8 @@ export function callbackOf(expr: Expr, bindings: Bindings, depth = 0): ExprOf<'n
       return name === 'Some' || name === 'transmute' ? next(expr.args[0]?.value) : undefined;
     }
     case 'name': {
-      const bound = expr.path.length === 1 ? bindings.get(expr.path[0] ?? '') : undefined;
-      return bound ? next(bound) : expr;
+      const variable = variables.at(expr);
+      return variable ? next(variable.init) : expr;
     }
     default:
       return undefined;
@@ -86,7 +87,7 @@ export function callbackOf(expr: Expr, bindings: Bindings, depth = 0): ExprOf<'n
 }
 
 /** Whether an argument is written as a pointer: a null one, an address, a cast, or a variable of one of these. */
-function isPointer(fn: FunctionIr, expr: Expr, bindings: Bindings, depth = 0): boolean {
+function isPointer(fn: FunctionIr, expr: Expr, variables: LocalVariables, depth = 0): boolean {
   if (depth > 5) return false;
   switch (expr.kind) {
     case 'cast':
@@ -98,11 +99,11 @@ function isPointer(fn: FunctionIr, expr: Expr, bindings: Bindings, depth = 0): b
     case 'method':
       return /^(?:cast|cast_mut|as_ptr|as_mut_ptr)$/u.test(expr.method);
     case 'block':
-      return expr.block.result !== undefined && isPointer(fn, expr.block.result, bindings, depth + 1);
+      return expr.block.result !== undefined && isPointer(fn, expr.block.result, variables, depth + 1);
     case 'name': {
       const [name = ''] = expr.path.length === 1 ? expr.path : [];
-      const bound = bindings.get(name);
-      if (bound) return isPointer(fn, bound, bindings, depth + 1);
+      const variable = variables.at(expr);
+      if (variable) return variable.init !== undefined && isPointer(fn, variable.init, variables, depth + 1);
       return fn.params.some((p) => p.name === name && p.type?.kind === 'pointer');
     }
     default:
@@ -111,9 +112,15 @@ function isPointer(fn: FunctionIr, expr: Expr, bindings: Bindings, depth = 0): b
 }
 
 /** The struct that untyped data points to, by a cast to a typed pointer before, the address of a literal, or `self`. */
-function dataType(fn: FunctionIr, expr: Expr, bindings: Bindings, isVoid = false, depth = 0): string | undefined {
+function dataType(
+  fn: FunctionIr,
+  expr: Expr,
+  variables: LocalVariables,
+  isVoid = false,
+  depth = 0,
+): string | undefined {
   if (depth > 6) return undefined;
-  const next = (inner: Expr, erased = isVoid): string | undefined => dataType(fn, inner, bindings, erased, depth + 1);
+  const next = (inner: Expr, erased = isVoid): string | undefined => dataType(fn, inner, variables, erased, depth + 1);
   switch (expr.kind) {
     case 'cast': {
       const { type } = expr;
@@ -127,17 +134,17 @@ function dataType(fn: FunctionIr, expr: Expr, bindings: Bindings, isVoid = false
     case 'block':
       return expr.block.statements.length === 0 && expr.block.result ? next(expr.block.result) : undefined;
     case 'address':
-      return isVoid ? contentType(fn, expr.base, bindings) : undefined;
+      return isVoid ? contentType(fn, expr.base, variables) : undefined;
     case 'call':
       return isVoid && /^(?:Box|Arc|Rc)::into_raw$/u.test(calleeOf(expr) ?? '')
-        ? boxedType(fn, expr.args[0]?.value, bindings)
+        ? boxedType(fn, expr.args[0]?.value, variables)
         : undefined;
     case 'name': {
       const [name] = expr.path;
       if (expr.path.length !== 1 || name === undefined) return undefined;
       if (name === 'self') return isVoid && fn.self && fn.self.mode !== 'value' ? fn.owner : undefined;
-      const bound = bindings.get(name);
-      return bound && next(bound);
+      const init = variables.at(expr)?.init;
+      return init && next(init);
     }
     default:
       return undefined;
@@ -145,20 +152,19 @@ function dataType(fn: FunctionIr, expr: Expr, bindings: Bindings, isVoid = false
 }
 
 /** What an owner holds: `Job` of `Box::new(Job { .. })` and `Box::new(job)`, also by way of a variable. */
-function boxedType(fn: FunctionIr, expr: Expr | undefined, bindings: Bindings, depth = 0): string | undefined {
+function boxedType(fn: FunctionIr, expr: Expr | undefined, variables: LocalVariables, depth = 0): string | undefined {
   if (!expr || depth > 4) return undefined;
   if (expr.kind === 'call') {
     if (!/^(?:Box|Arc|Rc)::new$/u.test(calleeOf(expr) ?? '')) return undefined;
     const held = expr.args[0]?.value;
     const name = held?.kind === 'name' && held.path.length === 1 ? (held.path[0] ?? '') : undefined;
-    if (held && (held.kind === 'struct' || (name !== undefined && bindings.has(name))))
-      return contentType(fn, held, bindings);
+    if (held && (held.kind === 'struct' || variables.at(held))) return contentType(fn, held, variables);
     return name === undefined ? undefined : nameOf(fn, fn.params.find((p) => p.name === name)?.type);
   }
   if (expr.kind !== 'name' || expr.path.length !== 1) return undefined;
   const [name = ''] = expr.path;
-  const bound = bindings.get(name);
-  if (bound) return boxedType(fn, bound, bindings, depth + 1);
+  const variable = variables.at(expr);
+  if (variable) return boxedType(fn, variable.init, variables, depth + 1);
   const type = fn.params.find((p) => p.name === name)?.type;
   return type?.kind === 'path' && /^(?:Box|Arc|Rc)$/u.test(type.name) ? nameOf(fn, type.args[0]) : undefined;
 }
@@ -176,10 +182,10 @@ function isBoxedClosure(unit: UnitFacts, file: FileIr, name: string, after: stri
 }
 
 /** The struct that a variable was made as: `let mut state = State { .. }`. */
-function contentType(fn: FunctionIr, expr: Expr, bindings: Bindings): string | undefined {
+function contentType(fn: FunctionIr, expr: Expr, variables: LocalVariables): string | undefined {
   if (expr.kind === 'struct') return nameOf(fn, expr.type);
-  const bound = expr.kind === 'name' && expr.path.length === 1 ? bindings.get(expr.path[0] ?? '') : undefined;
-  return bound?.kind === 'struct' ? nameOf(fn, bound.type) : undefined;
+  const init = variables.at(expr)?.init;
+  return init?.kind === 'struct' ? nameOf(fn, init.type) : undefined;
 }
 
 function nameOf(fn: FunctionIr, type: TypeRef | undefined): string | undefined {

@@ -3,8 +3,8 @@ import type { Span } from '../model/source.js';
 import { walkBody } from '../model/walk-body.js';
 import { callbackOf } from './callback-data.js';
 import { layoutsDiffer } from './layouts.js';
-import { bindingsOf } from './raw-views.js';
-import { boxedBy, variablesOf } from './value-types.js';
+import { LocalVariables } from './local-variables.js';
+import { boxedBy } from './value-types.js';
 import type { UnitFacts } from './unit.js';
 
 /** A block that a callback frees as another type than the one it was made of. */
@@ -27,29 +27,28 @@ const VOID = /^(?:c_void|void|gpointer)$/u;
  */
 export function findFreedAs(unit: UnitFacts, file: FileIr, fn: FunctionIr): FreedAs | undefined {
   if (!fn.body || fn.isTest || fn.kind === 'closure') return undefined;
-  const bindings = bindingsOf(fn.body);
-  const variables = variablesOf(fn, bindings);
+  const variables = new LocalVariables(fn.body);
   const oracle = unit.oracle('rust');
   let found: FreedAs | undefined;
   walkBody(fn.body, ({ expr }) => {
     if (found || expr.kind !== 'call' || expr.callee.kind !== 'name' || expr.args.length < 2) return;
     const callee = expr.callee.path.at(-1) ?? '';
-    const declared = file.functions.find((f) => f.name === callee && f.abi !== undefined && f.bodySpan === undefined);
     for (const { value } of expr.args) {
-      const named = callbackOf(value, bindings);
+      const named = callbackOf(value, variables);
       const callback =
         named && file.functions.find((f) => f.name === named.path.at(-1) && f.abi !== undefined && f.bodySpan);
       if (!callback) continue;
+      const declared = file.functions.find((f) => f.name === callee && f.abi !== undefined && f.bodySpan === undefined);
       const untyped = callback.params.filter(({ type }) => isUntyped(type));
       const given = expr.args.filter((a, at) => {
         const type = declared?.params[at]?.type;
-        return type ? isUntyped(type) : isPointer(a.value, bindings);
+        return type ? isUntyped(type) : isPointer(a.value, variables);
       });
       if (given.length !== untyped.length) continue;
       for (const taken of takenBy(unit, file, callback)) {
         const at = untyped.findIndex((p) => p.name === taken.param);
         const data = given[at]?.value;
-        const made = boxedBy(data, variables);
+        const made = boxedBy(data, { fn, variables, oracle, path: file.path });
         if (!made || made.owner !== taken.owner) continue;
         const parameters = callback.generics.filter((g) => !g.name.startsWith("'")).map((g) => g.name);
         const index = taken.type.kind === 'path' ? parameters.indexOf(taken.type.name) : -1;
@@ -85,7 +84,7 @@ function takenBy(unit: UnitFacts, file: FileIr, callback: FunctionIr): readonly 
     ? callback
     : unit.withBodies(file, (f) => f.id === callback.id).functions.find((f) => f.id === callback.id);
   if (!whole?.body) return [];
-  const bindings = bindingsOf(whole.body);
+  const variables = new LocalVariables(whole.body);
   const found: Taken[] = [];
   walkBody(whole.body, ({ expr }) => {
     if (expr.kind !== 'call' || expr.callee.kind !== 'name') return;
@@ -101,9 +100,9 @@ function takenBy(unit: UnitFacts, file: FileIr, callback: FunctionIr): readonly 
         type ??= inner.typeArgs[0];
         inner = inner.receiver;
       } else if (inner.kind === 'name' && inner.path.length === 1) {
-        const bound: Expr | undefined = bindings.get(inner.path[0] ?? '');
-        if (!bound) break;
-        inner = bound;
+        const init: Expr | undefined = variables.at(inner)?.init;
+        if (!init) break;
+        inner = init;
       } else break;
     }
     if (inner?.kind === 'name' && inner.path.length === 1 && type && type.kind !== 'unknown' && type.name !== '_')
@@ -117,7 +116,7 @@ function isUntyped(type: TypeRef | undefined): boolean {
 }
 
 /** Whether an argument is written as a pointer: a null one, a cast, or a variable of one of these. */
-function isPointer(expr: Expr, bindings: ReturnType<typeof bindingsOf>, depth = 0): boolean {
+function isPointer(expr: Expr, variables: LocalVariables, depth = 0): boolean {
   if (depth > 5) return false;
   switch (expr.kind) {
     case 'cast':
@@ -127,8 +126,8 @@ function isPointer(expr: Expr, bindings: ReturnType<typeof bindingsOf>, depth = 
     case 'method':
       return /^(?:cast|cast_mut|as_ptr|as_mut_ptr)$/u.test(expr.method);
     case 'name': {
-      const bound = expr.path.length === 1 ? bindings.get(expr.path[0] ?? '') : undefined;
-      return bound !== undefined && isPointer(bound, bindings, depth + 1);
+      const init = variables.at(expr)?.init;
+      return init !== undefined && isPointer(init, variables, depth + 1);
     }
     default:
       return false;

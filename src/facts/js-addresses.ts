@@ -1,7 +1,8 @@
 import type { Expr, ExprOf, FileIr, FunctionIr, Pattern } from '../model/ir.js';
 import type { Span } from '../model/source.js';
-import { calleeOf, walkBody } from '../model/walk-body.js';
+import { calleeOf, walkBody, walkExpression } from '../model/walk-body.js';
 import { callbackOf } from './callback-data.js';
+import { LocalVariables } from './local-variables.js';
 import { bindingsOf } from './raw-views.js';
 import type { UnitFacts } from './unit.js';
 
@@ -62,12 +63,20 @@ interface Taint {
  * `napi_get_buffer_info` fills in, captured by a closure that is spawned, or put into the data of an asynchronous work.
  */
 export function findMovedAddresses(unit: UnitFacts, file: FileIr): readonly MovedAddress[] {
+  const known = memo.get(file);
+  if (known) return known;
   const text = unit.textOf(file.path) ?? '';
-  if (!concerns(file, text)) return [];
-  return file.functions.flatMap((fn) =>
-    fn.body && !fn.isTest && (fn.parent === undefined || fn.kind === 'function') ? movedIn(file, fn, text) : [],
-  );
+  const found = concerns(file, text)
+    ? file.functions.flatMap((fn) =>
+        fn.body && !fn.isTest && (fn.parent === undefined || fn.kind === 'function') ? movedIn(file, fn, text) : [],
+      )
+    : [];
+  memo.set(file, found);
+  return found;
 }
+
+/** Two rules ask. */
+const memo = new WeakMap<FileIr, readonly MovedAddress[]>();
 
 function movedIn(file: FileIr, fn: FunctionIr, text: string): readonly MovedAddress[] {
   const { body } = fn;
@@ -143,7 +152,6 @@ function movedIn(file: FileIr, fn: FunctionIr, text: string): readonly MovedAddr
     if (type !== undefined && !taint) values.set(pattern.name, type);
   };
   const found: MovedAddress[] = [];
-  const bindings = bindingsOf(body);
   walkBody(body, ({ expr, statement }) => {
     if (statement?.kind === 'let' && statement.init === expr) {
       bind(statement.pattern, expr);
@@ -162,14 +170,14 @@ function movedIn(file: FileIr, fn: FunctionIr, text: string): readonly MovedAddr
       return;
     }
     if (last === 'napi_create_async_work') {
-      const work = workOf(file, expr, (data) => taintOf(data), bindings, text);
+      const work = workOf(file, expr, (data) => taintOf(data), new LocalVariables(body), text);
       if (work) found.push({ fn, ...work });
       return;
     }
     if (!SPAWNS.test(callee)) return;
     for (const { value } of expr.args) {
       const closure = value.kind === 'closure' ? file.functions.find((f) => f.id === value.functionId) : undefined;
-      const use = closure && firstUse(file, closure, addresses);
+      const use = closure && lastUse(file, closure, addresses);
       if (use)
         found.push({
           fn,
@@ -190,16 +198,13 @@ function movedIn(file: FileIr, fn: FunctionIr, text: string): readonly MovedAddr
 /** Whether the value of an expression is no longer bound to the call: a raw pointer, a number, or a view of a forged lifetime. */
 function isAddress(expr: Expr, addresses: ReadonlyMap<string, Taint>): boolean {
   let is = false;
-  const visit = (inner: Expr): void => {
+  walkExpression(expr, ({ expr: inner }) => {
     if (inner.kind === 'method') is ||= /^as_(?:mut_)?ptr(?:_range)?$/u.test(inner.method);
     if (inner.kind === 'call')
       is ||= /(?:^|::)(?:from_raw_parts(?:_mut)?|transmute|transmute_copy)$/u.test(calleeOf(inner) ?? '');
     if (inner.kind === 'cast')
       is ||= inner.type.kind === 'pointer' || /^(?:usize|u64|isize|i64)$/u.test(inner.type.name);
     if (inner.kind === 'name') is ||= inner.path.length === 1 && addresses.has(inner.path[0] ?? '');
-  };
-  walkBody({ span: expr.span, statements: [], result: expr }, ({ expr: inner }) => {
-    visit(inner);
   });
   return is || /^(?:as_slice|as_mut_slice|as_ref|as_mut)$/u.test(expr.kind === 'method' ? expr.method : '');
 }
@@ -255,8 +260,8 @@ function outName(expr: Expr | undefined): string | undefined {
   }
 }
 
-/** The first use of an address in a closure that takes it along, and the await before it. */
-function firstUse(
+/** The last use of an address in a closure that takes it along, and an await before it. */
+function lastUse(
   file: FileIr,
   closure: FunctionIr,
   addresses: ReadonlyMap<string, Taint>,
@@ -294,11 +299,11 @@ function workOf(
   file: FileIr,
   call: ExprOf<'call'> | ExprOf<'method'>,
   taintOf: (expr: Expr) => Taint | undefined,
-  bindings: ReturnType<typeof bindingsOf>,
+  variables: LocalVariables,
   text: string,
 ): Omit<MovedAddress, 'fn'> | undefined {
   const data = call.args.slice(5).flatMap(({ value }) => taintOf(value) ?? [])[0];
-  const execute = call.args[3] && callbackOf(call.args[3].value, bindings);
+  const execute = call.args[3] && callbackOf(call.args[3].value, variables);
   const runs =
     execute && file.functions.find((f) => f.name === execute.path.at(-1) && f.abi !== undefined && f.bodySpan);
   if (data?.field === undefined || !runs?.bodySpan) return undefined;

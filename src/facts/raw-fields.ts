@@ -3,8 +3,9 @@ import type { Span } from '../model/source.js';
 import { walkBody } from '../model/walk-body.js';
 import { bindingsOf, type Bindings } from './raw-views.js';
 import { layoutsDiffer } from './layouts.js';
+import { LocalVariables } from './local-variables.js';
 import { originOf } from './rust-code.js';
-import { boxedBy, variablesOf } from './value-types.js';
+import { boxedBy } from './value-types.js';
 import type { UnitFacts } from './unit.js';
 
 /** What makes a raw pointer, or frees what it leads to; `alloc` is the block that a `Box` frees, too. */
@@ -87,24 +88,27 @@ function compareEnds(unit: UnitFacts, file: FileIr): readonly FieldMismatch[] {
   const oracle = unit.oracle('rust');
   const makers = new Map<string, Maker[]>();
   const takers: Taker[] = [];
-  const add = (key: string | undefined, value: Expr, bindings: Bindings, fn: FunctionIr): void => {
-    if (key === undefined || !fields.has(key)) return;
-    const made = makerOf(value, bindings);
-    const content = boxedBy(value, variablesOf(fn, bindings))?.content;
-    if (made !== 'null')
-      makers.set(key, [...(makers.get(key) ?? []), { ...made, span: value.span, ...(content ? { content } : {}) }]);
-  };
   for (const fn of unit.withBodies(file, (f) => unit.holds(file, f, touches)).functions) {
-    if (!fn.body) continue;
-    const bindings = bindingsOf(fn.body);
-    walkBody(fn.body, ({ expr }) => {
+    const { body } = fn;
+    if (!body) continue;
+    const bindings = bindingsOf(body);
+    let variables: LocalVariables | undefined;
+    const add = (key: string | undefined, value: Expr): void => {
+      if (key === undefined || !fields.has(key)) return;
+      const made = makerOf(value, bindings);
+      if (made === 'null') return;
+      variables ??= new LocalVariables(body);
+      const content = boxedBy(value, { fn, variables, oracle, path: file.path })?.content;
+      makers.set(key, [...(makers.get(key) ?? []), { ...made, span: value.span, ...(content ? { content } : {}) }]);
+    };
+    walkBody(body, ({ expr }) => {
       if (expr.kind === 'struct') {
         const type = expr.type.name === 'Self' ? (fn.owner ?? '') : expr.type.name;
-        for (const { name, value } of expr.fields) add(`${type}.${name}`, value, bindings, fn);
+        for (const { name, value } of expr.fields) add(`${type}.${name}`, value);
       } else if (expr.kind === 'assign' && expr.target.kind === 'field')
-        add(keyOf(expr.target, fields, fn, bindings), expr.value, bindings, fn);
+        add(keyOf(expr.target, fields, fn, bindings), expr.value);
       else if (expr.kind === 'method' && /^(?:store|set|replace|swap|insert)$/u.test(expr.method) && expr.args[0])
-        add(keyOf(expr.receiver, fields, fn, bindings), expr.args[0].value, bindings, fn);
+        add(keyOf(expr.receiver, fields, fn, bindings), expr.args[0].value);
       else if (expr.kind === 'call' && expr.callee.kind === 'name') {
         const owner = takerOf(expr.callee.path);
         const key = owner && keyOf(expr.args[0]?.value, fields, fn, bindings);

@@ -1,30 +1,15 @@
 import { syntheticType } from '../flow/builtin-types.js';
-import type { Expr, FunctionIr, Pattern, TypeRef } from '../model/ir.js';
-import { walkBody } from '../model/walk-body.js';
-import type { Bindings } from './raw-views.js';
+import type { TypeOracle } from '../flow/types.js';
+import type { Expr, FunctionIr, TypeRef } from '../model/ir.js';
+import type { LocalVariables } from './local-variables.js';
 
-/** What the body of a function says of its variables. */
-export interface Variables {
+/** Where a value stands. */
+export interface Surroundings {
   readonly fn: FunctionIr;
-  readonly bindings: Bindings;
-  /** Types that a `let` writes down, by the name. */
-  readonly written: ReadonlyMap<string, TypeRef>;
-}
-
-/** The variables of a function with the types that are written for them. */
-export function variablesOf(fn: FunctionIr, bindings: Bindings): Variables {
-  const written = new Map<string, TypeRef>();
-  const add = (pattern: Pattern, type: TypeRef | undefined): void => {
-    if (pattern.kind === 'bind' && type && type.kind !== 'unknown' && !written.has(pattern.name))
-      written.set(pattern.name, type);
-  };
-  if (fn.body) {
-    for (const statement of fn.body.statements) if (statement.kind === 'let') add(statement.pattern, statement.type);
-    walkBody(fn.body, ({ statement }) => {
-      if (statement?.kind === 'let') add(statement.pattern, statement.type);
-    });
-  }
-  return { fn, bindings, written };
+  readonly variables: LocalVariables;
+  readonly oracle: TypeOracle;
+  /** Of the file. */
+  readonly path: string;
 }
 
 /** Types that are made around what they are given. */
@@ -34,10 +19,10 @@ const AROUND = /^(?:Box|Rc|Arc|Mutex|RwLock|RefCell|Cell|UnsafeCell|ManuallyDrop
  * The type of a value as far as the source says: literals of structs and tuples, constructors of the standard library around them,
  * parameters and annotated variables. Undefined when a part of it is not known.
  */
-function typeOfValue(expr: Expr | undefined, variables: Variables, depth = 0): TypeRef | undefined {
+function typeOfValue(expr: Expr | undefined, around: Surroundings, depth = 0): TypeRef | undefined {
   if (!expr || depth > 8) return undefined;
-  const next = (inner: Expr | undefined): TypeRef | undefined => typeOfValue(inner, variables, depth + 1);
-  const { fn, bindings, written } = variables;
+  const next = (inner: Expr | undefined): TypeRef | undefined => typeOfValue(inner, around, depth + 1);
+  const { fn, variables } = around;
   switch (expr.kind) {
     case 'struct':
       return ofOwner(fn, expr.type);
@@ -51,12 +36,15 @@ function typeOfValue(expr: Expr | undefined, variables: Variables, depth = 0): T
     case 'name': {
       const name = expr.path.length === 1 ? expr.path[0] : undefined;
       if (name === undefined) return undefined;
+      // `self: Box<Self>` is a box.
       if (name === 'self')
-        return fn.self?.mode === 'value' && fn.owner !== undefined ? syntheticType(fn.owner, expr.span) : undefined;
-      const type = written.get(name);
-      if (type) return type.args.some((a) => a.kind === 'unknown') ? undefined : ofOwner(fn, type);
-      const bound = bindings.get(name);
-      if (bound) return bound.span.end <= expr.span.start ? next(bound) : undefined;
+        return fn.self?.mode === 'value' && fn.self.type === undefined && fn.owner !== undefined
+          ? syntheticType(fn.owner, expr.span)
+          : undefined;
+      const variable = variables.at(expr);
+      if (variable?.type)
+        return variable.type.args.some((a) => a.kind === 'unknown') ? undefined : ofOwner(fn, variable.type);
+      if (variable) return next(variable.init);
       const given = fn.params.find((p) => p.name === name)?.type;
       return given?.kind === 'path' && !fn.generics.some((g) => g.name === given.name) ? given : undefined;
     }
@@ -80,9 +68,9 @@ function typeOfValue(expr: Expr | undefined, variables: Variables, depth = 0): T
       const [owner = '', name = ''] =
         expr.callee.path.length > 1 ? expr.callee.path.slice(-2) : ['', expr.callee.path[0]];
       const given = expr.args[0]?.value;
-      if (AROUND.test(owner) && /^(?:new|pin|from)$/u.test(name)) {
+      // `Arc::from(boxed)` holds what the box held: `from` says nothing.
+      if (AROUND.test(owner) && /^(?:new|pin)$/u.test(name)) {
         const inner = next(given);
-        if (name === 'from' && inner?.kind !== 'path') return undefined;
         return inner && syntheticType(owner === 'Pin' ? 'Box' : owner, expr.span, [inner]);
       }
       if (/^(?:Arc|Rc)$/u.test(owner) && name === 'clone') return next(given?.kind === 'address' ? given.base : given);
@@ -92,12 +80,12 @@ function typeOfValue(expr: Expr | undefined, variables: Variables, depth = 0): T
         const inner = next(given);
         return inner && syntheticType('Option', expr.span, [inner]);
       }
-      // `Job::new(..)` and `Job::default()` of a type that nobody says to be something else.
       return /^[A-Z]\w*[a-z]\w*$/u.test(owner) &&
         /^(?:new|default)$/u.test(name) &&
         !AROUND.test(owner) &&
-        !GENERIC.test(owner)
-        ? ofOwner(fn, syntheticType(owner, expr.span))
+        !GENERIC.test(owner) &&
+        givesItself(owner, name, around)
+        ? syntheticType(owner, expr.span)
         : undefined;
     }
     default:
@@ -108,6 +96,13 @@ function typeOfValue(expr: Expr | undefined, variables: Variables, depth = 0): T
 /** Containers whose constructor does not say what they hold. */
 const GENERIC =
   /^(?:Vec|VecDeque|HashMap|HashSet|BTreeMap|BTreeSet|Option|Result|Self|NonNull|OnceCell|OnceLock|Weak)$/u;
+
+/** `Job::new(..)` and `Job::default()`, unless they are declared to give something else: `Arc<Job>`, `Result<Job, Error>`. */
+function givesItself(owner: string, name: string, { oracle, path }: Surroundings): boolean {
+  return oracle
+    .methods(owner, name, path)
+    .every(({ fn: { returns } }) => returns?.name === 'Self' || returns?.name === owner);
+}
 
 function ofOwner(fn: FunctionIr, type: TypeRef): TypeRef | undefined {
   if (type.name !== 'Self') return type;
@@ -125,12 +120,12 @@ function elementOf(type: TypeRef | undefined): TypeRef | undefined {
 /** What a pointer is made of by `into_raw` or `leak`: the owner type and its content, under casts and methods that keep the address. */
 export function boxedBy(
   expr: Expr | undefined,
-  variables: Variables,
+  around: Surroundings,
   depth = 0,
 ):
   { readonly owner: string; readonly content: TypeRef; readonly span: Expr['span']; readonly how: string } | undefined {
   if (!expr || depth > 8) return undefined;
-  const next = (inner: Expr | undefined): ReturnType<typeof boxedBy> => boxedBy(inner, variables, depth + 1);
+  const next = (inner: Expr | undefined): ReturnType<typeof boxedBy> => boxedBy(inner, around, depth + 1);
   switch (expr.kind) {
     case 'cast':
       return next(expr.value);
@@ -138,16 +133,14 @@ export function boxedBy(
       return expr.block.statements.length === 0 ? next(expr.block.result) : undefined;
     case 'method':
       return /^(?:cast|cast_mut|cast_const|as_ptr)$/u.test(expr.method) ? next(expr.receiver) : undefined;
-    case 'name': {
-      const bound = expr.path.length === 1 ? variables.bindings.get(expr.path[0] ?? '') : undefined;
-      return bound && bound.span.end <= expr.span.start ? next(bound) : undefined;
-    }
+    case 'name':
+      return next(around.variables.at(expr)?.init);
     case 'call': {
       if (expr.callee.kind !== 'name') return undefined;
       const [owner = '', name = ''] = expr.callee.path.slice(-2);
       if (/^NonNull$/u.test(owner) && /^new(?:_unchecked)?$/u.test(name)) return next(expr.args[0]?.value);
       if (!/^(?:Box|Rc|Arc)$/u.test(owner) || !/^(?:into_raw|leak)$/u.test(name)) return undefined;
-      const type = typeOfValue(expr.args[0]?.value, variables);
+      const type = typeOfValue(expr.args[0]?.value, around);
       const content = type?.kind === 'path' && type.name === owner ? type.args[0] : undefined;
       return content && { owner, content, span: expr.span, how: `${owner}::${name}` };
     }
