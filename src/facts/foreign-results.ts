@@ -30,9 +30,10 @@ export function findForeignResults(unit: UnitFacts, file: FileIr): readonly Fore
     const types = reachedFrom(file, name).filter((decl) => !isBuilt(text, file, decl.name));
     if (!types.some((decl) => decl.name === name) || !isGiven(file, callback)) continue;
     const span = { start: match.index, end: match.index + match[0].length };
+    const word = new RegExp(`\\b${name}\\b`, 'u');
     for (const fn of file.functions) {
       if (!fn.bodySpan || fn.isTest || fn.parent !== undefined || unit.isDevelopmentOnly(file, fn)) continue;
-      if (!fn.params.some((p) => new RegExp(`\\b${name}\\b`, 'u').test(p.type?.text ?? ''))) continue;
+      if (!fn.params.some((p) => word.test(p.type?.text ?? ''))) continue;
       for (const taken of text.slice(fn.bodySpan.start, fn.bodySpan.end).matchAll(TAKER)) {
         const [whole, owner = '', how = '', , field = ''] = taken;
         const type = types.find((decl) => decl.fields.some((f) => f.name === field && f.type?.kind === 'pointer'));
@@ -67,7 +68,7 @@ function reachedFrom(file: FileIr, name: string): readonly TypeDecl[] {
 /** Whether something but a test makes a value of the type, or a method or another trait of it might. */
 function isBuilt(text: string, file: FileIr, name: string): boolean {
   if (file.impls.some((i) => i.target.name === name)) return true;
-  const literal = new RegExp(`(?<!\\b(?:struct|impl|for|->)\\s+)(?<!->\\s*)\\b${name}\\s*\\{`, 'gu');
+  const literal = new RegExp(`(?<!\\b(?:struct|impl|for)\\s+|->\\s*)\\b${name}\\s*\\{`, 'gu');
   return [...text.matchAll(literal)].some(
     ({ index }) => !file.functions.some((f) => f.isTest && f.span.start <= index && index < f.span.end),
   );
@@ -75,9 +76,10 @@ function isBuilt(text: string, file: FileIr, name: string): boolean {
 
 /** Whether a function that foreign code calls is given the callback. */
 function isGiven(file: FileIr, callback: string): boolean {
+  const word = new RegExp(`\\b${callback}\\b`, 'u');
   return file.functions.some(
     (f) =>
       f.attributes.some((a) => /\b(?:no_mangle|export_name)\b/u.test(`${a.name} ${a.args ?? ''}`)) &&
-      f.params.some((p) => new RegExp(`\\b${callback}\\b`, 'u').test(p.type?.text ?? '')),
+      f.params.some((p) => word.test(p.type?.text ?? '')),
   );
 }

@@ -4,7 +4,7 @@ import { calleeOf, walkBody } from '../model/walk-body.js';
 import { findNapiType } from './napi-types.js';
 import { isExported } from './js-memory.js';
 import { bindingsOf, type Bindings } from './raw-views.js';
-import { usesName } from './rust-code.js';
+import { mentions } from './rust-code.js';
 
 /** A defect of napi that code can run into, and the version of its major line that mended it. */
 export interface NapiFix {
@@ -97,7 +97,7 @@ export function movedAway(file: FileIr, fn: FunctionIr, name: string): Span | un
     const takes = expr.args.some(({ value }) => {
       const closure = closureIn(value, bindings);
       const inner = closure && file.functions.find((one) => one.id === closure.functionId);
-      return inner?.isMove === true && usesName(file, inner, name);
+      return inner?.isMove === true && mentions(file, inner, name);
     });
     if (takes) moved = expr.span;
   });
@@ -106,7 +106,8 @@ export function movedAway(file: FileIr, fn: FunctionIr, name: string): Span | un
 
 /** The closure that is given, by itself, boxed or pinned, or in a variable. */
 function closureIn(expr: Expr, bindings: Bindings, depth = 0): ExprOf<'closure'> | undefined {
-  if (expr.kind === 'closure' || depth > 4) return expr.kind === 'closure' ? expr : undefined;
+  if (expr.kind === 'closure') return expr;
+  if (depth > 4) return undefined;
   const next = (inner: Expr | undefined): ExprOf<'closure'> | undefined =>
     inner && closureIn(inner, bindings, depth + 1);
   if (expr.kind === 'name') return expr.path.length === 1 ? next(bindings.get(expr.path[0] ?? '')) : undefined;

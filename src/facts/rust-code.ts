@@ -61,13 +61,3 @@ export function originOf(expr: Expr, bindings: Bindings, depth = 0): Expr {
       return expr;
   }
 }
-
-/** Whether a function, or one inside of it, uses a variable of the name. */
-export function usesName(file: FileIr, fn: FunctionIr, name: string): boolean {
-  let uses = false;
-  if (fn.body)
-    walkBody(fn.body, ({ expr }) => {
-      uses ||= expr.kind === 'name' && expr.path[0] === name;
-    });
-  return uses || file.functions.some((f) => f.parent === fn.id && usesName(file, f, name));
-}

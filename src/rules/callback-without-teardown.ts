@@ -740,9 +740,10 @@ interface Bare {
 /** Structs that keep a raw threadsafe function and are declared `Send`, in a crate that calls such functions and never lets one go. */
 function findBare(unit: UnitFacts, file: FileIr): readonly Bare[] {
   const text = unit.textOf(file.path) ?? '';
-  const call = /\bnapi_call_threadsafe_function\s*\(/u.exec(blankComments(text));
   // What makes one is judged by what becomes of it.
-  if (!call || RAW_CREATE.test(text)) return [];
+  if (!text.includes('napi_call_threadsafe_function') || RAW_CREATE.test(text)) return [];
+  const call = /\bnapi_call_threadsafe_function\s*\(/u.exec(blankComments(text));
+  if (!call) return [];
   const found = file.types.flatMap((decl): Bare[] => {
     const field = decl.kind === 'struct' && !decl.isTest ? decl.fields.find((f) => isRawCallback(f.type)) : undefined;
     const sent = field && file.impls.find((i) => i.trait?.name === 'Send' && i.target.name === decl.name);

@@ -1,6 +1,6 @@
 import { isExported } from '../facts/js-memory.js';
 import { lineOf } from '../facts/lines.js';
-import { usesName } from '../facts/rust-code.js';
+import { mentions } from '../facts/rust-code.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { withoutAlias } from '../flow/types.js';
 import { calleeOf, walkBody } from '../model/walk-body.js';
@@ -215,7 +215,7 @@ function findMoved(file: FileIr, fn: FunctionIr): Span | undefined {
   for (const inner of file.functions) {
     if (inner.parent === undefined || !inside.has(inner.parent)) continue;
     inside.add(inner.id);
-    if (inner.kind === 'async-block' && usesName(file, inner, 'self')) return inner.span;
+    if (inner.kind === 'async-block' && mentions(file, inner, 'self')) return inner.span;
   }
   return undefined;
 }
@@ -233,7 +233,7 @@ function findForgedSelf(file: FileIr, fn: FunctionIr): Span | undefined {
   });
   for (const name of new Set(forged))
     for (const inner of file.functions)
-      if (inner.parent === fn.id && inner.kind === 'async-block' && usesName(file, inner, name)) return inner.span;
+      if (inner.parent === fn.id && inner.kind === 'async-block' && mentions(file, inner, name)) return inner.span;
   return undefined;
 }
 
@@ -278,7 +278,7 @@ function findShared(file: FileIr, fn: FunctionIr): { readonly lent: Span; readon
         const task = call.args.map(({ value }) => value).find((v) => v.kind === 'closure');
         if (!SPAWNS.test(callee) || task?.kind !== 'closure') return;
         const future = file.functions.find((f) => f.id === task.functionId);
-        if (future && usesName(file, future, name)) found ??= { lent: expr.methodSpan, task: future.span };
+        if (future && mentions(file, future, name)) found ??= { lent: expr.methodSpan, task: future.span };
       });
     });
   return found;

@@ -145,6 +145,20 @@ export default defineRule({
         for (const fn of functionsIn(file)) {
           const flow = unit.flowOf(file, fn);
           const seen = new Set<string>();
+          const reportLent = (lender: Lender, { callee, kept }: Keeping, end: string, lent: string): void => {
+            const { param, span, declared } = lender;
+            report({
+              messageId: 'lent',
+              data: { helper: fn.name, line: lineOf(unit, lender.file, span.start), owner: param, callee },
+              at: { file: lender.file, span },
+              steps: [
+                { file: lender.file, span: declared, role: 'declare', note: `'${param}' ${end}.` },
+                { file: lender.file, span, role: 'borrow', note: lent },
+                { file, span: kept, role: 'escape', note: `'${callee}' keeps the pointer beyond the call.` },
+              ],
+              key: `${fn.name}|${param}`,
+            });
+          };
           for (const kept of findUnbounded(fn, flow)) {
             const bound = boundSpan(unit.textOf(file.path) ?? '', fn, kept.type) ?? kept.span;
             report({
@@ -283,39 +297,8 @@ export default defineRule({
               severity: 'warning',
               confidence: 'medium',
             });
-          for (const holder of language === 'rust' ? findHolders(unit, file, fn, flow) : []) {
-            report({
-              messageId: 'lent',
-              data: {
-                helper: fn.name,
-                line: lineOf(unit, holder.file, holder.span.start),
-                owner: holder.param,
-                callee: holder.callee,
-              },
-              at: { file: holder.file, span: holder.span },
-              steps: [
-                {
-                  file: holder.file,
-                  span: holder.declared,
-                  role: 'declare',
-                  note: `'${holder.param}' ends with its scope.`,
-                },
-                {
-                  file: holder.file,
-                  span: holder.span,
-                  role: 'borrow',
-                  note: `It is lent to '${fn.name}' here.`,
-                },
-                {
-                  file,
-                  span: holder.kept,
-                  role: 'escape',
-                  note: `'${holder.callee}' keeps the pointer beyond the call.`,
-                },
-              ],
-              key: `${fn.name}|${holder.param}`,
-            });
-          }
+          for (const holder of language === 'rust' ? findHolders(unit, file, fn, flow) : [])
+            reportLent(holder, holder, 'ends with its scope', `It is lent to '${fn.name}' here.`);
           for (const lent of language === 'd' ? findLentToHandles(fn) : []) {
             seen.add(`${lent.span.start}|${lent.owner}`);
             report({
@@ -341,39 +324,9 @@ export default defineRule({
             const lenders = escape.pointer.target.root.kind === 'param' ? findLenders(unit, file, fn) : undefined;
             if (lenders !== undefined) {
               // Somebody in the unit calls it: whether the memory lives long enough is decided there.
-              for (const lender of lenders) {
-                report({
-                  messageId: 'lent',
-                  data: {
-                    helper: fn.name,
-                    line: lineOf(unit, lender.file, lender.span.start),
-                    owner: lender.param,
-                    callee: escape.callee,
-                  },
-                  at: { file: lender.file, span: lender.span },
-                  steps: [
-                    {
-                      file: lender.file,
-                      span: lender.declared,
-                      role: 'declare',
-                      note: `'${lender.param}' is only lent by the caller.`,
-                    },
-                    {
-                      file: lender.file,
-                      span: lender.span,
-                      role: 'borrow',
-                      note: `It is handed to '${fn.name}' here.`,
-                    },
-                    {
-                      file,
-                      span: escape.span,
-                      role: 'escape',
-                      note: `'${escape.callee}' keeps the pointer beyond the call.`,
-                    },
-                  ],
-                  key: `${fn.name}|${lender.param}`,
-                });
-              }
+              const kept = { callee: escape.callee, kept: escape.span };
+              for (const lender of lenders)
+                reportLent(lender, kept, 'is only lent by the caller', `It is handed to '${fn.name}' here.`);
               continue;
             }
             const owner = describePlace({ root: escape.pointer.target.root, path: [] });
@@ -431,7 +384,8 @@ function isTakenBackByDrop(unit: UnitFacts, file: FileIr, name: string): boolean
   return names.some((n) => hasDrop(unit, n));
 }
 
-interface Holder extends Lender {
+/** The foreign call that keeps what a helper was lent. */
+interface Keeping {
   readonly callee: string;
   readonly kept: Span;
 }
@@ -440,7 +394,7 @@ interface Holder extends Lender {
  * Functions that call a method by `&mut self` which registers the address of `self` with foreign code, on a local of the type that ends
  * with them: neither boxed nor pinned, and nothing takes the registration back.
  */
-function findHolders(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow): readonly Holder[] {
+function findHolders(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow): readonly (Lender & Keeping)[] {
   const { owner } = fn;
   if (owner === undefined || fn.self === undefined || fn.self.mode === 'value' || fn.kind === 'closure') return [];
   const kept = flow.escapes.find(
@@ -457,15 +411,16 @@ function findHolders(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Functi
     `\\blet\\s+(?:mut\\s+)?(\\w+)\\s*(?::\\s*${owner}\\s*)?=\\s*${owner}\\s*(?:\\{|::\\s*\\w+\\s*\\()`,
     'gu',
   );
-  const found: Holder[] = [];
+  const found: (Lender & Keeping)[] = [];
   for (const other of unit.filesMatching('rust', new RegExp(`\\.${fn.name}\\s*\\(`, 'u'))) {
     const all = unit.textOf(other.path) ?? '';
     for (const { bodySpan, isTest, parent, nameSpan } of other.functions) {
       if (!bodySpan || isTest || parent !== undefined || (other === file && nameSpan.start === fn.nameSpan.start))
         continue;
       const text = all.slice(bodySpan.start, bodySpan.end);
-      for (const { 1: name = '', index } of text.matchAll(made)) {
-        const called = [...text.matchAll(call)].find((m) => m[1] === name && m.index > index);
+      const calls = [...text.matchAll(call)];
+      for (const { 1: name = '', index } of calls.length > 0 ? text.matchAll(made) : []) {
+        const called = calls.find((m) => m[1] === name && m.index > index);
         if (!called) continue;
         const rest = text.slice(called.index + called[0].length);
         // It moves on, or what was registered is run or ended here.

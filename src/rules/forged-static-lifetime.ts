@@ -18,7 +18,7 @@ import {
 } from '../facts/raw-views.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
-import type { Block, Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
+import type { Block, Expr, ExprOf, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import { namesOf } from '../model/patterns.js';
 import { isInside, type Span } from '../model/source.js';
 import { defineRule } from './rule.js';
@@ -288,7 +288,7 @@ export default defineRule({
           }
           const stored =
             findStored(unit, file, fn, body, one, bindings) ??
-            findLocalStored(unit, file, fn, body, one, text) ??
+            findLocalStored(unit, file, fn, body, one, bindings, text) ??
             findCollected(unit, file, fn, body, one, bindings);
           if (stored)
             report({
@@ -546,26 +546,38 @@ function findStored(
 ): { readonly source: string; readonly field: string; readonly span: Expr['span'] } | undefined {
   const source = sourceOf(view.source, bindings, fn);
   if (!source || lives(unit, file, fn, source)) return undefined;
-  let found: { source: string; field: string; span: Expr['span'] } | undefined;
+  const field = staticFieldWith(unit, file, fn, body, view, bindings, (others) =>
+    others.every(({ value }) => sourceOf(value, bindings, fn)?.name !== source.name),
+  );
+  return field && { source: source.name, field: field.name, span: field.span };
+}
+
+type FieldValue = ExprOf<'struct'>['fields'][number];
+
+/** The static field of a struct without a lifetime that a view, or a variable bound to it, fills; `isFit` looks at those beside it. */
+function staticFieldWith(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+  body: Block,
+  { span }: RawView,
+  bindings: Bindings,
+  isFit: (others: readonly FieldValue[]) => boolean = () => true,
+): FieldValue | undefined {
+  let found: FieldValue | undefined;
   walkBody(body, ({ expr }) => {
     if (found || expr.kind !== 'struct') return;
     const name = expr.type.name === 'Self' ? (fn.owner ?? '') : expr.type.name;
     const decl = unit.oracle('rust').declaration(name, file.path);
     // A lifetime of the type itself may limit the value.
-    if (decl?.generics.some((g) => g.name.startsWith("'")) === true) return;
-    for (const field of expr.fields) {
-      if (!isStaticReference(decl?.fields.find((f) => f.name === field.name)?.type)) continue;
-      const bound =
-        field.value.kind === 'name' && field.value.path.length === 1
-          ? bindings.get(field.value.path[0] ?? '')
-          : undefined;
-      const inside = [field.value, ...(bound ? [bound] : [])].some(
-        (e) => e.span.start <= view.span.start && view.span.end <= e.span.end,
-      );
-      if (!inside) continue;
-      const keeps = expr.fields.some((f) => f !== field && sourceOf(f.value, bindings, fn)?.name === source.name);
-      if (!keeps) found = { source: source.name, field: field.name, span: field.span };
-    }
+    if (!decl || decl.generics.some((g) => g.name.startsWith("'"))) return;
+    found = expr.fields.find((field) => {
+      if (!isStaticReference(decl.fields.find((f) => f.name === field.name)?.type)) return false;
+      const { value } = field;
+      const bound = value.kind === 'name' && value.path.length === 1 ? bindings.get(value.path[0] ?? '') : undefined;
+      if (!isInside(span, value.span) && !(bound && isInside(span, bound.span))) return false;
+      return isFit(expr.fields.filter((f) => f !== field));
+    });
   });
   return found;
 }
@@ -580,6 +592,7 @@ function findLocalStored(
   fn: FunctionIr,
   body: Block,
   view: RawView,
+  bindings: Bindings,
   text: string,
 ): { readonly source: string; readonly field: string; readonly span: Expr['span'] } | undefined {
   if (!/(?:from_raw_parts(?:_mut)?|transmute)$/u.test(view.how)) return undefined;
@@ -589,7 +602,7 @@ function findLocalStored(
   const owner = lender.receiver;
   const source = owner.kind === 'name' && owner.path.length === 1 ? owner.path[0] : undefined;
   if (source === undefined || source === 'self' || fn.params.some((p) => p.name === source)) return undefined;
-  const init = bindingsOf(body).get(source);
+  const init = bindings.get(source);
   // A value that was made or taken here, not a reference to one.
   if (init?.kind !== 'try' && init?.kind !== 'call' && init?.kind !== 'method' && init?.kind !== 'macro')
     return undefined;
@@ -606,23 +619,8 @@ function findLocalStored(
     return undefined;
   const uses = [...text.matchAll(new RegExp(`(?<![.\\w])${source}\\b(?!\\s*(?:\\.\\s*(?:len|as_|is_empty)|=))`, 'gu'))];
   if (uses.length > 0) return undefined;
-  let found: { source: string; field: string; span: Expr['span'] } | undefined;
-  const bound = declarationAround(body, view)?.name;
-  walkBody(body, ({ expr }) => {
-    if (found || expr.kind !== 'struct') return;
-    const decl = unit
-      .oracle('rust')
-      .declaration(expr.type.name === 'Self' ? (fn.owner ?? '') : expr.type.name, file.path);
-    if (!decl || decl.generics.some((g) => g.name.startsWith("'"))) return;
-    const field = expr.fields.find(
-      ({ name, value }) =>
-        isStaticReference(decl.fields.find((f) => f.name === name)?.type) &&
-        (isInside(view.span, value.span) ||
-          (value.kind === 'name' && value.path.length === 1 && value.path[0] === bound)),
-    );
-    if (field) found = { source, field: field.name, span: field.span };
-  });
-  return found;
+  const field = staticFieldWith(unit, file, fn, body, view, bindings);
+  return field && { source, field: field.name, span: field.span };
 }
 
 /** Methods of collections that keep what they are given. */

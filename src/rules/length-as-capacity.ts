@@ -139,13 +139,10 @@ function isExact(unit: UnitFacts, file: FileIr, flow: FunctionFlow, call: CallSi
 function isFilledWithVector(text: string, file: FileIr, given: string): boolean {
   const field = /^\w+\s*\.\s*([a-z]\w*)(?:\s+as\b[^;]*|\s*\.\s*cast\b[^;]*)?$/u.exec(given.trim())?.[1];
   if (field === undefined) return false;
+  const filled = new RegExp(`[{,]\\s*${field}\\s*(?:[,}]|:\\s*(\\w+)(?:\\s*\\.\\s*(as_mut_ptr|as_ptr)\\(\\))?)`, 'gu');
   return file.functions.some(({ bodySpan, parent, isTest }) => {
     if (!bodySpan || parent !== undefined || isTest) return false;
     const body = text.slice(bodySpan.start, bodySpan.end);
-    const filled = new RegExp(
-      `[{,]\\s*${field}\\s*(?:[,}]|:\\s*(\\w+)(?:\\s*\\.\\s*(as_mut_ptr|as_ptr)\\(\\))?)`,
-      'gu',
-    );
     return [...body.matchAll(filled)].some(([, value = field, taken]) => {
       const vector = taken === undefined ? takenFrom(body, value) : value;
       return (

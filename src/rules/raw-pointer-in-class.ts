@@ -127,12 +127,15 @@ function isAddress(unit: UnitFacts, file: FileIr, owner: TypeDecl, field: Field)
   const name = /^\d/u.test(field.name) ? undefined : field.name;
   if (name === undefined || !/^(?:usize|u64|i64|isize)$/u.test(field.type?.text ?? '')) return false;
   const text = unit.textOf(file.path) ?? '';
-  const cast = String.raw`\bself\s*\.\s*${name}\s+as\s+(?:usize\s+as\s+)?\*\s*(?:const|mut)\s+(?:\w+::)*([A-Z]\w*)`;
+  const cast = new RegExp(
+    String.raw`\bself\s*\.\s*${name}\s+as\s+(?:usize\s+as\s+)?\*\s*(?:const|mut)\s+(?:\w+::)*([A-Z]\w*)`,
+    'u',
+  );
   const reads = file.functions.some(
     (f) =>
       f.owner === owner.name &&
       f.bodySpan !== undefined &&
-      (new RegExp(cast, 'u').exec(text.slice(f.bodySpan.start, f.bodySpan.end))?.[1] ?? owner.name) !== owner.name,
+      (cast.exec(text.slice(f.bodySpan.start, f.bodySpan.end))?.[1] ?? owner.name) !== owner.name,
   );
   if (!reads) return false;
   const holder = String.raw`\b(?:${owner.name}|Self)\s*\{[^{}]*?\b${name}\s*:\s*`;

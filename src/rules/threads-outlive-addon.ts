@@ -156,23 +156,22 @@ function findStarters(unit: UnitFacts, file: FileIr, crate: CargoPackage): reado
       !/\b(?:Lazy|LazyLock|OnceLock|OnceCell|Mutex|RwLock|Option|ArcSwap\w*|SetOnce)\b/.test(type)
     )
       continue;
-    const isTokio =
-      /\btokio\b/.test(type) || file.imports.some((one) => one.name === 'Runtime' && one.path[0] === 'tokio');
-    const isPool =
-      /\b(?:rayon|threadpool)\s*::\s*ThreadPool\b/.test(type) ||
-      file.imports.some(
-        (one) => one.name === 'ThreadPool' && /^(?:rayon|rayon_core|threadpool)$/.test(one.path[0] ?? ''),
-      );
-    if ((isTokio && /\bRuntime\b/.test(type)) || (isPool && /\bThreadPool\b/.test(type)))
+    const isRuntime =
+      /\bRuntime\b/.test(type) &&
+      (/\btokio\b/.test(type) || file.imports.some((one) => one.name === 'Runtime' && one.path[0] === 'tokio'));
+    const isThreadPool =
+      /\bThreadPool\b/.test(type) &&
+      (/\b(?:rayon|threadpool)\s*::\s*ThreadPool\b/.test(type) ||
+        file.imports.some(
+          (one) => one.name === 'ThreadPool' && /^(?:rayon|rayon_core|threadpool)$/.test(one.path[0] ?? ''),
+        ));
+    if (isRuntime || isThreadPool)
       found.push({
         crate,
         file,
         span: global.nameSpan,
         conditions: global.conditions,
-        what:
-          isTokio && /\bRuntime\b/.test(type)
-            ? `The runtime in the static '${global.name}'`
-            : `The thread pool in the static '${global.name}'`,
+        what: `The ${isRuntime ? 'runtime' : 'thread pool'} in the static '${global.name}'`,
         isPool: false,
       });
   }
