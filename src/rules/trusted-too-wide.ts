@@ -1,4 +1,5 @@
-import { hasBody, walkDeep } from '../facts/d-code.js';
+import { hasBody, memberPath, walkDeep } from '../facts/d-code.js';
+import { declaredTypeOf } from '../facts/sliced-temporaries.js';
 import type { Attribute, Expr, FileIr, FunctionIr } from '../model/ir.js';
 import { defineRule } from './rule.js';
 
@@ -77,9 +78,10 @@ const UNSAFE = new Set<Expr['kind']>([
 
 function isIdle(file: FileIr, fn: FunctionIr): boolean {
   let isUsed = false;
-  walkDeep(file, fn, ({ expr }) => {
+  walkDeep(file, fn, ({ expr }, inside) => {
     if (
       UNSAFE.has(expr.kind) ||
+      movesPointer(file, inside, expr) ||
       (expr.kind === 'field' && (expr.name === 'ptr' || !/^\w+$/u.test(expr.name))) ||
       expr.kind === 'index'
     )
@@ -103,4 +105,22 @@ function isIdle(file: FileIr, fn: FunctionIr): boolean {
       isUsed = true;
   });
   return !isUsed;
+}
+
+/** `p + n`, `p -= n`, `++p` of a name or member that is declared as a pointer; how far two pointers are apart is safe to ask. */
+function movesPointer(file: FileIr, fn: FunctionIr, expr: Expr): boolean {
+  const isPointer = (side: Expr): boolean => {
+    const name = memberPath(side);
+    return name !== undefined && declaredTypeOf(file, fn, name)?.kind === 'pointer';
+  };
+  switch (expr.kind) {
+    case 'binary':
+      return /^[+-]$/u.test(expr.operator) && isPointer(expr.left) !== isPointer(expr.right);
+    case 'assign':
+      return /^(?:\+=|-=)$/u.test(expr.operator) && isPointer(expr.target);
+    case 'unary':
+      return /^(?:\+\+|--)$/u.test(expr.operator) && isPointer(expr.operand);
+    default:
+      return false;
+  }
 }
