@@ -1,5 +1,5 @@
 import type { FileIr } from '../model/ir.js';
-import { findLineStarts, positionAt } from '../model/source.js';
+import { findLineStarts, positionAt, type Span } from '../model/source.js';
 import type { UnitFacts } from './unit.js';
 
 const tables = new WeakMap<FileIr, Uint32Array>();
@@ -12,4 +12,13 @@ export function lineOf(unit: UnitFacts, file: FileIr, offset: number): number {
     tables.set(file, starts);
   }
   return positionAt(starts, offset).line;
+}
+
+/** How many UTF-16 code units of a literal are enough to find it. */
+const HEAD = 40;
+
+/** The beginning of what may be long, such as a delegate with its body: no more than its first line, whatever ends that. */
+export function headOf(unit: UnitFacts, file: FileIr, { start, end }: Span): Span {
+  const text = (unit.textOf(file.path) ?? '').slice(start, Math.min(end, start + HEAD));
+  return { start, end: start + (/^[^\r\n]+/u.exec(text)?.[0].length ?? end - start) };
 }

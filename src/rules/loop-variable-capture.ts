@@ -10,7 +10,7 @@ import {
   memberPath,
 } from '../facts/d-code.js';
 import { D_CLOSURE } from '../facts/d-text.js';
-import { lineOf } from '../facts/lines.js';
+import { headOf, lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody, type Walked } from '../model/walk-body.js';
 import type { Expr, ExprOf, FileIr, FunctionIr, Statement, TypeRef } from '../model/ir.js';
@@ -81,7 +81,7 @@ export default defineRule({
           report({
             messageId: 'captured',
             data: { kept, variable: captured.name, loop: lineOf(unit, file, captured.loop.span.start) },
-            at: { file, span: { start: closure.span.start, end: Math.min(closure.span.end, closure.span.start + 40) } },
+            at: { file, span: headOf(unit, file, closure.span) },
             steps: [
               {
                 file,

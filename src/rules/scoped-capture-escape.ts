@@ -16,7 +16,7 @@ import {
   walkDeep,
 } from '../facts/d-code.js';
 import { D_CLOSURE } from '../facts/d-text.js';
-import { lineOf } from '../facts/lines.js';
+import { headOf, lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody, type Walked } from '../model/walk-body.js';
 import type { Expr, ExprOf, FileIr, FunctionIr, TypeDecl } from '../model/ir.js';
@@ -106,7 +106,7 @@ export default defineRule({
           report({
             messageId: 'captured',
             data: { kept: kept.text, line: lineOf(unit, file, kept.span.start), what: captured.what },
-            at: { file, span: { start: closure.span.start, end: Math.min(closure.span.end, closure.span.start + 40) } },
+            at: { file, span: headOf(unit, file, closure.span) },
             steps: [
               { file, span: captured.declared, role: 'declare', note: `${capital(captured.what)} ends with the call.` },
               { file, span: captured.use, role: 'borrow', note: `The delegate reads '${captured.name}' here.` },
