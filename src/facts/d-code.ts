@@ -56,6 +56,61 @@ export function rootName(expr: Expr): string | undefined {
   }
 }
 
+/** What a function or property without other arguments is asked about, however that is written: `x` of `x.f`, `x.f()` and `f(x)`. */
+export function subjectOf(expr: Expr): Expr | undefined {
+  switch (expr.kind) {
+    case 'field':
+      return expr.base;
+    case 'method':
+      return expr.receiver;
+    case 'call':
+      return expr.args[0]?.value;
+    default:
+      return undefined;
+  }
+}
+
+/** What a function itself returns, in source order; the value that a short body ends with is the first. */
+export function returnedValues({ body }: FunctionIr): readonly Expr[] {
+  if (body === undefined) return [];
+  const values = body.result === undefined ? [] : [body.result];
+  walkBody(body, ({ expr }) => {
+    if (expr.kind === 'return' && expr.value !== undefined) values.push(expr.value);
+  });
+  return values;
+}
+
+/** What a local variable is set to where it is declared. */
+export function initOf(fn: FunctionIr, name: string): Expr | undefined {
+  let found: Expr | undefined;
+  if (fn.body !== undefined)
+    walkBody(fn.body, ({ expr, statement }) => {
+      if (statement?.kind === 'let' && statement.init === expr && statement.pattern.kind === 'bind')
+        if (statement.pattern.name === name) found = expr;
+    });
+  return found;
+}
+
+/**
+ * What the local variable that an expression names is set to where it is declared. Undefined for other expressions, and for variables
+ * that are declared again or set anew, or are static arrays, which take a copy.
+ */
+export function onlyInitOf(fn: FunctionIr, expr: Expr): Expr | undefined {
+  const name = expr.kind === 'name' && expr.path.length === 1 ? expr.path[0] : undefined;
+  if (name === undefined || fn.body === undefined) return undefined;
+  let made: Expr | undefined;
+  let isSet = false;
+  walkBody(fn.body, ({ expr: one, statement }) => {
+    if (statement?.kind === 'let' && statement.init === one && statement.pattern.kind === 'bind')
+      if (statement.pattern.name === name) {
+        isSet ||= made !== undefined || statement.type?.kind === 'static-array';
+        made = one;
+      }
+    if (one.kind === 'assign' && one.target.kind === 'name' && one.target.path[0] === name) isSet = true;
+  });
+  return isSet ? undefined : made;
+}
+
 /** Every expression of a function and of the closures and nested functions in it, each with the function it stands in. */
 export function walkDeep(file: FileIr, fn: FunctionIr, visit: (walked: Walked, inside: FunctionIr) => void): void {
   if (fn.body !== undefined) walkBody(fn.body, (walked) => visit(walked, fn));

@@ -1,9 +1,19 @@
-import { aggregateOf, calledName, memberPath, methodsOf, rootName, uncast, walkDeep, type WithBody } from './d-code.js';
+import {
+  aggregateOf,
+  calledName,
+  initOf,
+  memberPath,
+  methodsOf,
+  rootName,
+  uncast,
+  walkDeep,
+  type WithBody,
+} from './d-code.js';
 import type { UnitFacts } from './unit.js';
 import { walkBody, walkExpression } from '../model/walk-body.js';
 import type { Expr, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
-import { MALLOC, initOf } from './unscanned-memory.js';
+import { MALLOC } from './unscanned-memory.js';
 
 /** What may give a block back and another one for it. */
 const MOVES = /^(?:\w*[rR]ealloc(?:ate|Array)?|expandArray|shrinkArray)$/u;

@@ -3,6 +3,7 @@ import {
   calledName,
   collectedContent,
   hasBody,
+  initOf,
   isTypeParameter,
   memberPath,
   methodsOf,
@@ -266,17 +267,6 @@ function isOwnMethod(file: FileIr, fn: FunctionIr, call: Expr): boolean {
   const [name] = call.callee.path;
   const type = aggregateOf(file, fn);
   return type !== undefined && methodsOf(file, type).some((method) => method.name === name);
-}
-
-/** What a local variable is set to where it is declared. */
-export function initOf(fn: FunctionIr, name: string): Expr | undefined {
-  let found: Expr | undefined;
-  if (fn.body !== undefined)
-    walkBody(fn.body, ({ expr, statement }) => {
-      if (statement?.kind === 'let' && statement.init === expr && statement.pattern.kind === 'bind')
-        if (statement.pattern.name === name) found = expr;
-    });
-  return found;
 }
 
 function isAlwaysNoScan(attributes: Expr | undefined): boolean {

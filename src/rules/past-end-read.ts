@@ -1,4 +1,15 @@
-import { calledName, hasBody, isEnd, memberPath, uncast, walkDeep } from '../facts/d-code.js';
+import {
+  calledName,
+  hasBody,
+  initOf,
+  isEnd,
+  memberPath,
+  onlyInitOf,
+  returnedValues,
+  uncast,
+  walkDeep,
+  withCallersOf,
+} from '../facts/d-code.js';
 import { lineOf } from '../facts/lines.js';
 import { declaredTypeOf } from '../facts/sliced-temporaries.js';
 import type { UnitFacts } from '../facts/unit.js';
@@ -26,6 +37,9 @@ export default defineRule({
       read: "'{pointer}' points behind the last element of '{slice}' (line {made}) and is read at line {line}: that memory belongs to somebody else, may change at any time, or is not mapped.",
       size: "'{slice}.sizeof' is the size of the slice itself, a length and a pointer, and not of its elements: '{call}' (line {line}) touches that many bytes at '{slice}.ptr' however many there are.",
       more: "'{call}' (line {line}) reads more than the elements of '{slice}', whose length it adds to: what lies behind them belongs to somebody else, or is not mapped.",
+      longer:
+        "'{shown}' (line {line}) goes on behind the last element of '{slice}': what lies there belongs to somebody else, or is not mapped.",
+      scan: "The loop (line {line}) moves '{pointer}' on to a zero: it points into '{slice}' (line {made}), which need not have one, and goes on behind its end.",
       text: "'{call}' (line {line}) reads on to a terminator, and {slice} has none: it goes on behind the end.",
     },
     checklist: 'Does the slice really have what is read behind its end?',
@@ -38,9 +52,9 @@ export default defineRule({
   perFile: ['d'],
   check({ unit, report }) {
     for (const file of unit.filesOf('d')) {
+      const all = unit.textOf(file.path) ?? '';
       for (const fn of file.functions) {
         if (fn.parent !== undefined || !hasBody(fn)) continue;
-        const all = unit.textOf(file.path) ?? '';
         const text = all.slice(fn.span.start, fn.span.end);
         // Whoever asks for the capacity knows what lies behind the end.
         if (!text.includes('.ptr')) continue;
@@ -52,17 +66,29 @@ export default defineRule({
             steps: [],
             key: `${fn.name}|${slice}.sizeof`,
           });
-        for (const { slice, call, span, isText } of [
-          ...findOverreads(file, fn, text, commentOf(all, fn) + text),
-          ...findLongSlices(file, fn),
-          ...findScans(file, fn),
-        ])
+        for (const { slice, call, span, isText } of findOverreads(unit, file, fn, text, commentOf(all, fn) + text))
           report({
             messageId: isText ? 'text' : 'more',
             data: { slice, call, line: lineOf(unit, file, span.start) },
             at: { file, span },
             steps: [],
             key: `${fn.name}|${slice}|${call}`,
+          });
+        for (const { slice, span } of findLongSlices(file, fn))
+          report({
+            messageId: 'longer',
+            data: { shown: shorten(all.slice(span.start, span.end)), slice, line: lineOf(unit, file, span.start) },
+            at: { file, span },
+            steps: [],
+            key: `${fn.name}|${slice}|the slice`,
+          });
+        for (const { slice, pointer, made, span } of findScans(file, fn))
+          report({
+            messageId: 'scan',
+            data: { slice, pointer, made: lineOf(unit, file, made.start), line: lineOf(unit, file, span.start) },
+            at: { file, span },
+            steps: [{ file, span: made, role: 'borrow', note: `'${pointer}' points into '${slice}' from here on.` }],
+            key: `${fn.name}|'${slice}'|the loop`,
           });
         if (!text.includes('.length') || /\.\s*capacity\b/u.test(text)) continue;
         for (const { pointer, slice, made, read } of findReads(file, fn))
@@ -80,6 +106,12 @@ export default defineRule({
     }
   },
 });
+
+/** A text of the source on one line, cut where it is long. */
+function shorten(text: string): string {
+  const line = text.replace(/\s+/gu, ' ');
+  return line.length > 60 ? `${line.slice(0, 58)}..` : line;
+}
 
 /** Functions of C that touch as many bytes as they are told, with the places of their pointers and of the size. */
 const SIZED: ReadonlyMap<string, { readonly pointers: readonly number[]; readonly size: number }> = new Map([
@@ -109,10 +141,13 @@ function isOfSystem(unit: UnitFacts, file: FileIr, fn: FunctionIr, call: string,
   return first.kind === 'literal' || (type?.kind === 'path' && /^(?:int|socket_t|SOCKET)$/u.test(type.name));
 }
 
-interface HeaderSize {
+interface LongSlice {
   readonly slice: string;
-  readonly call: string;
   readonly span: Span;
+}
+
+interface HeaderSize extends LongSlice {
+  readonly call: string;
 }
 
 /** `memcpy(to.ptr, from.ptr, from.sizeof)` where `from` is a dynamic array. */
@@ -156,6 +191,7 @@ const READS_TEXT: ReadonlyMap<string, readonly number[]> = new Map([
  * `fopen(path[0 .. n].ptr, "r")`, `puts((a ~ b).ptr)`. Who writes a terminator in the function has thought of it.
  */
 function findOverreads(
+  unit: UnitFacts,
   file: FileIr,
   fn: FunctionIr,
   text: string,
@@ -177,18 +213,19 @@ function findOverreads(
       )
         found.push({ slice, call, span: expr.span, isText: false });
     }
+    const places = isTerminating ? [] : [...(READS_TEXT.get(call) ?? []), ...textsOfFormat(call, expr.args)];
     // A function of the package that only has the name.
-    if (isTerminating || file.functions.some((own) => own.name === call && own.bodySpan !== undefined)) return;
-    for (const at of [...(READS_TEXT.get(call) ?? []), ...textsOfFormat(call, expr.args)]) {
+    if (places.length === 0 || file.functions.some((own) => own.name === call && own.bodySpan !== undefined)) return;
+    for (const at of places) {
       const given = expr.args[at] === undefined ? undefined : uncast(expr.args[at].value);
       if (given?.kind !== 'field' || given.name !== 'ptr') continue;
-      const base = madeAs(inside, given.base);
+      const base = onlyInitOf(inside, given.base) ?? given.base;
       const param = inside.params.find(({ name }) => name === memberPath(given.base));
       if (
         param !== undefined &&
         isText(param.type) &&
-        isForAnybody(file, inside, around) &&
-        !/z$|cstr/iu.test(param.name)
+        !/z$|cstr/iu.test(param.name) &&
+        isForAnybody(unit, file, inside, around)
       )
         found.push({ slice: `the parameter '${param.name}'`, call, span: expr.span, isText: true });
       if (base.kind === 'call' || base.kind === 'method') {
@@ -233,20 +270,6 @@ function textsOfFormat(call: string, args: readonly { readonly value: Expr }[]):
   return holes.flatMap(([hole], i) => (hole.endsWith('s') && !hole.includes('.') ? [at + 1 + i] : []));
 }
 
-/** What a local is set to where it is declared, if it is never set anew; else the expression itself. */
-function madeAs(fn: FunctionIr, expr: Expr): Expr {
-  const name = expr.kind === 'name' && expr.path.length === 1 ? expr.path[0] : undefined;
-  if (name === undefined || fn.body === undefined) return expr;
-  let made: Expr | undefined;
-  let isSet = false;
-  walkBody(fn.body, ({ expr: one, statement }) => {
-    if (statement?.kind === 'let' && statement.init === one && statement.pattern.kind === 'bind')
-      if (statement.pattern.name === name) made = one;
-    if (one.kind === 'assign' && one.target.kind === 'name' && one.target.path[0] === name) isSet = true;
-  });
-  return made === undefined || isSet ? expr : made;
-}
-
 function isText(type: TypeRef | undefined): boolean {
   if (type?.kind === 'path') return type.name === 'string';
   if (type?.kind !== 'slice' || type.element?.name !== 'char') return false;
@@ -256,20 +279,22 @@ function isText(type: TypeRef | undefined): boolean {
   );
 }
 
-/** Whether the function is one that others call, too: not a private one that the file only gives literals. */
-function isForAnybody(file: FileIr, fn: FunctionIr, text: string): boolean {
+/** Whether the function is one that others call, too: not a private one, nor one that its file only gives literals. */
+function isForAnybody(unit: UnitFacts, file: FileIr, fn: FunctionIr, text: string): boolean {
   // A text that is looked at up to its end before may have been told to have one.
   if (fn.parent !== undefined || !fn.isPublic) return false;
   if (/\[\s*\$\s*-\s*1\s*\]\s*==|\bzero|terminat/iu.test(text)) return false;
-  // Everybody here gives it a literal or a constant.
-  const calls: boolean[] = [];
-  for (const other of file.functions)
-    if (other.body !== undefined && other.id !== fn.id)
-      walkBody(other.body, ({ expr }) => {
-        if ((expr.kind === 'call' || expr.kind === 'method') && calledName(expr) === fn.name)
-          calls.push(expr.args.some(({ value }) => isConstantText(value)));
-      });
-  return calls.length === 0 || !calls.every((isLiteral) => isLiteral);
+  // Everybody here gives it a literal or a constant; what else they do may be of no interest.
+  let calls = 0;
+  let constant = 0;
+  for (const caller of withCallersOf(unit, file, [], [fn.name]))
+    walkDeep(caller.file, caller.fn, ({ expr }, inside) => {
+      if ((expr.kind !== 'call' && expr.kind !== 'method') || calledName(expr) !== fn.name) return;
+      if (inside.nameSpan.start === fn.nameSpan.start) return;
+      calls++;
+      if (expr.args.some(({ value }) => isConstantText(value))) constant++;
+    });
+  return calls === 0 || constant < calls;
 }
 
 /** A literal, or a constant by its spelling: `CLAP_EXT_PARAMS`. */
@@ -287,8 +312,8 @@ const SIZES: ReadonlyMap<string, number> = new Map([
 ]);
 
 /** `s.ptr[0 .. s.length + 1]`, `(cast(ulong*) bytes.ptr)[0 .. (bytes.length + 7) / 8]`, `list.ptr[0 .. list.capacity]` of the caller's. */
-function findLongSlices(file: FileIr, fn: FunctionIr): readonly (HeaderSize & { readonly isText: boolean })[] {
-  const found: (HeaderSize & { isText: boolean })[] = [];
+function findLongSlices(file: FileIr, fn: FunctionIr): readonly LongSlice[] {
+  const found: LongSlice[] = [];
   walkDeep(file, fn, ({ expr }, inside) => {
     // What a lambda is given is up to the function that it is handed to.
     if (expr.kind !== 'slice' || expr.to === undefined || inside.kind === 'closure') return;
@@ -296,12 +321,12 @@ function findLongSlices(file: FileIr, fn: FunctionIr): readonly (HeaderSize & { 
     // A field is mostly a container's, which has more room than it shows; what has a type of its own may have, too.
     const param = inside.params.find((one) => one.name === slice);
     if (slice === undefined || (param?.type?.kind !== 'slice' && param?.type?.name !== 'string')) return;
-    const to = madeAs(inside, expr.to);
+    const to = onlyInitOf(inside, expr.to) ?? expr.to;
     const isOwn = to.kind === 'field' && memberPath(to.base) === slice;
     const isCapacity =
       isOwn && to.name === 'capacity' && param?.type?.kind === 'slice' && !param.modifiers.includes('ref');
     if (longerThan(to) === slice || isCapacity || roundsUp(expr.base, to) === slice)
-      found.push({ slice, call: 'the slice', span: expr.span, isText: false });
+      found.push({ slice, span: expr.span });
   });
   return found;
 }
@@ -311,21 +336,26 @@ function roundsUp(base: Expr, to: Expr): string | undefined {
   if (base.kind !== 'cast' || base.type.kind !== 'pointer') return undefined;
   const wide = SIZES.get(base.type.element?.name ?? '') ?? 0;
   if (wide < 2 || to.kind !== 'binary' || (to.operator !== '/' && to.operator !== '>>')) return undefined;
-  const sum = to.left;
-  return longerThan(sum);
+  return longerThan(to.left);
+}
+
+interface Scan extends LongSlice {
+  readonly pointer: string;
+  readonly made: Span;
 }
 
 /** Loops over a pointer into a slice that end only at a zero, which the slice need not have: `while (*p != 0) p++;` */
-function findScans(file: FileIr, fn: FunctionIr): readonly (HeaderSize & { readonly isText: boolean })[] {
-  const found: (HeaderSize & { isText: boolean })[] = [];
+function findScans(file: FileIr, fn: FunctionIr): readonly Scan[] {
+  const found: Scan[] = [];
   walkDeep(file, fn, ({ expr }, inside) => {
     if (expr.kind !== 'loop' || expr.condition === undefined) return;
     const pointer = scannedBy(expr.condition);
     if (pointer === undefined) return;
-    const made = madeFirst(inside, pointer);
+    const made = initOf(inside, pointer);
     const slice = made === undefined ? undefined : pointerOf(made);
     const type = slice === undefined ? undefined : inside.params.find((one) => one.name === slice)?.type;
     if (
+      made === undefined ||
       slice === undefined ||
       !isText(type) ||
       type?.qualifiers?.includes('immutable') === true ||
@@ -344,8 +374,7 @@ function findScans(file: FileIr, fn: FunctionIr): readonly (HeaderSize & { reado
     walkExpression(expr.condition, ({ expr: one }) => look(one));
     walkBody(expr.body, ({ expr: one }) => look(one));
     if (expr.update) walkExpression(expr.update, ({ expr: one }) => look(one));
-    if (isMoved && !isBounded)
-      found.push({ slice: `'${slice}'`, call: 'the loop', span: expr.condition.span, isText: true });
+    if (isMoved && !isBounded) found.push({ slice, pointer, made: made.span, span: expr.condition.span });
   });
   return found;
 }
@@ -354,23 +383,11 @@ function findScans(file: FileIr, fn: FunctionIr): readonly (HeaderSize & { reado
 function scannedBy(condition: Expr): string | undefined {
   const read =
     condition.kind === 'binary' && condition.operator === '!=' && isZero(condition.right) ? condition.left : condition;
-  const name = read.kind === 'deref' && read.base.kind === 'name' ? read.base.path[0] : undefined;
-  return name;
+  return read.kind === 'deref' && read.base.kind === 'name' ? read.base.path[0] : undefined;
 }
 
 function isZero(expr: Expr): boolean {
   return expr.kind === 'literal' && /^(?:0|'\\0'|'\\x00')$/u.test(expr.text);
-}
-
-/** What a local is set to where it is declared. */
-function madeFirst(fn: FunctionIr, name: string): Expr | undefined {
-  let made: Expr | undefined;
-  if (fn.body !== undefined)
-    walkBody(fn.body, ({ expr, statement }) => {
-      if (statement?.kind === 'let' && statement.init === expr && statement.pattern.kind === 'bind')
-        if (statement.pattern.name === name) made ??= expr;
-    });
-  return made;
 }
 
 /** `list` for `list.length + 1`, also times the size of an element. */
@@ -484,11 +501,10 @@ function helperEnd(file: FileIr, fn: FunctionIr, call: Extract<Expr, { kind: 'ca
     call.callee.kind === 'closure'
       ? file.functions.find((one) => call.callee.kind === 'closure' && one.id === call.callee.functionId)
       : file.functions.find((one) => one.name === name && one.parent === fn.id);
-  if (helper?.body === undefined) return undefined;
-  let slice = helper.body.result === undefined ? undefined : pastEnd(helper.body.result);
-  walkBody(helper.body, ({ expr }) => {
-    if (expr.kind === 'return' && expr.value !== undefined) slice ??= pastEnd(expr.value);
-  });
+  if (helper === undefined) return undefined;
+  const slice = returnedValues(helper)
+    .map(pastEnd)
+    .find((one) => one !== undefined);
   if (slice === undefined) return undefined;
   const index = helper.params.findIndex((param) => param.name === slice);
   const argument = index < 0 ? undefined : call.args[index]?.value;
