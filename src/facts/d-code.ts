@@ -1,6 +1,6 @@
-import type { Expr, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
+import type { Expr, FileIr, FunctionIr, Statement, TypeDecl, TypeRef } from '../model/ir.js';
 import type { UnitFacts } from './unit.js';
-import type { Span } from '../model/source.js';
+import { isInside, type Span } from '../model/source.js';
 import { walkBody, type Walked } from '../model/walk-body.js';
 import { withoutAlias } from '../flow/types.js';
 
@@ -179,6 +179,21 @@ export function boundNames(node: unknown): readonly string[] {
   };
   visit(node);
   return names;
+}
+
+/** A declaration of variables. */
+export type Let = Extract<Statement, { kind: 'let' }>;
+
+/** The declarations anywhere below a node of the tree, those without a value too; functions are separate and therefore not entered. */
+export function letsIn(node: unknown): readonly Let[] {
+  if (Array.isArray(node)) return node.flatMap(letsIn);
+  if (typeof node !== 'object' || node === null) return [];
+  if (isLet(node)) return [node];
+  return Object.entries(node).flatMap(([key, child]) => (key === 'span' || key === 'type' ? [] : letsIn(child)));
+}
+
+function isLet(node: object): node is Let {
+  return 'kind' in node && node.kind === 'let' && 'pattern' in node && 'modifiers' in node;
 }
 
 /** Free names of a closure: what it uses, with those in closures inside it, and doesn't declare. `self` stands for `this`. */
@@ -383,12 +398,11 @@ export function isUndone(fn: FunctionIr, place: string, stored: Span): boolean {
   const { body } = fn;
   if (body === undefined) return false;
   const puts = body.statements.flatMap((s) => (s.kind === 'defer' && s.when !== 'failure' ? [s.body.span] : []));
-  const isIn = (outer: Span, inner: Span): boolean => outer.start <= inner.start && inner.end <= outer.end;
   let undone = false;
   walkBody(body, ({ expr, around }) => {
-    if (undone || (expr.span.start <= stored.end && !puts.some((put) => isIn(put, expr.span)))) return;
+    if (undone || (expr.span.start <= stored.end && !puts.some((put) => isInside(expr.span, put)))) return;
     // Under a condition it may not happen.
-    if (around.some((o) => (o.kind === 'if' || o.kind === 'match' || o.kind === 'loop') && !isIn(o.span, stored)))
+    if (around.some((o) => (o.kind === 'if' || o.kind === 'match' || o.kind === 'loop') && !isInside(stored, o.span)))
       return;
     if (expr.kind === 'assign' && expr.operator === '=') {
       const target = memberPath(expr.target);

@@ -1,4 +1,4 @@
-import { boundNames, calledName, heldByLiteral, mayKeep, memberPath } from './d-code.js';
+import { boundNames, calledName, heldByLiteral, mayKeep, memberPath, subjectOf } from './d-code.js';
 import { walkBody } from '../model/walk-body.js';
 import type { Block, Expr, FileIr, FunctionIr } from '../model/ir.js';
 import type { UnitFacts } from './unit.js';
@@ -180,13 +180,6 @@ export function partOf(expr: Expr): string | undefined {
   const name = expr.kind === 'field' ? expr.name : calledName(expr);
   if (name === undefined || !(PARTS.has(name) || CUTS.has(name) || PICKS.has(name) || CHOICES.has(name)))
     return undefined;
-  const base =
-    expr.kind === 'field'
-      ? expr.base
-      : expr.kind === 'method'
-        ? expr.receiver
-        : expr.kind === 'call'
-          ? expr.args[0]?.value
-          : undefined;
+  const base = subjectOf(expr);
   return base === undefined ? undefined : partOf(base);
 }

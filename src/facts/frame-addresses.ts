@@ -1,7 +1,7 @@
-import { calledName, delegateFunction, freeNames, uncast } from './d-code.js';
+import { calledName, delegateFunction, freeNames, letsIn, uncast } from './d-code.js';
 import { walkBody } from '../model/walk-body.js';
 import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
-import type { Span } from '../model/source.js';
+import { isInside, type Span } from '../model/source.js';
 
 /** Names of functions that take something out of where it was put. */
 const UNLINKS =
@@ -26,7 +26,7 @@ export function isUnlinked(fn: FunctionIr, name: string, stored: Span): boolean 
     if (expr.kind !== 'call' && expr.kind !== 'method') return;
     const given = [...expr.args.map(({ value }) => value), ...(expr.kind === 'method' ? [expr.receiver] : [])];
     if (!UNLINKS.test(calledName(expr) ?? '') || !given.some((value) => isAddressOf(value, name))) return;
-    const isAlways = always.some((span) => span.start <= expr.span.start && expr.span.end <= span.end);
+    const isAlways = always.some((span) => isInside(expr.span, span));
     // Under a condition it may not happen.
     if (around.every((outer) => outer.kind === 'block' || (outer.kind === 'if' && outer.condition === expr)))
       unlinks.push({ at: expr.span.start, isAlways });
@@ -71,20 +71,10 @@ export function isInHeapFrame(file: FileIr, fn: FunctionIr, name: string): boole
 function isScopeVariable(fn: FunctionIr, target: Expr): boolean {
   const name = target.kind === 'name' && target.path.length === 1 ? target.path[0] : undefined;
   if (name === undefined) return false;
-  let isScope = fn.params.some((param) => param.name === name && param.modifiers.includes('scope'));
-  if (fn.body !== undefined && !isScope) {
-    const visit = (node: unknown): void => {
-      if (Array.isArray(node)) node.forEach(visit);
-      else if (typeof node === 'object' && node !== null) {
-        if ('kind' in node && node.kind === 'let' && 'modifiers' in node && 'pattern' in node) {
-          const { modifiers, pattern } = node;
-          const isThis = typeof pattern === 'object' && pattern !== null && 'name' in pattern && pattern.name === name;
-          isScope ||= isThis && Array.isArray(modifiers) && modifiers.includes('scope');
-        }
-        for (const [key, child] of Object.entries(node)) if (key !== 'span' && key !== 'type') visit(child);
-      }
-    };
-    visit(fn.body);
-  }
-  return isScope;
+  return (
+    fn.params.some((param) => param.name === name && param.modifiers.includes('scope')) ||
+    letsIn(fn.body).some(
+      ({ pattern, modifiers }) => pattern.kind === 'bind' && pattern.name === name && modifiers.includes('scope'),
+    )
+  );
 }

@@ -1,6 +1,5 @@
-import { aggregateOf, calledName, hasBody, memberPath, methodsOf } from './d-code.js';
+import { aggregateOf, calledName, hasBody, initOf, memberPath, methodsOf, returnedValues } from './d-code.js';
 import type { UnitFacts } from './unit.js';
-import { walkBody } from '../model/walk-body.js';
 import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 
@@ -53,17 +52,12 @@ export interface LentField {
  */
 export function lentField(unit: UnitFacts, file: FileIr, fn: FunctionIr, local: string): LentField | undefined {
   const type = aggregateOf(file, fn);
-  if (type === undefined || fn.body === undefined) return undefined;
-  let called: string | undefined;
-  walkBody(fn.body, ({ expr, statement }) => {
-    if (statement?.kind !== 'let' || statement.init !== expr || statement.pattern.kind !== 'bind') return;
-    if (statement.pattern.name !== local) return;
-    called =
-      expr.kind === 'call' ||
-      (expr.kind === 'method' && expr.receiver.kind === 'name' && expr.receiver.path[0] === 'self')
-        ? calledName(expr)
-        : undefined;
-  });
+  if (type === undefined) return undefined;
+  const init = initOf(fn, local);
+  const isOwn =
+    init?.kind === 'call' ||
+    (init?.kind === 'method' && init.receiver.kind === 'name' && init.receiver.path[0] === 'self');
+  const called = isOwn ? calledName(init) : undefined;
   const methods = called === undefined ? [] : methodsOf(file, type).filter(({ name }) => name === called);
   const named = methods[0];
   if (methods.length !== 1 || named === undefined) return undefined;
@@ -71,15 +65,10 @@ export function lentField(unit: UnitFacts, file: FileIr, fn: FunctionIr, local: 
   const read = named.skipped === true ? unit.withBodies(file, (one) => one.span.start === named.span.start) : file;
   const method = read.functions.find(({ span }) => span.start === named.span.start);
   if (method === undefined || !hasBody(method)) return undefined;
-  let found: LentField | undefined;
-  const judge = (value: Expr | undefined): void => {
-    const name = value?.kind === 'slice' ? memberPath(value.base) : undefined;
+  for (const value of returnedValues(method)) {
+    const name = value.kind === 'slice' ? memberPath(value.base) : undefined;
     const field = type.fields.find((one) => one.name === name && !one.isStatic);
-    if (field !== undefined) found ??= { field: field.name, method: method.name, span: field.span };
-  };
-  judge(method.body.result);
-  walkBody(method.body, ({ expr }) => {
-    if (expr.kind === 'return') judge(expr.value);
-  });
-  return found;
+    if (field !== undefined) return { field: field.name, method: method.name, span: field.span };
+  }
+  return undefined;
 }

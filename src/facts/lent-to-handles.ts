@@ -1,4 +1,4 @@
-import { calledName, declaredIn, memberPath, rootName, uncast } from './d-code.js';
+import { calledName, declaredIn, letsIn, memberPath, rootName, uncast } from './d-code.js';
 import { walkBody, walkExpression } from '../model/walk-body.js';
 import type { Expr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
@@ -43,11 +43,12 @@ export function findLentToHandles(fn: FunctionIr): readonly LentToHandle[] {
   const { body } = fn;
   if (body === undefined || fn.hasError === true || fn.kind === 'unittest') return [];
   const locals = new Map<string, { readonly type: TypeRef | undefined; readonly span: Span }>();
+  for (const { isStatic, pattern, type } of letsIn(body))
+    if (isStatic !== true && pattern.kind === 'bind') locals.set(pattern.name, { type, span: pattern.span });
   const given: (LentToHandle & { readonly handle: string })[] = [];
   const kept = new Set<string>();
   const ended = new Map<string, number>();
   const isOutside = (name: string): boolean => !declaredIn(fn).has(name) || fn.params.some((p) => p.name === name);
-  declareLocals(body, locals);
   walkBody(body, ({ expr, around }) => {
     const left =
       expr.kind === 'return' ? expr.value : expr.kind === 'assign' && isStored(expr.target) ? expr.value : undefined;
@@ -121,20 +122,4 @@ function stackMemory(value: Expr): string | undefined {
 
 function simpleName(expr: Expr): string | undefined {
   return expr.kind === 'name' && expr.path.length === 1 ? rootName(expr) : undefined;
-}
-
-/** The variables of a body that are on the stack. */
-function declareLocals(
-  node: unknown,
-  found: Map<string, { readonly type: TypeRef | undefined; readonly span: Span }>,
-): void {
-  if (Array.isArray(node)) for (const each of node) declareLocals(each, found);
-  else if (typeof node === 'object' && node !== null) {
-    if ('kind' in node && node.kind === 'let' && 'pattern' in node && !('isStatic' in node && node.isStatic === true)) {
-      // The node of a body that has this kind and a pattern is a statement.
-      const { pattern, type } = node as { pattern: { kind: string; name?: string; span: Span }; type?: TypeRef };
-      if (pattern.kind === 'bind' && pattern.name !== undefined) found.set(pattern.name, { type, span: pattern.span });
-    }
-    for (const [key, child] of Object.entries(node)) if (key !== 'span' && key !== 'type') declareLocals(child, found);
-  }
 }

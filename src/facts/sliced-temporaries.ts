@@ -1,4 +1,13 @@
-import { aggregateOf, calledName, declaredIn, hasAttribute, isTypeParameter, memberPath } from './d-code.js';
+import {
+  aggregateOf,
+  calledName,
+  declaredIn,
+  hasAttribute,
+  initOf,
+  isTypeParameter,
+  memberPath,
+  subjectOf,
+} from './d-code.js';
 import type { UnitFacts } from './unit.js';
 import { walkBody } from '../model/walk-body.js';
 import { digestType } from '../flow/builtin-types.js';
@@ -150,7 +159,7 @@ function resultOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, value: Expr, de
   if (name === undefined) return undefined;
   const oracle = unit.oracle('d');
   if (name === 'toHexString') {
-    const given = value.kind === 'method' ? value.receiver : value.kind === 'call' ? value.args[0]?.value : undefined;
+    const given = subjectOf(value);
     const digest = given === undefined ? undefined : valueType(unit, file, fn, given, depth);
     return digest?.kind === 'static-array' ? digest : undefined;
   }
@@ -187,12 +196,8 @@ function valueType(unit: UnitFacts, file: FileIr, fn: FunctionIr, value: Expr, d
   const name = memberPath(value);
   if (name === undefined) return resultOf(unit, file, fn, value, depth + 1);
   const written = declaredTypeOf(file, fn, name);
-  if (written !== undefined || depth > 4 || fn.body === undefined) return written;
-  let init: Expr | undefined;
-  walkBody(fn.body, ({ expr, statement }) => {
-    if (statement?.kind === 'let' && statement.init === expr && statement.pattern.kind === 'bind')
-      if (statement.pattern.name === name) init = expr;
-  });
+  if (written !== undefined || depth > 4) return written;
+  const init = initOf(fn, name);
   return init === undefined ? undefined : valueType(unit, file, fn, init, depth + 1);
 }
 

@@ -1,4 +1,4 @@
-import { aggregateOf, calledName, declaredIn, hasBody, memberPath, rootName } from './d-code.js';
+import { aggregateOf, calledName, declaredIn, hasBody, memberPath, rootName, subjectOf } from './d-code.js';
 import type { UnitFacts } from './unit.js';
 import { walkBody } from '../model/walk-body.js';
 import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
@@ -99,7 +99,7 @@ function regionsOf(text: string, fn: FunctionIr & { readonly body: NonNullable<F
     const name = calledName(expr) ?? '';
     const isLock = LOCKS.test(name);
     if (!isLock && !UNLOCKS.test(name)) return;
-    const subject = expr.kind === 'method' ? expr.receiver : expr.kind === 'call' ? expr.args[0]?.value : undefined;
+    const subject = subjectOf(expr);
     const lock = subject && (memberPath(subject.kind === 'address' ? subject.base : subject) ?? '');
     if (lock === undefined || lock === '') return;
     if (isLock) locks.push({ lock, span: expr.span });

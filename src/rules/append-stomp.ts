@@ -7,7 +7,10 @@ import {
   isEnd,
   memberPath,
   methodsOf,
+  returnedValues,
   rootName,
+  subjectOf,
+  type WithBody,
 } from '../facts/d-code.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
@@ -69,132 +72,108 @@ export default defineRule({
             key: `${one.buffer}|${one.slice}`,
           });
         }
-        for (const one of findReusedStatics(file, fn))
-          report({
-            messageId: 'stomps',
-            data: {
-              buffer: one.buffer,
-              line: lineOf(unit, file, one.allowed.start),
-              method: one.method.name,
-              shown: lineOf(unit, file, one.shown.start),
-            },
-            at: { file, span: one.allowed },
+        const stomp = (buffer: string, allowed: Span, shown: Shown, key: string): void => {
+          const { target } = shown;
+          const data = {
+            buffer,
+            line: lineOf(unit, file, allowed.start),
+            method: shown.method.name,
+            shown: lineOf(unit, file, shown.span.start),
+          };
+          const how = target === undefined ? 'leaves' : 'is kept';
+          const rest = {
+            at: { file, span: allowed },
             steps: [
-              { file, span: one.shown, role: 'escape', note: `A slice of '${one.buffer}' leaves here.` },
+              { file, span: shown.span, role: 'escape' as const, note: `A slice of '${buffer}' ${how} here.` },
               {
                 file,
-                span: one.allowed,
-                role: 'grow',
+                span: allowed,
+                role: 'grow' as const,
                 note: 'From here on an append overwrites what the slice shows.',
               },
             ],
-            key: `${fn.name}|${one.buffer}`,
-          });
+            key,
+          };
+          if (target === undefined) report({ messageId: 'stomps', data, ...rest });
+          else report({ messageId: 'stored', data: { ...data, target }, ...rest });
+        };
+        for (const { buffer, allowed, shown } of findReusedStatics(file, fn))
+          stomp(buffer, allowed, shown, `${fn.name}|${buffer}`);
         const type = aggregateOf(file, fn);
         if (type === undefined) continue;
-        walkBody(fn.body, ({ expr, around }) => {
-          // A flag of its own says that the author keeps track of whose storage it is.
-          if (around.some((outer) => outer.kind === 'if' && memberPath(outer.condition) !== undefined)) return;
-          const operand = appendOperand(expr) ?? emptiedByHelper(file, expr);
-          const field = operand === undefined ? undefined : rootName(operand);
-          if (field === undefined || !type.fields.some((one) => one.name === field)) return;
-          const shown = findShown(file, type, field, fn);
-          const stored = shown === undefined ? findStored(unit, file, type, field) : undefined;
-          if (stored !== undefined)
-            report({
-              messageId: 'stored',
-              data: {
-                buffer: field,
-                line: lineOf(unit, file, expr.span.start),
-                method: stored.method.name,
-                target: stored.target,
-                shown: lineOf(unit, file, stored.span.start),
-              },
-              at: { file, span: expr.span },
-              steps: [
-                { file, span: stored.span, role: 'escape', note: `A slice of '${field}' is kept here.` },
-                {
-                  file,
-                  span: expr.span,
-                  role: 'grow',
-                  note: 'From here on an append overwrites what the slice shows.',
-                },
-              ],
-              key: `${type.name}.${field}`,
-            });
-          if (shown === undefined) return;
-          report({
-            messageId: 'stomps',
-            data: {
-              buffer: field,
-              line: lineOf(unit, file, expr.span.start),
-              method: shown.method.name,
-              shown: lineOf(unit, file, shown.span.start),
-            },
-            at: { file, span: expr.span },
-            steps: [
-              { file, span: shown.span, role: 'escape', note: `A slice of '${field}' leaves here.` },
-              { file, span: expr.span, role: 'grow', note: 'From here on an append overwrites what the slice shows.' },
-            ],
-            key: `${type.name}.${field}`,
-          });
-        });
+        for (const { buffer: field, span } of findAllowed(file, fn)) {
+          if (!type.fields.some((one) => one.name === field)) continue;
+          const shown = findShown(file, type, field, fn) ?? findStored(unit, file, type, field);
+          if (shown !== undefined) stomp(field, span, shown, `${type.name}.${field}`);
+        }
       }
     }
   },
 });
 
+/** Where a slice of a buffer is handed out, or kept in `target`. */
+interface Shown {
+  readonly method: FunctionIr;
+  readonly span: Span;
+  readonly target?: string;
+}
+
 interface Reused {
   readonly buffer: string;
-  readonly method: FunctionIr;
-  readonly shown: Span;
+  readonly shown: Shown;
   readonly allowed: Span;
 }
 
+/** Where a function lets an array grow in place, with the first name of what leads to the array. */
+function findAllowed(file: FileIr, fn: WithBody): readonly { readonly buffer: string; readonly span: Span }[] {
+  const found: { buffer: string; span: Span }[] = [];
+  walkBody(fn.body, ({ expr, around }) => {
+    const operand = appendOperand(expr) ?? emptiedByHelper(file, expr);
+    const buffer = operand === undefined ? undefined : rootName(operand);
+    // A flag of its own says that the author keeps track of whose storage it is.
+    if (buffer === undefined || around.some((one) => one.kind === 'if' && memberPath(one.condition) !== undefined))
+      return;
+    found.push({ buffer, span: expr.span });
+  });
+  return found;
+}
+
 /** A static local, or a variable of the module, that grows in place and of which a function of the file returns a slice. */
-function findReusedStatics(file: FileIr, fn: FunctionIr): readonly Reused[] {
+function findReusedStatics(file: FileIr, fn: WithBody): readonly Reused[] {
   const found: Reused[] = [];
-  if (fn.body === undefined) return found;
   const statics = new Set<string>();
   for (const statement of fn.body.statements)
     if (statement.kind === 'let' && statement.isStatic === true && statement.pattern.kind === 'bind')
       statics.add(statement.pattern.name);
-  walkBody(fn.body, ({ expr, around }) => {
-    if (around.some((outer) => outer.kind === 'if' && memberPath(outer.condition) !== undefined)) return;
-    const operand = appendOperand(expr) ?? emptiedByHelper(file, expr);
-    const buffer = operand === undefined ? undefined : rootName(operand);
-    if (buffer === undefined || found.some((one) => one.buffer === buffer)) return;
+  for (const { buffer, span: allowed } of findAllowed(file, fn)) {
+    if (found.some((one) => one.buffer === buffer)) continue;
     const isGlobal =
       !declaredIn(fn).has(buffer) &&
       aggregateOf(file, fn)?.fields.some(({ name }) => name === buffer) !== true &&
       file.globals.some((g) => g.name === buffer && g.inFunction === undefined && g.type?.kind === 'slice');
-    if (!statics.has(buffer) && !isGlobal) return;
+    if (!statics.has(buffer) && !isGlobal) continue;
     const others = isGlobal ? file.functions.filter((one) => one.isPublic && !declaredIn(one).has(buffer)) : [];
-    for (const method of [fn, ...others]) {
-      const shown = shownBy(method, buffer);
-      if (shown !== undefined) {
-        found.push({ buffer, method, shown, allowed: expr.span });
-        return;
-      }
-    }
-  });
+    const shown = firstShown([fn, ...others], (method) => viewsIn(method, buffer), buffer);
+    if (shown !== undefined) found.push({ buffer, shown, allowed });
+  }
   return found;
 }
 
-/** Where a function returns the buffer or a slice of it. */
-function shownBy(method: FunctionIr, buffer: string): Span | undefined {
-  if (!hasBody(method) || method.returns?.kind === 'static-array') return undefined;
-  const names = viewsIn(method, buffer);
-  let found: Span | undefined;
-  const judge = (value: Expr): void => {
-    const isNamed = value.kind === 'name' && value.path.length === 1 && names.has(value.path[0] ?? '');
-    if (isView(value, buffer) || isNamed) found ??= value.span;
-  };
-  if (method.body.result !== undefined) judge(method.body.result);
-  walkBody(method.body, ({ expr }) => {
-    if (expr.kind === 'return' && expr.value !== undefined) judge(expr.value);
-  });
-  return found;
+/** The first of some functions that returns the buffer, a slice of it, or a local that is one of its `views`. */
+function firstShown(
+  methods: readonly FunctionIr[],
+  views: (method: FunctionIr) => ReadonlySet<string>,
+  buffer: string,
+): Shown | undefined {
+  for (const method of methods) {
+    if (!hasBody(method) || method.returns?.kind === 'static-array') continue;
+    const names = views(method);
+    const value = returnedValues(method).find(
+      (one) => isView(one, buffer) || (one.kind === 'name' && one.path.length === 1 && names.has(one.path[0] ?? '')),
+    );
+    if (value !== undefined) return { method, span: value.span };
+  }
+  return undefined;
 }
 
 interface Overlap {
@@ -293,34 +272,17 @@ function helpersOf(file: FileIr): ReadonlyMap<string, number> {
 const helpersIn = new WeakMap<FileIr, Map<string, number>>();
 
 function appendOperand(expr: Expr): Expr | undefined {
-  if (expr.kind === 'field') return expr.name === 'assumeSafeAppend' ? expr.base : undefined;
-  if (calledName(expr) !== 'assumeSafeAppend') return undefined;
-  return expr.kind === 'method' ? expr.receiver : expr.kind === 'call' ? expr.args[0]?.value : undefined;
+  const name = expr.kind === 'field' ? expr.name : calledName(expr);
+  return name === 'assumeSafeAppend' ? subjectOf(expr) : undefined;
 }
 
 /** A method that returns the buffer or a slice of it; the function itself counts only when it returns after the append is allowed. */
-function findShown(
-  file: FileIr,
-  type: TypeDecl,
-  field: string,
-  fn: FunctionIr,
-): { method: FunctionIr; span: Span } | undefined {
-  for (const method of [fn, ...methodsOf(file, type)]) {
-    // What only the type itself can call hands nothing out.
-    if (!hasBody(method) || method.returns?.kind === 'static-array' || (!method.isPublic && method !== fn)) continue;
-    let found: Span | undefined;
-    const names = method === fn || !declaredIn(method).has(field) ? viewsIn(method, field) : new Set<string>();
-    const judge = (value: Expr): void => {
-      const isNamed = value.kind === 'name' && value.path.length === 1 && names.has(value.path[0] ?? '');
-      if (isView(value, field) || isNamed) found ??= value.span;
-    };
-    if (method.body.result !== undefined) judge(method.body.result);
-    walkBody(method.body, ({ expr }) => {
-      if (expr.kind === 'return' && expr.value !== undefined) judge(expr.value);
-    });
-    if (found !== undefined) return { method, span: found };
-  }
-  return undefined;
+function findShown(file: FileIr, type: TypeDecl, field: string, fn: FunctionIr): Shown | undefined {
+  // What only the type itself can call hands nothing out.
+  const methods = methodsOf(file, type).filter((method) => method.isPublic && method !== fn);
+  const views = (method: FunctionIr): ReadonlySet<string> =>
+    method === fn || !declaredIn(method).has(field) ? viewsIn(method, field) : new Set();
+  return firstShown([fn, ...methods], views, field);
 }
 
 /** Locals that are set to the buffer or a slice of it, of which nothing is handed over: the field stays as it is. */
@@ -342,12 +304,7 @@ function viewsIn(method: FunctionIr, field: string): ReadonlySet<string> {
  * A method that stores the buffer or a slice of it elsewhere, as it is or by way of a variable, and goes on with the same storage:
  * `frames ~= cur;` of a list of arrays, `event.data = scratch[];`.
  */
-function findStored(
-  unit: UnitFacts,
-  file: FileIr,
-  type: TypeDecl,
-  field: string,
-): { method: FunctionIr; span: Span; target: string } | undefined {
+function findStored(unit: UnitFacts, file: FileIr, type: TypeDecl, field: string): Shown | undefined {
   for (const method of methodsOf(file, type)) {
     if (!hasBody(method)) continue;
     const views = new Set<string>();

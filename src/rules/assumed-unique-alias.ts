@@ -1,4 +1,15 @@
-import { aggregateOf, boundNames, calledName, declaredIn, hasBody, memberPath, rootName } from '../facts/d-code.js';
+import {
+  aggregateOf,
+  boundNames,
+  calledName,
+  declaredIn,
+  hasBody,
+  memberPath,
+  onlyInitOf,
+  returnedValues,
+  rootName,
+  subjectOf,
+} from '../facts/d-code.js';
 import { lentField, libraryText } from '../facts/lent-texts.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
@@ -116,26 +127,9 @@ function valueOfBranch(branch: Expr): Expr {
     : branch;
 }
 
-/** What a local is set to where it is declared; undefined for other expressions, and for locals that are set anew. */
-function madeOf(fn: FunctionIr, expr: Expr): Expr | undefined {
-  const name = expr.kind === 'name' && expr.path.length === 1 ? expr.path[0] : undefined;
-  if (name === undefined || fn.body === undefined) return undefined;
-  let made: Expr | undefined;
-  let isSet = false;
-  walkBody(fn.body, ({ expr: one, statement }) => {
-    if (statement?.kind === 'let' && statement.init === one && statement.pattern.kind === 'bind')
-      if (statement.pattern.name === name) {
-        isSet ||= made !== undefined || statement.type?.kind === 'static-array';
-        made = one;
-      }
-    if (one.kind === 'assign' && one.target.kind === 'name' && one.target.path[0] === name) isSet = true;
-  });
-  return isSet ? undefined : made;
-}
-
 /** The immutable view in a local that is returned: `auto s = cast(string) buffer; return s;` */
 function madeView(fn: FunctionIr, expr: Expr): Expr | undefined {
-  const made = madeOf(fn, expr);
+  const made = onlyInitOf(fn, expr);
   return made !== undefined && immutableView(made) !== undefined ? made : undefined;
 }
 
@@ -144,15 +138,14 @@ function shownBy(fn: FunctionIr, source: Expr, depth = 0): Expr {
   if (depth > 4) return source;
   const called = source.kind === 'call' || source.kind === 'method' ? calledName(source) : undefined;
   if (called === 'sformat') {
-    const given =
-      source.kind === 'method' ? source.receiver : source.kind === 'call' ? source.args[0]?.value : undefined;
+    const given = subjectOf(source);
     return given === undefined ? source : shownBy(fn, given, depth + 1);
   }
   if (source.kind === 'slice' && source.base.kind === 'name') {
     const base = shownBy(fn, source.base, depth + 1);
     return base === source.base ? source : base;
   }
-  const made = madeOf(fn, source);
+  const made = onlyInitOf(fn, source);
   if (made === undefined) return source;
   const isCalled = made.kind === 'call' || made.kind === 'method';
   const isName = memberPath(made) !== undefined || (made.kind === 'slice' && memberPath(made.base) !== undefined);
@@ -273,13 +266,8 @@ function isReturnedText(fn: FunctionIr, expr: Expr, statement: Statement | undef
   if (statement?.kind !== 'let' || statement.init !== expr || statement.pattern.kind !== 'bind') return false;
   const { name } = statement.pattern;
   const view = immutableView(expr);
-  if (view === undefined || libraryText(view.source) === undefined || fn.body === undefined) return false;
-  const isNamed = (value: Expr | undefined): boolean => value?.kind === 'name' && value.path[0] === name;
-  let isReturned = isNamed(fn.body.result);
-  walkBody(fn.body, ({ expr: one }) => {
-    isReturned ||= one.kind === 'return' && isNamed(one.value);
-  });
-  return isReturned;
+  if (view === undefined || libraryText(view.source) === undefined) return false;
+  return returnedValues(fn).some((value) => value.kind === 'name' && value.path[0] === name);
 }
 
 /** A buffer of the C library, or one of the object that a method of its own lends. */
@@ -373,14 +361,7 @@ function immutableView(
     return given.kind === 'cast' && given.type.text === 'immutable' ? immutableView(given) : undefined;
   }
   if (name !== 'assumeUnique') return undefined;
-  const source =
-    expr.kind === 'field'
-      ? expr.base
-      : expr.kind === 'method'
-        ? expr.receiver
-        : expr.kind === 'call'
-          ? expr.args[0]?.value
-          : undefined;
+  const source = subjectOf(expr);
   // Of an lvalue it empties the variable; a slice of one stays writable.
   return source === undefined ? undefined : { source, how: "'assumeUnique'", takes: source.kind !== 'slice' };
 }

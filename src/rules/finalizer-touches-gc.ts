@@ -6,6 +6,7 @@ import {
   memberPath,
   methodsOf,
   readAround,
+  subjectOf,
   walkDeep,
   type WithBody,
 } from '../facts/d-code.js';
@@ -220,7 +221,7 @@ function forbidden(unit: UnitFacts, file: FileIr, type: TypeDecl, expr: Expr): s
         return 'waits for a thread';
       if (ALLOCATING.has(name)) return `calls '${name}', which allocates`;
       if (name === 'destroy' || name === 'delete') {
-        const given = expr.kind === 'method' ? expr.receiver : expr.args[0]?.value;
+        const given = subjectOf(expr);
         const destroyed = given === undefined ? undefined : objectMember(unit, file, type, given);
         if (destroyed !== undefined) return `destroys its member '${destroyed}', an object of the collector`;
       }

@@ -6,14 +6,16 @@ import {
   freeNames,
   hasBody,
   heldByLiteral,
+  letsIn,
   mayKeep,
   memberPath,
+  type Let,
 } from '../facts/d-code.js';
 import { D_CLOSURE } from '../facts/d-text.js';
 import { headOf, lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody, type Walked } from '../model/walk-body.js';
-import type { Expr, ExprOf, FileIr, FunctionIr, Statement, TypeRef } from '../model/ir.js';
+import type { Block, Expr, ExprOf, FileIr, FunctionIr } from '../model/ir.js';
 import { defineRule } from './rule.js';
 
 /** What runs a delegate later or keeps it. */
@@ -161,26 +163,14 @@ function callsItsBody(unit: UnitFacts, file: FileIr, fn: FunctionIr, { iterable 
       type ??= statement.type ?? (expr.kind === 'new' ? expr.type : undefined);
     });
   // The runtime goes through an associative array by a delegate, too.
-  if ((type ?? variableType(fn.body, name))?.kind === 'assoc-array') return true;
+  type ??= letsIn(fn.body).find((one) => one.type !== undefined && boundNames(one.pattern).includes(name))?.type;
+  if (type?.kind === 'assoc-array') return true;
   const holder = type?.kind === 'path' ? type.name : undefined;
   if (holder === undefined) return false;
   return (
     file.functions.some((one) => one.owner === holder && one.name === 'opApply') ||
     unit.oracle('d').method(holder, 'opApply', file.path) !== undefined
   );
-}
-
-/** The type of a variable that is declared without a value. */
-function variableType(node: unknown, name: string): TypeRef | undefined {
-  if (typeof node !== 'object' || node === null) return undefined;
-  if ('kind' in node && node.kind === 'let' && 'pattern' in node && boundNames(node.pattern).includes(name))
-    // The node of a body that has this kind and a pattern is a statement.
-    return (node as Extract<Statement, { kind: 'let' }>).type;
-  for (const [key, child] of Object.entries(node)) {
-    const found = key === 'span' || key === 'type' ? undefined : variableType(child, name);
-    if (found !== undefined) return found;
-  }
-  return undefined;
 }
 
 function findCaptured(
@@ -193,7 +183,7 @@ function findCaptured(
     const names = [
       ...(loop.bindings ?? []).flatMap((binding) => boundNames(binding.pattern)),
       ...boundNames(loop.init),
-      ...variablesOf(loop.body.statements),
+      ...variablesOf(loop.body),
     ];
     for (const name of names) {
       const use = free.get(name);
@@ -203,14 +193,9 @@ function findCaptured(
   return undefined;
 }
 
-/** Variables of the body, without static and compile-time ones. */
-function variablesOf(node: unknown): readonly string[] {
-  if (Array.isArray(node)) return node.flatMap(variablesOf);
-  if (typeof node !== 'object' || node === null) return [];
-  if ('kind' in node && node.kind === 'let')
-    return 'isStatic' in node && node.isStatic === true ? [] : 'pattern' in node ? boundNames(node.pattern) : [];
-  // A statement block: `{ int k = i; ... }` shares the frame as well.
-  return Object.entries(node).flatMap(([key, child]) => (key === 'span' || key === 'type' ? [] : variablesOf(child)));
+/** Variables of the body, without static and compile-time ones; those of a statement block (`{ int k = i; ... }`) share the frame as well. */
+function variablesOf({ statements }: Block): readonly string[] {
+  return letsIn(statements).flatMap(({ isStatic, pattern }) => (isStatic === true ? [] : boundNames(pattern)));
 }
 
 /** How a closure outlives its iteration; undefined when it does not, as far as the code shows. */
@@ -320,7 +305,7 @@ function isPassedOn(body: string, name: string): boolean {
 }
 
 /** A delegate bound to a variable is kept when the variable is added, stored or given away in the same loop. */
-function keptVariable(statement: Extract<Statement, { kind: 'let' }>, all: readonly Walked[]): string | undefined {
+function keptVariable(statement: Let, all: readonly Walked[]): string | undefined {
   const name = statement.pattern.kind === 'bind' ? statement.pattern.name : undefined;
   if (name === undefined) return undefined;
   for (const { expr, around } of all) {

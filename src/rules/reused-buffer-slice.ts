@@ -8,6 +8,7 @@ import {
   memberPath,
   methodsOf,
   rootName,
+  subjectOf,
   type WithBody,
 } from '../facts/d-code.js';
 import { closureOf, derivedFrom, givesParts, partOf } from '../facts/derived-slices.js';
@@ -698,12 +699,9 @@ function findOvertaken(
         fronts.set(statement.pattern.name, { range, reader, from: expr.span });
       return;
     }
-    const popped =
-      expr.kind === 'method' && expr.method === 'popFront'
-        ? expr.receiver
-        : expr.kind === 'field' && expr.name === 'popFront'
-          ? expr.base
-          : undefined;
+    const isPop =
+      (expr.kind === 'method' && expr.method === 'popFront') || (expr.kind === 'field' && expr.name === 'popFront');
+    const popped = isPop ? subjectOf(expr) : undefined;
     // What is popped under a condition is mostly used on the other branch.
     if (popped?.kind === 'name' && !around.some((outer) => outer.kind === 'if' || outer.kind === 'match'))
       moved.set(popped.path[0] ?? '', expr.span);

@@ -6,7 +6,9 @@ import {
   hasAttribute,
   hasBody,
   heldByLiteral,
+  letsIn,
   memberPath,
+  returnedValues,
   type WithBody,
 } from '../facts/d-code.js';
 import { declaredTypeOf } from '../facts/sliced-temporaries.js';
@@ -170,7 +172,7 @@ function keptScope(unit: UnitFacts, file: FileIr, fn: WithBody): readonly Kept[]
     isTrusted && hasAttribute(fn, 'scope') && !hasAttribute(fn, 'return') ? aggregateOf(file, fn) : undefined;
   const thrown = thrownScope(fn);
   if (scoped.length === 0 && owner === undefined && !fn.params.some(bindsOnlyItself)) return thrown;
-  const statics = new Set(staticNames(fn.body));
+  const statics = new Set(letsIn(fn.body).flatMap((one) => (one.isStatic === true ? boundNames(one.pattern) : [])));
   const own = new Set([...declaredIn(fn)].filter((name) => !statics.has(name)));
   const set = new Set<string>();
   const held = givenValues(fn);
@@ -207,7 +209,7 @@ function keptScope(unit: UnitFacts, file: FileIr, fn: WithBody): readonly Kept[]
       const [name] = value.callee.path;
       const inner = file.functions.find((one) => one.parent === fn.id && one.kind === 'function' && one.name === name);
       if (inner !== undefined && hasBody(inner))
-        for (const shown of returned(inner))
+        for (const shown of returnedValues(inner))
           if (shownBy(shown) !== undefined && !declaredIn(inner).has(shownBy(shown) ?? ''))
             judge(shown, span, `returned by way of '${inner.name}'`);
     }
@@ -295,15 +297,6 @@ function shownVariable(unit: UnitFacts, file: FileIr, value: Expr): string | und
       .map(shownBy)
       .find((name) => name !== undefined)
   );
-}
-
-/** Names of the `static` variables that the statements of a body declare. */
-function staticNames(node: unknown): readonly string[] {
-  if (Array.isArray(node)) return node.flatMap(staticNames);
-  if (typeof node !== 'object' || node === null) return [];
-  if ('kind' in node && node.kind === 'let' && 'isStatic' in node && node.isStatic === true)
-    return 'pattern' in node ? boundNames(node.pattern) : [];
-  return Object.entries(node).flatMap(([key, child]) => (key === 'span' || key === 'type' ? [] : staticNames(child)));
 }
 
 /** The declared type of a member, a variable of the module or a parameter. */
@@ -442,7 +435,7 @@ function trustedAddress(
   const type = withoutAlias(fn.returns, unit.oracle('d'), file.path);
   if (hasAttribute(fn, 'return') || !(type?.kind === 'pointer' || type?.kind === 'slice' || type?.kind === 'delegate'))
     return undefined;
-  for (const value of returned(fn)) {
+  for (const value of returnedValues(fn)) {
     const name = addressedParam(unit, file, fn, lastGiven(fn, value));
     const param = fn.params.find(
       (one) =>
@@ -529,18 +522,9 @@ function storedByHelper(
   return escape?.into === undefined ? undefined : { param: given, target: escape.into.root.name, span: escape.span };
 }
 
-function returned(fn: FunctionIr): readonly Expr[] {
-  const values: Expr[] = fn.body?.result === undefined ? [] : [fn.body.result];
-  if (fn.body !== undefined)
-    walkBody(fn.body, ({ expr }) => {
-      if (expr.kind === 'return' && expr.value !== undefined) values.push(expr.value);
-    });
-  return values;
-}
-
 /** `&local` or `local[]` of a static array, of a variable of the function around the lambda. */
 function localAddress(file: FileIr, fn: FunctionIr, lambda: FunctionIr): { name: string; span: Span } | undefined {
-  for (const value of returned(lambda)) {
+  for (const value of returnedValues(lambda)) {
     const base = value.kind === 'address' ? value.base : undefined;
     const name = base?.kind === 'name' ? base.path[0] : undefined;
     if (name === undefined || declaredIn(lambda).has(name) || !valuesOf(fn).has(name)) continue;
@@ -556,17 +540,10 @@ function valuesOf(fn: FunctionIr): ReadonlySet<string> {
       .filter((param) => !param.modifiers.includes('ref') && !param.modifiers.includes('out'))
       .map((param) => param.name),
   );
-  for (const name of lettered(fn.body)) names.add(name);
+  // Those of loops may be references.
+  for (const { isStatic, pattern } of letsIn(fn.body))
+    if (isStatic !== true) for (const name of boundNames(pattern)) names.add(name);
   return names;
-}
-
-/** Names of variables declared by statements; those of loops may be references. */
-function lettered(node: unknown): readonly string[] {
-  if (Array.isArray(node)) return node.flatMap(lettered);
-  if (typeof node !== 'object' || node === null) return [];
-  if ('kind' in node && node.kind === 'let')
-    return 'isStatic' in node && node.isStatic === true ? [] : 'pattern' in node ? boundNames(node.pattern) : [];
-  return Object.entries(node).flatMap(([key, child]) => (key === 'span' || key === 'type' ? [] : lettered(child)));
 }
 
 /** Returned or stored in a member; what stays in the function is fine. */
