@@ -138,12 +138,17 @@ export function outermost(file: FileIr, fn: FunctionIr): FunctionIr {
   return enclosing(file, fn).at(-1) ?? fn;
 }
 
+/** The function of a literal. */
+export function closureOf(file: FileIr, expr: Expr): FunctionIr | undefined {
+  return expr.kind === 'closure' ? file.functions.find((one) => one.id === expr.functionId) : undefined;
+}
+
 /**
  * The function that a delegate expression runs: that of a literal, or the nested function whose address is taken (`&step`).
  * Undefined for anything else, for addresses of methods too.
  */
 export function delegateFunction(file: FileIr, fn: FunctionIr, expr: Expr): FunctionIr | undefined {
-  if (expr.kind === 'closure') return file.functions.find((one) => one.id === expr.functionId);
+  if (expr.kind === 'closure') return closureOf(file, expr);
   if (expr.kind !== 'address' || expr.base.kind !== 'name' || expr.base.path.length !== 1) return undefined;
   const [name] = expr.base.path;
   const found = file.functions.filter(

@@ -1,4 +1,4 @@
-import { boundNames, calledName, heldByLiteral, mayKeep, memberPath, subjectOf } from './d-code.js';
+import { boundNames, calledName, closureOf, heldByLiteral, mayKeep, memberPath, subjectOf } from './d-code.js';
 import { walkBody } from '../model/walk-body.js';
 import type { Block, Expr, FileIr, FunctionIr } from '../model/ir.js';
 import type { UnitFacts } from './unit.js';
@@ -158,11 +158,6 @@ function mapped(file: FileIr, expr: Extract<Expr, { kind: 'method' | 'call' }>, 
 /** Whether a function of the library gives a part, or the parts, of the text that it is given. */
 export function givesParts(name: string): boolean {
   return PARTS.has(name) || CUTS.has(name);
-}
-
-/** The function of a literal. */
-export function closureOf(file: FileIr, expr: Expr): FunctionIr | undefined {
-  return expr.kind === 'closure' ? file.functions.find((one) => one.id === expr.functionId) : undefined;
 }
 
 /** `line => line.strip`, `line => line.split(',')`: what is made of the parameter shows it. */

@@ -1,6 +1,7 @@
 import {
   aggregateOf,
   calledName,
+  closureOf,
   declaredIn,
   freeNames,
   hasBody,
@@ -314,7 +315,7 @@ function findStored(unit: UnitFacts, file: FileIr, type: TypeDecl, field: string
     if (own.has(field)) continue;
     const judge = (value: Expr, target: Expr, operator: string): void => {
       // `todo ~= () { sink(line); };`: the delegate keeps what it captures.
-      const inner = value.kind === 'closure' ? file.functions.find((one) => one.id === value.functionId) : undefined;
+      const inner = closureOf(file, value);
       if (inner !== undefined && views.size > 0) {
         const kept = memberPath(target.kind === 'index' ? target.base : target);
         if (kept === undefined || own.has(kept.split('.')[0] ?? '')) return;

@@ -18,7 +18,7 @@ import { describePlace, type Root } from '../flow/place.js';
 import type { Escape, FunctionFlow, Pointer, StaleUse } from '../flow/result.js';
 import { elementType, isNumber, keepsSliceOf } from '../flow/types.js';
 import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
-import type { Span } from '../model/source.js';
+import { isInside, type Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
 const TOKENS = {
@@ -59,7 +59,7 @@ export default defineRule({
       for (const read of unit.filesOf(language)) {
         const converted = language === 'd' ? findKept(unit, read, functionsIn(read)) : [];
         const isConverted = ({ site }: Pointer): boolean =>
-          converted.some(({ kept: { span } }) => span.start <= site.start && site.end <= span.end);
+          converted.some(({ kept: { span } }) => isInside(site, span));
         for (const { kept, inFile } of converted)
           report({
             messageId: 'converted',

@@ -1,5 +1,6 @@
 import {
   calledName,
+  closureOf,
   hasBody,
   initOf,
   isEnd,
@@ -495,12 +496,10 @@ function pointerOf(expr: Expr): string | undefined {
 }
 
 /** A nested function that returns such a pointer into its parameter: the slice that the call passes. */
-function helperEnd(file: FileIr, fn: FunctionIr, call: Extract<Expr, { kind: 'call' }>): string | undefined {
+function helperEnd(file: FileIr, fn: FunctionIr, call: ExprOf<'call'>): string | undefined {
   const name = calledName(call);
   const helper =
-    call.callee.kind === 'closure'
-      ? file.functions.find((one) => call.callee.kind === 'closure' && one.id === call.callee.functionId)
-      : file.functions.find((one) => one.name === name && one.parent === fn.id);
+    closureOf(file, call.callee) ?? file.functions.find((one) => one.name === name && one.parent === fn.id);
   if (helper === undefined) return undefined;
   const slice = returnedValues(helper)
     .map(pastEnd)

@@ -2,6 +2,7 @@ import {
   aggregateOf,
   boundNames,
   calledName,
+  closureOf,
   declaredIn,
   hasBody,
   heldByLiteral,
@@ -11,13 +12,13 @@ import {
   subjectOf,
   type WithBody,
 } from '../facts/d-code.js';
-import { closureOf, derivedFrom, givesParts, partOf } from '../facts/derived-slices.js';
+import { derivedFrom, givesParts, partOf } from '../facts/derived-slices.js';
 import { D_RETURNS_SLICE } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody, walkExpression, type Walked } from '../model/walk-body.js';
 import type { Block, Expr, ExprOf, FileIr, FunctionIr, Statement, TypeDecl, TypeRef } from '../model/ir.js';
-import type { Span } from '../model/source.js';
+import { isInside, type Span } from '../model/source.js';
 import { withoutAlias } from '../flow/types.js';
 import { defineRule } from './rule.js';
 
@@ -456,21 +457,19 @@ function findKept(
 function isReadInAnother(body: Block, name: string, set: Expr, around: readonly Expr[]): boolean {
   const choice = around.findLast((one): one is ExprOf<'if'> => one.kind === 'if' && one.isStatic !== true);
   if (choice === undefined || around.slice(around.indexOf(choice)).some((one) => one.kind === 'loop')) return false;
-  const isIn = ({ span }: { readonly span: Span }, outer: { readonly span: Span }): boolean =>
-    outer.span.start <= span.start && span.end <= outer.span.end;
-  const branch = isIn(set, choice.then) ? choice.then : choice.else;
+  const branch = isInside(set.span, choice.then.span) ? choice.then : choice.else;
   if (branch === undefined) return false;
   const last = branch.kind === 'block' ? branch.block.statements.at(-1) : undefined;
   const goesOn = last?.kind === 'expression' && last.expr.kind === 'continue';
   let isRead = false;
   let isSetAnew = false;
   walkBody(body, ({ expr, around: outer }) => {
-    if (isIn(expr, branch)) return;
+    if (isInside(expr.span, branch.span)) return;
     const isTarget = (one: Expr): boolean => one.kind === 'name' && one.path.length === 1 && one.path[0] === name;
     if (expr.kind === 'assign' && expr.operator === '=' && isTarget(expr.target)) isSetAnew = true;
     const parent = outer.at(-1);
     if (!isTarget(expr) || (parent?.kind === 'assign' && parent.target === expr)) return;
-    isRead ||= goesOn || (isIn(expr, choice) && !isIn(expr, choice.condition));
+    isRead ||= goesOn || (isInside(expr.span, choice.span) && !isInside(expr.span, choice.condition.span));
   });
   return isRead && !isSetAnew;
 }

@@ -1,6 +1,7 @@
 import {
   aggregateOf,
   boundNames,
+  closureOf,
   declaredIn,
   enclosing,
   hasAttribute,
@@ -116,8 +117,7 @@ export default defineRule({
               });
           }
           if (expr.kind !== 'call' || expr.callee.kind !== 'closure') return;
-          const { functionId } = expr.callee;
-          const lambda = file.functions.find((one) => one.id === functionId);
+          const lambda = closureOf(file, expr.callee);
           const local = lambda?.trust === 'trusted' ? localAddress(file, fn, lambda) : undefined;
           const kept = local === undefined ? undefined : keptAs(file, fn, walked);
           if (local !== undefined && kept !== undefined)
