@@ -539,6 +539,7 @@ function endOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow
   if (escape.kind !== 'store' && !isRegistered && !isTaken && !isBound) return undefined;
   if (file.language === 'rust' && (isTakenBack(flow, escape) || isTakenBackByGuard(unit, fn, escape))) return undefined;
   if (file.language === 'd' && isReplaced(flow, escape)) return undefined;
+  if (file.language === 'rust' && isReadAsBytes(flow, escape)) return undefined;
   if (isWaitedFor(flow, escape)) return undefined;
   const { pointer } = escape;
   if (pointer.form === 'closure' || pointer.form === 'guard' || pointer.form === 'iterator') return undefined;
@@ -671,6 +672,24 @@ function isOwnWrapper({ pointer }: Escape): boolean {
     // By an `as_ptr` of unknown content, or by one that shows the pointer in a field.
     (pointer.how === 'as_ptr' ? path.join('.') === '[]' : path.length === 2 && path[1] === '*')
   );
+}
+
+/**
+ * Rust: bytes with their length behind them, given to a function that only its name makes a keeper of data: `state_set_data(s, v.as_ptr(),
+ * v.len())` reads them. Data that is kept for a callback has no length.
+ */
+function isReadAsBytes(flow: FunctionFlow, { callee, pointer, span }: Escape): boolean {
+  if (!/_set_data$/u.test(callee ?? '')) return false;
+  const call = flow.calls.find((c) => c.span.start === span.start && c.callee === callee)?.expr;
+  if (call?.kind !== 'call') return false;
+  const values = call.args.map(({ value }) => uncast(value));
+  return values.some((given, i) => {
+    const next = values[i + 1];
+    if (given.kind !== 'method' || next?.kind !== 'method' || next.method !== 'len') return false;
+    const owner = memberPath(given.receiver);
+    const isIt = given.span.start <= pointer.site.start && pointer.site.end <= given.span.end;
+    return isIt && owner !== undefined && owner === memberPath(next.receiver);
+  });
 }
 
 const REGISTERS = /^(?:\w+_)?(?:set|register|add|install|attach|subscribe|watch|hook|connect|listen|on)(?:_\w+)?$/u;
