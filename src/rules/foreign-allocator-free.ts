@@ -11,7 +11,7 @@ import type { FileIr, FunctionIr, Param, TypeDecl, TypeRef } from '../model/ir.j
 import { defineRule } from './rule.js';
 
 /** The last ones are names of helpers that take a pointer over: `drop_c_string(text)`. */
-const TOKENS = { rust: ['from_raw', 'libc::free', 'free(', 'dealloc(', 'transmute', 'drop_', 'destroy_', 'release_'] };
+const TOKENS = { rust: ['from_raw', 'libc::free', 'free(', 'munmap(', 'dealloc(', 'transmute', 'drop_', 'destroy_', 'release_'] };
 
 export default defineRule({
   meta: {
@@ -37,6 +37,7 @@ export default defineRule({
         "'{release}' at line {line} is given '{borrow}', a pointer into '{owner}' (line {acquired}), which no allocator made.",
       field:
         "'{type}.{field}' is filled by '{maker}' (line {acquired}) and freed by '{taker}' at line {line}: the one allocator did not make what the other frees.",
+      mapped: "Memory from '{source}' (line {acquired}) is released by '{release}' at line {line}, which did not make it.",
       freed: "Memory that Rust allocated by '{source}' (line {acquired}) is freed by '{release}' at line {line}.",
     },
     checklist: 'Is every block freed by the allocator that made it?',
@@ -49,6 +50,7 @@ export default defineRule({
     rust: [
       'from_raw',
       'free',
+      'munmap',
       'dealloc',
       /\b(?:drop|destroy|release)_\w+\s*\(/u,
       /\btransmute\s*::\s*<[^;(]*,\s*(?:\w+\s*::\s*)*Box\s*</u,
@@ -184,7 +186,8 @@ export default defineRule({
         }
         for (const call of flow.calls) {
           const byLibrary = !call.method && /(^|::)libc::free$|^free$/u.test(call.callee);
-          if (!byLibrary && !/(?:^|::)dealloc$/u.test(call.callee)) continue;
+          const isUnmapped = !call.method && /(?:^|::)munmap$/u.test(call.callee);
+          if (!byLibrary && !isUnmapped && !/(?:^|::)dealloc$/u.test(call.callee)) continue;
           // A variable named 'free' may hold any function.
           if (byLibrary && call.rows.length === 0) continue;
           for (const pointer of call.args[0]?.pointers ?? []) {
@@ -215,6 +218,35 @@ export default defineRule({
               continue;
             }
             const malloc = root.kind === 'allocation' && root.storage === 'malloc';
+            const isMapped = root.kind === 'allocation' && MAPS.test(root.name);
+            if (isMapped !== isUnmapped && (isMapped || malloc)) {
+              if (!seen.has(call.span.start) && pointer.target.path.length <= 1)
+                report({
+                  messageId: 'mapped',
+                  data: {
+                    source: root.name,
+                    acquired: lineOf(unit, file, root.span.start),
+                    release: call.callee,
+                    line: lineOf(unit, file, call.span.start),
+                  },
+                  at: { file, span: call.span },
+                  steps: [
+                    { file, span: root.span, role: 'acquire', note: `'${root.name}' returns the memory.` },
+                    {
+                      file,
+                      span: call.span,
+                      role: 'release',
+                      note: isMapped
+                        ? `'${call.callee}' gives it to an allocator that did not make it.`
+                        : `'${call.callee}' takes pages away that an allocator still counts as its own.`,
+                    },
+                  ],
+                  key: root.name,
+                });
+              seen.add(call.span.start);
+              continue;
+            }
+            if (isUnmapped) continue;
             const mixed = byLibrary
               ? (root.kind === 'allocation' && root.storage === 'heap') ||
                 (malloc && /(?:^|::)alloc(?:_zeroed)?$/u.test(root.name)) ||
@@ -364,6 +396,9 @@ function isOnStack(pointer: Pointer): boolean {
 
 /** What hands out memory of the C library; Rust's own `alloc::alloc` is the allocator that `Box` frees with. */
 const MALLOC = /(?:^|::)(?:malloc|calloc|strdup|strndup)$/u;
+
+/** What maps pages, which only their own function gives back. */
+const MAPS = /(?:^|::)mmap(?:64)?$/u;
 
 /** `user_data_get`, `PyCapsule_GetPointer`: names of functions that return what was given before. */
 const HANDS_BACK =
