@@ -7,6 +7,7 @@ import {
   unkeptTriples,
   type AddonScope,
 } from '../facts/addon-scope.js';
+import { findKeptThreads } from '../facts/kept-threads.js';
 import { isReachedFrom } from '../facts/reached-functions.js';
 import { describeUnloading } from '../facts/unloading.js';
 import type { UnitFacts } from '../facts/unit.js';
@@ -32,6 +33,7 @@ export default defineRule({
     messages: {
       outlives:
         "{what} of '{crate}' may still run when the last worker that loaded the addon '{addon}' exits, and nothing keeps its code loaded on {targets}.",
+      kept: "{what} in '{crate}' may still run when the last worker that loaded the addon '{addon}' exits: no destructor joins it, and nothing keeps its code loaded on {targets}.",
       pool: "The global pool of 'rayon' in the addon '{addon}' keeps its threads until the process ends, and nothing keeps their code loaded on {targets} once the last worker that loaded the addon has exited.",
     },
     checklist: 'Who waits for the threads of this addon when its last environment ends?',
@@ -73,7 +75,10 @@ export default defineRule({
         }
       }
       for (const found of causes.values()) {
-        const first = found.find((one) => one.reach.links.length === 0) ?? found[0];
+        const first =
+          found.find((one) => one.reach.links.length === 0 && one.isKept !== true) ??
+          found.find((one) => one.reach.links.length === 0) ??
+          found[0];
         if (first === undefined || waitsOnCleanup(unit, scope.addon, first.crate)) continue;
         const universe = project.triplesFor(scope.addon);
         const triples = universe.filter((triple) => found.some((one) => one.triples.includes(triple)));
@@ -87,7 +92,7 @@ export default defineRule({
               file: one.file,
               span: one.span,
               role: 'acquire',
-              note: `${one.what} starts here, and nobody waits for its end.`,
+              note: `${one.what} starts here, and ${one.isKept === true ? 'no destructor' : 'nobody'} waits for its end.`,
             })),
             ...first.reach.links.map((one): ReportStep => ({
               ...placeStep(one),
@@ -111,6 +116,13 @@ export default defineRule({
         const data = { addon: scope.addon.name, targets: summariseTriples(triples, universe) };
         if (first.isPool)
           report({ ...shared, messageId: 'pool', data, severity: 'note', confidence: 'low', key: scope.addon.name });
+        else if (first.isKept === true)
+          report({
+            ...shared,
+            messageId: 'kept',
+            data: { ...data, what: first.what, crate: first.crate.name },
+            key: `${scope.addon.name}|${first.crate.name}`,
+          });
         else
           report({
             ...shared,
@@ -142,6 +154,8 @@ interface Starter {
   readonly within?: string;
   /** The pool that rayon shares among all code of one module. */
   readonly isPool: boolean;
+  /** A field or static keeps the handle, and nothing joins it at the end. */
+  readonly isKept?: boolean;
 }
 
 function findStarters(unit: UnitFacts, file: FileIr, crate: CargoPackage): readonly Starter[] {
@@ -181,19 +195,37 @@ function findStarters(unit: UnitFacts, file: FileIr, crate: CargoPackage): reado
       const what = describeStart(walked.expr, file);
       if (what === undefined) return;
       const { isHandle, text, isPool } = what;
-      if (isHandle && !isDiscarded(walked)) return;
+      const kept = isHandle && !isDiscarded(walked) ? findKeeper(unit, crate, fn, source) : undefined;
+      if (isHandle && kept === undefined && !isDiscarded(walked)) return;
       found.push({
         crate,
         file,
         span: walked.expr.span,
         conditions: [...fn.conditions, ...conditionsAround(walked, source)],
-        what: text,
+        what: kept === undefined ? text : `The thread that '${kept}' keeps`,
+        isKept: kept !== undefined,
         isPool: isPool === true,
         ...callableBy(file, fn),
       });
     });
   }
   return found;
+}
+
+/** The field or static that the handle of a thread goes to, where nothing joins it when the environment ends. */
+function findKeeper(
+  unit: UnitFacts,
+  crate: CargoPackage,
+  fn: FunctionIr,
+  source: string,
+): string | undefined {
+  const text = fn.bodySpan ? source.slice(fn.bodySpan.start, fn.bodySpan.end) : '';
+  if (/\.\s*join\s*\(\s*\)/u.test(text)) return undefined;
+  return findKeptThreads(unit, crate).find(({ name }) => {
+    const [type = '', field = type] = name.split('.');
+    const isMade = new RegExp(`(?<![.\\w])${field}\\s*(?::(?!:)|,|\\}|\\.)|\\.\\s*${field}\\s*(?:=(?!=)|\\.)`, 'u').test(text);
+    return isMade && (fn.owner === type || type === field || new RegExp(`\\b${type}\\b`, 'u').test(text));
+  })?.name;
 }
 
 /** The cfgs of statements and blocks around an expression: `#[cfg(unix)] { .. }`, `if cfg!(unix) { .. }`. */
