@@ -47,7 +47,12 @@ function find(unit: UnitFacts, crate: CargoPackage): readonly KeptThread[] {
       .map((g) => ({ file, name: g.name })),
   ]);
   const ends = /\b(?:Drop|ObjectFinalize|Finalize)\s+for\b|\.\s*join\s*\(\s*\)/u;
-  const isJoined = kept.length > 0 && joinsAtEnd(unit, unit.filesMatching('rust', ends).filter((f) => inside(f.path)));
+  const isJoined =
+    kept.length > 0 &&
+    joinsAtEnd(
+      unit,
+      unit.filesMatching('rust', ends).filter((f) => inside(f.path)),
+    );
   return isJoined ? [] : kept;
 }
 

@@ -11,7 +11,9 @@ import type { FileIr, FunctionIr, Param, TypeDecl, TypeRef } from '../model/ir.j
 import { defineRule } from './rule.js';
 
 /** The last ones are names of helpers that take a pointer over: `drop_c_string(text)`. */
-const TOKENS = { rust: ['from_raw', 'libc::free', 'free(', 'munmap(', 'dealloc(', 'transmute', 'drop_', 'destroy_', 'release_'] };
+const TOKENS = {
+  rust: ['from_raw', 'libc::free', 'free(', 'munmap(', 'dealloc(', 'transmute', 'drop_', 'destroy_', 'release_'],
+};
 
 export default defineRule({
   meta: {
@@ -37,7 +39,8 @@ export default defineRule({
         "'{release}' at line {line} is given '{borrow}', a pointer into '{owner}' (line {acquired}), which no allocator made.",
       field:
         "'{type}.{field}' is filled by '{maker}' (line {acquired}) and freed by '{taker}' at line {line}: the one allocator did not make what the other frees.",
-      mapped: "Memory from '{source}' (line {acquired}) is released by '{release}' at line {line}, which did not make it.",
+      mapped:
+        "Memory from '{source}' (line {acquired}) is released by '{release}' at line {line}, which did not make it.",
       freed: "Memory that Rust allocated by '{source}' (line {acquired}) is freed by '{release}' at line {line}.",
     },
     checklist: 'Is every block freed by the allocator that made it?',

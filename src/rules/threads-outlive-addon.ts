@@ -213,17 +213,15 @@ function findStarters(unit: UnitFacts, file: FileIr, crate: CargoPackage): reado
 }
 
 /** The field or static that the handle of a thread goes to, where nothing joins it when the environment ends. */
-function findKeeper(
-  unit: UnitFacts,
-  crate: CargoPackage,
-  fn: FunctionIr,
-  source: string,
-): string | undefined {
+function findKeeper(unit: UnitFacts, crate: CargoPackage, fn: FunctionIr, source: string): string | undefined {
   const text = fn.bodySpan ? source.slice(fn.bodySpan.start, fn.bodySpan.end) : '';
   if (/\.\s*join\s*\(\s*\)/u.test(text)) return undefined;
   return findKeptThreads(unit, crate).find(({ name }) => {
     const [type = '', field = type] = name.split('.');
-    const isMade = new RegExp(`(?<![.\\w])${field}\\s*(?::(?!:)|,|\\}|\\.)|\\.\\s*${field}\\s*(?:=(?!=)|\\.)`, 'u').test(text);
+    const isMade = new RegExp(
+      `(?<![.\\w])${field}\\s*(?::(?!:)|,|\\}|\\.)|\\.\\s*${field}\\s*(?:=(?!=)|\\.)`,
+      'u',
+    ).test(text);
     return isMade && (fn.owner === type || type === field || new RegExp(`\\b${type}\\b`, 'u').test(text));
   })?.name;
 }
