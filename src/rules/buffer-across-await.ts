@@ -1,5 +1,6 @@
 import { findMovedAddresses } from '../facts/js-addresses.js';
 import { jsBuffersOf } from '../facts/js-buffers.js';
+import { findStaleAddresses } from '../facts/js-calls.js';
 import { lineOf } from '../facts/lines.js';
 import { defineRule, type ReportStep } from './rule.js';
 
@@ -18,6 +19,8 @@ export default defineRule({
     messages: {
       across:
         "A view of '{buffer}' ({type}) is used at line {use} after the await at line {await}: JavaScript ran meanwhile and may have changed, transferred or detached the bytes.",
+      called:
+        "'{name}' is used at line {use} after '{callee}' (line {line}) has run JavaScript, which may have transferred, detached or resized the bytes that '{how}' (line {taken}) gave the address of.",
     },
     checklist: 'Is every JavaScript buffer copied before the first await?',
     scenarios: ['mutate', 'transfer', 'detach'],
@@ -26,6 +29,28 @@ export default defineRule({
   requires: { rust: ['napi', 'neon::'] },
   check({ unit, report }) {
     for (const file of unit.filesOf('rust')) {
+      for (const one of findStaleAddresses(unit, file)) {
+        report({
+          messageId: 'called',
+          data: {
+            name: one.name,
+            how: one.how,
+            callee: one.callee,
+            use: lineOf(unit, file, one.used.start),
+            line: lineOf(unit, file, one.called.start),
+            taken: lineOf(unit, file, one.taken.start),
+          },
+          at: { file, span: one.used },
+          steps: [
+            { file, span: one.taken, role: 'borrow', note: `'${one.how}' gives the address here.` },
+            { file, span: one.called, role: 'suspend', note: `'${one.callee}' runs JavaScript.` },
+            { file, span: one.used, role: 'use', note: 'The bytes are used here.' },
+          ],
+          key: `${one.fn.qualifiedName}|${one.name}`,
+          severity: 'warning',
+          confidence: 'medium',
+        });
+      }
       for (const { awaited, ...one } of findMovedAddresses(unit, file)) {
         if (!awaited) continue;
         report({
