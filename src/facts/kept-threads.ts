@@ -23,7 +23,7 @@ const ENDS = /^(?:Drop|ObjectFinalize|Finalize)$/u;
  */
 export function findKeptThreads(unit: UnitFacts, crate: CargoPackage): readonly KeptThread[] {
   let perCrate = memo.get(unit);
-  if (!perCrate) memo.set(unit, (perCrate = new Map()));
+  if (!perCrate) memo.set(unit, (perCrate = new Map<string, readonly KeptThread[]>()));
   let found = perCrate.get(crate.dir);
   if (!found) perCrate.set(crate.dir, (found = find(unit, crate)));
   return found;

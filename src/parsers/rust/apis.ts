@@ -131,7 +131,10 @@ const growth: readonly ApiRow[] = [
     receiver: GROWABLE,
   }),
   ...each('spilled', 'grow try_grow', [grow('reserve')], { receiver: ['SmallVec'], whenUnknown: 'skip' }),
-  ...each('spilled', 'insert_many insert_from_slice', [grow('insert')], { receiver: ['SmallVec'], whenUnknown: 'skip' }),
+  ...each('spilled', 'insert_many insert_from_slice', [grow('insert')], {
+    receiver: ['SmallVec'],
+    whenUnknown: 'skip',
+  }),
   ...each('collection', 'shrink_to_fit shrink_to', [grow('shrink')], { receiver: GROWABLE }),
   method('sequence-into-boxed-slice', 'into_boxed_slice', [grow('shrink'), pass()], { receiver: SEQUENCES }),
   method('collection-clear', 'clear', [grow('clear')], { receiver: GROWABLE }),
