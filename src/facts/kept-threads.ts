@@ -15,6 +15,7 @@ export interface KeptThread {
 const HANDLE = /\bJoinHandle\b/u;
 const JOINS = /\.\s*join\s*\(\s*\)/u;
 const WAITS = /\.\s*(?:join\s*\(\s*\)|(?:recv|recv_timeout|wait)\s*\()/u;
+const AT_UNLOAD = /\bdtor\b|\.fini_array|__mod_term_func|\.CRT\$XP|\batexit\s*\(/u;
 const ENDS = /^(?:Drop|ObjectFinalize|Finalize)$/u;
 
 /**
@@ -53,7 +54,10 @@ function find(unit: UnitFacts, crate: CargoPackage): readonly KeptThread[] {
       unit,
       unit.filesMatching('rust', ends).filter((f) => inside(f.path)),
     );
-  return isJoined ? [] : kept;
+  // A function that runs when the module goes: said by the rule about those.
+  const leaves = (file: FileIr): boolean => inside(file.path) && JOINS.test(unit.textOf(file.path) ?? '');
+  const isLeft = kept.length > 0 && unit.filesMatching('rust', AT_UNLOAD).some(leaves);
+  return isJoined || isLeft ? [] : kept;
 }
 
 function isThread(file: FileIr, type: TypeRef | undefined): boolean {

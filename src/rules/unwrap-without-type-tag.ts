@@ -1,3 +1,5 @@
+import { findNumbersAsAddresses } from '../facts/js-numbers.js';
+import { lineOf } from '../facts/lines.js';
 import { plainText } from '../facts/plain-text.js';
 import type { UnitFacts } from '../facts/unit.js';
 import type { FileIr, FunctionIr } from '../model/ir.js';
@@ -28,16 +30,37 @@ export default defineRule({
     messages: {
       unwrap:
         "'{function}' casts what '{call}' returns without checking whose payload it is: an object of another class, or of another addon, is read as if it were the right one.",
+      number:
+        "'{function}' takes the number '{param}' for the address of a '{type}' (line {line}) and '{how}' at line {use} believes it: any number that JavaScript passes, also that of a value which is gone, is read as one.",
     },
     checklist: 'Can JavaScript pass an object of another class here?',
     scenarios: ['thenable-twice'],
   },
-  tokens: { rust: ['napi_unwrap', 'napi_remove_wrap', 'napi_get_value_external'] },
-  bodyTokens: { rust: [UNWRAP] },
+  tokens: { rust: ['napi_unwrap', 'napi_remove_wrap', 'napi_get_value_external', 'as *mut', 'as *const'] },
+  bodyTokens: { rust: [UNWRAP, /\bas\s+\*\s*(?:mut|const)\s+(?:\w+\s*::\s*)*[A-Z]/u] },
   looksAt: 'body text',
   perFile: ['rust'],
   check({ unit, report }) {
     for (const file of unit.filesOf('rust')) {
+      for (const { fn, param, type, cast, how, used } of findNumbersAsAddresses(unit, file))
+        report({
+          messageId: 'number',
+          data: {
+            function: fn.name,
+            param: param.name,
+            type,
+            how,
+            line: lineOf(unit, file, cast.start),
+            use: lineOf(unit, file, used.start),
+          },
+          at: { file, span: cast },
+          steps: [
+            { file, span: param.span, role: 'declare', note: `JavaScript passes '${param.name}'.` },
+            { file, span: cast, role: 'borrow', note: `It becomes the address of a '${type}' here.` },
+            { file, span: used, role: 'use', note: `'${how}' uses what is there.` },
+          ],
+          key: `${fn.qualifiedName}|${param.name}`,
+        });
       for (const fn of file.functions) {
         if (!fn.bodySpan || (fn.parent !== undefined && fn.kind !== 'function') || fn.kind === 'closure') continue;
         const text = plainText(unit, file, fn.bodySpan);

@@ -1,0 +1,80 @@
+import type { FileIr, FunctionIr, Param } from '../model/ir.js';
+import type { Span } from '../model/source.js';
+import { plainText } from './plain-text.js';
+import type { UnitFacts } from './unit.js';
+
+/** A number from JavaScript that a function takes for the address of a value of Rust. */
+export interface NumberAsAddress {
+  readonly fn: FunctionIr;
+  readonly param: Param;
+  /** The type that is read at the address. */
+  readonly type: string;
+  /** Where the number becomes a pointer. */
+  readonly cast: Span;
+  /** `&*` or `Box::from_raw`. */
+  readonly how: string;
+  readonly used: Span;
+}
+
+const NUMBER = /^(?:i64|u64|isize|usize|u32|i32|f64|i128|u128|BigInt|JsBigInt|JsNumber)$/u;
+/** Whatever asks whether the address is one that the addon gave out. */
+const CHECK = /\.\s*(?:contains(?:_key)?|get)\s*\(\s*&|\bregist|\bvalidate|\bis_live\b|magic|\bcheck_\w+\s*\(/iu;
+
+/**
+ * Functions that `#[napi]` exports and that cast an integer argument to a pointer to a type of Rust, and read it or take it over: any number is
+ * taken, also that of a value that is gone.
+ */
+export function findNumbersAsAddresses(unit: UnitFacts, file: FileIr): readonly NumberAsAddress[] {
+  const source = unit.textOf(file.path) ?? '';
+  if (!/\bnapi\b/u.test(source) || !/\bas\s+\*\s*(?:mut|const)\b/u.test(source)) return [];
+  return file.functions.flatMap((fn) => {
+    if (!fn.bodySpan || fn.isTest || !fn.attributes.some((a) => a.name === 'napi' || a.name.endsWith('::napi')))
+      return [];
+    const numbers = fn.params.filter((p) => p.type?.kind === 'path' && NUMBER.test(p.type.name));
+    const body = numbers.length === 0 ? '' : plainText(unit, file, fn.bodySpan);
+    if (!/\bas\s+\*\s*(?:mut|const)\b/u.test(body) || CHECK.test(body)) return [];
+    const { start } = fn.bodySpan;
+    const at = (from: number, length: number): Span => ({ start: start + from, end: start + from + length });
+    return numbers.flatMap((param) => {
+      const cast = new RegExp(
+        `(?<![.\\w])${param.name}(?:\\s*\\.\\s*(?:get_\\w+|try_into|unwrap)\\s*\\(\\s*\\)\\??(?:\\s*\\.\\s*\\d)?)*(?:\\s+as\\s+\\w+)*\\s+as\\s+\\*\\s*(?:mut|const)\\s+((?:\\w+\\s*::\\s*)*[A-Z]\\w*(?:<[^;()]*>)?)`,
+        'u',
+      ).exec(body);
+      const [whole = '', type = ''] = cast ?? [];
+      if (!cast || /^(?:HWND|HANDLE|Self)$/u.test(type)) return [];
+      const before = body.slice(0, cast.index);
+      const after = body.slice(cast.index + whole.length);
+      // At the cast itself: `&*(handle as *const State)`, `Box::from_raw(handle as *mut State)`.
+      const here = /(?:&\s*(?:mut\s+)?\*\s*\(|\(\s*\*\s*\(|\b(?:Box|Arc|Rc)::from_raw\s*\(|\bptr::read\s*\()\s*$/u.exec(
+        before,
+      );
+      if (here)
+        return [
+          {
+            fn,
+            param,
+            type,
+            cast: at(cast.index, whole.length),
+            how: nameOf(here[0]),
+            used: at(here.index, here[0].length),
+          },
+        ];
+      const variable = /\blet\s+(?:mut\s+)?(\w+)\s*(?::[^=;]*)?=\s*(?:unsafe\s*\{\s*)?\(*\s*$/u.exec(before)?.[1];
+      if (variable === undefined) return [];
+      const use = new RegExp(
+        `&\\s*(?:mut\\s+)?\\*\\s*${variable}\\b|\\(\\s*\\*\\s*${variable}\\s*\\)|\\b(?:Box|Arc|Rc)::from_raw\\s*\\(\\s*${variable}\\b|\\bptr::read\\s*\\(\\s*${variable}\\b|\\b${variable}\\s*\\.\\s*(?:as_ref|as_mut)\\s*\\(`,
+        'u',
+      ).exec(after);
+      if (!use) return [];
+      const from = cast.index + whole.length + use.index;
+      return [
+        { fn, param, type, cast: at(cast.index, whole.length), how: nameOf(use[0]), used: at(from, use[0].length) },
+      ];
+    });
+  });
+}
+
+/** How the address is used, as it is written: `Box::from_raw`, `ptr::read`, or a dereference. */
+function nameOf(text: string): string {
+  return /\b\w+::(?:from_raw|read)\b/u.exec(text)?.[0] ?? /\bas_(?:ref|mut)\b/u.exec(text)?.[0] ?? '*';
+}
