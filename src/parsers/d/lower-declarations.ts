@@ -49,14 +49,8 @@ export class DeclarationLowering extends FunctionLowering {
 
   /** Names of types and of constants in the file, which decide what `T[Name]` is before either is read. */
   private collectNames(): void {
-    for (const [, name] of this.text.matchAll(
-      /\b(?:struct|class|interface|union|enum|alias)\s+([A-Za-z_]\w*)(?!\s*(?:\([^()]*\)\s*)?=[^=])/g,
-    )) {
-      if (name !== undefined) this.typeNames.add(name);
-    }
-    for (const [, name] of this.text.matchAll(/\b(?:enum|immutable|const)\s+(?:[a-z]\w*\s+)?([A-Za-z_]\w*)\s*=[^=]/g)) {
-      if (name !== undefined) this.valueNames.add(name);
-    }
+    for (const name of this.constants.types) this.typeNames.add(name);
+    for (const name of this.constants.values) this.valueNames.add(name);
   }
 
   private dotted(name: SyntaxNode): string[] {

@@ -12,7 +12,7 @@ import type {
 import type { SourceFile, Span } from '../../model/source.js';
 import type { SyntaxNode } from '../syntax.js';
 import { effectiveTrust, hasAttribute, isPublic, readAttributes } from './attributes.js';
-import { solidChildren, spanOf, splitBy, type Scope } from './lowering.js';
+import { solidChildren, spanOf, splitBy, type MetName, type Scope } from './lowering.js';
 import type { Outline } from './outline.js';
 import { StatementLowering } from './lower-statements.js';
 
@@ -40,13 +40,24 @@ interface Head {
 
 /** Functions of every kind, with their contracts and parameters. */
 export abstract class FunctionLowering extends StatementLowering {
+  /** How many of the known names stand in front of what is read. */
+  private passed = 0;
+
   constructor(
     file: SourceFile,
     protected readonly outline: Outline,
     /** The id of the first function. */
     private readonly firstId = 0,
+    /** Names of template parameters that another reading has met, where this one leaves declarations out. */
+    private readonly known: readonly MetName[] = [],
   ) {
     super(file);
+  }
+
+  /** Goes past the declarations in front of a function: what they name is known from there on. */
+  private meet(node: SyntaxNode): void {
+    for (let one = this.known[this.passed]; one && one.at < node.start; one = this.known[++this.passed])
+      (one.isValue ? this.valueNames : this.typeNames).add(one.name);
   }
 
   /** Attributes among the children, and the constraint of a template as an attribute `if`. */
@@ -62,6 +73,7 @@ export abstract class FunctionLowering extends StatementLowering {
   }
 
   protected lowerFunction(node: SyntaxNode): number {
+    this.meet(node);
     const children = solidChildren(node);
     const { scope } = this;
     const list = children.findIndex((child) => child.kind === 'parameters');
@@ -112,6 +124,7 @@ export abstract class FunctionLowering extends StatementLowering {
 
   /** `this(..)`, `~this()`, `this(this)`, `static this()`. */
   protected lowerSpecial(node: SyntaxNode): number {
+    this.meet(node);
     const children = solidChildren(node);
     const at = children.findIndex((child) => child.kind === 'this');
     const keyword = children[at] ?? node;
@@ -147,6 +160,7 @@ export abstract class FunctionLowering extends StatementLowering {
   }
 
   protected lowerUnittest(node: SyntaxNode): number {
+    this.meet(node);
     const children = solidChildren(node);
     const keyword = children.find((child) => child.kind === 'unittest') ?? node;
     const attributes = [...this.scope.inherited, ...readAttributes(this.text, children)];
@@ -165,6 +179,7 @@ export abstract class FunctionLowering extends StatementLowering {
   }
 
   protected lowerInvariant(node: SyntaxNode): number {
+    this.meet(node);
     const children = solidChildren(node);
     const keyword = children.find((child) => child.kind === 'invariant') ?? node;
     const head: Head = {

@@ -723,8 +723,7 @@ export abstract class StatementLowering extends ExprLowering {
     const version = /^version ?\( ?(\w+) ?\)$/u.exec(written)?.[1];
     if (version === 'none') return false;
     if (version === 'all') return true;
-    if (version !== undefined)
-      return new RegExp(`^version\\s*=\\s*${version}\\s*;`, 'mu').test(this.text) ? true : undefined;
+    if (version !== undefined) return this.constants.versions.has(version) ? true : undefined;
     const [, not, test = ''] = /^static if ?\( ?(!?) ?(\w+) ?\)$/u.exec(written) ?? [];
     const value = this.truthOf(test);
     return value === undefined ? undefined : value !== (not === '!');
@@ -738,7 +737,8 @@ export abstract class StatementLowering extends ExprLowering {
   private readTruth(name: string): boolean | undefined {
     if (name === 'true' || name === '1') return true;
     if (name === 'false' || name === '0') return false;
-    if (!/^[A-Za-z_]\w*$/u.test(name)) return undefined;
+    // Most names are no truth value anywhere, which spares the search for all that is set under them.
+    if (!this.constants.truths.has(name)) return undefined;
     const declared = [...this.text.matchAll(new RegExp(`^[^\\n;{}]*[\\w\\])*]\\s+${name}\\s*=([^;\\n]*);`, 'gmu'))];
     const [, value = ''] = /^\s*enum\s+(?:bool\s+)?\w+\s*=\s*(true|false)\s*;/u.exec(declared[0]?.[0] ?? '') ?? [];
     return declared.length === 1 && value !== '' ? value === 'true' : undefined;

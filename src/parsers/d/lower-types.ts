@@ -271,8 +271,11 @@ export abstract class TypeLowering extends Lowering {
       if (valueType !== undefined) bounds.push(fold(this.source(valueType)));
       if (colon >= 0 && bound !== undefined) bounds.push(fold(this.source(bound)));
       generics.push({ name: this.source(name), bounds });
-      if (valueType !== undefined) this.valueNames.add(this.source(name));
-      else if (!isAlias) this.typeNames.add(this.source(name));
+      if (isAlias) continue;
+      const isValue = valueType !== undefined;
+      (isValue ? this.valueNames : this.typeNames).add(this.source(name));
+      if (this.scope.functionName === undefined)
+        this.met.push({ at: parameters.start, name: this.source(name), isValue });
     }
     // `f()(int x)` is a template, too: the compiler infers its attributes.
     return generics.length > 0 ? generics : [{ name: '()', bounds: [] }];

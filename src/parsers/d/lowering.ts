@@ -2,6 +2,7 @@ import type { Gap, GapKind } from '../../model/finding.js';
 import type { Attribute, Field, FileIr, FunctionIr, Generic, GlobalDecl, Import, TypeDecl } from '../../model/ir.js';
 import { findLineStarts, positionAt, type SourceFile, type Span } from '../../model/source.js';
 import { Names } from '../../model/names.js';
+import { constantsOf, type FileConstants } from './constants.js';
 import type { SyntaxNode } from '../syntax.js';
 
 /** What surrounds the declaration or expression being lowered. */
@@ -41,6 +42,14 @@ export const moduleScope: Scope = {
   isSuspect: false,
 };
 
+/** A name of a template parameter, which decides from its place on what `T[Name]` is. */
+export interface MetName {
+  /** Where its list of parameters begins. */
+  readonly at: number;
+  readonly name: string;
+  readonly isValue: boolean;
+}
+
 /** How deep expressions, statements and declarations may nest; what lies deeper is a gap. */
 const depthLimit = 300;
 
@@ -53,6 +62,8 @@ export abstract class Lowering {
   protected readonly valueNames = new Set<string>();
   /** Names that stand for types declared in this file or as template parameters: `T[K]` is then an associative array. */
   protected readonly typeNames = new Set<string>();
+  /** Names of template parameters outside of functions' bodies, in order. */
+  readonly met: MetName[] = [];
   protected readonly functions: (FunctionIr | undefined)[] = [];
   protected readonly types: TypeDecl[] = [];
   protected readonly globals: GlobalDecl[] = [];
@@ -62,9 +73,14 @@ export abstract class Lowering {
   private depth = 0;
   private limitReported = false;
   private lineStarts: Uint32Array | undefined;
+  private ownConstants: FileConstants | undefined;
 
   constructor(protected readonly file: SourceFile) {
     this.text = file.text;
+  }
+
+  protected get constants(): FileConstants {
+    return (this.ownConstants ??= constantsOf(this.text));
   }
 
   protected source(node: Span): string {

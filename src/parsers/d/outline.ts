@@ -1,3 +1,4 @@
+import type { Span } from '../../model/source.js';
 import { CutMap, leftOver } from '../cut-map.js';
 import { compact, type View } from './compact.js';
 import { endOfLexeme, endOfLine, type Comment } from './lexemes.js';
@@ -41,6 +42,21 @@ interface Open {
   readonly bodies: number;
   /** The attributes of groups that apply around it. */
   readonly group: string;
+  /** Whether the declaration can be left out as a whole, and what stands around it is read as before. */
+  readonly isAlone: boolean;
+  /** How many bodies were kept before it. */
+  readonly kept: number;
+}
+
+/** A declaration that was left out as a whole. */
+interface LeftOut {
+  /** Where its cut is in the list. */
+  readonly cut: number;
+  /** What had been cut out of it. */
+  readonly inside: readonly Span[];
+  /** Its braces; none when it ends with a semicolon. */
+  readonly braces?: Span;
+  readonly isBody: boolean;
 }
 
 /** What is known about the declaration that the words since the last `;` or brace belong to. */
@@ -54,6 +70,8 @@ interface Head {
   isOther: boolean;
   /** Has nothing but attributes: it is a group when a colon or a brace follows. */
   isAttributes: boolean;
+  /** Nothing that belongs to it stands in front of its first word, and no colon behind a condition that goes on for the rest. */
+  isAlone: boolean;
 }
 
 const attributeWords = new Set(
@@ -91,9 +109,9 @@ export type Selection = (start: number, end: number, group: string) => boolean;
 
 /**
  * Finds what can be left out, in one pass over the characters. Without `isWanted` every body stays. Where the brackets of the text do not match, nothing
- * is cut out, so that the parser sees the error.
+ * is cut out, so that the parser sees the error. With `isBare` all other declarations are left out, too, but for what a wanted one stands in.
  */
-export function readOutline(given: string, isWanted: Selection | undefined): Outline {
+export function readOutline(given: string, isWanted: Selection | undefined, isBare = false): Outline {
   const { text, moved } = withNewSpelling(given);
   const comments: Comment[] = [];
   const starts: number[] = [];
@@ -102,7 +120,7 @@ export function readOutline(given: string, isWanted: Selection | undefined): Out
   /** Starts and ends of strings, characters and directives. */
   const verbatim: number[] = [];
   const open: Open[] = [];
-  let head: Head = { start: -1, isAggregate: false, isCallable: false, isOther: false, isAttributes: true };
+  let head = newHead();
   let isBalanced = true;
   let hasOtherCode = false;
   const cut = (start: number, end: number): void => {
@@ -110,13 +128,27 @@ export function readOutline(given: string, isWanted: Selection | undefined): Out
     starts.push(start);
     ends.push(end);
   };
+  /** Cuts a whole declaration, with what was cut out of it. */
+  const leaveOut = (start: number, end: number): Pick<LeftOut, 'cut' | 'inside'> => {
+    let at = starts.length;
+    while (at > 0 && (starts[at - 1] ?? 0) >= start) at--;
+    const inside = starts.slice(at).map((from, k) => ({ start: from, end: ends[at + k] ?? from }));
+    starts.length = at;
+    ends.length = at;
+    cut(start, end);
+    return { cut: at, inside };
+  };
   const restart = (): void => {
-    head = { start: -1, isAggregate: false, isCallable: false, isOther: false, isAttributes: true };
+    head = newHead();
   };
   /** Whether the words here belong to a declaration: outside functions and outside parentheses. */
   let isDeclaring = true;
   let group = '';
   let tooDeep: number | undefined;
+  /** The last character that is no part of a word, a comment or a blank; 0 when a word came after it. */
+  let sign = 59;
+  let kept = 0;
+  let leftOut: LeftOut | undefined;
 
   let i = 0;
   while (i < text.length) {
@@ -135,11 +167,29 @@ export function readOutline(given: string, isWanted: Selection | undefined): Out
           cut(i + 2, close);
         } else verbatim.push(i, lexeme);
         i = lexeme;
+        sign = 0;
         continue;
       }
       let end = i + 1;
       while (isWordCode(text.charCodeAt(end))) end++;
-      if (isDeclaring) readWord(text, i, end, head);
+      if (isDeclaring) {
+        const isFirst = head.start < 0;
+        readWord(text, i, end, head);
+        if (isFirst && isBare) {
+          head.isAlone = endsDeclaration(sign);
+          // What an `else` belongs to stays, but for what is in its braces.
+          if (leftOut !== undefined && end - i === 4 && text.startsWith('else', i)) {
+            const { cut: at, inside, braces, isBody } = leftOut;
+            const left = inside.filter(({ end: last }) => last <= (braces?.start ?? i));
+            if (braces && braces.end > braces.start + 1) left.push({ start: braces.start + 1, end: braces.end });
+            starts.splice(at, 1, ...left.map((one) => one.start));
+            ends.splice(at, 1, ...left.map((one) => one.end));
+            if (isBody && braces) cutBodies.push(braces.start);
+          }
+        }
+        leftOut = undefined;
+      }
+      sign = 0;
       i = end;
       continue;
     }
@@ -152,6 +202,7 @@ export function readOutline(given: string, isWanted: Selection | undefined): Out
         const end = code === 35 ? endOfLine(text, i) : endOfLexeme(text, i);
         verbatim.push(i, end);
         i = end;
+        sign = code === 35 ? sign : 0;
         continue;
       }
       case 47: {
@@ -172,9 +223,12 @@ export function readOutline(given: string, isWanted: Selection | undefined): Out
         if (isDeclaring && head.isAttributes && head.start >= 0) {
           group += ` ${text.slice(head.start, i)}`;
           restart();
-        }
+        } else if (isDeclaring && !head.isAggregate) head.isAlone = false;
         break;
       case 59: // ;
+        if (isDeclaring && head.isAlone && head.start >= 0) {
+          leftOut = { ...leaveOut(head.start, i + 1), isBody: false };
+        }
         if (isDeclaring) restart();
         break;
       case 40:
@@ -182,7 +236,18 @@ export function readOutline(given: string, isWanted: Selection | undefined): Out
       case 123: {
         const brace: Brace = code !== 123 || !isDeclaring ? 'other' : braceOf(head);
         if (code === 123 && isDeclaring && (brace === 'other' || head.start < 0)) hasOtherCode = true;
-        open.push({ code, at: i, brace, head: head.start, cuts: starts.length, bodies: cutBodies.length, group });
+        const { isAggregate, isAlone } = head;
+        open.push({
+          code,
+          at: i,
+          brace,
+          head: head.start,
+          cuts: starts.length,
+          bodies: cutBodies.length,
+          group,
+          isAlone: isBare && code === 123 && isAlone && (brace === 'body' || isAggregate),
+          kept,
+        });
         isDeclaring = brace === 'members';
         if (isDeclaring && head.isAttributes && head.start >= 0) group += ` ${text.slice(head.start, i)}`;
         if (brace === 'members') restart();
@@ -201,7 +266,12 @@ export function readOutline(given: string, isWanted: Selection | undefined): Out
           bracket.brace === 'body' && bracket.head >= 0 && isWanted?.(bracket.head, i + 1, bracket.group) === false;
         const isTooDeep = open.length === maxBrackets && i > bracket.at + 1;
         if (isTooDeep) tooDeep ??= bracket.at;
-        if (isTable || isLeftOut || isTooDeep) {
+        if (bracket.brace === 'body' && !isLeftOut) kept++;
+        if (bracket.isAlone && bracket.head >= 0 && !isTooDeep && kept === bracket.kept && bracket.brace !== 'other') {
+          cutBodies.length = bracket.bodies;
+          const braces = { start: bracket.at, end: i };
+          leftOut = { ...leaveOut(bracket.head, i + 1), braces, isBody: bracket.brace === 'body' };
+        } else if (isTable || isLeftOut || isTooDeep) {
           starts.length = bracket.cuts;
           ends.length = bracket.cuts;
           cutBodies.length = bracket.bodies;
@@ -216,6 +286,8 @@ export function readOutline(given: string, isWanted: Selection | undefined): Out
       }
       default:
     }
+    // The sign of an attribute and that of a destructor belong to the word behind it.
+    if (code !== 64 && code !== 126) sign = code;
     i++;
   }
   const isMatched = isBalanced && open.length === 0;
@@ -274,6 +346,15 @@ function putBack({ text, offsets }: View, moved: ReadonlyMap<number, number>): V
       end: (offset) => (offset === 0 ? offsets.end(0) : before(offsets.end(offset) - 1) + 1),
     },
   };
+}
+
+function newHead(): Head {
+  return { start: -1, isAggregate: false, isCallable: false, isOther: false, isAttributes: true, isAlone: false };
+}
+
+/** A declaration begins behind one of `;{}:`. */
+function endsDeclaration(code: number): boolean {
+  return code === 59 || code === 123 || code === 125 || code === 58;
 }
 
 function readWord(text: string, start: number, end: number, head: Head): void {

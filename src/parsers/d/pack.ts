@@ -8,6 +8,7 @@ import { dApis } from './apis.js';
 import type { View } from './compact.js';
 import { dFacets } from './facets.js';
 import { DeclarationLowering } from './lower-declarations.js';
+import type { MetName } from './lowering.js';
 import { readOutline, type Outline, type Selection } from './outline.js';
 
 const grammarFile = 'tree-sitter-d.wasm';
@@ -43,9 +44,16 @@ export const dPack: LanguagePack = {
       .filter((fn) => fn.skipped === true && wanted(fn))
       .map(({ nameSpan }) => nameSpan.start);
     if (heads.length === 0) return read;
-    const outline = readOutline(file.text, (start, end) => heads.some((at) => start <= at && at < end));
+    const isWanted: Selection = (start, end) => heads.some((at) => start <= at && at < end);
     const firstId = Math.max(...read.functions.map(({ id }) => id)) + 1;
-    return joinBodies(read, lowerOutlined(file, outline, firstId));
+    // Around a syntax error one part of a file decides how another is read.
+    const known = read.gaps.some(({ kind }) => kind === 'parse-error') ? undefined : metIn.get(read);
+    const more =
+      (known && lowerBare(file, readOutline(file.text, isWanted, true), firstId, known)) ??
+      lowerOutlined(file, readOutline(file.text, isWanted), firstId);
+    const joined = joinBodies(read, more);
+    if (known) metIn.set(joined, known);
+    return joined;
   },
 };
 
@@ -54,14 +62,28 @@ function withLineFeeds(file: SourceFile): SourceFile {
   return file.text.includes('\r') ? { ...file, text: file.text.replace(/\r(?!\n)/gu, '\n') } : file;
 }
 
+/** What a reading of a whole file met of names that later readings of single bodies leave out. */
+const metIn = new WeakMap<FileIr, readonly MetName[]>();
+
 function lowerOutlined(file: SourceFile, outline: Outline, firstId?: number): FileIr {
-  const loaded = grammar;
-  if (loaded === undefined) throw new Error('The D grammar is not loaded; call load() first.');
-  const parse = ({ text, offsets }: View): SyntaxNode => parseSyntax(loaded, text, { ...parseOptions, offsets });
   let root = parse(outline.view);
   // A text that takes too long to read takes no less the second time.
   if (root.hasError && root.skipped !== true) root = parse(outline.blankView());
-  return new DeclarationLowering(file, outline, firstId).lowerFile(root);
+  const lowering = new DeclarationLowering(file, outline, firstId);
+  const lowered = lowering.lowerFile(root);
+  metIn.set(lowered, lowering.met);
+  return lowered;
+}
+
+/** Single bodies with nothing around them but what they stand in; undefined when the grammar finds an error in that. */
+function lowerBare(file: SourceFile, outline: Outline, firstId: number, known: readonly MetName[]): FileIr | undefined {
+  const root = parse(outline.view);
+  return root.hasError ? undefined : new DeclarationLowering(file, outline, firstId, known).lowerFile(root);
+}
+
+function parse({ text, offsets }: View): SyntaxNode {
+  if (grammar === undefined) throw new Error('The D grammar is not loaded; call load() first.');
+  return parseSyntax(grammar, text, { ...parseOptions, offsets });
 }
 
 /** Kinds whose parts nobody asks for: what they mean is in their text. */

@@ -132,8 +132,46 @@ int arrow() => 3;
     }
   });
 
+  it.each(programs)('of $name are the same when each is read by itself', ({ text: program }) => {
+    const read = lower(program, /a^/);
+    for (const head of read.functions) {
+      if (head.skipped !== true) continue;
+      const more = dPack.lowerMore?.({ path: 'x.d', text: program }, read, (fn) => fn === head) ?? read;
+      const own = program.slice(head.nameSpan.start, head.span.end);
+      const alone = dPack.lower({ path: 'x.d', text: program }, { test: (text) => text.endsWith(own) });
+      const inside = (file: FileIr): readonly string[] =>
+        file.functions
+          .filter(({ span }) => head.span.start <= span.start && span.end <= head.span.end)
+          .map(placed(file));
+      expect(inside(more)).toEqual(inside(alone));
+    }
+  });
+
   it.each(programs)('are none in $name for a pattern that always matches', ({ text: program }) => {
     expect(outline(lower(program, /(?:)/))).toBe(outline(lower(program)));
+  });
+});
+
+describe('the outline of single functions', () => {
+  it.each([
+    ['import a; int b = 1; void f() { a(); } void g() { b(); } struct S { int c; }', 'void g() { b(); }'],
+    ['struct S { int a; void g() { b(); } } class C { void f() { a(); } }', 'struct S { void g() { b(); } }'],
+    ['@safe: private: int a; void g() { b(); }', '@safe: private: void g() { b(); }'],
+    ['version (X) { int a; void g() { b(); } } else { void f() {} }', 'version (X) { void g() { b(); } } else { }'],
+    ['version (X) void f() { a(); } else void g() { b(); }', 'version (X) void f() {} else void g() { b(); }'],
+    ['version (X) int f; else /* a */ void g() { b(); }', 'version (X) int f; else void g() { b(); }'],
+    ['version (X) void g() { b(); } else int f; int h;', 'version (X) void g() { b(); }'],
+    ['version (X) /* a */ int f; // b\nelse void g() { b(); }', 'version (X) int f; else void g() { b(); }'],
+    ['version (X): int a; void g() { b(); }', 'version (X): int a; void g() { b(); }'],
+    ['@(1) void f() { a(); } @("g") void g() { b(); }', '@(1) void f() {} @("g") void g() { b(); }'],
+    ['extern (C) { void f(); void g() { b(); } }', 'extern (C) { void g() { b(); } }'],
+    [
+      'template T(X) { alias Y = X; X g(X x) { return b; } enum E { a, b } }',
+      'template T(X) { X g(X x) { return b; } }',
+    ],
+  ])('%s', (text, left) => {
+    const { view } = readOutline(text, (start, end) => / g\(/.test(text.slice(start, end)), true);
+    expect(view.text.replaceAll(/\s+/g, ' ').trim()).toBe(left);
   });
 });
 
