@@ -17,7 +17,7 @@ import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { withoutAlias } from '../flow/types.js';
 import { walkBody } from '../model/walk-body.js';
-import type { Expr, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
+import type { Block, Expr, FileIr, FunctionIr, Statement, TypeDecl, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
@@ -103,7 +103,7 @@ export default defineRule({
         const type = aggregateOf(file, fn);
         if (type === undefined) continue;
         for (const { buffer: field, span } of findAllowed(file, fn)) {
-          if (!type.fields.some((one) => one.name === field)) continue;
+          if (!type.fields.some((one) => one.name === field) || isBehindAppend(fn.body, span, field)) continue;
           const shown = findShown(file, type, field, fn) ?? findStored(unit, file, type, field);
           if (shown !== undefined) stomp(field, span, shown, `${type.name}.${field}`);
         }
@@ -117,6 +117,34 @@ interface Shown {
   readonly method: FunctionIr;
   readonly span: Span;
   readonly target?: string;
+}
+
+/**
+ * `list ~= item; list.assumeSafeAppend();`: behind an append the array ends where its block is used up to, so nothing is given free. Only
+ * appends to other things stand between the two.
+ */
+function isBehindAppend(body: Block, allowed: Span, field: string): boolean {
+  for (const statements of blocksOf(body)) {
+    const at = statements.findIndex((one) => one.kind === 'expression' && one.expr.span === allowed);
+    for (let i = at - 1; i >= 0; i--) {
+      const before = statements[i];
+      const expr = before?.kind === 'expression' ? before.expr : undefined;
+      const isAppend = expr?.kind === 'assign' && expr.operator === '~=';
+      if (!isAppend && (expr === undefined || appendOperand(expr) === undefined)) break;
+      if (isAppend && memberPath(expr.target) === field) return true;
+    }
+  }
+  return false;
+}
+
+/** The statements of a body and of the blocks inside it. */
+function blocksOf(body: Block): readonly (readonly Statement[])[] {
+  const blocks = [body.statements];
+  walkBody(body, ({ expr }) => {
+    if (expr.kind === 'block') blocks.push(expr.block.statements);
+    else if (expr.kind === 'loop') blocks.push(expr.body.statements);
+  });
+  return blocks;
 }
 
 interface Reused {
