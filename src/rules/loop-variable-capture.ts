@@ -150,7 +150,9 @@ function staysInIteration({ around }: Walked, loop: ExprOf<'loop'>, all: readonl
 }
 
 /** `foreach` over a type with `opApply`: the body is a delegate itself, with a frame for each call. */
-function callsItsBody(unit: UnitFacts, file: FileIr, fn: FunctionIr, { iterable }: ExprOf<'loop'>): boolean {
+function callsItsBody(unit: UnitFacts, file: FileIr, fn: FunctionIr, loop: ExprOf<'loop'>): boolean {
+  const { iterable } = loop;
+  if (isKeyed(loop)) return true;
   const name = iterable === undefined ? undefined : memberPath(iterable);
   if (name === undefined) return false;
   let type =
@@ -171,6 +173,14 @@ function callsItsBody(unit: UnitFacts, file: FileIr, fn: FunctionIr, { iterable 
     file.functions.some((one) => one.owner === holder && one.name === 'opApply') ||
     unit.oracle('d').method(holder, 'opApply', file.path) !== undefined
   );
+}
+
+/** `foreach (string key, Item item; nodes[x])`: a key that is text is that of a table or of `opApply`; only ranges of pairs are walked in the frame. */
+function isKeyed({ bindings, iterable }: ExprOf<'loop'>): boolean {
+  const [key, value] = bindings ?? [];
+  if (value === undefined || key?.type === undefined || iterable === undefined) return false;
+  if (iterable.kind === 'call' || iterable.kind === 'method') return false;
+  return /^(?:[wd]?string|(?:const|immutable)\(char\)\[\]|char\[\])$/u.test(key.type.text.replaceAll(' ', ''));
 }
 
 function findCaptured(
