@@ -223,11 +223,13 @@ export abstract class Bindings extends Leaving {
   /** Declares the variables of a loop over `iterable`, each holding an element. */
   protected bindLoop(expr: ExprOf<'loop'>, iterable: Value | undefined): void {
     const bindings = expr.bindings ?? [];
+    // D: each round of a loop that is unrolled names a constant or a symbol, which no round ends.
+    const declared = !this.rust && expr.isStatic === true ? 'static' : 'foreach';
     bindings.forEach((binding, i) => {
       const isElement = i === bindings.length - 1;
       const source = iterable ?? NOTHING;
       if (!isElement) {
-        this.bindPattern(binding.pattern, { places: NONE, pointers: NONE, ...optionalType(binding.type) }, 'foreach');
+        this.bindPattern(binding.pattern, { places: NONE, pointers: NONE, ...optionalType(binding.type) }, declared);
         return;
       }
       const type = binding.type ?? elementType(source.type);
@@ -261,7 +263,7 @@ export abstract class Bindings extends Leaving {
       }
       const elements = this.storageOf(source).map((p) => (this.isView(source) ? p : extend(p, '[]')));
       if (binding.byRef)
-        this.bindPattern(binding.pattern, { places: elements, pointers: NONE, ...optionalType(type) }, 'foreach', true);
+        this.bindPattern(binding.pattern, { places: elements, pointers: NONE, ...optionalType(type) }, declared, true);
       else
         this.bindPattern(
           binding.pattern,
@@ -270,7 +272,7 @@ export abstract class Bindings extends Leaving {
             pointers: elements.flatMap((p) => this.state.read(p)?.pointers ?? []),
             ...optionalType(type),
           },
-          'foreach',
+          declared,
         );
     });
   }

@@ -557,9 +557,18 @@ export abstract class StatementLowering extends ExprLowering {
       bindings,
       iterable,
       ...(children[0]?.kind === 'foreach_reverse' ? { reverse: true } : {}),
-      ...(isStatic ? { isStatic } : {}),
+      ...(isStatic || this.isSequence(iterable) ? { isStatic: true } : {}),
       body,
     };
+  }
+
+  /** A sequence that a template makes, which `foreach` unrolls: `alias handlers = handlersOf!T; foreach (handler; handlers)`. */
+  private isSequence(over: Expr): boolean {
+    if (over.kind !== 'name' || over.path.length !== 1) return false;
+    const [name] = over.path;
+    return this.types.some(
+      (type) => type.kind === 'alias' && type.name === name && /^[\w.]+!/u.test(type.alias?.text ?? ''),
+    );
   }
 
   private lowerBreak(node: SyntaxNode): Expr {
