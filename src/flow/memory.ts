@@ -259,14 +259,17 @@ export abstract class Memory {
             type: wanted,
           };
     // A static array takes the elements of the slice that is assigned to it, not the slice.
-    if (!this.rust && wanted?.kind === 'static-array' && value.pointers.some((p) => p.form === 'slice'))
-      return {
-        ...value,
-        places: NONE,
-        pointers: value.pointers.filter((p) => p.form !== 'slice'),
-        owned: true,
-        type: wanted,
-      };
+    if (!this.rust && value.pointers.some((p) => p.form === 'slice')) {
+      const type = wanted?.kind === 'path' ? withoutAlias(wanted, this.settings.oracle, this.file.path) : wanted;
+      if (type?.kind === 'static-array')
+        return {
+          ...value,
+          places: NONE,
+          pointers: value.pointers.filter((p) => p.form !== 'slice'),
+          owned: true,
+          type,
+        };
+    }
     return this.rust && value.pointers.length > 0 && holdsRawPointer(wanted) ? this.asRaw(value) : value;
   }
 
