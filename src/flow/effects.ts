@@ -719,10 +719,13 @@ export abstract class Effects extends Closures {
       return [];
     };
     for (const u of flow.summary.uses) for (const target of place(u.place)) this.useBehind(target, span, name);
-    for (const g of flow.summary.grows)
+    for (const g of flow.summary.grows) {
+      // D: what grows behind a pointer never moves what the pointer means.
+      const { kind, index } = g.place.root;
+      const given = !this.rust && kind === 'param' && index !== undefined ? values[index] : self;
       this.grow(
         place(g.place),
-        [...(self?.via ?? []), ...(self?.pointers ?? [])],
+        [...(given?.via ?? []), ...(given?.pointers ?? [])],
         span,
         g.operation,
         g.how,
@@ -730,6 +733,7 @@ export abstract class Effects extends Closures {
         g.row,
         name,
       );
+    }
     for (const one of flow.summary.late) this.useLate(one, values[one.param], place(one.grown), span, name);
     for (const r of flow.summary.releases) {
       if (r.renewed) continue;
@@ -796,7 +800,7 @@ export abstract class Effects extends Closures {
 
   /** D: `addChild(list, list[0])` with a parameter by `ref` that is used after the list has grown: what it leads to is in the old block. */
   private useLate(
-    { how, span: used }: Summary['late'][number],
+    { how, span: used, param, grown: within }: Summary['late'][number],
     given: Value | undefined,
     grown: readonly Place[],
     span: Span,
@@ -804,6 +808,8 @@ export abstract class Effects extends Closures {
   ): void {
     // Numbers are read from the old block as well as from the new one.
     if (!given || (given.type?.kind === 'pointer' && SCALAR.test(given.type.element?.name ?? ''))) return;
+    // What grows behind a parameter never moves what the parameter means.
+    if (within.root.kind === 'param' && within.root.index === param) return;
     const through = given.pointers.filter((p) => p.form === 'raw' || p.form === 'reference').map((p) => p.target);
     for (const target of given.type?.kind === 'pointer' ? through : given.places)
       for (const owner of grown) {
