@@ -9,7 +9,7 @@ import { growthKey, typeOfPlace } from '../flow/place-type.js';
 import { containerOf, describePlace, type Place } from '../flow/place.js';
 import type { CallSite, Escape } from '../flow/result.js';
 import { elementType, isGrowable, ownsBlock, peel } from '../flow/types.js';
-import type { FileIr, FunctionIr } from '../model/ir.js';
+import type { FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import { defineRule, type ReportStep } from './rule.js';
 
 /** Accessors by which a container type shows its own storage; the hazard is the caller's that keeps the view. */
@@ -209,7 +209,7 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
     return undefined;
   const growable = isGrowable(type, file.language);
   if (growable === false) return undefined;
-  if (!rust && isImmutable(type)) return undefined;
+  if (!rust && (isImmutable(type) || isInBlocks(unit, file, type))) return undefined;
   const key = growthKey(owner, oracle, file.path);
   if (key === undefined) return undefined;
   const isTied =
@@ -256,6 +256,24 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
             (pointer.how === 'ref return' && (isContainer(file, fn) || isLast(unit, file, escape)))))),
     weak: growths.every((g) => g.growth.weak),
   };
+}
+
+/** D: a container of the unit that keeps its elements in blocks, which stay where they are: `T[][] segments`, `Vector!(FixedArray!T) blocks`. */
+function isInBlocks(unit: UnitFacts, file: FileIr, type: TypeRef | undefined): boolean {
+  const decl = type?.kind === 'path' ? unit.oracle('d').declaration(type.name, file.path) : undefined;
+  const item = decl?.generics[0]?.name;
+  if (decl === undefined || item === undefined) return false;
+  const isItem = (one: TypeRef | undefined): boolean => one?.kind === 'path' && one.name === item;
+  const lists = decl.fields.filter((field) => !field.isStatic).map((field) => elementType(field.type));
+  // Arguments of templates that are instances themselves are not read further than their text.
+  const named = new RegExp(String.raw`^\w*(?:Array|Vector|Block|Chunk|Segment)\w*!\(?\s*${item}\b`, 'u');
+  return (
+    !lists.some(isItem) &&
+    lists.some(
+      (block) =>
+        block !== undefined && (block.kind === 'unknown' ? named.test(block.text) : isItem(elementType(block))),
+    )
+  );
 }
 
 /** `fn first() -> &'static Item { unsafe { &ITEMS[0] } }`: nobody but the function says that the content of a `static mut` stays. */
