@@ -97,7 +97,8 @@ function castOfUnscanned(
 }
 
 /** `Mallocator.instance.make!T(..)`, `make!T(allocator)`, `makeArray!T(allocator, n)` where `T` may hold pointers. */
-function madeByAllocator(unit: UnitFacts, file: FileIr, fn: FunctionIr, expr: Expr): Unscanned | undefined {
+function madeByAllocator(unit: UnitFacts, file: FileIr, fn: FunctionIr, walked: Walked): Unscanned | undefined {
+  const { expr } = walked;
   const name = calledName(expr);
   if ((name !== 'make' && name !== 'makeArray') || isAware(unit, file, fn)) return undefined;
   const isMethod = expr.kind === 'method';
@@ -119,10 +120,38 @@ function madeByAllocator(unit: UnitFacts, file: FileIr, fn: FunctionIr, expr: Ex
       ? `an object of class '${decl.name}', which holds references`
       : undefined
     : contentOf(unit, file, fn, made, false);
-  return content === undefined
+  return content === undefined || (made.kind === 'slice' && takesOnlyAllocated(file, fn, walked))
     ? undefined
     : { span: expr.span, memory: `Memory of the allocator '${allocator}'`, content, steps: [], weak: true };
 }
+
+/** A list of pieces, each of which an allocator made as well: `slices = a.makeArray!(char[])(n); slices[i] = a.makeArray!char(m);`. */
+function takesOnlyAllocated(file: FileIr, by: FunctionIr, { around, statement, expr }: Walked): boolean {
+  const list =
+    statement?.kind === 'let' && statement.init === expr && statement.pattern.kind === 'bind'
+      ? statement.pattern.name
+      : assignedTo(around);
+  if (list === undefined) return false;
+  let pieces = 0;
+  let others = 0;
+  for (const fn of file.functions) {
+    if (fn.body === undefined || fn.owner !== by.owner) continue;
+    walkBody(fn.body, ({ expr: one }) => {
+      if (one.kind !== 'assign') return;
+      const isPiece = one.operator === '=' && one.target.kind === 'index' && rootName(one.target.base) === list;
+      if (!isPiece && !(one.operator === '~=' && rootName(one.target) === list)) return;
+      const value = uncast(one.value);
+      const made = value.kind === 'name' && value.path.length === 1 ? initOf(fn, value.path[0] ?? '') : value;
+      const whole = made?.kind === 'slice' ? made.base : made;
+      const name = whole === undefined ? undefined : calledName(uncast(whole));
+      if (isPiece && name !== undefined && (MALLOC.has(name) || ALLOCATES.test(name))) pieces++;
+      else if (one.value.kind !== 'literal') others++;
+    });
+  }
+  return pieces > 0 && others === 0;
+}
+
+const ALLOCATES = /^(?:makeArray|expandArray|allocate|reallocate|alloc)$/u;
 
 /** The name of an allocator whose memory is not scanned: of the library, or of a type that a template is given and that may be one. */
 function unscannedAllocator(unit: UnitFacts, file: FileIr, fn: FunctionIr, given: Expr): string | undefined {
@@ -433,7 +462,7 @@ function arenaBuffer(expr: Expr): string | undefined {
 export function findUnscanned(unit: UnitFacts, file: FileIr, fn: FunctionIr, walked: Walked): Unscanned | undefined {
   return (
     castOfUnscanned(unit, file, fn, walked) ??
-    madeByAllocator(unit, file, fn, walked.expr) ??
+    madeByAllocator(unit, file, fn, walked) ??
     emplacedObject(unit, file, fn, walked.expr) ??
     memoryOfObject(unit, file, fn, walked.expr) ??
     rawArena(unit, file, fn, walked)
