@@ -318,7 +318,15 @@ function isCollected(unit: UnitFacts, file: FileIr, type: TypeDecl, name: string
 function isDebugOnly(expr: Expr): boolean {
   // An assertion's message is made only when the program ends anyway.
   return (
+    isDebugBuild(expr) ||
     (expr.kind === 'call' && expr.callee.kind === 'name' && expr.callee.path[0] === 'assert') ||
     (expr.kind === 'unknown' && expr.syntax.includes('assert'))
   );
+}
+
+/** `debug { .. }`, `version (MemoryDebug) { .. }`: what no build that is shipped does. */
+function isDebugBuild(expr: Expr): boolean {
+  if (expr.kind !== 'if' || expr.isStatic !== true || expr.condition.kind !== 'name') return false;
+  const [word, version = ''] = expr.condition.path;
+  return word === 'debug' || (word === 'version' && /(?:debug|trace|verbose)/iu.test(version));
 }
