@@ -36,6 +36,42 @@ const TOKENS = {
     'pthread',
     'sqlite3_',
     'c_void',
+    // Of systems and libraries whose functions the table names.
+    'CreateThread',
+    'Threadpool',
+    'QueueUserWorkItem',
+    'LongPtr',
+    'WindowLong',
+    'SetProp',
+    'Subclass',
+    'TimerQueue',
+    'RegisterWait',
+    'timeSetEvent',
+    'midiInOpen',
+    'waveInOpen',
+    'waveOutOpen',
+    'dispatch_a',
+    'RegisterReconfiguration',
+    'AddObserver',
+    'IOHID',
+    'AudioDevice',
+    'AudioObject',
+    'MIDI',
+    'AddMatchingNotification',
+    'EventTapCreate',
+    'g_idle_add',
+    'g_timeout_add',
+    'g_thread_new',
+    'g_object_set',
+    'g_signal_connect',
+    'g_io_add_watch',
+    'SDL_',
+    'UserPointer',
+    'Pa_OpenStream',
+    'libusb_hotplug',
+    'CFRunLoop',
+    'FSEventStream',
+    'SCDynamicStore',
     'into_raw',
     'NoCopy',
     'CreateWithData',
@@ -567,6 +603,7 @@ function endOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow
       : undefined;
   }
   if (isDoneWith(flow, escape)) return undefined;
+  if (file.language === 'rust' && isMovedLater(fn, escape)) return undefined;
   if (file.language === 'rust' && isSoleCount(unit, file, fn, escape)) return 'ends with its scope';
   if (!endsWithItsRoot(pointer.target, file.language, unit.oracle(file.language), file.path)) return undefined;
   if (file.language === 'rust' && (isHandedBack(fn, escape) || (!isBound && isCopiedText(file, escape))))
@@ -630,6 +667,24 @@ function isHandedBack(fn: FunctionIr, { pointer, span }: Escape): boolean {
       results.some((r) => r.start <= expr.span.start && expr.span.end <= r.end);
   });
   return isPart;
+}
+
+/** Rust: the owner of the block moves on after the call: `self.hook = Some(boxed)`, `keep(boxed)`. */
+function isMovedLater(fn: FunctionIr, { pointer, span }: Escape): boolean {
+  const { root, path } = pointer.target;
+  if (path.length === 0 || root.kind === 'temp' || !fn.body) return false;
+  let isMoved = false;
+  walkBody(fn.body, ({ expr, around }) => {
+    if (expr.kind !== 'name' || expr.path.join('::') !== root.name || expr.span.start < span.end) return;
+    const outer = around.at(-1);
+    isMoved ||=
+      (outer?.kind === 'call' && calledName(outer) !== 'drop') ||
+      outer?.kind === 'struct' ||
+      outer?.kind === 'tuple' ||
+      (outer?.kind === 'method' && outer.receiver !== expr) ||
+      (outer?.kind === 'assign' && outer.value === expr);
+  });
+  return isMoved;
 }
 
 /** Rust: text beside the data of a callback is a name, which the library copies, where no declaration says otherwise. */
@@ -760,10 +815,20 @@ function isCallback(type: TypeRef | undefined): boolean {
 /** The function waits for the thread that it started with the pointer, or for what the thread does with it. */
 function isWaitedFor(flow: FunctionFlow, escape: Escape): boolean {
   return (
-    /(?:^|::)pthread_create$/u.test(escape.callee ?? '') &&
-    flow.calls.some((call) => call.span.start > escape.span.start && /(?:join|wait)(?:[A-Z_]\w*)?$/iu.test(call.callee))
+    (/(?:^|::)pthread_create$/u.test(escape.callee ?? '') &&
+      flow.calls.some(
+        (call) => call.span.start > escape.span.start && /(?:join|wait)(?:[A-Z_]\w*)?$/iu.test(call.callee),
+      )) ||
+    (SYSTEM.test(escape.callee ?? '') &&
+      flow.calls.some((call) => call.span.start > escape.span.start && RUNS_OR_ENDS.test(call.callee)))
   );
 }
+
+/** Functions of systems, whose names are written in capitals, and of libraries with a loop of their own. */
+const SYSTEM = /(?:^|::)(?:[A-Z]\w*|(?:g|SDL|dispatch|midi|wave|time|libusb|sqlite3)\w+|timeSetEvent)$/u;
+/** What runs until it is done, or takes a registration back. */
+const RUNS_OR_ENDS =
+  /(?:Run(?:LoopRun\w*|InMode)?|GetMessage[AW]?|PeekMessage[AW]?|MsgWait\w*|WaitFor\w*|Dispatch\w*|[Jj]oin|_join|_wait|[Ww]ait\w*|main|main_loop_run|dispatch_sync\w*|Destroy\w*|Delete\w*|Remove\w*|Unregister\w*|Invalidate\w*|Stop\w*|Close\w*|_close|_remove|_disconnect|_deregister\w*|recv|park|block_on|sleep|run)$/u;
 
 /** The handle that keeps the pointer is used up in the same function: `curl_easy_perform(h)`, `sqlite3_close(h)`. */
 function isDoneWith(flow: FunctionFlow, escape: Escape): boolean {

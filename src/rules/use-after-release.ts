@@ -498,8 +498,13 @@ export default defineRule({
                 e.into === undefined &&
                 e.span.start < adoption.span.start,
             );
+            // Functions of systems keep the data of a callback and finalize nothing.
+            const isOnlyKept = flow.calls.some(
+              (c) => c.span === kept?.span && c.rows.some(({ id }) => id.startsWith('kept-')),
+            );
             if (
               !kept?.callee ||
+              isOnlyKept ||
               isErrorPath(text.slice(kept.span.end, adoption.span.start)) ||
               isRefused(text, kept.span, adoption.span)
             )

@@ -470,6 +470,37 @@ const stores: readonly ApiRow[] = [
 
 const retain = (what: number, by: string): Effect => ({ kind: 'retain', what, by });
 
+/** Functions of systems and of well-known libraries that keep the data of a callback, a thread or a window, with its place. */
+const KEPT_DATA: readonly (readonly [names: string, what: number])[] = [
+  ['QueueUserWorkItem TrySubmitThreadpoolCallback CreateThreadpoolWork CreateThreadpoolTimer CreateThreadpoolWait', 1],
+  ['SetWindowLongPtrW SetWindowLongPtrA SetWindowLongW SetPropW SetPropA', 2],
+  ['CreateThread SetWindowSubclass CreateTimerQueueTimer RegisterWaitForSingleObject timeSetEvent midiInOpen', 3],
+  ['waveInOpen waveOutOpen', 4],
+  ['dispatch_async_f CGDisplayRegisterReconfigurationCallback CFNotificationCenterAddObserver', 1],
+  ['dispatch_after_f IOHIDManagerRegisterDeviceMatchingCallback AudioDeviceCreateIOProcID MIDIClientCreate', 2],
+  ['AudioObjectAddPropertyListener MIDIInputPortCreate', 3],
+  ['IOServiceAddMatchingNotification IOHIDDeviceRegisterInputReportCallback', 4],
+  ['CGEventTapCreate', 5],
+  ['g_idle_add SDL_AddEventWatch glfwSetWindowUserPointer', 1],
+  ['g_timeout_add g_thread_new g_object_set_data SDL_AddTimer SDL_CreateThread', 2],
+  ['g_signal_connect_data g_io_add_watch', 3],
+  ['Pa_OpenStream libusb_hotplug_register_callback', 7],
+  ['sqlite3_update_hook sqlite3_commit_hook sqlite3_rollback_hook sqlite3_busy_handler sqlite3_set_authorizer', 2],
+  ['sqlite3_progress_handler sqlite3_trace_v2', 3],
+];
+/** Those that copy a record and keep what it points to. */
+const KEPT_RECORDS: readonly (readonly [names: string, what: number])[] = [
+  ['CFRunLoopSourceCreate FSEventStreamCreate', 2],
+  ['SCDynamicStoreCreate', 3],
+  ['CFRunLoopObserverCreate', 5],
+  ['CFRunLoopTimerCreate', 6],
+];
+const keeps = (name: string, what: number, contents?: true): ApiRow => ({
+  id: `kept-${name.replace(/_/g, '-').toLowerCase()}`,
+  match: { path: name },
+  effects: [{ kind: 'retain', what, by: name, ...(contents ? { contents } : {}) }],
+});
+
 /** Node-API and C functions that keep what they are given, by position. */
 const registrations: readonly ApiRow[] = [
   path('napi-create-reference', 'napi_create_reference', [{ kind: 'root', what: 1 }]),
@@ -518,6 +549,8 @@ const registrations: readonly ApiRow[] = [
   path('epoll-ctl', 'epoll_ctl', [{ kind: 'retain', what: 3, by: 'epoll_ctl', contents: true }]),
   path('kevent', 'kevent', [{ kind: 'retain', what: 1, by: 'kevent', contents: true }]),
   path('pthread-setspecific', 'pthread_setspecific', [retain(1, 'pthread_setspecific')]),
+  ...KEPT_DATA.flatMap(([names, what]) => names.split(' ').map((name) => keeps(name, what))),
+  ...KEPT_RECORDS.flatMap(([names, what]) => names.split(' ').map((name) => keeps(name, what, true))),
   // Objects over memory that is not copied.
   path('cg-data-provider', 'CGDataProviderCreateWithData', [retain(1, 'CGDataProviderCreateWithData')]),
   path('cf-data-no-copy', 'CFDataCreateWithBytesNoCopy', [retain(1, 'CFDataCreateWithBytesNoCopy')]),
