@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync, statSync, type Stats } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync, statSync, type Stats } from 'node:fs';
 import type { Gap } from '../model/finding.js';
 import { reasonOf } from './list-files.js';
 
@@ -25,12 +25,11 @@ export function createFileReader(): FileReader {
     read(absolute, path) {
       let descriptor: number | undefined;
       try {
-        // Before opening: to open a pipe would wait for a writer.
-        const refused = refuse(statSync(absolute), path);
+        descriptor = openSync(absolute, readAtOnce);
+        const stats = fstatSync(descriptor);
+        const refused = refuse(stats, path);
         if (refused !== undefined) return { gap: refused };
-        descriptor = openSync(absolute, 'r');
-        const { size } = fstatSync(descriptor);
-        if (size > maxFileSize) return { gap: tooLarge(path, size) };
+        const { size } = stats;
         if (size > buffer.length) buffer = Buffer.allocUnsafe(size);
         let length = 0;
         while (length < size) {
@@ -40,12 +39,24 @@ export function createFileReader(): FileReader {
         }
         return { bytes: buffer.subarray(0, length) };
       } catch (error) {
-        return { gap: unreadable(path, error) };
+        return { gap: refuseUnopened(absolute, path) ?? unreadable(path, error) };
       } finally {
         if (descriptor !== undefined) closeSync(descriptor);
       }
     },
   };
+}
+
+/** A pipe is opened without waiting for a writer; Windows has none among files. */
+const readAtOnce = constants.O_RDONLY | ((constants as Partial<typeof constants>).O_NONBLOCK ?? 0);
+
+/** What could not be opened may be no file at all. */
+function refuseUnopened(absolute: string, path: string): Gap | undefined {
+  try {
+    return refuse(statSync(absolute), path);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The gap for something that is not a readable file of sensible size, by its `stat`. */

@@ -85,6 +85,7 @@ export async function scanUnit(input: UnitScanInput): Promise<UnitScan> {
     project,
     candidates,
     listing: sources.listing,
+    declarations: sources.declarations,
     packs: loaded,
     wantedIn: (language, path) => (isFiltered ? plans[language]?.bodiesFor(wantedBy(path)) : undefined),
     soughtIn: (language, path) => (isFiltered ? plans[language]?.soughtBy(wantedBy(path)) : undefined),

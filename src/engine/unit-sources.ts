@@ -1,7 +1,9 @@
+import { isUtf8 } from 'node:buffer';
 import { join } from 'node:path';
 import type { DiscoveredFile } from '../discover/inputs.js';
 import { createFileReader, decodeText, type FileReader } from '../discover/read-source.js';
 import { makeTokenFilter } from '../discover/tokens.js';
+import { DeclarationIndex } from '../facts/declaration-index.js';
 import type { Gap } from '../model/finding.js';
 import type { Language } from '../model/ir.js';
 import { suppressionMark } from '../suppress/read-suppressions.js';
@@ -19,6 +21,8 @@ export interface UnitSources {
   readonly candidates: ByLanguage<readonly string[]>;
   /** Ids of the rules that want a candidate; empty for any other file. Without the filter nothing is known. */
   readersOf(path: string): ReadonlySet<string>;
+  /** What declares which type, found while the files were read. */
+  readonly declarations: ByLanguage<DeclarationIndex>;
   /** Files of any kind that mention a suppression. */
   readonly marked: readonly string[];
   /** The text of any file of the unit; undefined when it can't be read, with its gap recorded once. */
@@ -49,6 +53,7 @@ export function readUnitSources(input: UnitSourcesInput): UnitSources {
   const candidates: Partial<Record<Language, string[]>> = {};
   const readers = new Map<string, ReadonlySet<string>>();
   const marked: string[] = [];
+  const declarations: Partial<Record<Language, DeclarationIndex>> = {};
 
   for (const language of sourceLanguages) {
     const files = input.files.filter((file) => file.language === language);
@@ -57,6 +62,7 @@ export function readUnitSources(input: UnitSourcesInput): UnitSources {
     const mayMatch = makeTokenFilter(plan?.fileTokens ?? []);
     const listed: string[] = (listing[language] = []);
     const chosen: string[] = (candidates[language] = []);
+    const declared = (declarations[language] = new DeclarationIndex(language, listed, (path) => peekText(path)));
     for (const file of files) {
       const bytes = readBytes(reader, file, input.onGap);
       input.onFile(file.path);
@@ -66,6 +72,9 @@ export function readUnitSources(input: UnitSourcesInput): UnitSources {
       }
       listed.push(file.path);
       if (isMarked(bytes)) marked.push(file.path);
+      // What is decoded with care is left for later, so that what is wrong with it is told to those who need it.
+      if (plan !== undefined && bytes[0] !== 0xff && bytes[0] !== 0xfe && isUtf8(bytes))
+        declared.note(file.path, bytes.toString('latin1'));
       if (plan === undefined || (input.isFiltered && !mayMatch(bytes))) continue;
       const text = decode(bytes, file.path, input.onGap);
       texts.set(file.path, text);
@@ -97,7 +106,15 @@ export function readUnitSources(input: UnitSourcesInput): UnitSources {
     if (language !== 'manifest' || !/\.(?:toml|ya?ml|sdl)$/u.test(path) || /lock\.yaml$/u.test(path)) continue;
     if (readText(path)?.includes(suppressionMark) === true) marked.push(path);
   }
-  return { listing, candidates, readersOf: (path) => readers.get(path) ?? NOBODY, marked, readText, peekText };
+  return {
+    listing,
+    candidates,
+    readersOf: (path) => readers.get(path) ?? NOBODY,
+    declarations,
+    marked,
+    readText,
+    peekText,
+  };
 }
 
 /** Whether the text mentions a suppression, also where it is UTF-16. */

@@ -10,7 +10,7 @@ import type { Span } from '../model/source.js';
 import type { BodyFilter, LanguagePack } from '../parsers/pack.js';
 import { DeclarationIndex } from './declaration-index.js';
 import { namesIn } from './file-names.js';
-import { isWordAt } from './plain-text.js';
+import { growthNear, offsetsOf } from './growth-text.js';
 import type { GrowthSite, Located, TextPattern, UnitFacts } from './unit.js';
 
 export interface UnitInput {
@@ -20,6 +20,8 @@ export interface UnitInput {
   readonly candidates: Readonly<Partial<Record<Language, readonly string[]>>>;
   /** Base-relative paths of every source file of the unit. */
   readonly listing: Readonly<Partial<Record<Language, readonly string[]>>>;
+  /** What declares which type in the files of the listing, where that was found before. */
+  readonly declarations?: Readonly<Partial<Record<Language, DeclarationIndex>>>;
   readonly packs: Readonly<Partial<Record<Language, LanguagePack>>>;
   /** Which function bodies of the file at a path to lower; undefined lowers all. */
   wantedIn(language: Language, path: string): BodyFilter | undefined;
@@ -209,11 +211,11 @@ class Unit implements UnitFacts {
     for (const path of this.input.listing[language] ?? []) {
       if (scope !== '' && !path.startsWith(scope)) continue;
       const text = this.textOf(path);
-      if (text === undefined || !text.includes(bare) || !near.test(text)) continue;
+      const named = text === undefined ? [] : offsetsOf(bare, text);
+      if (text === undefined || !near(text, named)) continue;
       const deep = this.parseDeep(path, language, text);
       const file = deep && this.withAssignments(deep, text, bare);
       if (!file) continue;
-      const named = offsetsOf(bare, text);
       for (const fn of file.functions) {
         if (!fn.body || (fn.parent !== undefined && fn.kind !== 'function')) continue;
         if (bare !== '' && !hasBetween(named, fn.span)) continue;
@@ -360,7 +362,7 @@ class Unit implements UnitFacts {
   }
 
   private declarationIndex(language: Language): DeclarationIndex {
-    let index = this.declarations.get(language);
+    let index = this.input.declarations?.[language] ?? this.declarations.get(language);
     if (!index) {
       index = new DeclarationIndex(language, this.input.listing[language] ?? [], (path) => this.input.peekText(path));
       this.declarations.set(language, index);
@@ -416,16 +418,20 @@ class Unit implements UnitFacts {
       }
       return modules.get(name) ?? [];
     };
-    const withoutFunction = new Set<string>();
+    /** The names of functions that the text of a file declares, each between line breaks. */
+    const functionsOfFile = new Map<string, string>();
     /** A file is not worth a parse for a method whose name its text never declares. */
     const mayHaveFunction = (path: string, name: string): boolean => {
       if (language !== 'rust' || this.parsed.has(path) || !/^\w+$/u.test(name)) return true;
-      const memo = `${path}|${name}`;
-      if (withoutFunction.has(memo)) return false;
-      const text = this.input.peekText(path) ?? '';
-      const isThere = text.includes(name) && new RegExp(`\\bfn\\s+(?:r#)?${name}\\b`, 'u').test(text);
-      if (!isThere) withoutFunction.add(memo);
-      return isThere;
+      let names = functionsOfFile.get(path);
+      if (names === undefined) {
+        const found = new Set<string>();
+        for (const [, word] of (this.input.peekText(path) ?? '').matchAll(/\bfn\s+(?:r#)?(\w+)/gu))
+          found.add(word ?? '');
+        names = `\n${[...found].join('\n')}\n`;
+        functionsOfFile.set(path, names);
+      }
+      return names.includes(`\n${name}\n`);
     };
     const methodsOf: TypeOracle['methods'] = (owner, name, fromPath) => {
       const here = namesIn(fileAt(fromPath))?.methods(owner, name) ?? [];
@@ -551,14 +557,6 @@ function matches(text: string, pattern: TextPattern): boolean {
       });
 }
 
-/** Where a text has a word, in order. */
-function offsetsOf(word: string, text: string): readonly number[] {
-  const found: number[] = [];
-  for (let at = text.indexOf(word); at >= 0 && word !== ''; at = text.indexOf(word, at + word.length))
-    if (!isWordAt(text, at - 1) && !isWordAt(text, at + word.length)) found.push(at);
-  return found;
-}
-
 /** Whether one of the ascending offsets lies in the range. */
 function hasBetween(offsets: readonly number[], { start, end }: Span): boolean {
   let low = 0;
@@ -580,13 +578,4 @@ function isFresh({ root }: Place): boolean {
     root.type?.kind !== 'pointer' &&
     root.type?.kind !== 'reference'
   );
-}
-
-/** Text that a growth of the variable or field `name` looks like, aliases by address included. */
-function growthNear(name: string, language: Language): RegExp {
-  const source =
-    language === 'd'
-      ? `\\b${name}\\b\\s*(?:\\[[^\\]]*\\]\\s*)?(?:~=|\\.\\s*(?:length|reserve|insert\\w*|put|assumeSafeAppend|remove\\w*|clear)|=[^=])|(?:realloc|assumeSafeAppend|reserve|move|swap|&)\\s*\\(?\\s*[\\w.]*\\b${name}\\b`
-      : `\\b${name}\\b\\s*(?:\\.\\s*\\w+\\(\\)\\??\\s*)*(?:\\.\\s*(?:push|extend|reserve|insert|resize|shrink|append|split_off|drain|truncate|set_len|retain|remove|swap_remove|dedup|take|replace|clear|clone_from)|=[^=>])|&mut\\s[\\w.]*\\b${name}\\b`;
-  return new RegExp(source, 'u');
 }

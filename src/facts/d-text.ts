@@ -1,5 +1,7 @@
-/** Address-of (not the operators `&` and `&&`). */
-const ADDRESS = String.raw`(?:(?:[=(,;{}[:?!~>]|return|\bcast\s*\([^;()]*(?:\([^()]*\))?[^;()]*\))\s*|\))&\s*[A-Za-z_(]`;
+import type { TextToken } from './unit.js';
+
+/** Address-of (not the operators `&` and `&&`). Begins at the sign, which is rarer than all that may stand in front of it. */
+const ADDRESS = String.raw`&(?<=(?:(?:[=(,;{}[:?!~>]|return|\bcast\s*\([^;()]*(?:\([^()]*\))?[^;()]*\))\s*|\))&)\s*[A-Za-z_(]`;
 
 /** A result by reference, a loop or a variable by reference; a `ref` parameter is the caller's. */
 const REFERENCE = String.raw`(?:^|[;{}\s@])ref\b[^;{}(]*\(|\bforeach\w*\s*\([^;]*\bref\b|[;{}]\s*(?:auto\s+)?ref\b`;
@@ -26,6 +28,9 @@ const HANDS_OUT = String.raw`^(?:[^(){};=]*\*\s*|(?=[^(){};=]*\bref\b)[^(){};=]*
 /** So may one that returns a slice, or what the compiler infers, and calls a method or property at the end. */
 const HANDS_ON = String.raw`^[^(){};=]*(?:\]\s*|\bauto\s+)\b\w+\s*\([^]*\breturn\s+[\w.]+(?:\([^;()]*\))?\.\w+\s*(?:\([^;]*\))?\s*;`;
 
+/** Something is set to what a method of a name returns. */
+const SET_BY_METHOD = String.raw`[;{}]\s*(?:auto\s+|[\w.]+(?:\[\]|\*)\s+)?[\w.]+\s*=\s*\w+\.\w+\s*(?:\([^;]*\))?\s*;`;
+
 /** What a method of a local struct returns is assigned to something. */
 const KEEPS_LENT = String.raw`\b[A-Z]\w*(?:!\([^()]*\)|!\w+)?\s+(\w+)\s*(?=[;=])[^]*?[;{}]\s*(?:auto\s+|[\w.]+(?:\[\]|\*)\s+)?[\w.]+\s*=\s*\1\.\w+\s*(?:\([^;]*\))?\s*;`;
 
@@ -35,11 +40,17 @@ const KEEPS_MADE = String.raw`[;{}]\s*[\w.]+\s*=\s*[a-z]\w*\([^;{}]*\)\.\w+\s*(?
 /** So is what a helper makes of it: `p = addressOf(made().field);` */
 const KEEPS_SHOWN = String.raw`=\s*\w+\(\s*[\w.]+\([^();]*\)\.\w+\s*\)\s*;`;
 
-/** A function whose text does not match makes no pointer or slice that could outlive what it shows. */
+/** A function whose text does not match, nor `D_LENT`, makes no pointer or slice that could outlive what it shows. */
 export const D_BORROWS = new RegExp(
-  `${ADDRESS}|\\.ptr\\b|\\.\\.\\.|${SLICE}|tempCString|${ON_STACK}|${HANDS_OUT}|${HANDS_ON}|${KEEPS_LENT}|${KEEPS_MADE}|${KEEPS_SHOWN}`,
+  `${ADDRESS}|\\.ptr\\b|\\.\\.\\.|${SLICE}|tempCString|${ON_STACK}|${HANDS_OUT}|${HANDS_ON}|${KEEPS_MADE}|${KEEPS_SHOWN}`,
   'u',
 );
+
+/** See `KEEPS_LENT`, which is looked for only where something is set in such a way. */
+export const D_LENT: TextToken = {
+  word: '=',
+  pattern: new RegExp(`^(?=[^]*?${SET_BY_METHOD})[^]*?${KEEPS_LENT}`, 'u'),
+};
 
 /** Address-of, or an entry looked up by `in`. */
 export const D_ENTRIES = new RegExp(`${ADDRESS}|[\\w)"'\\]]\\s+in\\s`, 'u');

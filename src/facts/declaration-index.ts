@@ -26,17 +26,20 @@ const ENDS_WITH_WORD: Readonly<Record<Language, RegExp>> = {
   d: new RegExp(`\\b(?:${WORDS.d})$`, 'u'),
 };
 
-interface Names {
-  readonly declaring: ReadonlyMap<string, readonly string[]>;
-  readonly implementing: ReadonlyMap<string, readonly string[]>;
-  readonly dropping: ReadonlyMap<string, readonly string[]>;
-  readonly aliases: ReadonlySet<string>;
-}
+type PathsByName = Map<string, string[]>;
 
-/** Which files of a unit declare or implement a type of a given name, found from their text in one pass at the first question. */
+/**
+ * Which files of a unit declare or implement a type of a given name, found from their text: where it was shown as the file was read, else
+ * at the first question.
+ */
 export class DeclarationIndex {
-  private names: Names | undefined;
-  private functions: Map<string, string[]> | undefined;
+  private readonly declaring: PathsByName = new Map();
+  private readonly implementingIn: PathsByName = new Map();
+  private readonly droppingIn: PathsByName = new Map();
+  private readonly aliases = new Set<string>();
+  private readonly noted = new Set<string>();
+  private isComplete = false;
+  private functions: PathsByName | undefined;
 
   constructor(
     private readonly language: Language,
@@ -46,20 +49,20 @@ export class DeclarationIndex {
 
   /** Base-relative paths, in listing order; a comment that looks like a declaration can add one too many. */
   filesOf(name: string): readonly string[] {
-    this.names ??= this.build();
-    return this.names.declaring.get(name) ?? [];
+    this.complete();
+    return this.declaring.get(name) ?? [];
   }
 
   /** Rust: base-relative paths of files that implement a trait for the type, in listing order; a loop can add one too many. */
   implementing(name: string): readonly string[] {
-    this.names ??= this.build();
-    return this.names.implementing.get(name) ?? [];
+    this.complete();
+    return this.implementingIn.get(name) ?? [];
   }
 
   /** Rust: base-relative paths of files that implement `Drop` for the type, in listing order; a comment can add one too many. */
   dropping(name: string): readonly string[] {
-    this.names ??= this.build();
-    return this.names.dropping.get(name) ?? [];
+    this.complete();
+    return this.droppingIn.get(name) ?? [];
   }
 
   /** Whether the text of a file that `filesOf` gives declares the type outside of line comments. */
@@ -83,8 +86,8 @@ export class DeclarationIndex {
 
   /** Whether some file declares an alias of this name; an associated type counts, a comment can make it one. */
   isAlias(name: string): boolean {
-    this.names ??= this.build();
-    return this.names.aliases.has(name);
+    this.complete();
+    return this.aliases.has(name);
   }
 
   /** Rust: base-relative paths of files with a function of this name, in listing order; a comment can add one too many. */
@@ -99,30 +102,42 @@ export class DeclarationIndex {
     return this.functions.get(name) ?? [];
   }
 
-  private build(): Names {
-    const declaring = new Map<string, string[]>();
-    const implementing = new Map<string, string[]>();
-    const dropping = new Map<string, string[]>();
-    const aliases = new Set<string>();
-    const pattern = PATTERNS[this.language];
+  /**
+   * Takes in the text of a file, of which letters beyond ASCII may be read as others. Files are shown in the order of the listing, each
+   * once, before the first question.
+   */
+  note(path: string, text: string): void {
+    this.noted.add(path);
     const alias = ALIASES[this.language];
-    for (const path of this.paths) {
-      const text = this.readText(path);
-      if (text === undefined) continue;
-      for (const match of text.matchAll(pattern)) {
-        const [written, name] = match;
-        if (name === undefined) continue;
-        if (!written.startsWith('for')) {
-          add(declaring, name, path);
-          if (written.startsWith(alias)) aliases.add(ownCopy(name));
-          continue;
-        }
-        add(implementing, name, path);
-        const before = text.slice(Math.max(0, match.index - HEAD_REACH), match.index);
-        if (before.slice(Math.max(0, before.lastIndexOf('impl'))).includes('Drop')) add(dropping, name, path);
+    for (const match of text.matchAll(PATTERNS[this.language])) {
+      const [written, name] = match;
+      if (name === undefined) continue;
+      if (!written.startsWith('for')) {
+        add(this.declaring, name, path);
+        if (written.startsWith(alias)) this.aliases.add(ownCopy(name));
+        continue;
       }
+      add(this.implementingIn, name, path);
+      const before = text.slice(Math.max(0, match.index - HEAD_REACH), match.index);
+      if (before.slice(Math.max(0, before.lastIndexOf('impl'))).includes('Drop')) add(this.droppingIn, name, path);
     }
-    return { declaring, implementing, dropping, aliases };
+  }
+
+  /** Reads what was not shown. */
+  private complete(): void {
+    if (this.isComplete) return;
+    this.isComplete = true;
+    const late = this.paths.filter((path) => !this.noted.has(path));
+    const hadSome = this.noted.size > 0;
+    for (const path of late) {
+      const text = this.readText(path);
+      if (text !== undefined) this.note(path, text);
+    }
+    if (!hadSome || late.length === 0) return;
+    const order = new Map(this.paths.map((path, at) => [path, at]));
+    for (const names of [this.declaring, this.implementingIn, this.droppingIn])
+      for (const list of names.values())
+        if (list.length > 1) list.sort((a, b) => (order.get(a) ?? 0) - (order.get(b) ?? 0));
   }
 }
 

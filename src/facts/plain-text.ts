@@ -14,5 +14,6 @@ export function blankComments(text: string): string {
 
 /** Whether the character at an offset belongs to a name; none is there before the beginning and behind the end. */
 export function isWordAt(text: string, at: number): boolean {
-  return /\w/u.test(text.charAt(at));
+  const code = text.charCodeAt(at);
+  return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57) || code === 95;
 }

@@ -4,7 +4,7 @@ import { isInHeapFrame, isUnlinked } from '../facts/frame-addresses.js';
 import { laterUses } from '../facts/later-uses.js';
 import { findMappedPointers } from '../facts/mapped-pointers.js';
 import { BECOMES_RAW, LENDING, RAW_CODE, RAW_POINTERS } from '../facts/raw-words.js';
-import { D_BORROWS } from '../facts/d-text.js';
+import { D_BORROWS, D_LENT } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
 import { isScratch } from '../facts/scratch-lists.js';
 import { implAround } from '../facts/rust-code.js';
@@ -50,7 +50,10 @@ export default defineRule({
   },
   tokens: TOKENS,
   // A caller of a helper that hands out a pointer may hold none of the words itself.
-  bodyTokens: { rust: [...TOKENS.rust, ...RAW_CODE, ...BECOMES_RAW], d: [D_BORROWS, DIGEST_TEXT, RETURNS_ARRAY] },
+  bodyTokens: {
+    rust: [...TOKENS.rust, ...RAW_CODE, ...BECOMES_RAW],
+    d: [D_BORROWS, D_LENT, DIGEST_TEXT, RETURNS_ARRAY],
+  },
   bodyRequires: { rust: [LENDING] },
   looksAt: 'bodies',
   perFile: ['rust', 'd'],

@@ -1,0 +1,68 @@
+import type { Language } from '../model/ir.js';
+import { isWordAt } from './plain-text.js';
+
+/** What stands behind the name of a variable or field that grows. */
+const BEHIND: Readonly<Record<Language, string>> = {
+  d: String.raw`\s*(?:\[[^\]]*\]\s*)?(?:~=|\.\s*(?:length|reserve|insert\w*|put|assumeSafeAppend|remove\w*|clear)|=[^=])`,
+  rust: String.raw`\s*(?:\.\s*\w+\(\)\??\s*)*(?:\.\s*(?:push|extend|reserve|insert|resize|shrink|append|split_off|drain|truncate|set_len|retain|remove|swap_remove|dedup|take|replace|clear|clone_from)|=[^=>])`,
+};
+
+/** What stands in front of a path that ends with the name: in D behind a bracket, too. */
+const BEFORE_IN_D: readonly string[] = ['realloc', 'assumeSafeAppend', 'reserve', 'move', 'swap', '&'];
+
+/** Where a text has a word, in order. */
+export function offsetsOf(word: string, text: string): readonly number[] {
+  const found: number[] = [];
+  for (let at = text.indexOf(word); at >= 0 && word !== ''; at = text.indexOf(word, at + word.length))
+    if (!isWordAt(text, at - 1) && !isWordAt(text, at + word.length)) found.push(at);
+  return found;
+}
+
+/**
+ * Whether a text holds what a growth of the variable or field `name` looks like, aliases by address included; it is asked with the
+ * offsets of the name in the text. Looked at around the name, which is rarer than all else.
+ */
+export function growthNear(name: string, language: Language): (text: string, offsets: readonly number[]) => boolean {
+  const behind = new RegExp(BEHIND[language], 'uy');
+  const isBefore = language === 'd' ? isGivenInD : isLentInRust;
+  if (name === '') {
+    const before =
+      language === 'd' ? String.raw`(?:${BEFORE_IN_D.join('|')})\s*\(?\s*[\w.]*\b` : String.raw`&mut\s[\w.]*\b`;
+    const anywhere = new RegExp(String.raw`\b${BEHIND[language]}|${before}`, 'u');
+    return (text) => anywhere.test(text);
+  }
+  return (text, offsets) =>
+    offsets.some((at) => {
+      behind.lastIndex = at + name.length;
+      return behind.test(text) || isBefore(text, at);
+    });
+}
+
+/** `&mut self.items` */
+function isLentInRust(text: string, at: number): boolean {
+  const start = startOfPath(text, at);
+  return start >= 5 && text.startsWith('&mut', start - 5) && isBlankAt(text, start - 1);
+}
+
+/** `swap(a.items`, `&items`, `move (items` */
+function isGivenInD(text: string, at: number): boolean {
+  const start = startOfPath(text, at);
+  const path = text.slice(start, at);
+  if (BEFORE_IN_D.some((word) => path.includes(word))) return true;
+  let end = start;
+  while (isBlankAt(text, end - 1)) end--;
+  if (text.charAt(end - 1) === '(') end--;
+  while (isBlankAt(text, end - 1)) end--;
+  return BEFORE_IN_D.some((word) => end >= word.length && text.startsWith(word, end - word.length));
+}
+
+/** Where the dotted path begins whose last name stands at `at`. */
+function startOfPath(text: string, at: number): number {
+  let start = at;
+  while (start > 0 && (text.charAt(start - 1) === '.' || isWordAt(text, start - 1))) start--;
+  return start;
+}
+
+function isBlankAt(text: string, at: number): boolean {
+  return at >= 0 && /\s/u.test(text.charAt(at));
+}
