@@ -2,6 +2,7 @@ import { declaringFile } from '../facts/declarations.js';
 import { lineOf } from '../facts/lines.js';
 import { publishedTriples } from '../project/triples.js';
 import { findThreadBounds, type ThreadBound } from '../facts/thread-bound.js';
+import { isGuardedByThread } from '../facts/thread-guards.js';
 import { findSharedContent, findSharingGuards } from '../facts/shared-content.js';
 import type { UnitFacts } from '../facts/unit.js';
 import type { FileIr, ImplDecl } from '../model/ir.js';
@@ -208,6 +209,7 @@ function judge(unit: UnitFacts, file: FileIr, impl: ImplDecl): Judged | undefine
   // WebAssembly seldom has threads to send anything to; what a build script's own cfg stands for is not known.
   const isNote = isWasmOnly || (bound.kind === 'handle' && conditions.some((c) => isOwnCfg(c)));
   if (bound.kind === 'generic' && isGuardedByToken(file, impl)) return undefined;
+  if (bound.kind !== 'pointer' && isGuardedByThread(unit, file, impl, bound.field)) return { bound, isNote: true };
   if (bound.kind === 'generic' && impl.trait?.name === 'Sync' && isExclusive(unit, file, impl)) return undefined;
   if (bound.kind === 'generic' && impl.conditions.some((c) => THREAD_FEATURE.test(c))) return { bound, isNote: true };
   if (bound.kind === 'cell' && isOpenedByUnsafeOnly(unit, file, impl, bound.field)) return { bound, isNote: true };
