@@ -12,6 +12,7 @@ import { DIGEST_TEXT, findSlicedTemporaries, lendersOf, RETURNS_ARRAY } from '..
 import { D_MAPPINGS, D_OWNERS } from '../flow/builtin-types.js';
 import { endsWithItsRoot } from '../facts/storage.js';
 import type { UnitFacts } from '../facts/unit.js';
+import { findWeakAddresses } from '../facts/weak-addresses.js';
 import { walkBody } from '../model/walk-body.js';
 import { typeOfPlace } from '../flow/place-type.js';
 import { describePlace, type Root } from '../flow/place.js';
@@ -101,6 +102,31 @@ export default defineRule({
                 { file, span: closure, role: 'release', note: 'The temporary ends with the closure.' },
               ],
               key: 'temporary',
+            });
+          for (const weak of language === 'rust' ? findWeakAddresses(unit, file, fn) : [])
+            report({
+              messageId: 'used',
+              data: {
+                how: weak.how,
+                owner: `'${weak.owner}'`,
+                borrow: lineOf(unit, file, weak.taken.start),
+                gone: lineOf(unit, file, weak.dropped.start),
+                end: 'drop',
+                use: lineOf(unit, file, weak.used.start),
+              },
+              at: { file, span: weak.taken },
+              steps: [
+                { file, span: weak.declared, role: 'declare', note: `'${weak.owner}' is the only strong count.` },
+                { file, span: weak.taken, role: 'borrow', note: `'${weak.how}' shows its content here.` },
+                {
+                  file,
+                  span: weak.dropped,
+                  role: 'release',
+                  note: 'The content is dropped here; weak counts do not keep it.',
+                },
+                { file, span: weak.used, role: 'use', note: 'The pointer is used here.' },
+              ],
+              key: weak.owner,
             });
           const flow = unit.flowOf(file, fn);
           const causes = new Set<number>();
