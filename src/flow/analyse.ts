@@ -20,6 +20,8 @@ const MAX_STEPS = 60_000;
 
 /** Types too small for an address. */
 const SMALL = /^(?:[iu](?:8|16|32)|f32|f64|bool|char)$/u;
+/** Numbers of D that an address fits into. */
+const ADDRESS_SIZED = /^(?:size_t|ptrdiff_t|u?long|u?intptr_t)$/u;
 const SMALL_IN_D = /^(?:bool|u?byte|u?short|u?int|[wd]?char|float|double|real)$/u;
 
 /**
@@ -372,11 +374,17 @@ class Analysis extends PlaceExpressions {
         if (expr.type.kind === 'path' && (this.rust ? SMALL : SMALL_IN_D).test(expr.type.name))
           return { places: NONE, pointers: NONE, type: expr.type };
         const erases = this.rust && expr.type.kind === 'pointer';
+        // D: an address that went through a number is the same address.
+        if (!this.rust && value.pointers.length > 0 && ADDRESS_SIZED.test(expr.type.name))
+          this.castToNumber.set(expr.span.start, value.pointers);
+        const isBack = !this.rust && expr.type.kind === 'pointer' && value.pointers.length === 0;
         const pointers = erases
           ? value.pointers.map((p) =>
               p.form === 'raw' ? p : this.borrow(p.target, 'raw', true, p.site, p.how, p.row, p.locks),
             )
-          : value.pointers;
+          : isBack
+            ? this.addressesIn(expr.value)
+            : value.pointers;
         return {
           places: pointers.length > 0 ? [] : value.places,
           pointers,

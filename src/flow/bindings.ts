@@ -126,11 +126,13 @@ export abstract class Bindings extends Leaving {
             },
           );
         } else {
+          // D: an address in a number is a number.
+          const isNumber = !this.rust && SCALAR.test(type?.kind === 'path' ? type.name : '');
+          if (isNumber) this.heldAsNumber.set(root.id, value.pointers);
           this.state.write(
             { root, path: [] },
             {
-              // D: an address in a number is a number.
-              pointers: !this.rust && SCALAR.test(type?.kind === 'path' ? type.name : '') ? [] : value.pointers,
+              pointers: isNumber ? [] : value.pointers,
               ...optionalType(type),
               ...(value.adopts ? { adopts: value.adopts } : {}),
               ...(value.closure !== undefined ? { closure: value.closure } : {}),

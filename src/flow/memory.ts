@@ -8,7 +8,7 @@ import { extend, isElementOf, type Place, placeKey, type Root, samePlace } from 
 import type { Context, LockScope, Pointer, PointerForm, Value } from './result.js';
 import { State } from './state.js';
 import { elementType, holdsOne, ownsBlock, peel, type TypeOracle, withoutAlias } from './types.js';
-import { merged, optionalType } from './values.js';
+import { merged, optionalType, uniquePointers } from './values.js';
 import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { NONE } from '../model/lists.js';
@@ -68,6 +68,28 @@ export abstract class Memory {
   /** The type that `self` or `this` has, by name. */
   protected ownerType(): TypeRef | undefined {
     return this.fn.owner ? syntheticType(this.fn.owner, this.fn.nameSpan) : undefined;
+  }
+
+  /** D: what casts to a number took the address of, by where they start, and what variables of numbers were set to. */
+  protected readonly castToNumber = new Map<number, readonly Pointer[]>();
+  protected readonly heldAsNumber = new Map<number, readonly Pointer[]>();
+
+  /** D: the addresses in what is computed with numbers: `(cast(size_t) p + 3) & ~3`, `at + 4` behind `auto at = cast(size_t) p;`. */
+  protected addressesIn(expr: Expr): readonly Pointer[] {
+    switch (expr.kind) {
+      case 'name': {
+        const root = expr.path.length === 1 ? this.lookup(expr.path[0] ?? '') : undefined;
+        return root ? (this.heldAsNumber.get(root.id) ?? NONE) : NONE;
+      }
+      case 'cast':
+        return this.castToNumber.get(expr.span.start) ?? this.addressesIn(expr.value);
+      case 'binary':
+        return /^[-+&|^]$/u.test(expr.operator)
+          ? uniquePointers([...this.addressesIn(expr.left), ...this.addressesIn(expr.right)])
+          : NONE;
+      default:
+        return NONE;
+    }
   }
 
   /** The type that an alias of the unit stands for. */

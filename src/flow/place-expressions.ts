@@ -4,7 +4,7 @@ import { isPromoted } from './expression-shapes.js';
 import { ownsItsBlock } from './owned-values.js';
 import { extend, isWithin, type Place } from './place.js';
 import type { PointerForm, Value } from './result.js';
-import { elementType, isGrowable, keepsSliceOf, peel, withoutAlias } from './types.js';
+import { elementType, isGrowable, keepsSliceOf, peel, SCALAR, withoutAlias } from './types.js';
 import { guardsOf, locksOf, NOTHING, optionalType } from './values.js';
 import type { Expr, ExprOf, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
@@ -372,7 +372,10 @@ export abstract class PlaceExpressions extends Calls {
       // `self.buffer = None`: the value that was there is dropped, and with it the block that it owns.
       if (this.rust && !this.state.moved.has(place.root.id) && ownsBlockBehind(this.typeAt(place) ?? previous?.type))
         this.invalidate('drop', place, expr.span, 'an assignment', (t) => isBlockOf(t, place));
-      if (this.outlives(place)) {
+      const isNumber = !this.rust && SCALAR.test(this.typeAt(place)?.name ?? '');
+      if (isNumber && place.path.length === 0) this.heldAsNumber.set(place.root.id, value.pointers);
+      // A number that measures the stack, or is printed, keeps nothing.
+      if (this.outlives(place) && !isNumber) {
         this.escape(this.rust ? value : this.withHeld(value), 'store', expr.span, { into: place });
         this.noteStores(value, place, expr.span);
       }
@@ -387,7 +390,7 @@ export abstract class PlaceExpressions extends Calls {
       this.state.write(
         place,
         {
-          pointers: value.pointers,
+          pointers: isNumber ? NONE : value.pointers,
           ...optionalType(value.type ?? previous?.type),
           ...(value.adopts ? { adopts: value.adopts } : {}),
           ...(value.closure !== undefined ? { closure: value.closure } : {}),

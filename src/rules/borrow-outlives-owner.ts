@@ -451,6 +451,9 @@ function isRefused(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape
         return outer.keys === undefined;
       case 'method':
         return false;
+      case 'binary':
+        // What is computed of a number is none of the compiler's business.
+        return !/^[&|^]$/u.test(outer.operator);
       default:
         return true;
     }
