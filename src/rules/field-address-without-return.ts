@@ -36,7 +36,8 @@ const SHOWS =
   /(?:\breturn\b|=>)[^;{}]*?(?:(?<!&)&(?!&)|\[|\.ptr\b)|^(?:[^{(]*[\]*]\s*|(?=[^{(]*\b(?:ref|inout)\b)[^{(]*\b)\w+\s*\(/u;
 
 /** The address of something is assigned, appended or given to a call, or a slice goes with an exception. */
-const KEEPS = /=\s*&\s*\w|\w\s*\((?:[^();]*,)?\s*&\s*[a-z_]|\bthrow\b[^;]*\[\s*\]/u;
+const KEEPS =
+  /=\s*&\s*\w|=\s*(?:cast\s*\([^()]*\)\s*)?(?:this\.)?[a-z_]\w*\s*(?:\.ptr\s*[;+]|\[(?:[^\[\]]*\.\.[^\[\]]*)?\]\s*(?:\.ptr\s*)?;)|\w\s*\((?:[^();]*,)?\s*&\s*[a-z_]|\bthrow\b[^;]*\[\s*\]/u;
 
 export default defineRule({
   meta: {
@@ -56,7 +57,7 @@ export default defineRule({
       thrown:
         "'{method}' of the struct '{type}' throws a slice of '{what}' (line {line}): the exception goes on when the struct is gone.",
       inside:
-        "'{method}' of the struct '{type}' stores a pointer to '{what}' in its own '{target}' (line {line}): it leads to the old place when the struct is moved or copied.",
+        "'{method}' of the struct '{type}' stores a pointer to its own '{what}' in '{target}' (line {line}): it leads to the old place when the struct is moved or copied.",
       shown:
         "'{method}' of the struct '{type}' returns a {as} to '{what}' (line {line}) and is not marked 'return', so the compiler accepts a {as} that outlives the struct it points into.",
       pointee:
@@ -117,12 +118,12 @@ export default defineRule({
             data: {
               method: fn.name,
               type: type.name,
-              what: 'this',
+              what: inside.what,
               target: inside.target,
               line: lineOf(unit, file, inside.span.start),
             },
             at: { file, span: inside.span },
-            steps: declared(inside.target),
+            steps: declared(inside.what === 'this' ? inside.target : inside.what),
             key: `${type.name}.${fn.name}|${inside.target}`,
             severity: 'note',
             confidence: 'medium',
@@ -452,24 +453,51 @@ function isElsewhere(unit: UnitFacts, file: FileIr, { root, path }: Place): bool
   return isObject(holder?.fields.find((field) => field.name === first)?.type?.name);
 }
 
-/** `this.self = &this;`, `all ~= &this;` of a field of the struct. */
+/** `this.self = &this;`, `all ~= &this;` of a field of the struct; `at = room.ptr;`, `view = room[0 .. n];` of one for a static array. */
 function findInside(
   unit: UnitFacts,
   file: FileIr,
   fn: WithBody,
   type: TypeDecl,
-): { readonly span: Span; readonly target: string } | undefined {
-  let found: { readonly span: Span; readonly target: string } | undefined;
+): { readonly span: Span; readonly target: string; readonly what: string } | undefined {
+  let found: { readonly span: Span; readonly target: string; readonly what: string } | undefined;
   const own = declaredIn(fn);
+  const isOwn = (name: string): boolean =>
+    !own.has(name) && type.fields.some((field) => field.name === name && !field.isStatic);
   walkBody(fn.body, ({ expr }) => {
     if (expr.kind !== 'assign' || (expr.operator !== '=' && expr.operator !== '~=')) return;
     const target = memberPath(expr.target);
-    if (target === undefined || own.has(target) || expr.value.kind !== 'address') return;
-    const isThis = expr.value.base.kind === 'name' && expr.value.base.path[0] === 'self';
-    const isField = type.fields.some((field) => field.name === target && !field.isStatic);
-    if (isThis && isField && !takesBack(unit, file, fn, target)) found = { span: expr.span, target };
+    if (target === undefined) return;
+    // Set back before the method ends.
+    if (found?.target === target && expr.value.kind === 'literal') found = undefined;
+    if (!isOwn(target)) return;
+    const isThis =
+      expr.value.kind === 'address' && expr.value.base.kind === 'name' && expr.value.base.path[0] === 'self';
+    const room = expr.operator === '=' && !isThis ? shownRoom(expr.value) : undefined;
+    const what = isThis
+      ? 'this'
+      : room !== undefined && isOwn(room) && isStaticArray(type, room) && !isStaticArray(type, target)
+        ? room
+        : undefined;
+    if (what === undefined || takesBack(unit, file, fn, target)) return;
+    if (what !== 'this' && methodsOf(file, type).some(copies)) return;
+    found = { span: expr.span, target, what };
   });
   return found;
+}
+
+/** A postblit or a copy constructor. */
+function copies({ kind, params }: FunctionIr): boolean {
+  return kind === 'postblit' || (kind === 'constructor' && params[0]?.modifiers.includes('ref') === true);
+}
+
+/** `room` of `room.ptr`, `room.ptr + n`, `room[0 .. n]`, `room[]` and `&room[i]`. */
+function shownRoom(value: Expr): string | undefined {
+  const bare = uncast(value);
+  if (bare.kind === 'binary' && bare.operator === '+') return shownRoom(bare.left);
+  if (bare.kind === 'field' && bare.name === 'ptr') return memberPath(bare.base) ?? shownRoom(bare.base);
+  if (bare.kind === 'slice') return memberPath(bare.base);
+  return bare.kind === 'address' && bare.base.kind === 'index' ? memberPath(bare.base.base) : undefined;
 }
 
 /** `throw new Exception(text[]);` of a static array in the struct. */
