@@ -80,7 +80,7 @@ export default defineRule({
       // What a destructor calls is followed, and what that calls.
       const file = readAround(unit, read, finalizers);
       for (const fn of file.functions) {
-        if (fn.kind !== 'destructor' || !hasBody(fn)) continue;
+        if (fn.kind !== 'destructor' || fn.isStatic || !hasBody(fn)) continue;
         const type = aggregateOf(file, fn);
         if (type?.kind !== 'class' || hasAttribute(fn, 'nogc') || isInDebugBlock(unit, file, type, fn)) continue;
         const touch = findTouch(unit, file, type, fn, 0);
