@@ -221,6 +221,8 @@ export default defineRule({
             });
             return;
           }
+          // A parameter or variable of the name of a field.
+          if (expr.value.base.kind === 'name' && declaredIn(fn).has(buffer)) return;
           // Whoever gets a slice that can be written to may fill the buffer by it.
           const shown = withoutAlias(fn.returns, unit.oracle('d'), file.path);
           const isFilled =
