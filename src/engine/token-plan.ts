@@ -88,51 +88,68 @@ type Tokens = readonly TextToken[];
 /** Tokens that are only looked for in a text that has a word, or matches, beside them. */
 interface Conditional {
   readonly word?: string;
-  readonly needed?: RegExp;
+  readonly needed?: Search;
   readonly tokens: (string | RegExp)[];
 }
 
-/** Whether some rule wants a body: tokens that need nothing beside them are looked for first, and all at once. */
+/** Looks for any of some tokens. */
+type Search = (text: string) => boolean;
+
+/**
+ * Whether some rule wants a body: tokens that need nothing beside them are looked for first. Each pattern by itself, since files have
+ * hundreds of different sets of rules that want them, and one pattern for each set would take longer to compile than it saves.
+ */
 function joinBodies(
   rules: readonly { readonly bodies: Tokens | undefined; readonly beside: Tokens | undefined }[],
 ): BodyFilter {
   const groups = new Map<string, Conditional>();
   for (const { bodies, beside } of rules) {
-    const needed = beside && patternOf(beside.map(bare));
+    const needed = beside?.map(bare);
+    const key0 = needed?.map(sourceOf).sort().join('|') ?? '';
     for (const token of bodies ?? []) {
       const word = typeof token === 'string' || token instanceof RegExp ? undefined : token.word;
-      const key = `${word ?? ''}|${needed?.source ?? ''}`;
+      const key = `${word ?? ''}|${key0}`;
       const group = groups.get(key);
       if (group) group.tokens.push(bare(token));
-      else groups.set(key, { ...(word && { word }), ...(needed && { needed }), tokens: [bare(token)] });
+      else
+        groups.set(key, { ...(word && { word }), ...(needed && { needed: searchFor(needed) }), tokens: [bare(token)] });
     }
   }
-  const alone = patternOf(groups.get('|')?.tokens ?? []);
+  const alone = searchFor(groups.get('|')?.tokens ?? []);
   groups.delete('|');
   const conditional = [...groups.values()].map(({ word, needed, tokens }) => ({
     word,
     needed,
-    pattern: patternOf(tokens),
+    search: searchFor(tokens),
   }));
   return {
     test: (text) =>
-      alone.test(text) ||
+      alone(text) ||
       conditional.some(
-        ({ word, needed, pattern }) =>
-          (word === undefined || text.includes(word)) && needed?.test(text) !== false && pattern.test(text),
+        ({ word, needed, search }) =>
+          (word === undefined || text.includes(word)) && needed?.(text) !== false && search(text),
       ),
   };
+}
+
+/** Patterns by their source, each compiled once for all sets of rules. */
+const compiled = new Map<string, RegExp>();
+
+function searchFor(tokens: readonly (string | RegExp)[]): Search {
+  const words = [...new Set(tokens.filter(isWord))];
+  const sources = new Set(tokens.flatMap((token) => (isWord(token) ? [] : [token.source])));
+  const patterns = [...sources].sort().map((source) => {
+    let pattern = compiled.get(source);
+    if (!pattern) compiled.set(source, (pattern = new RegExp(source, 'u')));
+    return pattern;
+  });
+  return (text) => words.some((word) => text.includes(word)) || patterns.some((pattern) => pattern.test(text));
 }
 
 function bare(token: TextToken): string | RegExp {
   return typeof token === 'string' || token instanceof RegExp ? token : token.pattern;
 }
 
-function patternOf(tokens: readonly (string | RegExp)[]): RegExp {
-  const sources = new Set(tokens.map((token) => (typeof token === 'string' ? escapeForPattern(token) : token.source)));
-  return sources.size === 0 ? NOTHING : new RegExp([...sources].sort().join('|'), 'u');
-}
-
-function escapeForPattern(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\/-]/gu, '\\$&');
+function sourceOf(token: string | RegExp): string {
+  return isWord(token) ? JSON.stringify(token) : token.source;
 }

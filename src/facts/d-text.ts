@@ -14,7 +14,7 @@ const INNER_REFERENCE = String.raw`(?:[;{}]\s*[\w.[\]*!]+\s+\w+\s*|\(\s*)\((?:[^
 
 /** A function with a parameter that leads somewhere, in which something grows. */
 export const GROWS_BESIDE_PARAMETER =
-  /^[^;{}]*\([^;{}]*(?:\bref\s|\*\s*\w+\s*[,)])[^;{}]*\)[^;{}]*\{[^]*?(?:~=|\.\s*length\s*(?:[+=]|\+\+)|\.\s*(?:insert\w*|put|reserve)\s*\()/u;
+  /^(?=[^;{}]*(?:\bref\s|\*\s*\w+\s*[,)]))[^;{}]*\([^;{}]*(?:\bref\s|\*\s*\w+\s*[,)])[^;{}]*\)[^;{}]*\{[^]*?(?:~=|\.\s*length\s*(?:[+=]|\+\+)|\.\s*(?:insert\w*|put|reserve)\s*\()/u;
 
 /** A function whose text does not match makes no pointer or reference to an element. */
 export const D_POINTERS = new RegExp(`${ADDRESS}|\\.ptr\\b|${REFERENCE}|${INNER_REFERENCE}`, 'u');

@@ -25,7 +25,8 @@ export function watching(
   return {
     filter: {
       test(text) {
-        const isSought = wish.test(text);
+        // Found once is enough, but for what the other filter is, too.
+        const isSought = (!found || wanted === wish) && wish.test(text);
         found ||= isSought;
         return wanted === undefined || (wanted === wish ? isSought : wanted.test(text));
       },
