@@ -7,6 +7,7 @@ import { CONTENT_ADAPTERS, contentType, merged, NOTHING, optionalType, originFro
 import type { Block, Expr, ExprOf, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { NONE } from '../model/lists.js';
+import { namesOf } from '../model/patterns.js';
 
 /** A loop, or a block with a label, that is being walked. */
 export interface Loop {
@@ -33,7 +34,8 @@ export abstract class Closures extends Bindings {
     const fn = this.functions.get(expr.functionId);
     const pointers: Pointer[] = [];
     if (fn?.body) {
-      const seen = new Set<string>();
+      // What it calls its parameters is not what the function around does.
+      const seen = new Set(fn.params.flatMap((p) => [p.name, ...(p.pattern ? namesOf(p.pattern) : [])]));
       for (const name of freeNames(fn.body, this.functions)) {
         if (seen.has(name)) continue;
         seen.add(name);

@@ -157,8 +157,9 @@ function isConstant(expr: Expr, isVariable: (name: string) => boolean): boolean 
   }
 }
 
-/** `release::<T>`, `Self::release`, `None`, a function of the file, and one of them in `Some(..)`. */
+/** `release::<T>`, `Self::release`, `None`, a function of the file, one of them in `Some(..)`, and a closure, which may capture something. */
 function isItem(expr: Expr, isVariable: (name: string) => boolean): boolean {
+  if (expr.kind === 'closure') return true;
   if (expr.kind === 'call')
     return (
       expr.callee.kind === 'name' &&

@@ -229,6 +229,8 @@ export abstract class PlaceExpressions extends Calls {
       places.length === 0 &&
       value.owned &&
       this.rust &&
+      // A closure that captures is none.
+      (inner.kind !== 'struct' || value.pointers.length === 0) &&
       isPromoted(inner, expr.mutable, (name) => this.lookup(name) !== undefined)
     )
       return NOTHING;

@@ -1,3 +1,4 @@
+import { plainText } from '../facts/plain-text.js';
 import { aggregateOf, calledName, uncast, withCallersOf } from '../facts/d-code.js';
 import { findClonedOwners } from '../facts/cloned-owners.js';
 import { findDoubleFrees, findDoubleReleases } from '../facts/double-release.js';
@@ -540,6 +541,7 @@ export default defineRule({
             )
               continue;
             if (language === 'd' && (isNextOfList(unit, file, stale) || isKeyOnly(unit, flow, stale))) continue;
+            if (language === 'rust' && isAddressOnly(unit, file, text, stale)) continue;
             if (language === 'd' && (isToldApart(text, fn, stale) || isFlaggedAway(text, fn, stale))) continue;
             if (!isHazard(stale, language === 'd' ? text.slice(stale.use.span.start, stale.use.span.end + 8) : ''))
               continue;
@@ -909,6 +911,36 @@ function refilledBy(call: FunctionFlow['calls'][number]): Value | undefined {
   return /^copy(?:_nonoverlapping)?$/u.test(name) ? call.args[1] : undefined;
 }
 
+/**
+ * Rust: only the number of the address is used: `value as usize`, or it is given to a function of the file that looks it up as a key and does
+ * nothing else with it (`tracker.forget(block)`).
+ */
+function isAddressOnly(unit: UnitFacts, file: FileIr, text: string, { use }: StaleUse): boolean {
+  if (/^[\w.]+\s+as\s+(?:usize|u64|isize|i64)\b/u.test(text.slice(use.span.start, use.span.end + 16))) return true;
+  if (use.kind !== 'argument') return false;
+  const name = /(\w+)(?:\(\))?$/u.exec(use.what)?.[1] ?? '';
+  const called = file.functions.filter((f) => f.name === name && f.bodySpan && !f.isTest);
+  return (
+    called.length > 0 &&
+    called.every((f) => {
+      const body = f.bodySpan ? plainText(unit, file, f.bodySpan) : '';
+      const pointers = f.params.filter((p) => p.type?.kind === 'pointer');
+      return (
+        pointers.length > 0 &&
+        pointers.every(({ name: param }) =>
+          [...body.matchAll(new RegExp(`(?<![.\\w])${param}\\b`, 'gu'))].every(
+            ({ index }) =>
+              /&\s*$/u.test(body.slice(0, index)) ||
+              /^\w+\s*(?:as\s+(?:usize|u64|isize|i64)\b|[!=]=|\.\s*(?:addr|is_null)\s*\(\s*\))/u.test(
+                body.slice(index),
+              ),
+          ),
+        )
+      );
+    })
+  );
+}
+
 /** `used` is the source from the use on. */
 function isHazard({ pointer, invalidation, use }: StaleUse, used: string): boolean {
   if (invalidation.kind !== 'release') return false;
@@ -926,6 +958,9 @@ function isHazard({ pointer, invalidation, use }: StaleUse, used: string): boole
     if (use.kind !== 'release' || path.length > 1 || path[0] === '[]') return false;
     if (/drop_in_place/u.test(invalidation.how)) return false;
   }
+  // Within the release itself a use is that of the next round, too.
+  const isWithin = use.span.start < invalidation.span.end && invalidation.span.start < use.span.end;
+  if (isWithin && use.kind !== 'release' && path.length > 2) return false;
   // So long a way is cut off, and two places look like one; so do the records of a list (`item.next.next`).
   if (path.length >= 8 || followsList(path)) return false;
   // First the destructor, then the memory: the usual pair.
