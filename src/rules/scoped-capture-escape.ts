@@ -248,6 +248,7 @@ function leaves(
     const [head = '', ...members] = target.split('.');
     if (isLocal(file, fn, head) && !(members.length > 0 && isCallersObject(unit, file, fn, head))) return undefined;
     if (members.length > 0 && isSetAgain(fn, target, parent.span.end)) return undefined;
+    if (members.length === 1 && isOnlyTold(unit, file, head, members[0] ?? '')) return undefined;
     return { text: `stored in '${target}'`, span: parent.span, isReturned: false, isStarted: false, into: target };
   }
   if (
@@ -386,6 +387,23 @@ function isOwnObject(file: FileIr, fn: FunctionIr, receiver: Expr): boolean {
     if (!isSubject || inside !== fn) isElsewhere = true;
   });
   return isMade && !isElsewhere;
+}
+
+/** `Matcher.using = delegate ..;` where a type of the unit has a static function of that name, which stores nothing: it is a call of it. */
+function isOnlyTold(unit: UnitFacts, file: FileIr, type: string, name: string): boolean {
+  const called = unit.oracle('d').methods(type, name, file.path);
+  return (
+    called.length > 0 &&
+    called.every(({ path, fn }) => {
+      const given = fn.params[0]?.name;
+      if (!fn.isStatic || given === undefined || fn.bodySpan === undefined) return false;
+      const body = (unit.textOf(path) ?? '').slice(fn.bodySpan.start, fn.bodySpan.end);
+      return !new RegExp(
+        String.raw`[^=!<>]=\s*(?:cast\s*\([^()]*\)\s*)?${given}\s*[;,)]|\(\s*${given}\s*[,)]`,
+        'u',
+      ).test(body);
+    })
+  );
 }
 
 /** An object that the caller gave: what is stored in it is still there after the call. */
