@@ -390,6 +390,7 @@ class Analysis extends PlaceExpressions {
           pointers,
           type: expr.type,
           ...(value.owned ? { owned: true } : {}),
+          ...(value.foreign ? { foreign: true } : {}),
         };
       }
       case 'struct': {

@@ -2,7 +2,7 @@ import { D_MAPPINGS } from './builtin-types.js';
 import { isAssigned, isEnumerated } from './expression-shapes.js';
 import { Leaving } from './leaving.js';
 import { extend, type Root } from './place.js';
-import type { Value } from './result.js';
+import type { Pointer, Value } from './result.js';
 import { elementType, peel, SCALAR, unwrapped } from './types.js';
 import { isParts, NOTHING, optionalType, originFrom } from './values.js';
 import type { Expr, ExprOf, FunctionIr, Pattern, Statement, TypeRef } from '../model/ir.js';
@@ -132,7 +132,7 @@ export abstract class Bindings extends Leaving {
           this.state.write(
             { root, path: [] },
             {
-              pointers: isNumber ? [] : value.pointers,
+              pointers: isNumber ? [] : this.orUnknown(value, root, type),
               ...optionalType(type),
               ...(value.adopts ? { adopts: value.adopts } : {}),
               ...(value.closure !== undefined ? { closure: value.closure } : {}),
@@ -208,6 +208,21 @@ export abstract class Bindings extends Leaving {
       case 'literal':
         return;
     }
+  }
+
+  /** D: what a call of unknown content returned is one object, whatever copies of the pointer there are. */
+  private orUnknown({ pointers, foreign }: Value, { name, span }: Root, type: TypeRef | undefined): readonly Pointer[] {
+    if (pointers.length > 0 || foreign !== true || type?.kind !== 'pointer') return pointers;
+    const root = this.makeRoot({
+      kind: 'allocation',
+      name,
+      span,
+      byValue: true,
+      declared: 'call',
+      storage: 'foreign',
+      ...optionalType(type.element),
+    });
+    return [this.borrow({ root, path: [] }, 'raw', true, span, name)];
   }
 
   /** Ends the variables that a pattern bound, at the end of its arm or branch. */

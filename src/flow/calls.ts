@@ -410,7 +410,14 @@ export abstract class Calls extends Effects {
         : this.plain(
             libraryCallType(path, expr.span, callee.kind === 'name' ? callee.typeArgs : undefined, values[0]?.type),
           );
-      return made ?? { places: NONE, pointers: NONE, ...(type ? { type, owned: true } : {}) };
+      if (made || type) return made ?? { places: NONE, pointers: NONE, ...optionalType(type), owned: true };
+      const returned = this.plain(found?.fn.returns);
+      return {
+        places: NONE,
+        pointers: NONE,
+        foreign: true,
+        ...(returned?.kind === 'pointer' ? { type: returned } : {}),
+      };
     }
     const byPath = this.methodByPath(path);
     if (byPath.length > 0)

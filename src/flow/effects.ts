@@ -723,8 +723,9 @@ export abstract class Effects extends Closures {
       // D: what grows behind a pointer never moves what the pointer means.
       const { kind, index } = g.place.root;
       const given = !this.rust && kind === 'param' && index !== undefined ? values[index] : self;
+      const places = place(g.place);
       this.grow(
-        place(g.place),
+        places,
         [...(given?.via ?? []), ...(given?.pointers ?? [])],
         span,
         g.operation,
@@ -733,10 +734,14 @@ export abstract class Effects extends Closures {
         g.row,
         name,
       );
+      if (!this.rust) for (const target of places) this.moveBlock(target, span, g.how, name);
     }
     for (const one of flow.summary.late) this.useLate(one, values[one.param], place(one.grown), span, name);
     for (const r of flow.summary.releases) {
-      if (r.renewed) continue;
+      if (r.renewed) {
+        for (const target of place(r.place)) this.moveBlock(target, span, r.how, name);
+        continue;
+      }
       for (const target of place(r.place).flatMap((p) => this.releasedBehind(p)))
         this.invalidate('release', target, span, r.how, (t) => this.endsWith(t, target), undefined, name);
     }

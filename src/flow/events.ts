@@ -221,6 +221,35 @@ export abstract class Events extends Memory {
     }
   }
 
+  /**
+   * A helper gave the member that leads to `target` another block: variables that copied the pointer before still lead to the old one, and
+   * the member does not.
+   */
+  protected moveBlock(target: Place, span: Span, how: string, through: string): void {
+    if (target.path.length < 2 || target.path.at(-1) !== '*') return;
+    for (const { place, stored } of this.state.entries()) {
+      if (place.root.kind !== 'local' || place.path.length > 0 || stored.pointers.length !== 1) continue;
+      const [held] = stored.pointers;
+      if (!held || (held.form !== 'raw' && held.form !== 'slice') || !this.leadsTo(held.target, target)) continue;
+      // What became invalid by the call is told already.
+      if (held.form === 'raw' && this.state.invalid.get(held.id)?.some((i) => i.span.start === span.start) === true)
+        continue;
+      let old = held;
+      if (held.how === 'declared') {
+        const { form, erased, locks } = held;
+        old = this.borrow(target, form, erased, place.root.span, 'a copy', undefined, locks);
+        this.state.replace(place, { ...stored, pointers: [old] });
+      }
+      this.state.addInvalid(old.id, { kind: 'release', place: target, span, how, through });
+    }
+  }
+
+  /** Whether the pointer leads to the block itself, or to an element of it. */
+  private leadsTo(pointed: Place, block: Place): boolean {
+    const rest = pointed.path.slice(block.path.length);
+    return isWithin(pointed, block) && (rest.length === 0 || (rest.length === 1 && rest[0] === '[]'));
+  }
+
   /** D: whether callers know the place, too. */
   private isCallers({ root }: Place): boolean {
     return root.kind === 'self' || root.kind === 'global' || (root.kind === 'param' && !root.byValue);

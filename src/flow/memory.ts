@@ -157,12 +157,12 @@ export abstract class Memory {
         for (const id of state.invalid.keys())
           if (live?.has(id) !== true && !this.isReachable(state, id)) state.invalid.delete(id);
       }
-    if (this.rust && states.length > 1) this.keepPathsApart(states);
+    if (states.length > 1) this.keepPathsApart(states);
     return State.join(states);
   }
 
   /**
-   * Rust: what ended on one path, where the variable had been set anew by then, does not end what the variable holds on another:
+   * What ended on one path, where the variable had been set anew by then, does not end what the variable holds on another:
    * from there it holds a twin of the pointer.
    */
   private keepPathsApart(states: readonly State[]): void {

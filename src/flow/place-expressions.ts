@@ -357,7 +357,9 @@ export abstract class PlaceExpressions extends Calls {
         }
       }
       if (matches.length > 0 && !this.rust) this.appendHeld(value, target, expr.span);
-      return NOTHING;
+      // D: `*p++`: a pointer that was moved on leads into the same block.
+      const isMoved = !this.rust && (expr.operator === '+=' || expr.operator === '-=');
+      return isMoved ? { places: NONE, pointers: target.pointers, ...optionalType(target.type) } : NOTHING;
     }
     this.access(target.places, expr.span, 'write', '=');
     for (const [key, release] of this.releases)

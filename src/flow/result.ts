@@ -110,6 +110,8 @@ export interface Value {
   readonly closure?: number;
   /** Rust: what each field of a struct literal holds. */
   readonly parts?: readonly { readonly name: string; readonly value: Value }[];
+  /** D: what a function of unknown content returned. */
+  readonly foreign?: true;
   /** D: the array that the value, a slice copied from a variable, is another name for. */
   readonly alias?: Place;
   /** Single value of a constant or literal expression, as written. */

@@ -598,7 +598,7 @@ function releasingHelpers(file: FileIr, text: string): readonly string[] {
 
 /** `free(node)`, `free(cast(void*) this.data)`, `node.free;` */
 const HELPER_RELEASES =
-  /\b(?:free|pureFree|fclose|closedir|munmap|dispose|deallocate|GC\.free)\s*\(\s*(?:cast\s*\([^()]*\)\s*)?(?:this\.)?\w+(?:\.ptr)?\s*[,)]/u;
+  /\b(?:free|pureFree|realloc|pureRealloc|fclose|closedir|munmap|dispose|deallocate|GC\.free)\s*\(\s*(?:cast\s*\([^()]*\)\s*)?(?:this\.)?\w+(?:\.ptr)?\s*[,)]/u;
 
 /** Whether the function takes elements away from those that count: an element that is copied out may be gone from there. */
 function isTakenAway(text: string, fn: FunctionIr, { adoption }: OwnedTwice): boolean {
