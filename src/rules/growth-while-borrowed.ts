@@ -1,4 +1,5 @@
 import { changedWhileIterated } from '../facts/iterated-tables.js';
+import { ELEMENT_OF_CALL, findEarlyPlaces, functionsWithEarlyPlaces } from '../facts/early-places.js';
 import { containerStorage } from '../facts/containers.js';
 import { LENDING, RAW_POINTERS } from '../facts/raw-words.js';
 import { withCallersOf } from '../facts/d-code.js';
@@ -13,15 +14,16 @@ import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
 import { walkBody } from '../model/walk-body.js';
 import { defineRule } from './rule.js';
 
-const TOKENS = { rust: RAW_POINTERS, d: ['&', '.ptr', 'ref ', 'foreach', 'with'] };
+const TOKENS = { rust: RAW_POINTERS, d: ['&', '.ptr', 'ref ', 'foreach', 'with', '~='] };
 /** D: `with (list[i])` */
 const WITH_ELEMENT = /\bwith\s*\([^;{}]*(?:\[|\*|\.\s*(?:front|back)\b)/u;
 /** D: `auto head = list[0 .. n];`, and something is appended. */
 const WRITTEN_SLICE = /=\s*[\w.]+\[[^;{}]*\.\.[^;{}]*\]\s*;[^]*(?:~=|\.\s*(?:length\s*(?:[+=]|\+\+)|put\s*\())/u;
 /** In such a file, also what turns a stored pointer into a reference. */
+const BORROWS_IN_D = [D_POINTERS, D_CHANGING_LOOP, GROWS_BESIDE_PARAMETER, WITH_ELEMENT, WRITTEN_SLICE];
 const BODY_TOKENS = {
   rust: [...RAW_POINTERS, '&*', '&mut *'],
-  d: [D_POINTERS, D_CHANGING_LOOP, GROWS_BESIDE_PARAMETER, WITH_ELEMENT, WRITTEN_SLICE],
+  d: [...BORROWS_IN_D, ELEMENT_OF_CALL],
 };
 
 export default defineRule({
@@ -41,6 +43,8 @@ export default defineRule({
         "'{pointer}' points into '{owner}' (line {borrow}), '{owner}' changes by '{growth}' (line {grown}), and the pointer is used afterwards: its storage may be freed by then.",
       stale:
         "'{pointer}' points into '{owner}' (line {borrow}), '{owner}' grows by '{growth}' (line {grown}), and the pointer is used afterwards: it may still mean the old block, so writes through it are lost.",
+      early:
+        "The place of an element of '{owner}' (line {line}) is looked up before the value that is put there is made, and making it appends to '{owner}' by '{growth}' (line {grown}): when the array moves, the value goes to the old block and is lost.",
       iterated:
         "'{owner}' is iterated (line {loop}), and '{operation}' {changes} inside the loop (line {line}), which goes on: the loop may skip entries, meet them twice, or read ones that are gone.",
     },
@@ -53,11 +57,38 @@ export default defineRule({
   looksAt: 'bodies',
   perFile: ['rust', 'd'],
   check({ unit, functionsIn, report }) {
+    const reportEarly = (file: FileIr, fn: FunctionIr): void => {
+      for (const { array, element, growth } of findEarlyPlaces(unit, file, fn)) {
+        const how = growth.through ? `${growth.through}()` : growth.how;
+        report({
+          messageId: 'early',
+          data: {
+            owner: array,
+            line: lineOf(unit, file, element.start),
+            growth: how,
+            grown: lineOf(unit, file, growth.span.start),
+          },
+          at: { file, span: element },
+          steps: [
+            { file, span: element, role: 'borrow', note: `The address of the element of '${array}' is taken first.` },
+            { file, span: growth.span, role: 'grow', note: `'${array}' grows here by '${how}'.` },
+          ],
+          key: `${array}|early`,
+        });
+      }
+    };
     for (const language of ['rust', 'd'] as const) {
       for (const read of unit.filesOf(language)) {
+        const functions = functionsIn(read);
+        for (const fn of language === 'd' ? functionsWithEarlyPlaces(unit, read, functions) : []) reportEarly(read, fn);
         for (const { fn, file } of language === 'd'
-          ? withCallersOf(unit, read, functionsIn(read), growersBesideParameter(unit, read))
-          : functionsIn(read).map((each) => ({ fn: each, file: read }))) {
+          ? withCallersOf(
+              unit,
+              read,
+              functions.filter((fn) => unit.holds(read, fn, BORROWS_IN_D)),
+              growersBesideParameter(unit, read),
+            )
+          : functions.map((each) => ({ fn: each, file: read }))) {
           for (const change of language === 'd' ? changedWhileIterated(unit, file, fn) : [])
             report({
               messageId: 'iterated',
