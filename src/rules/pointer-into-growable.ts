@@ -191,7 +191,8 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
   if (pointer.target.path.slice(owner.path.length).includes('*')) return undefined;
   // A slice or array that the caller handed over grows, if at all, where the caller can see it.
   if (root.kind === 'temp' || root.kind === 'unknown' || root.kind === 'allocation') return undefined;
-  if (root.kind === 'local' && root.byValue && !owner.path.includes('*')) return undefined;
+  if (root.kind === 'local' && root.byValue && !owner.path.includes('*') && !isObject(unit, file, owner))
+    return undefined;
   if (root.kind === 'param' && owner.path.length === 0) return undefined;
   // `fn finish(mut self)`: no caller has the owner left to let it grow.
   if (rust && root.kind === 'self' && root.byValue) return undefined;
@@ -281,6 +282,14 @@ function isLentStatic(unit: UnitFacts, fn: FunctionIr, { kind, pointer }: Escape
   const { root } = pointer.target;
   if (kind !== 'return' || root.kind !== 'global' || !/&\s*'static\s/u.test(fn.returns?.text ?? '')) return false;
   return unit.globalsNamed(root.name, 'rust').some(({ item }) => item.mutable);
+}
+
+/** D: whether the owner is a member of a class object that was there before: a variable only refers to it. */
+function isObject(unit: UnitFacts, file: FileIr, { root, path }: Place): boolean {
+  if (file.language !== 'd' || path.length === 0 || (root.origin === undefined && root.declared !== 'foreach'))
+    return false;
+  const type = peel(root.type);
+  return type?.kind === 'path' && unit.oracle('d').declaration(type.name, file.path)?.kind === 'class';
 }
 
 /** What a static is put into because it cannot be made when the program is compiled. */
