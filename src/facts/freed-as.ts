@@ -1,10 +1,10 @@
-import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
+import type { Block, Expr, ExprOf, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { walkBody } from '../model/walk-body.js';
 import { callbackOf } from './callback-data.js';
 import { layoutsDiffer } from './layouts.js';
 import { LocalVariables } from './local-variables.js';
-import { boxedBy } from './value-types.js';
+import { boxedBy, rawMakerOf } from './value-types.js';
 import type { UnitFacts } from './unit.js';
 
 /** A block that a callback frees as another type than the one it was made of. */
@@ -12,73 +12,155 @@ export interface FreedAs {
   readonly callee: string;
   readonly call: Span;
   readonly callback: FunctionIr;
-  readonly from: TypeRef;
-  readonly to: TypeRef;
+  /** Absent where the owners differ already. */
+  readonly content?: { readonly from: TypeRef; readonly to: TypeRef };
   readonly made: Span;
   readonly how: string;
   readonly taken: Span;
+  readonly by: string;
+}
+
+/** Memory of Rust's allocator that a callback gives to the C library to free. */
+export interface FreedByLibrary {
+  readonly how: string;
+  readonly made: Span;
+  readonly release: string;
+  readonly freed: Span;
 }
 
 const VOID = /^(?:c_void|void|gpointer)$/u;
 
-/**
- * A foreign call that is given a function of the file and as many untyped pointers as that function takes, in the same order: what the
- * function takes over by `from_raw` is compared with what the pointer was made of.
- */
-export function findFreedAs(unit: UnitFacts, file: FileIr, fn: FunctionIr): FreedAs | undefined {
-  if (!fn.body || fn.isTest || fn.kind === 'closure') return undefined;
-  const variables = new LocalVariables(fn.body);
-  const oracle = unit.oracle('rust');
-  let found: FreedAs | undefined;
-  walkBody(fn.body, ({ expr }) => {
-    if (found || expr.kind !== 'call' || expr.callee.kind !== 'name' || expr.args.length < 2) return;
-    const callee = expr.callee.path.at(-1) ?? '';
-    for (const { value } of expr.args) {
+/** A callback that is handed over together with the untyped pointers that it will be given, in the order of its parameters. */
+interface Registration {
+  /** What takes them: a function, or the struct that keeps them. */
+  readonly taker: string;
+  readonly span: Span;
+  readonly callback: FunctionIr;
+  readonly named: ExprOf<'name'>;
+  /** By the callback's untyped parameters. */
+  readonly given: ReadonlyMap<string, Expr>;
+}
+
+/** Callbacks of the file that a function hands over, to foreign code or in a field beside the pointer that is to be freed. */
+function registrationsIn(
+  unit: UnitFacts,
+  file: FileIr,
+  body: Block,
+  owner: string | undefined,
+  variables: LocalVariables,
+): readonly Registration[] {
+  const found: Registration[] = [];
+  const add = (taker: string, span: Span, callbacks: readonly Expr[], given: readonly Expr[]): void => {
+    for (const value of callbacks) {
       const named = callbackOf(value, variables);
       const callback =
         named && file.functions.find((f) => f.name === named.path.at(-1) && f.abi !== undefined && f.bodySpan);
       if (!callback) continue;
-      const declared = file.functions.find((f) => f.name === callee && f.abi !== undefined && f.bodySpan === undefined);
       const untyped = callback.params.filter(({ type }) => isUntyped(type));
-      const given = expr.args.filter((a, at) => {
-        const type = declared?.params[at]?.type;
-        return type ? isUntyped(type) : isPointer(a.value, variables);
+      if (untyped.length !== given.length) continue;
+      const pairs = untyped.flatMap(({ name }, at): [string, Expr][] => {
+        const one = given[at];
+        return name !== undefined && one ? [[name, one]] : [];
       });
-      if (given.length !== untyped.length) continue;
-      for (const taken of takenBy(unit, file, callback)) {
-        const at = untyped.findIndex((p) => p.name === taken.param);
-        const data = given[at]?.value;
-        const made = boxedBy(data, { fn, variables, oracle, path: file.path });
-        if (!made || made.owner !== taken.owner) continue;
-        const parameters = callback.generics.filter((g) => !g.name.startsWith("'")).map((g) => g.name);
-        const index = taken.type.kind === 'path' ? parameters.indexOf(taken.type.name) : -1;
-        const to = index < 0 ? taken.type : named.typeArgs?.[index];
-        if (!to || !layoutsDiffer(made.content, to, oracle, file.path)) continue;
-        found = {
-          callee: expr.callee.path.join('::'),
-          call: expr.span,
-          callback,
-          from: made.content,
-          to,
-          made: made.span,
-          how: made.how,
-          taken: taken.span,
-        };
-        return;
-      }
+      found.push({ taker, span, callback, named, given: new Map(pairs) });
+    }
+  };
+  walkBody(body, ({ expr }) => {
+    if (expr.kind === 'call' && expr.callee.kind === 'name' && expr.args.length > 1) {
+      const callee = expr.callee.path.at(-1) ?? '';
+      const values = expr.args.map(({ value }) => value);
+      if (!values.some((value) => callbackOf(value, variables))) return;
+      const declared = file.functions.find((f) => f.name === callee && f.abi !== undefined && f.bodySpan === undefined);
+      const given = values.filter((value, at) => {
+        const type = declared?.params[at]?.type;
+        return type ? isUntyped(type) : isPointer(value, variables);
+      });
+      add(expr.callee.path.join('::'), expr.span, values, given);
+    } else if (expr.kind === 'struct' && expr.fields.length > 1) {
+      const name = expr.type.name === 'Self' ? (owner ?? '') : expr.type.name;
+      const decl = unit.oracle('rust').declaration(name, file.path);
+      const typeOf = (field: string): TypeRef | undefined => decl?.fields.find((f) => f.name === field)?.type;
+      const callbacks = expr.fields.filter(({ name: field }) => RELEASES.test(field));
+      const given = expr.fields.filter(({ name: field }) => isUntyped(typeOf(field)));
+      add(
+        name,
+        expr.span,
+        callbacks.map(({ value }) => value),
+        given.map(({ value }) => value),
+      );
     }
   });
   return found;
 }
 
+/** Fields whose function ends what lies beside it. */
+const RELEASES = /(?:^|_)(?:release|free|drop|destroy|dtor|destructor|deleter?|dispose|finali[sz]er?|cleanup)(?:_|$)/u;
+
+/**
+ * A foreign call that is given a function of the file and as many untyped pointers as that function takes, in the same order, or a struct
+ * that keeps both: what the function takes over by `from_raw` is compared with what the pointer was made of.
+ */
+export function findFreedAs(unit: UnitFacts, file: FileIr, fn: FunctionIr): FreedAs | undefined {
+  if (!fn.body || fn.isTest || fn.kind === 'closure') return undefined;
+  const variables = new LocalVariables(fn.body);
+  const oracle = unit.oracle('rust');
+  for (const { taker, span, callback, named, given } of registrationsIn(unit, file, fn.body, fn.owner, variables))
+    for (const taken of takenBy(unit, file, callback)) {
+      const data = given.get(taken.param);
+      const maker = rawMakerOf(data, variables);
+      if (!maker || taken.owner === undefined) continue;
+      const ends = {
+        callee: taker,
+        call: span,
+        callback,
+        made: maker.span,
+        how: maker.how,
+        taken: taken.span,
+        by: taken.how,
+      };
+      if (maker.owner !== taken.owner) return ends;
+      const made = taken.type && boxedBy(data, { fn, variables, oracle, path: file.path });
+      if (!made || !taken.type) continue;
+      const parameters = callback.generics.filter((g) => !g.name.startsWith("'")).map((g) => g.name);
+      const index = taken.type.kind === 'path' ? parameters.indexOf(taken.type.name) : -1;
+      const to = index < 0 ? taken.type : named.typeArgs?.[index];
+      if (to && layoutsDiffer(made.content, to, oracle, file.path))
+        return { ...ends, content: { from: made.content, to } };
+    }
+  return undefined;
+}
+
+/** A callback that gives its data to the C library to free, where a function of the file made the data by Rust's allocator. */
+export function findFreedByLibrary(unit: UnitFacts, file: FileIr, callback: FunctionIr): FreedByLibrary | undefined {
+  if (callback.abi === undefined || !callback.bodySpan || callback.isTest) return undefined;
+  const takens = takenBy(unit, file, callback).filter(({ owner }) => owner === undefined);
+  if (takens.length === 0) return undefined;
+  const registers = new RegExp(String.raw`\b${callback.name}\b(?!\s*\()`, 'u');
+  const isMaker = (fn: FunctionIr): boolean =>
+    fn.bodySpan !== undefined && !fn.isTest && unit.holds(file, fn, ['into_raw']) && unit.holds(file, fn, [registers]);
+  if (!file.functions.some(isMaker)) return undefined;
+  for (const { body, owner } of unit.withBodies(file, isMaker).functions.filter(isMaker)) {
+    if (!body) continue;
+    const variables = new LocalVariables(body);
+    for (const one of registrationsIn(unit, file, body, owner, variables))
+      for (const taken of one.callback.name === callback.name ? takens : []) {
+        const maker = rawMakerOf(one.given.get(taken.param), variables);
+        if (maker) return { how: maker.how, made: maker.span, release: taken.how, freed: taken.span };
+      }
+  }
+  return undefined;
+}
+
 interface Taken {
   readonly param: string;
-  readonly owner: string;
-  readonly type: TypeRef;
+  /** Absent when the C library frees it. */
+  readonly owner?: string;
+  readonly type?: TypeRef;
+  readonly how: string;
   readonly span: Span;
 }
 
-/** `Box::from_raw(data as *mut T)` of the parameters of a callback, each with the type that the cast names. */
+/** `Box::from_raw(data as *mut T)` and `libc::free(data)` of the parameters of a callback, with the type that a cast names. */
 function takenBy(unit: UnitFacts, file: FileIr, callback: FunctionIr): readonly Taken[] {
   const whole = callback.body
     ? callback
@@ -88,8 +170,9 @@ function takenBy(unit: UnitFacts, file: FileIr, callback: FunctionIr): readonly 
   const found: Taken[] = [];
   walkBody(whole.body, ({ expr }) => {
     if (expr.kind !== 'call' || expr.callee.kind !== 'name') return;
-    const [owner = '', name = ''] = expr.callee.path.slice(-2);
-    if (!/^(?:Box|Rc|Arc)$/u.test(owner) || !/^(?:from_raw|decrement_strong_count)$/u.test(name)) return;
+    const how = expr.callee.path.join('::');
+    const [, owner] = /(?:^|::)(Box|Rc|Arc)::(?:from_raw|decrement_strong_count)$/u.exec(how) ?? [];
+    if (owner === undefined && how !== 'libc::free') return;
     let inner: Expr | undefined = expr.args[0]?.value;
     let type = expr.callee.typeArgs?.[0];
     for (let depth = 0; inner && depth < 6; depth++) {
@@ -105,8 +188,14 @@ function takenBy(unit: UnitFacts, file: FileIr, callback: FunctionIr): readonly 
         inner = init;
       } else break;
     }
-    if (inner?.kind === 'name' && inner.path.length === 1 && type && type.kind !== 'unknown' && type.name !== '_')
-      found.push({ param: inner.path[0] ?? '', owner, type, span: expr.span });
+    if (inner?.kind !== 'name' || inner.path.length !== 1) return;
+    found.push({
+      param: inner.path[0] ?? '',
+      ...(owner === undefined ? {} : { owner }),
+      ...(type && type.kind !== 'unknown' && type.name !== '_' ? { type } : {}),
+      how,
+      span: expr.span,
+    });
   });
   return found;
 }

@@ -1,6 +1,6 @@
 import { syntheticType } from '../flow/builtin-types.js';
 import type { TypeOracle } from '../flow/types.js';
-import type { Expr, FunctionIr, TypeRef } from '../model/ir.js';
+import type { Expr, ExprOf, FunctionIr, TypeRef } from '../model/ir.js';
 import type { LocalVariables } from './local-variables.js';
 
 /** Where a value stands. */
@@ -117,15 +117,16 @@ function elementOf(type: TypeRef | undefined): TypeRef | undefined {
   return type?.kind === 'path' && type.name === 'Vec' ? type.args[0] : type?.element;
 }
 
-/** What a pointer is made of by `into_raw` or `leak`: the owner type and its content, under casts and methods that keep the address. */
-export function boxedBy(
+/** The call of `into_raw` or `leak` that made a pointer, under casts and methods that keep the address. */
+export function rawMakerOf(
   expr: Expr | undefined,
-  around: Surroundings,
+  variables: LocalVariables,
   depth = 0,
 ):
-  { readonly owner: string; readonly content: TypeRef; readonly span: Expr['span']; readonly how: string } | undefined {
+  | { readonly owner: string; readonly span: Expr['span']; readonly how: string; readonly call: ExprOf<'call'> }
+  | undefined {
   if (!expr || depth > 8) return undefined;
-  const next = (inner: Expr | undefined): ReturnType<typeof boxedBy> => boxedBy(inner, around, depth + 1);
+  const next = (inner: Expr | undefined): ReturnType<typeof rawMakerOf> => rawMakerOf(inner, variables, depth + 1);
   switch (expr.kind) {
     case 'cast':
       return next(expr.value);
@@ -134,17 +135,27 @@ export function boxedBy(
     case 'method':
       return /^(?:cast|cast_mut|cast_const|as_ptr)$/u.test(expr.method) ? next(expr.receiver) : undefined;
     case 'name':
-      return next(around.variables.at(expr)?.init);
+      return next(variables.at(expr)?.init);
     case 'call': {
       if (expr.callee.kind !== 'name') return undefined;
       const [owner = '', name = ''] = expr.callee.path.slice(-2);
       if (/^NonNull$/u.test(owner) && /^new(?:_unchecked)?$/u.test(name)) return next(expr.args[0]?.value);
       if (!/^(?:Box|Rc|Arc)$/u.test(owner) || !/^(?:into_raw|leak)$/u.test(name)) return undefined;
-      const type = typeOfValue(expr.args[0]?.value, around);
-      const content = type?.kind === 'path' && type.name === owner ? type.args[0] : undefined;
-      return content && { owner, content, span: expr.span, how: `${owner}::${name}` };
+      return { owner, span: expr.span, how: `${owner}::${name}`, call: expr };
     }
     default:
       return undefined;
   }
+}
+
+/** What a pointer is made of by `into_raw` or `leak`: the owner type and its content. */
+export function boxedBy(
+  expr: Expr | undefined,
+  around: Surroundings,
+):
+  { readonly owner: string; readonly content: TypeRef; readonly span: Expr['span']; readonly how: string } | undefined {
+  const maker = rawMakerOf(expr, around.variables);
+  const type = maker && typeOfValue(maker.call.args[0]?.value, around);
+  const content = type?.kind === 'path' && type.name === maker?.owner ? type.args[0] : undefined;
+  return maker && content && { owner: maker.owner, content, span: maker.span, how: maker.how };
 }

@@ -1,3 +1,4 @@
+import { findFreedByLibrary } from '../facts/freed-as.js';
 import { isForgotten } from '../facts/forgotten-values.js';
 import { findForeignResults } from '../facts/foreign-results.js';
 import { lineOf } from '../facts/lines.js';
@@ -86,6 +87,33 @@ export default defineRule({
         });
       }
       for (const fn of functionsIn(file)) {
+        const library = findFreedByLibrary(unit, file, fn);
+        if (library)
+          report({
+            messageId: 'freed',
+            data: {
+              source: library.how,
+              acquired: lineOf(unit, file, library.made.start),
+              release: library.release,
+              line: lineOf(unit, file, library.freed.start),
+            },
+            at: { file, span: library.freed },
+            steps: [
+              {
+                file,
+                span: library.made,
+                role: 'acquire',
+                note: `'${library.how}' gives away memory of Rust's allocator.`,
+              },
+              {
+                file,
+                span: library.freed,
+                role: 'release',
+                note: `'${library.release}' gives it to another allocator.`,
+              },
+            ],
+            key: `${fn.name}|${library.how}`,
+          });
         const flow = unit.flowOf(file, fn);
         const seen = new Set<number>();
         for (const adoption of flow.adoptions) {
@@ -329,11 +357,14 @@ function isPlainGetter(unit: UnitFacts, { rawType }: Adoption, source: string): 
   return !unit.pathsOf('rust').some((path) => gives.test(unit.textOf(path) ?? ''));
 }
 
-/** The foreign call that was given the address of the local pointer before it is taken over as text: an error message mostly. */
+/**
+ * The foreign call that was given the address of the local pointer before it is taken over as text, an error message mostly, or as a
+ * vector of numbers. A vector of anything else may be one that Rust gave away before.
+ */
 function outParameter(unit: UnitFacts, file: FileIr, flow: FunctionFlow, adoption: Adoption): CallSite | undefined {
   const { pointer, rawType, span } = adoption;
   const { root, path } = pointer.target;
-  if (rawType !== 'CString' || pointer.how !== 'declared') return undefined;
+  if (!/^(?:CString|Vec|String)$/u.test(rawType) || pointer.how !== 'declared') return undefined;
   if (root.kind !== 'local' || path.length !== 1 || path[0] !== '*') return undefined;
   const isGiven = ({ args }: CallSite): boolean =>
     args.some(({ pointers }) => pointers.some((p) => p.target.root === root && p.target.path.length === 0));
@@ -347,8 +378,16 @@ function outParameter(unit: UnitFacts, file: FileIr, flow: FunctionFlow, adoptio
     return undefined;
   const name = call.callee.split('::').at(-1) ?? '';
   const declared = unit.oracle('rust').freeFunction(name, file.path)?.fn;
-  return declared?.abi !== undefined && declared.body === undefined ? call : undefined;
+  if (declared?.abi === undefined || declared.body !== undefined) return undefined;
+  // Another crate of the unit may be what the declaration stands for.
+  if (unit.functionsNamed(name, 'rust').some(({ item }) => item.bodySpan !== undefined)) return undefined;
+  const at = call.args.findIndex(({ pointers }) => pointers.some((p) => p.target.root === root));
+  return rawType === 'CString' || NUMBERS_OUT.test(declared.params[at]?.type?.text ?? '') ? call : undefined;
 }
+
+/** A parameter through which a pointer to numbers is returned. */
+const NUMBERS_OUT =
+  /^\*\s*mut\s+\*\s*(?:mut|const)\s+(?:\w+::)*(?:[iu](?:8|16|32|64)|f32|f64|c_(?:u?char|u?short|u?int|u?long|float|double))$/u;
 
 /** A text parameter of a private function with a foreign ABI, which the file gives away as a callback: not one that others call to free. */
 function lentText(unit: UnitFacts, file: FileIr, fn: FunctionIr, { pointer, rawType }: Adoption): Param | undefined {

@@ -10,7 +10,7 @@ import type { Adoption, CallSite, FunctionFlow, Pointer } from '../flow/result.j
 import type { TypeOracle } from '../flow/types.js';
 import type { Expr, ExprOf, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
-import { defineRule } from './rule.js';
+import { defineRule, type ReportStep } from './rule.js';
 
 const TOKENS = { rust: ['from_raw', 'into_raw', 'decrement_strong_count'] };
 /** A call that is given a function and, cast to no type, its data. */
@@ -37,6 +37,8 @@ export default defineRule({
         "The pointer that '{maker}' made of a '{from}' (line {made}) is taken over as a '{to}' by '{taker}' at line {taken}: what is dropped and freed is not what was allocated.",
       finalizer:
         "'{callee}' is given a '{from}' (line {made}), and its finalizer '{taker}' takes it over as a '{to}' at line {taken}: what is dropped and freed is not what was allocated.",
+      released:
+        "'{callee}' is given a pointer that '{maker}' made (line {made}), and '{taker}' takes it over by '{by}' at line {taken}: the two types free different memory.",
       callback:
         "'{callee}' is given a pointer to a '{from}' as data, and the callback '{taker}' takes it for a '{to}' (line {taken}): what it reads is not what is there.",
       elsewhere:
@@ -242,34 +244,32 @@ export default defineRule({
             key: `${pair.name}|${spell(from)}|${spell(to)}`,
           });
         }
-        if (freed && !told.has(freed.call.start))
-          report({
-            messageId: 'finalizer',
-            data: {
-              callee: freed.callee,
-              from: spell(freed.from),
-              made: lineOf(unit, file, freed.made.start),
-              taker: freed.callback.name,
-              to: spell(freed.to),
-              taken: lineOf(unit, file, freed.taken.start),
-            },
-            at: { file, span: freed.call },
-            steps: [
-              {
-                file,
-                span: freed.made,
-                role: 'acquire',
-                note: `'${freed.how}' makes a pointer to a '${spell(freed.from)}'.`,
-              },
-              {
-                file,
-                span: freed.taken,
-                role: 'release',
-                note: `'${freed.callback.name}' takes it for a '${spell(freed.to)}'.`,
-              },
-            ],
-            key: `${freed.callback.name}|${spell(freed.from)}|${spell(freed.to)}`,
-          });
+        if (freed && !told.has(freed.call.start)) {
+          const { callee, callback, content, by, how } = freed;
+          const lines = { made: lineOf(unit, file, freed.made.start), taken: lineOf(unit, file, freed.taken.start) };
+          const made = content ? `a pointer to a '${spell(content.from)}'` : 'the pointer';
+          const taken = content ? `it for a '${spell(content.to)}'` : `it over by '${by}'`;
+          const steps: ReportStep[] = [
+            { file, span: freed.made, role: 'acquire', note: `'${how}' makes ${made}.` },
+            { file, span: freed.taken, role: 'release', note: `'${callback.name}' takes ${taken}.` },
+          ];
+          const place = { at: { file, span: freed.call }, steps };
+          if (content) {
+            const ends = { from: spell(content.from), to: spell(content.to) };
+            report({
+              messageId: 'finalizer',
+              data: { callee, taker: callback.name, ...ends, ...lines },
+              ...place,
+              key: `${callback.name}|${ends.from}|${ends.to}`,
+            });
+          } else
+            report({
+              messageId: 'released',
+              data: { callee, maker: how, taker: callback.name, by, ...lines },
+              ...place,
+              key: `${callback.name}|${how}|${by}`,
+            });
+        }
       }
     }
   },
