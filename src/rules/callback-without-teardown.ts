@@ -8,7 +8,7 @@ import { lineOf } from '../facts/lines.js';
 import { blankComments, plainText } from '../facts/plain-text.js';
 import { findAlias, isClass, isOwnStrong, isStrong, isWeakAlias } from '../facts/threadsafe-functions.js';
 import type { UnitFacts } from '../facts/unit.js';
-import { calleeOf, walkBody, type Walked } from '../model/walk-body.js';
+import { calleeOf, walkBody, walkExpression, type Walked } from '../model/walk-body.js';
 import type { Block, Expr, ExprOf, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule, type ReportStep } from './rule.js';
@@ -631,6 +631,17 @@ function findKeeper(
           keeper = { at: field.span, keeper: `${type}.${field.name}`, type, isStatic: false };
       return;
     }
+    // A field of another type than a callback's does not say what it holds.
+    const member = name === undefined || fn.owner === undefined ? undefined : memberGiven(expr);
+    if (
+      member &&
+      name !== undefined &&
+      fn.owner !== undefined &&
+      member.values.some((value) => holdsClosure(unit, file, value, name)) &&
+      isClass(unit, file, fn.owner) &&
+      !hasTeardown(unit, file, fn.owner, member.field, true)
+    )
+      keeper = { at: expr.span, keeper: `${fn.owner}.${member.field}`, type: fn.owner, isStatic: false };
     if (expr.kind === 'method' && /^(?:set|store|replace|insert|push|get_or_init)$/u.test(expr.method)) {
       const root = globalRoot(expr.receiver);
       if (root !== undefined && expr.args.some((a) => holds(a.value)))
@@ -640,9 +651,34 @@ function findKeeper(
   return keeper;
 }
 
+/** The field of `self` that is set or added to, and what it is given: `self.steps.push(step)`, `self.step = Some(step)`. */
+function memberGiven(expr: Expr): { readonly field: string; readonly values: readonly Expr[] } | undefined {
+  if (expr.kind === 'assign' && expr.operator === '=') {
+    const field = memberOfSelf(expr.target);
+    return field === undefined ? undefined : { field, values: [expr.value] };
+  }
+  if (expr.kind !== 'method' || !/^(?:push|push_back|insert|replace)$/u.test(expr.method)) return undefined;
+  const field = memberOfSelf(expr.receiver);
+  return field === undefined ? undefined : { field, values: expr.args.map(({ value }) => value) };
+}
+
+function memberOfSelf(expr: Expr): string | undefined {
+  if (expr.kind !== 'field' || expr.base.kind !== 'name') return undefined;
+  return expr.base.path.length === 1 && expr.base.path[0] === 'self' ? expr.name : undefined;
+}
+
+/** Whether a closure behind `Arc`, `Rc` or `Box` that holds the variable is in what is given. */
+function holdsClosure(unit: UnitFacts, file: FileIr, value: Expr, name: string): boolean {
+  let holds = false;
+  walkExpression(value, ({ expr }) => {
+    holds ||= isSharedClosure(unit, file, expr, name);
+  });
+  return holds;
+}
+
 /** `Arc::new(move |..| ..)` with a variable in the closure: what shares it holds the variable. */
 function isSharedClosure(unit: UnitFacts, file: FileIr, expr: Expr, name: string): boolean {
-  if (expr.kind !== 'call' || !/(?:^|::)(?:Arc|Rc)::new$/u.test(calleeOf(expr) ?? '')) return false;
+  if (expr.kind !== 'call' || !/(?:^|::)(?:Arc|Rc|Box)::new$/u.test(calleeOf(expr) ?? '')) return false;
   return (
     expr.args[0]?.value.kind === 'closure' &&
     new RegExp(`\\b${name}\\b`, 'u').test(plainText(unit, file, expr.args[0].value.span))
@@ -670,7 +706,7 @@ function globalRoot(expr: Expr): string | undefined {
 }
 
 /** A task is dropped on the JavaScript thread when it is done; other types must say how they let go. */
-function hasTeardown(unit: UnitFacts, file: FileIr, named: string, field: string): boolean {
+function hasTeardown(unit: UnitFacts, file: FileIr, named: string, field: string, isList = false): boolean {
   const oracle = unit.oracle('rust');
   const alias = oracle.declaration(named, file.path);
   const type = alias?.kind === 'alias' && alias.alias?.kind === 'path' ? alias.alias.name : named;
@@ -684,7 +720,7 @@ function hasTeardown(unit: UnitFacts, file: FileIr, named: string, field: string
   const fieldType = decl?.fields.find((f) => f.name === field)?.type;
   if (fieldType && declared && isWeakAlias(unit, declared, fieldType)) return true;
   const lets = new RegExp(
-    `\\b${field}\\b(?:\\s*\\.\\s*\\w+\\s*\\([^()]*\\)\\??)*\\s*\\.\\s*(?:take|abort|unref|release)\\s*\\(|\\b${field}\\s*=\\s*None\\b|drop\\s*\\(\\s*self\\.${field}`,
+    `\\b${field}\\b(?:\\s*\\.\\s*\\w+\\s*\\([^()]*\\)\\??)*\\s*\\.\\s*(?:take|abort|unref|release${isList ? '|clear|drain|retain|remove|swap_remove|truncate|pop\\w*' : ''})\\s*\\(|\\b${field}\\s*=\\s*(?:None|Vec::new)\\b|drop\\s*\\(\\s*self\\.${field}`,
     'u',
   );
   return files.some((f) => lets.test(unit.textOf(f.path) ?? ''));
