@@ -338,6 +338,10 @@ class Analysis extends PlaceExpressions {
                 right.type?.element ? { ...right.type, kind: 'pointer', element: right.type.element } : undefined,
               ),
             };
+          if (!/^!?i[sn]$/u.test(expr.operator)) {
+            this.compare(left, expr);
+            this.compare(right, expr);
+          }
           return NOTHING;
         }
         // `text + &more` is a text of its own.
@@ -527,6 +531,12 @@ class Analysis extends PlaceExpressions {
       case 'unknown':
         return merged(expr.children.map((c) => this.expr(c)));
     }
+  }
+
+  /** What is compared by its content is read; an address is a number. */
+  private compare(value: Value, { operator, span }: ExprOf<'binary'>): void {
+    const read = value.pointers.filter((p) => p.form === 'slice' || (this.rust && p.form === 'reference'));
+    this.use({ places: NONE, pointers: read }, span, 'deref', operator);
   }
 
   /** D: what a `return` runs on its way out, after its value is made. What happens only under a condition is left out. */
