@@ -265,10 +265,15 @@ function isSoleCount(text: string, fn: FunctionIr, { kind, name, span }: Root): 
 function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow, escape: Escape): boolean {
   const { pointer } = escape;
   const { root } = pointer.target;
-  if (escape.ownerMoved || pointer.form === 'closure' || pointer.form === 'guard' || pointer.form === 'iterator')
-    return false;
   const rust = file.language === 'rust';
+  if (escape.ownerMoved || pointer.form === 'closure' || pointer.form === 'guard') return false;
+  // The compiler follows an iterator, unless its lifetime was taken away and something keeps it.
+  const isKept = escape.kind === 'store' && /^(?:self|global)$/u.test(escape.into?.root.kind ?? '');
+  if (pointer.form === 'iterator' && !(rust && pointer.erased && isKept)) return false;
   if (rust && pointer.form !== 'raw' && !pointer.erased) return false;
+  // What a closure is given ends with its call.
+  const into = escape.into?.root;
+  if (rust && into?.kind === 'param' && fn.bodySpan && isInside(into.span, fn.bodySpan)) return false;
   if (!rust && isCopiedOrShared(file, fn, escape)) return false;
   const oracle = unit.oracle(file.language);
   if (

@@ -185,7 +185,7 @@ const views: readonly ApiRow[] = [
   ...each('iterate', 'iter iter_mut', [borrow('iterator', 'receiver', true)]),
   ...each(
     'iterate',
-    'chars char_indices bytes lines split split_whitespace keys values values_mut chunks chunks_exact windows components',
+    'chars char_indices bytes lines split rsplit splitn split_terminator split_whitespace matches match_indices keys values values_mut chunks chunks_exact windows components',
     [borrow('iterator', 'receiver', true)],
     { receiver: [...CONTIGUOUS, ...MAPPED] },
   ),
