@@ -214,9 +214,8 @@ export default defineRule({
     for (const language of ['rust', 'd'] as const) {
       for (const read of unit.filesOf(language)) {
         const text = unit.textOf(read.path) ?? '';
-        for (const { fn, file } of language === 'd'
-          ? withCallersOf(unit, read, functionsIn(read), releasingHelpers(read, text))
-          : functionsIn(read).map((each) => ({ fn: each, file: read }))) {
+        const helpers = language === 'd' ? releasingHelpers(read, text) : renewingMethods(read, text);
+        for (const { fn, file } of withCallersOf(unit, read, functionsIn(read), helpers)) {
           for (const { span, how } of language === 'd' ? releasesOfThis(file, fn) : [])
             report({
               messageId: 'itself',
@@ -595,6 +594,19 @@ function releasingHelpers(file: FileIr, text: string): readonly string[] {
     return HELPER_RELEASES.test(body) ? [fn.name] : [];
   });
 }
+
+/** Rust: methods of a file that give a raw field another block: their callers may hold the old one, and none of the words. */
+function renewingMethods(file: FileIr, text: string): readonly string[] {
+  return file.functions.flatMap((fn) => {
+    if (fn.kind !== 'method' || fn.bodySpan === undefined || fn.self?.mode !== 'mutable' || fn.isTest) return [];
+    const body = text.slice(fn.bodySpan.start, fn.bodySpan.end);
+    return RENEWS.test(body) ? [fn.name] : [];
+  });
+}
+
+/** `realloc(self.data, ..)`, `dealloc(self.data as *mut u8, layout)`, and the field is set. */
+const RENEWS =
+  /\b(?:realloc|free|dealloc)\s*\(\s*self\.(\w+)\b[^]*\bself\.\1\s*=(?!=)|\bself\.(\w+)\s*=(?!=)[^;]*\brealloc\s*\(\s*self\.\2\b/u;
 
 /** `free(node)`, `free(cast(void*) this.data)`, `node.free;` */
 const HELPER_RELEASES =
