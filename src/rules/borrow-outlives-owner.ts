@@ -272,8 +272,9 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
   if (pointer.form === 'iterator' && !(rust && pointer.erased && isKept)) return false;
   if (rust && pointer.form !== 'raw' && !pointer.erased) return false;
   // What a closure is given ends with its call.
-  const into = escape.into?.root;
-  if (rust && into?.kind === 'param' && fn.bodySpan && isInside(into.span, fn.bodySpan)) return false;
+  const { into } = escape;
+  if (rust && into?.root.kind === 'param' && into.path.length === 0 && fn.bodySpan)
+    if (isInside(into.root.span, fn.bodySpan)) return false;
   if (!rust && isCopiedOrShared(file, fn, escape)) return false;
   const oracle = unit.oracle(file.language);
   if (
