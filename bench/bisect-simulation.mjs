@@ -446,7 +446,7 @@ const COMPARED = new Map([
     0.3,
     [
       { repeats: [1, 5], count: 800, stops: [QUICK] },
-      { repeats: [20], count: 300, stops: [[0.99], [0.995], [0.998], [0.9995]] },
+      { repeats: [20], count: 300, stops: [[0.99], [0.995], [0.998], [0.9995], [0.9999]] },
     ],
   ],
   [
