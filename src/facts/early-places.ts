@@ -62,6 +62,8 @@ export function findEarlyPlaces(unit: UnitFacts, file: FileIr, fn: FunctionIr): 
           withoutThis(describePlace(g.place)) === withoutThis(array) &&
           typeOfPlace(g.place, unit.oracle('d'), file.path)?.kind === 'slice',
       );
+    // Room was made before the place is looked up.
+    if (growths.some((g) => g.operation === 'reserve' && !g.through && g.span.start < expr.span.start)) return;
     // What a function does that calls itself is what it does.
     const growth =
       growths.find((g) => isInside(g.span, expr.value.span)) ??

@@ -81,6 +81,8 @@ function registrationsIn(
       const decl = unit.oracle('rust').declaration(name, file.path);
       const typeOf = (field: string): TypeRef | undefined => decl?.fields.find((f) => f.name === field)?.type;
       const callbacks = expr.fields.filter(({ name: field }) => RELEASES.test(field));
+      // An allocator's functions are given what it handed out, and of two releases one ends something else.
+      if (callbacks.length !== 1 || expr.fields.some(({ name: field }) => ALLOCATES.test(field))) return;
       const given = expr.fields.filter(({ name: field }) => isUntyped(typeOf(field)));
       add(
         name,
@@ -92,6 +94,9 @@ function registrationsIn(
   });
   return found;
 }
+
+/** Fields and functions that are of an allocator. */
+const ALLOCATES = /(?:^|_)(?:m|re|c)?alloc(?:ate|ation|ator)?(?:_|$)/u;
 
 /** Fields whose function ends what lies beside it. */
 const RELEASES = /(?:^|_)(?:release|free|drop|destroy|dtor|destructor|deleter?|dispose|finali[sz]er?|cleanup)(?:_|$)/u;
@@ -118,7 +123,12 @@ export function findFreedAs(unit: UnitFacts, file: FileIr, fn: FunctionIr): Free
         taken: taken.span,
         by: taken.how,
       };
-      if (maker.owner !== taken.owner) return ends;
+      if (maker.owner !== taken.owner) {
+        // The library may hand them over in another order.
+        const others = [...given.values()].filter((one) => one !== data);
+        if (others.some((one) => rawMakerOf(one, variables)?.owner === taken.owner)) continue;
+        return ends;
+      }
       const made = taken.type && boxedBy(data, { fn, variables, oracle, path: file.path });
       if (!made || !taken.type) continue;
       const parameters = callback.generics.filter((g) => !g.name.startsWith("'")).map((g) => g.name);
@@ -143,7 +153,7 @@ export function findFreedByLibrary(unit: UnitFacts, file: FileIr, callback: Func
     if (!body) continue;
     const variables = new LocalVariables(body);
     for (const one of registrationsIn(unit, file, body, owner, variables))
-      for (const taken of one.callback.name === callback.name ? takens : []) {
+      for (const taken of one.callback.name === callback.name && !ALLOCATES.test(one.taker) ? takens : []) {
         const maker = rawMakerOf(one.given.get(taken.param), variables);
         if (maker) return { how: maker.how, made: maker.span, release: taken.how, freed: taken.span };
       }

@@ -719,6 +719,8 @@ export abstract class Effects extends Closures {
       return [];
     };
     for (const u of flow.summary.uses) for (const target of place(u.place)) this.useBehind(target, span, name);
+    // `ensure(size + 2)`, not `ensure(4)`: the caller may have counted what it will need.
+    const isAsked = values.some(({ literal }) => literal === undefined);
     for (const g of flow.summary.grows) {
       // D: what grows behind a pointer never moves what the pointer means.
       const { kind, index } = g.place.root;
@@ -734,18 +736,25 @@ export abstract class Effects extends Closures {
         g.row,
         name,
       );
-      if (!this.rust) for (const target of places) this.moveBlock(target, span, g.how, name);
+      if (!this.rust) for (const target of places) this.moveBlock(target, span, g.how, name, isAsked);
     }
     for (const one of flow.summary.late) this.useLate(one, values[one.param], place(one.grown), span, name);
     for (const r of flow.summary.releases) {
       if (r.renewed) {
-        for (const target of place(r.place)) this.moveBlock(target, span, r.how, name);
+        for (const target of place(r.place)) {
+          this.moveBlock(target, span, r.how, name, isAsked);
+          this.passRenewal(target, span, r.how);
+        }
         continue;
       }
       for (const target of place(r.place).flatMap((p) => this.releasedBehind(p)))
         this.invalidate('release', target, span, r.how, (t) => this.endsWith(t, target), undefined, name);
     }
-    for (const s of flow.summary.sets) for (const target of place(s)) this.forgetReleased(target);
+    for (const s of flow.summary.sets)
+      for (const target of place(s)) {
+        this.forgetReleased(target);
+        this.noteRenewal(target, span);
+      }
     for (const a of flow.summary.adopts) {
       const taken =
         a.place.root.kind === 'param' && a.place.root.index !== undefined ? values[a.place.root.index] : undefined;

@@ -43,6 +43,8 @@ export abstract class Events extends Memory {
   /** The same by where they start. */
   private readonly accessesAt = new Map<number, Access[]>();
   protected readonly suspensions = new Map<number, Span>();
+  /** Where a member was set to something else, by its key: whether it was by a helper that was told how much room is needed. */
+  private readonly renewals = new Map<string, Map<number, boolean>>();
   protected readonly late = new Map<string, Summary['late'][number]>();
 
   /** D: the method, or the class that it belongs to, is `synchronized`: the whole body holds the object's lock. */
@@ -185,7 +187,10 @@ export abstract class Events extends Memory {
     through?: string,
   ): void {
     for (const place of places) {
-      if (operation === 'replace') this.state.settle(place);
+      if (operation === 'replace') {
+        this.state.settle(place);
+        this.noteRenewal(place, span);
+      }
       const key = this.keyOf(place);
       if (this.rust && EMPTIES.has(operation)) this.state.write(extend(place, '[]'), { pointers: NONE });
       if (!this.rust && MOVES_ALL.has(operation) && this.isCallers(place))
@@ -225,12 +230,22 @@ export abstract class Events extends Memory {
    * A helper gave the member that leads to `target` another block: variables that copied the pointer before still lead to the old one, and
    * the member does not.
    */
-  protected moveBlock(target: Place, span: Span, how: string, through: string): void {
+  protected moveBlock(target: Place, span: Span, how: string, through: string, isAsked: boolean): void {
     if (target.path.length < 2 || target.path.at(-1) !== '*') return;
+    const member = placeKey({ root: target.root, path: target.path.slice(0, -1) });
+    const renewals = this.renewals.get(member) ?? new Map<number, boolean>();
+    this.renewals.set(member, renewals.set(span.start, isAsked));
+    const settled = (copied: number): boolean => {
+      for (const [at, was] of renewals) if (at !== span.start && (at < copied ? was : at < span.start)) return true;
+      return false;
+    };
     for (const { place, stored } of this.state.entries()) {
       if (place.root.kind !== 'local' || place.path.length > 0 || stored.pointers.length !== 1) continue;
       const [held] = stored.pointers;
       if (!held || (held.form !== 'raw' && held.form !== 'slice') || !this.leadsTo(held.target, target)) continue;
+      const copied = held.how === 'declared' ? place.root.span.start : held.site.start;
+      // The member holds another block by now, as after a swap, or room was asked for before the pointer was copied.
+      if (settled(copied)) continue;
       // What became invalid by the call is told already.
       if (held.form === 'raw' && this.state.invalid.get(held.id)?.some((i) => i.span.start === span.start) === true)
         continue;
@@ -242,6 +257,14 @@ export abstract class Events extends Memory {
       }
       this.state.addInvalid(old.id, { kind: 'release', place: target, span, how, through });
     }
+  }
+
+  /** The member holds something else from here on. */
+  protected noteRenewal(member: Place, { start: at }: Span): void {
+    if (member.path.length === 0) return;
+    const key = placeKey(member);
+    const known = this.renewals.get(key) ?? new Map<number, boolean>();
+    if (!known.has(at)) this.renewals.set(key, known.set(at, false));
   }
 
   /** Whether the pointer leads to the block itself, or to an element of it. */

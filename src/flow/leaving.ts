@@ -201,6 +201,9 @@ export abstract class Leaving extends Ownership {
   protected summary(): Summary {
     const visible = (p: Place): boolean =>
       p.root.kind === 'self' || p.root.kind === 'global' || (p.root.kind === 'param' && p.root.index !== undefined);
+    // D: a slice that is passed by value: what is appended moves the parameter, not what the caller has.
+    const isOwnSlice = ({ root, path }: Place): boolean =>
+      !this.rust && root.kind === 'param' && root.byValue && path.length === 0 && root.type?.kind === 'slice';
     const returns = new Map<string, Summary['returns'][number]>();
     for (const e of this.escapes.values()) {
       if (
@@ -223,7 +226,10 @@ export abstract class Leaving extends Ownership {
     return {
       returns: [...returns.values()],
       grows: [...this.growths.values()].filter(
-        (g) => visible(g.place) && !g.context.frames.some((f) => f.run === 'spawned' || f.run === 'stored'),
+        (g) =>
+          visible(g.place) &&
+          !isOwnSlice(g.place) &&
+          !g.context.frames.some((f) => f.run === 'spawned' || f.run === 'stored'),
       ),
       ...this.growsWhen(),
       releases: [...this.releases.values()],

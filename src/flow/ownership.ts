@@ -20,6 +20,13 @@ export abstract class Ownership extends Events {
   protected readonly consumed: { param: number; span: Span }[] = [];
   protected readonly releases = new Map<string, Summary['releases'][number]>();
 
+  /** Rust: callers are told, too, that a helper gave a field another block. */
+  protected passRenewal(place: Place, span: Span, how: string): void {
+    const key = `${placeKey(place)}|${span.start}`;
+    if (this.rust && place.root.kind === 'self' && !this.releases.has(key))
+      this.releases.set(key, { place, span, how, renewed: true });
+  }
+
   /** Rust: parameters taken by value that end with the function, as far as every use of them shows. */
   protected dropParameters(body: Span): void {
     if (!this.rust) return;

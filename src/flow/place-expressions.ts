@@ -367,6 +367,7 @@ export abstract class PlaceExpressions extends Calls {
         this.releases.set(key, { ...release, renewed: true });
     value = this.coerce(value, target.type, expr.target.kind === 'slice' ? undefined : expr.value.span);
     for (const place of target.places) {
+      this.noteRenewal(place, expr.span);
       const previous = this.state.read(place);
       const growable = isGrowable(this.typeAt(place) ?? previous?.type, this.file.language);
       const selfAppend = expr.value.kind === 'binary' && expr.value.operator === '~';
@@ -434,6 +435,7 @@ function isBlockOf(target: Place, owner: Place): boolean {
 function isShortened({ operator, value, target }: ExprOf<'assign'>): boolean {
   if (target.kind !== 'field' || target.name !== 'length') return false;
   if (operator !== '=') return operator === '-=';
+  if (value.kind === 'literal' && value.text === '0') return true;
   return (
     value.kind === 'binary' && value.operator === '-' && value.left.kind === 'field' && value.left.name === 'length'
   );

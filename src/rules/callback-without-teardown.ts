@@ -720,7 +720,7 @@ function hasTeardown(unit: UnitFacts, file: FileIr, named: string, field: string
   const fieldType = decl?.fields.find((f) => f.name === field)?.type;
   if (fieldType && declared && isWeakAlias(unit, declared, fieldType)) return true;
   const lets = new RegExp(
-    `\\b${field}\\b(?:\\s*\\.\\s*\\w+\\s*\\([^()]*\\)\\??)*\\s*\\.\\s*(?:take|abort|unref|release${isList ? '|clear|drain|retain|remove|swap_remove|truncate|pop\\w*' : ''})\\s*\\(|\\b${field}\\s*=\\s*(?:None|Vec::new)\\b|drop\\s*\\(\\s*self\\.${field}`,
+    `\\b${field}\\b(?:\\s*\\.\\s*\\w+\\s*\\([^()]*\\)\\??)*\\s*\\.\\s*(?:take|abort|unref|release${isList ? '|clear|drain|retain|remove|swap_remove|truncate|pop\\w*' : ''})\\s*\\(|\\b${field}\\s*=\\s*None\\b|\\bself\\s*\\.\\s*${field}\\s*=\\s*(?:vec!\\s*\\[\\s*\\]|(?:\\w+::)*(?:new|default)\\s*\\(\\s*\\)\\s*;)|drop\\s*\\(\\s*self\\.${field}|\\b(?:take|replace|swap)\\s*\\([^;]{0,200}&\\s*mut\\s+self\\.${field}\\b`,
     'u',
   );
   return files.some((f) => lets.test(unit.textOf(f.path) ?? ''));

@@ -382,7 +382,20 @@ function outParameter(unit: UnitFacts, file: FileIr, flow: FunctionFlow, adoptio
   // Another crate of the unit may be what the declaration stands for.
   if (unit.functionsNamed(name, 'rust').some(({ item }) => item.bodySpan !== undefined)) return undefined;
   const at = call.args.findIndex(({ pointers }) => pointers.some((p) => p.target.root === root));
-  return rawType === 'CString' || NUMBERS_OUT.test(declared.params[at]?.type?.text ?? '') ? call : undefined;
+  if (rawType === 'CString') return call;
+  return NUMBERS_OUT.test(declared.params[at]?.type?.text ?? '') && !lendsAllocator(unit, file) ? call : undefined;
+}
+
+/** Whether the file gives a function away that returns memory: the library may allocate by it. */
+function lendsAllocator(unit: UnitFacts, file: FileIr): boolean {
+  const text = unit.textOf(file.path) ?? '';
+  return file.functions.some(
+    ({ abi, bodySpan, returns, name }) =>
+      abi !== undefined &&
+      bodySpan !== undefined &&
+      returns?.kind === 'pointer' &&
+      new RegExp(String.raw`\b(?<!\bfn\s+)${name}\b(?!\s*\()`, 'u').test(text),
+  );
 }
 
 /** A parameter through which a pointer to numbers is returned. */
