@@ -105,10 +105,10 @@ function joinBodies(
   const groups = new Map<string, Conditional>();
   for (const { bodies, beside } of rules) {
     const needed = beside?.map(bare);
-    const key0 = needed?.map(sourceOf).sort().join('|') ?? '';
+    const besideKey = needed?.map(sourceOf).sort().join('|') ?? '';
     for (const token of bodies ?? []) {
       const word = typeof token === 'string' || token instanceof RegExp ? undefined : token.word;
-      const key = `${word ?? ''}|${key0}`;
+      const key = `${word ?? ''}|${besideKey}`;
       const group = groups.get(key);
       if (group) group.tokens.push(bare(token));
       else

@@ -418,7 +418,7 @@ class Unit implements UnitFacts {
       }
       return modules.get(name) ?? [];
     };
-    /** The names of functions that the text of a file declares, each between line breaks. */
+    /** The names of functions that the text of a file declares, each between line breaks: names as they are found would keep the texts in memory. */
     const functionsOfFile = new Map<string, string>();
     /** A file is not worth a parse for a method whose name its text never declares. */
     const mayHaveFunction = (path: string, name: string): boolean => {

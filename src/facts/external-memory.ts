@@ -234,7 +234,8 @@ function endOf(file: FileIr, finalizer: Expr): 'nothing' | 'unknown' | { readonl
   return freed ?? (isBusy ? 'unknown' : 'nothing');
 }
 
-function nameOf(expr: Expr): string | undefined {
+/** The variable, or other plain name, that an expression is. */
+export function nameOf(expr: Expr): string | undefined {
   return expr.kind === 'name' && expr.path.length === 1 ? expr.path[0] : undefined;
 }
 

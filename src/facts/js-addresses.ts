@@ -241,7 +241,7 @@ function valueType(init: Expr, values: ReadonlyMap<string, string>, text: string
 }
 
 /** `&mut x`, `&raw mut x`, `x.as_mut_ptr()`, under casts. */
-function outName(expr: Expr | undefined): string | undefined {
+export function outName(expr: Expr | undefined): string | undefined {
   switch (expr?.kind) {
     case 'cast':
       return outName(expr.value);

@@ -1,6 +1,7 @@
 import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { calleeOf, walkBody, type Walked } from '../model/walk-body.js';
+import { outName } from './js-addresses.js';
 import type { UnitFacts } from './unit.js';
 
 /** The address of JavaScript's bytes, used after a call into JavaScript in the same function. */
@@ -138,14 +139,4 @@ function addressOf(
     default:
       return undefined;
   }
-}
-
-/** `&mut x`, `&raw mut x`, `x.as_mut_ptr()`, under casts. */
-function outName(expr: Expr | undefined): string | undefined {
-  if (expr?.kind === 'cast') return outName(expr.value);
-  if (expr?.kind === 'address')
-    return expr.base.kind === 'name' && expr.base.path.length === 1 ? expr.base.path[0] : undefined;
-  if (expr?.kind === 'method' && /^(?:as_mut_ptr|cast)$/u.test(expr.method))
-    return expr.receiver.kind === 'name' ? expr.receiver.path[0] : outName(expr.receiver);
-  return undefined;
 }

@@ -1,6 +1,7 @@
 import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { calleeOf, walkBody } from '../model/walk-body.js';
+import { nameOf } from './external-memory.js';
 import type { UnitFacts } from './unit.js';
 
 /** The address that a weak count shows, used after the only strong count has been dropped. */
@@ -88,8 +89,4 @@ function shownBy(expr: Expr): { readonly weak: Expr; readonly how: string } | un
   if (expr.kind !== 'call' || !/(?:^|::)Weak::as_ptr$/u.test(calleeOf(expr) ?? '')) return undefined;
   const given = expr.args[0]?.value;
   return given?.kind === 'address' ? { weak: given.base, how: 'Weak::as_ptr' } : undefined;
-}
-
-function nameOf(expr: Expr): string | undefined {
-  return expr.kind === 'name' && expr.path.length === 1 ? expr.path[0] : undefined;
 }

@@ -65,7 +65,8 @@ export type Effect =
   | {
       readonly kind: 'call-now';
       readonly what: Operand;
-      /** D: its parameters by `ref` refer to elements of this operand. */ readonly elementsOf?: Operand;
+      /** D: its parameters by `ref` refer to elements of this operand. */
+      readonly elementsOf?: Operand;
     }
   /** The callee keeps the operand beyond the call (push into a collection is `store`; C registration is `retain`). */
   /** `assigns`: the operand itself is set, as by `=`, and not added to a collection. */
@@ -76,6 +77,8 @@ export type Effect =
       readonly by: string;
       /** The operand is a record that is copied; what its fields point to is kept. */
       readonly contents?: boolean;
+      /** The operand is handed to a callback each time, and nothing is called at the end that could free it. */
+      readonly isUnfinalized?: true;
     }
   | { readonly kind: 'root'; readonly what: Operand }
   | { readonly kind: 'unroot'; readonly what: Operand }

@@ -213,15 +213,7 @@ export abstract class Bindings extends Leaving {
   /** D: what a call of unknown content returned is one object, whatever copies of the pointer there are. */
   private orUnknown({ pointers, foreign }: Value, { name, span }: Root, type: TypeRef | undefined): readonly Pointer[] {
     if (pointers.length > 0 || foreign !== true || type?.kind !== 'pointer') return pointers;
-    const root = this.makeRoot({
-      kind: 'allocation',
-      name,
-      span,
-      byValue: true,
-      declared: 'call',
-      storage: 'foreign',
-      ...optionalType(type.element),
-    });
+    const root = this.makeBlock(name, span, 'foreign', type.element);
     return [this.borrow({ root, path: [] }, 'raw', true, span, name)];
   }
 

@@ -452,14 +452,7 @@ export abstract class Calls extends Effects {
     if (this.rust) this.runClosureArguments(values, exprs, undefined, last, 'unknown');
     const type = this.plain(wrapperType(path, values[0]?.type, expr.span) ?? builtinCallType(path, expr.span));
     if (!type && this.isForeignCall(callee, path)) {
-      const root = this.makeRoot({
-        kind: 'allocation',
-        name: name || describeCallee(callee),
-        span: expr.span,
-        byValue: true,
-        declared: 'call',
-        storage: 'foreign',
-      });
+      const root = this.makeBlock(name || describeCallee(callee), expr.span, 'foreign');
       return {
         places: NONE,
         pointers: [

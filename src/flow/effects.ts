@@ -89,14 +89,7 @@ export abstract class Effects extends Closures {
   protected arrayBlock(elements: Value, span: Span): Pointer | undefined {
     const held = elements.pointers.filter((p) => p.form === 'raw');
     if (held.length === 0) return undefined;
-    const root = this.makeRoot({
-      kind: 'allocation',
-      name: 'array literal',
-      span,
-      byValue: true,
-      declared: 'call',
-      storage: 'gc',
-    });
+    const root = this.makeBlock('array literal', span, 'gc');
     const target = { root, path: ['[]'] };
     this.state.write(target, { pointers: held });
     return this.borrow(target, 'slice', false, span, '[..]');
@@ -473,15 +466,7 @@ export abstract class Effects extends Closures {
         // What was taken over from a raw pointer goes back to it; what a box merely holds stays inside.
         const same = /(?:into_raw|leak|into_non_null)$/u.test(name) ? (value.adopts ?? []) : value.pointers;
         if (same.length > 0) return { places: NONE, pointers: same };
-        const root = this.makeRoot({
-          kind: 'allocation',
-          name,
-          span,
-          byValue: true,
-          declared: 'call',
-          storage: 'heap',
-          ...optionalType(value.type),
-        });
+        const root = this.makeBlock(name, span, 'heap', value.type);
         if (value.pointers.length > 0) this.state.write({ root, path: ['[]'] }, { pointers: value.pointers });
         return { places: NONE, pointers: [this.borrow({ root, path: [] }, 'raw', true, span, name, row)] };
       }
@@ -502,14 +487,7 @@ export abstract class Effects extends Closures {
       }
       case 'acquire': {
         if (effect.as === 'stack') return this.stackMemory(name, span, row);
-        const root = this.makeRoot({
-          kind: 'allocation',
-          name,
-          span,
-          byValue: true,
-          declared: 'call',
-          storage: effect.as,
-        });
+        const root = this.makeBlock(name, span, effect.as);
         return effect.as === 'heap' || effect.as === 'gc'
           ? { places: NONE, pointers: NONE, owned: true }
           : { places: NONE, pointers: [this.borrow({ root, path: [] }, 'raw', true, span, name, row)] };

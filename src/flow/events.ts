@@ -255,7 +255,7 @@ export abstract class Events extends Memory {
         old = this.borrow(target, form, erased, place.root.span, 'a copy', undefined, locks);
         this.state.replace(place, { ...stored, pointers: [old] });
       }
-      this.state.addInvalid(old.id, { kind: 'release', place: target, span, how, through });
+      this.state.addInvalid(old.id, { kind: 'release', place: target, span, how, through, isRenewed: true });
     }
   }
 

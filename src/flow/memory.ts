@@ -47,6 +47,10 @@ export abstract class Memory {
   private readonly implicitPointers = new Map<string, Pointer>();
   /** By the id of the pointer that they are twins of. */
   private readonly twins = new Map<number, Pointer>();
+  /** D: what casts to a number took the address of, by where they start. */
+  protected readonly castToNumber = new Map<number, readonly Pointer[]>();
+  /** D: the addresses that variables of numbers were set to, by their ids. */
+  protected readonly heldAsNumber = new Map<number, readonly Pointer[]>();
   protected readonly functions: Map<number, FunctionIr>;
   /** Pointers made by the statement being walked: alive though no variable holds them yet. */
   protected fresh = new Set<number>();
@@ -69,10 +73,6 @@ export abstract class Memory {
   protected ownerType(): TypeRef | undefined {
     return this.fn.owner ? syntheticType(this.fn.owner, this.fn.nameSpan) : undefined;
   }
-
-  /** D: what casts to a number took the address of, by where they start, and what variables of numbers were set to. */
-  protected readonly castToNumber = new Map<number, readonly Pointer[]>();
-  protected readonly heldAsNumber = new Map<number, readonly Pointer[]>();
 
   /** D: the addresses in what is computed with numbers: `(cast(size_t) p + 3) & ~3`, `at + 4` behind `auto at = cast(size_t) p;`. */
   protected addressesIn(expr: Expr): readonly Pointer[] {
@@ -124,6 +124,19 @@ export abstract class Memory {
     if (alike) alike.push({ root, calls });
     else this.rootsBySite.set(key, [{ root, calls }]);
     return root;
+  }
+
+  /** The block that a call or an expression makes. */
+  protected makeBlock(name: string, span: Span, storage: NonNullable<Root['storage']>, type?: TypeRef): Root {
+    return this.makeRoot({
+      kind: 'allocation',
+      name,
+      span,
+      byValue: true,
+      declared: 'call',
+      storage,
+      ...optionalType(type),
+    });
   }
 
   /** A variable of the innermost scope, which ends with it and holds nothing yet. */

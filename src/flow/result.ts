@@ -49,6 +49,8 @@ export interface Invalidation {
   readonly row?: ApiRow;
   /** Set when a helper of the unit did it: the helper's name. */
   readonly through?: string;
+  /** The place leads to another block from then on; what is released is the one that the pointer still means. */
+  readonly isRenewed?: true;
 }
 
 export type UseKind = 'deref' | 'argument' | 'method' | 'index' | 'field' | 'return' | 'store' | 'write' | 'release';

@@ -9,6 +9,7 @@ import type { Root } from '../flow/place.js';
 import { typeOfPlace } from '../flow/place-type.js';
 import { ownsBlock, withoutAlias } from '../flow/types.js';
 import type { FileIr, FunctionIr, Param, TypeDecl, TypeRef } from '../model/ir.js';
+import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
 /** The last ones are names of helpers that take a pointer over: `drop_c_string(text)`. */
@@ -87,35 +88,39 @@ export default defineRule({
         });
       }
       for (const fn of functionsIn(file)) {
-        const library = findFreedByLibrary(unit, file, fn);
-        if (library)
-          report({
-            messageId: 'freed',
-            data: {
-              source: library.how,
-              acquired: lineOf(unit, file, library.made.start),
-              release: library.release,
-              line: lineOf(unit, file, library.freed.start),
-            },
-            at: { file, span: library.freed },
-            steps: [
-              {
-                file,
-                span: library.made,
-                role: 'acquire',
-                note: `'${library.how}' gives away memory of Rust's allocator.`,
-              },
-              {
-                file,
-                span: library.freed,
-                role: 'release',
-                note: `'${library.release}' gives it to another allocator.`,
-              },
-            ],
-            key: `${fn.name}|${library.how}`,
-          });
         const flow = unit.flowOf(file, fn);
         const seen = new Set<number>();
+        const reportFreed = (
+          { callee: release, span }: Pick<CallSite, 'callee' | 'span'>,
+          messageId: 'freed' | 'returned' | 'mapped',
+          source: string,
+          acquired: Span,
+          notes: { readonly got: string; readonly given: string },
+        ): void => {
+          if (seen.has(span.start)) return;
+          seen.add(span.start);
+          report({
+            messageId,
+            data: {
+              source,
+              acquired: lineOf(unit, file, acquired.start),
+              release,
+              line: lineOf(unit, file, span.start),
+            },
+            at: { file, span },
+            steps: [
+              { file, span: acquired, role: 'acquire', note: `'${source}' ${notes.got}.` },
+              { file, span, role: 'release', note: `'${release}' ${notes.given}.` },
+            ],
+            key: source,
+          });
+        };
+        const library = findFreedByLibrary(unit, file, fn);
+        if (library)
+          reportFreed({ callee: library.release, span: library.freed }, 'freed', library.how, library.made, {
+            got: "gives away memory of Rust's allocator",
+            given: 'gives it to another allocator',
+          });
         for (const adoption of flow.adoptions) {
           const { root } = adoption.pointer.target;
           const lent = seen.has(adoption.span.start) ? undefined : lentText(unit, file, fn, adoption);
@@ -251,28 +256,12 @@ export default defineRule({
             const malloc = root.kind === 'allocation' && root.storage === 'malloc';
             const isMapped = root.kind === 'allocation' && MAPS.test(root.name);
             if (isMapped !== isUnmapped && (isMapped || malloc)) {
-              if (!seen.has(call.span.start) && pointer.target.path.length <= 1)
-                report({
-                  messageId: 'mapped',
-                  data: {
-                    source: root.name,
-                    acquired: lineOf(unit, file, root.span.start),
-                    release: call.callee,
-                    line: lineOf(unit, file, call.span.start),
-                  },
-                  at: { file, span: call.span },
-                  steps: [
-                    { file, span: root.span, role: 'acquire', note: `'${root.name}' returns the memory.` },
-                    {
-                      file,
-                      span: call.span,
-                      role: 'release',
-                      note: isMapped
-                        ? `'${call.callee}' gives it to an allocator that did not make it.`
-                        : `'${call.callee}' takes pages away that an allocator still counts as its own.`,
-                    },
-                  ],
-                  key: root.name,
+              if (pointer.target.path.length <= 1)
+                reportFreed(call, 'mapped', root.name, root.span, {
+                  got: 'returns the memory',
+                  given: isMapped
+                    ? 'gives it to an allocator that did not make it'
+                    : 'takes pages away that an allocator still counts as its own',
                 });
               seen.add(call.span.start);
               continue;
@@ -283,47 +272,17 @@ export default defineRule({
                 (malloc && /(?:^|::)alloc(?:_zeroed)?$/u.test(root.name)) ||
                 isInOwnBlock(unit, file, root, pointer.target.path)
               : malloc && MALLOC.test(root.name);
-            if (!mixed || seen.has(call.span.start)) continue;
-            if (!byLibrary) {
-              seen.add(call.span.start);
-              report({
-                messageId: 'returned',
-                data: {
-                  source: root.name,
-                  acquired: lineOf(unit, file, root.span.start),
-                  release: call.callee,
-                  line: lineOf(unit, file, call.span.start),
-                },
-                at: { file, span: call.span },
-                steps: [
-                  { file, span: root.span, role: 'acquire', note: `'${root.name}' returns memory of the C library.` },
-                  { file, span: call.span, role: 'release', note: `'${call.callee}' gives it to Rust's allocator.` },
-                ],
-                key: root.name,
+            if (!mixed) continue;
+            if (byLibrary)
+              reportFreed(call, 'freed', pointer.how, pointer.site, {
+                got: "points to memory of Rust's allocator",
+                given: 'gives it to another allocator',
               });
-              continue;
-            }
-            seen.add(call.span.start);
-            report({
-              messageId: 'freed',
-              data: {
-                source: pointer.how,
-                acquired: lineOf(unit, file, pointer.site.start),
-                release: call.callee,
-                line: lineOf(unit, file, call.span.start),
-              },
-              at: { file, span: call.span },
-              steps: [
-                {
-                  file,
-                  span: pointer.site,
-                  role: 'acquire',
-                  note: `'${pointer.how}' points to memory of Rust's allocator.`,
-                },
-                { file, span: call.span, role: 'release', note: `'${call.callee}' gives it to another allocator.` },
-              ],
-              key: pointer.how,
-            });
+            else
+              reportFreed(call, 'returned', root.name, root.span, {
+                got: 'returns memory of the C library',
+                given: "gives it to Rust's allocator",
+              });
           }
         }
       }

@@ -19,8 +19,8 @@ const TOKENS = { rust: RAW_POINTERS, d: ['&', '.ptr', 'ref ', 'foreach', 'with',
 const WITH_ELEMENT = /\bwith\s*\([^;{}]*(?:\[|\*|\.\s*(?:front|back)\b)/u;
 /** D: `auto head = list[0 .. n];`, and something is appended. */
 const WRITTEN_SLICE = /=\s*[\w.]+\[[^;{}]*\.\.[^;{}]*\]\s*;[^]*(?:~=|\.\s*(?:length\s*(?:[+=]|\+\+)|put\s*\())/u;
-/** In such a file, also what turns a stored pointer into a reference. */
 const BORROWS_IN_D = [D_POINTERS, D_CHANGING_LOOP, GROWS_BESIDE_PARAMETER, WITH_ELEMENT, WRITTEN_SLICE];
+/** In such a file, also what turns a stored pointer into a reference. */
 const BODY_TOKENS = {
   rust: [...RAW_POINTERS, '&*', '&mut *'],
   d: [...BORROWS_IN_D, ELEMENT_OF_CALL],

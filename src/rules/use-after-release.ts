@@ -97,6 +97,8 @@ export default defineRule({
     since: '0.1.0',
     cwe: ['CWE-416', 'CWE-415'],
     messages: {
+      renewed:
+        "'{what}' gets another block by '{release}' (line {released}): the pointer that was made of it at line {made} still means the old one, which is freed, and is used afterwards (line {use}).",
       used: "'{what}' is released by '{release}' (line {released}) and used afterwards (line {use}).",
       callback:
         "'{what}' comes from the data of a JavaScript callback and is taken over by '{taker}' (line {line}): JavaScript may call the function again, and the second call frees it twice.",
@@ -500,7 +502,9 @@ export default defineRule({
             );
             // Functions of systems keep the data of a callback and finalize nothing.
             const isOnlyKept = flow.calls.some(
-              (c) => c.span === kept?.span && c.rows.some(({ id }) => id.startsWith('kept-')),
+              (c) =>
+                c.span === kept?.span &&
+                c.rows.some(({ effects }) => effects.some((e) => e.kind === 'retain' && e.isUnfinalized === true)),
             );
             if (
               !kept?.callee ||
@@ -552,11 +556,24 @@ export default defineRule({
             const released = lineOf(unit, file, invalidation.span.start);
             const useLine = lineOf(unit, file, use.span.start);
             const how = invalidation.through ?? invalidation.how;
+            const isRenewed = invalidation.isRenewed === true;
             const place = {
               at: { file, span: use.span },
               steps: [
-                { file, span: pointer.site, role: 'acquire' as const, note: `'${what}' comes from here.` },
-                { file, span: invalidation.span, role: 'release' as const, note: `'${how}' releases it here.` },
+                isRenewed
+                  ? {
+                      file,
+                      span: pointer.site,
+                      role: 'borrow' as const,
+                      note: `The pointer is made of '${what}' here.`,
+                    }
+                  : { file, span: pointer.site, role: 'acquire' as const, note: `'${what}' comes from here.` },
+                {
+                  file,
+                  span: invalidation.span,
+                  role: 'release' as const,
+                  note: isRenewed ? `'${how}' frees the old block here.` : `'${how}' releases it here.`,
+                },
                 {
                   file,
                   span: use.span,
@@ -578,6 +595,12 @@ export default defineRule({
             };
             const data = { what, release: how, released, use: useLine };
             if (use.kind === 'release') report({ ...place, messageId: 'again', data: { ...data, second: use.what } });
+            else if (isRenewed)
+              report({
+                ...place,
+                messageId: 'renewed',
+                data: { ...data, made: lineOf(unit, file, pointer.site.start) },
+              });
             else report({ ...place, messageId: 'used', data });
           }
         }

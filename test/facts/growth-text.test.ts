@@ -52,6 +52,7 @@ describe('what a growth looks like around a name', () => {
       .filter((entry) => entry.isFile())
       .slice(0, 30)
       .map((entry) => readFileSync(join(folder, entry.name), 'utf8'));
+    expect(texts.length).toBeGreaterThan(5);
     for (const text of texts) {
       const names = new Set(['', ...(text.match(/[A-Za-z_]\w*/gu) ?? [])]);
       for (const name of names)

@@ -498,7 +498,7 @@ const KEPT_RECORDS: readonly (readonly [names: string, what: number])[] = [
 const keeps = (name: string, what: number, contents?: true): ApiRow => ({
   id: `kept-${name.replace(/_/g, '-').toLowerCase()}`,
   match: { path: name },
-  effects: [{ kind: 'retain', what, by: name, ...(contents ? { contents } : {}) }],
+  effects: [{ kind: 'retain', what, by: name, isUnfinalized: true, ...(contents ? { contents } : {}) }],
 });
 
 /** Node-API and C functions that keep what they are given, by position. */
