@@ -1,6 +1,7 @@
 import type { Adoption, FunctionFlow } from '../flow/result.js';
-import type { FileIr, FunctionIr } from '../model/ir.js';
-import type { Span } from '../model/source.js';
+import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
+import { isInside, type Span } from '../model/source.js';
+import { walkBody } from '../model/walk-body.js';
 import { withoutAlias } from '../flow/types.js';
 import type { UnitFacts } from './unit.js';
 
@@ -37,7 +38,7 @@ export function findRepeatedTakers(
       target.path.length === 1 &&
       fn.params[target.root.index]?.type?.kind === 'pointer',
   );
-  if (!adoption || isGivenBack(flow, adoption)) return [];
+  if (!adoption || isGivenBack(flow, adoption) || isForOneStatus(fn, adoption)) return [];
   // A closure that may be called again says by itself that it is.
   const closure = withoutAlias(adoption.content, unit.oracle('rust'), path);
   const isMany = /^Box\s*<\s*dyn\s+Fn(?:Mut)?\b(?!Once)/u.test(closure?.text ?? '');
@@ -53,6 +54,41 @@ export function findRepeatedTakers(
     }
   }
   return [];
+}
+
+/**
+ * The data is taken over under a condition on another parameter, which says which of the calls it is: `if status == COMPLETE { .. }`,
+ * `match reason { LAST => .. }`.
+ */
+function isForOneStatus(fn: FunctionIr, { span, pointer }: Adoption): boolean {
+  const data = pointer.target.root.name;
+  const told = new Set(fn.params.filter((p) => p.name !== data && isStatus(p.type)).map((p) => p.name));
+  const isTold = (expr: Expr): boolean => {
+    switch (expr.kind) {
+      case 'name':
+        return expr.path.length === 1 && told.has(expr.path[0] ?? '');
+      case 'cast':
+        return isTold(expr.value);
+      case 'binary':
+        return /^(?:==|&&)$/u.test(expr.operator) && (isTold(expr.left) || isTold(expr.right));
+      case 'call':
+        return expr.args.some(({ value }) => isTold(value));
+      default:
+        return false;
+    }
+  };
+  let isChosen = false;
+  if (told.size > 0 && fn.body)
+    walkBody(fn.body, ({ expr }) => {
+      if (expr.kind === 'if') isChosen ||= isTold(expr.condition) && isInside(span, expr.then.span);
+      if (expr.kind === 'match') isChosen ||= isTold(expr.scrutinee) && isInside(span, expr.span);
+    });
+  return isChosen;
+}
+
+/** A number or an enum that a library passes: no pointer. */
+function isStatus(type: TypeRef | undefined): boolean {
+  return type?.kind === 'path' && !/^Option$/u.test(type.name);
 }
 
 /** What was taken over is forgotten or turned into a pointer again, so that nothing is freed. */

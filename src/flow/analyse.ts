@@ -442,11 +442,13 @@ class Analysis extends PlaceExpressions {
         const element = values[0]?.type;
         const together = merged(values);
         const block = this.rust ? undefined : this.arrayBlock(this.withHeld(together), expr.span);
+        const fields = this.rust && together.pointers.length > 0 ? this.elementParts(values) : undefined;
         return {
           ...together,
           ...(block ? { pointers: [block, ...together.pointers] } : {}),
           places: NONE,
           owned: true,
+          ...(fields ? { parts: [{ name: '[]', value: { ...together, parts: fields } }] } : {}),
           ...(this.rust
             ? {
                 type: {

@@ -157,9 +157,16 @@ export abstract class Calls extends Effects {
 
   /** An element of an array or slice, as a place. */
   protected element(base: Value, span: Span): Value {
-    this.use(base, span, 'index', '[]');
+    // An array that was made here of structs holds in each field what that was given, and shows nothing else's elements.
+    const isMade =
+      this.rust && base.pointers.length > 0 && base.places.some((p) => this.state.read(extend(p, '[]')) !== undefined);
+    if (!isMade) this.use(base, span, 'index', '[]');
     const type = elementType(base.type);
-    const storage = this.isOfTemporary(base, type) ? this.materialise(base, span) : this.storageOf(base);
+    const storage = isMade
+      ? base.places
+      : this.isOfTemporary(base, type)
+        ? this.materialise(base, span)
+        : this.storageOf(base);
     this.access(storage, span, 'index', '[]');
     const places = storage.map((p) => (p.path.at(-1) === '[]' && this.isView(base) ? p : extend(p, '[]')));
     const first = places[0];

@@ -484,10 +484,32 @@ export abstract class Memory {
     }
   }
 
-  /** Rust: the fields of a struct literal, each with what it was given. */
+  /** Rust: the fields of a struct literal, each with what it was given, also of one that is an element of an array. */
   protected keepParts({ parts }: Value, to: Place): void {
-    for (const { name, value } of parts ?? [])
+    for (const { name, value } of parts ?? []) {
       this.state.write(extend(to, name), { pointers: value.pointers, ...optionalType(value.type) });
+      this.keepParts(value, extend(to, name));
+    }
+  }
+
+  /** Rust: the fields of the values that become elements of an array, of those that are struct literals or hold one. */
+  protected elementParts(values: readonly Value[]): Value['parts'] {
+    const fields = new Map<string, Value[]>();
+    for (const { parts, places } of values) {
+      const held = [
+        ...(parts ?? []),
+        ...places.flatMap((place) =>
+          [...this.state.below(place)].flatMap(([suffix, { pointers, type }]) =>
+            suffix.length === 1 && suffix[0] !== undefined
+              ? [{ name: suffix[0], value: { places: [], pointers, ...optionalType(type) } }]
+              : [],
+          ),
+        ),
+      ];
+      if (held.length === 0) return undefined;
+      for (const { name, value } of held) fields.set(name, [...(fields.get(name) ?? []), value]);
+    }
+    return [...fields].map(([name, all]) => ({ name, value: merged(all) }));
   }
 
   /** What `*` reaches: the content of a type that owns a block, whatever else points to. */

@@ -154,11 +154,13 @@ export abstract class PlaceExpressions extends Calls {
   }
 
   private memberOf(base: Value, name: string, span: Span): Value {
-    this.use(base, span, 'field', `.${name}`);
     // A struct that was made here holds in each field what that was given; a reference to one shows the other's fields.
     const made = this.rust && base.pointers.length > 0 ? base.places.map((p) => extend(p, name)) : [];
+    const isMade = made.some((p) => this.state.read(p));
+    // What the other fields were given is not met by that.
+    if (!isMade) this.use(base, span, 'field', `.${name}`);
     const type = this.fieldType(base.type, name);
-    const through = made.some((p) => this.state.read(p))
+    const through = isMade
       ? base.places
       : this.isOfTemporary(base, type) || this.isOfResult(base, name)
         ? this.materialise(base, span)

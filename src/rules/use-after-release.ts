@@ -9,6 +9,7 @@ import { isPutBy } from '../facts/put-by.js';
 import { laterUses } from '../facts/later-uses.js';
 import { findSharedDescriptors } from '../facts/shared-descriptors.js';
 import { findLentObjects } from '../facts/lent-objects.js';
+import { findTakenFromSelf } from '../facts/taken-from-self.js';
 import { findStolen } from '../facts/stolen-values.js';
 import { findFreeingSetter } from '../facts/freeing-setters.js';
 import { findRepeatedTakers } from '../facts/repeated-takers.js';
@@ -109,6 +110,8 @@ export default defineRule({
       lent: "'{taker}' at line {line} takes over memory that '{owner}' only borrows (line {borrow}): whoever owns it frees it again.",
       copied:
         "'{taker}' at line {line} makes a second owner of '{what}', and '{release}' drops it in its place, too (line {released}).",
+      borrowed:
+        "'{function}' takes over '{what}' by '{taker}' (line {line}) and only borrows 'self', so that the field keeps its value: the next call takes over, and frees, the same memory again.",
       stolen:
         "'{function}' gives away a copy of '{what}' by '{taker}' (line {line}) and leaves the value where it is: its owner drops it, and so does each caller.",
       repeated:
@@ -447,6 +450,27 @@ export default defineRule({
             });
           for (const twice of flow.ownedTwice)
             if (language === 'd' || !isTakenAway(text, fn, twice)) reportOwnedTwice(twice, file);
+          for (const { adoption, field } of language === 'rust' ? findTakenFromSelf(unit, file, fn, flow) : [])
+            report({
+              messageId: 'borrowed',
+              data: {
+                function: fn.name,
+                what: `self.${field}`,
+                taker: adoption.how,
+                line: lineOf(unit, file, adoption.span.start),
+              },
+              at: { file, span: adoption.span },
+              steps: [
+                {
+                  file,
+                  span: fn.nameSpan,
+                  role: 'declare',
+                  note: "The method can be called again with the same 'self'.",
+                },
+                { file, span: adoption.span, role: 'release', note: `Each call makes an owner of '${field}'.` },
+              ],
+              key: `${fn.owner ?? ''}.${field}`,
+            });
           const stolen = language === 'rust' ? findStolen(unit, file, fn) : undefined;
           if (stolen)
             report({
