@@ -70,7 +70,7 @@ function contentOf(type: TypeRef | undefined): TypeRef | undefined {
 }
 
 /** A function with a foreign ABI that has its body in the file: `read`, `Self::read`, `Some(read)`, `read::<T>`. */
-function isCallback(file: FileIr, expr: Expr): boolean {
+export function isCallback(file: FileIr, expr: Expr): boolean {
   if (expr.kind === 'cast') return isCallback(file, expr.value);
   if (expr.kind === 'call' && expr.callee.kind === 'name' && expr.callee.path.at(-1) === 'Some')
     return expr.args.some((a) => isCallback(file, a.value));
@@ -88,7 +88,7 @@ interface Data {
 }
 
 /** The variable that a pointer is made of, through casts and reborrows; undefined for anything else. */
-function dataOf(expr: Expr, aliases: ReadonlyMap<string, string>): Data | undefined {
+export function dataOf(expr: Expr, aliases: ReadonlyMap<string, string>): Data | undefined {
   switch (expr.kind) {
     case 'cast': {
       const inner = dataOf(expr.value, aliases);
@@ -119,7 +119,7 @@ const TAKES_IN = /_(?:read|parse|load|decode|import)(?:_|$)/iu;
 const BEGINS = /_(?:init|new|create|open|start|begin|make|alloc|register|setup|attach|iter)(?:_|$)/iu;
 
 /** Whether a function is done with its callback when it returns, as far as its name tells: `xmlReadIO`, `walk_all`, but not `walk_init`. */
-function isDoneAtOnce(name: string): boolean {
+export function isDoneAtOnce(name: string): boolean {
   const words = `_${name.replace(/(?<=[a-z\d])(?=[A-Z])/gu, '_')}`;
   return !BEGINS.test(words) && (CALL_SCOPED.test(words) || TAKES_IN.test(words));
 }

@@ -8,6 +8,7 @@ import { findFreedCallbackData } from '../facts/freed-callback-data.js';
 import { findLentHandle } from '../facts/lent-handles.js';
 import { findLentToHandles } from '../facts/lent-to-handles.js';
 import { lineOf } from '../facts/lines.js';
+import { findRegisteredSelf } from '../facts/registered-self.js';
 import { bindingsOf, findResults } from '../facts/raw-views.js';
 import { endsWithItsRoot } from '../facts/storage.js';
 import type { UnitFacts } from '../facts/unit.js';
@@ -135,6 +136,8 @@ export default defineRule({
       tied: "'{callee}' at line {line} keeps the boxed closure '{owner}', and no 'Drop' of '{guard}' takes it back: what the closure borrows may end while the library still calls it.",
       handle:
         "'{callee}' at line {line} is given '{owner}' as the data of its callback, and '{type}' keeps the handle without a lifetime: it may call back when '{owner}' is gone.",
+      moved:
+        "'{callee}' at line {line} keeps the address of 'self' as the data of its callback, and a '{type}' may be moved: '{maker}' returns it by value (line {made}). The library then calls back with the place that it has left. Box or pin it, or register a part of it that is boxed.",
       freed:
         "'{callee}' at line {line} keeps '{type}.{field}' as the data of its callback, and 'drop' frees it (line {freed}) without taking the callback back: the library may call it afterwards.",
       unrooted:
@@ -310,6 +313,31 @@ export default defineRule({
                 { file, span: handle.type.span, role: 'escape', note: 'What is returned has no lifetime.' },
               ],
               key: `${handle.callee}|${handle.owner}`,
+              severity: 'warning',
+              confidence: 'medium',
+            });
+          const itself = language === 'rust' && handle === undefined ? findRegisteredSelf(unit, file, fn) : undefined;
+          if (itself)
+            report({
+              messageId: 'moved',
+              data: {
+                callee: itself.callee,
+                line: lineOf(unit, file, itself.span.start),
+                type: itself.owner,
+                maker: itself.maker.name,
+                made: lineOf(unit, file, itself.maker.nameSpan.start),
+              },
+              at: { file, span: itself.span },
+              steps: [
+                {
+                  file,
+                  span: itself.maker.nameSpan,
+                  role: 'declare',
+                  note: `'${itself.maker.name}' leaves it to the caller where the value is.`,
+                },
+                { file, span: itself.span, role: 'escape', note: `'${itself.callee}' keeps its address.` },
+              ],
+              key: `${itself.callee}|self`,
               severity: 'warning',
               confidence: 'medium',
             });

@@ -1,0 +1,86 @@
+import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
+import type { Span } from '../model/source.js';
+import { walkBody } from '../model/walk-body.js';
+import { dataOf, isCallback, isDoneAtOnce } from './lent-handles.js';
+import { writtenPlace } from './rust-code.js';
+import type { UnitFacts } from './unit.js';
+
+/** The address of `self` that a library keeps as the data of its callback, though the value can be moved afterwards. */
+export interface RegisteredSelf {
+  readonly callee: string;
+  readonly owner: string;
+  readonly span: Span;
+  /** The function that gives the value away, so that it is where its caller puts it. */
+  readonly maker: FunctionIr;
+}
+
+/** Functions that keep what they are given until it is taken back. */
+const REGISTERS = /(?:^|_)(?:set|register|add|install|attach|subscribe|watch|hook|connect|listen)(?:_|$)/u;
+/** What takes a registration back, runs it, or waits for it. */
+const ENDS =
+  /\b\w*(?:un(?:register|set|subscribe|hook|watch|install)|remove|clear|detach|disconnect|destroy|free|close|reset|_run|_wait|_join|_loop|_dispatch|_perform|_exec|_poll)\w*\s*(?:::\s*<[^;()]*>\s*)?\(/u;
+
+/**
+ * `self.queue = create_queue(h, hook, self as *mut Self as *mut c_void);` in a method by reference, of a type whose constructors return it
+ * by value: the library calls back with the address that the value had when it was registered.
+ */
+export function findRegisteredSelf(unit: UnitFacts, file: FileIr, fn: FunctionIr): RegisteredSelf | undefined {
+  const { owner, body, bodySpan } = fn;
+  if (!body || !bodySpan || !fn.self || owner === undefined || fn.kind === 'closure' || fn.isUnsafe) return undefined;
+  if ((fn.self.mode !== 'mutable' && fn.self.mode !== 'shared') || fn.self.lifetime === "'static") return undefined;
+  const source = unit.textOf(file.path) ?? '';
+  if (!/\bself\b[^;]*\bas\s*\*|\bfrom_(?:ref|mut)\b/u.test(source.slice(bodySpan.start, bodySpan.end)))
+    return undefined;
+  if (fn.self.type !== undefined || source.slice(fn.self.span.start, fn.self.span.end).includes('Pin'))
+    return undefined;
+  const aliases = new Map<string, string>();
+  let found: { callee: string; span: Span } | undefined;
+  walkBody(body, ({ expr, statement, around }) => {
+    if (statement?.kind === 'let' && statement.pattern.kind === 'bind' && statement.init === expr) {
+      const data = dataOf(expr, aliases);
+      if (data?.isCast === true && !data.isAddress) aliases.set(statement.pattern.name, data.name);
+    }
+    if (found || expr.kind !== 'call' || expr.callee.kind !== 'name') return;
+    const name = expr.callee.path.at(-1) ?? '';
+    if (/^[A-Z]\w*$/u.test(expr.callee.path.at(-2) ?? '') || isDoneAtOnce(name)) return;
+    if (!expr.args.some((a) => isCallback(file, a.value))) return;
+    const isGiven = expr.args.some(({ value }) => {
+      const data = dataOf(value, aliases);
+      return data?.name === 'self' && data.isCast && !data.isAddress;
+    });
+    if (isGiven && (REGISTERS.test(name) || isKeptInField(expr, around)))
+      found = { callee: expr.callee.path.join('::'), span: expr.span };
+  });
+  if (!found || ENDS.test(source.slice(found.span.end, bodySpan.end))) return undefined;
+  const maker = makerOf(unit, file, owner);
+  return maker && { ...found, owner, maker };
+}
+
+/** What the call gives, a handle, goes into a field of `self`. */
+function isKeptInField(call: Expr, around: readonly Expr[]): boolean {
+  const assigned = around.find((outer) => outer.kind === 'assign');
+  return (
+    assigned?.kind === 'assign' &&
+    assigned.value.span.start <= call.span.start &&
+    (writtenPlace(assigned.target)?.startsWith('self.') ?? false)
+  );
+}
+
+/** A function of the type that returns it by value; undefined where it is boxed or pinned, or where nothing shows how it is made. */
+function makerOf(unit: UnitFacts, file: FileIr, owner: string): FunctionIr | undefined {
+  const decl = unit.oracle('rust').declaration(owner, file.path);
+  if (decl?.kind !== 'struct' || decl.fields.some((f) => f.type?.name === 'PhantomPinned')) return undefined;
+  const makers = file.functions.filter((f) => f.owner === owner && f.self === undefined && f.parent === undefined);
+  const text = (type: TypeRef | undefined): string => type?.text ?? '';
+  if (
+    makers.some((f) => new RegExp(`\\b(?:Box|Rc|Arc|Pin)\\s*<[^>]*\\b(?:Self|${owner})\\b`, 'u').test(text(f.returns)))
+  )
+    return undefined;
+  return makers.find((f) => contentOf(f.returns, owner));
+}
+
+function contentOf(type: TypeRef | undefined, owner: string): boolean {
+  if (type?.kind !== 'path') return false;
+  if (type.name === 'Self' || type.name === owner) return true;
+  return /^(?:Option|\w*Result)$/u.test(type.name) && contentOf(type.args[0], owner);
+}
