@@ -76,7 +76,7 @@ export default defineRule({
       for (const fn of file.functions) {
         const { body } = fn;
         const moved = findMoved(file, fn) ?? findForgedSelf(file, fn);
-        if (moved && isExported(fn) && fn.self)
+        if (moved && (isExported(fn) || fn.trait === 'AsyncGenerator') && fn.self)
           report({
             messageId: 'moved',
             data: { function: fn.name, line: lineOf(unit, file, moved.start) },
@@ -221,8 +221,8 @@ function findMoved(file: FileIr, fn: FunctionIr): Span | undefined {
 }
 
 /**
- * The async block of a method that is not async itself, when it uses a variable that is `self` without its lifetime:
- * `transmute(self)` or `&mut *(self as *mut Self)`.
+ * The async block of a method that is not async itself, when it uses a variable that is `self`, or a part of it, without its lifetime:
+ * `transmute(self)`, `transmute(self.body_mut())` or `&mut *(self as *mut Self)`.
  */
 function findForgedSelf(file: FileIr, fn: FunctionIr): Span | undefined {
   if (fn.isAsync || fn.self === undefined || fn.self.mode === 'value' || !fn.body) return undefined;
@@ -246,7 +246,7 @@ function isForgedSelf(expr: Expr): boolean {
         expr.callee.kind === 'name' &&
         expr.callee.path.at(-1) === 'transmute' &&
         expr.args[0] !== undefined &&
-        isSelf(expr.args[0].value)
+        (isSelf(expr.args[0].value) || isLentPart(expr.args[0].value))
       );
     case 'address':
       return expr.mutable && expr.base.kind === 'deref' && expr.base.base.kind === 'cast' && isSelf(expr.base.base);
@@ -258,6 +258,17 @@ function isForgedSelf(expr: Expr): boolean {
 /** `self`, also through casts. */
 function isSelf(expr: Expr): boolean {
   return expr.kind === 'cast' ? isSelf(expr.value) : expr.kind === 'name' && expr.path.join() === 'self';
+}
+
+/** A part of `self` that is lent exclusively: `self.0.body_mut()`, `&mut self.body`. */
+function isLentPart(expr: Expr): boolean {
+  if (expr.kind === 'address') return expr.mutable && fieldOfSelf(expr.base) !== undefined;
+  return expr.kind === 'method' && lendsExclusively(expr.method) && fieldOfSelf(expr.receiver) !== undefined;
+}
+
+/** `body_mut`, but not that of a cell, which asks for no exclusive reference. */
+function lendsExclusively(method: string): boolean {
+  return /_mut$/u.test(method) && !/borrow_mut$/u.test(method);
 }
 
 const SPAWNS = /^(?:spawn|spawn_blocking|spawn_future|spawn_local|execute_tokio_future)$/u;
@@ -372,7 +383,7 @@ function changeOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, expr: Expr): st
   if (expr.kind !== 'method') return undefined;
   const field = fieldOfSelf(expr.receiver);
   if (field === undefined) return undefined;
-  if (EXCLUSIVE.has(expr.method)) return field;
+  if (EXCLUSIVE.has(expr.method) || lendsExclusively(expr.method)) return field;
   if (field === 'self') return undefined;
   const oracle = unit.oracle('rust');
   const name = field.split('.')[1] ?? '';

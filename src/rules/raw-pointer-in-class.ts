@@ -51,7 +51,8 @@ export default defineRule({
             wrapsPointer(unit, file, type, f.type) ||
             isAddress(unit, file, type, f) ||
             isErased(unit, file, type, f) ||
-            isForged(unit, type, f),
+            isForged(unit, type, f) ||
+            isLentByShare(unit, type, f),
         );
         const first = fields[0];
         if (!first || keeps(unit, file, type)) continue;
@@ -170,6 +171,23 @@ function isForged(unit: UnitFacts, owner: TypeDecl, field: Field): boolean {
     'u',
   );
   return unit.filesMatching('rust', made).length > 0;
+}
+
+/**
+ * `inner: &'static Core`, where a function that calls `share_with` makes the value of what the shared reference leads to:
+ * `shared.iter().map(|inner| Core { inner })`. The reference, which keeps the owner, ends with that function.
+ */
+function isLentByShare(unit: UnitFacts, owner: TypeDecl, { name, type }: Field): boolean {
+  if (type?.kind !== 'reference' || type.lifetime !== "'static" || !/^\w+$/u.test(name)) return false;
+  const made = new RegExp(String.raw`\b${owner.name}\s*(?:\{[^{}]*\b${name}\b|::\s*\w+\s*\(|\()`, 'u');
+  return unit.filesMatching('rust', /\.\s*share_with\s*\(/u).some((file) => {
+    const text = unit.textOf(file.path) ?? '';
+    return file.functions.some(({ bodySpan, parent }) => {
+      if (!bodySpan || parent !== undefined) return false;
+      const body = text.slice(bodySpan.start, bodySpan.end);
+      return /\.\s*share_with\s*\(/u.test(body) && made.test(body);
+    });
+  });
 }
 
 /** Whether what a field of the type holds may be what another field borrows from. */
