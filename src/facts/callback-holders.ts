@@ -1,4 +1,5 @@
 /** Types of a package that hold strong threadsafe functions for as long as they live, with nothing that lets go of them. */
+import { isEmptiedByGuard } from './emptied-by-guard.js';
 import { declaringFile, hasDrop } from './declarations.js';
 import { findAlias, isClassDecl, isStrong, napiAttribute } from './threadsafe-functions.js';
 import type { UnitFacts } from './unit.js';
@@ -130,7 +131,7 @@ function isTakenOut(unit: UnitFacts, file: FileIr, owner: string, field: string)
     `${name}\\s*\\.\\s*(?:take|release|remove|swap_remove|clear|drain|retain|pop|pop_front|pop_back)\\s*\\(|${name}\\s*=\\s*None\\b|drop\\s*\\(\\s*self\\.${field}|mem::(?:take|replace)\\s*\\([^;]*\\b${field}\\b`,
     'u',
   );
-  return filesOf(unit, file, owner).some((text) => out.test(text));
+  return filesOf(unit, file, owner).some((text) => out.test(text) || isEmptiedByGuard(text, field));
 }
 
 function filesOf(unit: UnitFacts, file: FileIr, name: string): readonly string[] {

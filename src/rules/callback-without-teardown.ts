@@ -1,3 +1,4 @@
+import { findProcessCallbacks } from '../facts/process-callbacks.js';
 import { findCallbackHolders } from '../facts/callback-holders.js';
 import { declaringFile, hasDrop } from '../facts/declarations.js';
 import { findHeldChannel, type HeldHandle } from '../facts/held-handles.js';
@@ -34,6 +35,8 @@ export default defineRule({
       kept: "The threadsafe function made in '{function}' is kept in '{keeper}', strong and with nothing that releases it: it holds the event loop open, or is dropped after its environment is gone.",
       captured:
         "'{function}' moves the threadsafe function '{name}' into a shared closure, from where nothing can release it before the environment ends.",
+      process:
+        "'{function}' moves the threadsafe function '{name}' into a closure that '{callee}' keeps, and calls, until the process ends: it holds the event loop open, and is still called when its environment is gone.",
       given:
         "The threadsafe function '{name}' of '{function}' is kept in '{keeper}', strong and with nothing that releases it: it holds the event loop open, or is dropped after its environment is gone.",
       held: "'{type}' keeps {callbacks}, and nothing releases a callback of it: each holds the event loop open for as long as the {life} lives, or is dropped after its environment is gone.",
@@ -102,9 +105,23 @@ export default defineRule({
           key: bare.type,
         });
       const captured: { fn: FunctionIr; name: string; span: Span }[] = [];
+      const source = blankComments(unit.textOf(file.path) ?? '');
+      for (const { fn, name, callee, span } of findProcessCallbacks(unit, file, source))
+        report({
+          messageId: 'process',
+          data: { function: fn.name, name, callee },
+          at: { file, span },
+          steps: [{ file, span, role: 'escape', note: `'${callee}' never gives the closure back.` }],
+          key: fn.qualifiedName,
+        });
       for (const fn of file.functions) {
         // A closure that calls and waits does so whenever somebody calls it.
-        for (const one of fn.body ? [findUnheard(fn.body, hasCondvar), findEndless(fn.body)] : []) {
+        for (const one of fn.body
+          ? [
+              findUnheard(fn.body, hasCondvar),
+              findEndless(fn.body, fn.kind === 'async-block' && isTaskKept(source, fn)),
+            ]
+          : []) {
           if (one === undefined) continue;
           const named = namedAround(file, fn);
           report({
@@ -363,7 +380,7 @@ function findBuilt(unit: UnitFacts, file: FileIr, body: Block): readonly { reado
 /** The function with a name that a closure stands in. */
 function namedAround(file: FileIr, fn: FunctionIr): FunctionIr {
   let current = fn;
-  for (let depth = 0; current.kind === 'closure' && depth < 8; depth++) {
+  for (let depth = 0; (current.kind === 'closure' || current.kind === 'async-block') && depth < 8; depth++) {
     const outer = file.functions.find((one) => one.id === current.parent);
     if (outer === undefined) break;
     current = outer;
@@ -483,7 +500,7 @@ function isEndless(expr: Expr): expr is ExprOf<'loop'> {
 }
 
 /** A call of a threadsafe function as a statement in a loop that nothing leaves. */
-function findEndless(body: Block): IgnoredStatus | undefined {
+function findEndless(body: Block, isTask: boolean): IgnoredStatus | undefined {
   let found: IgnoredStatus | undefined;
   walkBody(body, ({ expr }) => {
     if (found || !isEndless(expr)) return;
@@ -495,8 +512,10 @@ function findEndless(body: Block): IgnoredStatus | undefined {
       if (isIgnored(statement, inner)) dropped.add(inner);
       if (dropped.has(inner) && inner.kind === 'block') dropped.add(inner.block.result);
       if (dropped.has(inner) && inner.kind === 'if') dropped.add(inner.then).add(inner.else);
+      if (dropped.has(inner) && inner.kind === 'match') for (const arm of inner.arms) dropped.add(arm.body);
       // A receive that fails ends the thread by its panic.
-      if (/^(?:break|return|try|await|macro)$/u.test(inner.kind) && !isPrint(inner)) isLeft = true;
+      if (/^(?:break|return|try|macro)$/u.test(inner.kind) && !isPrint(inner)) isLeft = true;
+      if (inner.kind === 'await' && !isTask) isLeft = true;
       if (inner.kind === 'method' && /^(?:unwrap|expect)$/u.test(inner.method)) isLeft = true;
       if (/(?:^|::)(?:exit|abort)$/u.test(calleeOf(inner) ?? '')) isLeft = true;
       const call = callOfCallback(inner);
@@ -507,6 +526,17 @@ function findEndless(body: Block): IgnoredStatus | undefined {
       found = { kind: 'endless', ...called, why: { span, role: 'acquire', note: 'Nothing ends this loop.' } };
   });
   return found;
+}
+
+/** Whether an async block is a task of its own that nobody ends: `spawn(async move { .. });` in a file that aborts and cancels nothing. */
+function isTaskKept(text: string, { span }: FunctionIr): boolean {
+  return (
+    /(?:^|[;{}])\s*(?:\w+\s*(?:::|\.)\s*)*spawn\w*\s*\(\s*$/u.test(
+      text.slice(Math.max(0, span.start - 200), span.start),
+    ) &&
+    /^\s*\)\s*;/u.test(text.slice(span.end)) &&
+    !/\babort\w*\s*\(|\bcancel|\bselect!/iu.test(text)
+  );
 }
 
 /** A macro that only writes something out. */

@@ -68,7 +68,7 @@ export default defineRule({
         if (!call) continue;
         const rest = text.slice(call.index + call[0].length);
         const cast = CAST.exec(rest);
-        if (CHECK.test(text) || OWN.test(text)) continue;
+        if (CHECK.test(text) || OWN.test(text) || isMadeHere(text, rest)) continue;
         const start = fn.bodySpan.start + call.index;
         const name = call[0].replace(/\s*\($/u, '');
         if (!cast) {
@@ -118,6 +118,18 @@ export default defineRule({
     }
   },
 });
+
+/** The object is a variable that is set to what the function itself makes of a value: `let made = Self::to_napi_value(env, self)?;` */
+function isMadeHere(text: string, call: string): boolean {
+  const object = /^[^,()]*(?:\([^()]*\)[^,()]*)?,\s*(\w+)\b(?!\s*[.(])/u.exec(call)?.[1];
+  return (
+    object !== undefined &&
+    new RegExp(
+      `\\blet\\s+(?:mut\\s+)?${object}\\s*(?::[^=;]*)?=[^;]*\\b(?:to_napi_value|into_instance)\\s*\\(`,
+      'u',
+    ).test(text)
+  );
+}
 
 /** An `unsafe` function whose callers keep a contract; whom JavaScript calls has none that could. */
 function isForCallers(fn: FunctionIr): boolean {
