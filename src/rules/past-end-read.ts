@@ -1,4 +1,6 @@
 import {
+  aggregateOf,
+  boundNames,
   calledName,
   closureOf,
   hasBody,
@@ -11,7 +13,17 @@ import {
   walkDeep,
   withCallersOf,
 } from '../facts/d-code.js';
+import { findCursorReads, SIZES, sliceOfPointer } from '../facts/cursor-reads.js';
 import { lineOf } from '../facts/lines.js';
+import {
+  elementBytes,
+  findComparisons,
+  findFilled,
+  findTrustedLengths,
+  isPart,
+  isPlainText,
+  lengthAlone,
+} from '../facts/slice-overruns.js';
 import { declaredTypeOf } from '../facts/sliced-temporaries.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { withoutAlias } from '../flow/types.js';
@@ -20,7 +32,7 @@ import type { Expr, ExprOf, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
-const TOKENS = ['.ptr'];
+const TOKENS = ['.ptr', '[0]'];
 
 export default defineRule({
   meta: {
@@ -37,18 +49,31 @@ export default defineRule({
     messages: {
       read: "'{pointer}' points behind the last element of '{slice}' (line {made}) and is read at line {line}: that memory belongs to somebody else, may change at any time, or is not mapped.",
       size: "'{slice}.sizeof' is the size of the slice itself, a length and a pointer, and not of its elements: '{call}' (line {line}) touches that many bytes at '{slice}.ptr' however many there are.",
-      more: "'{call}' (line {line}) reads more than the elements of '{slice}', whose length it adds to: what lies behind them belongs to somebody else, or is not mapped.",
+      more: "'{call}' (line {line}) reads more than the elements of '{slice}', whose length it adds to or takes for that of wider ones: what lies behind them belongs to somebody else, or is not mapped.",
       longer:
         "'{shown}' (line {line}) goes on behind the last element of '{slice}': what lies there belongs to somebody else, or is not mapped.",
       scan: "The loop (line {line}) moves '{pointer}' on to a zero: it points into '{slice}' (line {made}), which need not have one, and goes on behind its end.",
+      skip: "The loop (line {line}) moves '{pointer}' on as long as it likes what it reads, and nothing asks for the end of '{slice}' (line {made}): it goes on behind it.",
+      ahead:
+        "The loop stops '{cursor}' at the end of '{slice}' (line {bound}), and what is read at line {line} is behind that: on the last element it is past the end.",
+      wide: "The loop goes up to the end of '{slice}' (line {bound}), and line {line} reads several elements at once: near the end they are not all there.",
+      last: "'{cursor}' goes up to the end of '{slice}' itself (line {bound}) and is read there (line {line}): behind the last element is somebody else's memory.",
+      behind:
+        "The loop may have stopped '{cursor}' at the end of '{slice}' (line {bound}), and what is there is read at line {line} without asking.",
+      shorter:
+        "The call (line {line}) reads as many bytes of '{slice}' as it is told, and nothing here asks whether '{slice}' has that many.",
+      trusted:
+        "'{count}' was read from '{slice}' itself, and the slice at line {line} believes it: nothing asks whether '{slice}' has that many elements.",
+      filled:
+        "'{call}' (line {filled}) may fill '{slice}' up to its end, which leaves no terminator, and what is called at line {line} looks for one.",
       text: "'{call}' (line {line}) reads on to a terminator, and {slice} has none: it goes on behind the end.",
     },
     checklist: 'Does the slice really have what is read behind its end?',
     scenarios: ['command'],
   },
   tokens: { d: TOKENS },
-  requires: { d: ['.length', '.sizeof', 'core.', 'extern', '*'] },
-  bodyTokens: { d: TOKENS },
+  requires: { d: ['.length', '.sizeof', 'core.', 'extern', '*', '.ptr['] },
+  bodyTokens: { d: ['.ptr', /&\s*\w+\s*\[\s*0\s*\]/u] },
   looksAt: 'bodies',
   perFile: ['d'],
   check({ unit, report }) {
@@ -58,7 +83,7 @@ export default defineRule({
         if (fn.parent !== undefined || !hasBody(fn)) continue;
         const text = all.slice(fn.span.start, fn.span.end);
         // Whoever asks for the capacity knows what lies behind the end.
-        if (!text.includes('.ptr')) continue;
+        if (!text.includes('.ptr') && !/&\s*\w+\s*\[\s*0\s*\]/u.test(text)) continue;
         for (const { slice, call, span } of text.includes('.sizeof') ? findHeaderSizes(unit, file, fn) : [])
           report({
             messageId: 'size',
@@ -83,9 +108,55 @@ export default defineRule({
             steps: [],
             key: `${fn.name}|${slice}|the slice`,
           });
-        for (const { slice, pointer, made, span } of findScans(file, fn))
+        const around = commentOf(all, fn) + text;
+        // Who speaks of a terminator may have put one behind the end.
+        const isEndKnown = /\\0|\\x00|toStringz|\bcapacity\b|sentinel|terminat|\bpadd/iu.test(around);
+        const at = (span: Span): number => lineOf(unit, file, span.start);
+        const own = [fn, ...nestedIn(file, fn)];
+        for (const inner of isEndKnown ? [] : own)
+          for (const read of hasBody(inner) ? findCursorReads(file, inner) : [])
+            report({
+              messageId: read.kind,
+              data: { slice: read.slice, cursor: read.cursor, bound: at(read.bound), line: at(read.read) },
+              at: { file, span: read.read },
+              steps: [
+                {
+                  file,
+                  span: read.bound,
+                  role: 'borrow',
+                  note: `'${read.cursor}' is kept inside of '${read.slice}' here.`,
+                },
+                { file, span: read.read, role: 'use', note: 'This is read without asking for more.' },
+              ],
+              key: `${fn.name}|${read.slice}|${read.kind}`,
+            });
+        for (const { slice, span } of fn.isPublic ? findComparisons(file, fn) : [])
           report({
-            messageId: 'scan',
+            messageId: 'shorter',
+            data: { slice, line: at(span) },
+            at: { file, span },
+            steps: [],
+            key: `${fn.name}|${slice}|shorter`,
+          });
+        for (const { slice, count, span } of findTrustedLengths(file, fn))
+          report({
+            messageId: 'trusted',
+            data: { slice, count, line: at(span) },
+            at: { file, span },
+            steps: [],
+            key: `${fn.name}|${slice}|trusted`,
+          });
+        for (const { slice, call, filled, span } of findFilled(file, fn))
+          report({
+            messageId: 'filled',
+            data: { slice, call, filled: at(filled), line: at(span) },
+            at: { file, span },
+            steps: [{ file, span: filled, role: 'borrow', note: `'${slice}' may be filled up to its end here.` }],
+            key: `${fn.name}|${slice}|filled`,
+          });
+        for (const { slice, pointer, made, span, isSkip } of findScans(file, fn, all))
+          report({
+            messageId: isSkip ? 'skip' : 'scan',
             data: { slice, pointer, made: lineOf(unit, file, made.start), line: lineOf(unit, file, span.start) },
             at: { file, span },
             steps: [{ file, span: made, role: 'borrow', note: `'${pointer}' points into '${slice}' from here on.` }],
@@ -213,15 +284,24 @@ function findOverreads(
         !isLiteral(file, text, slice)
       )
         found.push({ slice, call, span: expr.span, isText: false });
+      if (slice !== undefined && isTimesWider(file, inside, slice, expr.args[2].value))
+        found.push({ slice, call, span: expr.span, isText: false });
     }
-    const places = isTerminating ? [] : [...(READS_TEXT.get(call) ?? []), ...textsOfFormat(call, expr.args)];
+    const places = isTerminating
+      ? []
+      : [...(READS_TEXT.get(call) ?? foreignTexts(unit, call)), ...textsOfFormat(call, expr.args)];
     // A function of the package that only has the name.
     if (places.length === 0 || file.functions.some((own) => own.name === call && own.bodySpan !== undefined)) return;
     for (const at of places) {
-      const given = expr.args[at] === undefined ? undefined : uncast(expr.args[at].value);
-      if (given?.kind !== 'field' || given.name !== 'ptr') continue;
-      const base = onlyInitOf(inside, given.base) ?? given.base;
-      const param = inside.params.find(({ name }) => name === memberPath(given.base));
+      const shown = expr.args[at] === undefined ? undefined : shownBy(expr.args[at].value);
+      if (shown === undefined) continue;
+      const base = onlyInitOf(inside, shown) ?? shown;
+      const known = memberPath(shown);
+      if (known !== undefined && isPart(inside, known))
+        found.push({ slice: `the part '${known}' of a text`, call, span: expr.span, isText: true });
+      else if (known !== undefined && isPlainText(file, inside, known) && !isEndedAnywhere(unit, file))
+        found.push({ slice: `the field '${known}'`, call, span: expr.span, isText: true });
+      const param = inside.params.find(({ name }) => name === known);
       if (
         param !== undefined &&
         isText(param.type) &&
@@ -249,6 +329,61 @@ function findOverreads(
     }
   });
   return found;
+}
+
+/** What `s.ptr` and `&s[0]` show. */
+function shownBy(given: Expr): Expr | undefined {
+  const value = uncast(given);
+  if (value.kind === 'field') return value.name === 'ptr' ? value.base : undefined;
+  if (value.kind !== 'address' || value.base.kind !== 'index' || sliceOfPointer(value) === undefined) return undefined;
+  return value.base.base;
+}
+
+/** Whether the file writes or speaks of a terminator: a field may be given one by any method. */
+function isEndedAnywhere(unit: UnitFacts, file: FileIr): boolean {
+  return /\\0|\\x00|toStringz|sentinel|terminat|~=\s*0\b|\]\s*=\s*0\b/iu.test(unit.textOf(file.path) ?? '');
+}
+
+/** Where a function of C that the unit declares takes texts: characters that it does not write, with no number behind that may be their length. */
+function foreignTexts(unit: UnitFacts, call: string): readonly number[] {
+  const [declared, ...others] = call === '' ? [] : unit.functionsNamed(call, 'd');
+  if (declared === undefined || others.length > 0) return [];
+  const { abi, bodySpan, params } = declared.item;
+  if (abi === undefined || abi === 'D' || bodySpan !== undefined) return [];
+  return params.flatMap(({ type }, at) => {
+    const element = type?.kind === 'pointer' ? type.element : undefined;
+    const isConstant = /\b(?:const|immutable)\b/u.test(type?.text ?? '');
+    const isCounted = params
+      .slice(at + 1)
+      .some(({ type: next }) =>
+        /^(?:u?int|u?long|size_t|ptrdiff_t|c_u?long|u?short|g?size|gint)$/u.test(next?.name ?? ''),
+      );
+    return element?.name === 'char' && isConstant && !isCounted ? [at] : [];
+  });
+}
+
+/** `bytes.length * uint.sizeof`: as many wider elements as there are narrow ones. */
+function isTimesWider(file: FileIr, fn: FunctionIr, slice: string, size: Expr): boolean {
+  if (size.kind !== 'binary' || size.operator !== '*') return false;
+  const narrow = elementBytes(declaredTypeOf(file, fn, slice));
+  return [size.left, size.right].some((side, at, both) => {
+    const of = side.kind === 'field' && side.name === 'sizeof' ? memberPath(side.base) : undefined;
+    const wide = SIZES.get(of ?? '');
+    const other = both[1 - at];
+    return wide !== undefined && narrow !== undefined && wide > narrow && other && lengthAlone(fn, other) === slice;
+  });
+}
+
+/** Functions and closures inside of a function. */
+function nestedIn(file: FileIr, fn: FunctionIr): readonly FunctionIr[] {
+  const found = new Set([fn.id]);
+  const inner: FunctionIr[] = [];
+  for (const one of file.functions)
+    if (one.parent !== undefined && found.has(one.parent)) {
+      found.add(one.id);
+      inner.push(one);
+    }
+  return inner;
 }
 
 /** The comment in front of a function. */
@@ -304,14 +439,6 @@ function isConstantText(value: Expr): boolean {
   return value.kind === 'literal' && value.type === 'string';
 }
 
-/** Bytes that a type of the language takes. */
-const SIZES: ReadonlyMap<string, number> = new Map([
-  ...['ubyte', 'byte', 'char', 'bool'].map((name): [string, number] => [name, 1]),
-  ...['ushort', 'short', 'wchar'].map((name): [string, number] => [name, 2]),
-  ...['uint', 'int', 'dchar', 'float'].map((name): [string, number] => [name, 4]),
-  ...['ulong', 'long', 'double'].map((name): [string, number] => [name, 8]),
-]);
-
 /** `s.ptr[0 .. s.length + 1]`, `(cast(ulong*) bytes.ptr)[0 .. (bytes.length + 7) / 8]`, `list.ptr[0 .. list.capacity]` of the caller's. */
 function findLongSlices(file: FileIr, fn: FunctionIr): readonly LongSlice[] {
   const found: LongSlice[] = [];
@@ -321,7 +448,13 @@ function findLongSlices(file: FileIr, fn: FunctionIr): readonly LongSlice[] {
     const slice = pointerOf(expr.base);
     // A field is mostly a container's, which has more room than it shows; what has a type of its own may have, too.
     const param = inside.params.find((one) => one.name === slice);
-    if (slice === undefined || (param?.type?.kind !== 'slice' && param?.type?.name !== 'string')) return;
+    if (slice === undefined) return;
+    const wide = wideOf(expr.base);
+    const isOne = boundNames(inside.body).filter((name) => name === slice).length < 2;
+    const narrow = isOne ? elementBytes(declaredTypeOf(file, inside, slice)) : undefined;
+    if (narrow !== undefined && wide > narrow && lengthAlone(inside, expr.to) === slice)
+      found.push({ slice, span: expr.span });
+    if (param?.type?.kind !== 'slice' && param?.type?.name !== 'string') return;
     const to = onlyInitOf(inside, expr.to) ?? expr.to;
     const isOwn = to.kind === 'field' && memberPath(to.base) === slice;
     const isCapacity =
@@ -332,10 +465,14 @@ function findLongSlices(file: FileIr, fn: FunctionIr): readonly LongSlice[] {
   return found;
 }
 
+/** The bytes of an element of what a pointer is cast to; 0 without a cast or where they are not known. */
+function wideOf(base: Expr): number {
+  return base.kind === 'cast' && base.type.kind === 'pointer' ? (SIZES.get(base.type.element?.name ?? '') ?? 0) : 0;
+}
+
 /** `(list.length + 7) / 8` of elements that are wider than those of `list`: the last one may go over the end. */
 function roundsUp(base: Expr, to: Expr): string | undefined {
-  if (base.kind !== 'cast' || base.type.kind !== 'pointer') return undefined;
-  const wide = SIZES.get(base.type.element?.name ?? '') ?? 0;
+  const wide = wideOf(base);
   if (wide < 2 || to.kind !== 'binary' || (to.operator !== '/' && to.operator !== '>>')) return undefined;
   return longerThan(to.left);
 }
@@ -343,27 +480,31 @@ function roundsUp(base: Expr, to: Expr): string | undefined {
 interface Scan extends LongSlice {
   readonly pointer: string;
   readonly made: Span;
+  /** It stops at what it does not like, not at a zero. */
+  readonly isSkip: boolean;
 }
 
-/** Loops over a pointer into a slice that end only at a zero, which the slice need not have: `while (*p != 0) p++;` */
-function findScans(file: FileIr, fn: FunctionIr): readonly Scan[] {
+/**
+ * Loops over a pointer into a slice that end only at a zero, which the slice need not have (`while (*p != 0) p++;`), or only at what is not
+ * what they skip (`while (*p == ' ') p++;`).
+ */
+function findScans(file: FileIr, fn: FunctionIr, all: string): readonly Scan[] {
   const found: Scan[] = [];
   walkDeep(file, fn, ({ expr }, inside) => {
     if (expr.kind !== 'loop' || expr.condition === undefined) return;
-    const pointer = scannedBy(expr.condition);
+    const zero = scannedBy(expr.condition);
+    const pointer = zero ?? skippedBy(expr.condition);
     if (pointer === undefined) return;
     const made = initOf(inside, pointer);
     const slice = made === undefined ? undefined : pointerOf(made);
-    const type = slice === undefined ? undefined : inside.params.find((one) => one.name === slice)?.type;
-    if (
-      made === undefined ||
-      slice === undefined ||
-      !isText(type) ||
-      type?.qualifiers?.includes('immutable') === true ||
-      type?.name === 'string'
-    )
-      return;
-    // Whoever compares the pointer with another one in the loop looks for the end as well.
+    if (made === undefined || slice === undefined) return;
+    const given = inside.params.find((one) => one.name === slice)?.type;
+    const field = given ?? aggregateOf(file, inside)?.fields.find((one) => one.name === slice && !one.isStatic)?.type;
+    const type = zero === undefined ? field : given;
+    if (!isText(type) || type?.qualifiers?.includes('immutable') === true || type?.name === 'string') return;
+    // A zero behind the end stops what skips blanks, too.
+    if (zero === undefined && /\\0|\\x00|toStringz|sentinel|terminat|~=\s*0\b/iu.test(all)) return;
+    // Whoever compares the pointer with another one looks for the end as well.
     let isBounded = false;
     let isMoved = false;
     const look = (one: Expr): void => {
@@ -375,9 +516,17 @@ function findScans(file: FileIr, fn: FunctionIr): readonly Scan[] {
     walkExpression(expr.condition, ({ expr: one }) => look(one));
     walkBody(expr.body, ({ expr: one }) => look(one));
     if (expr.update) walkExpression(expr.update, ({ expr: one }) => look(one));
-    if (isMoved && !isBounded) found.push({ slice, pointer, made: made.span, span: expr.condition.span });
+    if (zero === undefined && inside.body !== undefined) {
+      walkBody(inside.body, ({ expr: one }) => {
+        if (one.kind === 'binary' && /^(?:<|>|<=|>=|==|!=)$/u.test(one.operator)) look(one);
+        if (one.kind === 'field' && /^(?:length|empty)$/u.test(one.name)) isBounded ||= memberPath(one.base) === slice;
+      });
+    }
+    if (isMoved && !isBounded)
+      found.push({ slice, pointer, made: made.span, span: expr.condition.span, isSkip: zero === undefined });
   });
-  return found;
+  // One loop is enough to say it.
+  return found.filter((one, at) => !one.isSkip || found.findIndex((other) => other.slice === one.slice) === at);
 }
 
 /** The pointer that a condition reads and compares with zero only: `*p`, `*p != 0`, `*p != '\0'`. */
@@ -385,6 +534,23 @@ function scannedBy(condition: Expr): string | undefined {
   const read =
     condition.kind === 'binary' && condition.operator === '!=' && isZero(condition.right) ? condition.left : condition;
   return read.kind === 'deref' && read.base.kind === 'name' ? read.base.path[0] : undefined;
+}
+
+/** The pointer that a condition reads and compares with other characters: `*p == ' '`, `*p >= '0' && *p <= '9'`, `isSpace(*p)`. */
+function skippedBy(condition: Expr): string | undefined {
+  if (condition.kind === 'binary' && /^(?:&&|\|\|)$/u.test(condition.operator)) {
+    const left = skippedBy(condition.left);
+    return left !== undefined && left === skippedBy(condition.right) ? left : undefined;
+  }
+  const read =
+    condition.kind === 'binary' && /^(?:==|!=|<|>|<=|>=)$/u.test(condition.operator) && !isZero(condition.right)
+      ? condition.left
+      : condition.kind === 'call' && condition.args.length === 1
+        ? condition.args[0]?.value
+        : condition.kind === 'method'
+          ? condition.receiver
+          : undefined;
+  return read?.kind === 'deref' && read.base.kind === 'name' ? read.base.path[0] : undefined;
 }
 
 function isZero(expr: Expr): boolean {
@@ -491,8 +657,7 @@ function pastEnd(expr: Expr): string | undefined {
 }
 
 function pointerOf(expr: Expr): string | undefined {
-  if (expr.kind === 'cast') return pointerOf(expr.value);
-  return expr.kind === 'field' && expr.name === 'ptr' ? memberPath(expr.base) : undefined;
+  return sliceOfPointer(expr);
 }
 
 /** A nested function that returns such a pointer into its parameter: the slice that the call passes. */
