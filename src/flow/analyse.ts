@@ -1,5 +1,12 @@
 import { syntheticType } from './builtin-types.js';
-import { containsLet, extendsTemporaries, holdsBranch, isEndlessLoop, nullTests } from './expression-shapes.js';
+import {
+  containsLet,
+  extendsTemporaries,
+  holdsBranch,
+  isEndlessLoop,
+  nullTests,
+  refusedBy,
+} from './expression-shapes.js';
 import type { Loop } from './closures.js';
 import type { FlowSettings } from './memory.js';
 import { PlaceExpressions } from './place-expressions.js';
@@ -234,6 +241,8 @@ class Analysis extends PlaceExpressions {
       case 'slice': {
         const base = this.expr(expr.base);
         const bounds = [expr.from, expr.to].flatMap((bound) => (bound ? [this.expr(bound)] : []));
+        // `args[1 .. $]` of `Args args` is some of the arguments, not a slice of memory.
+        if (this.isTuple(base)) return NOTHING;
         const sliced = bounds.length === 1 ? undefined : this.ownSlice(base, bounds, expr.span);
         if (sliced) return sliced;
         this.use(base, expr.span, 'index', '[..]');
@@ -322,6 +331,7 @@ class Analysis extends PlaceExpressions {
         const left = this.expr(expr.left);
         if (expr.operator === '&&' || expr.operator === '||') {
           const skipped = this.state.clone();
+          this.undoReleases(this.rust ? NONE : refusedBy(expr.left, expr.operator === '&&'));
           this.expr(expr.right);
           this.state = this.state.alive ? this.join([skipped, this.state]) : skipped;
           return NOTHING;
@@ -637,6 +647,7 @@ class Analysis extends PlaceExpressions {
     const ends: State[] = [];
     const grown = this.rust ? undefined : this.growingTest(expr.condition);
     if (grown?.when === false) this.undoGrowth(grown.span);
+    this.undoReleases(this.rust ? NONE : refusedBy(expr.condition, true));
     const nulls = nullTests(expr.condition);
     this.makeNull(nulls.whenTrue);
     // `if (auto p = ..)` ends the scope of `p`, which is null where the test failed.
@@ -648,6 +659,7 @@ class Analysis extends PlaceExpressions {
     this.state = before;
     this.setNull(nullOtherwise);
     if (grown?.when === true) this.undoGrowth(grown.span);
+    this.undoReleases(this.rust ? NONE : refusedBy(expr.condition, false));
     let otherwise: Value = NOTHING;
     if (expr.else) {
       otherwise = this.branch(expr.else);
@@ -730,6 +742,12 @@ class Analysis extends PlaceExpressions {
       this.statement(statement, defers);
     }
     if (block.result && this.state.alive) this.expr(block.result);
+  }
+
+  /** D: a parameter that stands for any number of them. */
+  private isTuple({ places: [place] }: Value): boolean {
+    const type = place?.root.kind === 'param' && place.path.length === 0 ? place.root.type : undefined;
+    return type?.kind === 'path' && this.fn.generics.some((g) => g.isTuple === true && g.name === type.name);
   }
 
   /** D: a call of a function of the unit as a condition whose outcome tells whether it made something grow. */

@@ -395,7 +395,9 @@ export abstract class Calls extends Effects {
       matches,
       resolved,
     );
-    this.passArguments(values, exprs, name || describeCallee(callee), expr.span, matches, resolved);
+    const passed = this.withoutSet(values, found?.fn);
+    this.passArguments(passed, exprs, name || describeCallee(callee), expr.span, matches, resolved);
+    if (!resolved && matches.length === 0) this.setByCallee(values, found?.fn);
     if (matches.length > 0)
       return this.applyMatches(
         matches,
@@ -638,7 +640,15 @@ export abstract class Calls extends Effects {
       );
     }
     this.recordCall(expr, expr.method, true, receiver, values, exprs, effective, resolved);
-    this.passArguments(values, exprs, expr.method, expr.span, effective, resolved);
+    this.passArguments(
+      this.withoutKeys(receiver, expr.method, values),
+      exprs,
+      expr.method,
+      expr.span,
+      effective,
+      resolved,
+    );
+    if (!resolved && effective.length === 0) this.setByCallee(values, undefined);
     // UFCS: `p.free()` is `free(p)`.
     if (effective.length === 0 && !resolved && !this.rust) {
       // No struct or object converts to the pointer that `free` takes: it is a method of its own that is not known.
@@ -787,6 +797,21 @@ export abstract class Calls extends Effects {
       this.access(value.places, at, 'argument', callee);
       if (value.pointers.length > 0 && !resolved) this.escape(value, 'argument', span, { callee, index });
     });
+  }
+
+  /** D: `open(out handle)` sets a variable and reads nothing; what takes it by `ref` and is not known may do so, too. */
+  private withoutSet(values: readonly Value[], fn: FunctionIr | undefined): readonly Value[] {
+    if (this.rust || !fn) return values;
+    const isKnown = fn.body !== undefined || fn.skipped === true;
+    const isSet = (i: number): boolean =>
+      fn.params[i]?.modifiers.some((m) => m === 'out' || (m === 'ref' && !isKnown)) === true;
+    return values.some((_, i) => isSet(i)) ? values.map((v, i) => (isSet(i) ? { ...v, pointers: NONE } : v)) : values;
+  }
+
+  /** D: `table.remove(p)` of a table whose keys are pointers compares addresses and reads nothing behind them. */
+  private withoutKeys({ type }: Value, method: string, values: readonly Value[]): readonly Value[] {
+    if (this.rust || method !== 'remove' || type?.kind !== 'assoc-array' || type.key?.kind !== 'pointer') return values;
+    return values.map((value) => ({ ...value, pointers: NONE }));
   }
 
   /** D: inside an aggregate `destroy(x)` is its own method of that name, when it has one; it hides functions of modules. */

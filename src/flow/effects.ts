@@ -653,6 +653,7 @@ export abstract class Effects extends Closures {
     const self = isMethod ? (receiver ?? this.selfValue()) : undefined;
     const declared = fn.body || fn.skipped === true ? [] : this.declaredReturns(fn, self, values, span, name);
     if (!flow) {
+      this.setByCallee(values, fn);
       // Whatever the helper does, what it is given is code of this function.
       this.runGiven(values, receiver, span, name);
       return {
@@ -733,6 +734,7 @@ export abstract class Effects extends Closures {
         this.forgetReleased(target);
         this.noteRenewal(target, span);
       }
+    if (!this.rust && isUnlinking(flow.summary)) this.forgetLinks(span);
     for (const a of flow.summary.adopts) {
       const taken =
         a.place.root.kind === 'param' && a.place.root.index !== undefined ? values[a.place.root.index] : undefined;
@@ -761,7 +763,9 @@ export abstract class Effects extends Closures {
           this.drop(given.root, span, `the end of '${name}', which takes it by value`);
     for (const value of values) if (isWhole(value)) this.moveOut(value);
     const pointers = flow.summary.returns.flatMap((r) =>
-      place(r.target).map((t) => this.borrow(t, r.form, r.erased, span, `${name}()`)),
+      place(r.target).map((t) =>
+        this.borrow(r.isOld === true ? this.putOut(span, name) : t, r.form, r.erased, span, `${name}()`),
+      ),
     );
     if (fn.returns?.kind !== 'static-array')
       for (const i of flow.summary.passes) pointers.push(...(values[i]?.pointers ?? []));
@@ -778,6 +782,11 @@ export abstract class Effects extends Closures {
       // What a D function returns by `ref` is no new value.
       ...(isOwnedType(returnType) && (this.rust || fn.returnsRef !== true) ? { owned: true } : {}),
     };
+  }
+
+  /** The block that a member led to before the helper set it to another one. */
+  private putOut(span: Span, name: string): Place {
+    return { root: this.makeBlock(`${name}()`, span, 'foreign'), path: [] };
   }
 
   /** What a helper releases at a place of the caller: in D what a member that was set here holds, else what it leads to by its type. */
@@ -854,6 +863,15 @@ export abstract class Effects extends Closures {
     });
     return found;
   }
+}
+
+/** D: the helper releases what a parameter leads to and writes to what is behind its members: it takes a node out of a list. */
+function isUnlinking({ releases, sets }: Summary): boolean {
+  const isOfParam = ({ root, path }: Place): boolean => root.kind === 'param' && path[0] === '*';
+  return (
+    releases.some(({ place }) => isOfParam(place) && place.path.length === 1) &&
+    sets.some((place) => isOfParam(place) && place.path.filter((segment) => segment !== '*').length > 1)
+  );
 }
 
 /** Collections whose elements are plain values: nothing in them points elsewhere. */

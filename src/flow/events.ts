@@ -373,6 +373,32 @@ export abstract class Events extends Memory {
     this.renew(place);
   }
 
+  /**
+   * D: a function whose content is not known may set anew what it is given the address of (`lookup(&node, key)`), or takes by `ref` or
+   * `out`.
+   */
+  protected setByCallee(values: readonly Value[], fn: FunctionIr | undefined): void {
+    if (this.rust || this.state.invalid.size === 0) return;
+    values.forEach(({ places, pointers }, i) => {
+      for (const { target, how } of pointers) if (how === '&') this.forgetReleased(target);
+      if (fn?.params[i]?.modifiers.some((m) => m === 'ref' || m === 'out') === true)
+        for (const place of places) this.forgetReleased(place);
+    });
+  }
+
+  /** D: the call at `span` took a node out of its list: members that led to it (`head.next`) lead to the next one. */
+  protected forgetLinks({ start }: Span): void {
+    for (const [id, list] of this.state.invalid) {
+      const pointer = this.pointers[id - 1];
+      if (pointer?.how !== 'declared' || pointer.target.path.length < 2) continue;
+      if (!list.some((i) => i.kind === 'release' && i.span.start === start)) continue;
+      const { root, path } = pointer.target;
+      const link: Place = { root, path: path.slice(0, -1) };
+      // A variable that was set to the node still leads to it.
+      this.state.write(link, { pointers: NONE, ...optionalType(this.state.read(link)?.type) });
+    }
+  }
+
   /** D: what was destroyed there is an object again. */
   protected refill({ places, pointers }: Value): void {
     for (const { id } of pointers) {
@@ -388,6 +414,15 @@ export abstract class Events extends Memory {
       const left = list.filter((i) => !(i.kind === 'grow' && i.through !== undefined && i.span.start === span.start));
       if (left.length < list.length) this.state.invalid.set(id, left);
     }
+  }
+
+  /** On this path the calls at `spans` have released nothing. */
+  protected undoReleases(spans: readonly Span[]): void {
+    for (const span of spans)
+      for (const [id, list] of this.state.invalid) {
+        const left = list.filter((i) => i.kind !== 'release' || i.span.start !== span.start);
+        if (left.length < list.length) this.state.invalid.set(id, left);
+      }
   }
 
   /** On this path the variables are null: they point nowhere. */

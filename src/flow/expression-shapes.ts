@@ -1,5 +1,6 @@
 import type { Block, Expr, ExprOf, FunctionIr } from '../model/ir.js';
 import { walkBody } from '../model/walk-body.js';
+import type { Span } from '../model/source.js';
 
 /** The names of `a::b`, `a.b.c`; nothing for anything else. */
 export function dottedPath(expr: Expr): string[] | undefined {
@@ -202,4 +203,28 @@ export function freeNames(block: Block, functions: ReadonlyMap<number, FunctionI
   };
   visit(block);
   return names;
+}
+
+/** D: allocators answer `false` to a block that is not theirs: where the calls of `deallocate` are that did so when a condition has this outcome. */
+export function refusedBy(condition: Expr, outcome: boolean): readonly Span[] {
+  switch (condition.kind) {
+    case 'unary':
+      return condition.operator === '!' ? refusedBy(condition.operand, !outcome) : [];
+    case 'binary':
+      return condition.operator === (outcome ? '&&' : '||')
+        ? [...refusedBy(condition.left, outcome), ...refusedBy(condition.right, outcome)]
+        : [];
+    case 'call':
+    case 'method': {
+      const name =
+        condition.kind === 'method'
+          ? condition.method
+          : condition.callee.kind === 'name'
+            ? condition.callee.path.at(-1)
+            : '';
+      return !outcome && /^deallocate/u.test(name ?? '') ? [condition.span] : [];
+    }
+    default:
+      return [];
+  }
 }

@@ -23,6 +23,8 @@ export abstract class Leaving extends Ownership {
   private readonly stores = new Map<string, Summary['stores'][number]>();
   /** D: fields of `this` and what parameters lead to, of which the value is returned. */
   private readonly shown = new Map<string, Place>();
+  /** D: what is returned, by the keys of where it leads: whether on every way it is no longer what the member leads to. */
+  private readonly old = new Map<string, boolean>();
 
   /** Records that `value` leaves through a return of the innermost function or closure. */
   protected leave(given: Value, span: Span): void {
@@ -60,12 +62,25 @@ export abstract class Leaving extends Ownership {
           this.shown.set(placeKey(place), place);
     this.use(leaving, span, 'return', 'return');
     this.escape(leaving, 'return', span);
+    if (!this.rust && inner === this.fn.id) this.noteOld(leaving);
     const returns = this.returnStack.at(-1);
     returns?.values.push(value);
     for (const { id } of value.pointers)
       returns?.stale.set(id, [...(returns.stale.get(id) ?? []), ...(this.state.invalid.get(id) ?? [])]);
     if (value.places.length > 0 && isWhole(value)) this.moveOut(value);
     if (this.rust && inner === this.fn.id) this.endTaken(span);
+  }
+
+  /** D: whether members that led to what is returned have been set to something else by now: `old = cells; cells = next; return old;` */
+  private noteOld({ pointers }: Value): void {
+    for (const pointer of pointers) {
+      const { root, path } = pointer.target;
+      if (pointer.how !== 'declared' || path.length < 2 || path.at(-1) !== '*') continue;
+      const held = this.state.read({ root, path: path.slice(0, -1) });
+      const isOld = held !== undefined && !held.pointers.includes(pointer);
+      const key = placeKey(pointer.target);
+      this.old.set(key, isOld && this.old.get(key) !== false);
+    }
   }
 
   /** D: `auto c = scoped!C(); return c;` where the type is inferred returns what holds the object, with the object in it. */
@@ -214,7 +229,8 @@ export abstract class Leaving extends Ownership {
       )
         continue;
       const { target, form, erased, site, how } = e.pointer;
-      returns.set(`${placeKey(target)}|${form}`, { target, form, erased, site, how });
+      const isOld = this.old.get(placeKey(target)) === true;
+      returns.set(`${placeKey(target)}|${form}`, { target, form, erased, site, how, ...(isOld ? { isOld } : {}) });
     }
     const reads = new Map<number, { param: number; span: Span }>();
     for (const a of this.accesses) {

@@ -148,6 +148,7 @@ export abstract class Memory {
     // Nothing is known of a variable that was not there before.
     if (this.nextRoot !== next) return root;
     this.state.forget(root);
+    if (root.type?.kind === 'slice') this.state.leaveBlocks(root);
     for (const pointer of this.pointers)
       if (pointer.how === 'declared' && pointer.target.root === root) this.state.invalid.delete(pointer.id);
     return root;

@@ -64,6 +64,8 @@ export abstract class PlaceExpressions extends Calls {
     const global = this.settings.oracle.global(name, this.file.path, this.rust ? this.fn.qualifiedName : undefined);
     if (global) {
       const { decl } = global;
+      // `enum NULL = null;`
+      if (!this.rust && !decl.mutable && decl.init?.kind === 'literal' && decl.init.type === 'null') return NOTHING;
       const root = this.makeRoot({
         kind: 'global',
         name,

@@ -185,6 +185,8 @@ export interface Summary {
     readonly erased: boolean;
     readonly site: Span;
     readonly how: string;
+    /** D: the member that led to it has been set to something else when the function returns. */
+    readonly isOld?: boolean;
   }[];
   /** D: parameters whose value is returned as it is, by their index. */
   readonly passes: readonly number[];

@@ -135,6 +135,14 @@ export class State {
     this.renew({ root, path: [] });
   }
 
+  /** D: an array of an earlier round of the loop has a block of its own: what shows it shows nothing of the new one. */
+  leaveBlocks(root: Root): void {
+    const isOld = ({ target }: Pointer): boolean => target.root === root && target.path[0] === '[]';
+    for (const [key, { place, stored }] of this.values)
+      if (stored.pointers.some(isOld))
+        this.values.set(key, { place, stored: { ...stored, pointers: stored.pointers.filter((p) => !isOld(p)) } });
+  }
+
   /** Ids of the pointers that some variable or field holds. */
   livePointers(): Set<number> {
     const ids = new Set<number>();

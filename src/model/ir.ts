@@ -147,6 +147,8 @@ export interface Generic {
   readonly bounds: readonly string[]; // as written, one per bound
   /** Rust: `const N: usize`, a number. */
   readonly isConst?: boolean;
+  /** D: `Args...`, any number of types. */
+  readonly isTuple?: boolean;
 }
 
 export interface Field {

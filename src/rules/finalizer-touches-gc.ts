@@ -297,10 +297,33 @@ function objectMember(unit: UnitFacts, file: FileIr, type: TypeDecl, expr: Expr)
   const member = memberPath(expr);
   const field = member === undefined ? undefined : type.fields.find((one) => one.name === member && !one.isStatic);
   if (field?.type?.kind !== 'path') return undefined;
-  const kind = unit.oracle('d').declaration(field.type.name, file.path)?.kind;
+  const declared = unit.oracle('d').declaration(field.type.name, file.path);
+  if (declared && isForeignObject(unit, file, declared)) return undefined;
+  const kind = declared?.kind;
   return kind === 'class' || kind === 'interface' || (kind === undefined && LIBRARY_CLASSES.has(field.type.name))
     ? field.name
     : undefined;
+}
+
+/**
+ * Objects that another language made: classes and interfaces of C++ and Objective-C, and interfaces of COM, which begin with `IUnknown` and
+ * are counted by hand.
+ */
+function isForeignObject(unit: UnitFacts, file: FileIr, declared: TypeDecl): boolean {
+  const oracle = unit.oracle('d');
+  let type: TypeDecl | undefined = declared;
+  for (let i = 0; type && i < 8; i++) {
+    const abi = type.attributes.find(({ name }) => name === 'extern')?.args?.trim() ?? '';
+    if (/^Objective-C/u.test(abi)) return true;
+    // A class of C++ that has a constructor here may be made by `new` of D.
+    const isMadeHere = oracle.methods(type.name, 'this', file.path).some(({ fn }) => fn.body ?? fn.skipped);
+    if (/^(?:C\+\+|Windows|System)/u.test(abi) && !isMadeHere) return true;
+    if (/^(?:IUnknown|IDispatch|ComObject)$/u.test(type.name)) return true;
+    if (type.bases.some((base) => base === 'IUnknown')) return true;
+    const [base]: readonly string[] = type.bases;
+    type = base === undefined ? undefined : oracle.declaration(base, file.path);
+  }
+  return false;
 }
 
 function isThread(type: TypeDecl, expr: Expr): boolean {

@@ -4,6 +4,7 @@ import { containerStorage } from '../facts/containers.js';
 import { LENDING, RAW_POINTERS } from '../facts/raw-words.js';
 import { withCallersOf } from '../facts/d-code.js';
 import { D_CHANGING_LOOP, D_POINTERS, GROWS_BESIDE_PARAMETER } from '../facts/d-text.js';
+import { isKeyOnly } from '../facts/key-only.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { typeOfPlace } from '../flow/place-type.js';
@@ -201,6 +202,7 @@ function isHazard(
     // The old block is what is to be deleted.
     if (use.what === '__delete') return false;
     if (pointer.form === 'slice' && use.kind === 'return') return false;
+    if (isKeyOnly(unit, flow, use)) return false;
   }
   if (rust && (isMadeWithRoom(fn, invalidation.place) || staysInRoom(fn, invalidation.place))) return false;
   // Room was made before the pointer was taken.

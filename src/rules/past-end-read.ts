@@ -28,7 +28,7 @@ import { declaredTypeOf } from '../facts/sliced-temporaries.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { withoutAlias } from '../flow/types.js';
 import { walkBody, walkExpression } from '../model/walk-body.js';
-import type { Expr, ExprOf, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
+import type { Expr, ExprOf, FileIr, FunctionIr, Param, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
@@ -306,6 +306,7 @@ function findOverreads(
         param !== undefined &&
         isText(param.type) &&
         !/z$|cstr/iu.test(param.name) &&
+        !isPlaceInSource(unit, file, param) &&
         isForAnybody(unit, file, inside, around)
       )
         found.push({ slice: `the parameter '${param.name}'`, call, span: expr.span, isText: true });
@@ -673,4 +674,10 @@ function helperEnd(file: FileIr, fn: FunctionIr, call: ExprOf<'call'>): string |
   const index = helper.params.findIndex((param) => param.name === slice);
   const argument = index < 0 ? undefined : call.args[index]?.value;
   return argument === undefined ? slice : (memberPath(argument) ?? slice);
+}
+
+/** A parameter that is where the call stands unless something else is given: `string file = __FILE__`. Such texts have a terminator. */
+function isPlaceInSource(unit: UnitFacts, file: FileIr, { hasDefault, span }: Param): boolean {
+  const after = hasDefault === true ? (unit.textOf(file.path) ?? '').slice(span.end, span.end + 40) : '';
+  return /^\s*=\s*__(?:FILE|FILE_FULL_PATH|FUNCTION|PRETTY_FUNCTION|MODULE|DATE|TIME|TIMESTAMP)__\b/u.test(after);
 }

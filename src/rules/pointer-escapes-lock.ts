@@ -3,6 +3,7 @@ import { D_POINTERS } from '../facts/d-text.js';
 import { ALLOCATES, RAW_CODE, RAW_WORDS } from '../facts/raw-words.js';
 import { lineOf } from '../facts/lines.js';
 import { findUsesAfterUnlock } from '../facts/uses-after-unlock.js';
+import { typeOfPlace } from '../flow/place-type.js';
 import { describePlace } from '../flow/place.js';
 import type { Escape, StaleUse } from '../flow/result.js';
 import type { UnitFacts } from '../facts/unit.js';
@@ -114,7 +115,7 @@ export default defineRule({
           for (const escape of ALLOCATES.test(fn.name) ? [] : escapes) {
             const lock = lockLeft(file, escape);
             if (!lock || leavesWithGuard(escape, lock, escapes) || causes.has(escape.span.start)) continue;
-            if (language === 'd' && leavesInGuard(unit, fn, escape)) continue;
+            if (language === 'd' && (leavesInGuard(unit, fn, escape) || isImmutable(unit, file, escape))) continue;
             causes.add(escape.span.start);
             const { pointer } = escape;
             const owner = describePlace(pointer.target);
@@ -161,6 +162,18 @@ function synchronizedMethods(file: FileIr): readonly FunctionIr[] {
 function lockStep(file: FileIr, { start, end }: Span, what: string): ReportStep {
   const span = { start, end: Math.min(end, start + 'synchronized'.length) };
   return { file, span, role: 'acquire', note: `The lock on '${what}' is taken here.` };
+}
+
+/** D: a part of a text, or of other immutable elements: nobody writes to them, with the lock or without. */
+function isImmutable(unit: UnitFacts, file: FileIr, { pointer: { form, target } }: Escape): boolean {
+  const { root, path } = target;
+  if (form !== 'slice' || path.at(-1) !== '[]') return false;
+  const type = typeOfPlace({ root, path: path.slice(0, -1) }, unit.oracle('d'), file.path);
+  return (
+    /^[wd]?string$/u.test(type?.name ?? '') ||
+    type?.qualifiers?.includes('immutable') === true ||
+    type?.element?.qualifiers?.includes('immutable') === true
+  );
 }
 
 /** Rust: what a guard gave is read or written when the guard is gone. */

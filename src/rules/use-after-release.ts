@@ -3,8 +3,10 @@ import { aggregateOf, calledName, uncast, withCallersOf } from '../facts/d-code.
 import { findClonedOwners } from '../facts/cloned-owners.js';
 import { findDoubleFrees, findDoubleReleases } from '../facts/double-release.js';
 import { findClonedHandles, findEndedHandles } from '../facts/ended-handles.js';
+import { arePathsExcluded, isNextRoundsElement } from '../facts/excluded-paths.js';
 import { findExternalMemory } from '../facts/external-memory.js';
 import { RAW_CODE } from '../facts/raw-words.js';
+import { isKeyOnly } from '../facts/key-only.js';
 import { isPutBy } from '../facts/put-by.js';
 import { laterUses } from '../facts/later-uses.js';
 import { findSharedDescriptors } from '../facts/shared-descriptors.js';
@@ -21,7 +23,7 @@ import { describePlace, placeKey } from '../flow/place.js';
 import type { FunctionFlow, OwnedTwice, StaleUse, Value } from '../flow/result.js';
 import { peel } from '../flow/types.js';
 import type { FileIr, FunctionIr } from '../model/ir.js';
-import type { Span } from '../model/source.js';
+import { isInside, type Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
 const RELEASES = [
@@ -567,11 +569,12 @@ export default defineRule({
                 isInOwnMemory(flow, stale))
             )
               continue;
-            if (language === 'd' && (isNextOfList(unit, file, stale) || isKeyOnly(unit, flow, stale))) continue;
+            if (language === 'd' && (isNextOfList(unit, file, stale) || isKeyOnly(unit, flow, stale.use))) continue;
             if (language === 'rust' && isAddressOnly(unit, file, text, stale)) continue;
-            if (language === 'd' && (isToldApart(text, fn, stale) || isFlaggedAway(text, fn, stale))) continue;
+            if (language === 'd' && (isToldApart(text, fn, stale) || isSetBeside(text, fn, stale))) continue;
             if (!isHazard(stale, language === 'd' ? text.slice(stale.use.span.start, stale.use.span.end + 8) : ''))
               continue;
+            if (language === 'd' && (isElsewhere(text, fn, stale) || isDeletedVariable(text, stale))) continue;
             const { pointer, invalidation, use } = stale;
             const cause = `${invalidation.span.start}`;
             if (causes.has(cause)) continue;
@@ -767,48 +770,43 @@ function isToldApart(text: string, fn: FunctionIr, { pointer }: StaleUse): boole
   return new RegExp(`\\b${name}\\s*<=[^;{}]*&&[^;{}]*<\\s*${name}\\s*\\+`, 'u').test(code);
 }
 
-/**
- * D: a flag is set to false where the memory is released, and the use stands under that flag (`free(x); isLink = false; .. if (isLink) use(x);`),
- * or the variable that is used got the new block where the old one was released.
- */
-function isFlaggedAway(text: string, fn: FunctionIr, { invalidation, use }: StaleUse): boolean {
+/** D: the variable that is used got the new block where the old one was released. */
+function isSetBeside(text: string, fn: FunctionIr, { invalidation, use }: StaleUse): boolean {
   if (fn.body === undefined) return false;
-  const used = /^[^\w]*(\w+)/u.exec(text.slice(use.span.start, use.span.end))?.[1];
+  const used = nameUsed(text, use.span);
   let isRenewed = false;
-  const flags = new Set<string>();
-  const conditions = new Set<string>();
   walkBody(fn.body, ({ expr, around }) => {
+    if (expr.kind !== 'assign' || expr.operator !== '=' || expr.target.kind !== 'name') return;
     const parent = around.findLast((outer) => outer.kind === 'block');
-    const isFalse =
-      expr.kind === 'assign' &&
-      expr.operator === '=' &&
-      ((expr.value.kind === 'literal' && expr.value.text === 'false') ||
-        (expr.value.kind === 'name' && expr.value.path.at(-1) === 'FALSE'));
-    const isBeside =
-      parent !== undefined && parent.span.start <= invalidation.span.start && invalidation.span.end <= parent.span.end;
     if (
-      isBeside &&
-      expr.kind === 'assign' &&
-      expr.operator === '=' &&
+      parent !== undefined &&
+      isInside(invalidation.span, parent.span) &&
+      !isInside(use.span, parent.span) &&
       expr.span.start > invalidation.span.end &&
-      !(parent.span.start <= use.span.start && use.span.end <= parent.span.end) &&
-      expr.target.kind === 'name' &&
       expr.target.path.join('.') === used
     )
       isRenewed = true;
-    if (isFalse && isBeside && expr.span.start > invalidation.span.end && expr.target.kind === 'name')
-      flags.add(expr.target.path.join('.'));
-    if (expr.span.start !== use.span.start || expr.span.end !== use.span.end) return;
-    for (const outer of around)
-      if (
-        outer.kind === 'if' &&
-        outer.condition.kind === 'name' &&
-        use.span.start >= outer.then.span.start &&
-        use.span.end <= outer.then.span.end
-      )
-        conditions.add(outer.condition.path.join('.'));
   });
-  return isRenewed || [...flags].some((flag) => conditions.has(flag));
+  return isRenewed;
+}
+
+/** The first name in what is used. */
+function nameUsed(text: string, { start, end }: Span): string | undefined {
+  return /^[^\w]*(\w+)/u.exec(text.slice(start, end))?.[1];
+}
+
+/** D: `delete x` sets the variable to null: to delete it again does nothing. */
+function isDeletedVariable(text: string, { invalidation, use }: StaleUse): boolean {
+  if (use.kind !== 'release' || use.what !== 'delete' || invalidation.how !== 'delete') return false;
+  return text.slice(use.span.start, use.span.end) === text.slice(invalidation.span.start, invalidation.span.end);
+}
+
+/** D: no way leads from the release to the use, or what is used there is the next element by then. */
+function isElsewhere(text: string, fn: FunctionIr, { invalidation, use }: StaleUse): boolean {
+  const name = nameUsed(text, use.span) ?? '';
+  return (
+    arePathsExcluded(fn, invalidation.span, use.span) || isNextRoundsElement(fn, name, use.span, invalidation.span)
+  );
 }
 
 /** D: static variables of a function that are released and not set afterwards, though the function uses them. */
@@ -868,37 +866,6 @@ function isNextOfList(unit: UnitFacts, file: FileIr, { pointer }: StaleUse): boo
     const holder = typeAt(at);
     return holder !== undefined && holder !== '' && holder === typeAt(at + 2);
   });
-}
-
-/** D: a helper of the unit is given the released address and only looks it up, compares it or prints it. */
-function isKeyOnly(unit: UnitFacts, flow: FunctionFlow, { use }: StaleUse): boolean {
-  if (use.kind !== 'argument') return false;
-  for (const { argSpans, resolved } of flow.calls) {
-    const index = argSpans.findIndex((s) => s.start === use.span.start && s.end === use.span.end);
-    if (index < 0 || !resolved) continue;
-    const holder = unit.fileAt(resolved.path);
-    const declared = holder?.functions.find((f) => f.id === resolved.functionId);
-    if (!holder || !declared) return false;
-    const callee = unit
-      .withBodies(holder, (f) => f.span.start === declared.span.start)
-      .functions.find((f) => f.span.start === declared.span.start);
-    const name = callee?.params[index]?.name;
-    if (!callee?.body || name === undefined || name === '') return false;
-    let reads = false;
-    walkBody(callee.body, ({ expr, around }) => {
-      if (expr.kind !== 'name' || expr.path.length !== 1 || expr.path[0] !== name) return;
-      const parent = around.findLast((e) => e.kind !== 'cast');
-      const number = around.at(-1);
-      const isKey =
-        (number?.kind === 'cast' && /^(?:u?long|u?int|size_t|ptrdiff_t)$/u.test(number.type.name)) ||
-        (parent?.kind === 'index' && parent.base !== expr) ||
-        (parent?.kind === 'binary' && /^(?:==|!=|is|!is|in|!in)$/u.test(parent.operator)) ||
-        (parent?.kind === 'method' && parent.method === 'remove' && parent.receiver !== expr);
-      if (!isKey) reads = true;
-    });
-    return !reads;
-  }
-  return false;
 }
 
 /** Rows of `realloc` and its kin in D. */

@@ -270,7 +270,8 @@ export abstract class TypeLowering extends Lowering {
       const bound = children[colon + 1];
       if (valueType !== undefined) bounds.push(fold(this.source(valueType)));
       if (colon >= 0 && bound !== undefined) bounds.push(fold(this.source(bound)));
-      generics.push({ name: this.source(name), bounds });
+      const isTuple = this.source(parameter).endsWith('...');
+      generics.push({ name: this.source(name), bounds, ...(isTuple ? { isTuple } : {}) });
       if (isAlias) continue;
       const isValue = valueType !== undefined;
       (isValue ? this.valueNames : this.typeNames).add(this.source(name));

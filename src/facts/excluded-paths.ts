@@ -1,0 +1,173 @@
+import { dottedPath } from '../flow/expression-shapes.js';
+import type { Block, Expr, ExprOf, FunctionIr, Statement } from '../model/ir.js';
+import { isInside, type Span } from '../model/source.js';
+import { walkBody, walkExpression } from '../model/walk-body.js';
+
+/** A test without calls, as text, and how it came out. */
+interface Fact {
+  readonly test: string;
+  readonly holds: boolean;
+  /** What is named in it: `size`, `this.owned`. */
+  readonly names: readonly string[];
+}
+
+/**
+ * Whether no way through the function leads over both places, the first before the second: they stand under the same test with different
+ * outcomes (`if (quick) free(p); .. if (!quick) use(p);`), or beside the first one a flag gets the value that the second one's test
+ * rules out (`free(p); gone = true; .. if (!gone) use(p);`), and nothing between them sets anew what is tested.
+ */
+export function arePathsExcluded(fn: FunctionIr, first: Span, second: Span): boolean {
+  if (fn.body === undefined || second.start < first.end) return false;
+  const atFirst: (readonly Fact[])[] = [];
+  const atSecond: Fact[] = [];
+  const assigned: { readonly name: string; readonly at: number; readonly isAsked: boolean }[] = [];
+  const flags: { readonly fact: Fact; readonly at: number }[] = [];
+  walkBody(fn.body, ({ expr, around }) => {
+    if (expr.kind === 'assign') {
+      const name = dottedPath(expr.target)?.join('.');
+      if (name === undefined) return;
+      assigned.push({ name, at: expr.span.start, isAsked: expr.value.kind === 'call' || expr.value.kind === 'method' });
+      const value = expr.operator === '=' ? booleanOf(expr.value) : undefined;
+      const block = around.findLast((outer) => outer.kind === 'block');
+      const isBeside = block === undefined || isInside(first, block.span);
+      if (value !== undefined && isBeside && block !== undefined && !isInside(second, block.span))
+        flags.push({ fact: { test: name, holds: value, names: [name] }, at: expr.span.start });
+      return;
+    }
+    if (expr.kind !== 'if' || expr.isStatic === true) return;
+    for (const place of [first, second]) {
+      const outcome = outcomeAt(expr, around, place);
+      if (outcome === undefined) continue;
+      if (place === first) atFirst.push(...clausesOf(expr.condition, outcome));
+      else
+        for (const [fact, ...others] of clausesOf(expr.condition, outcome))
+          if (fact && others.length === 0) atSecond.push(fact);
+    }
+  });
+  const isSetBetween = (names: readonly string[], from: number, isFlag: boolean): boolean =>
+    assigned.some(
+      ({ name, at, isAsked }) =>
+        at > from &&
+        at < second.start &&
+        // `if (!found) found = lookUp(&node);` has another node by then.
+        !(isFlag && isAsked) &&
+        names.some((n) => isSame(n, name)),
+    );
+  const isRuledOut = (known: Fact, from: number, isFlag = false): boolean =>
+    atSecond.some((f) => f.test === known.test && f.holds !== known.holds) && !isSetBetween(known.names, from, isFlag);
+  return (
+    atFirst.some((clause) => clause.every((known) => isRuledOut(known, first.start))) ||
+    flags.some(({ fact, at }) => isRuledOut(fact, at, true))
+  );
+}
+
+/** Whether one of the two is the other or a part of it. */
+function isSame(one: string, other: string): boolean {
+  return one === other || one.startsWith(`${other}.`) || other.startsWith(`${one}.`);
+}
+
+function booleanOf(value: Expr): boolean | undefined {
+  if (value.kind === 'literal') return value.text === 'true' ? true : value.text === 'false' ? false : undefined;
+  if (value.kind !== 'name') return undefined;
+  const name = value.path.at(-1);
+  return name === 'TRUE' ? true : name === 'FALSE' ? false : undefined;
+}
+
+/** How the condition of an `if` came out where the place is reached; undefined when either is possible. */
+function outcomeAt(expr: ExprOf<'if'>, around: readonly Expr[], place: Span): boolean | undefined {
+  if (isInside(place, expr.then.span)) return true;
+  if (expr.else) return isInside(place, expr.else.span) ? false : undefined;
+  if (expr.span.end > place.start || !isLeft(expr.then)) return undefined;
+  // `if (quick) return;` before the place, in a block around it.
+  const block = around.findLast((outer) => outer.kind === 'block' || outer.kind === 'loop');
+  return block === undefined || isInside(place, block.span) ? false : undefined;
+}
+
+/** What is known when a condition came out so: of each list one at least. */
+function clausesOf(condition: Expr, outcome: boolean): readonly (readonly Fact[])[] {
+  if (condition.kind === 'unary' && condition.operator === '!') return clausesOf(condition.operand, !outcome);
+  if (condition.kind === 'binary' && (condition.operator === '&&' || condition.operator === '||')) {
+    const left = clausesOf(condition.left, outcome);
+    const right = clausesOf(condition.right, outcome);
+    if ((condition.operator === '&&') === outcome) return [...left, ...right];
+    return left.flatMap((one) => right.map((other) => [...one, ...other]));
+  }
+  const fact = factOf(condition, outcome);
+  return fact ? [[fact]] : [];
+}
+
+function factOf(condition: Expr, outcome: boolean): Fact | undefined {
+  const names: string[] = [];
+  let isPlain = true;
+  walkExpression(condition, ({ expr }) => {
+    const path = dottedPath(expr);
+    if (path) names.push(path.join('.'));
+    else if (expr.kind !== 'literal' && expr.kind !== 'binary') isPlain = false;
+  });
+  if (!isPlain || names.length === 0) return undefined;
+  if (condition.kind !== 'binary') return { test: textOf(condition), holds: outcome, names };
+  const { operator } = condition;
+  const opposite = { '!=': '==', '!is': 'is', '>=': '<', '<=': '>' }[operator];
+  return {
+    test: `${textOf(condition.left)} ${opposite ?? operator} ${textOf(condition.right)}`,
+    holds: opposite === undefined ? outcome : !outcome,
+    names,
+  };
+}
+
+function textOf(expr: Expr): string {
+  if (expr.kind === 'literal') return expr.text;
+  if (expr.kind === 'binary') return `(${textOf(expr.left)} ${expr.operator} ${textOf(expr.right)})`;
+  return dottedPath(expr)?.join('.') ?? '?';
+}
+
+/** Whether the branch ends by leaving the block around it. */
+function isLeft(branch: Expr): boolean {
+  if (branch.kind === 'block') return isBlockLeft(branch.block);
+  return branch.kind === 'return' || branch.kind === 'throw' || branch.kind === 'break' || branch.kind === 'continue';
+}
+
+function isBlockLeft({ statements, result }: Block): boolean {
+  const last: Statement | undefined = statements.at(-1);
+  const expr = result ?? (last?.kind === 'expression' ? last.expr : undefined);
+  return expr !== undefined && isLeft(expr);
+}
+
+/**
+ * Whether a place in a loop comes before another one only in the next round, and by then its variable is another element: the loop's
+ * body sets it from an array or a pointer with a number (`auto row = rows + i;`, `Row* row = &rows[i];`).
+ */
+export function isNextRoundsElement(fn: FunctionIr, name: string, use: Span, release: Span): boolean {
+  if (fn.body === undefined || use.start > release.start) return false;
+  let innermost: Block | undefined;
+  walkBody(fn.body, ({ expr }) => {
+    if (expr.kind === 'loop' && isInside(use, expr.body.span) && isInside(release, expr.body.span))
+      innermost = expr.body;
+  });
+  return (
+    innermost?.statements.some((statement) => {
+      if (statement.span.start > use.start) return false;
+      if (statement.kind === 'let')
+        return (
+          statement.pattern.kind === 'bind' &&
+          statement.pattern.name === name &&
+          statement.init !== undefined &&
+          isElement(statement.init)
+        );
+      return (
+        statement.kind === 'expression' &&
+        statement.expr.kind === 'assign' &&
+        statement.expr.operator === '=' &&
+        dottedPath(statement.expr.target)?.join('.') === name &&
+        isElement(statement.expr.value)
+      );
+    }) ?? false
+  );
+}
+
+/** `rows + i`, `&rows[i]`, `rows[i]`, `cast(Row*) (rows + i)`. */
+function isElement(value: Expr): boolean {
+  if (value.kind === 'cast') return isElement(value.value);
+  if (value.kind === 'address') return value.base.kind === 'index';
+  return value.kind === 'index' || (value.kind === 'binary' && value.operator === '+');
+}
