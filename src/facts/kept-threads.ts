@@ -35,13 +35,13 @@ const memo = new WeakMap<UnitFacts, Map<string, readonly KeptThread[]>>();
 function find(unit: UnitFacts, crate: CargoPackage): readonly KeptThread[] {
   const inside = (path: string): boolean => unit.project.cargoPackageOf(path)?.dir === crate.dir;
   const files = unit.filesMatching('rust', HANDLE).filter(({ path }) => inside(path));
-  const kept = files.flatMap((file): KeptThread[] => [
+  const kept = files.flatMap((file): (KeptThread & { readonly decl?: TypeDecl })[] => [
     ...file.types.flatMap((decl) =>
       decl.kind !== 'struct' || decl.isTest
         ? []
         : decl.fields
             .filter((field) => isThread(file, field.type) && isHeld(unit, decl, inside, 0))
-            .map((field: Field) => ({ file, name: `${decl.name}.${field.name}` })),
+            .map((field: Field) => ({ file, name: `${decl.name}.${field.name}`, decl })),
     ),
     ...file.globals
       .filter((g) => !g.isTest && g.kind !== 'thread-local' && isThread(file, g.type))
@@ -57,7 +57,37 @@ function find(unit: UnitFacts, crate: CargoPackage): readonly KeptThread[] {
   // A function that runs when the module goes: said by the rule about those.
   const leaves = (file: FileIr): boolean => inside(file.path) && JOINS.test(unit.textOf(file.path) ?? '');
   const isLeft = kept.length > 0 && unit.filesMatching('rust', AT_UNLOAD).some(leaves);
-  return isJoined || isLeft ? [] : kept;
+  if (isLeft) return [];
+  // What a static holds is never dropped, whatever its destructor would do.
+  return isJoined ? kept.filter(({ decl }) => decl !== undefined && isOfStatic(unit, decl, inside, 0)) : kept;
+}
+
+/** Whether only a static keeps values of the type, itself or by what holds them, and nothing takes it out of there. */
+function isOfStatic(unit: UnitFacts, decl: TypeDecl, inside: (path: string) => boolean, depth: number): boolean {
+  if (isClassDecl(decl) || depth > 2) return false;
+  const name = new RegExp(`\\b${decl.name}\\b`, 'u');
+  const files = unit.filesMatching('rust', name).filter(({ path }) => inside(path));
+  const isGlobal = files.some((file) =>
+    file.globals.some(
+      (g) =>
+        !g.isTest &&
+        g.kind !== 'thread-local' &&
+        name.test(g.type?.text ?? '') &&
+        !new RegExp(`\\b${g.name}\\b[^;{}]*\\.\\s*(?:take|remove|clear|drain)\\s*\\(`, 'u').test(
+          unit.textOf(file.path) ?? '',
+        ),
+    ),
+  );
+  if (isGlobal) return true;
+  return files.some((file) =>
+    file.types.some(
+      (outer) =>
+        outer !== decl &&
+        !outer.isTest &&
+        outer.fields.some((f) => f.type !== undefined && name.test(f.type.text)) &&
+        isOfStatic(unit, outer, inside, depth + 1),
+    ),
+  );
 }
 
 function isThread(file: FileIr, type: TypeRef | undefined): boolean {

@@ -279,6 +279,12 @@ function eventsOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, source: string)
     else if (OF_TRAIT.get(method) !== undefined && isElementText(receiver)) {
       if (isBoundBy(OF_TRAIT.get(method) ?? PLAIN)) add('code', method);
     } else if (method === 'next' && mentions(expr.receiver, iterators)) add('code', 'next');
+    else if (
+      /^(?:try_)?into$/u.test(method) &&
+      (mentions(expr.receiver, copied) || /\bptr::read\s*\(/u.test(receiver)) &&
+      isBoundBy(/\b(?:Try)?Into\b/u)
+    )
+      add('code', method);
     else if (mentions(expr.receiver, copied) && isMethodOfBound(unit, file, users, method)) add('code', method);
     else if (/^copy_(?:to|from)(?:_nonoverlapping)?$/u.test(method)) add('copy', method);
     else if (expr.receiver.kind === 'name' && expr.receiver.path[0] === 'self' && dropsElements(unit, file, fn, method))
