@@ -1,4 +1,4 @@
-import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
+import type { Expr, FileIr, FunctionIr, Param, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { walkBody } from '../model/walk-body.js';
 import { dataOf, isCallback, isDoneAtOnce } from './lent-handles.js';
@@ -15,26 +15,86 @@ export interface RegisteredSelf {
 }
 
 /** Functions that keep what they are given until it is taken back. */
-const REGISTERS = /(?:^|_)(?:set|register|add|install|attach|subscribe|watch|hook|connect|listen)(?:_|$)/u;
+const REGISTERS = /(?:^|_)(?:set|register|add|install|attach|subscribe|watch|hook|connect|listen|on)(?:_|$)/u;
 /** What takes a registration back, runs it, or waits for it. */
 const ENDS =
   /\b\w*(?:un(?:register|set|subscribe|hook|watch|install)|remove|clear|detach|disconnect|destroy|free|close|reset|_run|_wait|_join|_loop|_dispatch|_perform|_exec|_poll)\w*\s*(?:::\s*<[^;()]*>\s*)?\(/u;
+
+/** What a parameter lends, and a library keeps as the data of its callback. */
+export interface RegisteredParam {
+  readonly callee: string;
+  readonly span: Span;
+  readonly param: Param;
+  readonly borrow: Span;
+}
 
 /**
  * `self.queue = create_queue(h, hook, self as *mut Self as *mut c_void);` in a method by reference, of a type whose constructors return it
  * by value: the library calls back with the address that the value had when it was registered.
  */
 export function findRegisteredSelf(unit: UnitFacts, file: FileIr, fn: FunctionIr): RegisteredSelf | undefined {
-  const { owner, body, bodySpan } = fn;
-  if (!body || !bodySpan || !fn.self || owner === undefined || fn.kind === 'closure' || fn.isUnsafe) return undefined;
+  const { owner, bodySpan } = fn;
+  if (!bodySpan || !fn.self || owner === undefined || !isAsked(fn)) return undefined;
   if ((fn.self.mode !== 'mutable' && fn.self.mode !== 'shared') || fn.self.lifetime === "'static") return undefined;
   const source = unit.textOf(file.path) ?? '';
   if (!/\bself\b[^;]*\bas\s*\*|\bfrom_(?:ref|mut)\b/u.test(source.slice(bodySpan.start, bodySpan.end)))
     return undefined;
   if (fn.self.type !== undefined || source.slice(fn.self.span.start, fn.self.span.end).includes('Pin'))
     return undefined;
+  const found = findRegistration(file, fn, source, (name) => name === 'self', true);
+  const maker = found && makerOf(unit, file, owner);
+  return maker && { ...found, owner, maker };
+}
+
+/**
+ * `player_on_progress(player, hook, total as *mut c_int as *mut c_void)`, where `total` is a reference that the caller lends for the call:
+ * no lifetime of the type or of the result is that of the reference.
+ */
+export function findRegisteredParam(unit: UnitFacts, file: FileIr, fn: FunctionIr): RegisteredParam | undefined {
+  if (!isAsked(fn) || !(fn.isPublic || fn.trait !== undefined)) return undefined;
+  const lent = fn.params.filter(
+    ({ type }) =>
+      type?.kind === 'reference' &&
+      type.lifetime !== "'static" &&
+      type.element?.kind === 'path' &&
+      !/^(?:str|CStr|OsStr|Path)$/u.test(type.element.name) &&
+      (type.lifetime === undefined || isOnlyOf(fn, type.lifetime)),
+  );
+  if (lent.length === 0) return undefined;
+  const found = findRegistration(
+    file,
+    fn,
+    unit.textOf(file.path) ?? '',
+    (name) => lent.some((p) => p.name === name),
+    false,
+  );
+  const param = found && lent.find((p) => p.name === found.name);
+  return param && { callee: found.callee, span: found.span, borrow: found.borrow, param };
+}
+
+/** A lifetime of the function that neither the result nor a bound has to do with. */
+function isOnlyOf(fn: FunctionIr, lifetime: string): boolean {
+  return (
+    fn.generics.some((g) => g.name === lifetime && g.bounds.length === 0) &&
+    !new RegExp(`${lifetime}\\b`, 'u').test(fn.returns?.text ?? '')
+  );
+}
+
+function isAsked(fn: FunctionIr): boolean {
+  return fn.body !== undefined && fn.kind !== 'closure' && !fn.isUnsafe && !fn.isTest && fn.abi === undefined;
+}
+
+/** The call that keeps a function of the file and, as its data, the address of a value that `isLent` knows; nothing ends it later on. */
+function findRegistration(
+  file: FileIr,
+  { body, bodySpan }: FunctionIr,
+  source: string,
+  isLent: (name: string) => boolean,
+  orInField: boolean,
+): { readonly callee: string; readonly span: Span; readonly name: string; readonly borrow: Span } | undefined {
+  if (!body || !bodySpan) return undefined;
   const aliases = new Map<string, string>();
-  let found: { callee: string; span: Span } | undefined;
+  let found: { callee: string; span: Span; name: string; borrow: Span } | undefined;
   walkBody(body, ({ expr, statement, around }) => {
     if (statement?.kind === 'let' && statement.pattern.kind === 'bind' && statement.init === expr) {
       const data = dataOf(expr, aliases);
@@ -43,17 +103,26 @@ export function findRegisteredSelf(unit: UnitFacts, file: FileIr, fn: FunctionIr
     if (found || expr.kind !== 'call' || expr.callee.kind !== 'name') return;
     const name = expr.callee.path.at(-1) ?? '';
     if (/^[A-Z]\w*$/u.test(expr.callee.path.at(-2) ?? '') || isDoneAtOnce(name)) return;
+    if (!REGISTERS.test(name) && !(orInField && isKeptInField(expr, around))) return;
     if (!expr.args.some((a) => isCallback(file, a.value))) return;
-    const isGiven = expr.args.some(({ value }) => {
+    for (const { value } of expr.args) {
       const data = dataOf(value, aliases);
-      return data?.name === 'self' && data.isCast && !data.isAddress;
-    });
-    if (isGiven && (REGISTERS.test(name) || isKeptInField(expr, around)))
-      found = { callee: expr.callee.path.join('::'), span: expr.span };
+      if (data?.isCast === true && !data.isAddress && isLent(data.name))
+        found ??= { callee: expr.callee.path.join('::'), span: expr.span, name: data.name, borrow: value.span };
+    }
   });
-  if (!found || ENDS.test(source.slice(found.span.end, bodySpan.end))) return undefined;
-  const maker = makerOf(unit, file, owner);
-  return maker && { ...found, owner, maker };
+  return found && !ENDS.test(source.slice(found.span.end, bodySpan.end)) && !isSetAgain(found, source, bodySpan)
+    ? found
+    : undefined;
+}
+
+/** The same function is called once more, which sets something else. */
+function isSetAgain(
+  { callee, span }: { readonly callee: string; readonly span: Span },
+  source: string,
+  body: Span,
+): boolean {
+  return new RegExp(`\\b${callee.split('::').at(-1) ?? ''}\\s*\\(`, 'u').test(source.slice(span.end, body.end));
 }
 
 /** What the call gives, a handle, goes into a field of `self`. */

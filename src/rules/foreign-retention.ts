@@ -8,7 +8,7 @@ import { findFreedCallbackData } from '../facts/freed-callback-data.js';
 import { findLentHandle } from '../facts/lent-handles.js';
 import { findLentToHandles } from '../facts/lent-to-handles.js';
 import { lineOf } from '../facts/lines.js';
-import { findRegisteredSelf } from '../facts/registered-self.js';
+import { findRegisteredParam, findRegisteredSelf } from '../facts/registered-self.js';
 import { bindingsOf, findResults } from '../facts/raw-views.js';
 import { endsWithItsRoot } from '../facts/storage.js';
 import type { UnitFacts } from '../facts/unit.js';
@@ -341,6 +341,30 @@ export default defineRule({
               severity: 'warning',
               confidence: 'medium',
             });
+          const registered =
+            language === 'rust' && handle === undefined ? findRegisteredParam(unit, file, fn) : undefined;
+          if (registered && !seen.has(`${registered.span.start}|${registered.param.name}`)) {
+            const { callee, span, param, borrow } = registered;
+            seen.add(`${span.start}|${param.name}`);
+            report({
+              messageId: 'kept',
+              data: {
+                callee,
+                line: lineOf(unit, file, span.start),
+                owner: param.name,
+                borrow: lineOf(unit, file, borrow.start),
+                end: 'the caller only lends',
+              },
+              at: { file, span },
+              steps: [
+                { file, span: param.span, role: 'declare', note: `'${param.name}' is lent for the call.` },
+                { file, span, role: 'escape', note: `'${callee}' keeps its address with the callback.` },
+              ],
+              key: `${callee}|${param.name}`,
+              severity: 'warning',
+              confidence: 'medium',
+            });
+          }
           for (const { name, callee, span, declared } of language === 'd' && !/\baddRoot\b/u.test(textOf(source, fn))
             ? findUnrooted(unit, file, fn)
             : [])
