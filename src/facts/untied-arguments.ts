@@ -110,6 +110,33 @@ export function findUntiedGeneric(unit: UnitFacts, file: FileIr, fn: FunctionIr)
   return undefined;
 }
 
+/**
+ * `fn send<'s, S: 's>(&self, data: &S) -> Request<'s, S>`: the bound says how long the value lives, and nothing says it of the borrow. The
+ * struct that is returned has only a marker of it, and foreign code is given a pointer into the value.
+ */
+export function findUntiedBound(unit: UnitFacts, file: FileIr, fn: FunctionIr): UntiedArgument | undefined {
+  const type = fn.returns;
+  if (type?.kind !== 'path' || !fn.bodySpan || fn.isUnsafe || fn.isTest) return undefined;
+  const made = /^(?:Option|Result|Box)$/u.test(type.name) ? type.args[0] : type;
+  const lifetime = made?.lifetimes?.find((l) => fn.generics.some((g) => g.name === l));
+  if (lifetime === undefined) return undefined;
+  const mentions = new RegExp(`${lifetime}\\b`, 'u');
+  if (fn.self?.lifetime === lifetime || fn.params.some((p) => p.type === undefined || mentions.test(p.type.text)))
+    return undefined;
+  const text = (unit.textOf(file.path) ?? '').slice(fn.bodySpan.start, fn.bodySpan.end);
+  if (!/\bunsafe\b/u.test(text) || !/\bPhantomData\b/u.test(text)) return undefined;
+  for (const { name, type: given } of fn.params) {
+    const content = given?.kind === 'reference' && given.lifetime === undefined ? given.element : undefined;
+    const generic = content?.kind === 'path' && fn.generics.find((g) => g.name === content.name);
+    if (!generic || !generic.bounds.some((b) => b.trim() === lifetime)) continue;
+    const taken = new RegExp(`(?<![.\\w])${name}\\s*\\.\\s*\\w*(?:ptr|pointer)\\w*\\(\\)`, 'u').exec(text);
+    if (!taken) continue;
+    const start = fn.bodySpan.start + taken.index;
+    return { type, lifetime, parameter: name, at: { start, end: start + taken[0].length } };
+  }
+  return undefined;
+}
+
 /** The bounds of a value of a type parameter, as one text; undefined for one of a named type. */
 function boundsOf({ name, type }: Param, generics: readonly Generic[]): string | undefined {
   if (!type || !/^\w+$/u.test(name)) return undefined;

@@ -318,12 +318,16 @@ function isPlainGetter(unit: UnitFacts, { rawType }: Adoption, source: string): 
 
 /**
  * The foreign call that was given the address of the local pointer before it is taken over as text, an error message mostly, or as a
- * vector of numbers. A vector of anything else may be one that Rust gave away before.
+ * vector or boxed slice of numbers. A vector of anything else may be one that Rust gave away before.
  */
 function outParameter(unit: UnitFacts, file: FileIr, flow: FunctionFlow, adoption: Adoption): CallSite | undefined {
   const { pointer, rawType, span } = adoption;
   const { root, path } = pointer.target;
-  if (!/^(?:CString|Vec|String)$/u.test(rawType) || pointer.how !== 'declared') return undefined;
+  const source = unit.textOf(file.path) ?? '';
+  // `Box::from_raw(slice::from_raw_parts_mut(out, n))`
+  const isSlice = rawType === 'Box' && /\b(?:slice_)?from_raw_parts_mut\s*\(/u.test(source.slice(span.start, span.end));
+  if (!isSlice && !/^(?:CString|Vec|String)$/u.test(rawType)) return undefined;
+  if (pointer.how !== 'declared' && !(isSlice && /(?:^|::)from_raw_parts_mut$/u.test(pointer.how))) return undefined;
   if (root.kind !== 'local' || path.length !== 1 || path[0] !== '*') return undefined;
   const isGiven = ({ args }: CallSite): boolean =>
     args.some(({ pointers }) => pointers.some((p) => p.target.root === root && p.target.path.length === 0));
@@ -332,7 +336,7 @@ function outParameter(unit: UnitFacts, file: FileIr, flow: FunctionFlow, adoptio
   // A function of the package may have put memory of Rust there.
   if (given.length !== 1 || !call || call.resolved) return undefined;
   // What pointed somewhere before may only be moved on.
-  const before = (unit.textOf(file.path) ?? '').slice(root.span.start, call.span.start);
+  const before = source.slice(root.span.start, call.span.start);
   if (!/^\w+\s*(?::[^=;]*)?(?:;|=\s*(?:[\w:]*null(?:_mut)?\b|0\s+as\b|[\w:]*MaybeUninit\b))/u.test(before))
     return undefined;
   const name = call.callee.split('::').at(-1) ?? '';

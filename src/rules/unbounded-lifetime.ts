@@ -4,7 +4,7 @@ import { findGuardedReference } from '../facts/guarded-references.js';
 import { findKeptArgument } from '../facts/kept-arguments.js';
 import { lineOf } from '../facts/lines.js';
 import { implAround } from '../facts/rust-code.js';
-import { findUntiedChoice, findUntiedGeneric, referenceIn } from '../facts/untied-arguments.js';
+import { findUntiedBound, findUntiedChoice, findUntiedGeneric, referenceIn } from '../facts/untied-arguments.js';
 import type { BesideWord, UnitFacts } from '../facts/unit.js';
 import type { FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
@@ -45,6 +45,12 @@ const FILLS =
 /** A method by value that hands on the block of what it forgets. */
 const HANDS_ON =
   /^[^{]*\(\s*(?:mut\s+)?self\s*\)\s*->\s*(?:\w+::)*[A-Z]\w*(?!\s*<[^>{]*')[^{;]*\{(?=[^]*\b(?:forget|ManuallyDrop))[^]*\.as_(?:mut_)?ptr\(\)/u;
+
+/** A function that returns a marker for a type parameter with a bound of the same lifetime: `<'s, S: 's>(data: &S) -> Request<'s, S>`. */
+const OF_BOUND: BesideWord = {
+  word: 'PhantomData',
+  pattern: /^(?=[^{]*<[^{]*\w\s*:\s*'(?!static\b)\w)(?=[^{]*->[^{]*'(?!static\b|_\b)\w)[^{]*\{[^]*\bunsafe\b/u,
+};
 
 /** A constructor that takes a pointer into a value of a type parameter. */
 const OF_GENERIC: BesideWord = {
@@ -116,7 +122,7 @@ export default defineRule({
       "Guard<'",
     ],
   },
-  bodyTokens: { rust: [SHOWN_BY_SELF, MADE_OF_POINTER, SHOWS, FILLS, HANDS_ON, OF_GENERIC] },
+  bodyTokens: { rust: [SHOWN_BY_SELF, MADE_OF_POINTER, SHOWS, FILLS, HANDS_ON, OF_GENERIC, OF_BOUND] },
   looksAt: 'body text',
   perFile: ['rust'],
   check({ unit, report }) {
@@ -231,7 +237,7 @@ export default defineRule({
           });
           continue;
         }
-        const generic = findUntiedGeneric(unit, file, fn);
+        const generic = findUntiedGeneric(unit, file, fn) ?? findUntiedBound(unit, file, fn);
         if (generic) {
           const { type, lifetime, parameter, at } = generic;
           report({
