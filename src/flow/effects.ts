@@ -2,7 +2,7 @@ import type { Match } from './api-index.js';
 import type { ApiRow, Effect, Operand } from './api.js';
 import { builtinCallType, builtinMethodType, syntheticType } from './builtin-types.js';
 import { Closures } from './closures.js';
-import { describePlace, extend, isElementOf, isWithin, type Place } from './place.js';
+import { describePlace, extend, isElementOf, isWithin, memberOf, type Place } from './place.js';
 import type { Invalidation, Pointer, PointerForm, Summary, Value } from './result.js';
 import { elementType, isGrowable, isNumber, isVector, peel, SCALAR, unwrapped } from './types.js';
 import {
@@ -715,7 +715,10 @@ export abstract class Effects extends Closures {
         g.row,
         name,
       );
-      if (!this.rust) for (const target of places) this.moveBlock(target, span, g.how, name, isAsked);
+      if (this.rust) continue;
+      for (const target of places)
+        if (g.row?.id === 'swap') this.noteRenewal(memberOf(target), span);
+        else this.moveBlock(target, span, g.how, name, isAsked);
     }
     for (const one of flow.summary.late) this.useLate(one, values[one.param], place(one.grown), span, name);
     for (const r of flow.summary.releases) {

@@ -87,3 +87,8 @@ export function originOf(place: Place): Place {
     current = { root: current.root.origin.root, path: [...current.root.origin.path, ...current.path] };
   return current;
 }
+
+/** The member that leads to the place, or the place itself. */
+export function memberOf({ root, path }: Place): Place {
+  return path.at(-1) === '*' ? { root, path: path.slice(0, -1) } : { root, path };
+}

@@ -87,6 +87,10 @@ const TOKENS = {
   ],
 };
 
+/** D: `auto old = data; data = spare; spare = old;`, `swap(data, spare);`: members lead to other blocks by then. */
+const SWAPS =
+  /\b(\w+)\s*=\s*(?:this\.)?(\w+)\s*;\s*(?:this\.)?\2\s*=\s*(?:this\.)?(\w+)\s*;\s*(?:this\.)?\3\s*=\s*\1\s*;|\bswap\s*\(/u;
+
 export default defineRule({
   meta: {
     id: 'use-after-release',
@@ -152,7 +156,7 @@ export default defineRule({
       'alloc(',
       /\bcopy_nonoverlapping\s*\([^;]*,\s*1\s*,?\s*\)/u,
     ],
-    d: TOKENS.d,
+    d: [...TOKENS.d, SWAPS],
   },
   bodyRequires: { rust: RAW_CODE },
   looksAt: 'bodies',
