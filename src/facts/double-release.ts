@@ -41,11 +41,11 @@ export function findDoubleReleases(unit: UnitFacts, file: FileIr, fn: FunctionIr
   const { body } = drop.fn;
   const again =
     known.length > 0
-      ? releasesOf(dropFlow)
+      ? releasesOf(dropFlow).filter((r) => !BY_HAND.test(r.how) || !dependsOnAnotherField(body, r.span, r.field))
       : endsOf(unit, dropFile, fn.owner, dropFlow).filter((r) => !dependsOnAnotherField(body, r.span, r.field));
   return released.flatMap(({ field, span, how }) => {
     // Functions of other names end in `_delete` or `_free`, too, and remove an entry instead.
-    const second = again.find((r) => r.field === field && r.how === how);
+    const second = again.find((r) => r.field === field && isSameWay(r.how, how));
     return second ? [{ field, span, how, drop: { file: dropFile, span: second.span, how: second.how } }] : [];
   });
 }
@@ -102,12 +102,29 @@ function fieldOfSelf({ args: [first] }: CallSite): string | undefined {
 }
 
 function releasesOf(flow: FunctionFlow): readonly Release[] {
-  return [...flow.summary.releases.filter((r) => r.renewed !== true), ...flow.summary.adopts].flatMap(
+  const given = [...flow.summary.releases.filter((r) => r.renewed !== true), ...flow.summary.adopts].flatMap(
     ({ place, span, how }) =>
       place.root.kind === 'self' && place.path.length === 2 && place.path[1] === '*'
         ? [{ field: place.path[0] ?? '', span, how }]
         : [],
   );
+  return [...given, ...droppedByHand(flow)];
+}
+
+/** Rust: fields that drop nothing by themselves and whose content is dropped or taken out. */
+function droppedByHand(flow: FunctionFlow): readonly Release[] {
+  return flow.calls.flatMap((call) => {
+    const how = BY_HAND.exec(call.callee)?.[0];
+    const field = how === undefined ? undefined : fieldOfSelf(call);
+    return how === undefined || field === undefined ? [] : [{ field, span: call.span, how }];
+  });
+}
+
+const BY_HAND = /ManuallyDrop::(?:drop|take)$/u;
+
+/** Whether two releases speak of the same: dropped and taken out is one, since nothing remembers either. */
+function isSameWay(one: string, other: string): boolean {
+  return one === other || (BY_HAND.test(one) && BY_HAND.test(other));
 }
 
 /** The method notes what it did in a field, or keeps `Drop` from running: of itself, or of what it took apart for a look. */

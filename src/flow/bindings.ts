@@ -155,6 +155,11 @@ export abstract class Bindings extends Leaving {
         return;
       }
       case 'parts': {
+        if (value.pair && pattern.path.length === 0) {
+          for (const part of pattern.parts)
+            this.bindPattern(part.pattern, value.pair[Number(part.field)] ?? NOTHING, 'pattern', byRef);
+          return;
+        }
         // Matching through a reference binds references.
         const lends = byRef || (this.rust && value.pointers.length === 0 && this.isBehindReference(value));
         for (const part of pattern.parts) {
@@ -229,6 +234,22 @@ export abstract class Bindings extends Leaving {
         this.drop(root, end, `end of the scope of '${root.name}'`);
   }
 
+  /** Rust: what each round of a loop over the value is given. */
+  private iterated(source: Value, span: Span): Value {
+    const pointers = source.pointers.map((p) =>
+      this.borrow(
+        p.target.path.at(-1) === '[]' ? p.target : extend(p.target, '[]'),
+        'reference',
+        p.erased,
+        span,
+        'for',
+      ),
+    );
+    const pair = source.pair?.map((one) => this.iterated(one, span));
+    const [first, second] = pair ?? [];
+    return { places: NONE, pointers, ...(first && second ? { pair: [first, second] } : {}) };
+  }
+
   /** Declares the variables of a loop over `iterable`, each holding an element. */
   protected bindLoop(expr: ExprOf<'loop'>, iterable: Value | undefined): void {
     const bindings = expr.bindings ?? [];
@@ -243,26 +264,15 @@ export abstract class Bindings extends Leaving {
       }
       const type = binding.type ?? elementType(source.type);
       if (this.rust) {
-        const borrowed = source.pointers.length > 0;
-        const pointers = borrowed
-          ? source.pointers.map((p) =>
-              this.borrow(
-                p.target.path.at(-1) === '[]' ? p.target : extend(p.target, '[]'),
-                'reference',
-                p.erased,
-                expr.iterable?.span ?? expr.span,
-                'for',
-              ),
-            )
-          : [];
+        const element = this.iterated(source, expr.iterable?.span ?? expr.span);
         const { pattern } = binding;
         if (pattern.kind === 'parts' && pattern.path.length === 0 && isEnumerated(expr.iterable)) {
           // The first part counts, the second points into what is iterated.
           for (const part of pattern.parts)
-            this.bindPattern(part.pattern, { places: NONE, pointers: part.field === '1' ? pointers : [] }, 'foreach');
+            this.bindPattern(part.pattern, part.field === '1' ? element : NOTHING, 'foreach');
           return;
         }
-        this.bindPattern(pattern, { places: NONE, pointers, ...optionalType(type) }, 'foreach');
+        this.bindPattern(pattern, { ...element, ...optionalType(type) }, 'foreach');
         return;
       }
       if (isParts(source)) {

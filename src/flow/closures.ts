@@ -174,11 +174,14 @@ export abstract class Closures extends Bindings {
 
   /** What an adapter gives its closure of the receiver: its content, or an element. */
   protected contentGiven(receiver: Value): Value {
+    const pair = receiver.pair?.map((one) => this.contentGiven(one));
+    const [first, second] = pair ?? [];
     return {
       places: receiver.pointers.length > 0 ? [] : receiver.places.map((p) => extend(p, '[]')),
       pointers: this.elementsOf(receiver.pointers),
       ...optionalType(contentType(receiver.type)),
       ...(this.isGivenByValue(receiver) ? { owned: true } : {}),
+      ...(first && second ? { pair: [first, second] } : {}),
     };
   }
 

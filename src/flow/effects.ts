@@ -16,6 +16,7 @@ import {
   type Resolved,
   uniquePointers,
   wrappedContent,
+  zipped,
 } from './values.js';
 import type { Expr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
@@ -36,6 +37,21 @@ const ARITHMETIC = new Set([
 
 /** Methods of an iterator that yield one element. */
 const ITERATOR_STEPS = new Set(['next', 'next_back', 'nth', 'find', 'rfind', 'max_by_key', 'min_by_key']);
+
+/** Methods of an iterator whose closure may run again before the next element is taken. */
+const ROUNDS: ReadonlySet<string> = new Set(['for_each', 'try_for_each', 'fold', 'try_fold']);
+
+/** What reads all that it is given while the container grows by it. */
+const ADDS_ALL: ReadonlySet<string> = new Set([
+  'extend',
+  'extend_from_slice',
+  'insert_from_slice',
+  'insert_many',
+  'insert_str',
+  'push_str',
+  'put_slice',
+  'write_str',
+]);
 
 /** Types of the standard library whose methods are called by path, too. */
 const STANDARD =
@@ -135,6 +151,7 @@ export abstract class Effects extends Closures {
     let adopts: Pointer[] = [];
     let owned = false;
     let places: readonly Place[] = [];
+    let pair: Value['pair'];
     let type = method
       ? builtinMethodType(name, receiver?.type, expr.span)
       : this.plain(builtinCallType(name.split(/::|\./), expr.span, typeArgs));
@@ -155,6 +172,7 @@ export abstract class Effects extends Closures {
         adopts = [...adopts, ...(result.adopts ?? [])];
         owned ||= result.owned === true;
         if (result.places.length > 0) places = result.places;
+        pair ??= result.pair;
         type ??= result.type;
       }
     }
@@ -189,6 +207,7 @@ export abstract class Effects extends Closures {
       ...optionalType(type),
       ...(owned ? { owned } : {}),
       ...(adopts.length > 0 ? { adopts } : {}),
+      ...(pair ? { pair } : {}),
     };
   }
 
@@ -224,6 +243,8 @@ export abstract class Effects extends Closures {
       case 'grow': {
         const value = operand(effect.target);
         this.grow(this.subjects(value), [...(value.via ?? []), ...value.pointers], span, effect.how, name, weak, row);
+        // Room is made before what is added is read.
+        if (this.rust && ADDS_ALL.has(name)) for (const added of values) this.use(added, span, 'argument', name);
         return undefined;
       }
       case 'borrow': {
@@ -298,7 +319,13 @@ export abstract class Effects extends Closures {
         }
         const made = exprs.length === 0 && name === 'collect' ? typeArgs?.[0] : undefined;
         if (made && this.rust && isPlainOwner(made)) return { places: NONE, pointers: NONE, owned: true, type: made };
-        const passed = effect.raw === true ? this.asRaw(value) : value;
+        const beside = this.rust && name === 'zip' ? values[0] : undefined;
+        const passed =
+          effect.raw === true
+            ? this.asRaw(value)
+            : beside && beside.pointers.length > 0
+              ? zipped(value, beside)
+              : value;
         const pointers = ITERATOR_STEPS.has(name) ? this.elementsOf(passed.pointers) : passed.pointers;
         if (made && this.rust && isVector(made))
           return { places: NONE, pointers, owned: true, collected: true, type: made };
@@ -517,6 +544,7 @@ export abstract class Effects extends Closures {
           'called',
           operandSpan(effect.what),
         );
+        if (this.rust && receiver && ROUNDS.has(name)) this.use(receiver, span, 'deref', 'next element');
         return { places: NONE, pointers: result.pointers, ...optionalType(result.type) };
       }
       case 'store': {

@@ -2,7 +2,7 @@ import { Ownership } from './ownership.js';
 import { isWithin, type Place, placeKey } from './place.js';
 import { dependsOnAnotherField } from './released-by-drop.js';
 import type { Escape, Invalidation, Pointer, Summary, Value } from './result.js';
-import { isWhole, optionalType } from './values.js';
+import { isWhole, NOTHING, optionalType } from './values.js';
 import type { FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { walkBody } from '../model/walk-body.js';
@@ -27,8 +27,11 @@ export abstract class Leaving extends Ownership {
   private readonly old = new Map<string, boolean>();
 
   /** Records that `value` leaves through a return of the innermost function or closure. */
-  protected leave(given: Value, span: Span): void {
+  protected leave(last: Value, span: Span): void {
     const inner = this.returnStack.at(-1)?.functionId;
+    // What has no return type hands nothing on, whatever its last expression leads to.
+    const isUnit = this.rust && inner === this.fn.id && /^(?:function|method)$/u.test(this.fn.kind) && !this.fn.returns;
+    const given = isUnit ? NOTHING : last;
     const returning = this.functions.get(inner ?? -1);
     const byRef =
       given.places.length > 0 &&

@@ -110,6 +110,8 @@ export interface Value {
   /** Pointers whose storage this value frees when dropped (Box::from_raw). */
   readonly adopts?: readonly Pointer[];
   readonly closure?: number;
+  /** Rust: what two iterators that go on together yield (`a.zip(b)`): the first and the second of each pair. */
+  readonly pair?: readonly [Value, Value];
   /** Rust: what each field of a struct literal holds. */
   readonly parts?: readonly { readonly name: string; readonly value: Value }[];
   /** D: what a function of unknown content returned. */

@@ -139,6 +139,11 @@ export function merged(values: readonly Value[]): Value {
   };
 }
 
+/** Rust: an iterator that goes on over two values together. */
+export function zipped(first: Value, second: Value): Value {
+  return { ...first, pointers: uniquePointers([...first.pointers, ...second.pointers]), pair: [first, second] };
+}
+
 /** The value, which frees nothing when it ends. */
 export function withoutAdopts({ adopts: _, ...value }: Value): Value {
   return value;

@@ -32,6 +32,7 @@ const RELEASES = [
   'realloc',
   'ptr::read',
   'ManuallyDrop::take',
+  'ManuallyDrop::drop',
   'drop_',
   'from_raw',
   '_destroy',

@@ -197,7 +197,12 @@ const views: readonly ApiRow[] = [
     { receiver: [...CONTIGUOUS, ...MAPPED] },
   ),
   ...each('element', 'get_unchecked get_unchecked_mut', [borrow('reference', 'receiver', true)]),
-  ...each('element', 'split_at split_at_mut', [borrow('slice', 'receiver', true)], { receiver: CONTIGUOUS }),
+  ...each(
+    'element',
+    'split_at split_at_mut split_first split_first_mut split_last split_last_mut as_slices as_mut_slices',
+    [borrow('slice', 'receiver', true)],
+    { receiver: CONTIGUOUS },
+  ),
   method('option-take', 'take', [{ kind: 'acquire', as: 'heap' }], { receiver: ['Option'], whenUnknown: 'skip' }),
   ...each('once', 'get_or_init get_or_insert_with get_or_insert', [{ kind: 'call-now', what: 0 }, borrow('reference')]),
   method('cell-pointer', 'get', [{ kind: 'borrow', from: 'receiver', as: 'raw-pointer', cell: true }], {
