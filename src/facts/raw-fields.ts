@@ -8,8 +8,8 @@ import { originOf } from './rust-code.js';
 import { boxedBy } from './value-types.js';
 import type { UnitFacts } from './unit.js';
 
-/** What makes a raw pointer, or frees what it leads to; `alloc` is the block that a `Box` frees, too. */
-type Owner = 'Box' | 'Rc' | 'Arc' | 'CString' | 'malloc' | 'alloc';
+/** What makes a raw pointer, or frees what it leads to; `alloc` is the block that a `Box` frees, too, `foreign` a text of a library. */
+type Owner = 'Box' | 'Rc' | 'Arc' | 'CString' | 'malloc' | 'alloc' | 'foreign';
 
 export interface FieldMismatch {
   readonly type: string;
@@ -29,9 +29,14 @@ const ALIKE: Readonly<Record<Owner, readonly Owner[]>> = {
   Rc: ['Rc'],
   Arc: ['Arc'],
   CString: ['CString'],
-  malloc: ['malloc'],
+  malloc: ['malloc', 'foreign'],
   alloc: ['alloc', 'Box'],
+  foreign: ['foreign', 'malloc'],
 };
+/** The address of a field is given to somebody. */
+const FILLED = /&(?:raw\s+)?mut\s+\w+\s*\.|addr_of_mut/u;
+/** A parameter by which a library returns a text. */
+const TEXT_OUT = /^\*\s*mut\s+\*\s*(?:mut|const)\s+(?:\w+::)*(?:c_u?char|c_schar|[iu]8)$/u;
 
 /**
  * Private fields of a file's structs that are filled by one owner (`Arc::into_raw`, `malloc`) wherever they are filled, and taken back by
@@ -80,7 +85,8 @@ function takenFor(call: ExprOf<'call'>, decl: TypeDecl | undefined, key: string)
 
 function compareEnds(unit: UnitFacts, file: FileIr): readonly FieldMismatch[] {
   const text = unit.textOf(file.path) ?? '';
-  if (!TAKES.some((t) => text.includes(t)) || !MAKES.some((m) => text.includes(m))) return [];
+  if (!TAKES.some((t) => text.includes(t))) return [];
+  if (!MAKES.some((m) => text.includes(m)) && !FILLED.test(text)) return [];
   const fields = rawFields(file);
   if (fields.size === 0) return [];
   const names = [...fields.keys()].map((key) => key.split('.')[1] ?? '');
@@ -110,6 +116,15 @@ function compareEnds(unit: UnitFacts, file: FileIr): readonly FieldMismatch[] {
       else if (expr.kind === 'method' && /^(?:store|set|replace|swap|insert)$/u.test(expr.method) && expr.args[0])
         add(keyOf(expr.receiver, fields, fn, bindings), expr.args[0].value);
       else if (expr.kind === 'call' && expr.callee.kind === 'name') {
+        const name = expr.callee.path.at(-1) ?? '';
+        expr.args.forEach(({ value }, at) => {
+          add(`${name === 'Self' ? (fn.owner ?? '') : name}.${at}`, value);
+          if (value.kind !== 'address') return;
+          const key = keyOf(value.base, fields, fn, bindings);
+          if (key === undefined || isLibraryCall(expr.callee.kind === 'name' ? expr.callee.path : [])) return;
+          const owner = isTextOut(unit, file, name, at) ? ('foreign' as const) : undefined;
+          makers.set(key, [...(makers.get(key) ?? []), { owner, how: name, span: expr.span }]);
+        });
         const owner = takerOf(expr.callee.path);
         const key = owner && keyOf(expr.args[0]?.value, fields, fn, bindings);
         if (owner && key !== undefined) {
@@ -143,9 +158,22 @@ function compareEnds(unit: UnitFacts, file: FileIr): readonly FieldMismatch[] {
       return [{ type, field, ...ends, content: { from, to: content }, isForeign: false }];
     }
     if (made.some((m) => m.owner === undefined || ALIKE[owner].includes(m.owner))) return [];
-    const isForeign = owner === 'malloc' || made.some((m) => m.owner === 'malloc');
+    const isForeign = owner === 'malloc' || made.some((m) => m.owner === 'malloc' || m.owner === 'foreign');
     return [{ type, field, maker: { how: first.how, span: first.span }, taker: { how, span }, isForeign }];
   });
+}
+
+/** `mem::take(&mut self.text)`, `ptr::read(&self.text)`: what the standard library does with a field is known. */
+function isLibraryCall(path: readonly string[]): boolean {
+  return path.at(-2) === 'ptr' || (path.at(-2) === 'mem' && path.at(-1) !== 'swap');
+}
+
+/** Whether a function that the unit only declares returns a text through this parameter, and nothing of the unit is what is declared. */
+function isTextOut(unit: UnitFacts, file: FileIr, name: string, at: number): boolean {
+  const declared = unit.oracle('rust').freeFunction(name, file.path)?.fn;
+  if (declared?.abi === undefined || declared.body !== undefined || declared.bodySpan !== undefined) return false;
+  if (!TEXT_OUT.test(declared.params[at]?.type?.text ?? '')) return false;
+  return !unit.functionsNamed(name, 'rust').some(({ item }) => item.bodySpan !== undefined);
 }
 
 /** `Type.field` of the private raw pointers in the structs of a file. */
@@ -223,6 +251,14 @@ function holderOf(expr: Expr, fn: FunctionIr, bindings: Bindings | undefined, de
       const [name = ''] = expr.path.length === 1 ? expr.path : [];
       const bound = bindings?.get(name);
       return bound ? holderOf(bound, fn, bindings, depth + 1) : inner(fn.params.find((p) => p.name === name)?.type);
+    }
+    case 'struct':
+      return expr.type.name === 'Self' ? fn.owner : inner(expr.type);
+    case 'call': {
+      // `Message(text)` and `Message::new()` make a `Message`.
+      const { path = [] } = expr.callee.kind === 'name' ? expr.callee : {};
+      const made = path.at(-1) === 'new' || path.at(-1) === 'default' ? path.at(-2) : path.at(-1);
+      return made === 'Self' ? fn.owner : made !== undefined && /^[A-Z]/u.test(made) ? made : undefined;
     }
     default:
       return undefined;
