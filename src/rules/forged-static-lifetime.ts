@@ -2,6 +2,7 @@ import { findDemandedStatic } from '../facts/demanded-static.js';
 import { findHandleClose, findHandleTasks } from '../facts/handle-tasks.js';
 import { findNestedReferences } from '../facts/lent-in-arguments.js';
 import { findPromisedReferences } from '../facts/lent-by-promise.js';
+import { findFreedStatics } from '../facts/freed-statics.js';
 import { findFieldOrder } from '../facts/field-order.js';
 import { findRetyped } from '../facts/retyped-lifetimes.js';
 import { lineOf } from '../facts/lines.js';
@@ -52,6 +53,8 @@ export default defineRule({
     messages: {
       returned:
         "'{function}' returns a reference with the lifetime ''static' into what '{source}' points to (line {line}): it stays usable after the owner is gone.",
+      freed:
+        "'{function}' returns a reference with the lifetime ''static' into what '{source}' points to (line {line}), and '{end}' frees that by '{release}' (line {freed}): whoever has the reference keeps it.",
       spawned:
         "'{how}' makes a reference to '{source}' ''static', and '{callee}' at line {line} takes it to where nothing waits for it: '{source}' may be gone first.",
       stored:
@@ -74,7 +77,17 @@ export default defineRule({
   },
   tokens: { rust: ["'static", 'JNIEnv', '#[napi', 'transmute', 'move |', 'async move', 'Bytes::from'] },
   requires: {
-    rust: ['transmute', 'from_raw_parts', 'from_ptr', '*const ', '*mut ', 'NonNull', 'Promise<', ASYNC_NESTED],
+    rust: [
+      'transmute',
+      'from_raw_parts',
+      'from_ptr',
+      '*const ',
+      '*mut ',
+      'NonNull',
+      'AtomicPtr',
+      'Promise<',
+      ASYNC_NESTED,
+    ],
   },
   bodyTokens: {
     rust: [
@@ -89,6 +102,8 @@ export default defineRule({
       ASYNC_NESTED,
       // `(handle as *const Session).as_ref()`
       /\bas\s+\*(?:const|mut)\s[^;()]*\)\s*\.as_(?:ref|mut)\(/u,
+      // `ENGINE.load(Ordering::Acquire).as_ref()`
+      /\.load\s*\([^()]*\)\s*\.as_(?:ref|mut)\s*\(/u,
     ],
   },
   looksAt: 'bodies',
@@ -173,6 +188,26 @@ export default defineRule({
           confidence: 'medium',
         });
       }
+      const endedStatics = findFreedStatics(unit, file);
+      for (const { fn, name, view, freed } of endedStatics)
+        report({
+          messageId: 'freed',
+          data: {
+            function: fn.name,
+            source: name,
+            line: lineOf(unit, file, view.start),
+            end: freed.fn.name,
+            release: freed.how,
+            freed: lineOf(unit, file, freed.span.start),
+          },
+          at: { file, span: fn.nameSpan },
+          steps: [
+            { file, span: view, role: 'borrow', note: `The reference is made of the pointer in '${name}' here.` },
+            { file, span: fn.returns?.span ?? fn.nameSpan, role: 'escape', note: "It is returned as ''static' here." },
+            { file, span: freed.span, role: 'release', note: `'${freed.how}' frees what the pointer leads to.` },
+          ],
+          key: `${fn.qualifiedName}|${name}`,
+        });
       for (const { fn, how, source, view, callee, span } of findDemandedStatic(unit, file))
         report({
           messageId: 'demanded',
@@ -196,7 +231,7 @@ export default defineRule({
       const ordered = new Set<string>();
       for (const fn of file.functions) {
         const { body } = fn;
-        if (!body || fn.parent !== undefined) continue;
+        if (!body || fn.parent !== undefined || endedStatics.some((one) => one.fn.id === fn.id)) continue;
         const text = unit.textOf(file.path)?.slice(fn.span.start, fn.span.end) ?? '';
         const order = findFieldOrder(unit, file, fn);
         if (order && !ordered.has(order.decl.name)) {
