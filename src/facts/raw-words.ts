@@ -47,7 +47,7 @@ export const LENDING = new RegExp(
  */
 export const BECOMES_RAW: readonly RegExp[] = [
   /\b[A-Z]\w*\s*(?:\([^()]*|\{(?:[^{}]*,)?\s*\w+\s*:\s*)&\s*(?:mut\s+)?[a-z_]\w*(?:\s*\.\s*\w+)*\s*[,)}]/u,
-  /\bself(?:\s*\.\s*\w+)+\s*=\s*(?:Some\s*\(\s*)?&/u,
+  /\bself(?:\s*\.\s*\w+)+\s*=\s*(?:Some\s*\(\s*)?(?:&|self(?:\s*\.\s*\w+)+\s*\.\s*(?:first|last|front|back|get)(?:_mut)?\s*\()/u,
   /\.\s*(?:store|swap|set|replace)\s*\(\s*&/u,
 ];
 

@@ -20,6 +20,10 @@ import type { Span } from '../model/source.js';
 import { walkBody } from '../model/walk-body.js';
 import { NONE } from '../model/lists.js';
 
+/** Macros of the standard library and of loggers, which evaluate all that they are given. */
+const RUNS_ALL =
+  /^(?:e?print(?:ln)?|format|format_args|write(?:ln)?|(?:debug_)?assert(?:_eq|_ne)?|panic|vec|dbg|matches|trace|debug|info|warn|error|log|join|try_join|select|concat)$/u;
+
 /** Expressions nested deeper than this are not followed; the flow says `incomplete`. */
 const MAX_DEPTH = 300;
 /** Functions with more to walk than this are not followed to the end; the flow says `incomplete`. */
@@ -289,7 +293,13 @@ class Analysis extends PlaceExpressions {
         return this.methodCall(expr);
       case 'macro': {
         this.forgetNamed(expr.names ?? []);
-        const values = expr.args.map((a) => this.expr(a));
+        const [first, ...others] = expr.args;
+        const values = first ? [this.expr(first)] : [];
+        // `try_or!(make(&mut p), free(p))` of the package runs the second only where the first failed, and then leaves.
+        const sure =
+          this.rust && others.length > 0 && !RUNS_ALL.test(expr.name) ? new Map(this.state.invalid) : undefined;
+        values.push(...others.map((a) => this.expr(a)));
+        if (sure) this.state.invalid = sure;
         values.forEach((v, i) => this.access(v.places, expr.args[i]?.span ?? expr.span, 'argument', `${expr.name}!`));
         for (const { row } of this.settings.apis.macro(expr.name))
           for (const effect of row.effects)

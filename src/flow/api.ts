@@ -112,6 +112,8 @@ export interface ApiRow {
   /** The method takes no arguments: a call with some is of another one that happens to have the name. */
   readonly nullary?: boolean;
   readonly effects: readonly Effect[];
+  /** With `suffix`: other ends of the name. Where the unit declares such a function, or this one with a result, the name does not mean this. */
+  readonly unlessBeside?: readonly string[];
   /** The version of the library in which the hazard was fixed or the API appeared, when it matters. */
   readonly since?: string;
   readonly fixedIn?: string;

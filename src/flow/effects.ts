@@ -259,13 +259,14 @@ export abstract class Effects extends Closures {
           value.places.length > 0 &&
           isVector(value.type) &&
           value.pointers.every((p) => p.form === 'raw')
-        )
+        ) {
+          const form = effect.as === 'raw-pointer' ? 'raw' : effect.as;
+          const locks = guardsOf(value);
           return {
             places: NONE,
-            pointers: value.places.map((p) =>
-              this.borrow(extend(p, '[]'), effect.as === 'raw-pointer' ? 'raw' : effect.as, false, span, name, row),
-            ),
+            pointers: value.places.map((p) => this.borrow(extend(p, '[]'), form, false, span, name, row, locks)),
           };
+        }
         // `items.collect::<Vec<_>>().as_ptr()` shows the block of a vector that ends with the statement.
         if (value.collected === true && SHOWS_BLOCK.has(name)) {
           const block: Place = { root: this.makeTemp(operandSpan(effect.from), value.type), path: ['[]'] };
@@ -448,6 +449,8 @@ export abstract class Effects extends Closures {
         }
         // A number has nothing to drop.
         if (effect.by === 'drop_in_place' && isNumber(value.type?.element)) return undefined;
+        if ('suffix' in row.match && row.unlessBeside && !this.isLastEnd(name, row.match.suffix, row.unlessBeside))
+          return undefined;
         // A name that merely ends like a release must at least be given a pointer.
         if ('suffix' in row.match && !this.isPointerType(value.type) && !value.pointers.some((p) => p.form === 'raw'))
           return undefined;
@@ -562,8 +565,11 @@ export abstract class Effects extends Closures {
             this.state.settle(into);
           }
           if (this.outlives(into)) this.noteStores(value, into, span);
-          if (this.rust && value.pointers.length > 0)
-            this.state.write(extend(into, '[]'), { pointers: value.pointers, ...optionalType(value.type) }, true);
+          if (this.rust && value.pointers.length > 0) {
+            const held = extend(into, '[]');
+            const pointers = effect.assigns ? value.pointers : this.gathered(value.pointers, held, span);
+            this.state.write(held, { pointers, ...optionalType(value.type) }, true);
+          }
         }
         if (isWhole(value)) this.moveOut(value);
         return undefined;
@@ -608,6 +614,18 @@ export abstract class Effects extends Closures {
       case 'unroot':
         return undefined;
     }
+  }
+
+  /**
+   * Whether a foreign function of the unit ends its object for good: it tells no result, so that it can't refuse, and the unit declares
+   * no function of the name with another one of these ends (`stream_free` beside `stream_close`).
+   */
+  private isLastEnd(name: string, suffix: string, others: readonly string[]): boolean {
+    const own = name.split('::').at(-1) ?? name;
+    const declared = this.settings.oracle.freeFunction(own, this.file.path)?.fn;
+    if (declared?.abi === undefined || declared.returns !== undefined) return false;
+    const stem = own.slice(0, -suffix.length);
+    return !others.some((other) => this.settings.oracle.freeFunction(`${stem}${other}`, this.file.path) !== undefined);
   }
 
   /** D: what an algorithm gives a function with a parameter by `ref`: an element of the array. */

@@ -207,6 +207,7 @@ export abstract class Events extends Memory {
           ...(key ? { key } : {}),
           ...(row ? { row } : {}),
           ...(through ? { through } : {}),
+          ...(this.rust && via.some((p) => p.form === 'raw' || p.erased) ? { isUnchecked: true as const } : {}),
         });
       }
       this.invalidate(

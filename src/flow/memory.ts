@@ -43,6 +43,8 @@ export abstract class Memory {
   private readonly rootsBySite = new Map<number | string, { readonly root: Root; readonly calls: string }[]>();
   /** What `borrow` made, by where the site starts. */
   private readonly pointersBySite = new Map<number, Pointer[]>();
+  /** The pointers that stand for those of earlier rounds in a list, by the pointer, the list and the call that adds. */
+  private readonly gatheredBy = new Map<string, Pointer>();
   /** By the key of the target. */
   private readonly implicitPointers = new Map<string, Pointer>();
   /** By the id of the pointer that they are twins of. */
@@ -279,6 +281,27 @@ export abstract class Memory {
     this.state.invalid.delete(pointer.id);
     this.fresh.add(pointer.id);
     return pointer;
+  }
+
+  /**
+   * Rust: pointers into containers that a loop gathers in a list. That of an earlier round stays in the list, and stays invalid, when the next
+   * round makes one at the same place.
+   */
+  protected gathered(pointers: readonly Pointer[], list: Place, span: Span): readonly Pointer[] {
+    if (this.loops === 0) return pointers;
+    const held = this.state.read(list)?.pointers ?? [];
+    return pointers.map((pointer) => {
+      if (pointer.form !== 'raw' || pointer.target.path.at(-1) !== '[]') return pointer;
+      const key = `${pointer.id}|${placeKey(list)}|${span.start}`;
+      let twin = this.gatheredBy.get(key);
+      if (!twin) {
+        twin = { ...pointer, id: this.nextPointer++ };
+        this.gatheredBy.set(key, twin);
+        this.pointers.push(twin);
+      }
+      if (!held.includes(twin)) this.state.invalid.delete(twin.id);
+      return twin;
+    });
   }
 
   /** A reference that is used where a raw pointer is wanted becomes one without a cast in the source. */

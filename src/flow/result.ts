@@ -93,6 +93,8 @@ export interface Growth {
   readonly row?: ApiRow;
   readonly weak: boolean;
   readonly through?: string;
+  /** Rust: the container was reached by a pointer that the compiler does not follow, so that others may still borrow it. */
+  readonly isUnchecked?: true;
   readonly context: Context;
 }
 

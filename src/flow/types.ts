@@ -113,8 +113,20 @@ const RUST_GROWABLE = new Set([
   'FxHashMap',
   'FxHashSet',
   'AHashMap',
+  'AHashSet',
   'IndexVec',
+  'IndexSet',
+  'FxIndexMap',
+  'FxIndexSet',
+  // The entries of a tree move within its nodes and to others.
+  'BTreeMap',
+  'BTreeSet',
+  'SlotMap',
+  'DenseSlotMap',
+  'Slab',
   'ThinVec',
+  'TinyVec',
+  'BString',
 ]);
 /** Types that keep all their content in a block of their own; small vectors and strings with inline storage do not. */
 const SEPARATE_BLOCK = new Set([

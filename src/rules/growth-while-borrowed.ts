@@ -172,13 +172,14 @@ function isHazard(
   { pointer, invalidation, use }: StaleUse,
 ): boolean {
   if (invalidation.kind !== 'grow' && invalidation.kind !== 'replace') return false;
-  if (use.kind === 'release' || pointer.form === 'closure' || pointer.form === 'guard' || pointer.form === 'iterator')
-    return false;
+  if (use.kind === 'release' || pointer.form === 'closure' || pointer.form === 'guard') return false;
   const rust = file.language === 'rust';
-  if (rust && pointer.form !== 'raw' && !pointer.erased) return false;
   const growth = flow.growths.find(
     (g) => g.span.start === invalidation.span.start && placeKey(g.place) === placeKey(invalidation.place),
   );
+  const isUnchecked = pointer.form === 'raw' || pointer.erased || growth?.isUnchecked === true;
+  if (pointer.form === 'iterator' && growth?.isUnchecked !== true) return false;
+  if (rust && !isUnchecked) return false;
   const type = typeOfPlace(invalidation.place, unit.oracle(file.language), file.path);
   // What foreign code resizes has no type that says so.
   const isForeign = growth?.operation === 'resize' && growth.row === undefined && growth.place.path.at(-1) === '*';

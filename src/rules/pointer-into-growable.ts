@@ -1,5 +1,5 @@
 import { containerStorage, type ContainerStorage } from '../facts/containers.js';
-import { ALLOCATES, LENDING, RAW_POINTERS } from '../facts/raw-words.js';
+import { BECOMES_RAW, ALLOCATES, LENDING, RAW_POINTERS } from '../facts/raw-words.js';
 import { D_POINTERS } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
 import { putsAside } from '../facts/put-aside.js';
@@ -53,7 +53,7 @@ const LENDS_STATIC = /&\s*'static\s[^{};]*\{[^{}]*\bunsafe\b/u;
 
 const TOKENS = { rust: [...RAW_POINTERS, 'static mut '], d: ['&', '.ptr', 'ref '] };
 /** In such a file, also what turns a stored pointer into a reference. */
-const BODY_TOKENS = { rust: [...RAW_POINTERS, '&*', '&mut *', LENDS_STATIC], d: [D_POINTERS] };
+const BODY_TOKENS = { rust: [...RAW_POINTERS, ...BECOMES_RAW, '&*', '&mut *', LENDS_STATIC], d: [D_POINTERS] };
 
 export default defineRule({
   meta: {
@@ -91,7 +91,7 @@ export default defineRule({
             if (!hazard) continue;
             const key = `${hazard.owner}|${escape.span.start}`;
             // A list of pointers that leaves with them is the same cause.
-            const collected = `collected|${escape.pointer.id}`;
+            const collected = `collected|${escape.pointer.site.start}|${hazard.owner}`;
             if (seen.has(key) || seen.has(collected)) continue;
             seen.add(key);
             if (escape.kind === 'collect') seen.add(collected);

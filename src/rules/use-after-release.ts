@@ -995,7 +995,13 @@ function isHazard({ pointer, invalidation, use }: StaleUse, used: string): boole
   // So long a way is cut off, and two places look like one; so do the records of a list (`item.next.next`).
   if (path.length >= 8 || followsList(path)) return false;
   // First the destructor, then the memory: the usual pair.
-  if (/destroy$/u.test(invalidation.how) && use.kind === 'release' && !/^destroy/u.test(use.what)) return false;
+  if (
+    /destroy$/u.test(invalidation.how) &&
+    use.kind === 'release' &&
+    !/^destroy/u.test(use.what) &&
+    use.what !== invalidation.how
+  )
+    return false;
   // Handing the old address on after `realloc` (to print it, to compare it) reads nothing.
   if (invalidation.row !== undefined && REALLOCATES.test(invalidation.row.id) && use.kind === 'argument') return false;
   if (/destroy$/u.test(invalidation.how) && use.kind === 'argument' && GIVES_BACK.test(use.what)) return false;

@@ -182,7 +182,7 @@ const views: readonly ApiRow[] = [
     receiver: ['Option', 'Result', 'Pin'],
     whenUnknown: 'skip',
   }),
-  ...each('iterate', 'iter iter_mut', [borrow('iterator', 'receiver', true)]),
+  ...each('iterate', 'iter iter_mut par_iter par_iter_mut', [borrow('iterator', 'receiver', true)]),
   ...each(
     'iterate',
     'chars char_indices bytes lines split rsplit splitn split_terminator split_whitespace matches match_indices keys values values_mut chunks chunks_exact windows components',
@@ -335,6 +335,11 @@ const releases: readonly ApiRow[] = [
   path('drop', 'drop', [{ kind: 'drop', target: 0 }]),
   // `CRYPTO_free(block, file, line)` has the most arguments of those that release their first.
   ...['_free', '_destroy', '_delete'].map((suffix) => suffixRelease(suffix, 3)),
+  // What is closed and then freed (`stream_close`, `stream_free`) goes on until it is freed.
+  {
+    ...suffixRelease('_close', 1),
+    unlessBeside: ['_free', '_destroy', '_delete', '_release', '_unref', '_dispose', '_deinit', '_cleanup', '_put'],
+  },
   path('realloc', 'realloc', [
     grow('resize', 0),
     { kind: 'release', target: 0, by: 'realloc' },
