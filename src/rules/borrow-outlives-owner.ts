@@ -5,6 +5,7 @@ import { laterUses } from '../facts/later-uses.js';
 import { findMappedPointers } from '../facts/mapped-pointers.js';
 import { BECOMES_RAW, LENDING, RAW_CODE, RAW_POINTERS } from '../facts/raw-words.js';
 import { D_BORROWS, D_LENT } from '../facts/d-text.js';
+import { isLentToThread } from '../facts/lent-to-threads.js';
 import { lineOf } from '../facts/lines.js';
 import { isScratch } from '../facts/scratch-lists.js';
 import { implAround } from '../facts/rust-code.js';
@@ -43,6 +44,7 @@ export default defineRule({
       converted:
         "The result of '{call}' is kept as a pointer (line {line}): the temporary that owns the memory ends with the {end}, and the pointer outlives it.",
       used: "'{how}' points into {owner} (line {borrow}), which is gone after line {gone} ({end}), and the pointer is used afterwards (line {use}).",
+      lent: "'{how}' points into what '{owner}' lends (line {borrow}), and another thread takes the pointer along at line {escape}: '{function}' returns before the thread is done, and its caller may free the memory then.",
       leaves:
         'A pointer into {owner} (line {borrow}) is {where} at line {escape}, but {owner} ends with its scope: the pointer outlives it.',
     },
@@ -169,6 +171,35 @@ export default defineRule({
                 ).map((span) => ({ file, span, role: 'use' as const, note: 'It is used here, too.' })),
               ],
               key: pointer.target.root.name,
+            });
+          }
+          for (const escape of language === 'rust' ? flow.escapes : []) {
+            const { pointer } = escape;
+            if (causes.has(pointer.site.start) || !isLentToThread(unit, file, fn, flow, escape)) continue;
+            causes.add(pointer.site.start);
+            const { name } = pointer.target.root;
+            report({
+              messageId: 'lent',
+              data: {
+                how: pointer.how,
+                owner: name,
+                borrow: lineOf(unit, file, pointer.site.start),
+                escape: lineOf(unit, file, escape.span.start),
+                function: fn.name,
+              },
+              at: { file, span: pointer.site },
+              steps: [
+                ...declareStep(file, pointer.target.root),
+                {
+                  file,
+                  span: pointer.site,
+                  role: 'borrow',
+                  note: `'${pointer.how}' points into what '${name}' lends.`,
+                },
+                { file, span: escape.span, role: 'escape', note: 'Another thread takes the pointer along here.' },
+              ],
+              key: name,
+              confidence: 'medium',
             });
           }
           for (const escape of flow.escapes) {

@@ -541,7 +541,7 @@ function findSpawned(
     // With its owner moved along, the reference is as good as the owner.
     if (
       new RegExp(`(?<!\\.)\\b${name}\\b(?!\\s*:(?!:)${copied})`, 'u').test(taken) &&
-      !new RegExp(`\\b${source}\\b`, 'u').test(taken)
+      (source === name || !new RegExp(`\\b${source}\\b`, 'u').test(taken))
     )
       found = { source, callee, span: expr.span };
   });
