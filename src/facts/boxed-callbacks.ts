@@ -21,7 +21,8 @@ const FOREIGN_PATH = /(?:^|::)(?:ffi|sys|raw|libc|c|bindings|\w+_sys|\w+_ffi)::\
 /** A function of a crate of bindings, in whichever module of it. */
 const BINDINGS = /^\w+_sys::(?:\w+::)*[a-z]\w*$/u;
 /** Functions that are done with their callback when they return. */
-export const CALL_SCOPED = /(?:^|_)(?:call|invoke|run|exec|visit|walk|foreach|for_each|iterate|sync|with)(?:_|$)/iu;
+export const CALL_SCOPED =
+  /(?:^|_)(?:call|invoke|run|exec|visit|walk|foreach|for_each|iterate|integrate|project|minimi[sz]e|optimi[sz]e|solve|sync|with)(?:_|$)/iu;
 const CALLABLE = /\b(?:Fn|FnMut|FnOnce)\b/u;
 
 /**

@@ -15,8 +15,18 @@ export interface ProcessCallback {
  * What takes a closure and has no way to give it back: listeners for the input of the whole system, handlers that a crate keeps in a
  * static, hooks of the process.
  */
-const KEEPS =
-  /\b(?:rdev::)?(?<listener>listen|grab|start_grab_listen)\s*\(\s*(?:Box::new\s*\(\s*)?move\s*\||\b(?<event>\w+Event::set_event_handler)\s*\(\s*Some\s*\(\s*(?:Box::new\s*\(\s*)?move\s*\||\b(?<hook>ctrlc::set_handler|panic::set_hook)\s*\(\s*(?:Box::new\s*\(\s*)?move\s*\|/gu;
+const KEEPS = new RegExp(
+  [
+    String.raw`\b(?:rdev::)?(?<listener>listen|grab|start_grab_listen)\s*\(`,
+    String.raw`\b(?<event>\w+Event::set_event_handler)\s*\(\s*Some\s*\(`,
+    String.raw`\b(?<hook>ctrlc::set_handler|panic::set_hook)\s*\(`,
+  ]
+    .map(
+      (keeper, i) => String.raw`${keeper}\s*(?:Box::new\s*\(\s*)?(?:move\s*\||(?<variable${String(i)}>[a-z_]\w*)\s*\))`,
+    )
+    .join('|'),
+  'gu',
+);
 
 /** A word of each of them, for a look at the whole text. */
 const WORDS = /\brdev\b|set_event_handler|\bctrlc\b|set_hook/u;
@@ -27,7 +37,7 @@ const ANSWERED = /\.\s*(?:unref|abort)\s*\(|\bStatus::(?:Ok|Closing)\b|add_env_c
 /** `text` is that of the file without comments. */
 export function findProcessCallbacks(unit: UnitFacts, file: FileIr, text: string): readonly ProcessCallback[] {
   if (!WORDS.test(text) || ANSWERED.test(text)) return [];
-  return [...text.matchAll(KEEPS)].flatMap((match) => {
+  const found = [...text.matchAll(KEEPS)].flatMap((match) => {
     const { listener, event, hook } = match.groups ?? {};
     // Another function of that name may end.
     if (listener !== undefined && (!/\brdev\b/u.test(text) || new RegExp(`\\bfn\\s+${listener}\\b`, 'u').test(text)))
@@ -36,12 +46,24 @@ export function findProcessCallbacks(unit: UnitFacts, file: FileIr, text: string
       ({ bodySpan }) => bodySpan && bodySpan.start < match.index && match.index < bodySpan.end,
     );
     const fn = around.find((f) => f.parent === undefined);
-    const name = fn && calledIn(text.slice(match.index, endOfCall(text, match.index)));
+    const variable = match.groups?.['variable0'] ?? match.groups?.['variable1'] ?? match.groups?.['variable2'];
+    const closure = variable === undefined ? match.index : fn && closureIn(text, fn, variable);
+    const name = closure === undefined ? undefined : calledIn(text.slice(closure, endOfCall(text, closure)));
     if (!fn?.bodySpan || name === undefined || !holdsCallback(unit, file, fn, text, name)) return [];
     const callee = listener ?? event ?? hook ?? '';
     const start = match.index + match[0].indexOf(callee);
     return [{ fn, name, callee, span: { start, end: start + callee.length } }];
   });
+  // A closure with a name may be given away on two ways.
+  return found.filter((f, i) => !found.slice(0, i).some((before) => before.fn === f.fn && before.name === f.name));
+}
+
+/** Where the closure begins that a variable is bound to. */
+function closureIn(text: string, fn: FunctionIr, variable: string): number | undefined {
+  const start = fn.bodySpan?.start ?? 0;
+  const bound = new RegExp(`\\blet\\s+(?:mut\\s+)?${variable}\\s*=\\s*move\\s*\\|[^|]*\\|\\s*\\{`, 'u');
+  const match = bound.exec(text.slice(start, fn.bodySpan?.end));
+  return match ? start + match.index + match[0].length - 1 : undefined;
 }
 
 /** The variable that is called as a threadsafe function in a closure. */
@@ -49,12 +71,13 @@ function calledIn(text: string): string | undefined {
   return /\b([a-z_]\w*)\s*\.\s*call(?:_with_return_value)?\s*\([^;]*ThreadsafeFunctionCallMode\b/u.exec(text)?.[1];
 }
 
-/** Where the parenthesis that opens after `at` is closed. */
+/** Where the parenthesis or brace that opens at or after `at` is closed. */
 function endOfCall(text: string, at: number): number {
   let depth = 0;
-  for (let i = text.indexOf('(', at); i >= 0 && i < text.length; i++) {
-    if (text[i] === '(') depth++;
-    else if (text[i] === ')' && --depth === 0) return i;
+  const [open, close] = text[at] === '{' ? '{}' : '()';
+  for (let i = text.indexOf(open ?? '(', at); i >= 0 && i < text.length; i++) {
+    if (text[i] === open) depth++;
+    else if (text[i] === close && --depth === 0) return i;
   }
   return text.length;
 }

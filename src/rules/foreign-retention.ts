@@ -16,7 +16,7 @@ import { walkBody } from '../model/walk-body.js';
 import { describePlace, placeKey, type Place, type Root } from '../flow/place.js';
 import type { Escape, FunctionFlow } from '../flow/result.js';
 import type { Expr, FileIr, FunctionIr, Param, TypeRef } from '../model/ir.js';
-import type { Span } from '../model/source.js';
+import { isInside, type Span } from '../model/source.js';
 import { withoutAlias } from '../flow/types.js';
 import { defineRule } from './rule.js';
 
@@ -658,7 +658,7 @@ function endOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow
   if (file.language === 'rust' && isMovedLater(fn, escape)) return undefined;
   if (file.language === 'rust' && isSoleCount(unit, file, fn, escape)) return 'ends with its scope';
   if (!endsWithItsRoot(pointer.target, file.language, unit.oracle(file.language), file.path)) return undefined;
-  if (file.language === 'rust' && (isHandedBack(fn, escape) || (!isBound && isCopiedText(file, escape))))
+  if (file.language === 'rust' && (isHandedBack(fn, escape) || (!isBound && isCopiedText(file, flow, escape))))
     return undefined;
   return isForgotten(flow, root) ? undefined : 'ends with its scope';
 }
@@ -740,10 +740,19 @@ function isMovedLater(fn: FunctionIr, { pointer, span }: Escape): boolean {
 }
 
 /** Rust: text beside the data of a callback is a name, which the library copies, where no declaration says otherwise. */
-function isCopiedText(file: FileIr, { kind, callee, pointer }: Escape): boolean {
-  if (kind !== 'argument' || !/^(?:CString|String|CStr|str)$/u.test(pointer.target.root.type?.name ?? '')) return false;
+function isCopiedText(file: FileIr, flow: FunctionFlow, escape: Escape): boolean {
+  const { kind, callee, pointer } = escape;
+  if (!/^(?:CString|String|CStr|str)$/u.test(pointer.target.root.type?.name ?? '')) return false;
+  if (kind !== 'argument' && !isNameOfData(flow, escape)) return false;
   const name = callee?.split('::').at(-1);
   return !file.functions.some((f) => f.name === name && f.abi !== undefined && !f.body);
+}
+
+/** `set_data(handle, name.as_ptr(), data, free)`: the name of the data. */
+function isNameOfData(flow: FunctionFlow, { callee, span, pointer }: Escape): boolean {
+  if (!/_set_data$/u.test(callee ?? '')) return false;
+  const call = flow.calls.find((c) => c.span.start === span.start && c.callee === callee);
+  return call?.argSpans.length === 4 && call.argSpans[1] !== undefined && isInside(pointer.site, call.argSpans[1]);
 }
 
 /** `mem::forget(owner)`, or a tuple of several. */

@@ -473,7 +473,7 @@ function findReturned(
   for (const view of views) {
     if (!spans.some((s) => s.start <= view.span.start && view.span.end <= s.end)) continue;
     const source = sourceOf(view.source, bindings, fn) ?? pointerArgument(unit, file, fn, view.source, bindings);
-    if (!source || lives(unit, file, fn, source)) continue;
+    if (!source || lives(unit, file, fn, source) || isSetToStatic(unit, file, fn, source)) continue;
     return { view, text: [source.name, ...source.path].join('.') };
   }
   return undefined;
@@ -513,6 +513,36 @@ function lives(unit: UnitFacts, file: FileIr, fn: FunctionIr, source: Source): b
     const type = typeOfSource(unit, file, fn, { name: source.name, path: source.path.slice(0, length) });
     return type !== undefined && (type.lifetime === "'static" || type.lifetimes?.includes("'static") === true);
   });
+}
+
+/** A private field that nothing but literals and parameters of a type `&'static ..` is put into. */
+function isSetToStatic(unit: UnitFacts, file: FileIr, fn: FunctionIr, { name, path }: Source): boolean {
+  const [field, ...rest] = path;
+  if (name !== 'self' || field === undefined || rest.length > 0 || fn.owner === undefined) return false;
+  const decl = unit.oracle('rust').declaration(fn.owner, file.path);
+  const declared = decl?.fields.find((f) => f.name === field);
+  const text = unit.textOf(file.path) ?? '';
+  if (!decl || declared?.isPublic !== false) return false;
+  const set = new RegExp(
+    `(?<![\\w.])(?:\\w+\\.${field}\\s*=(?!=)|${field}\\s*:(?!:))\\s*([^;,}]*)|(?<![\\w.])${field}\\s*,`,
+    'gu',
+  );
+  const isAt = (index: number, span: Span): boolean => span.start <= index && index < span.end;
+  const values = [...text.matchAll(set)].filter(
+    ({ index }) =>
+      !isAt(index, decl.span) &&
+      // A parameter of that name is none.
+      !file.functions.some((f) => f.bodySpan && isAt(index, { start: f.span.start, end: f.bodySpan.start })),
+  );
+  return (
+    values.length > 0 &&
+    values.every(({ index, 1: value = '' }) => {
+      if (/^(?:"[^"]*"\s*\.\s*as_ptr\s*\(\s*\)|(?:\w+::)*null(?:_mut)?\s*\(\s*\))\s*$/u.test(value)) return true;
+      const from = /^(\w+)\s*\.\s*as_ptr\s*\(\s*\)\s*$/u.exec(value)?.[1];
+      const setter = file.functions.find((f) => f.bodySpan && isAt(index, f.bodySpan));
+      return setter?.params.some((p) => p.name === from && p.type?.lifetime === "'static") === true;
+    })
+  );
 }
 
 function findSpawned(
