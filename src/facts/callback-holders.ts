@@ -121,11 +121,11 @@ function carries(unit: UnitFacts, file: FileIr, type: TypeRef, depth: number): b
 const carriers = new WeakMap<TypeDecl, Map<number, boolean>>();
 
 /** `Drop` by hand, or a call that makes some callback weak or ends it in the files of the type: who wrote that has thought of it. */
-function letsGo(unit: UnitFacts, file: FileIr, name: string): boolean {
+export function letsGo(unit: UnitFacts, file: FileIr, name: string): boolean {
   return hasDrop(unit, name) || filesOf(unit, file, name).some((text) => /\.\s*(?:unref|abort)\s*\(/u.test(text));
 }
 
-function isTakenOut(unit: UnitFacts, file: FileIr, owner: string, field: string): boolean {
+export function isTakenOut(unit: UnitFacts, file: FileIr, owner: string, field: string): boolean {
   const name = `\\b${field}\\b(?:\\s*\\.\\s*\\w+\\s*\\([^()]*\\)\\??)*`;
   const out = new RegExp(
     `${name}\\s*\\.\\s*(?:take|release|remove|swap_remove|clear|drain|retain|pop|pop_front|pop_back)\\s*\\(|${name}\\s*=\\s*None\\b|drop\\s*\\(\\s*self\\.${field}|mem::(?:take|replace)\\s*\\([^;]*\\b${field}\\b`,

@@ -1,6 +1,7 @@
 import { findProcessCallbacks } from '../facts/process-callbacks.js';
 import { findCallbackHolders } from '../facts/callback-holders.js';
 import { declaringFile, hasDrop } from '../facts/declarations.js';
+import { findKeptByClosure } from '../facts/kept-by-closures.js';
 import { findHeldChannel, type HeldHandle } from '../facts/held-handles.js';
 import { findMappedCallbacks, type MappedCallback } from '../facts/mapped-callbacks.js';
 import { findUnfinalized } from '../facts/unfinalized-functions.js';
@@ -172,7 +173,7 @@ export default defineRule({
             ],
             key: fn.qualifiedName,
           });
-        const given = findGiven(unit, file, fn);
+        const given = findGiven(unit, file, fn) ?? findKeptByClosure(unit, file, fn);
         if (given) {
           tell(file, given.type);
           report({

@@ -524,7 +524,7 @@ function isSetToStatic(unit: UnitFacts, file: FileIr, fn: FunctionIr, { name, pa
   const text = unit.textOf(file.path) ?? '';
   if (!decl || declared?.isPublic !== false) return false;
   const set = new RegExp(
-    `(?<![\\w.])(?:\\w+\\.${field}\\s*=(?!=)|${field}\\s*:(?!:))\\s*([^;,}]*)|(?<![\\w.])${field}\\s*,`,
+    `(?<![\\w.])(?:\\w+\\.${field}\\s*=(?!=)|${field}\\s*:(?!:))(?=\\s*([^;,}]*))|(?<![\\w.])${field}\\s*,`,
     'gu',
   );
   const isAt = (index: number, span: Span): boolean => span.start <= index && index < span.end;
