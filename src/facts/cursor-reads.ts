@@ -1,5 +1,6 @@
-import { boundNames, calledName, initOf, memberPath, onlyInitOf, uncast, type WithBody } from './d-code.js';
+import { boundNames, calledName, initOf, memberPath, onlyInitOf, uncast, withBodyOf, type WithBody } from './d-code.js';
 import { declaredTypeOf } from './sliced-temporaries.js';
+import type { UnitFacts } from './unit.js';
 import { walkBody, walkExpression, type Walked } from '../model/walk-body.js';
 import type { Expr, ExprOf, FileIr, FunctionIr, Statement, TypeRef } from '../model/ir.js';
 import { isInside, type Span } from '../model/source.js';
@@ -49,14 +50,14 @@ export function sliceOfPointer(expr: Expr): string | undefined {
  * (`p < end && p[1] == '\n'`), of more than one at once (`*cast(uint*) p`), of the end itself (`p <= end`), and of where the loop has
  * stopped, which may be the end. Anything that compares how far it is to the end counts as the check that is asked for.
  */
-export function findCursorReads(file: FileIr, fn: WithBody): readonly CursorRead[] {
+export function findCursorReads(unit: UnitFacts, file: FileIr, fn: WithBody): readonly CursorRead[] {
   const found: CursorRead[] = [];
   walkBody(fn.body, (walked) => {
     if (walked.expr.kind !== 'loop' || walked.expr.isStatic === true) return;
     const loop = walked.expr;
     for (const bound of boundsOf(fn, loop)) {
       if (isLengthened(fn, bound)) continue;
-      const read = firstUncovered(file, fn, loop, bound);
+      const read = firstUncovered(unit, file, fn, loop, bound);
       if (read !== undefined) found.push(read);
     }
   });
@@ -191,7 +192,13 @@ function asksForEnd(fn: FunctionIr, bound: Bound, expr: Expr): boolean {
   );
 }
 
-function firstUncovered(file: FileIr, fn: WithBody, loop: ExprOf<'loop'>, bound: Bound): CursorRead | undefined {
+function firstUncovered(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: WithBody,
+  loop: ExprOf<'loop'>,
+  bound: Bound,
+): CursorRead | undefined {
   const checks: Span[] = [];
   walkBody(fn.body, ({ expr }) => {
     if (expr !== bound.condition && (asksForRoom(fn, bound, expr) || isLater(expr, loop, bound, fn)))
@@ -203,7 +210,7 @@ function firstUncovered(file: FileIr, fn: WithBody, loop: ExprOf<'loop'>, bound:
     const parent = around.at(-1);
     if (parent?.kind === 'address' || (parent?.kind === 'assign' && parent.target === expr && parent.operator === '='))
       return;
-    const kind = readKind(file, fn, bound, expr);
+    const kind = readKind(unit, file, fn, bound, expr);
     if (kind === undefined || (kind === 'last') !== bound.isInclusive) return;
     if (kind === 'ahead' && bound.isInclusive) return;
     // What comes before it in the text and asks for the rest.
@@ -224,7 +231,13 @@ function isLater(expr: Expr, loop: ExprOf<'loop'>, bound: Bound, fn: FunctionIr)
 }
 
 /** What kind of read an expression is, seen from the cursor. */
-function readKind(file: FileIr, fn: FunctionIr, bound: Bound, expr: Expr): CursorRead['kind'] | undefined {
+function readKind(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+  bound: Bound,
+  expr: Expr,
+): CursorRead['kind'] | undefined {
   const width = elementSize(declaredTypeOf(file, fn, bound.slice));
   if (expr.kind === 'deref' || expr.kind === 'index') {
     const offset = offsetOf(fn, bound, expr);
@@ -239,8 +252,9 @@ function readKind(file: FileIr, fn: FunctionIr, bound: Bound, expr: Expr): Curso
   const given = expr.args[0]?.value;
   if (given === undefined || width === undefined || placeOf(fn, bound, given) !== 0) return undefined;
   const helpers = file.functions.filter((one) => one.name === calledName(expr) && one.parent === undefined);
-  const [helper] = helpers;
-  if (helpers.length !== 1 || helper?.body === undefined || helper.params.length !== 1) return undefined;
+  const [only] = helpers;
+  const helper = helpers.length === 1 && only?.params.length === 1 ? withBodyOf(unit, file, only) : undefined;
+  if (helper === undefined) return undefined;
   let isWide = false;
   const name = helper.params[0]?.name;
   walkBody(helper.body, ({ expr: one }) => {

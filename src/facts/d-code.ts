@@ -11,6 +11,13 @@ export function hasBody(fn: FunctionIr): fn is WithBody {
   return fn.body !== undefined && fn.hasError !== true;
 }
 
+/** The function with its body, also where that was skipped because nothing in it is what a rule looks for. */
+export function withBodyOf(unit: UnitFacts, file: FileIr, fn: FunctionIr): WithBody | undefined {
+  const isIt = (one: FunctionIr): boolean => one.span.start === fn.span.start;
+  const full = fn.skipped === true ? unit.withBodies(file, isIt).functions.find(isIt) : fn;
+  return full !== undefined && hasBody(full) ? full : undefined;
+}
+
 /** Last segment of the name of what is called or made: `malloc` for `malloc(n)`, `a.b.malloc(n)` and `new malloc`. */
 export function calledName(expr: Expr): string | undefined {
   if (expr.kind === 'method') return expr.method;

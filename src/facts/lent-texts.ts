@@ -51,12 +51,17 @@ export interface LentField {
  * (`auto text = borrow();`).
  */
 export function lentField(unit: UnitFacts, file: FileIr, fn: FunctionIr, local: string): LentField | undefined {
+  const init = initOf(fn, local);
+  return init === undefined ? undefined : lentByCall(unit, file, fn, init);
+}
+
+/** As `lentField`, for the call itself. */
+export function lentByCall(unit: UnitFacts, file: FileIr, fn: FunctionIr, init: Expr): LentField | undefined {
   const type = aggregateOf(file, fn);
   if (type === undefined) return undefined;
-  const init = initOf(fn, local);
   const isOwn =
-    init?.kind === 'call' ||
-    (init?.kind === 'method' && init.receiver.kind === 'name' && init.receiver.path[0] === 'self');
+    init.kind === 'call' ||
+    (init.kind === 'method' && init.receiver.kind === 'name' && init.receiver.path[0] === 'self');
   const called = isOwn ? calledName(init) : undefined;
   const methods = called === undefined ? [] : methodsOf(file, type).filter(({ name }) => name === called);
   const named = methods[0];
@@ -66,9 +71,13 @@ export function lentField(unit: UnitFacts, file: FileIr, fn: FunctionIr, local: 
   const method = read.functions.find(({ span }) => span.start === named.span.start);
   if (method === undefined || !hasBody(method)) return undefined;
   for (const value of returnedValues(method)) {
-    const name = value.kind === 'slice' ? memberPath(value.base) : undefined;
+    const name = memberPath(value.kind === 'slice' ? value.base : value);
     const field = type.fields.find((one) => one.name === name && !one.isStatic);
-    if (field !== undefined) return { field: field.name, method: method.name, span: field.span };
+    const isMutable =
+      field?.type?.kind === 'slice' || field?.type?.kind === 'static-array'
+        ? !/\b(?:immutable|string)\b/u.test(`${field.type.text} ${field.type.name}`)
+        : value.kind === 'slice';
+    if (field !== undefined && isMutable) return { field: field.name, method: method.name, span: field.span };
   }
   return undefined;
 }

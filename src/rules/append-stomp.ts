@@ -5,20 +5,24 @@ import {
   declaredIn,
   freeNames,
   hasBody,
+  heldByLiteral,
   isEnd,
+  letsIn,
+  mayKeep,
   memberPath,
   methodsOf,
   returnedValues,
   rootName,
   subjectOf,
+  type Let,
   type WithBody,
 } from '../facts/d-code.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { withoutAlias } from '../flow/types.js';
 import { walkBody } from '../model/walk-body.js';
-import type { Block, Expr, FileIr, FunctionIr, Statement, TypeDecl, TypeRef } from '../model/ir.js';
-import type { Span } from '../model/source.js';
+import type { Block, Expr, ExprOf, FileIr, FunctionIr, Statement, TypeDecl, TypeRef } from '../model/ir.js';
+import { isInside, type Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
 const TOKENS = ['assumeSafeAppend'];
@@ -98,13 +102,16 @@ export default defineRule({
           if (target === undefined) report({ messageId: 'stomps', data, ...rest });
           else report({ messageId: 'stored', data: { ...data, target }, ...rest });
         };
-        for (const { buffer, allowed, shown } of findReusedStatics(file, fn))
+        for (const { buffer, allowed, shown } of [
+          ...findReusedStatics(unit, file, fn),
+          ...findReusedLocals(unit, file, fn),
+        ])
           stomp(buffer, allowed, shown, `${fn.name}|${buffer}`);
         const type = aggregateOf(file, fn);
         if (type === undefined) continue;
         for (const { buffer: field, span } of findAllowed(file, fn)) {
           if (!type.fields.some((one) => one.name === field) || isBehindAppend(fn.body, span, field)) continue;
-          const shown = findShown(file, type, field, fn) ?? findStored(unit, file, type, field);
+          const shown = findShown(unit, file, type, field, fn) ?? findStored(unit, file, type, field);
           if (shown !== undefined) stomp(field, span, shown, `${type.name}.${field}`);
         }
       }
@@ -168,7 +175,7 @@ function findAllowed(file: FileIr, fn: WithBody): readonly { readonly buffer: st
 }
 
 /** A static local, or a variable of the module, that grows in place and of which a function of the file returns a slice. */
-function findReusedStatics(file: FileIr, fn: WithBody): readonly Reused[] {
+function findReusedStatics(unit: UnitFacts, file: FileIr, fn: WithBody): readonly Reused[] {
   const found: Reused[] = [];
   const statics = new Set<string>();
   for (const statement of fn.body.statements)
@@ -182,7 +189,7 @@ function findReusedStatics(file: FileIr, fn: WithBody): readonly Reused[] {
       file.globals.some((g) => g.name === buffer && g.inFunction === undefined && g.type?.kind === 'slice');
     if (!statics.has(buffer) && !isGlobal) continue;
     const others = isGlobal ? file.functions.filter((one) => one.isPublic && !declaredIn(one).has(buffer)) : [];
-    const shown = firstShown([fn, ...others], (method) => viewsIn(method, buffer), buffer);
+    const shown = firstShown(unit, file, [fn, ...others], (method) => viewsIn(method, buffer), buffer);
     if (shown !== undefined) found.push({ buffer, shown, allowed });
   }
   return found;
@@ -190,6 +197,8 @@ function findReusedStatics(file: FileIr, fn: WithBody): readonly Reused[] {
 
 /** The first of some functions that returns the buffer, a slice of it, or a local that is one of its `views`. */
 function firstShown(
+  unit: UnitFacts,
+  file: FileIr,
   methods: readonly FunctionIr[],
   views: (method: FunctionIr) => ReadonlySet<string>,
   buffer: string,
@@ -197,9 +206,9 @@ function firstShown(
   for (const method of methods) {
     if (!hasBody(method) || method.returns?.kind === 'static-array') continue;
     const names = views(method);
-    const value = returnedValues(method).find(
-      (one) => isView(one, buffer) || (one.kind === 'name' && one.path.length === 1 && names.has(one.path[0] ?? '')),
-    );
+    const shows = (one: Expr): boolean =>
+      isView(one, buffer) || (one.kind === 'name' && one.path.length === 1 && names.has(one.path[0] ?? ''));
+    const value = returnedValues(method).find((one) => shows(one) || heldIn(unit, file, one).some(shows));
     if (value !== undefined) return { method, span: value.span };
   }
   return undefined;
@@ -306,12 +315,12 @@ function appendOperand(expr: Expr): Expr | undefined {
 }
 
 /** A method that returns the buffer or a slice of it; the function itself counts only when it returns after the append is allowed. */
-function findShown(file: FileIr, type: TypeDecl, field: string, fn: FunctionIr): Shown | undefined {
+function findShown(unit: UnitFacts, file: FileIr, type: TypeDecl, field: string, fn: FunctionIr): Shown | undefined {
   // What only the type itself can call hands nothing out.
-  const methods = methodsOf(file, type).filter((method) => method.isPublic && method !== fn);
+  const methods = methodsWith(file, type).filter((method) => method.isPublic && method !== fn);
   const views = (method: FunctionIr): ReadonlySet<string> =>
     method === fn || !declaredIn(method).has(field) ? viewsIn(method, field) : new Set();
-  return firstShown([fn, ...methods], views, field);
+  return firstShown(unit, file, [fn, ...methods], views, field);
 }
 
 /** Locals that are set to the buffer or a slice of it, of which nothing is handed over: the field stays as it is. */
@@ -334,7 +343,7 @@ function viewsIn(method: FunctionIr, field: string): ReadonlySet<string> {
  * `frames ~= cur;` of a list of arrays, `event.data = scratch[];`.
  */
 function findStored(unit: UnitFacts, file: FileIr, type: TypeDecl, field: string): Shown | undefined {
-  for (const method of methodsOf(file, type)) {
+  for (const method of methodsWith(file, type)) {
     if (!hasBody(method)) continue;
     const views = new Set<string>();
     let found: { span: Span; target: string } | undefined;
@@ -351,10 +360,26 @@ function findStored(unit: UnitFacts, file: FileIr, type: TypeDecl, field: string
           if (views.has(name)) found ??= { span: value.span, target: kept };
         return;
       }
-      const isName = value.kind === 'name' && value.path.length === 1 && views.has(value.path[0] ?? '');
-      if (!isName && !isView(value, field)) return;
+      const shows = (one: Expr): boolean =>
+        isView(one, field) || (one.kind === 'name' && one.path.length === 1 && views.has(one.path[0] ?? ''));
+      const isHeld = !shows(value) && heldIn(unit, file, value).some(shows);
+      if (!isHeld && !shows(value)) return;
       const kept = target.kind === 'index' ? memberPath(target.base) : memberPath(target);
       if (kept === undefined || kept === field) return;
+      if (isHeld) {
+        // One place that is set anew each time is where the aggregate stands.
+        if (operator === '=' && target.kind !== 'index' && !kept.includes('.') && !isCallers(method, kept)) return;
+        if (!own.has(kept.split('.')[0] ?? '') || isCallers(method, kept)) found ??= { span: value.span, target: kept };
+        return;
+      }
+      if (isCallers(method, kept)) {
+        // What only the type itself, or one above it, calls hands nothing out.
+        if (!method.isPublic) return;
+        const element = operator === '=' ? target.kind !== 'index' : true;
+        if (element && keepsSlices(unit, file, type, method, kept, operator === '~='))
+          found ??= { span: value.span, target: kept };
+        return;
+      }
       if (kept === 'length' || kept.endsWith('.length')) return;
       const isOwn = target.kind === 'name' && own.has(kept);
       if (operator === '=' && isOwn) views.add(kept);
@@ -367,9 +392,23 @@ function findStored(unit: UnitFacts, file: FileIr, type: TypeDecl, field: string
     walkBody(method.body, ({ expr, statement }) => {
       if (statement?.kind === 'let' && statement.init === expr && statement.pattern.kind === 'bind')
         if (isView(expr, field) && statement.type?.kind !== 'static-array') views.add(statement.pattern.name);
+      const added = addedTo(expr);
+      if (added !== undefined) {
+        const list = memberPath(added.list);
+        const isSent = list === undefined || added.isSent;
+        if (list === undefined || !own.has(list.split('.')[0] ?? '') || isSent)
+          if (
+            added.values.some(
+              (one) => isView(one, field) || heldIn(unit, file, one).some((part) => isView(part, field)),
+            )
+          )
+            if (isSent || holdsSlices(type.fields.find((one) => one.name === list)?.type))
+              found ??= { span: expr.span, target: list ?? 'another thread' };
+      }
       if (expr.kind !== 'assign' || (expr.operator !== '=' && expr.operator !== '~=')) return;
       if (memberPath(expr.target) === field) {
-        if (expr.operator === '=' && rootName(expr.value) !== field) isRenewed = true;
+        if (expr.operator === '=' && rootName(expr.value) !== field && appendRoot(expr.value) !== field)
+          isRenewed = true;
       } else if (expr.target.kind !== 'slice') {
         // `event.data = null;` behind the call that was given it.
         if (expr.operator === '=' && found?.target === memberPath(expr.target)) found = undefined;
@@ -380,6 +419,134 @@ function findStored(unit: UnitFacts, file: FileIr, type: TypeDecl, field: string
     if (found !== undefined && !isRenewed) return { method, ...found };
   }
   return undefined;
+}
+
+/** The methods of a type and of the types of the file that are made from it. */
+function methodsWith(file: FileIr, type: TypeDecl): readonly FunctionIr[] {
+  const heirs = type.kind === 'class' ? file.types.filter((one) => one.bases.includes(type.name)) : [];
+  return [type, ...heirs].flatMap((one) => methodsOf(file, one));
+}
+
+/** What a value holds as it is: the arguments of a struct literal, and those that a new object keeps. */
+function heldIn(unit: UnitFacts, file: FileIr, value: Expr): readonly Expr[] {
+  if (value.kind !== 'new') return heldByLiteral(unit, file, value);
+  if (unit.oracle('d').declaration(value.type.name, file.path) === undefined) return [];
+  const count = value.args.length;
+  return value.args.flatMap(({ value: given }, at) => (mayKeep(unit, file, value.type.name, at, count) ? [given] : []));
+}
+
+/** `list.put(x)`, `list.insertBack(x)`, `tid.send(x)`, `send(tid, x)`: what is added, and where to. */
+function addedTo(
+  expr: Expr,
+): { readonly list: Expr; readonly values: readonly Expr[]; readonly isSent: boolean } | undefined {
+  const name = calledName(expr) ?? '';
+  const isSent = /^(?:send|prioritySend)$/u.test(name);
+  if (!isSent && !/^(?:put|insert|insertBack|insertFront)$/u.test(name)) return undefined;
+  if (expr.kind === 'method') return { list: expr.receiver, values: expr.args.map(({ value }) => value), isSent };
+  const [first, ...rest] = expr.kind === 'call' ? expr.args : [];
+  return isSent && first !== undefined
+    ? { list: first.value, values: rest.map(({ value }) => value), isSent }
+    : undefined;
+}
+
+/** Lists whose elements are slices, so that what is added to them is not copied. */
+function holdsSlices(type: TypeRef | undefined): boolean {
+  if (type?.kind === 'path' && /^(?:Ref)?Appender$|^(?:Array|DList|SList)$/u.test(type.name))
+    return /Appender/u.test(type.name) ? holdsSlices(type.args[0]) : isSliceType(type.args[0]);
+  return type?.kind === 'slice' && isSliceType(type.element);
+}
+
+function isSliceType(type: TypeRef | undefined): boolean {
+  return type?.kind === 'slice' || (type?.kind === 'path' && /^[wd]?string$/u.test(type.name));
+}
+
+/** A `ref` or `out` parameter, which is a variable of the caller's. */
+function isCallers(method: FunctionIr, path: string): boolean {
+  const param = method.params.find((one) => one.name === path);
+  return param?.modifiers.includes('ref') === true || param?.modifiers.includes('out') === true;
+}
+
+/**
+ * A local array of which a loop keeps the content (`all ~= cur;`, `table[key] = cur;`, `best = cur;`, `all ~= Group(cur);`) in what was
+ * declared outside of the loop, and which it lets grow in place to fill it again.
+ */
+function findReusedLocals(unit: UnitFacts, file: FileIr, fn: WithBody): readonly Reused[] {
+  const found: Reused[] = [];
+  const own = declaredIn(fn);
+  const lets = letsIn(fn.body);
+  const declared = (name: string): Let | undefined =>
+    lets.find((one) => one.pattern.kind === 'bind' && one.pattern.name === name);
+  for (const { buffer, span: allowed } of findAllowed(file, fn)) {
+    const made = declared(buffer);
+    if (!own.has(buffer) || made === undefined || made.isStatic === true) continue;
+    if (made.type !== undefined && made.type.kind !== 'slice') continue;
+    if (found.some((one) => one.buffer === buffer)) continue;
+    const loop = loopsAround(fn, allowed).find((one) => !isInside(made.span, one.span));
+    if (loop === undefined) continue;
+    let shown: Shown | undefined;
+    let isRenewed = false;
+    const shows = (one: Expr): boolean => isView(one, buffer);
+    walkBody(loop.body, ({ expr }) => {
+      if (expr.kind === 'assign' && memberPath(expr.target) === buffer && expr.operator === '=')
+        if (rootName(expr.value) !== buffer && appendRoot(expr.value) !== buffer) isRenewed = true;
+      const added = addedTo(expr);
+      if (added?.values.some(shows) === true) {
+        const list = memberPath(added.list);
+        const type = list === undefined ? undefined : typeOfLocal(file, fn, lets, list);
+        if (added.isSent || holdsSlices(type))
+          shown ??= { method: fn, span: expr.span, target: list ?? 'another thread' };
+      }
+      if (expr.kind !== 'assign') return;
+      // `table[cast(string) word]++`
+      if (expr.target.kind === 'index' && shows(expr.target.index)) {
+        const table = memberPath(expr.target.base);
+        if (table !== undefined && typeOfLocal(file, fn, lets, table)?.kind === 'assoc-array')
+          shown ??= { method: fn, span: expr.target.index.span, target: table };
+      }
+      const isHeld = heldIn(unit, file, expr.value).some(shows);
+      if (!isHeld && !shows(expr.value)) return;
+      const { target } = expr;
+      const kept = target.kind === 'index' ? memberPath(target.base) : memberPath(target);
+      const head = kept?.split('.')[0] ?? '';
+      if (kept === undefined || kept === buffer || kept.endsWith('.length') || target.kind === 'slice') return;
+      const place = declared(head);
+      if (place !== undefined && isInside(place.span, loop.span)) return;
+      const type = typeOfLocal(file, fn, lets, kept);
+      const isElement = target.kind === 'index' || expr.operator === '~=';
+      const keeps = isHeld
+        ? true
+        : isElement
+          ? isSliceType(type?.kind === 'slice' || type?.kind === 'assoc-array' ? type.element : undefined)
+          : isSliceType(type);
+      if (keeps) shown ??= { method: fn, span: expr.value.span, target: kept };
+    });
+    if (shown !== undefined && !isRenewed) found.push({ buffer, shown, allowed });
+  }
+  return found;
+}
+
+/** The array of `assumeSafeAppend(list[0 .. 0])`. */
+function appendRoot(expr: Expr): string | undefined {
+  const operand = appendOperand(expr);
+  return operand === undefined ? undefined : rootName(operand);
+}
+
+function loopsAround(fn: WithBody, at: Span): readonly ExprOf<'loop'>[] {
+  const found: ExprOf<'loop'>[] = [];
+  walkBody(fn.body, ({ expr }) => {
+    if (expr.kind === 'loop' && isInside(at, expr.body.span)) found.push(expr);
+  });
+  return found;
+}
+
+function typeOfLocal(file: FileIr, fn: FunctionIr, lets: readonly Let[], name: string): TypeRef | undefined {
+  const made = lets.find((one) => one.pattern.kind === 'bind' && one.pattern.name === name);
+  return (
+    made?.type ??
+    fn.params.find((one) => one.name === name)?.type ??
+    aggregateOf(file, fn)?.fields.find((one) => one.name === name)?.type ??
+    file.globals.find((one) => one.name === name && one.inFunction === undefined)?.type
+  );
 }
 
 /** `event.data` of a variable or parameter that is an object, which others may know, or is returned. */

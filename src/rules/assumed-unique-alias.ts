@@ -4,13 +4,16 @@ import {
   calledName,
   declaredIn,
   hasBody,
+  heldByLiteral,
+  mayKeep,
   memberPath,
   onlyInitOf,
   returnedValues,
   rootName,
   subjectOf,
+  withBodyOf,
 } from '../facts/d-code.js';
-import { lentField, libraryText } from '../facts/lent-texts.js';
+import { lentByCall, lentField, libraryText } from '../facts/lent-texts.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
@@ -58,15 +61,17 @@ export default defineRule({
             for (const branch of [given.then, given.else]) judge(valueOfBranch(branch), leaves, around);
             return;
           }
+          for (const part of heldIn(unit, file, given)) judge(part, leaves, around);
           const expr = madeView(fn, given) ?? given;
           const seenAs = immutableView(expr);
           if (seenAs === undefined || leaves === undefined) return;
-          const shown = shownBy(fn, seenAs.source);
+          const shown = shownBy(unit, file, fn, seenAs.source);
           // What another name still shows is not taken from that.
           const view = { ...seenAs, source: shown, takes: seenAs.takes && shown === seenAs.source };
           if (shown !== seenAs.source && isSetAnew(fn, shown)) return;
+          if (isHandedOver(fn, shown, expr)) return;
           const owner =
-            ownerOf(file, fn, view.source, view.takes, around) ??
+            ownerOf(unit, file, fn, view.source, view.takes, around) ??
             writtenLocal(fn, view, expr, around) ??
             keptLocal(file, fn, view.source, expr) ??
             reusedAppender(unit, file, fn, view.source) ??
@@ -74,7 +79,8 @@ export default defineRule({
           const source =
             memberPath(view.source.kind === 'slice' ? view.source.base : view.source) ??
             memberPath(view.source.kind === 'field' ? view.source.base : view.source) ??
-            libraryText(view.source);
+            libraryText(view.source) ??
+            nameOfPart(view.source);
           if (owner === undefined || source === undefined || seen.has(source)) return;
           seen.add(source);
           report({
@@ -92,14 +98,21 @@ export default defineRule({
           else if (isReturnedText(fn, expr, statement)) judge(expr, 'returns', around);
           else if (expr.kind === 'assign') {
             const { target, operator, value } = expr;
-            if (operator === '=') judge(value, keeps(file, fn, target, around) ? 'stores' : undefined, around);
-            // `names ~= cast(string) name` keeps the slice; a text would copy the characters.
-            if (operator === '~=') judge(value, isListOfSlices(file, fn, target) ? 'stores' : undefined, around);
             if (target.kind === 'index' && isTable(file, fn, target.base)) judge(target.index, 'stores', around);
+            const isKept = keeps(file, fn, target, around) || isCallers(fn, target) || isEntry(file, fn, target);
+            if (operator === '=') judge(value, isKept ? 'stores' : undefined, around);
+            // `names ~= cast(string) name` keeps the slice; a text would copy the characters.
+            const isPart = immutableView(value) === undefined;
+            if (operator === '~=')
+              judge(value, isPart || isListOfSlices(file, fn, target) ? 'stores' : undefined, around);
           } else if (expr.kind === 'call' || expr.kind === 'method') {
             // `send(tid, cast(immutable) work)`, `tid.send(..)`: another thread reads it from now on.
             if (/^(?:send|prioritySend|spawn|spawnLinked)$/u.test(calledName(expr) ?? ''))
               for (const { value } of expr.args) judge(value, 'sends', around);
+            // `lines.put(cast(string) text)` of an appender of texts.
+            if (expr.kind === 'method' && /^(?:put|insertBack|insertFront)$/u.test(expr.method))
+              if (collectsSlices(typeOfMember(file, fn, expr.receiver)))
+                for (const { value } of expr.args) judge(value, 'stores', around);
           }
         });
         for (const { view, name, bound } of namedViews(fn)) {
@@ -133,25 +146,114 @@ function madeView(fn: FunctionIr, expr: Expr): Expr | undefined {
   return made !== undefined && immutableView(made) !== undefined ? made : undefined;
 }
 
+/** What a value keeps as it is: the arguments of a struct literal, and those that a new object stores. */
+function heldIn(unit: UnitFacts, file: FileIr, value: Expr): readonly Expr[] {
+  if (value.kind !== 'new') return heldByLiteral(unit, file, value);
+  if (unit.oracle('d').declaration(value.type.name, file.path) === undefined) return [];
+  const count = value.args.length;
+  return value.args.flatMap(({ value: given }, at) => (mayKeep(unit, file, value.type.name, at, count) ? [given] : []));
+}
+
+/** `rows` of `rows[i]`, and the function that lends its field: `text` of `text()`. */
+function nameOfPart(source: Expr): string | undefined {
+  if (source.kind === 'index') return memberPath(source.base);
+  return source.kind === 'call' || source.kind === 'method' ? calledName(source) : undefined;
+}
+
+/** A `ref` or `out` parameter. */
+function isCallers(fn: FunctionIr, target: Expr): boolean {
+  const param = fn.params.find((one) => one.name === memberPath(target));
+  return param?.modifiers.includes('ref') === true || param?.modifiers.includes('out') === true;
+}
+
+/** An entry of a table, or an element of a list of slices. */
+function isEntry(file: FileIr, fn: FunctionIr, target: Expr): boolean {
+  if (target.kind !== 'index') return false;
+  const type = typeOfMember(file, fn, target.base);
+  return (type?.kind === 'assoc-array' || type?.kind === 'slice') && type.element?.kind === 'slice';
+}
+
+/** An appender or container whose elements are slices. */
+function collectsSlices(type: TypeRef | undefined): boolean {
+  if (type?.kind !== 'path') return false;
+  const [content] = type.args;
+  if (/^(?:Ref)?Appender$/u.test(type.name)) return content?.kind === 'slice' && content.element?.kind === 'slice';
+  return /^(?:Array|DList|SList)$/u.test(type.name) && content?.kind === 'slice';
+}
+
 /** What an expression shows, behind locals that only name it and functions that write into what they are given and show it. */
-function shownBy(fn: FunctionIr, source: Expr, depth = 0): Expr {
+function shownBy(unit: UnitFacts, file: FileIr, fn: FunctionIr, source: Expr, depth = 0): Expr {
   if (depth > 4) return source;
+  const passed = passedThrough(unit, file, source);
+  if (passed !== undefined) return shownBy(unit, file, fn, passed, depth + 1);
   const called = source.kind === 'call' || source.kind === 'method' ? calledName(source) : undefined;
   if (called === 'sformat') {
     const given = subjectOf(source);
-    return given === undefined ? source : shownBy(fn, given, depth + 1);
+    return given === undefined ? source : shownBy(unit, file, fn, given, depth + 1);
   }
   if (source.kind === 'slice' && source.base.kind === 'name') {
-    const base = shownBy(fn, source.base, depth + 1);
+    const base = shownBy(unit, file, fn, source.base, depth + 1);
     return base === source.base ? source : base;
   }
-  const made = onlyInitOf(fn, source);
+  const made = onlyInitOf(fn, source) ?? initBesideBranches(fn, source);
   if (made === undefined) return source;
   const isCalled = made.kind === 'call' || made.kind === 'method';
   const isName = memberPath(made) !== undefined || (made.kind === 'slice' && memberPath(made.base) !== undefined);
   if (isCalled ? calledName(made) !== 'sformat' : !isName) return source;
-  const shown = shownBy(fn, made, depth + 1);
+  const shown = shownBy(unit, file, fn, made, depth + 1);
   return isCalled && shown === made ? source : shown;
+}
+
+/** The argument that a function of the file gives back a slice of: `digits(n, buffer[])`. */
+function passedThrough(unit: UnitFacts, file: FileIr, source: Expr): Expr | undefined {
+  if (source.kind !== 'call') return undefined;
+  const [only, ...others] = file.functions.filter(
+    (one) => one.name === calledName(source) && one.kind === 'function' && one.parent === undefined,
+  );
+  const callee = only !== undefined && others.length === 0 ? withBodyOf(unit, file, only) : undefined;
+  if (callee === undefined) return undefined;
+  const names = new Set(
+    returnedValues(callee).map((value) => {
+      const shown = value.kind === 'slice' ? value.base : value;
+      return shown.kind === 'name' && shown.path.length === 1 ? shown.path[0] : undefined;
+    }),
+  );
+  const [name] = names;
+  const at = callee.params.findIndex((one) => one.name === name && one.type?.kind === 'slice');
+  let isSet = false;
+  walkBody(callee.body, ({ expr }) => {
+    isSet ||=
+      expr.kind === 'assign' &&
+      expr.operator === '=' &&
+      memberPath(expr.target) === name &&
+      rootName(expr.value) !== name;
+  });
+  return names.size === 1 && at >= 0 && !isSet ? source.args[at]?.value : undefined;
+}
+
+/**
+ * What a local was declared as when it is only set to something else on some ways: `char[] result = path; if (..) result = path.dup;`. One that
+ * both branches set is set anew.
+ */
+function initBesideBranches(fn: FunctionIr, expr: Expr): Expr | undefined {
+  const name = expr.kind === 'name' && expr.path.length === 1 ? expr.path[0] : undefined;
+  if (name === undefined || fn.body === undefined) return undefined;
+  let made: Expr | undefined;
+  let isAnew = false;
+  walkBody(fn.body, ({ expr: one, around, statement }) => {
+    if (statement?.kind === 'let' && statement.init === one && statement.pattern.kind === 'bind')
+      if (statement.pattern.name === name) {
+        isAnew ||= made !== undefined || statement.type?.kind === 'static-array';
+        made = one;
+      }
+    if (one.kind !== 'assign' || one.operator !== '=' || one.span.end > expr.span.start) return;
+    if (one.target.kind !== 'name' || one.target.path[0] !== name || rootName(one.value) === name) return;
+    const branch = around.find((outer) => outer.kind === 'if' || outer.kind === 'match' || outer.kind === 'loop');
+    if (branch === undefined || branch.kind === 'match' || (branch.kind === 'if' && branch.else !== undefined))
+      isAnew = true;
+  });
+  const isShown = made !== undefined && (made.kind === 'name' || made.kind === 'slice' || made.kind === 'field');
+  return isAnew || !isShown ? undefined : made;
 }
 
 /** `auto text = this.buffer; this.buffer = null;`: the local has it alone. */
@@ -163,6 +265,20 @@ function isSetAnew(fn: FunctionIr, shown: Expr): boolean {
       isSet ||= expr.kind === 'assign' && expr.operator === '=' && memberPath(expr.target) === name;
     });
   return isSet;
+}
+
+/** `tid.send(cast(immutable) batch); batch = null;`: the field starts anew behind it. */
+function isHandedOver(fn: FunctionIr, shown: Expr, view: Expr): boolean {
+  const name = memberPath(shown);
+  let is = false;
+  if (name !== undefined && fn.body !== undefined && !fn.params.some((one) => one.name === name))
+    walkBody(fn.body, ({ expr }) => {
+      if (expr.kind !== 'assign' || expr.operator !== '=' || expr.span.start < view.span.end) return;
+      if (memberPath(expr.target) !== name) return;
+      const { value } = expr;
+      is ||= value.kind === 'new' || value.kind === 'array' || (value.kind === 'literal' && value.type === 'null');
+    });
+  return is;
 }
 
 /** A local that is stored where others find it, as it is or as a slice, in the same function. */
@@ -280,7 +396,7 @@ function lentOwner(
   if (libraryText(source) !== undefined)
     return { text: 'in a buffer of the C library, which its next call writes', span: source.span };
   const name = localOf(fn, source);
-  const lent = name === undefined ? undefined : lentField(unit, file, fn, name);
+  const lent = name === undefined ? lentByCall(unit, file, fn, source) : lentField(unit, file, fn, name);
   return lent && { text: `a slice of the field '${lent.field}', which '${lent.method}' lends`, span: lent.span };
 }
 
@@ -330,6 +446,19 @@ function isTable(file: FileIr, fn: FunctionIr, base: Expr): boolean {
   return typeOfMember(file, fn, base)?.kind === 'assoc-array';
 }
 
+/** Functions of the standard library that give back a text as it is, or a part of it, where they find nothing to do. */
+const UNCHANGED = /^(?:strip|stripLeft|stripRight|chomp|chompPrefix|chop|toLower|toUpper|replace|representation)$/u;
+
+/** `x.to!string`, `to!string(x)`, `text(x)`, which copy no text that is a string already. */
+function isToText(expr: Expr): boolean {
+  if (expr.kind !== 'call' && expr.kind !== 'method') return false;
+  const types =
+    expr.kind === 'method' ? expr.typeArgs : expr.callee.kind === 'name' ? (expr.callee.typeArgs ?? []) : [];
+  const name = calledName(expr);
+  if (name === 'text') return expr.kind === 'call' ? expr.args.length === 1 : expr.args.length === 0;
+  return name === 'to' && types[0]?.text === 'string';
+}
+
 /** `assumeUnique(x)`, `cast(string) x`, `cast(immutable(T)[]) x`, `cast(immutable) x`. */
 function immutableView(
   expr: Expr,
@@ -354,7 +483,14 @@ function immutableView(
       ? { source: expr.value, how: 'the cast', takes: false }
       : undefined;
   }
+  if (expr.kind === 'slice') return immutableView(expr.base);
   const name = expr.kind === 'field' ? expr.name : calledName(expr);
+  // What gives back its argument where it has nothing to change: `(cast(string) name).to!string`, `toLower(cast(string) name)`.
+  if (name !== undefined && (UNCHANGED.test(name) || isToText(expr))) {
+    const inner = subjectOf(expr);
+    const view = inner === undefined ? undefined : immutableView(inner);
+    return view && { ...view, takes: false };
+  }
   // `fromStringz(cast(immutable) text)` shows what the cast calls immutable.
   if (name === 'fromStringz' && expr.kind === 'call' && expr.args[0] !== undefined) {
     const given = expr.args[0].value;
@@ -367,6 +503,7 @@ function immutableView(
 }
 
 function ownerOf(
+  unit: UnitFacts,
   file: FileIr,
   fn: FunctionIr,
   source: Expr,
@@ -374,6 +511,8 @@ function ownerOf(
   around: readonly Expr[],
 ): { readonly text: string; readonly span: FunctionIr['span'] } | undefined {
   const inner = source.kind === 'slice' ? source.base : source;
+  const part = partOwner(file, fn, inner, around);
+  if (part !== undefined) return part;
   const name = memberPath(inner);
   if (name === undefined) return undefined;
   const param = fn.params.find((one) => one.name === name);
@@ -393,7 +532,50 @@ function ownerOf(
       ? { text: 'a variable of the module', span: global.nameSpan }
       : undefined;
   }
+  if (field.type?.kind === 'path' && isMutableObject(unit, file, field.type))
+    return { text: 'an object that its owner writes', span: field.span };
   return isWritable(field.type) ? { text: 'a field', span: field.span } : undefined;
+}
+
+/** A class with a field that may be written. */
+function isMutableObject(unit: UnitFacts, file: FileIr, type: TypeRef): boolean {
+  const decl = unit.oracle('d').declaration(type.name, file.path);
+  return (
+    decl?.kind === 'class' &&
+    !/^(?:immutable|const)\b/u.test(type.text) &&
+    decl.fields.some(
+      (field) => !field.isStatic && !field.attributes.some((one) => /^(?:immutable|const|shared)$/u.test(one.name)),
+    )
+  );
+}
+
+/** `rows[i]`, or `row` in `foreach (row; rows)`, of a list or table of slices that can be written, which is a field or the caller's. */
+function partOwner(
+  file: FileIr,
+  fn: FunctionIr,
+  inner: Expr,
+  around: readonly Expr[],
+): { readonly text: string; readonly span: FunctionIr['span'] } | undefined {
+  let base = inner.kind === 'index' ? inner.base : undefined;
+  if (inner.kind === 'name' && inner.path.length === 1)
+    for (const loop of around)
+      if (loop.kind === 'loop' && loop.form === 'foreach' && loop.iterable !== undefined) {
+        const last = loop.bindings?.at(-1)?.pattern;
+        if (last?.kind === 'bind' && last.name === inner.path[0]) base = loop.iterable;
+      }
+  const name = base === undefined ? undefined : memberPath(base);
+  if (name === undefined) return undefined;
+  const param = fn.params.find((one) => one.name === name);
+  const field =
+    param === undefined && !declaredIn(fn).has(name.split('.')[0] ?? '') ? fieldAt(file, fn, name) : undefined;
+  const type = param?.type ?? field?.type;
+  const isList = (type?.kind === 'slice' || type?.kind === 'assoc-array') && isWritable(type.element);
+  const owner = param ?? field;
+  if (!isList || owner === undefined || /\b(?:immutable)\b/u.test(type.text)) return undefined;
+  return {
+    text: param === undefined ? 'a field with slices that can be written' : "a list of the caller's slices",
+    span: owner.span,
+  };
 }
 
 /** `static char[32] buffer;` in the function: each call writes it anew. */

@@ -114,7 +114,7 @@ export default defineRule({
         const at = (span: Span): number => lineOf(unit, file, span.start);
         const own = [fn, ...nestedIn(file, fn)];
         for (const inner of isEndKnown ? [] : own)
-          for (const read of hasBody(inner) ? findCursorReads(file, inner) : [])
+          for (const read of hasBody(inner) ? findCursorReads(unit, file, inner) : [])
             report({
               messageId: read.kind,
               data: { slice: read.slice, cursor: read.cursor, bound: at(read.bound), line: at(read.read) },
@@ -453,7 +453,9 @@ function findLongSlices(file: FileIr, fn: FunctionIr): readonly LongSlice[] {
     const wide = wideOf(expr.base);
     const isOne = boundNames(inside.body).filter((name) => name === slice).length < 2;
     const narrow = isOne ? elementBytes(declaredTypeOf(file, inside, slice)) : undefined;
-    if (narrow !== undefined && wide > narrow && lengthAlone(inside, expr.to) === slice)
+    // The runtime's own hooks are given arrays of any type as bytes, with the number of their elements.
+    const isHook = inside.abi !== undefined;
+    if (!isHook && narrow !== undefined && wide > narrow && lengthAlone(inside, expr.to) === slice)
       found.push({ slice, span: expr.span });
     if (param?.type?.kind !== 'slice' && param?.type?.name !== 'string') return;
     const to = onlyInitOf(inside, expr.to) ?? expr.to;

@@ -14,6 +14,7 @@ import {
 } from '../facts/d-code.js';
 import { declaredTypeOf } from '../facts/sliced-temporaries.js';
 import type { UnitFacts } from '../facts/unit.js';
+import { findLaundered } from '../facts/laundered.js';
 import { lineOf } from '../facts/lines.js';
 import { walkBody, type Walked } from '../model/walk-body.js';
 import type { Expr, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
@@ -41,6 +42,8 @@ export default defineRule({
         "The trusted lambda gives the address of the local '{name}' (line {line}), and the result is {kept}: the compiler no longer sees that it must not leave the function.",
       kept: "'{name}' is not checked by the compiler and its 'scope' parameter '{param}' is {kept} (line {line}): the caller may take back what it shows when the call ends.",
       lent: "The trusted function '{name}' stores a pointer into its 'ref' parameter '{param}' in '{target}' (line {line}), which may live longer: safe callers may give it something that ends before.",
+      hidden:
+        "{what} '{name}' ends with the call, and what leads to it is {kept} (line {line}): {by} hides it from the compiler.",
       helper:
         "The trusted function '{name}' returns a pointer into its 'ref' parameter '{param}' (line {line}) without 'return', so safe callers may keep a pointer to something that ends before it.",
     },
@@ -74,7 +77,9 @@ export default defineRule({
             ],
             key: fn.name,
           });
-        for (const { param: scoped, span, kept, via } of keptScope(unit, file, fn))
+        const told = new Set<string>();
+        for (const { param: scoped, span, kept, via } of keptScope(unit, file, fn)) {
+          told.add(scoped.name);
           report({
             messageId: 'kept',
             data: { name: fn.name, param: scoped.name, kept, line: lineOf(unit, file, span.start) },
@@ -87,6 +92,7 @@ export default defineRule({
             ],
             key: `${fn.name}|${scoped.name}`,
           });
+        }
         const lent = trustedStore(unit, file, fn) ?? storedByHelper(unit, file, fn);
         if (lent !== undefined)
           report({
@@ -103,11 +109,16 @@ export default defineRule({
           });
         walkBody(fn.body, (walked) => {
           const { expr } = walked;
-          if (expr.kind === 'cast' && expr.type.kind === 'delegate' && expr.value.kind === 'name') {
+          if (
+            expr.kind === 'cast' &&
+            withoutAlias(expr.type, unit.oracle('d'), file.path)?.kind === 'delegate' &&
+            expr.value.kind === 'name'
+          ) {
             const name = expr.value.path[0] ?? '';
             const scoped = fn.params.find((one) => one.name === name && one.modifiers.includes('scope'));
             const kept = scoped === undefined ? undefined : keptAs(file, fn, walked);
-            if (scoped !== undefined && kept !== undefined)
+            if (scoped !== undefined && kept !== undefined) {
+              told.add(name);
               report({
                 messageId: 'cast',
                 data: { name, kept, line: lineOf(unit, file, expr.span.start) },
@@ -115,12 +126,14 @@ export default defineRule({
                 steps: [{ file, span: scoped.span, role: 'declare', note: "'scope' promises that it is not kept." }],
                 key: name,
               });
+            }
           }
           if (expr.kind !== 'call' || expr.callee.kind !== 'closure') return;
           const lambda = closureOf(file, expr.callee);
           const local = lambda?.trust === 'trusted' ? localAddress(file, fn, lambda) : undefined;
           const kept = local === undefined ? undefined : keptAs(file, fn, walked);
-          if (local !== undefined && kept !== undefined)
+          if (local !== undefined && kept !== undefined) {
+            told.add(local.name);
             report({
               messageId: 'lambda',
               data: { name: local.name, kept, line: lineOf(unit, file, local.span.start) },
@@ -128,7 +141,17 @@ export default defineRule({
               steps: [{ file, span: expr.span, role: 'escape', note: `The address is ${kept} here.` }],
               key: local.name,
             });
+          }
         });
+        for (const { name, what, declared, kept, span, by } of findLaundered(unit, file, fn))
+          if (!told.has(name))
+            report({
+              messageId: 'hidden',
+              data: { name, what, kept, by, line: lineOf(unit, file, span.start) },
+              at: { file, span },
+              steps: [{ file, span: declared, role: 'declare', note: 'It is here for this call only.' }],
+              key: `${fn.name}|${name}`,
+            });
       }
     }
   },
@@ -396,6 +419,9 @@ function delegateFrame(unit: UnitFacts, file: FileIr, fn: FunctionIr, value: Exp
 /** The parameter whose own memory a value is a pointer or slice into: `&param`, `&param.field`, `param.cells[]`. */
 function addressedParam(unit: UnitFacts, file: FileIr, fn: FunctionIr, value: Expr): string | undefined {
   if (value.kind === 'cast') return addressedParam(unit, file, fn, value.value);
+  // `(cast(int*) &param)[0 .. 8]`
+  if (value.kind === 'slice' && (value.base.kind === 'cast' || value.base.kind === 'address'))
+    return addressedParam(unit, file, fn, value.base);
   if (value.kind === 'address')
     return value.base.kind === 'name' && value.base.path.length === 1
       ? value.base.path[0]

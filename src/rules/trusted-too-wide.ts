@@ -1,5 +1,7 @@
 import { hasBody, memberPath, walkDeep } from '../facts/d-code.js';
+import { lineOf } from '../facts/lines.js';
 import { declaredTypeOf } from '../facts/sliced-temporaries.js';
+import { unsoundInterface, type UnsoundInterface } from '../facts/trusted-interfaces.js';
 import type { Attribute, Expr, FileIr, FunctionIr } from '../model/ir.js';
 import { defineRule } from './rule.js';
 
@@ -19,6 +21,16 @@ export default defineRule({
       group:
         "'@trusted' is applied to a group of {count} functions: the compiler checks none of them, nor what is added to the group later.",
       idle: "The trusted function '{name}' has no pointer operation, cast or call: there is nothing in it to trust.",
+      foreign:
+        "'{name}' is trusted and stands for a function of C, which goes where '{param}' points and as far as it likes: safe code may give it anything.",
+      called:
+        "The trusted function '{name}' calls '{param}' (line {line}), which need not be safe: whatever the caller writes in it is no longer checked.",
+      pointer:
+        "The trusted function '{name}' is given '{param}' with no length that the compiler knows, and reads on from it (line {line}): safe code may give it a pointer to anything.",
+      index:
+        "The trusted function '{name}' uses '{param}' of the caller's behind a bare pointer (line {line}) and never asks whether it is in range: safe code may give it any number.",
+      address:
+        "The trusted function '{name}' takes the number '{param}' for an address (line {line}): safe code may give it any number.",
     },
     checklist: 'Is exactly the unsafe operation trusted, and nothing around it?',
     scenarios: [],
@@ -29,14 +41,22 @@ export default defineRule({
   check({ unit, report }) {
     for (const file of unit.filesOf('d')) {
       const groups = new Map<number, { readonly attribute: Attribute; readonly members: FunctionIr[] }>();
+      const unsound = new Map<string, { readonly fn: FunctionIr; readonly what: UnsoundInterface }[]>();
       for (const fn of file.functions) {
         if (fn.trust !== 'trusted') continue;
+        const group = fn.attributes.find((one) => one.name === 'trusted' && one.inherited === true);
+        const what = unsoundInterface(unit, file, fn);
+        // Of a group only what C does is judged one by one: the group itself is what is wrong with the others.
+        if (what !== undefined && (group === undefined || what.kind === 'foreign')) {
+          const key = `${what.kind}|${String(group?.span.start ?? fn.owner ?? fn.qualifiedName)}`;
+          unsound.set(key, [...(unsound.get(key) ?? []), { fn, what }]);
+        }
         const inherited = fn.attributes.find((one) => one.name === 'trusted' && one.inherited === true);
         if (inherited !== undefined) {
           const group = groups.get(inherited.span.start) ?? { attribute: inherited, members: [] };
           group.members.push(fn);
           groups.set(inherited.span.start, group);
-        } else if (hasBody(fn) && !fn.isTest && isIdle(file, fn))
+        } else if (what === undefined && hasBody(fn) && !fn.isTest && isIdle(file, fn))
           report({
             messageId: 'idle',
             data: { name: fn.name },
@@ -44,6 +64,31 @@ export default defineRule({
             steps: [],
             key: fn.qualifiedName,
           });
+      }
+      for (const [key, [first, ...others]] of unsound) {
+        if (first === undefined) continue;
+        const { fn, what } = first;
+        const group = fn.attributes.find((one) => one.name === 'trusted' && one.inherited === true);
+        report({
+          messageId: what.kind,
+          data: { name: fn.name, param: what.param, line: lineOf(unit, file, what.span.start) },
+          at: { file, span: fn.nameSpan },
+          steps: [
+            ...(group === undefined
+              ? []
+              : [{ file, span: group.span, role: 'declare' as const, note: 'This makes it trusted.' }]),
+            { file, span: what.span, role: 'use', note: `Nothing checks what '${what.param}' is.` },
+            ...others.slice(0, 8).map((other) => ({
+              file,
+              span: other.fn.nameSpan,
+              role: 'declare' as const,
+              note: `So it is with '${other.what.param}' of '${other.fn.name}'.`,
+            })),
+          ],
+          severity: 'warning',
+          audience: 'everyone',
+          key,
+        });
       }
       for (const { attribute, members } of groups.values())
         if (members.length > 1)

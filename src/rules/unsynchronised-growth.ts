@@ -7,20 +7,25 @@ import {
   enclosing,
   hasAttribute,
   hasBody,
+  initOf,
   memberPath,
   methodsOf,
-  outermost,
+  readAround,
   rootName,
+  uncast,
   type WithBody,
 } from '../facts/d-code.js';
+import { whyUnlocked } from '../facts/held-locks.js';
 import { lineOf } from '../facts/lines.js';
+import { addedToBy, grownBy, grownByHelper, isGrowing, variableType } from '../facts/shared-growth.js';
+import type { UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
-import type { Expr, ExprOf, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
+import type { Expr, ExprOf, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
 const THREADS =
-  /\b(?:Thread|spawn|spawnLinked|taskPool|TaskPool|parallel|runWorkerTask|task)\b\s*[!(]|\bnew\s+Thread\b|\bpthread_create\b/u;
+  /\b(?:Thread|spawn|spawnLinked|taskPool|TaskPool|parallel|runWorkerTask|task)\b\s*[!(]|\btaskPool\s*\.|\bnew\s+Thread\b|\bpthread_create\b/u;
 
 export default defineRule({
   meta: {
@@ -36,7 +41,10 @@ export default defineRule({
     cwe: ['CWE-362', 'CWE-820'],
     messages: {
       grows:
-        "'{array}' is {storage} and grows in '{function}' (line {line}) without a lock, in a module that starts threads: two threads may grow it at once, and one of them writes to the old block.",
+        "'{array}' is {storage} and grows in '{function}' (line {line}) {how}, in a module that starts threads: two threads may grow it at once, and one of them writes to the old block.",
+      member:
+        "'{function}' is for objects that threads share, and '{array}' grows in it (line {line}) {how}: two threads may grow it at once, and one of them writes to the old block.",
+      both: "'{array}' grows (line {grown}) without a lock in what one thread runs, and another changes it meanwhile (line {line}): one of them works on the old block.",
       rounds:
         "'{array}' grows (line {grown}) without a lock in the body of a parallel loop (line {line}): two rounds may grow it at once, and one of them writes to the old block.",
       several:
@@ -45,31 +53,55 @@ export default defineRule({
     checklist: 'Is the array that threads share only ever grown under a lock?',
     scenarios: ['command'],
   },
-  tokens: { d: ['__gshared', 'shared ', 'parallel', 'Thread', 'task'] },
-  requires: { d: ['Thread', 'spawn', 'taskPool', 'parallel', 'runWorkerTask', 'pthread_create'] },
+  tokens: { d: ['__gshared', 'shared', 'parallel', 'Thread', 'task'] },
+  requires: {
+    d: [
+      'Thread',
+      'spawn',
+      'taskPool',
+      'parallel',
+      'runWorkerTask',
+      'pthread_create',
+      /\bshared\b[^;]*\{|\)[^;{]*\bshared\b/u,
+    ],
+  },
   bodyTokens: {
-    d: ['~=', '.length', '.put', '.insert', '.require', /\]\s*=[^=]/u, 'Thread', 'parallel', 'task', '.create'],
+    d: [
+      '~',
+      '.length',
+      '.put',
+      '.insert',
+      '.require',
+      /\]\s*(?:[-+*|&^]?=[^=]|\+\+|--)/u,
+      'Thread',
+      'parallel',
+      'task',
+      '.create',
+    ],
   },
   looksAt: 'bodies',
   perFile: ['d'],
   check({ unit, report }) {
     for (const file of unit.filesOf('d')) {
-      if (!THREADS.test(unit.textOf(file.path) ?? '')) continue;
-      const arrays = sharedArrays(file);
+      const text = unit.textOf(file.path) ?? '';
+      const startsThreads = THREADS.test(text);
+      const arrays = startsThreads ? sharedArrays(file) : new Map<string, SharedArray>();
       // Several loops may start threads for one growth.
       const told = new Set<number>();
       for (const fn of file.functions) {
         if (!hasBody(fn)) continue;
-        for (const { array, growth, loop, worker } of grownByThreads(unit.textOf(file.path) ?? '', file, fn)) {
+        for (const found of startsThreads ? grownByThreads(text, file, fn) : []) {
+          const { array, growth, loop, worker, other } = found;
           if (told.has(growth.start)) continue;
           told.add(growth.start);
+          const isRounds = worker === undefined;
           report({
-            messageId: worker === undefined ? 'rounds' : 'several',
+            messageId: other !== undefined ? 'both' : isRounds ? 'rounds' : 'several',
             data: {
               array,
               grown: lineOf(unit, file, growth.start),
-              line: lineOf(unit, file, loop.start),
-              function: worker === undefined || worker.name.startsWith('{') ? fn.name : worker.name,
+              line: lineOf(unit, file, (other ?? loop).start),
+              function: isRounds || worker.name.startsWith('{') ? fn.name : worker.name,
             },
             at: { file, span: growth },
             steps: [
@@ -77,26 +109,56 @@ export default defineRule({
                 file,
                 span: { start: loop.start, end: Math.min(loop.end, loop.start + 'foreach'.length) },
                 role: 'escape',
-                note: worker === undefined ? 'Its rounds run on several threads.' : 'Each round starts a thread.',
+                note:
+                  other !== undefined
+                    ? 'A thread is started for it.'
+                    : isRounds
+                      ? 'Its rounds run on several threads.'
+                      : 'Each round starts a thread.',
               },
             ],
             key: `${array}|${fn.name}`,
           });
         }
-        if (
-          arrays.size === 0 ||
-          fn.kind === 'static-constructor' ||
-          fn.kind === 'unittest' ||
-          fn.kind === 'constructor' ||
-          isLocked(unit.textOf(file.path) ?? '', file, fn)
-        )
-          continue;
+        if (fn.kind === 'static-constructor' || fn.kind === 'unittest') continue;
+        for (const { array, growth, other } of startsThreads ? grownBeside(unit, text, file, fn) : []) {
+          if (told.has(growth.start)) continue;
+          told.add(growth.start);
+          report({
+            messageId: 'both',
+            data: { array, grown: lineOf(unit, file, growth.start), line: lineOf(unit, file, other.span.start) },
+            at: { file, span: growth },
+            steps: [{ file, span: other.span, role: 'use', note: `'${other.method}' sets it without a lock.` }],
+            key: `${array}|${fn.name}|beside`,
+          });
+        }
+        for (const { array, growth, how } of grownInShared(text, file, fn))
+          report({
+            messageId: 'member',
+            data: { array, function: fn.name, line: lineOf(unit, file, growth.start), how },
+            at: { file, span: growth },
+            steps: [],
+            key: `${array}|${fn.name}|shared`,
+          });
+        // An object that is being made is nobody else's yet; who locks it then means something else.
+        if (arrays.size === 0 || (fn.kind === 'constructor' && !locksItself(fn))) continue;
         const outer = [fn, ...enclosing(file, fn)];
-        walkBody(fn.body, ({ expr, around }) => {
-          const name = grown(expr) ?? addedTo(expr, arrays);
+        walkBody(fn.body, ({ expr }) => {
+          const path =
+            grownBy(fn, expr) ??
+            addedToBy(fn, expr, (name) => arrayAt(file, arrays, name)?.type) ??
+            grownByHelper(file, expr);
+          const name = path === undefined ? undefined : withoutType(file, path);
           const array = name === undefined ? undefined : arrays.get(name);
-          if (name === undefined || array === undefined || outer.some((one) => declaredIn(one).has(name))) return;
-          if (isInLock(around)) return;
+          if (name === undefined || array === undefined) return;
+          if (
+            array.inFunction === undefined
+              ? outer.some((one) => declaredIn(one).has(name))
+              : !outer.some((one) => one.name === array.inFunction)
+          )
+            return;
+          const how = whyUnlocked(text, file, fn, expr.span, { isOnePerProcess: array.isMember });
+          if (how === undefined || (fn.kind === 'constructor' && how === 'without a lock')) return;
           report({
             messageId: 'grows',
             data: {
@@ -104,6 +166,7 @@ export default defineRule({
               storage: `'${array.storage}'`,
               function: fn.name,
               line: lineOf(unit, file, expr.span.start),
+              how,
             },
             at: { file, span: expr.span },
             steps: [{ file, span: array.span, role: 'declare', note: 'All threads see this one array.' }],
@@ -119,69 +182,172 @@ interface SharedArray {
   readonly storage: string;
   readonly span: Span;
   readonly type?: TypeRef;
+  /** One for all objects of a type. */
+  readonly isMember: boolean;
+  /** The function whose static variable it is. */
+  readonly inFunction?: string;
 }
 
 function sharedArrays(file: FileIr): ReadonlyMap<string, SharedArray> {
   const found = new Map<string, SharedArray>();
   for (const global of file.globals)
-    if (
-      (global.kind === 'gshared' || global.kind === 'shared') &&
-      isGrowing(global.type) &&
-      global.inFunction === undefined
-    )
+    if ((global.kind === 'gshared' || global.kind === 'shared') && isGrowing(global.type))
       found.set(global.name, {
         storage: global.kind === 'gshared' ? '__gshared' : 'shared',
         span: global.nameSpan,
+        isMember: false,
         ...(global.type === undefined ? {} : { type: global.type }),
+        ...(global.inFunction === undefined ? {} : { inFunction: global.inFunction }),
       });
   for (const type of file.types)
     for (const field of type.fields) {
-      const storage = field.attributes.find((one) => one.name === '__gshared' || one.name === 'shared')?.name;
-      if (field.isStatic && storage !== undefined && field.type?.kind === 'slice')
-        found.set(field.name, { storage, span: field.span });
+      const storage =
+        field.attributes.find((one) => one.name === '__gshared' || one.name === 'shared')?.name ??
+        (field.type?.qualifiers?.includes('shared') === true ? 'shared' : undefined);
+      if (storage === undefined || !(field.isStatic || storage === '__gshared') || !isGrowing(field.type)) continue;
+      found.set(field.name, {
+        storage,
+        span: field.span,
+        isMember: true,
+        ...(field.type === undefined ? {} : { type: field.type }),
+      });
     }
   return found;
 }
 
-/** Arrays, tables, and what the standard library has to collect something in. */
-function isGrowing(type: TypeRef | undefined): boolean {
-  return (
-    type?.kind === 'slice' ||
-    type?.kind === 'assoc-array' ||
-    (type?.kind === 'path' && /^(?:Ref)?Appender$|^(?:Array|DList|SList|RedBlackTree)$/u.test(type.name))
-  );
+/** `names` for `Hub.names` of a type of the file. */
+function withoutType(file: FileIr, path: string): string {
+  const [head, ...rest] = path.split('.');
+  return rest.length > 0 && file.types.some((type) => type.name === head) ? rest.join('.') : path;
 }
 
-/** The table that an expression sets an entry of, or the appender or container that it adds to. */
-function addedTo(expr: Expr, arrays: ReadonlyMap<string, SharedArray>): string | undefined {
-  if (expr.kind === 'assign' && expr.operator === '=' && expr.target.kind === 'index') {
-    const name = memberPath(expr.target.base);
-    return name !== undefined && arrays.get(name)?.type?.kind === 'assoc-array' ? name : undefined;
-  }
-  if (expr.kind !== 'method') return undefined;
-  const name = memberPath(expr.receiver);
-  const kind = name === undefined ? undefined : arrays.get(name)?.type?.kind;
-  if (kind === 'assoc-array') return expr.method === 'require' ? name : undefined;
-  return kind === 'path' && /^(?:put|insert\w*|reserve)$/u.test(expr.method) ? name : undefined;
+function arrayAt(file: FileIr, arrays: ReadonlyMap<string, SharedArray>, path: string): SharedArray | undefined {
+  return arrays.get(withoutType(file, path));
+}
+
+/** `synchronized (this)` in the function. */
+function locksItself(fn: WithBody): boolean {
+  let is = false;
+  walkBody(fn.body, ({ expr }) => {
+    is ||=
+      expr.kind === 'block' &&
+      expr.flavour === 'synchronized' &&
+      expr.subject?.kind === 'name' &&
+      expr.subject.path[0] === 'self';
+  });
+  return is;
+}
+
+interface GrownBeside {
+  readonly array: string;
+  readonly growth: Span;
+  readonly other: { readonly method: string; readonly span: Span };
+}
+
+/** A class that knows of no lock, no message and no end of its thread. */
+const WAITS =
+  /\b(?:synchronized|\w*[lL]ock\w*|Mutex|Semaphore|Condition|atomic\w*|join|joinAll|send|receive\w*|Channel|cas|notify|wait)\b/u;
+
+/**
+ * A method that starts a thread for another one of its class (`new Thread(&run)`), which makes a member longer, while a public method takes
+ * or sets that member, and nothing in the class waits or locks.
+ */
+function grownBeside(unit: UnitFacts, text: string, file: FileIr, fn: WithBody): readonly GrownBeside[] {
+  const type = fn.kind === 'method' || fn.kind === 'constructor' ? aggregateOf(file, fn) : undefined;
+  if (type?.kind !== 'class' || WAITS.test(text.slice(type.span.start, type.span.end))) return [];
+  const found: GrownBeside[] = [];
+  walkBody(fn.body, ({ expr }) => {
+    const worker = threadOf(file, fn, expr);
+    if (worker === undefined || worker.kind !== 'method') return;
+    for (const one of growthsOf(file, worker)) {
+      if (one.inside !== worker || found.some((known) => known.array === one.name)) continue;
+      for (const method of methodsOf(readAround(unit, file, [fn]), type)) {
+        if (method.span.start === worker.span.start || method.span.start === fn.span.start) continue;
+        if (!method.isPublic || !hasBody(method) || method.kind !== 'method') continue;
+        let span: Span | undefined;
+        walkBody(method.body, ({ expr: inner }) => {
+          if (inner.kind !== 'assign' || declaredIn(method).has(one.head)) return;
+          if (memberPath(inner.target) === one.name || grownBy(method, inner) === one.name) span ??= inner.span;
+        });
+        if (span !== undefined) {
+          found.push({ array: one.name, growth: one.growth, other: { method: method.name, span } });
+          break;
+        }
+      }
+    }
+  });
+  return found;
+}
+
+interface GrownInShared {
+  readonly array: string;
+  readonly growth: Span;
+  readonly how: string;
+}
+
+/** Members that grow in a method for shared objects, where casts have taken `shared` away, and arrays behind a pointer to shared ones. */
+function grownInShared(text: string, file: FileIr, fn: WithBody): readonly GrownInShared[] {
+  const type = aggregateOf(file, fn);
+  const isShared =
+    type !== undefined &&
+    !fn.isStatic &&
+    fn.kind === 'method' &&
+    (hasAttribute(fn, 'shared') || type.attributes.some((one) => one.name === 'shared')) &&
+    !type.attributes.some((one) => one.name === 'synchronized');
+  const pointers = new Set(
+    fn.params.filter((one) => one.type?.kind === 'pointer' && /^shared\b/u.test(one.type.text)).map(({ name }) => name),
+  );
+  if (!isShared && pointers.size === 0) return [];
+  const fields = new Map(isShared ? type.fields.filter((one) => !one.isStatic).map((one) => [one.name, one.type]) : []);
+  const found: GrownInShared[] = [];
+  walkBody(fn.body, ({ expr }) => {
+    const path = grownBy(fn, expr) ?? addedToBy(fn, expr, (name) => fields.get(ofSelf(fn, name)));
+    if (path === undefined) return;
+    const name = ofSelf(fn, path);
+    const isMember = isGrowing(fields.get(name)) && !declaredIn(fn).has(path);
+    if (!isMember && !pointers.has(path)) return;
+    if (found.some((one) => one.array === name)) return;
+    const how = whyUnlocked(text, file, fn, expr.span);
+    if (how !== undefined) found.push({ array: name, growth: expr.span, how });
+  });
+  return found;
+}
+
+/** `items` for `me.items` where `auto me = cast(Queue) this;`. */
+function ofSelf(fn: FunctionIr, path: string): string {
+  const [head = '', ...rest] = path.split('.');
+  const init = rest.length === 0 ? undefined : initOf(fn, head);
+  const made = init === undefined ? undefined : uncast(init);
+  return made?.kind === 'name' && made.path.length === 1 && made.path[0] === 'self' ? rest.join('.') : path;
 }
 
 interface GrownByThreads {
   readonly array: string;
   readonly growth: Span;
+  /** The loop, or what starts the thread. */
   readonly loop: Span;
   /** What the threads run, when it is not the body of the loop. */
   readonly worker?: FunctionIr;
+  /** Where another thread grows or sets it. */
+  readonly other?: Span;
 }
 
-/** What grows in the rounds of a parallel loop, or in what a loop starts one thread after the other for. */
+/** What grows in the rounds of a parallel loop, in what a loop starts one thread after the other for, or in two threads at once. */
 function grownByThreads(text: string, file: FileIr, fn: WithBody): readonly GrownByThreads[] {
   const found: GrownByThreads[] = [];
-  const isWritten = /\b(?:parallel|Thread|task|create)\b/u.test(text.slice(fn.span.start, fn.span.end));
-  if (!isWritten) return found;
+  const written = text.slice(fn.span.start, fn.span.end);
+  if (!/\b(?:parallel|Thread|task|create)\b/u.test(written)) return found;
+  const isUnlocked = (inside: FunctionIr, at: Span): boolean =>
+    whyUnlocked(text, file, inside, at, { areLocalsShared: inside === fn }) !== undefined;
+  const single: { worker: WithBody; at: Span }[] = [];
   walkBody(fn.body, ({ expr, around }) => {
     const loop = around.findLast((outer): outer is ExprOf<'loop'> => outer.kind === 'loop' && outer.isStatic !== true);
-    if (loop === undefined) return;
-    const array = grown(expr);
+    const array =
+      loop === undefined
+        ? undefined
+        : (grownBy(fn, expr) ??
+          addedToBy(fn, expr, (name) => variableType(file, fn, name)) ??
+          grownByHelper(file, expr));
     if (array !== undefined) {
       const rounds = around.find((outer): outer is ExprOf<'loop'> => outer.kind === 'loop' && isParallel(outer));
       if (
@@ -189,28 +355,131 @@ function grownByThreads(text: string, file: FileIr, fn: WithBody): readonly Grow
         isPlainName(array) &&
         !boundNames(rounds).includes(array.split('.')[0] ?? '') &&
         !isOfRound(rounds, around) &&
-        !isInLock(around) &&
-        !isLocked(text, file, fn)
+        isUnlocked(fn, expr.span)
       )
         found.push({ array, growth: expr.span, loop: rounds.span });
       return;
     }
     const worker = threadOf(file, fn, expr);
+    if (worker === undefined) return;
+    if (loop === undefined) {
+      single.push({ worker, at: expr.span });
+      return;
+    }
     // Only some rounds start one, or one round is all.
     if (around.slice(around.indexOf(loop)).some((one) => one.kind === 'if' || one.kind === 'match')) return;
-    if (worker === undefined || waits(loop) || isLocked(text, file, worker)) return;
-    const own = aggregateOf(file, worker);
-    const outer = enclosing(file, worker);
-    walkBody(worker.body, (inner) => {
-      const name = grown(inner.expr);
-      const [head = ''] = name?.split('.') ?? [];
-      if (name === undefined || !isPlainName(name) || declaredIn(worker).has(head) || isInLock(inner.around)) return;
-      // Variables of the module are one per thread, unless they say otherwise.
-      const isCaptured = outer.some((one) => declaredIn(one).has(head)) && !boundNames(loop).includes(head);
-      const isMember = own?.kind === 'class' && own.fields.some((field) => field.name === head && !field.isStatic);
-      if (isCaptured || isMember) found.push({ array: name, growth: inner.expr.span, loop: loop.span, worker });
-    });
+    if (waits(loop)) return;
+    for (const one of growthsOf(file, worker))
+      if (!boundNames(loop).includes(one.head) && isUnlocked(one.inside, one.growth))
+        found.push({ array: one.name, growth: one.growth, loop: loop.span, worker: one.inside });
   });
+  found.push(...grownTwice(file, fn, single, isUnlocked));
+  return found;
+}
+
+interface WorkerGrowth {
+  readonly name: string;
+  /** The first name of it, as the function around the worker sees it. */
+  readonly head: string;
+  readonly growth: Span;
+  readonly inside: WithBody;
+}
+
+/** What a thread's function makes longer: captured variables, members of its object, and those of a captured object whose method it calls. */
+function growthsOf(file: FileIr, worker: WithBody): readonly WorkerGrowth[] {
+  const own = aggregateOf(file, worker);
+  const outer = enclosing(file, worker);
+  const found: WorkerGrowth[] = [];
+  walkBody(worker.body, ({ expr }) => {
+    const name =
+      grownBy(worker, expr) ??
+      addedToBy(worker, expr, (one) => variableType(file, worker, one)) ??
+      grownByHelper(file, expr);
+    const [head = ''] = name?.split('.') ?? [];
+    if (name !== undefined && isPlainName(name) && !declaredIn(worker).has(head)) {
+      // Variables of the module are one per thread, unless they say otherwise.
+      const isCaptured = outer.some((one) => declaredIn(one).has(head));
+      const isMember = own?.kind === 'class' && own.fields.some((field) => field.name === head && !field.isStatic);
+      if (isCaptured || isMember) found.push({ name, head, growth: expr.span, inside: worker });
+      return;
+    }
+    if (expr.kind !== 'method') return;
+    const object = memberPath(expr.receiver);
+    if (object === undefined || object.includes('.') || !outer.some((one) => declaredIn(one).has(object))) return;
+    const type = variableType(file, worker, object);
+    const made = file.types.find((one) => one.kind === 'class' && one.name === type?.name);
+    if (made !== undefined)
+      for (const { field, growth, inside } of memberGrowths(file, made, expr.method))
+        found.push({ name: field, head: object, growth, inside });
+  });
+  return found;
+}
+
+/** The members that a method of a class makes longer. */
+function memberGrowths(
+  file: FileIr,
+  type: TypeDecl,
+  method: string,
+): readonly { readonly field: string; readonly growth: Span; readonly inside: WithBody }[] {
+  const found: { field: string; growth: Span; inside: WithBody }[] = [];
+  for (const inside of methodsOf(file, type)) {
+    if (inside.name !== method || !hasBody(inside) || hasAttribute(inside, 'synchronized')) continue;
+    if (type.attributes.some((one) => one.name === 'synchronized')) continue;
+    walkBody(inside.body, ({ expr }) => {
+      const field =
+        grownBy(inside, expr) ?? addedToBy(inside, expr, (one) => type.fields.find((f) => f.name === one)?.type);
+      if (field === undefined || declaredIn(inside).has(field)) return;
+      if (type.fields.some((one) => one.name === field && !one.isStatic))
+        found.push({ field, growth: expr.span, inside });
+    });
+  }
+  return found;
+}
+
+/** What two threads that run at once make longer, or one and the function that starts it. */
+function grownTwice(
+  file: FileIr,
+  fn: WithBody,
+  started: readonly { readonly worker: WithBody; readonly at: Span }[],
+  isUnlocked: (inside: FunctionIr, at: Span) => boolean,
+): readonly GrownByThreads[] {
+  const found: GrownByThreads[] = [];
+  if (started.length === 0) return found;
+  const joins: number[] = [];
+  const ownGrowths: { name: string; at: Span }[] = [];
+  walkBody(fn.body, ({ expr }) => {
+    const called = expr.kind === 'field' ? expr.name : calledName(expr);
+    if (called !== undefined && /^(?:join|joinAll|isRunning|wait|\w+Force)$/u.test(called)) joins.push(expr.span.start);
+    const name = grownBy(fn, expr);
+    if (name !== undefined) ownGrowths.push({ name, at: expr.span });
+  });
+  const isApart = (from: Span, to: Span): boolean => joins.some((at) => at > from.end && at < to.start);
+  for (const [i, first] of started.entries())
+    for (const one of growthsOf(file, first.worker)) {
+      if (!isUnlocked(one.inside, one.growth)) continue;
+      for (const second of started.slice(i + 1)) {
+        if (isApart(first.at, second.at)) continue;
+        const other = growthsOf(file, second.worker).find((two) => two.name === one.name && two.head === one.head);
+        if (other !== undefined && isUnlocked(other.inside, other.growth))
+          found.push({
+            array: one.name,
+            growth: other.growth,
+            loop: second.at,
+            worker: other.inside,
+            other: one.growth,
+          });
+      }
+      // Outside of what the thread runs, between its start and the wait for it.
+      const own = ownGrowths.find(({ name, at }) => name === one.name && at.start > first.at.end);
+      if (
+        own !== undefined &&
+        one.inside === first.worker &&
+        declaredIn(fn).has(one.head) &&
+        !isApart(first.at, own.at)
+      )
+        if (isUnlocked(fn, own.at))
+          found.push({ array: one.name, growth: one.growth, loop: first.at, worker: one.inside, other: own.at });
+    }
   return found;
 }
 
@@ -248,9 +517,17 @@ function threadOf(file: FileIr, fn: FunctionIr, expr: Expr): WithBody | undefine
   if (given === undefined) return undefined;
   const direct = delegateFunction(file, fn, given);
   const path = given.kind === 'address' ? memberPath(given.base) : undefined;
-  const own = path === undefined ? undefined : aggregateOf(file, fn);
+  const [object, method2, ...more] = path?.split('.') ?? [];
+  const type = object === undefined || method2 === undefined ? undefined : variableType(file, fn, object);
+  const own =
+    type === undefined
+      ? path === undefined
+        ? undefined
+        : aggregateOf(file, fn)
+      : file.types.find((one) => one.kind === 'class' && one.name === type.name);
+  const called = type === undefined ? path : more.length === 0 ? method2 : undefined;
   const method =
-    own === undefined ? undefined : methodsOf(file, own).find((one) => one.name === path && one.kind === 'method');
+    own === undefined ? undefined : methodsOf(file, own).find((one) => one.name === called && one.kind === 'method');
   const found = direct ?? method;
   return found !== undefined && hasBody(found) ? found : undefined;
 }
@@ -272,32 +549,3 @@ function waits(loop: ExprOf<'loop'>): boolean {
   });
   return isWaiting;
 }
-
-function isInLock(around: readonly Expr[]): boolean {
-  return around.some((one) => one.kind === 'block' && one.flavour === 'synchronized');
-}
-
-/** The array that an expression makes longer. */
-function grown(expr: Expr): string | undefined {
-  if (expr.kind !== 'assign') return undefined;
-  if (expr.operator === '~=') return memberPath(expr.target);
-  return expr.target.kind === 'field' && expr.target.name === 'length' ? memberPath(expr.target.base) : undefined;
-}
-
-/** The function, or what is around it, takes a lock somewhere; whether around the growth is not asked. */
-function isLocked(text: string, file: FileIr, fn: FunctionIr): boolean {
-  let answer = locked.get(fn);
-  if (answer === undefined) {
-    const { span } = outermost(file, fn);
-    answer =
-      hasAttribute(fn, 'synchronized') ||
-      /\b(?:synchronized|lock|lock_nothrow|tryLock|acquire|cas|pthread_mutex_lock)\b/u.test(
-        text.slice(span.start, span.end),
-      );
-    locked.set(fn, answer);
-  }
-  return answer;
-}
-
-/** It is asked for each growth of a function anew, and an answer goes through its whole text. */
-const locked = new WeakMap<FunctionIr, boolean>();
