@@ -1,4 +1,14 @@
-import { aggregateOf, boundNames, calledName, hasBody, memberPath, onlyInitOf, uncast, walkDeep } from './d-code.js';
+import {
+  aggregateOf,
+  boundNames,
+  calledName,
+  hasAttribute,
+  hasBody,
+  memberPath,
+  onlyInitOf,
+  uncast,
+  walkDeep,
+} from './d-code.js';
 import { declaredTypeOf } from './sliced-temporaries.js';
 import type { UnitFacts } from './unit.js';
 import { withoutAlias } from '../flow/types.js';
@@ -29,8 +39,16 @@ function isBarePointer(type: TypeRef | undefined): boolean {
 export function unsoundInterface(unit: UnitFacts, file: FileIr, fn: FunctionIr): UnsoundInterface | undefined {
   if (fn.trust !== 'trusted' || fn.kind === 'closure' || fn.parent !== undefined || fn.isTest) return undefined;
   if (fn.abi !== undefined && fn.abi !== 'D' && fn.bodySpan === undefined) {
-    const param = fn.params.find(({ type }) => isBarePointer(type));
-    return param === undefined ? undefined : { kind: 'foreign', param: param.name, span: param.span };
+    // A pointer to one number is safe to give; text goes on to its terminator, and a number behind is how many there are.
+    const param = fn.params.find(({ type }, at) => {
+      const next = fn.params[at + 1]?.type;
+      const isCounted = next?.kind === 'path' && INTEGERS.test(next.name);
+      const isText =
+        /^[wd]?char$/u.test(type?.element?.name ?? '') && /\b(?:const|immutable)\b/u.test(type?.text ?? '');
+      return isBarePointer(type) && (isCounted || isText);
+    });
+    if (param === undefined) return undefined;
+    return { kind: 'foreign', param: param.name === '' ? (param.type?.text ?? '') : param.name, span: param.span };
   }
   if (!hasBody(fn) || !fn.isPublic) return undefined;
   // What a template is given by `alias` or `lazy` is code of the caller's.
@@ -42,7 +60,8 @@ export function unsoundInterface(unit: UnitFacts, file: FileIr, fn: FunctionIr):
     if (span !== undefined) return { kind: 'called', param: name, span };
   }
   if (fn.generics.length > 0) return undefined;
-  if (fn.kind === 'destructor' || fn.kind === 'postblit') return undefined;
+  // What it overrides says what it is given.
+  if (fn.kind === 'destructor' || fn.kind === 'postblit' || hasAttribute(fn, 'override')) return undefined;
   const oracle = unit.oracle('d');
   for (const param of fn.params) {
     const type = withoutAlias(param.type, oracle, file.path);

@@ -4,6 +4,7 @@ import {
   closureOf,
   declaredIn,
   freeNames,
+  hasAttribute,
   hasBody,
   heldByLiteral,
   isEnd,
@@ -374,7 +375,7 @@ function findStored(unit: UnitFacts, file: FileIr, type: TypeDecl, field: string
       }
       if (isCallers(method, kept)) {
         // What only the type itself, or one above it, calls hands nothing out.
-        if (!method.isPublic) return;
+        if (!method.isPublic || hasAttribute(method, 'protected')) return;
         const element = operator === '=' ? target.kind !== 'index' : true;
         if (element && keepsSlices(unit, file, type, method, kept, operator === '~='))
           found ??= { span: value.span, target: kept };
