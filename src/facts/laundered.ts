@@ -73,7 +73,7 @@ export function findLaundered(unit: UnitFacts, file: FileIr, fn: WithBody): read
     // Where a local's address goes without a detour the flow follows it itself.
     const declared = !origin.isAddress
       ? scoped.get(origin.name)
-      : by === 'a number'
+      : by.endsWith(' and a number')
         ? locals.get(origin.name)
         : undefined;
     if (declared === undefined) return;
@@ -154,14 +154,19 @@ function originOf(
   value: Expr,
   by?: string,
   depth = 0,
+  isBack = false,
 ): Origin | undefined {
   if (depth > 8) return undefined;
-  const further = (next: Expr, through = by): Origin | undefined => originOf(unit, file, fn, next, through, depth + 1);
+  const further = (next: Expr, through = by, comesBack = isBack): Origin | undefined =>
+    originOf(unit, file, fn, next, through, depth + 1, comesBack);
   switch (value.kind) {
     case 'cast': {
       const to = withoutAlias(value.type, unit.oracle('d'), file.path);
       const isNumber = to?.kind === 'path' && /^(?:size_t|u?long|u?int|u?intptr_t|ptrdiff_t)$/u.test(to.name);
-      return further(value.value, isNumber ? 'a number' : to?.kind === 'delegate' ? (by ?? 'a cast') : by);
+      // A number that stays one leads nowhere.
+      if (isNumber && !isBack) return undefined;
+      if (isNumber) return further(value.value, by === undefined ? 'a number' : `${by} and a number`);
+      return further(value.value, to?.kind === 'delegate' ? (by ?? 'a cast') : by, true);
     }
     case 'deref':
       // `*cast(T[]*) &x`
@@ -200,11 +205,11 @@ function originOf(
       }
       const helper = identityHelper(unit, file, value);
       const given = helper === undefined ? undefined : value.args[helper.at]?.value;
-      return given === undefined ? undefined : further(given, by ?? `the trusted '${calledName(value) ?? ''}'`);
+      return given === undefined ? undefined : further(given, by ?? `the trusted '${calledName(value) ?? ''}'`, true);
     }
     case 'method': {
       const helper = identityHelper(unit, file, value);
-      return helper?.at === 0 ? further(value.receiver, by ?? `the trusted '${value.method}'`) : undefined;
+      return helper?.at === 0 ? further(value.receiver, by ?? `the trusted '${value.method}'`, true) : undefined;
     }
     case 'name': {
       const name = value.path.length === 1 ? value.path[0] : undefined;

@@ -47,7 +47,7 @@ export function unsoundInterface(unit: UnitFacts, file: FileIr, fn: FunctionIr):
         /^[wd]?char$/u.test(type?.element?.name ?? '') && /\b(?:const|immutable)\b/u.test(type?.text ?? '');
       return isBarePointer(type) && (isCounted || isText);
     });
-    if (param === undefined) return undefined;
+    if (param === undefined || !fn.isPublic) return undefined;
     return { kind: 'foreign', param: param.name === '' ? (param.type?.text ?? '') : param.name, span: param.span };
   }
   if (!hasBody(fn) || !fn.isPublic) return undefined;

@@ -65,7 +65,7 @@ export default defineRule({
             key: fn.qualifiedName,
           });
       }
-      for (const [key, [first, ...others]] of unsound) {
+      for (const [first, ...others] of unsound.values()) {
         if (first === undefined) continue;
         const { fn, what } = first;
         const group = fn.attributes.find((one) => one.name === 'trusted' && one.inherited === true);
@@ -87,7 +87,7 @@ export default defineRule({
           ],
           severity: 'warning',
           audience: 'everyone',
-          key,
+          key: `${what.kind}|${fn.qualifiedName}`,
         });
       }
       for (const { attribute, members } of groups.values())
