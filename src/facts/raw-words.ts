@@ -46,7 +46,10 @@ export const LENDING = new RegExp(
  * `AtomicPtr`, that is declared as one.
  */
 export const BECOMES_RAW: readonly RegExp[] = [
-  /\b[A-Z]\w*\s*(?:\([^()]*|\{(?:[^{}]*,)?\s*\w+\s*:\s*)&\s*(?:mut\s+)?[a-z_]\w*(?:\s*\.\s*\w+)*\s*[,)}]/u,
+  /\b[A-Z]\w*\s*(?:\([^()]*|\{(?:[^{}]*,)?\s*\w+\s*:\s*)&\s*(?:mut\s+)?[a-z_]\w*(?:\s*\.\s*\w+|\s*\[[^[\]]*\])*\s*[,)}]/u,
+  // `Cursor { node: self.nodes.last_mut()? }`, `self.nodes.first().map(|node| Cursor { node })`
+  /\b[A-Z]\w*\s*\{(?:[^{}]*,)?\s*\w+\s*:\s*self(?:\s*\.\s*\w+)+\s*\.\s*(?:first|last|front|back|get)(?:_mut)?\s*\(/u,
+  /\(\s*\|\s*(\w+)\s*\|\s*[A-Z]\w*\s*[({](?:[^(){}]*[,\s])?\1\s*[,)}]/u,
   /\bself(?:\s*\.\s*\w+)+\s*=\s*(?:Some\s*\(\s*)?(?:&|self(?:\s*\.\s*\w+)+\s*\.\s*(?:first|last|front|back|get)(?:_mut)?\s*\()/u,
   /\.\s*(?:store|swap|set|replace)\s*\(\s*&/u,
 ];
