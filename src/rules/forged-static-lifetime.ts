@@ -558,6 +558,8 @@ function findSpawned(
   const { name } = bound;
   const source = rootName(view.source);
   if (source === undefined) return undefined;
+  // `let text: &'static str = transmute(text);` hides the one behind the other.
+  const isRenamed = source === name && isStaticReference(bound.type);
   const all = unit.textOf(file.path) ?? '';
   let found: { source: string; callee: string; span: Expr['span'] } | undefined;
   walkBody(body, ({ expr }) => {
@@ -571,7 +573,7 @@ function findSpawned(
     // With its owner moved along, the reference is as good as the owner.
     if (
       new RegExp(`(?<!\\.)\\b${name}\\b(?!\\s*:(?!:)${copied})`, 'u').test(taken) &&
-      (source === name || !new RegExp(`\\b${source}\\b`, 'u').test(taken))
+      (isRenamed || !new RegExp(`\\b${source}\\b`, 'u').test(taken))
     )
       found = { source, callee, span: expr.span };
   });

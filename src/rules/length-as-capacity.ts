@@ -3,9 +3,10 @@ import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import type { CallSite, FunctionFlow } from '../flow/result.js';
 import type { FileIr, FunctionIr } from '../model/ir.js';
+import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
-const TOKENS = { rust: ['from_raw_parts'] };
+const TOKENS = { rust: ['from_raw_parts', 'Box::from_raw'] };
 
 export default defineRule({
   meta: {
@@ -21,6 +22,8 @@ export default defineRule({
     cwe: ['CWE-131', 'CWE-762'],
     messages: {
       same: "'{callee}' at line {line} is given '{length}' as length and as capacity: unless the allocation has exactly that size, freeing it uses the wrong layout.",
+      boxed:
+        "'Box::from_raw' at line {line} makes a boxed slice of the block of '{vector}' and its length: unless the vector has exactly that capacity, freeing it uses the wrong layout.",
       swapped:
         "'{callee}' at line {line} is given the capacity '{capacity}' where it takes the length, and the length '{length}' as the capacity: it counts elements that were never written, and freeing it uses the wrong layout.",
     },
@@ -37,6 +40,23 @@ export default defineRule({
       for (const fn of functionsIn(file)) {
         const flow = unit.flowOf(file, fn);
         for (const call of flow.calls) {
+          const boxed = findBoxed(text, fn, flow, call);
+          if (boxed !== undefined)
+            report({
+              messageId: 'boxed',
+              data: { line: lineOf(unit, file, call.span.start), vector: boxed.name },
+              at: { file, span: call.span },
+              steps: [
+                {
+                  file,
+                  span: boxed.taken,
+                  role: 'borrow',
+                  note: `The block of '${boxed.name}' may be longer than what it holds.`,
+                },
+                { file, span: call.span, role: 'use', note: 'A box has no room to spare.' },
+              ],
+              key: boxed.name,
+            });
           if (!/(^|::)(Vec|String)::from_raw_parts$/u.test(call.callee)) continue;
           const [, length, capacity] = call.argSpans;
           if (!length || !capacity) continue;
@@ -75,6 +95,48 @@ export default defineRule({
     }
   },
 });
+
+/**
+ * `Box::from_raw(slice_from_raw_parts_mut(v.as_mut_ptr(), v.len()))` of a vector that the function keeps from being dropped, and that nothing
+ * has made to fit.
+ */
+function findBoxed(
+  text: string,
+  fn: FunctionIr,
+  flow: FunctionFlow,
+  call: CallSite,
+): { readonly name: string; readonly taken: Span } | undefined {
+  if (!/(?:^|::)Box::from_raw$/u.test(call.callee)) return undefined;
+  for (const { target, site } of call.args[0]?.pointers ?? []) {
+    const { root, path } = target;
+    const isKeptBlock = root.kind === 'allocation' && root.name.endsWith('ManuallyDrop::new');
+    if (!isKeptBlock && root.kind !== 'local' && root.kind !== 'param') continue;
+    if ((path.at(-1) !== '[]' && !isKeptBlock) || root.type?.name !== 'Vec') continue;
+    const name = isKeptBlock ? variableOf(text, root.span) : root.name;
+    if (name === undefined) continue;
+    const body = text.slice(fn.span.start, fn.span.end);
+    const isKept = new RegExp(
+      `\\b(?:forget\\s*\\(\\s*${name}\\s*\\)|${name}\\b[^=;]*=\\s*(?:\\w+\\s*::\\s*)*ManuallyDrop\\s*::)`,
+      'u',
+    ).test(body);
+    const isWhole = new RegExp(
+      `\\b${name}\\s*\\.\\s*(?:len\\s*\\(|as_mut_slice\\s*\\()|&\\s*mut\\s+(?:${name}\\s*\\[|\\*\\*\\s*${name})`,
+      'u',
+    ).test(body);
+    if (!isKept || !isWhole) continue;
+    if (flow.calls.some((c) => /^(?:into_boxed_slice|shrink_to_fit|shrink_to)$/u.test(c.callee))) continue;
+    // A copy of a slice and `vec!` are made with just the room that they fill.
+    const made = new RegExp(`\\b${name}\\s*(?::[^=;]*)?=([^;{}]*)`, 'u').exec(body)?.[1] ?? '';
+    if (/\b(?:to_vec|to_owned|clone)\s*\(\)|\bvec!|\bfrom_elem\b/u.test(made)) continue;
+    return { name, taken: site };
+  }
+  return undefined;
+}
+
+/** The variable that the value made at `span` is bound to. */
+function variableOf(text: string, { start }: Span): string | undefined {
+  return /\blet\s+(?:mut\s+)?(\w+)\s*(?::[^=;]*)?=\s*$/u.exec(text.slice(Math.max(0, start - 120), start))?.[1];
+}
 
 /**
  * `from_raw_parts(p, capacity, len)`: the second argument comes from `capacity()` and from no `len()`, the third the other way round,
