@@ -36,6 +36,8 @@ export function findSlicedTemporaries(unit: UnitFacts, file: FileIr, fn: Functio
       for (const value of given.items) judge(value, item);
       return;
     }
+    // `ubyte[5] start = sha1Of(x)[0 .. 5];` copies the elements.
+    if (withoutAlias(target, oracle, file.path)?.kind === 'static-array') return;
     const lent = lentByTemporary(unit, file, fn, given) ?? lentByCast(unit, file, fn, given);
     if (lent !== undefined) found.push({ call: lent, span: given.span });
     const value = given.kind === 'cast' && isSlice(given.type) ? given.value : given;

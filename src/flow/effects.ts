@@ -782,6 +782,7 @@ export abstract class Effects extends Closures {
       for (const target of place(s)) {
         this.forgetReleased(target);
         this.noteRenewal(target, span);
+        if (this.frames.length === 0) this.access([target], span, 'write', `${name}()`);
       }
     if (!this.rust && isUnlinking(flow.summary)) this.forgetLinks(span);
     for (const a of flow.summary.adopts) {

@@ -205,15 +205,23 @@ export function freeNames(block: Block, functions: ReadonlyMap<number, FunctionI
   return names;
 }
 
-/** D: allocators answer `false` to a block that is not theirs: where the calls of `deallocate` are that did so when a condition has this outcome. */
+/**
+ * D: where the calls are that have released nothing when a condition has this outcome: `deallocate`, which answers `false` to a block that is
+ * not the allocator's, and `munmap`, which answers 0 where the pages are gone.
+ */
 export function refusedBy(condition: Expr, outcome: boolean): readonly Span[] {
   switch (condition.kind) {
     case 'unary':
       return condition.operator === '!' ? refusedBy(condition.operand, !outcome) : [];
-    case 'binary':
-      return condition.operator === (outcome ? '&&' : '||')
-        ? [...refusedBy(condition.left, outcome), ...refusedBy(condition.right, outcome)]
-        : [];
+    case 'binary': {
+      const { left, right, operator } = condition;
+      if (operator === '&&' || operator === '||')
+        return operator === (outcome ? '&&' : '||') ? [...refusedBy(left, outcome), ...refusedBy(right, outcome)] : [];
+      if (left.kind !== 'call' || left.callee.kind !== 'name' || left.callee.path.at(-1) !== 'munmap') return [];
+      const isZero = right.kind === 'literal' && right.text === '0';
+      const isFailed = operator === '==' ? outcome !== isZero : /^(?:!=|<)$/u.test(operator) && isZero && outcome;
+      return isFailed ? [left.span] : [];
+    }
     case 'call':
     case 'method': {
       const name =

@@ -169,6 +169,8 @@ export abstract class Leaving extends Ownership {
       // What a pointer field of the parameter leads to is stored, not what the parameter itself shows.
       if (!this.rust && path.slice(0, -1).some((s) => s !== '*' && s !== '[]') && path.at(-1) === '*') continue;
       if (root.kind !== 'param' || root.index === undefined) continue;
+      // `auto next = *at; .. *at = next;`: what was behind the parameter goes back there.
+      if (!this.rust && pointer.how === 'declared' && path.length > 1 && path.every((s) => s === '*')) continue;
       const isAddress =
         !this.rust &&
         !root.byValue &&

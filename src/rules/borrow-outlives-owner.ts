@@ -15,8 +15,8 @@ import { endsWithItsRoot } from '../facts/storage.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { findWeakAddresses } from '../facts/weak-addresses.js';
 import { walkBody } from '../model/walk-body.js';
-import { typeOfPlace } from '../flow/place-type.js';
-import { describePlace, type Root } from '../flow/place.js';
+import { growthKey, typeOfPlace } from '../flow/place-type.js';
+import { describePlace, placeKey, type Root } from '../flow/place.js';
 import type { Escape, FunctionFlow, Pointer, StaleUse } from '../flow/result.js';
 import { elementType, isNumber, keepsSliceOf } from '../flow/types.js';
 import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
@@ -357,6 +357,7 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
   if (escape.kind === 'store' && (isArgumentBlock(fn, escape) || waitsFor(fn, escape) || isTakenBack(fn, escape)))
     return false;
   if (escape.kind === 'store' && isUnlinked(fn, root.name, escape.span)) return false;
+  if (!rust && escape.kind === 'store' && isPutBackByHelper(unit, file, flow, escape)) return false;
   if (escape.kind === 'store' && isBuiltForCaller(file, fn, root)) return false;
   if (!rust && escape.kind === 'store' && pointer.target.path.length === 0 && marksStack(escape)) return false;
   if (escape.kind === 'store')
@@ -787,6 +788,21 @@ function isTakenBack(fn: FunctionIr, escape: Escape): boolean {
         isSet ||= expr.value.kind === 'field' && memberPath(expr.value.base) === name;
     });
   return isSet;
+}
+
+/** D: a helper that is called afterwards sets the member to something else: `startLoop(compiler, &loop); .. endLoop(compiler);` */
+function isPutBackByHelper(unit: UnitFacts, file: FileIr, flow: FunctionFlow, { into, span }: Escape): boolean {
+  if (into === undefined || into.path.length === 0) return false;
+  const oracle = unit.oracle('d');
+  const key = placeKey(into);
+  const member = growthKey(into, oracle, file.path);
+  return flow.accesses.some(
+    (one) =>
+      one.kind === 'write' &&
+      one.what.endsWith('()') &&
+      one.span.start > span.end &&
+      (placeKey(one.place) === key || (member !== undefined && growthKey(one.place, oracle, file.path) === member)),
+  );
 }
 
 /** D: what is stored is given back before the function ends: it waits on the local itself, as on a semaphore. */

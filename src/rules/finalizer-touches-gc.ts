@@ -235,7 +235,7 @@ function forbidden(unit: UnitFacts, file: FileIr, type: TypeDecl, expr: Expr): s
       if (/^(?:remove|clear|rehash)$/u.test(name)) {
         const table = memberPath(expr.receiver);
         const isOwn = type.fields.some(
-          (one) => one.name === table && !one.isStatic && one.type?.kind === 'assoc-array',
+          (one) => one.name === table && !one.isStatic && isTableType(unit, file, one.type),
         );
         if (isOwn || (table !== undefined && name !== 'clear' && isTable(unit, file, type, table)))
           return `changes the associative array '${table ?? ''}'`;
@@ -256,7 +256,7 @@ function forbidden(unit: UnitFacts, file: FileIr, type: TypeDecl, expr: Expr): s
     case 'loop': {
       const member = expr.iterable === undefined ? undefined : memberPath(expr.iterable);
       const field = member === undefined ? undefined : type.fields.find((one) => one.name === member && !one.isStatic);
-      if (field?.type?.kind === 'assoc-array') return `reads the associative array '${field.name}'`;
+      if (field && isTableType(unit, file, field.type)) return `reads the associative array '${field.name}'`;
       return field?.type?.kind === 'slice' &&
         (isCollected(unit, file, type, field.name) || isOfObjects(unit, file, field.type))
         ? `reads the array '${field.name}' of the collector`
@@ -276,7 +276,13 @@ function isThis(expr: Expr): boolean {
 /** A member or a variable of a module that is an associative array. */
 function isTable(unit: UnitFacts, file: FileIr, type: TypeDecl, name: string): boolean {
   const field = type.fields.find((one) => one.name === name);
-  return (field?.type ?? unit.oracle('d').global(name, file.path)?.decl.type)?.kind === 'assoc-array';
+  return isTableType(unit, file, field?.type ?? unit.oracle('d').global(name, file.path)?.decl.type);
+}
+
+/** An associative array; `T[count]` looks like one, where the count is a constant of the package. */
+function isTableType(unit: UnitFacts, file: FileIr, type: TypeRef | undefined): boolean {
+  const { key } = type?.kind === 'assoc-array' ? type : {};
+  return key !== undefined && !(key.kind === 'path' && unit.oracle('d').global(key.name, file.path));
 }
 
 /** An array of references to objects, in a file that does not make its objects by hand. */

@@ -318,7 +318,10 @@ function findOverreads(
         const last = base.right;
         // A constant of the module may be the terminator.
         const constant = memberPath(last);
-        const isKnown = last.kind === 'literal' || file.globals.some(({ name }) => name === constant);
+        const isKnown =
+          last.kind === 'literal' ||
+          (constant !== undefined && unit.oracle('d').global(constant, file.path) !== undefined) ||
+          isMadeByCompiler(inside, base);
         if (!isKnown) found.push({ slice: 'what is joined here', call, span: expr.span, isText: true });
       }
       if (base.kind !== 'slice' || base.to === undefined || isEnd(base.to)) continue;
@@ -682,4 +685,15 @@ function helperEnd(file: FileIr, fn: FunctionIr, call: ExprOf<'call'>): string |
 function isPlaceInSource(unit: UnitFacts, file: FileIr, { hasDefault, span }: Param): boolean {
   const after = hasDefault === true ? (unit.textOf(file.path) ?? '').slice(span.end, span.end + 40) : '';
   return /^\s*=\s*__(?:FILE|FILE_FULL_PATH|FUNCTION|PRETTY_FUNCTION|MODULE|DATE|TIME|TIMESTAMP)__\b/u.test(after);
+}
+
+/** The initial value of a static variable of the function, which the compiler computes. */
+function isMadeByCompiler(fn: FunctionIr, value: Expr): boolean {
+  let isStatic = false;
+  if (fn.body !== undefined)
+    walkBody(fn.body, ({ expr, statement }) => {
+      if (expr === value && statement?.kind === 'let' && statement.init === expr)
+        isStatic = statement.isStatic === true;
+    });
+  return isStatic;
 }

@@ -91,9 +91,7 @@ export default defineRule({
           const kept = inner === undefined && method === undefined ? undefined : howKept(unit, file, fn, one, walked);
           if (kept === undefined) continue;
           const captured =
-            inner === undefined
-              ? method
-              : (findCaptured(file, fn, inner, kept.isReturned) ?? findOnStack(file, one, inner));
+            inner === undefined ? method : (findCaptured(file, fn, inner, kept) ?? findOnStack(file, one, inner));
           // `return &method` is the business of 'field-address-without-return'.
           if (inner === undefined && kept.isReturned && (kept.isInside !== true || isTied(file, fn))) continue;
           if (captured === undefined || (kept.isStarted && waits(walked, closure.span))) continue;
@@ -138,6 +136,8 @@ interface Kept {
   readonly isStarted: boolean;
   readonly into?: string;
   readonly isRegistered?: boolean;
+  /** Only by the name of what it is given to. */
+  readonly isGuessed?: boolean;
   /** It leaves as a member of a struct. */
   readonly isInside?: boolean;
 }
@@ -267,6 +267,7 @@ function leaves(
         isReturned: false,
         isStarted: false,
         isRegistered: true,
+        isGuessed: true,
         ...(into === undefined ? {} : { into }),
       };
     }
@@ -457,7 +458,12 @@ function ownMethod(file: FileIr, fn: FunctionIr, expr: Expr): Captured | undefin
 }
 
 /** What the closure reads that ends, or may move, when the function returns. */
-function findCaptured(file: FileIr, fn: FunctionIr, closure: FunctionIr, isReturned: boolean): Captured | undefined {
+function findCaptured(
+  file: FileIr,
+  fn: FunctionIr,
+  closure: FunctionIr,
+  { isReturned, isGuessed }: Kept,
+): Captured | undefined {
   const free = freeNames(file, closure);
   const own = declaredIn(fn);
   for (const param of fn.params) {
@@ -465,6 +471,8 @@ function findCaptured(file: FileIr, fn: FunctionIr, closure: FunctionIr, isRetur
     if (use === undefined) continue;
     const modifier = (['scope', 'ref', 'lazy', 'out'] as const).find((one) => param.modifiers.includes(one));
     if (modifier === undefined || param.modifiers.includes('return')) continue;
+    // What fills a result of the function has run when it returns.
+    if (modifier === 'out' && isGuessed === true) return undefined;
     // A scope parameter that only holds a value is copied into the frame; what it leads to is what must not be kept.
     if (modifier === 'scope' && !mayLeadElsewhere(param)) continue;
     return {
