@@ -190,5 +190,8 @@ function setsAnew(unit: UnitFacts, { file, fn }: GrowthSite, { kind, into }: Esc
   const path = into.path.join('.');
   return unit
     .flowOf(file, fn)
-    .accesses.some((a) => a.kind === 'write' && a.place.root.kind === 'self' && a.place.path.join('.') === path);
+    .accesses.some(
+      (a) =>
+        a.kind === 'write' && !a.what.endsWith('()') && a.place.root.kind === 'self' && a.place.path.join('.') === path,
+    );
 }
