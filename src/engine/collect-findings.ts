@@ -114,7 +114,7 @@ function draftOf(
     message: fillMessage(rule.meta.messages[report.messageId] ?? '', report.data),
     severity: isDevelopment ? 'note' : severity,
     confidence: report.confidence ?? rule.meta.confidence,
-    audience: report.audience ?? rule.meta.audience,
+    audience: rule.meta.audience,
     unit: unit.root,
     ...(manifest === undefined ? {} : { manifest }),
     location,

@@ -51,6 +51,8 @@ export function unsoundInterface(unit: UnitFacts, file: FileIr, fn: FunctionIr):
     return { kind: 'foreign', param: param.name === '' ? (param.type?.text ?? '') : param.name, span: param.span };
   }
   if (!hasBody(fn) || !fn.isPublic) return undefined;
+  // A callback has the signature that its library wants.
+  if (fn.abi !== undefined && fn.abi !== 'D') return undefined;
   // What a template is given by `alias` or `lazy` is code of the caller's.
   const head = (unit.textOf(file.path) ?? '').slice(fn.span.start, fn.body.span.start);
   for (const { name, span } of fn.params.filter(({ modifiers }) => modifiers.includes('lazy')))

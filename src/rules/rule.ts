@@ -1,4 +1,4 @@
-import type { Audience, Confidence, Role, Severity } from '../model/finding.js';
+import type { Confidence, Role, Severity } from '../model/finding.js';
 import type { FileIr, FunctionIr, Language } from '../model/ir.js';
 import type { ProjectModel } from '../model/project.js';
 import type { RuleMeta } from '../model/rule.js';
@@ -28,8 +28,6 @@ export interface Report<Messages extends Readonly<Record<string, string>>, Id ex
   readonly steps: readonly ReportStep[];
   readonly severity?: Severity;
   readonly confidence?: Confidence;
-  /** Who wants to see it, when not those whom the rule names. */
-  readonly audience?: Audience;
   readonly targets?: readonly string[];
   readonly reachableFrom?: readonly { readonly rust: string; readonly js: string }[];
   readonly fixedIn?: string;

@@ -86,7 +86,6 @@ export default defineRule({
             })),
           ],
           severity: 'warning',
-          audience: 'everyone',
           key: `${what.kind}|${fn.qualifiedName}`,
         });
       }
