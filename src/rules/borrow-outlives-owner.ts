@@ -308,8 +308,9 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
     if (isInside(into.root.span, fn.bodySpan)) return false;
   if (!rust && isCopiedOrShared(file, fn, escape)) return false;
   const oracle = unit.oracle(file.language);
+  const drops = rust ? dropsInHere(unit, file, fn, pointer) : dropsIn(unit);
   if (
-    !endsWithItsRoot(pointer.target, file.language, oracle, file.path, dropsIn(unit)) &&
+    !endsWithItsRoot(pointer.target, file.language, oracle, file.path, drops) &&
     !(rust ? mayOwnContent(file, fn, pointer) : isOfTuple(unit, file, fn, pointer))
   )
     return false;
