@@ -15,10 +15,11 @@ export const RAW_POINTERS: readonly string[] = [
   '*mut ',
 ];
 
-/** As they stand in code: `raw` begins a part of a name. */
+/** As they stand in code: `raw` begins a part of a name, and a `NonNullExpression` is one of a language that is read. */
 export const RAW_CODE: readonly (string | RegExp)[] = [
-  ...RAW_WORDS.filter((word) => word !== 'raw'),
+  ...RAW_WORDS.filter((word) => word !== 'raw' && word !== 'NonNull'),
   /(?<![A-Za-z])raw/u,
+  /NonNull(?![A-Za-z])/u,
 ];
 
 /**
