@@ -5,7 +5,7 @@ import type { UnitFacts } from './unit.js';
 
 /** What makes the caller wait for the thread, in words. */
 const WAITS =
-  /\.\s*(?:join|recv|wait|blocking_recv|recv_timeout|wait_for|block_on)\w*\s*\(|\bblock_on\s*\(|\bscope\w*\s*\(|\bjoin\w*\s*\(/u;
+  /\.\s*(?:join|recv|wait|blocking_recv|recv_timeout|wait_for|block_on)\w*\s*\(|\bblock_on\s*\(|\bscope\w*\s*\(|\bjoin\w*\s*\(|\bwhile\b[^{;]*\.\s*load\s*\(|\bspin_loop\b|\bpark(?:_timeout)?\s*\(/u;
 const TEXTS_AND_LISTS = /^(?:str|String|Vec|CStr|CString|OsStr|Path|PathBuf)$/u;
 
 /**

@@ -53,10 +53,8 @@ export function unsoundInterface(unit: UnitFacts, file: FileIr, fn: FunctionIr):
   if (!hasBody(fn) || !fn.isPublic) return undefined;
   // A callback has the signature that its library wants.
   if (fn.abi !== undefined && fn.abi !== 'D') return undefined;
-  // What a template is given by `alias` or `lazy` is code of the caller's.
+  // What a template is given by `alias` is code of the caller's. That for a `lazy` parameter is checked where it is written.
   const head = (unit.textOf(file.path) ?? '').slice(fn.span.start, fn.body.span.start);
-  for (const { name, span } of fn.params.filter(({ modifiers }) => modifiers.includes('lazy')))
-    return { kind: 'called', param: name, span };
   for (const { name } of fn.generics) {
     const span = new RegExp(`\\balias\\s+${name}\\b`, 'u').test(head) ? calledAt(file, fn, name) : undefined;
     if (span !== undefined) return { kind: 'called', param: name, span };

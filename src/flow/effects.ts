@@ -53,6 +53,12 @@ const ADDS_ALL: ReadonlySet<string> = new Set([
   'write_str',
 ]);
 
+/** Ends of the names of functions that open an object where it is. */
+const OPENS: readonly string[] = ['_open', '_reopen', '_init', '_start', '_connect', '_setup'];
+
+/** What makes a block that its maker frees, whatever a library does with the object in it. */
+const OWN_BLOCK = /(?:^|::)(?:(?:into_raw|leak)(?:_with_allocator)?|[mc]alloc|alloc(?:_zeroed)?)$/u;
+
 /** Types of the standard library whose methods are called by path, too. */
 const STANDARD =
   /^(?:Vec|VecDeque|String|str|CStr|CString|OsStr|OsString|Path|PathBuf|Option|Result|NonNull|BytesMut)$/u;
@@ -449,7 +455,7 @@ export abstract class Effects extends Closures {
         }
         // A number has nothing to drop.
         if (effect.by === 'drop_in_place' && isNumber(value.type?.element)) return undefined;
-        if ('suffix' in row.match && row.unlessBeside && !this.isLastEnd(name, row.match.suffix, row.unlessBeside))
+        if ('suffix' in row.match && row.unlessBeside && !this.isLastEnd(name, row.match.suffix, row.unlessBeside, value))
           return undefined;
         // A name that merely ends like a release must at least be given a pointer.
         if ('suffix' in row.match && !this.isPointerType(value.type) && !value.pointers.some((p) => p.form === 'raw'))
@@ -618,14 +624,19 @@ export abstract class Effects extends Closures {
 
   /**
    * Whether a foreign function of the unit ends its object for good: it tells no result, so that it can't refuse, and the unit declares
-   * no function of the name with another one of these ends (`stream_free` beside `stream_close`).
+   * no function of the name with another one of these ends (`stream_free` beside `stream_close`). What the caller has allocated itself, or
+   * what is opened where it is (`port_open(port)`), is only closed.
    */
-  private isLastEnd(name: string, suffix: string, others: readonly string[]): boolean {
+  private isLastEnd(name: string, suffix: string, others: readonly string[], { pointers }: Value): boolean {
     const own = name.split('::').at(-1) ?? name;
-    const declared = this.settings.oracle.freeFunction(own, this.file.path)?.fn;
+    const declare = (end: string): FunctionIr | undefined =>
+      this.settings.oracle.freeFunction(`${own.slice(0, -suffix.length)}${end}`, this.file.path)?.fn;
+    const declared = declare(suffix);
     if (declared?.abi === undefined || declared.returns !== undefined) return false;
-    const stem = own.slice(0, -suffix.length);
-    return !others.some((other) => this.settings.oracle.freeFunction(`${stem}${other}`, this.file.path) !== undefined);
+    if (pointers.some(({ target: { root } }) => root.kind === 'allocation' && OWN_BLOCK.test(root.name))) return false;
+    const object = declared.params[0]?.type?.text;
+    if (OPENS.some((end) => declare(end)?.params.some(({ type }) => type?.text === object) === true)) return false;
+    return !others.some((other) => declare(other) !== undefined);
   }
 
   /** D: what an algorithm gives a function with a parameter by `ref`: an element of the array. */

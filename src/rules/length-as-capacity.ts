@@ -124,6 +124,8 @@ function findBoxed(
       'u',
     ).test(body);
     if (!isKept || !isWhole) continue;
+    // `if v.len() != v.capacity() { .. }`
+    if (new RegExp(`\\b${name}\\s*\\.\\s*capacity\\s*\\(`, 'u').test(body)) continue;
     if (flow.calls.some((c) => /^(?:into_boxed_slice|shrink_to_fit|shrink_to)$/u.test(c.callee))) continue;
     // A copy of a slice and `vec!` are made with just the room that they fill.
     const made = new RegExp(`\\b${name}\\s*(?::[^=;]*)?=([^;{}]*)`, 'u').exec(body)?.[1] ?? '';
