@@ -455,7 +455,11 @@ export abstract class Effects extends Closures {
         }
         // A number has nothing to drop.
         if (effect.by === 'drop_in_place' && isNumber(value.type?.element)) return undefined;
-        if ('suffix' in row.match && row.unlessBeside && !this.isLastEnd(name, row.match.suffix, row.unlessBeside, value))
+        if (
+          'suffix' in row.match &&
+          row.unlessBeside &&
+          !this.isLastEnd(name, row.match.suffix, row.unlessBeside, value)
+        )
           return undefined;
         // A name that merely ends like a release must at least be given a pointer.
         if ('suffix' in row.match && !this.isPointerType(value.type) && !value.pointers.some((p) => p.form === 'raw'))

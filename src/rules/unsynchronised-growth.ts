@@ -27,6 +27,8 @@ import { defineRule } from './rule.js';
 const THREADS =
   /\b(?:Thread|spawn|spawnLinked|taskPool|TaskPool|parallel|runWorkerTask|task)\b\s*[!(]|\btaskPool\s*\.|\bnew\s+Thread\b|\bpthread_create\b/u;
 
+const STARTS = /\bnew\s+Thread\b|\bspawn\w*\s*[!(]|\.start\s*\(/u;
+
 export default defineRule({
   meta: {
     id: 'unsynchronised-growth',
@@ -307,6 +309,9 @@ function grownInShared(text: string, file: FileIr, fn: WithBody): readonly Grown
     const isMember = isGrowing(fields.get(name)) && !declaredIn(fn).has(path);
     if (!isMember && !pointers.has(path)) return;
     if (found.some((one) => one.array === name)) return;
+    // `workers.length = count; foreach (ref worker; workers) worker.thread = spawn(..)`: there are no other threads yet.
+    if (expr.kind === 'assign' && expr.operator === '=' && STARTS.test(text.slice(expr.span.end, fn.body.span.end)))
+      return;
     const how = whyUnlocked(text, file, fn, expr.span);
     if (how !== undefined) found.push({ array: name, growth: expr.span, how });
   });
