@@ -1,4 +1,4 @@
-import type { Expr, FileIr, FunctionIr, Statement, TypeDecl, TypeRef } from '../model/ir.js';
+import type { Block, Expr, FileIr, FunctionIr, Statement, TypeDecl, TypeRef } from '../model/ir.js';
 import type { UnitFacts } from './unit.js';
 import { isInside, type Span } from '../model/source.js';
 import { walkBody, type Walked } from '../model/walk-body.js';
@@ -89,12 +89,38 @@ export function returnedValues({ body }: FunctionIr): readonly Expr[] {
 
 /** What a local variable is set to where it is declared. */
 export function initOf(fn: FunctionIr, name: string): Expr | undefined {
-  let found: Expr | undefined;
-  if (fn.body !== undefined)
-    walkBody(fn.body, ({ expr, statement }) => {
-      if (statement?.kind === 'let' && statement.init === expr && statement.pattern.kind === 'bind')
-        if (statement.pattern.name === name) found = expr;
-    });
+  return initsOf(fn).last.get(name);
+}
+
+/** What the variables of a function are set to where they are declared. */
+interface Inits {
+  readonly last: ReadonlyMap<string, Expr>;
+  /** Those that are declared once, not set anew and no static arrays. */
+  readonly only: ReadonlyMap<string, Expr>;
+}
+
+/** Comparisons of a loop ask for each name in them, and an answer goes through the whole body. */
+const inits = new WeakMap<Block, Inits>();
+
+function initsOf({ body }: FunctionIr): Inits {
+  if (body === undefined) return { last: new Map(), only: new Map() };
+  const known = inits.get(body);
+  if (known !== undefined) return known;
+  const last = new Map<string, Expr>();
+  const only = new Map<string, Expr>();
+  const set = new Set<string>();
+  walkBody(body, ({ expr, statement }) => {
+    if (statement?.kind === 'let' && statement.init === expr && statement.pattern.kind === 'bind') {
+      const { name } = statement.pattern;
+      if (last.has(name) || statement.type?.kind === 'static-array') set.add(name);
+      last.set(name, expr);
+      only.set(name, expr);
+    }
+    if (expr.kind === 'assign' && expr.target.kind === 'name') set.add(expr.target.path[0] ?? '');
+  });
+  for (const name of set) only.delete(name);
+  const found = { last, only };
+  inits.set(body, found);
   return found;
 }
 
@@ -104,18 +130,7 @@ export function initOf(fn: FunctionIr, name: string): Expr | undefined {
  */
 export function onlyInitOf(fn: FunctionIr, expr: Expr): Expr | undefined {
   const name = expr.kind === 'name' && expr.path.length === 1 ? expr.path[0] : undefined;
-  if (name === undefined || fn.body === undefined) return undefined;
-  let made: Expr | undefined;
-  let isSet = false;
-  walkBody(fn.body, ({ expr: one, statement }) => {
-    if (statement?.kind === 'let' && statement.init === one && statement.pattern.kind === 'bind')
-      if (statement.pattern.name === name) {
-        isSet ||= made !== undefined || statement.type?.kind === 'static-array';
-        made = one;
-      }
-    if (one.kind === 'assign' && one.target.kind === 'name' && one.target.path[0] === name) isSet = true;
-  });
-  return isSet ? undefined : made;
+  return name === undefined ? undefined : initsOf(fn).only.get(name);
 }
 
 /** Every expression of a function and of the closures and nested functions in it, each with the function it stands in. */
@@ -180,6 +195,15 @@ const declared = new WeakMap<FunctionIr, ReadonlySet<string>>();
 
 /** Names bound anywhere below a node of the tree; functions are separate and therefore not entered. */
 export function boundNames(node: unknown): readonly string[] {
+  if (typeof node !== 'object' || node === null) return [];
+  let found = namesBelow.get(node);
+  if (found === undefined) namesBelow.set(node, (found = collectNames(node)));
+  return found;
+}
+
+const namesBelow = new WeakMap<object, readonly string[]>();
+
+function collectNames(node: unknown): readonly string[] {
   const names: string[] = [];
   const visit = (value: unknown): void => {
     if (Array.isArray(value)) value.forEach(visit);
@@ -198,10 +222,20 @@ export type Let = Extract<Statement, { kind: 'let' }>;
 
 /** The declarations anywhere below a node of the tree, those without a value too; functions are separate and therefore not entered. */
 export function letsIn(node: unknown): readonly Let[] {
-  if (Array.isArray(node)) return node.flatMap(letsIn);
+  if (typeof node !== 'object' || node === null) return [];
+  let found = letsBelow.get(node);
+  if (found === undefined) letsBelow.set(node, (found = collectLets(node)));
+  return found;
+}
+
+/** Rules ask for the declarations of a body once for each expression in it. */
+const letsBelow = new WeakMap<object, readonly Let[]>();
+
+function collectLets(node: unknown): readonly Let[] {
+  if (Array.isArray(node)) return node.flatMap(collectLets);
   if (typeof node !== 'object' || node === null) return [];
   if (isLet(node)) return [node];
-  return Object.entries(node).flatMap(([key, child]) => (key === 'span' || key === 'type' ? [] : letsIn(child)));
+  return Object.entries(node).flatMap(([key, child]) => (key === 'span' || key === 'type' ? [] : collectLets(child)));
 }
 
 function isLet(node: object): node is Let {

@@ -20,25 +20,26 @@ interface LockQuestion {
   readonly areLocalsShared?: boolean;
 }
 
-/**
- * D: why no lock that the function, or what is around it, mentions is held at a place for all threads; undefined when one is, or may be. Any
- * mention that is not understood is believed.
- */
-export function whyUnlocked(
-  text: string,
-  file: FileIr,
-  fn: FunctionIr,
-  at: Span,
-  { isOnePerProcess = false, areLocalsShared = false }: LockQuestion = {},
-): string | undefined {
-  const { span } = outermost(file, fn);
-  const around = [fn, ...enclosing(file, fn)];
-  const isMethods = around.some((one) => hasAttribute(one, 'synchronized') && !one.isStatic);
-  const isOwnOnly = isMethods && isOnePerProcess && !around.some((one) => hasAttribute(one, 'static'));
-  if (around.some((one) => hasAttribute(one, 'synchronized')) && !isOwnOnly) return undefined;
-  const mentioned = [...text.slice(span.start, span.end).matchAll(WORDS)].length - (isMethods ? 1 : 0);
-  if (mentioned <= 0)
-    return isOwnOnly ? 'the lock of the object that it is called on is not that of the others' : 'without a lock';
+const mostCalls = 128;
+
+interface Locks {
+  readonly blocks: readonly Held[];
+  readonly calls: readonly {
+    readonly name: string;
+    readonly on: string;
+    readonly at: Span;
+    readonly isTaken: boolean;
+    readonly isDeferred: boolean;
+  }[];
+}
+
+/** Each growth of a function asks for its locks. */
+const locks = new WeakMap<FunctionIr, Locks>();
+
+/** `synchronized` blocks, and calls that take or give back a lock, of a function and those around it. */
+function locksOf(fn: FunctionIr, around: readonly FunctionIr[]): Locks {
+  const known = locks.get(fn);
+  if (known !== undefined) return known;
   const blocks: Held[] = [];
   const calls: { name: string; on: string; at: Span; isTaken: boolean; isDeferred: boolean }[] = [];
   for (const one of around) {
@@ -59,6 +60,33 @@ export function whyUnlocked(
       });
     });
   }
+  const found = { blocks, calls };
+  locks.set(fn, found);
+  return found;
+}
+
+/**
+ * D: why no lock that the function, or what is around it, mentions is held at a place for all threads; undefined when one is, or may be. Any
+ * mention that is not understood is believed.
+ */
+export function whyUnlocked(
+  text: string,
+  file: FileIr,
+  fn: FunctionIr,
+  at: Span,
+  { isOnePerProcess = false, areLocalsShared = false }: LockQuestion = {},
+): string | undefined {
+  const { span } = outermost(file, fn);
+  const around = [fn, ...enclosing(file, fn)];
+  const isMethods = around.some((one) => hasAttribute(one, 'synchronized') && !one.isStatic);
+  const isOwnOnly = isMethods && isOnePerProcess && !around.some((one) => hasAttribute(one, 'static'));
+  if (around.some((one) => hasAttribute(one, 'synchronized')) && !isOwnOnly) return undefined;
+  const mentioned = [...text.slice(span.start, span.end).matchAll(WORDS)].length - (isMethods ? 1 : 0);
+  if (mentioned <= 0)
+    return isOwnOnly ? 'the lock of the object that it is called on is not that of the others' : 'without a lock';
+  const { blocks, calls } = locksOf(fn, around);
+  // More than anybody follows: that they are held is believed.
+  if (calls.length > mostCalls) return undefined;
   if (blocks.length + calls.filter((one) => one.isTaken).length !== mentioned) return undefined;
   const reasons: string[] = [];
   for (const { subject, span: held } of blocks) {

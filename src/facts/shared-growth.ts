@@ -7,7 +7,7 @@ export function isGrowing(type: TypeRef | undefined): boolean {
   return type?.kind === 'slice' || type?.kind === 'assoc-array' || isContainer(type);
 }
 
-export function isContainer(type: TypeRef | undefined): boolean {
+function isContainer(type: TypeRef | undefined): boolean {
   return type?.kind === 'path' && /^(?:Ref)?Appender$|^(?:Array|DList|SList|RedBlackTree)$/u.test(type.name);
 }
 

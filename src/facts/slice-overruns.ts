@@ -24,7 +24,7 @@ export function lengthAlone(fn: FunctionIr, expr: Expr): string | undefined {
 }
 
 /** Whether a function asks for the length of a slice anywhere, other than to copy or hand it on: in a comparison, or for its end. */
-export function asksForLength(file: FileIr, fn: FunctionIr, slice: string): boolean {
+function asksForLength(file: FileIr, fn: FunctionIr, slice: string): boolean {
   let isAsked = false;
   const isLength = (expr: Expr): boolean => {
     let isIn = false;

@@ -1,4 +1,5 @@
 import {
+  uncast,
   aggregateOf,
   calledName,
   closureOf,
@@ -21,7 +22,7 @@ import {
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { withoutAlias } from '../flow/types.js';
-import { walkBody } from '../model/walk-body.js';
+import { walkBody, walkExpression } from '../model/walk-body.js';
 import type { Block, Expr, ExprOf, FileIr, FunctionIr, Statement, TypeDecl, TypeRef } from '../model/ir.js';
 import { isInside, type Span } from '../model/source.js';
 import { defineRule } from './rule.js';
@@ -467,6 +468,21 @@ function isCallers(method: FunctionIr, path: string): boolean {
   return param?.modifiers.includes('ref') === true || param?.modifiers.includes('out') === true;
 }
 
+const mostBuffers = 64;
+
+/** `word in table`: the key that is there already stays the one of the table. */
+function asksIn(condition: Expr, key: string, table: string): boolean {
+  let asks = false;
+  walkExpression(condition, ({ expr }) => {
+    asks ||=
+      expr.kind === 'binary' &&
+      expr.operator === 'in' &&
+      memberPath(uncast(expr.left)) === key &&
+      memberPath(expr.right) === table;
+  });
+  return asks;
+}
+
 /**
  * A local array of which a loop keeps the content (`all ~= cur;`, `table[key] = cur;`, `best = cur;`, `all ~= Group(cur);`) in what was
  * declared outside of the loop, and which it lets grow in place to fill it again.
@@ -477,7 +493,8 @@ function findReusedLocals(unit: UnitFacts, file: FileIr, fn: WithBody): readonly
   const lets = letsIn(fn.body);
   const declared = (name: string): Let | undefined =>
     lets.find((one) => one.pattern.kind === 'bind' && one.pattern.name === name);
-  for (const { buffer, span: allowed } of findAllowed(file, fn)) {
+  // Each is looked for in the whole loop, and nobody writes so many.
+  for (const { buffer, span: allowed } of findAllowed(file, fn).slice(0, mostBuffers)) {
     const made = declared(buffer);
     if (!own.has(buffer) || made === undefined || made.isStatic === true) continue;
     if (made.type !== undefined && made.type.kind !== 'slice') continue;
@@ -487,7 +504,7 @@ function findReusedLocals(unit: UnitFacts, file: FileIr, fn: WithBody): readonly
     let shown: Shown | undefined;
     let isRenewed = false;
     const shows = (one: Expr): boolean => isView(one, buffer);
-    walkBody(loop.body, ({ expr }) => {
+    walkBody(loop.body, ({ expr, around }) => {
       if (expr.kind === 'assign' && memberPath(expr.target) === buffer && expr.operator === '=')
         if (rootName(expr.value) !== buffer && appendRoot(expr.value) !== buffer) isRenewed = true;
       const added = addedTo(expr);
@@ -501,7 +518,8 @@ function findReusedLocals(unit: UnitFacts, file: FileIr, fn: WithBody): readonly
       // `table[cast(string) word]++`
       if (expr.target.kind === 'index' && shows(expr.target.index)) {
         const table = memberPath(expr.target.base);
-        if (table !== undefined && typeOfLocal(file, fn, lets, table)?.kind === 'assoc-array')
+        const isThere = around.some((outer) => outer.kind === 'if' && asksIn(outer.condition, buffer, table ?? ''));
+        if (table !== undefined && !isThere && typeOfLocal(file, fn, lets, table)?.kind === 'assoc-array')
           shown ??= { method: fn, span: expr.target.index.span, target: table };
       }
       const isHeld = heldIn(unit, file, expr.value).some(shows);

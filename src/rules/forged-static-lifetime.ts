@@ -528,21 +528,19 @@ function isSetToStatic(unit: UnitFacts, file: FileIr, fn: FunctionIr, { name, pa
     'gu',
   );
   const isAt = (index: number, span: Span): boolean => span.start <= index && index < span.end;
-  const values = [...text.matchAll(set)].filter(
-    ({ index }) =>
-      !isAt(index, decl.span) &&
-      // A parameter of that name is none.
-      !file.functions.some((f) => f.bodySpan && isAt(index, { start: f.span.start, end: f.bodySpan.start })),
-  );
-  return (
-    values.length > 0 &&
-    values.every(({ index, 1: value = '' }) => {
-      if (/^(?:"[^"]*"\s*\.\s*as_ptr\s*\(\s*\)|(?:\w+::)*null(?:_mut)?\s*\(\s*\))\s*$/u.test(value)) return true;
-      const from = /^(\w+)\s*\.\s*as_ptr\s*\(\s*\)\s*$/u.exec(value)?.[1];
-      const setter = file.functions.find((f) => f.bodySpan && isAt(index, f.bodySpan));
-      return setter?.params.some((p) => p.name === from && p.type?.lifetime === "'static") === true;
-    })
-  );
+  let isSet = false;
+  // The first value that is none ends the search: there may be thousands in a generated file.
+  for (const { index, 1: value = '' } of text.matchAll(set)) {
+    if (isAt(index, decl.span)) continue;
+    // A parameter of that name is none.
+    if (file.functions.some((f) => f.bodySpan && isAt(index, { start: f.span.start, end: f.bodySpan.start }))) continue;
+    isSet = true;
+    if (/^(?:"[^"]*"\s*\.\s*as_ptr\s*\(\s*\)|(?:\w+::)*null(?:_mut)?\s*\(\s*\))\s*$/u.test(value)) continue;
+    const from = /^(\w+)\s*\.\s*as_ptr\s*\(\s*\)\s*$/u.exec(value)?.[1];
+    const setter = file.functions.find((f) => f.bodySpan && isAt(index, f.bodySpan));
+    if (setter?.params.some((p) => p.name === from && p.type?.lifetime === "'static") !== true) return false;
+  }
+  return isSet;
 }
 
 function findSpawned(
