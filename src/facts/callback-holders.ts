@@ -1,5 +1,5 @@
 /** Types of a package that hold strong threadsafe functions for as long as they live, with nothing that lets go of them. */
-import { isEmptiedByGuard } from './emptied-by-guard.js';
+import { isEmptiedByGuard, TAKES } from './emptied-by-guard.js';
 import { declaringFile, hasDrop } from './declarations.js';
 import { findAlias, isClassDecl, isStrong, napiAttribute } from './threadsafe-functions.js';
 import type { UnitFacts } from './unit.js';
@@ -125,10 +125,11 @@ export function letsGo(unit: UnitFacts, file: FileIr, name: string): boolean {
   return hasDrop(unit, name) || filesOf(unit, file, name).some((text) => /\.\s*(?:unref|abort)\s*\(/u.test(text));
 }
 
+/** Whether the files of a type take what is in one of its fields out of it, or drop it. */
 export function isTakenOut(unit: UnitFacts, file: FileIr, owner: string, field: string): boolean {
   const name = `\\b${field}\\b(?:\\s*\\.\\s*\\w+\\s*\\([^()]*\\)\\??)*`;
   const out = new RegExp(
-    `${name}\\s*\\.\\s*(?:take|release|remove|swap_remove|clear|drain|retain|pop|pop_front|pop_back)\\s*\\(|${name}\\s*=\\s*None\\b|drop\\s*\\(\\s*self\\.${field}|mem::(?:take|replace)\\s*\\([^;]*\\b${field}\\b`,
+    `${name}\\s*\\.\\s*(?:${TAKES})\\s*\\(|${name}\\s*=\\s*None\\b|drop\\s*\\(\\s*self\\.${field}|mem::(?:take|replace)\\s*\\([^;]*\\b${field}\\b`,
     'u',
   );
   return filesOf(unit, file, owner).some((text) => out.test(text) || isEmptiedByGuard(text, field));

@@ -4,6 +4,7 @@ import { walkBody } from '../model/walk-body.js';
 import { bindingsOf, findRawViews, isRawPointer, sourceOf, type Bindings, type RawView } from './raw-views.js';
 import { mentions, outermost } from './rust-code.js';
 import type { UnitFacts } from './unit.js';
+import { WAITS } from './waits.js';
 
 /** A view of memory that a caller lends by a pointer, given to something that asks for `'static`. */
 export interface DemandedStatic {
@@ -21,7 +22,6 @@ export interface DemandedStatic {
 const KEEPS_VIEW = /\bmove\s*(?:\||\{)|\bBytes::from/u;
 
 const SPAWNS = /^(?:spawn|spawn_blocking|spawn_local|spawn_on|spawn_pinned|execute_tokio_future|spawn_future)$/u;
-const WAITS = /\bblock_on\s*\(|\bblock_in_place\s*\(|\.\s*(?:recv|join|blocking_recv|wait)\b|\bscope\s*\(/u;
 /** What shows the same memory in another way. */
 const SHOWS =
   /^(?:unwrap|expect|unwrap_or|unwrap_or_default|to_str|to_bytes|as_ref|as_bytes|ok|map_err|to_string_lossy|iter)$/u;

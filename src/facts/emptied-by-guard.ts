@@ -1,5 +1,6 @@
 /** What takes an entry out of a list or map, or the value out of an option. */
-const TAKES = 'take|abort|unref|release|clear|drain|retain|remove|remove_entry|swap_remove|truncate|pop\\w*|split_off';
+export const TAKES =
+  'take|abort|unref|release|clear|drain|retain|remove|remove_entry|swap_remove|truncate|pop\\w*|split_off';
 
 /** How far below the variable the call is looked for: within one function, as a rule. */
 const WITHIN = 2000;

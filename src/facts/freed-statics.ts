@@ -36,7 +36,7 @@ export function findFreedStatics(unit: UnitFacts, file: FileIr): readonly FreedS
     .functions.filter((fn) => fn.body && !fn.isTest && touches.test(text.slice(fn.span.start, fn.span.end)));
   const freed = new Map<string, FreedStatic['freed']>();
   for (const fn of touching) {
-    if (!fn.body || fn.isUnsafe || /^(?:Drop)$/u.test(fn.trait ?? '')) continue;
+    if (!fn.body || fn.isUnsafe || fn.trait === 'Drop') continue;
     const bindings = bindingsOf(fn.body);
     walkBody(fn.body, ({ expr }) => {
       if (expr.kind !== 'call' || expr.callee.kind !== 'name') return;

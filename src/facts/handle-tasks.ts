@@ -5,6 +5,7 @@ import { blankComments } from './plain-text.js';
 import { bindingsOf, findRawViews, isRawPointer } from './raw-views.js';
 import { mentions, outermost } from './rust-code.js';
 import type { UnitFacts } from './unit.js';
+import { WAITS } from './waits.js';
 
 /** A reference that an exported function makes of a handle and gives to a task that goes on after the call. */
 export interface HandleTask {
@@ -27,7 +28,6 @@ export interface HandleClose {
 
 const NUMBER = /^(?:jlong|jint|jptr|[iu]64|[iu]size|c_u?longlong|u?intptr_t)$/u;
 const SPAWNS = /^(?:spawn|spawn_blocking|spawn_local|spawn_on|spawn_pinned|execute_tokio_future|spawn_future)$/u;
-const WAITS = /\bblock_on\s*\(|\bblock_in_place\s*\(|\.\s*(?:recv|join|blocking_recv|wait)\s*\(|\bscope\s*\(/u;
 
 /** Tasks of the exported functions of a file that hold a reference to what a handle leads to; one per function and type. */
 export function findHandleTasks(unit: UnitFacts, file: FileIr): readonly HandleTask[] {

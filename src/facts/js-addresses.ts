@@ -5,6 +5,7 @@ import { callbackOf } from './callback-data.js';
 import { LocalVariables } from './local-variables.js';
 import { bindingsOf } from './raw-views.js';
 import type { UnitFacts } from './unit.js';
+import { WAITS } from './waits.js';
 
 /** The address of JavaScript's bytes, or a view whose lifetime was taken away, that leaves for another thread or task. */
 export interface MovedAddress {
@@ -40,8 +41,6 @@ const SAME =
   /^(?:as_ptr|as_mut_ptr|as_slice|as_mut_slice|as_ref|as_mut|cast|cast_mut|cast_const|add|sub|offset|byte_add|addr|expose_provenance|expose_addr|unwrap|expect|unwrap_unchecked|get|get_mut|as_bytes|into|as_ptr_range)$/u;
 const SPAWNS =
   /(?:^|::|\.)(?:spawn|spawn_blocking|spawn_fifo|spawn_on|spawn_pinned|spawn_future|execute|execute_tokio_future|queue|submit|task)$/u;
-/** A call that keeps JavaScript from running until the other side is done. */
-const WAITS = /\.\s*(?:recv|join|wait|blocking_recv|recv_timeout|is_finished)\s*\(|block_on\s*\(|\bscope\s*\(/u;
 
 /** Whether a file has to do with such addresses at all. */
 function concerns(file: FileIr, text: string): boolean {

@@ -2,10 +2,8 @@ import type { Escape, FunctionFlow } from '../flow/result.js';
 import { SCALAR } from '../flow/types.js';
 import type { FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { UnitFacts } from './unit.js';
+import { isWaitedFor, WAITS } from './waits.js';
 
-/** What makes the caller wait for the thread, in words. */
-const WAITS =
-  /\.\s*(?:join|recv|wait|blocking_recv|recv_timeout|wait_for|block_on)\w*\s*\(|\bblock_on\s*\(|\bscope\w*\s*\(|\bjoin\w*\s*\(|\bwhile\b[^{;]*\.\s*load\s*\(|\bspin_loop\b|\bpark(?:_timeout)?\s*\(/u;
 const TEXTS_AND_LISTS = /^(?:str|String|Vec|CStr|CString|OsStr|Path|PathBuf)$/u;
 
 /**
@@ -24,8 +22,7 @@ export function isLentToThread(
   const { root } = pointer.target;
   if (kind !== 'spawn' || fn.isUnsafe || fn.parent !== undefined || fn.isTest || pointer.form !== 'raw') return false;
   if (root.kind !== 'param' || root.index === undefined || !isLentData(root.type)) return false;
-  if (flow.calls.some((c) => c.span.end > span.end && c.rows.some((r) => r.effects.some((e) => e.kind === 'wait'))))
-    return false;
+  if (isWaitedFor(flow, escape)) return false;
   const text = unit.textOf(file.path) ?? '';
   // A thread that is joined, here or by whoever is given its handle.
   return (

@@ -1,5 +1,5 @@
 /** Callbacks in the options that JavaScript passes in, and the closures into which they are moved for good. */
-import { blankComments } from './plain-text.js';
+import { blankComments, closingBracket } from './plain-text.js';
 import { isStrong, napiAttribute } from './threadsafe-functions.js';
 import type { UnitFacts } from './unit.js';
 import type { Field, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
@@ -71,7 +71,7 @@ function takersOf(text: string, field: string): readonly Taker[] {
   );
   for (const match of text.matchAll(mapped)) {
     const start = match.index + match[0].length;
-    found.push({ name: match[1] ?? '', start, end: closing(text, start, 1) });
+    found.push({ name: match[1] ?? '', start, end: closingBracket(text, start) });
   }
   const matched = new RegExp(
     `\\bSome\\s*\\(\\s*(\\w+)\\s*\\)\\s*=\\s*\\w+(?:\\s*\\.\\s*\\w+)*\\s*\\.\\s*${field}(?:\\s*\\.\\s*take\\s*\\(\\s*\\))?\\s*\\{`,
@@ -79,19 +79,7 @@ function takersOf(text: string, field: string): readonly Taker[] {
   );
   for (const match of text.matchAll(matched)) {
     const start = match.index + match[0].length;
-    found.push({ name: match[1] ?? '', start, end: closing(text, start, 1) });
+    found.push({ name: match[1] ?? '', start, end: closingBracket(text, start) });
   }
   return found;
-}
-
-/** Where the bracket that is open at `from` closes; 0-based UTF-16. Brackets in strings are rare enough in such code. */
-function closing(text: string, from: number, open: number): number {
-  let depth = open;
-  for (let at = from; at < text.length; at++) {
-    const sign = text[at];
-    if (sign === '(' || sign === '{' || sign === '[') depth++;
-    else if (sign === ')' || sign === '}' || sign === ']') depth--;
-    if (depth === 0) return at;
-  }
-  return text.length;
 }

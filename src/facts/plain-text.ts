@@ -17,3 +17,15 @@ export function isWordAt(text: string, at: number): boolean {
   const code = text.charCodeAt(at);
   return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57) || code === 95;
 }
+
+/** Where the bracket that is open at `from` closes, 0-based UTF-16; the end of the text when it does not. Brackets in strings count, too. */
+export function closingBracket(text: string, from: number): number {
+  let depth = 1;
+  for (let at = from; at < text.length; at++) {
+    const sign = text[at];
+    if (sign === '(' || sign === '{' || sign === '[') depth++;
+    else if (sign === ')' || sign === '}' || sign === ']') depth--;
+    if (depth === 0) return at;
+  }
+  return text.length;
+}

@@ -1,4 +1,5 @@
 /** Threadsafe functions in closures that a library keeps, or goes on calling, until the process ends. */
+import { closingBracket } from './plain-text.js';
 import { isStrong } from './threadsafe-functions.js';
 import type { UnitFacts } from './unit.js';
 import type { FileIr, FunctionIr } from '../model/ir.js';
@@ -15,18 +16,8 @@ export interface ProcessCallback {
  * What takes a closure and has no way to give it back: listeners for the input of the whole system, handlers that a crate keeps in a
  * static, hooks of the process.
  */
-const KEEPS = new RegExp(
-  [
-    String.raw`\b(?:rdev::)?(?<listener>listen|grab|start_grab_listen)\s*\(`,
-    String.raw`\b(?<event>\w+Event::set_event_handler)\s*\(\s*Some\s*\(`,
-    String.raw`\b(?<hook>ctrlc::set_handler|panic::set_hook)\s*\(`,
-  ]
-    .map(
-      (keeper, i) => String.raw`${keeper}\s*(?:Box::new\s*\(\s*)?(?:move\s*\||(?<variable${String(i)}>[a-z_]\w*)\s*\))`,
-    )
-    .join('|'),
-  'gu',
-);
+const KEEPS =
+  /\b(?:(?:rdev::)?(?<listener>listen|grab|start_grab_listen)\s*\(|(?<event>\w+Event::set_event_handler)\s*\(\s*Some\s*\(|(?<hook>ctrlc::set_handler|panic::set_hook)\s*\()\s*(?:Box::new\s*\(\s*)?(?:move\s*\||(?<variable>[a-z_]\w*)\s*\))/gu;
 
 /** A word of each of them, for a look at the whole text. */
 const WORDS = /\brdev\b|set_event_handler|\bctrlc\b|set_hook/u;
@@ -38,7 +29,7 @@ const ANSWERED = /\.\s*(?:unref|abort)\s*\(|\bStatus::(?:Ok|Closing)\b|add_env_c
 export function findProcessCallbacks(unit: UnitFacts, file: FileIr, text: string): readonly ProcessCallback[] {
   if (!WORDS.test(text) || ANSWERED.test(text)) return [];
   const found = [...text.matchAll(KEEPS)].flatMap((match) => {
-    const { listener, event, hook } = match.groups ?? {};
+    const { listener, event, hook, variable } = match.groups ?? {};
     // Another function of that name may end.
     if (listener !== undefined && (!/\brdev\b/u.test(text) || new RegExp(`\\bfn\\s+${listener}\\b`, 'u').test(text)))
       return [];
@@ -46,7 +37,6 @@ export function findProcessCallbacks(unit: UnitFacts, file: FileIr, text: string
       ({ bodySpan }) => bodySpan && bodySpan.start < match.index && match.index < bodySpan.end,
     );
     const fn = around.find((f) => f.parent === undefined);
-    const variable = match.groups?.['variable0'] ?? match.groups?.['variable1'] ?? match.groups?.['variable2'];
     const closure = variable === undefined ? match.index : fn && closureIn(text, fn, variable);
     const name = closure === undefined ? undefined : calledIn(text.slice(closure, endOfCall(text, closure)));
     if (!fn?.bodySpan || name === undefined || !holdsCallback(unit, file, fn, text, name)) return [];
@@ -71,15 +61,10 @@ function calledIn(text: string): string | undefined {
   return /\b([a-z_]\w*)\s*\.\s*call(?:_with_return_value)?\s*\([^;]*ThreadsafeFunctionCallMode\b/u.exec(text)?.[1];
 }
 
-/** Where the parenthesis or brace that opens at or after `at` is closed. */
+/** Where the call or the closure that begins at `at` ends: with the parenthesis or brace that opens there. */
 function endOfCall(text: string, at: number): number {
-  let depth = 0;
-  const [open, close] = text[at] === '{' ? '{}' : '()';
-  for (let i = text.indexOf(open ?? '(', at); i >= 0 && i < text.length; i++) {
-    if (text[i] === open) depth++;
-    else if (text[i] === close && --depth === 0) return i;
-  }
-  return text.length;
+  const open = text[at] === '{' ? at : text.indexOf('(', at);
+  return open < 0 ? text.length : closingBracket(text, open + 1);
 }
 
 /** A parameter that is a strong threadsafe function, or a variable that one was made for, also by way of a clone. */

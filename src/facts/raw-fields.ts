@@ -116,23 +116,25 @@ function compareEnds(unit: UnitFacts, file: FileIr): readonly FieldMismatch[] {
       else if (expr.kind === 'method' && /^(?:store|set|replace|swap|insert)$/u.test(expr.method) && expr.args[0])
         add(keyOf(expr.receiver, fields, fn, bindings), expr.args[0].value);
       else if (expr.kind === 'call' && expr.callee.kind === 'name') {
-        const name = expr.callee.path.at(-1) ?? '';
+        const { path } = expr.callee;
+        const name = path.at(-1) ?? '';
+        const made = name === 'Self' ? (fn.owner ?? '') : name;
         expr.args.forEach(({ value }, at) => {
-          add(`${name === 'Self' ? (fn.owner ?? '') : name}.${at}`, value);
-          if (value.kind !== 'address') return;
+          add(`${made}.${at}`, value);
+          if (value.kind !== 'address' || isLibraryCall(path)) return;
           const key = keyOf(value.base, fields, fn, bindings);
-          if (key === undefined || isLibraryCall(expr.callee.kind === 'name' ? expr.callee.path : [])) return;
+          if (key === undefined) return;
           const owner = isTextOut(unit, file, name, at) ? ('foreign' as const) : undefined;
           makers.set(key, [...(makers.get(key) ?? []), { owner, how: name, span: expr.span }]);
         });
-        const owner = takerOf(expr.callee.path);
+        const owner = takerOf(path);
         const key = owner && keyOf(expr.args[0]?.value, fields, fn, bindings);
         if (owner && key !== undefined) {
           const content = takenFor(expr, fields.get(key), key);
           takers.push({
             key,
             owner,
-            how: expr.callee.path.slice(-2).join('::'),
+            how: path.slice(-2).join('::'),
             span: expr.span,
             ...(content ? { content } : {}),
           });

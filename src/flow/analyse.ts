@@ -299,7 +299,7 @@ class Analysis extends PlaceExpressions {
         const sure =
           this.rust && others.length > 0 && !RUNS_ALL.test(expr.name) ? new Map(this.state.invalid) : undefined;
         values.push(...others.map((a) => this.expr(a)));
-        if (sure) this.state.invalid = sure;
+        if (sure) this.state.forgetInvalid(sure);
         values.forEach((v, i) => this.access(v.places, expr.args[i]?.span ?? expr.span, 'argument', `${expr.name}!`));
         for (const { row } of this.settings.apis.macro(expr.name))
           for (const effect of row.effects)

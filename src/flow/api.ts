@@ -11,6 +11,8 @@ export type Effect =
       readonly target: Operand;
       readonly how:
         'append' | 'resize' | 'reserve' | 'insert' | 'shrink' | 'clear' | 'remove' | 'replace' | 'rehash' | 'free';
+      /** What the call is given is read when room has been made for it: a pointer into the operand itself is gone by then. */
+      readonly reads?: true;
     }
   /** The result points into the operand. */
   | {
@@ -27,6 +29,7 @@ export type Effect =
       /** A reference given to it comes out as a raw pointer. */ readonly raw?: boolean;
       /** D: the result is a range or an array of pieces of what the operand shows. */ readonly parts?: boolean;
       /** What the operand shows is read meanwhile. */ readonly reads?: boolean;
+      /** Rust: the result yields pairs, of which the second parts are those of this operand. */ readonly beside?: Operand;
     }
   /** D: the result is an element of the operand, by reference. */
   | { readonly kind: 'element'; readonly of: Operand }
@@ -67,6 +70,8 @@ export type Effect =
       readonly what: Operand;
       /** D: its parameters by `ref` refer to elements of this operand. */
       readonly elementsOf?: Operand;
+      /** Rust: it may be called again before the next element of the receiver is taken. */
+      readonly rounds?: true;
     }
   /** The callee keeps the operand beyond the call (push into a collection is `store`; C registration is `retain`). */
   /** `assigns`: the operand itself is set, as by `=`, and not added to a collection. */

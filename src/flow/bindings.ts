@@ -4,7 +4,7 @@ import { Leaving } from './leaving.js';
 import { extend, type Root } from './place.js';
 import type { Pointer, Value } from './result.js';
 import { elementType, peel, SCALAR, unwrapped } from './types.js';
-import { isParts, NOTHING, optionalType, originFrom } from './values.js';
+import { isParts, NOTHING, optionalType, originFrom, pairOf } from './values.js';
 import type { Expr, ExprOf, FunctionIr, Pattern, Statement, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { NONE } from '../model/lists.js';
@@ -245,9 +245,7 @@ export abstract class Bindings extends Leaving {
         'for',
       ),
     );
-    const pair = source.pair?.map((one) => this.iterated(one, span));
-    const [first, second] = pair ?? [];
-    return { places: NONE, pointers, ...(first && second ? { pair: [first, second] } : {}) };
+    return { places: NONE, pointers, ...pairOf(source, (one) => this.iterated(one, span)) };
   }
 
   /** Declares the variables of a loop over `iterable`, each holding an element. */

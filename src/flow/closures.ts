@@ -3,7 +3,7 @@ import { freeNames } from './expression-shapes.js';
 import { extend, type Place, type Root } from './place.js';
 import type { Context, Pointer, Value } from './result.js';
 import type { State } from './state.js';
-import { CONTENT_ADAPTERS, contentType, merged, NOTHING, optionalType, originFrom } from './values.js';
+import { CONTENT_ADAPTERS, contentType, merged, NOTHING, optionalType, originFrom, pairOf } from './values.js';
 import type { Block, Expr, ExprOf, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { NONE } from '../model/lists.js';
@@ -174,14 +174,12 @@ export abstract class Closures extends Bindings {
 
   /** What an adapter gives its closure of the receiver: its content, or an element. */
   protected contentGiven(receiver: Value): Value {
-    const pair = receiver.pair?.map((one) => this.contentGiven(one));
-    const [first, second] = pair ?? [];
     return {
       places: receiver.pointers.length > 0 ? [] : receiver.places.map((p) => extend(p, '[]')),
       pointers: this.elementsOf(receiver.pointers),
       ...optionalType(contentType(receiver.type)),
       ...(this.isGivenByValue(receiver) ? { owned: true } : {}),
-      ...(first && second ? { pair: [first, second] } : {}),
+      ...pairOf(receiver, (one) => this.contentGiven(one)),
     };
   }
 

@@ -2,7 +2,7 @@ import type { Match } from './api-index.js';
 import type { ApiRow, Effect, Operand } from './api.js';
 import { builtinCallType, builtinMethodType, syntheticType } from './builtin-types.js';
 import { Closures } from './closures.js';
-import { describePlace, extend, isElementOf, isWithin, memberOf, type Place } from './place.js';
+import { describePlace, extend, isElementOf, isWithin, leadingMember, type Place } from './place.js';
 import type { Invalidation, Pointer, PointerForm, Summary, Value } from './result.js';
 import { elementType, isGrowable, isNumber, isVector, peel, SCALAR, unwrapped } from './types.js';
 import {
@@ -37,21 +37,6 @@ const ARITHMETIC = new Set([
 
 /** Methods of an iterator that yield one element. */
 const ITERATOR_STEPS = new Set(['next', 'next_back', 'nth', 'find', 'rfind', 'max_by_key', 'min_by_key']);
-
-/** Methods of an iterator whose closure may run again before the next element is taken. */
-const ROUNDS: ReadonlySet<string> = new Set(['for_each', 'try_for_each', 'fold', 'try_fold']);
-
-/** What reads all that it is given while the container grows by it. */
-const ADDS_ALL: ReadonlySet<string> = new Set([
-  'extend',
-  'extend_from_slice',
-  'insert_from_slice',
-  'insert_many',
-  'insert_str',
-  'push_str',
-  'put_slice',
-  'write_str',
-]);
 
 /** Ends of the names of functions that open an object where it is. */
 const OPENS: readonly string[] = ['_open', '_reopen', '_init', '_start', '_connect', '_setup'];
@@ -249,8 +234,7 @@ export abstract class Effects extends Closures {
       case 'grow': {
         const value = operand(effect.target);
         this.grow(this.subjects(value), [...(value.via ?? []), ...value.pointers], span, effect.how, name, weak, row);
-        // Room is made before what is added is read.
-        if (this.rust && ADDS_ALL.has(name)) for (const added of values) this.use(added, span, 'argument', name);
+        if (effect.reads) for (const added of values) this.use(added, span, 'argument', name);
         return undefined;
       }
       case 'borrow': {
@@ -326,13 +310,9 @@ export abstract class Effects extends Closures {
         }
         const made = exprs.length === 0 && name === 'collect' ? typeArgs?.[0] : undefined;
         if (made && this.rust && isPlainOwner(made)) return { places: NONE, pointers: NONE, owned: true, type: made };
-        const beside = this.rust && name === 'zip' ? values[0] : undefined;
+        const beside = effect.beside === undefined ? NOTHING : operand(effect.beside);
         const passed =
-          effect.raw === true
-            ? this.asRaw(value)
-            : beside && beside.pointers.length > 0
-              ? zipped(value, beside)
-              : value;
+          effect.raw === true ? this.asRaw(value) : beside.pointers.length > 0 ? zipped(value, beside) : value;
         const pointers = ITERATOR_STEPS.has(name) ? this.elementsOf(passed.pointers) : passed.pointers;
         if (made && this.rust && isVector(made))
           return { places: NONE, pointers, owned: true, collected: true, type: made };
@@ -557,7 +537,7 @@ export abstract class Effects extends Closures {
           'called',
           operandSpan(effect.what),
         );
-        if (this.rust && receiver && ROUNDS.has(name)) this.use(receiver, span, 'deref', 'next element');
+        if (effect.rounds && receiver) this.use(receiver, span, 'deref', 'next element');
         return { places: NONE, pointers: result.pointers, ...optionalType(result.type) };
       }
       case 'store': {
@@ -778,7 +758,7 @@ export abstract class Effects extends Closures {
       );
       if (this.rust) continue;
       for (const target of places)
-        if (g.row?.id === 'swap') this.noteRenewal(memberOf(target), span);
+        if (g.row?.id === 'swap') this.noteRenewal(leadingMember(target), span);
         else this.moveBlock(target, span, g.how, name, isAsked);
     }
     for (const one of flow.summary.late) this.useLate(one, values[one.param], place(one.grown), span, name);

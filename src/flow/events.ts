@@ -1,7 +1,7 @@
 import { Memory } from './memory.js';
 import type { ApiRow } from './api.js';
 import { syntheticType } from './builtin-types.js';
-import { extend, isElementOf, isWithin, memberOf, type Place, placeKey, type Root, samePlace } from './place.js';
+import { extend, isElementOf, isWithin, leadingMember, type Place, placeKey, type Root, samePlace } from './place.js';
 import type {
   Access,
   CallSite,
@@ -189,7 +189,7 @@ export abstract class Events extends Memory {
     for (const place of places) {
       if (operation === 'replace') {
         this.state.settle(place);
-        this.noteRenewal(this.rust ? place : memberOf(place), span);
+        this.noteRenewal(this.rust ? place : leadingMember(place), span);
       }
       const key = this.keyOf(place);
       if (this.rust && EMPTIES.has(operation)) this.state.write(extend(place, '[]'), { pointers: NONE });

@@ -223,10 +223,16 @@ export abstract class Memory {
   private twinOf(pointer: Pointer): Pointer {
     const known = this.twins.get(pointer.id);
     if (known) return known;
-    const twin: Pointer = { ...pointer, id: this.nextPointer++ };
+    const twin = this.copyOf(pointer);
     this.twins.set(pointer.id, twin);
-    this.pointers.push(twin);
     return twin;
+  }
+
+  /** Another pointer to the same place, which something else can happen to. */
+  private copyOf(pointer: Pointer): Pointer {
+    const copy = { ...pointer, id: this.nextPointer++ };
+    this.pointers.push(copy);
+    return copy;
   }
 
   /** Whether a pointer that no variable holds can still be met: made by this statement, or what a variable never set leads to. */
@@ -294,11 +300,7 @@ export abstract class Memory {
       if (pointer.form !== 'raw' || pointer.target.path.at(-1) !== '[]') return pointer;
       const key = `${pointer.id}|${placeKey(list)}|${span.start}`;
       let twin = this.gatheredBy.get(key);
-      if (!twin) {
-        twin = { ...pointer, id: this.nextPointer++ };
-        this.gatheredBy.set(key, twin);
-        this.pointers.push(twin);
-      }
+      if (!twin) this.gatheredBy.set(key, (twin = this.copyOf(pointer)));
       if (!held.includes(twin)) this.state.invalid.delete(twin.id);
       return twin;
     });

@@ -89,6 +89,6 @@ export function originOf(place: Place): Place {
 }
 
 /** The member that leads to the place, or the place itself. */
-export function memberOf({ root, path }: Place): Place {
+export function leadingMember({ root, path }: Place): Place {
   return path.at(-1) === '*' ? { root, path: path.slice(0, -1) } : { root, path };
 }

@@ -164,6 +164,15 @@ export class State {
     if (alike < mostAlike) this.invalid.set(pointer, [...list, invalidation]);
   }
 
+  /** What has become invalid since `before` was copied counts for nothing; what was made anew since stays so. */
+  forgetInvalid(before: ReadonlyMap<number, readonly Invalidation[]>): void {
+    for (const [id, list] of this.invalid) {
+      const left = list.filter((one) => before.get(id)?.includes(one) === true);
+      if (left.length > 0) this.invalid.set(id, left);
+      else this.invalid.delete(id);
+    }
+  }
+
   static join(states: readonly State[]): State {
     const [first, ...rest] = states;
     const result = (first ?? new State()).clone();

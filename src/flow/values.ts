@@ -144,6 +144,11 @@ export function zipped(first: Value, second: Value): Value {
   return { ...first, pointers: uniquePointers([...first.pointers, ...second.pointers]), pair: [first, second] };
 }
 
+/** For spreading: what `part` makes of each side of a pair, when the value is one. */
+export function pairOf({ pair }: Value, part: (one: Value) => Value): Pick<Value, 'pair'> {
+  return pair ? { pair: [part(pair[0]), part(pair[1])] } : {};
+}
+
 /** The value, which frees nothing when it ends. */
 export function withoutAdopts({ adopts: _, ...value }: Value): Value {
   return value;

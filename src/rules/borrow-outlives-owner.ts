@@ -13,6 +13,7 @@ import { DIGEST_TEXT, findSlicedTemporaries, lendersOf, RETURNS_ARRAY } from '..
 import { D_MAPPINGS, D_OWNERS } from '../flow/builtin-types.js';
 import { endsWithItsRoot } from '../facts/storage.js';
 import type { UnitFacts } from '../facts/unit.js';
+import { isWaitedFor } from '../facts/waits.js';
 import { findWeakAddresses } from '../facts/weak-addresses.js';
 import { walkBody } from '../model/walk-body.js';
 import { growthKey, typeOfPlace } from '../flow/place-type.js';
@@ -714,14 +715,6 @@ function isArgumentBlock(fn: FunctionIr, escape: Escape): boolean {
     if (expr.args.some(({ value }) => value.kind === 'address' && memberPath(value.base) === block)) isPassed = true;
   });
   return isPassed;
-}
-
-/** Rust: the function waits for what it started before its variables end. */
-function isWaitedFor(flow: FunctionFlow, escape: Escape): boolean {
-  return flow.calls.some(
-    (call) =>
-      call.span.end > escape.span.end && call.rows.some((row) => row.effects.some((effect) => effect.kind === 'wait')),
-  );
 }
 
 /**

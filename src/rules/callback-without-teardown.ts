@@ -37,7 +37,7 @@ export default defineRule({
       captured:
         "'{function}' moves the threadsafe function '{name}' into a shared closure, from where nothing can release it before the environment ends.",
       process:
-        "'{function}' moves the threadsafe function '{name}' into a closure that '{callee}' keeps, and calls, until the process ends: it holds the event loop open, and is still called when its environment is gone.",
+        "'{function}' moves the threadsafe function '{name}' into a closure that '{callee}' (line {line}) keeps, and calls, until the process ends: it holds the event loop open, and is still called when its environment is gone.",
       given:
         "The threadsafe function '{name}' of '{function}' is kept in '{keeper}', strong and with nothing that releases it: it holds the event loop open, or is dropped after its environment is gone.",
       held: "'{type}' keeps {callbacks}, and nothing releases a callback of it: each holds the event loop open for as long as the {life} lives, or is dropped after its environment is gone.",
@@ -110,7 +110,7 @@ export default defineRule({
       for (const { fn, name, callee, span } of findProcessCallbacks(unit, file, source))
         report({
           messageId: 'process',
-          data: { function: fn.name, name, callee },
+          data: { function: fn.name, name, callee, line: lineOf(unit, file, span.start) },
           at: { file, span },
           steps: [{ file, span, role: 'escape', note: `'${callee}' never gives the closure back.` }],
           key: fn.qualifiedName,

@@ -18,14 +18,13 @@ import {
   type Source,
 } from '../facts/raw-views.js';
 import type { UnitFacts } from '../facts/unit.js';
+import { WAITS } from '../facts/waits.js';
 import { walkBody } from '../model/walk-body.js';
 import type { Block, Expr, ExprOf, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import { namesOf } from '../model/patterns.js';
 import { isInside, type Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
-/** A call that keeps the caller here until the other side is done with what it was given. */
-const WAITS = /\.(?:recv|join|wait|blocking_recv|recv_timeout|is_finished)\s*\(|block_on\s*\(|\bscope\s*\(/u;
 const SPAWNS =
   /^(?:spawn|spawn_blocking|spawn_local|spawn_on|execute|queue|submit|block_in_place_spawn|spawn_pinned|spawn_future|execute_tokio_future|AsyncTask::new)$/u;
 /** What copies the content of a reference. */

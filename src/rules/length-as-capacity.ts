@@ -23,7 +23,7 @@ export default defineRule({
     messages: {
       same: "'{callee}' at line {line} is given '{length}' as length and as capacity: unless the allocation has exactly that size, freeing it uses the wrong layout.",
       boxed:
-        "'Box::from_raw' at line {line} makes a boxed slice of the block of '{vector}' and its length: unless the vector has exactly that capacity, freeing it uses the wrong layout.",
+        "'Box::from_raw' at line {line} makes a boxed slice of the block of '{vector}' (line {taken}) and its length: unless the vector has exactly that capacity, freeing it uses the wrong layout.",
       swapped:
         "'{callee}' at line {line} is given the capacity '{capacity}' where it takes the length, and the length '{length}' as the capacity: it counts elements that were never written, and freeing it uses the wrong layout.",
     },
@@ -44,7 +44,11 @@ export default defineRule({
           if (boxed !== undefined)
             report({
               messageId: 'boxed',
-              data: { line: lineOf(unit, file, call.span.start), vector: boxed.name },
+              data: {
+                line: lineOf(unit, file, call.span.start),
+                vector: boxed.name,
+                taken: lineOf(unit, file, boxed.taken.start),
+              },
               at: { file, span: call.span },
               steps: [
                 {

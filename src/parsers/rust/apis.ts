@@ -70,6 +70,8 @@ const CONTIGUOUS = [
 const MAPPED = [...MAPS, 'DashMap'];
 
 const grow = (how: Growth, target: Operand = 'receiver'): Effect => ({ kind: 'grow', target, how });
+/** As `grow`, and what is added is read out of what the call is given. */
+const growBy = (how: Growth): Effect => ({ kind: 'grow', target: 'receiver', how, reads: true });
 const store = (what: Operand, into: Operand = 'receiver'): Effect => ({ kind: 'store', what, into });
 const borrow = (as: View, from: Operand = 'receiver', element?: boolean): Effect => ({
   kind: 'borrow',
@@ -113,17 +115,15 @@ function each(
 
 const growth: readonly ApiRow[] = [
   ...each('sequence', 'push push_back push_front', [grow('append'), store(0)], { receiver: SEQUENCES }),
-  ...each(
-    'sequence',
-    'push_str push_within_capacity extend_from_slice extend_from_within put_slice put_u8 put_bytes write_str write_char',
-    [grow('append')],
-    { receiver: SEQUENCES },
-  ),
+  ...each('sequence', 'push_str extend_from_slice put_slice write_str', [growBy('append')], { receiver: SEQUENCES }),
+  ...each('sequence', 'push_within_capacity extend_from_within put_u8 put_bytes write_char', [grow('append')], {
+    receiver: SEQUENCES,
+  }),
   method('sequence-append', 'append', [grow('append'), grow('clear', 0)], { receiver: SEQUENCES }),
   method('map-append', 'append', [grow('rehash'), grow('clear', 0)], { receiver: MAPS }),
-  method('collection-extend', 'extend', [grow('append'), store(0)], { receiver: GROWABLE }),
+  method('collection-extend', 'extend', [growBy('append'), store(0)], { receiver: GROWABLE }),
   method('sequence-insert', 'insert', [grow('insert'), store(1)], { receiver: SEQUENCES }),
-  method('sequence-insert-str', 'insert_str', [grow('insert')], { receiver: SEQUENCES }),
+  method('sequence-insert-str', 'insert_str', [growBy('insert')], { receiver: SEQUENCES }),
   method('map-insert', 'insert', [grow('rehash'), store(0), store(1)], { receiver: MAPS }),
   method('map-entry', 'entry', [grow('rehash'), borrow('reference')], { receiver: MAPS, note: 'or_insert follows' }),
   ...each('sequence', 'resize resize_with', [grow('resize')], { receiver: SEQUENCES }),
@@ -131,7 +131,7 @@ const growth: readonly ApiRow[] = [
     receiver: GROWABLE,
   }),
   ...each('spilled', 'grow try_grow', [grow('reserve')], { receiver: ['SmallVec'], whenUnknown: 'skip' }),
-  ...each('spilled', 'insert_many insert_from_slice', [grow('insert')], {
+  ...each('spilled', 'insert_many insert_from_slice', [growBy('insert')], {
     receiver: ['SmallVec'],
     whenUnknown: 'skip',
   }),
@@ -239,9 +239,10 @@ const passes: readonly ApiRow[] = [
     { receiver: ['*', 'NonNull', 'pointer'] },
   ),
   ...each('pass', 'into try_into by_ref', [pass()]),
-  ...each('pass', 'rev enumerate skip step_by peekable fuse chain zip next next_back nth', [pass()], {
+  ...each('pass', 'rev enumerate skip step_by peekable fuse chain next next_back nth', [pass()], {
     note: 'an iterator over what the receiver iterates over',
   }),
+  method('pass-zip', 'zip', [{ kind: 'pass', from: 'receiver', beside: 0 }]),
   ...each('pass', 'collect', [pass()], {
     note: 'pointers made by a closure stay what they are; elements by value carry nothing',
   }),
@@ -453,9 +454,10 @@ const concurrency: readonly ApiRow[] = [
 const adapters: readonly ApiRow[] = [
   ...each(
     'now',
-    'map and_then filter_map flat_map for_each try_for_each inspect is_some_and is_ok_and is_none_or find_map any all position fold try_fold then map_while take_while skip_while partition sort_by sort_by_key sort_unstable_by sort_unstable_by_key with with_borrow with_borrow_mut with_mut or_else scan reduce binary_search_by call_once run_in_scope',
+    'map and_then filter_map flat_map inspect is_some_and is_ok_and is_none_or find_map any all position then map_while take_while skip_while partition sort_by sort_by_key sort_unstable_by sort_unstable_by_key with with_borrow with_borrow_mut with_mut or_else scan reduce binary_search_by call_once run_in_scope',
     [callNow()],
   ),
+  ...each('now', 'for_each try_for_each fold try_fold', [{ kind: 'call-now', what: 0, rounds: true }]),
   ...each('now', 'find rfind filter max_by_key min_by_key', [callNow(), pass()], {
     note: 'the elements that the closure chooses are those of the receiver',
   }),

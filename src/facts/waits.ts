@@ -1,0 +1,12 @@
+import type { Escape, FunctionFlow } from '../flow/result.js';
+
+/** Rust: in the text of a function, what keeps its caller there until a thread or task is done with what it was given. */
+export const WAITS =
+  /\b(?:join|recv|blocking_recv|wait|scope|block_on|block_in_place|is_finished|park)\w*\s*\(|\bspin_loop\b|\bwhile\b[^{;]*\.\s*load\s*\(/u;
+
+/** Whether the function waits for spawned work after the escape, as the API tables know waiting. */
+export function isWaitedFor(flow: FunctionFlow, { span }: Escape): boolean {
+  return flow.calls.some(
+    (call) => call.span.end > span.end && call.rows.some((row) => row.effects.some(({ kind }) => kind === 'wait')),
+  );
+}
