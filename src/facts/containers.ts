@@ -13,3 +13,15 @@ export function containerStorage(type: TypeRef | undefined, language: Language):
   if (inner?.kind === 'slice') return 'gc';
   return inner?.kind === 'path' && D_GC_CONTAINERS.has(inner.name) ? 'gc' : 'malloc';
 }
+
+/** D: whether a collection keeps the slices that it is given: its elements are slices. Undefined when its type is not known. */
+export function holdsSlices(type: TypeRef | undefined): boolean | undefined {
+  if (type === undefined || type.kind === 'unknown') return undefined;
+  if (type.kind === 'slice' || type.kind === 'static-array') return type.element?.kind === 'slice';
+  if (type.kind !== 'path') return undefined;
+  const [inner] = type.args;
+  if (type.name === 'Appender' || type.name === 'RefAppender') return holdsSlices(inner);
+  return /^(?:Array|DList|SList|RedBlackTree|DynamicArray|UnrolledList)$/u.test(type.name)
+    ? inner?.kind === 'slice'
+    : undefined;
+}

@@ -1,17 +1,20 @@
-import { boundNames, calledName, initOf, memberPath, onlyInitOf, uncast, withBodyOf, type WithBody } from './d-code.js';
-import { declaredTypeOf } from './sliced-temporaries.js';
+import {
+  boundNames,
+  calledName,
+  declaredTypeOf,
+  initOf,
+  isComparison,
+  memberPath,
+  onlyInitOf,
+  uncast,
+  withBodyOf,
+  type WithBody,
+} from './d-code.js';
 import type { UnitFacts } from './unit.js';
-import { walkBody, walkExpression, type Walked } from '../model/walk-body.js';
+import { elementBytes, lengthOf, SIZES, sliceOfPointer } from './slices.js';
+import { blocksIn, walkBody, walkExpression, type Walked } from '../model/walk-body.js';
 import type { Expr, ExprOf, FileIr, FunctionIr, Statement, TypeRef } from '../model/ir.js';
 import { isInside, type Span } from '../model/source.js';
-
-/** Bytes that a type of the language takes. */
-export const SIZES: ReadonlyMap<string, number> = new Map([
-  ...['ubyte', 'byte', 'char', 'bool'].map((name): [string, number] => [name, 1]),
-  ...['ushort', 'short', 'wchar'].map((name): [string, number] => [name, 2]),
-  ...['uint', 'int', 'dchar', 'float'].map((name): [string, number] => [name, 4]),
-  ...['ulong', 'long', 'double'].map((name): [string, number] => [name, 8]),
-]);
 
 /** A read that a loop's own bound does not cover. */
 export interface CursorRead {
@@ -34,15 +37,6 @@ interface Bound {
   /** The names that the end and the length have in the function. */
   readonly limit: Expr;
   readonly condition: Expr;
-}
-
-/** The slice `s` that `s.ptr` or `&s[0]` points to the first element of, through casts. */
-export function sliceOfPointer(expr: Expr): string | undefined {
-  const value = uncast(expr);
-  if (value.kind === 'field' && value.name === 'ptr') return memberPath(value.base);
-  if (value.kind !== 'address' || value.base.kind !== 'index') return undefined;
-  const { base, index } = value.base;
-  return index.kind === 'literal' && index.text === '0' ? memberPath(base) : undefined;
 }
 
 /**
@@ -139,12 +133,6 @@ function endOf(fn: FunctionIr, expr: Expr): string | undefined {
   return from === slice ? slice : undefined;
 }
 
-/** The slice whose length an expression is, or a variable that was set to it. */
-function lengthOf(fn: FunctionIr, expr: Expr): string | undefined {
-  const made = uncast(onlyInitOf(fn, expr) ?? expr);
-  return made.kind === 'field' && made.name === 'length' ? memberPath(made.base) : undefined;
-}
-
 /** Whether two expressions are the same variable or member. */
 function isSame(one: Expr, other: Expr): boolean {
   const path = memberPath(one);
@@ -156,7 +144,7 @@ function isSame(one: Expr, other: Expr): boolean {
  * length in it, or compares the length with a number.
  */
 function asksForRoom(fn: FunctionIr, bound: Bound, expr: Expr): boolean {
-  if (expr.kind !== 'binary' || !/^(?:<|<=|==|!=|is|!is|>|>=)$/u.test(expr.operator)) return false;
+  if (!isComparison(expr)) return false;
   const sides = [expr.left, expr.right].map((side) => onlyInitOf(fn, side) ?? side);
   const isLimit = (side: Expr): boolean =>
     isSame(side, bound.limit) || endOf(fn, side) === bound.slice || lengthOf(fn, side) === bound.slice;
@@ -186,10 +174,11 @@ function asksForRoom(fn: FunctionIr, bound: Bound, expr: Expr): boolean {
 /** Whether an expression asks if the cursor is at the end. */
 function asksForEnd(fn: FunctionIr, bound: Bound, expr: Expr): boolean {
   if (expr.kind === 'field' && (expr.name === 'empty' || expr.name === 'length')) return true;
-  if (expr.kind !== 'binary' || !/^(?:<|<=|==|!=|is|!is|>|>=)$/u.test(expr.operator)) return false;
-  return [expr.left, expr.right].some(
-    (side) => memberPath(side) === bound.cursor || isSame(side, bound.limit) || asksForRoom(fn, bound, expr),
+  if (!isComparison(expr)) return false;
+  const isEither = [expr.left, expr.right].some(
+    (side) => memberPath(side) === bound.cursor || isSame(side, bound.limit),
   );
+  return isEither || asksForRoom(fn, bound, expr);
 }
 
 function firstUncovered(
@@ -204,13 +193,14 @@ function firstUncovered(
     if (expr !== bound.condition && (asksForRoom(fn, bound, expr) || isLater(expr, loop, bound, fn)))
       checks.push(expr.span);
   });
+  const width = elementBytes(declaredTypeOf(file, fn, bound.slice));
   let found: CursorRead | undefined;
   const visit = ({ expr, around }: Walked): void => {
     if (found !== undefined || expr.span.start < bound.condition.span.end) return;
     const parent = around.at(-1);
     if (parent?.kind === 'address' || (parent?.kind === 'assign' && parent.target === expr && parent.operator === '='))
       return;
-    const kind = readKind(unit, file, fn, bound, expr);
+    const kind = readKind(unit, file, fn, bound, width, expr);
     if (kind === undefined || (kind === 'last') !== bound.isInclusive) return;
     if (kind === 'ahead' && bound.isInclusive) return;
     // What comes before it in the text and asks for the rest.
@@ -230,15 +220,15 @@ function isLater(expr: Expr, loop: ExprOf<'loop'>, bound: Bound, fn: FunctionIr)
   return [expr.left, expr.right].some((side) => isSame(side, bound.limit) || endOf(fn, side) === bound.slice);
 }
 
-/** What kind of read an expression is, seen from the cursor. */
+/** What kind of read an expression is, seen from the cursor; `width`: the bytes of an element. */
 function readKind(
   unit: UnitFacts,
   file: FileIr,
   fn: FunctionIr,
   bound: Bound,
+  width: number | undefined,
   expr: Expr,
 ): CursorRead['kind'] | undefined {
-  const width = elementSize(declaredTypeOf(file, fn, bound.slice));
   if (expr.kind === 'deref' || expr.kind === 'index') {
     const offset = offsetOf(fn, bound, expr);
     if (offset === undefined) return undefined;
@@ -325,21 +315,16 @@ function numberOf(expr: Expr): number | undefined {
   return expr.kind === 'literal' && /^\d+$/u.test(expr.text) ? Number(expr.text) : undefined;
 }
 
-function elementSize(type: TypeRef | undefined): number | undefined {
-  if (type?.kind === 'path' && type.name === 'string') return 1;
-  return type?.kind === 'slice' ? SIZES.get(type.element?.name ?? '') : undefined;
-}
-
 /** `while (p < end && *p != '"') p++; if (*p == '"')`: the loop may have stopped at the end. */
 function findBehind(fn: WithBody): readonly CursorRead[] {
   const found: CursorRead[] = [];
-  const look = (statements: readonly Statement[]): void => {
+  for (const { statements } of blocksIn(fn.body))
     for (const [at, statement] of statements.entries()) {
       const loop = statement.kind === 'expression' && statement.expr.kind === 'loop' ? statement.expr : undefined;
       if (loop?.condition === undefined || conjuncts(loop.condition).length < 2 || loop.form === 'do') continue;
-      let isLeft = false;
+      let isLeft = boundNames(loop).length > 0;
       walkBody(loop.body, ({ expr }) => {
-        isLeft ||= expr.kind === 'break' || expr.kind === 'return' || boundNames(loop).length > 0;
+        isLeft ||= expr.kind === 'break' || expr.kind === 'return';
       });
       if (isLeft) continue;
       for (const bound of boundsOf(fn, loop)) {
@@ -349,12 +334,6 @@ function findBehind(fn: WithBody): readonly CursorRead[] {
           found.push({ kind: 'behind', slice: bound.slice, cursor: bound.cursor, bound: bound.condition.span, read });
       }
     }
-  };
-  look(fn.body.statements);
-  walkBody(fn.body, ({ expr }) => {
-    if (expr.kind === 'block') look(expr.block.statements);
-    else if (expr.kind === 'loop') look(expr.body.statements);
-  });
   return found;
 }
 

@@ -1,7 +1,7 @@
-import type { Block, Expr, FileIr, FunctionIr, Statement, TypeDecl, TypeRef } from '../model/ir.js';
+import type { Block, Expr, ExprOf, FileIr, FunctionIr, Statement, TypeDecl, TypeRef } from '../model/ir.js';
 import type { UnitFacts } from './unit.js';
 import { isInside, type Span } from '../model/source.js';
-import { walkBody, type Walked } from '../model/walk-body.js';
+import { walkBody, walkExpression, type Walked } from '../model/walk-body.js';
 import { withoutAlias } from '../flow/types.js';
 
 /** A D function with a body that may be judged. */
@@ -61,6 +61,20 @@ export function rootName(expr: Expr): string | undefined {
     default:
       return undefined;
   }
+}
+
+/** Whether an expression compares two others. */
+export function isComparison(expr: Expr): expr is ExprOf<'binary'> {
+  return expr.kind === 'binary' && /^(?:[<>]=?|[=!]=|!?is)$/u.test(expr.operator);
+}
+
+/** Whether an expression is the variable of a name, or has it in it. */
+export function isMentioned(name: string, expr: Expr): boolean {
+  let isIn = false;
+  walkExpression(expr, ({ expr: one }) => {
+    isIn ||= one.kind === 'name' && one.path.length === 1 && one.path[0] === name;
+  });
+  return isIn;
 }
 
 /** What a function or property without other arguments is asked about, however that is written: `x` of `x.f`, `x.f()` and `f(x)`. */
@@ -193,6 +207,12 @@ export function declaredIn(fn: FunctionIr): ReadonlySet<string> {
 /** Rules ask about each expression of a function anew, and an answer goes through its whole body. */
 const declared = new WeakMap<FunctionIr, ReadonlySet<string>>();
 
+/** Whether a name is a `ref` or `out` parameter, which is a variable of the caller's. */
+export function isCallers(fn: FunctionIr, name: string | undefined): boolean {
+  const param = fn.params.find((one) => one.name === name);
+  return param !== undefined && (param.modifiers.includes('ref') || param.modifiers.includes('out'));
+}
+
 /** Names bound anywhere below a node of the tree; functions are separate and therefore not entered. */
 export function boundNames(node: unknown): readonly string[] {
   if (typeof node !== 'object' || node === null) return [];
@@ -274,6 +294,21 @@ export function methodsOf(file: FileIr, type: TypeDecl): readonly FunctionIr[] {
       type.span.start <= fn.span.start &&
       fn.span.end <= type.span.end,
   );
+}
+
+/** The declared type of a parameter, of a variable, of a field of the type around or of a variable of the module. */
+export function declaredTypeOf(file: FileIr, fn: FunctionIr, name: string): TypeRef | undefined {
+  if (!declaredIn(fn).has(name))
+    return (
+      aggregateOf(file, fn)?.fields.find((field) => field.name === name)?.type ??
+      file.globals.find((global) => global.name === name)?.type
+    );
+  const param = fn.params.find((one) => one.name === name)?.type;
+  let local: TypeRef | undefined;
+  for (const statement of fn.body?.statements ?? [])
+    if (statement.kind === 'let' && statement.pattern.kind === 'bind' && statement.pattern.name === name)
+      local = statement.type;
+  return param ?? local;
 }
 
 /** Whether names of this kind may stand for any type: parameters of the function, of what is around it, and of its aggregate. */
@@ -414,6 +449,14 @@ export function heldByLiteral(unit: UnitFacts, file: FileIr, value: Expr): reado
     const kind = withoutAlias(field?.type, oracle, file.path)?.kind;
     return kind === 'delegate' || kind === 'slice' || kind === 'pointer' || kind === 'path' ? [given] : [];
   });
+}
+
+/** What a value holds as it is: the arguments of a struct literal, and those that a new object of the package keeps. */
+export function heldIn(unit: UnitFacts, file: FileIr, value: Expr): readonly Expr[] {
+  if (value.kind !== 'new') return heldByLiteral(unit, file, value);
+  if (unit.oracle('d').declaration(value.type.name, file.path) === undefined) return [];
+  const count = value.args.length;
+  return value.args.flatMap(({ value: given }, at) => (mayKeep(unit, file, value.type.name, at, count) ? [given] : []));
 }
 
 /** Whether what is made keeps an argument: always without a constructor, else when one that takes so many stores it as it is. */

@@ -83,13 +83,17 @@ function outcomeAt(expr: ExprOf<'if'>, around: readonly Expr[], place: Span): bo
   return block === undefined || isInside(place, block.span) ? false : undefined;
 }
 
-/** What is known when a condition came out so: of each list one at least. */
+/** Each `||` of two `&&` doubles them, and a condition may have dozens of those. */
+const mostClauses = 256;
+
+/** What is known when a condition came out so: of each list one at least. Nothing of a condition that would take too many lists. */
 function clausesOf(condition: Expr, outcome: boolean): readonly (readonly Fact[])[] {
   if (condition.kind === 'unary' && condition.operator === '!') return clausesOf(condition.operand, !outcome);
   if (condition.kind === 'binary' && (condition.operator === '&&' || condition.operator === '||')) {
     const left = clausesOf(condition.left, outcome);
     const right = clausesOf(condition.right, outcome);
     if ((condition.operator === '&&') === outcome) return [...left, ...right];
+    if (left.length * right.length > mostClauses) return [];
     return left.flatMap((one) => right.map((other) => [...one, ...other]));
   }
   const fact = factOf(condition, outcome);

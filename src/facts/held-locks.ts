@@ -1,5 +1,5 @@
 import { calledName, declaredIn, enclosing, hasAttribute, initOf, memberPath, outermost } from './d-code.js';
-import { walkBody } from '../model/walk-body.js';
+import { blocksIn, walkBody } from '../model/walk-body.js';
 import type { Expr, ExprOf, FileIr, FunctionIr } from '../model/ir.js';
 import { isInside, type Span } from '../model/source.js';
 
@@ -20,47 +20,52 @@ interface LockQuestion {
   readonly areLocalsShared?: boolean;
 }
 
+/** More calls that take a lock or give it back than anybody follows. */
 const mostCalls = 128;
 
+/** A call that takes or gives back a lock. */
+interface LockCall {
+  readonly on: string;
+  /** Where it happens: in a `scope (exit)`, the end of the block around that. */
+  readonly at: Span;
+  readonly isTaken: boolean;
+}
+
 interface Locks {
+  /** How often the outermost function's text speaks of a lock. */
+  readonly words: number;
   readonly blocks: readonly Held[];
-  readonly calls: readonly {
-    readonly name: string;
-    readonly on: string;
-    readonly at: Span;
-    readonly isTaken: boolean;
-    readonly isDeferred: boolean;
-  }[];
+  /** In the order in which they happen. */
+  readonly calls: readonly LockCall[];
 }
 
 /** Each growth of a function asks for its locks. */
 const locks = new WeakMap<FunctionIr, Locks>();
 
 /** `synchronized` blocks, and calls that take or give back a lock, of a function and those around it. */
-function locksOf(fn: FunctionIr, around: readonly FunctionIr[]): Locks {
+function locksOf(text: string, file: FileIr, fn: FunctionIr, around: readonly FunctionIr[]): Locks {
   const known = locks.get(fn);
   if (known !== undefined) return known;
+  const { span } = outermost(file, fn);
   const blocks: Held[] = [];
-  const calls: { name: string; on: string; at: Span; isTaken: boolean; isDeferred: boolean }[] = [];
+  const calls: LockCall[] = [];
   for (const one of around) {
-    const deferred: Span[] = [];
-    for (const statement of one.body?.statements ?? []) if (statement.kind === 'defer') deferred.push(statement.span);
     if (one.body === undefined) continue;
+    const deferred = blocksIn(one.body).flatMap(({ span: { end }, statements }) =>
+      statements.flatMap((s) => (s.kind === 'defer' ? [{ span: s.span, when: s.when, at: { start: end, end } }] : [])),
+    );
     walkBody(one.body, ({ expr }) => {
       if (expr.kind === 'block' && expr.flavour === 'synchronized')
         blocks.push({ subject: expr.subject === undefined ? undefined : nameOf(expr.subject), span: expr.span });
       const name = calledName(expr) ?? '';
       if (expr.kind !== 'method' || !/^(?:lock|lock_nothrow|unlock|unlock_nothrow)$/u.test(name)) return;
-      calls.push({
-        name,
-        on: nameOf(expr.receiver),
-        at: expr.span,
-        isTaken: !name.startsWith('un'),
-        isDeferred: deferred.some((d) => isInside(expr.span, d)),
-      });
+      const later = deferred.find(({ span }) => isInside(expr.span, span));
+      if (later?.when === 'failure') return;
+      calls.push({ on: nameOf(expr.receiver), at: later?.at ?? expr.span, isTaken: !name.startsWith('un') });
     });
   }
-  const found = { blocks, calls };
+  calls.sort((one, other) => one.at.start - other.at.start);
+  const found = { words: [...text.slice(span.start, span.end).matchAll(WORDS)].length, blocks, calls };
   locks.set(fn, found);
   return found;
 }
@@ -76,16 +81,14 @@ export function whyUnlocked(
   at: Span,
   { isOnePerProcess = false, areLocalsShared = false }: LockQuestion = {},
 ): string | undefined {
-  const { span } = outermost(file, fn);
   const around = [fn, ...enclosing(file, fn)];
   const isMethods = around.some((one) => hasAttribute(one, 'synchronized') && !one.isStatic);
   const isOwnOnly = isMethods && isOnePerProcess && !around.some((one) => hasAttribute(one, 'static'));
   if (around.some((one) => hasAttribute(one, 'synchronized')) && !isOwnOnly) return undefined;
-  const mentioned = [...text.slice(span.start, span.end).matchAll(WORDS)].length - (isMethods ? 1 : 0);
+  const { words, blocks, calls } = locksOf(text, file, fn, around);
+  const mentioned = words - (isMethods ? 1 : 0);
   if (mentioned <= 0)
     return isOwnOnly ? 'the lock of the object that it is called on is not that of the others' : 'without a lock';
-  const { blocks, calls } = locksOf(fn, around);
-  // More than anybody follows: that they are held is believed.
   if (calls.length > mostCalls) return undefined;
   if (blocks.length + calls.filter((one) => one.isTaken).length !== mentioned) return undefined;
   const reasons: string[] = [];
@@ -96,9 +99,7 @@ export function whyUnlocked(
     reasons.push(why);
   }
   for (const taken of calls.filter((one) => one.isTaken && one.at.start < at.start)) {
-    const freed = calls.find(
-      (one) => !one.isTaken && !one.isDeferred && one.on === taken.on && one.at.start > taken.at.end,
-    );
+    const freed = calls.find((one) => !one.isTaken && one.on === taken.on && one.at.start > taken.at.end);
     const isFreed = freed !== undefined && freed.at.end < at.start && isStraight(around, freed.at, at);
     const why = isFreed
       ? `after '${taken.on}' was unlocked`

@@ -23,7 +23,7 @@ import type { Span } from '../model/source.js';
 /** Something that ends with a call, and how a function keeps it all the same. */
 export interface Laundered {
   readonly name: string;
-  /** `its 'scope' parameter`, `the local`. */
+  /** `The 'scope' parameter`, `The local`. */
   readonly what: string;
   readonly declared: Span;
   readonly kept: string;
@@ -77,7 +77,7 @@ export function findLaundered(unit: UnitFacts, file: FileIr, fn: WithBody): read
         ? locals.get(origin.name)
         : undefined;
     if (declared === undefined) return;
-    const what = origin.isAddress ? 'the local' : "its 'scope' parameter";
+    const what = origin.isAddress ? 'The local' : "The 'scope' parameter";
     found.push({ name: origin.name, what, declared, kept, span, by });
   };
   const own = declaredIn(fn);
@@ -121,7 +121,7 @@ export function findLaundered(unit: UnitFacts, file: FileIr, fn: WithBody): read
         if (!found.some((one) => one.name === source))
           found.push({
             name: source,
-            what: "its 'scope' parameter",
+            what: "The 'scope' parameter",
             declared,
             kept: `copied to '${target}'`,
             span: expr.span,

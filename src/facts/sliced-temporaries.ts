@@ -1,7 +1,7 @@
 import {
   aggregateOf,
   calledName,
-  declaredIn,
+  declaredTypeOf,
   hasAttribute,
   initOf,
   isTypeParameter,
@@ -201,21 +201,6 @@ function valueType(unit: UnitFacts, file: FileIr, fn: FunctionIr, value: Expr, d
   if (written !== undefined || depth > 4) return written;
   const init = initOf(fn, name);
   return init === undefined ? undefined : valueType(unit, file, fn, init, depth + 1);
-}
-
-/** The declared type of a parameter, of a variable, of a field of the type around or of a variable of the module. */
-export function declaredTypeOf(file: FileIr, fn: FunctionIr, name: string): TypeRef | undefined {
-  if (!declaredIn(fn).has(name))
-    return (
-      aggregateOf(file, fn)?.fields.find((field) => field.name === name)?.type ??
-      file.globals.find((global) => global.name === name)?.type
-    );
-  const param = fn.params.find((one) => one.name === name)?.type;
-  let local: TypeRef | undefined;
-  for (const statement of fn.body?.statements ?? [])
-    if (statement.kind === 'let' && statement.pattern.kind === 'bind' && statement.pattern.name === name)
-      local = statement.type;
-  return param ?? local;
 }
 
 /** A struct of the unit with a destructor that frees, and an `opSlice` that returns a slice. */

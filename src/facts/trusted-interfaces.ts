@@ -2,16 +2,18 @@ import {
   aggregateOf,
   boundNames,
   calledName,
+  declaredTypeOf,
   hasAttribute,
   hasBody,
+  isComparison,
+  isMentioned,
   memberPath,
   onlyInitOf,
   uncast,
   walkDeep,
 } from './d-code.js';
-import { declaredTypeOf } from './sliced-temporaries.js';
 import type { UnitFacts } from './unit.js';
-import { withoutAlias } from '../flow/types.js';
+import { SCALAR, withoutAlias } from '../flow/types.js';
 import { walkExpression } from '../model/walk-body.js';
 import type { Expr, FileIr, FunctionIr, Param, TypeRef } from '../model/ir.js';
 import { isInside, type Span } from '../model/source.js';
@@ -23,13 +25,13 @@ export interface UnsoundInterface {
   readonly span: Span;
 }
 
-const NUMBERS =
-  /^(?:u?byte|u?short|u?int|u?long|size_t|ptrdiff_t|char|[wd]char|float|double|real|void|bool|u?int\d+_t)$/u;
 const INTEGERS = /^(?:u?int|u?long|u?short|size_t|ptrdiff_t|u?int\d+_t)$/u;
 
 /** A pointer to numbers, characters or anything, which says nothing of how many there are. */
 function isBarePointer(type: TypeRef | undefined): boolean {
-  return type?.kind === 'pointer' && type.element?.kind === 'path' && NUMBERS.test(type.element.name);
+  if (type?.kind !== 'pointer' || type.element?.kind !== 'path') return false;
+  const { name } = type.element;
+  return name === 'void' || SCALAR.test(name) || INTEGERS.test(name);
 }
 
 /**
@@ -91,6 +93,9 @@ function calledAt(file: FileIr, fn: FunctionIr, name: string): Span | undefined 
   return span;
 }
 
+/** Functions that go on from a pointer to a terminator, as far as they are told, or to the whole block. */
+const READS_ON = /^(?:strlen|fromStringz|free|realloc|strcmp|strcpy|atoi|puts|memcpy|memmove|memcmp|memset)$/u;
+
 /** Where a function reads further than the one element that a pointer is sure to have: `p[i]`, `p[0 .. n]`, `cast(T*) p`, `strlen(p)`, `free(p)`. */
 function walkedAt(file: FileIr, fn: FunctionIr, { name }: Param): Span | undefined {
   let span: Span | undefined;
@@ -106,14 +111,9 @@ function walkedAt(file: FileIr, fn: FunctionIr, { name }: Param): Span | undefin
     if (expr.kind === 'deref' && expr.base.kind === 'cast' && isIt(expr.base)) span = expr.span;
     if (expr.kind === 'field' && expr.base.kind === 'cast' && isIt(expr.base) && around.at(-1)?.kind !== 'address')
       span = expr.span;
-    if (expr.kind === 'call' && expr.args.some(({ value }) => isIt(value)))
-      if (
-        /^(?:strlen|fromStringz|free|realloc|strcmp|strcpy|atoi|puts|memcpy|memmove|memcmp|memset)$/u.test(
-          calledName(expr) ?? '',
-        )
-      )
-        span = expr.span;
-    if (expr.kind === 'method' && isIt(expr.receiver) && /^fromStringz$/u.test(expr.method)) span = expr.span;
+    if (expr.kind === 'call' && READS_ON.test(calledName(expr) ?? '') && expr.args.some(({ value }) => isIt(value)))
+      span = expr.span;
+    if (expr.kind === 'method' && isIt(expr.receiver) && expr.method === 'fromStringz') span = expr.span;
   });
   return span;
 }
@@ -135,13 +135,6 @@ function unaskedAt(
 ): { readonly kind: 'index' | 'address'; readonly span: Span } | undefined {
   let found: { kind: 'index' | 'address'; span: Span } | undefined;
   let isAsked = false;
-  const mentions = (side: Expr): boolean => {
-    let is = false;
-    walkExpression(side, ({ expr }) => {
-      is ||= expr.kind === 'name' && expr.path.length === 1 && expr.path[0] === name;
-    });
-    return is;
-  };
   const isBare = (inside: FunctionIr, base: Expr): boolean => {
     const shown = uncast(onlyInitOf(inside, base) ?? base);
     if (shown.kind === 'field' && shown.name === 'ptr') return true;
@@ -168,28 +161,21 @@ function unaskedAt(
     return is && bare.every((one) => !isInside(one, side.span));
   };
   walkDeep(file, fn, ({ expr }, inside) => {
-    if (expr.kind === 'binary' && /^(?:<|<=|==|!=|>|>=)$/u.test(expr.operator))
-      isAsked ||= asks(expr.left) || asks(expr.right);
+    if (isComparison(expr)) isAsked ||= asks(expr.left) || asks(expr.right);
     if (expr.kind === 'call' || expr.kind === 'method') {
       const given = [...(expr.kind === 'method' ? [expr.receiver] : []), ...expr.args.map(({ value }) => value)];
-      isAsked ||= given.some(mentions);
+      isAsked ||= given.some((one) => isMentioned(name, one));
     }
-    if (expr.kind === 'match') isAsked ||= mentions(expr.scrutinee);
+    if (expr.kind === 'match') isAsked ||= isMentioned(name, expr.scrutinee);
     if (expr.kind === 'assign') isAsked ||= memberPath(expr.target) === name;
-    // What the compiler checks.
-    if ((expr.kind === 'index' || expr.kind === 'slice') && !isBare(inside, expr.base))
-      isAsked ||=
-        expr.kind === 'index'
-          ? mentions(expr.index)
-          : [expr.from, expr.to].some((one) => one !== undefined && mentions(one));
-    if (expr.kind === 'index' && mentions(expr.index) && !isReduced(expr.index) && isBare(inside, expr.base))
-      found ??= { kind: 'index', span: expr.span };
-    if (
-      expr.kind === 'slice' &&
-      [expr.from, expr.to].some((one) => one !== undefined && mentions(one)) &&
-      isBare(inside, expr.base)
-    )
-      found ??= { kind: 'index', span: expr.span };
+    if (expr.kind === 'index' || expr.kind === 'slice') {
+      const places = expr.kind === 'index' ? [expr.index] : [expr.from, expr.to];
+      if (places.some((one) => one !== undefined && isMentioned(name, one))) {
+        // What is not bare the compiler checks.
+        if (!isBare(inside, expr.base)) isAsked = true;
+        else if (expr.kind === 'slice' || !isReduced(expr.index)) found ??= { kind: 'index', span: expr.span };
+      }
+    }
     if (expr.kind === 'deref' && expr.base.kind === 'cast' && expr.base.type.kind === 'pointer') {
       const shown = uncast(expr.base);
       if (memberPath(shown) === name) found ??= { kind: 'address', span: expr.span };

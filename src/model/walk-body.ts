@@ -1,4 +1,5 @@
 import type { Block, Expr, Statement } from './ir.js';
+import { NONE } from './lists.js';
 
 export interface Walked {
   readonly expr: Expr;
@@ -14,6 +15,39 @@ export interface Walked {
  */
 export function walkBody(body: Block, visit: (walked: Walked) => void): void {
   walkBlock(body, undefined, visit);
+}
+
+/** A body and every block in it, outer before inner: those of `try` and `scope (exit)` too, but not the bodies of closures. */
+export function blocksIn(body: Block): readonly Block[] {
+  const found: Block[] = [];
+  const enter = (block: Block): void => {
+    found.push(block);
+    for (const statement of block.statements) blocksOf(statement).forEach(enter);
+  };
+  enter(body);
+  walkBody(body, ({ expr }) => {
+    if (expr.kind === 'block') enter(expr.block);
+    else if (expr.kind === 'loop') enter(expr.body);
+  });
+  return found;
+}
+
+/** The blocks of a statement itself, not those of the expressions in it. */
+function blocksOf(statement: Statement): readonly Block[] {
+  switch (statement.kind) {
+    case 'let':
+      return statement.otherwise === undefined ? NONE : [statement.otherwise];
+    case 'defer':
+      return [statement.body];
+    case 'try':
+      return [
+        statement.body,
+        ...statement.catches.map((handler) => handler.body),
+        ...(statement.finally === undefined ? [] : [statement.finally]),
+      ];
+    default:
+      return NONE;
+  }
 }
 
 /** As `walkBody`, for one expression and what is in it. */
@@ -45,24 +79,10 @@ function walkBlock(block: Block, outer: Step | undefined, visit: Visit): void {
 }
 
 function walkStatement(statement: Statement, outer: Step | undefined, visit: Visit): void {
-  switch (statement.kind) {
-    case 'let':
-      if (statement.init !== undefined) walkExpr(statement.init, outer, visit, statement);
-      if (statement.otherwise !== undefined) walkBlock(statement.otherwise, outer, visit);
-      break;
-    case 'expression':
-      walkExpr(statement.expr, outer, visit, statement);
-      break;
-    case 'defer':
-      walkBlock(statement.body, outer, visit);
-      break;
-    case 'try':
-      walkBlock(statement.body, outer, visit);
-      for (const handler of statement.catches) walkBlock(handler.body, outer, visit);
-      if (statement.finally !== undefined) walkBlock(statement.finally, outer, visit);
-      break;
-    case 'item':
-      break;
+  if (statement.kind === 'expression') walkExpr(statement.expr, outer, visit, statement);
+  else {
+    if (statement.kind === 'let' && statement.init !== undefined) walkExpr(statement.init, outer, visit, statement);
+    for (const block of blocksOf(statement)) walkBlock(block, outer, visit);
   }
 }
 

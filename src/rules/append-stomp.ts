@@ -1,5 +1,4 @@
 import {
-  uncast,
   aggregateOf,
   calledName,
   closureOf,
@@ -7,23 +6,25 @@ import {
   freeNames,
   hasAttribute,
   hasBody,
-  heldByLiteral,
+  heldIn,
+  isCallers,
   isEnd,
   letsIn,
-  mayKeep,
   memberPath,
   methodsOf,
   returnedValues,
   rootName,
   subjectOf,
+  uncast,
   type Let,
   type WithBody,
 } from '../facts/d-code.js';
+import { holdsSlices } from '../facts/containers.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { withoutAlias } from '../flow/types.js';
-import { walkBody, walkExpression } from '../model/walk-body.js';
-import type { Block, Expr, ExprOf, FileIr, FunctionIr, Statement, TypeDecl, TypeRef } from '../model/ir.js';
+import { blocksIn, walkBody, walkExpression } from '../model/walk-body.js';
+import type { Block, Expr, ExprOf, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 import { isInside, type Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
@@ -133,7 +134,7 @@ interface Shown {
  * appends to other things stand between the two.
  */
 function isBehindAppend(body: Block, allowed: Span, field: string): boolean {
-  for (const statements of blocksOf(body)) {
+  for (const { statements } of blocksIn(body)) {
     const at = statements.findIndex((one) => one.kind === 'expression' && one.expr.span === allowed);
     for (let i = at - 1; i >= 0; i--) {
       const before = statements[i];
@@ -144,16 +145,6 @@ function isBehindAppend(body: Block, allowed: Span, field: string): boolean {
     }
   }
   return false;
-}
-
-/** The statements of a body and of the blocks inside it. */
-function blocksOf(body: Block): readonly (readonly Statement[])[] {
-  const blocks = [body.statements];
-  walkBody(body, ({ expr }) => {
-    if (expr.kind === 'block') blocks.push(expr.block.statements);
-    else if (expr.kind === 'loop') blocks.push(expr.body.statements);
-  });
-  return blocks;
 }
 
 interface Reused {
@@ -404,7 +395,7 @@ function findStored(unit: UnitFacts, file: FileIr, type: TypeDecl, field: string
               (one) => isView(one, field) || heldIn(unit, file, one).some((part) => isView(part, field)),
             )
           )
-            if (isSent || holdsSlices(type.fields.find((one) => one.name === list)?.type))
+            if (isSent || holdsSlices(type.fields.find((one) => one.name === list)?.type) === true)
               found ??= { span: expr.span, target: list ?? 'another thread' };
       }
       if (expr.kind !== 'assign' || (expr.operator !== '=' && expr.operator !== '~=')) return;
@@ -429,14 +420,6 @@ function methodsWith(file: FileIr, type: TypeDecl): readonly FunctionIr[] {
   return [type, ...heirs].flatMap((one) => methodsOf(file, one));
 }
 
-/** What a value holds as it is: the arguments of a struct literal, and those that a new object keeps. */
-function heldIn(unit: UnitFacts, file: FileIr, value: Expr): readonly Expr[] {
-  if (value.kind !== 'new') return heldByLiteral(unit, file, value);
-  if (unit.oracle('d').declaration(value.type.name, file.path) === undefined) return [];
-  const count = value.args.length;
-  return value.args.flatMap(({ value: given }, at) => (mayKeep(unit, file, value.type.name, at, count) ? [given] : []));
-}
-
 /** `list.put(x)`, `list.insertBack(x)`, `tid.send(x)`, `send(tid, x)`: what is added, and where to. */
 function addedTo(
   expr: Expr,
@@ -451,23 +434,7 @@ function addedTo(
     : undefined;
 }
 
-/** Lists whose elements are slices, so that what is added to them is not copied. */
-function holdsSlices(type: TypeRef | undefined): boolean {
-  if (type?.kind === 'path' && /^(?:Ref)?Appender$|^(?:Array|DList|SList)$/u.test(type.name))
-    return /Appender/u.test(type.name) ? holdsSlices(type.args[0]) : isSliceType(type.args[0]);
-  return type?.kind === 'slice' && isSliceType(type.element);
-}
-
-function isSliceType(type: TypeRef | undefined): boolean {
-  return type?.kind === 'slice' || (type?.kind === 'path' && /^[wd]?string$/u.test(type.name));
-}
-
-/** A `ref` or `out` parameter, which is a variable of the caller's. */
-function isCallers(method: FunctionIr, path: string): boolean {
-  const param = method.params.find((one) => one.name === path);
-  return param?.modifiers.includes('ref') === true || param?.modifiers.includes('out') === true;
-}
-
+/** More buffers of one function than anybody writes: each is looked for in the whole loop. */
 const mostBuffers = 64;
 
 /** `word in table`: the key that is there already stays the one of the table. */
@@ -493,7 +460,6 @@ function findReusedLocals(unit: UnitFacts, file: FileIr, fn: WithBody): readonly
   const lets = letsIn(fn.body);
   const declared = (name: string): Let | undefined =>
     lets.find((one) => one.pattern.kind === 'bind' && one.pattern.name === name);
-  // Each is looked for in the whole loop, and nobody writes so many.
   for (const { buffer, span: allowed } of findAllowed(file, fn).slice(0, mostBuffers)) {
     const made = declared(buffer);
     if (!own.has(buffer) || made === undefined || made.isStatic === true) continue;
@@ -511,7 +477,7 @@ function findReusedLocals(unit: UnitFacts, file: FileIr, fn: WithBody): readonly
       if (added?.values.some(shows) === true) {
         const list = memberPath(added.list);
         const type = list === undefined ? undefined : typeOfLocal(file, fn, lets, list);
-        if (added.isSent || holdsSlices(type))
+        if (added.isSent || holdsSlices(type) === true)
           shown ??= { method: fn, span: expr.span, target: list ?? 'another thread' };
       }
       if (expr.kind !== 'assign') return;
@@ -535,8 +501,8 @@ function findReusedLocals(unit: UnitFacts, file: FileIr, fn: WithBody): readonly
       const keeps = isHeld
         ? true
         : isElement
-          ? isSliceType(type?.kind === 'slice' || type?.kind === 'assoc-array' ? type.element : undefined)
-          : isSliceType(type);
+          ? (type?.kind === 'slice' || type?.kind === 'assoc-array') && type.element?.kind === 'slice'
+          : type?.kind === 'slice';
       if (keeps) shown ??= { method: fn, span: expr.value.span, target: kept };
     });
     if (shown !== undefined && !isRenewed) found.push({ buffer, shown, allowed });
@@ -618,8 +584,7 @@ function keepsSlices(
     at = fieldOf(at?.kind === 'path' ? at.name : depth === 0 ? typesByName(method).get(head) : undefined, name);
   const kept =
     isElement && (at?.kind === 'slice' || at?.kind === 'assoc-array') ? at.element : isElement ? undefined : at;
-  const plain = withoutAlias(kept, oracle, file.path);
-  return plain?.kind === 'slice' || (plain?.kind === 'path' && /^[wd]?string$/u.test(plain.name));
+  return withoutAlias(kept, oracle, file.path)?.kind === 'slice';
 }
 
 /** The field itself, a slice of it, or of its pointer; not a copy and not an element. */

@@ -4,8 +4,8 @@ import {
   calledName,
   declaredIn,
   hasBody,
-  heldByLiteral,
-  mayKeep,
+  heldIn,
+  isCallers,
   memberPath,
   onlyInitOf,
   returnedValues,
@@ -13,6 +13,7 @@ import {
   subjectOf,
   withBodyOf,
 } from '../facts/d-code.js';
+import { holdsSlices } from '../facts/containers.js';
 import { lentByCall, lentField, libraryText } from '../facts/lent-texts.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
@@ -37,9 +38,9 @@ export default defineRule({
     cwe: ['CWE-672', 'CWE-704'],
     messages: {
       written:
-        "'{bound}' is an immutable view of '{source}', and '{source}' is written afterwards (line {line}): what is promised never to change does.",
+        "'{bound}' is an immutable view of '{source}' (line {made}), and '{source}' is written afterwards (line {line}): what is promised never to change does.",
       aliased:
-        "'{source}' is {owner}, and {how} {leaves} it as immutable: who writes to it later changes what is promised never to change.",
+        "'{source}' is {owner} (line {declared}), and {how} {leaves} it as immutable (line {line}): who writes to it later changes what is promised never to change.",
     },
     checklist: 'Is there really no other reference to what is declared immutable?',
     scenarios: ['command'],
@@ -85,7 +86,14 @@ export default defineRule({
           seen.add(source);
           report({
             messageId: 'aliased',
-            data: { source, owner: owner.text, how: view.how, leaves },
+            data: {
+              source,
+              owner: owner.text,
+              declared: lineOf(unit, file, owner.span.start),
+              how: view.how,
+              leaves,
+              line: lineOf(unit, file, expr.span.start),
+            },
             at: { file, span: expr.span },
             steps: [{ file, span: owner.span, role: 'declare', note: `'${source}' can be written from elsewhere.` }],
             key: `${fn.name}|${source}`,
@@ -99,7 +107,8 @@ export default defineRule({
           else if (expr.kind === 'assign') {
             const { target, operator, value } = expr;
             if (target.kind === 'index' && isTable(file, fn, target.base)) judge(target.index, 'stores', around);
-            const isKept = keeps(file, fn, target, around) || isCallers(fn, target) || isEntry(file, fn, target);
+            const isKept =
+              keeps(file, fn, target, around) || isCallers(fn, memberPath(target)) || isEntry(file, fn, target);
             if (operator === '=') judge(value, isKept ? 'stores' : undefined, around);
             // `names ~= cast(string) name` keeps the slice; a text would copy the characters.
             const isPart = immutableView(value) === undefined;
@@ -111,7 +120,7 @@ export default defineRule({
               for (const { value } of expr.args) judge(value, 'sends', around);
             // `lines.put(cast(string) text)` of an appender of texts.
             if (expr.kind === 'method' && /^(?:put|insertBack|insertFront)$/u.test(expr.method))
-              if (collectsSlices(typeOfMember(file, fn, expr.receiver)))
+              if (isListOfSlices(file, fn, expr.receiver))
                 for (const { value } of expr.args) judge(value, 'stores', around);
           }
         });
@@ -120,7 +129,12 @@ export default defineRule({
           if (write === undefined || !isNamedAfter(fn, bound, write.end)) continue;
           report({
             messageId: 'written',
-            data: { source: name, line: lineOf(unit, file, write.start), bound },
+            data: {
+              source: name,
+              made: lineOf(unit, file, view.span.start),
+              line: lineOf(unit, file, write.start),
+              bound,
+            },
             at: { file, span: view.span },
             steps: [
               { file, span: view.span, role: 'borrow', note: `From here on '${name}' is promised never to change.` },
@@ -146,24 +160,10 @@ function madeView(fn: FunctionIr, expr: Expr): Expr | undefined {
   return made !== undefined && immutableView(made) !== undefined ? made : undefined;
 }
 
-/** What a value keeps as it is: the arguments of a struct literal, and those that a new object stores. */
-function heldIn(unit: UnitFacts, file: FileIr, value: Expr): readonly Expr[] {
-  if (value.kind !== 'new') return heldByLiteral(unit, file, value);
-  if (unit.oracle('d').declaration(value.type.name, file.path) === undefined) return [];
-  const count = value.args.length;
-  return value.args.flatMap(({ value: given }, at) => (mayKeep(unit, file, value.type.name, at, count) ? [given] : []));
-}
-
 /** `rows` of `rows[i]`, and the function that lends its field: `text` of `text()`. */
 function nameOfPart(source: Expr): string | undefined {
   if (source.kind === 'index') return memberPath(source.base);
   return source.kind === 'call' || source.kind === 'method' ? calledName(source) : undefined;
-}
-
-/** A `ref` or `out` parameter. */
-function isCallers(fn: FunctionIr, target: Expr): boolean {
-  const param = fn.params.find((one) => one.name === memberPath(target));
-  return param?.modifiers.includes('ref') === true || param?.modifiers.includes('out') === true;
 }
 
 /** An entry of a table, or an element of a list of slices. */
@@ -171,14 +171,6 @@ function isEntry(file: FileIr, fn: FunctionIr, target: Expr): boolean {
   if (target.kind !== 'index') return false;
   const type = typeOfMember(file, fn, target.base);
   return (type?.kind === 'assoc-array' || type?.kind === 'slice') && type.element?.kind === 'slice';
-}
-
-/** An appender or container whose elements are slices. */
-function collectsSlices(type: TypeRef | undefined): boolean {
-  if (type?.kind !== 'path') return false;
-  const [content] = type.args;
-  if (/^(?:Ref)?Appender$/u.test(type.name)) return content?.kind === 'slice' && content.element?.kind === 'slice';
-  return /^(?:Array|DList|SList)$/u.test(type.name) && content?.kind === 'slice';
 }
 
 /** What an expression shows, behind locals that only name it and functions that write into what they are given and show it. */
@@ -437,8 +429,7 @@ function typeOfMember(file: FileIr, fn: FunctionIr, expr: Expr): TypeRef | undef
 }
 
 function isListOfSlices(file: FileIr, fn: FunctionIr, target: Expr): boolean {
-  const type = typeOfMember(file, fn, target);
-  return type?.kind === 'slice' && type.element?.kind === 'slice';
+  return holdsSlices(typeOfMember(file, fn, target)) === true;
 }
 
 /** A table whose keys are texts. */

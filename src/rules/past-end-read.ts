@@ -3,36 +3,31 @@ import {
   boundNames,
   calledName,
   closureOf,
+  declaredTypeOf,
   hasBody,
   initOf,
-  isEnd,
   memberPath,
   onlyInitOf,
   returnedValues,
-  uncast,
   walkDeep,
-  withCallersOf,
 } from '../facts/d-code.js';
-import { findCursorReads, SIZES, sliceOfPointer } from '../facts/cursor-reads.js';
+import { findCursorReads } from '../facts/cursor-reads.js';
 import { lineOf } from '../facts/lines.js';
-import {
-  elementBytes,
-  findComparisons,
-  findFilled,
-  findTrustedLengths,
-  isPart,
-  isPlainText,
-  lengthAlone,
-} from '../facts/slice-overruns.js';
-import { declaredTypeOf } from '../facts/sliced-temporaries.js';
+import { findComparisons, findTrustedLengths } from '../facts/slice-overruns.js';
+import { elementBytes, lengthOf, SIZES, sliceOfPointer } from '../facts/slices.js';
 import type { UnitFacts } from '../facts/unit.js';
+import { findFilled, findUnterminated, isReadOnlyText } from '../facts/unterminated-texts.js';
 import { withoutAlias } from '../flow/types.js';
 import { walkBody, walkExpression } from '../model/walk-body.js';
-import type { Expr, ExprOf, FileIr, FunctionIr, Param, TypeRef } from '../model/ir.js';
+import type { Expr, ExprOf, FileIr, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
-const TOKENS = ['.ptr', '[0]'];
+/** The address of the first element, which is a pointer to all of them. */
+const FIRST = /&\s*\w+\s*\[\s*0\s*\]/u;
+
+/** A function that writes a terminator. */
+const TERMINATES = /\\0|\\x00|toStringz|(?:\]\s*=|~=?)\s*(?:cast\s*\([^()]*\)\s*)?0\b/u;
 
 export default defineRule({
   meta: {
@@ -61,9 +56,9 @@ export default defineRule({
       behind:
         "The loop may have stopped '{cursor}' at the end of '{slice}' (line {bound}), and what is there is read at line {line} without asking.",
       shorter:
-        "The call (line {line}) reads as many bytes of '{slice}' as it is told, and nothing here asks whether '{slice}' has that many.",
+        "'memcmp' (line {line}) reads as many bytes of '{slice}' as it is told, and nothing here asks whether '{slice}' has that many.",
       trusted:
-        "'{count}' was read from '{slice}' itself, and the slice at line {line} believes it: nothing asks whether '{slice}' has that many elements.",
+        "'{count}' was read from '{slice}' itself (line {read}), and the slice at line {line} believes it: nothing asks whether '{slice}' has that many elements.",
       filled:
         "'{call}' (line {filled}) may fill '{slice}' up to its end, which leaves no terminator, and what is called at line {line} looks for one.",
       text: "'{call}' (line {line}) reads on to a terminator, and {slice} has none: it goes on behind the end.",
@@ -71,9 +66,9 @@ export default defineRule({
     checklist: 'Does the slice really have what is read behind its end?',
     scenarios: ['command'],
   },
-  tokens: { d: TOKENS },
+  tokens: { d: ['.ptr', '[0]'] },
   requires: { d: ['.length', '.sizeof', 'core.', 'extern', '*', '.ptr['] },
-  bodyTokens: { d: ['.ptr', /&\s*\w+\s*\[\s*0\s*\]/u] },
+  bodyTokens: { d: ['.ptr', FIRST] },
   looksAt: 'bodies',
   perFile: ['d'],
   check({ unit, report }) {
@@ -82,20 +77,29 @@ export default defineRule({
       for (const fn of file.functions) {
         if (fn.parent !== undefined || !hasBody(fn)) continue;
         const text = all.slice(fn.span.start, fn.span.end);
-        // Whoever asks for the capacity knows what lies behind the end.
-        if (!text.includes('.ptr') && !/&\s*\w+\s*\[\s*0\s*\]/u.test(text)) continue;
+        if (!text.includes('.ptr') && !FIRST.test(text)) continue;
+        const around = commentOf(all, fn) + text;
+        const at = (span: Span): number => lineOf(unit, file, span.start);
         for (const { slice, call, span } of text.includes('.sizeof') ? findHeaderSizes(unit, file, fn) : [])
           report({
             messageId: 'size',
-            data: { slice, call, line: lineOf(unit, file, span.start) },
+            data: { slice, call, line: at(span) },
             at: { file, span },
             steps: [],
             key: `${fn.name}|${slice}.sizeof`,
           });
-        for (const { slice, call, span, isText } of findOverreads(unit, file, fn, text, commentOf(all, fn) + text))
+        for (const { slice, call, span } of findLongCopies(file, fn, text))
           report({
-            messageId: isText ? 'text' : 'more',
-            data: { slice, call, line: lineOf(unit, file, span.start) },
+            messageId: 'more',
+            data: { slice, call, line: at(span) },
+            at: { file, span },
+            steps: [],
+            key: `${fn.name}|${slice}|${call}`,
+          });
+        for (const { slice, call, span } of TERMINATES.test(text) ? [] : findUnterminated(unit, file, fn, around))
+          report({
+            messageId: 'text',
+            data: { slice, call, line: at(span) },
             at: { file, span },
             steps: [],
             key: `${fn.name}|${slice}|${call}`,
@@ -103,15 +107,13 @@ export default defineRule({
         for (const { slice, span } of findLongSlices(file, fn))
           report({
             messageId: 'longer',
-            data: { shown: shorten(all.slice(span.start, span.end)), slice, line: lineOf(unit, file, span.start) },
+            data: { shown: shorten(all.slice(span.start, span.end)), slice, line: at(span) },
             at: { file, span },
             steps: [],
             key: `${fn.name}|${slice}|the slice`,
           });
-        const around = commentOf(all, fn) + text;
         // Who speaks of a terminator may have put one behind the end.
         const isEndKnown = /\\0|\\x00|toStringz|\bcapacity\b|sentinel|terminat|\bpadd/iu.test(around);
-        const at = (span: Span): number => lineOf(unit, file, span.start);
         const own = [fn, ...nestedIn(file, fn)];
         for (const inner of isEndKnown ? [] : own)
           for (const read of hasBody(inner) ? findCursorReads(unit, file, inner) : [])
@@ -138,12 +140,12 @@ export default defineRule({
             steps: [],
             key: `${fn.name}|${slice}|shorter`,
           });
-        for (const { slice, count, span } of findTrustedLengths(file, fn))
+        for (const { slice, count, read, span } of findTrustedLengths(file, fn))
           report({
             messageId: 'trusted',
-            data: { slice, count, line: at(span) },
+            data: { slice, count, read: at(read), line: at(span) },
             at: { file, span },
-            steps: [],
+            steps: [{ file, span: read, role: 'borrow', note: `'${count}' is what '${slice}' says.` }],
             key: `${fn.name}|${slice}|trusted`,
           });
         for (const { slice, call, filled, span } of findFilled(file, fn))
@@ -157,16 +159,17 @@ export default defineRule({
         for (const { slice, pointer, made, span, isSkip } of findScans(file, fn, all))
           report({
             messageId: isSkip ? 'skip' : 'scan',
-            data: { slice, pointer, made: lineOf(unit, file, made.start), line: lineOf(unit, file, span.start) },
+            data: { slice, pointer, made: at(made), line: at(span) },
             at: { file, span },
             steps: [{ file, span: made, role: 'borrow', note: `'${pointer}' points into '${slice}' from here on.` }],
             key: `${fn.name}|'${slice}'|the loop`,
           });
+        // Whoever asks for the capacity knows what lies behind the end.
         if (!text.includes('.length') || /\.\s*capacity\b/u.test(text)) continue;
         for (const { pointer, slice, made, read } of findReads(file, fn))
           report({
             messageId: 'read',
-            data: { pointer, slice, made: lineOf(unit, file, made.start), line: lineOf(unit, file, read.start) },
+            data: { pointer, slice, made: at(made), line: at(read) },
             at: { file, span: read },
             steps: [
               { file, span: made, role: 'borrow', note: `This points behind the last element of '${slice}'.` },
@@ -236,134 +239,31 @@ function findHeaderSizes(unit: UnitFacts, file: FileIr, fn: FunctionIr): readonl
     const slice = memberPath(size.base);
     const isShown = sized.pointers.some((at) => {
       const given = expr.args[at]?.value;
-      return slice !== undefined && given !== undefined && pointerOf(given) === slice;
+      return slice !== undefined && given !== undefined && sliceOfPointer(given) === slice;
     });
     if (slice === undefined || !isShown) return;
     const type = declaredTypeOf(file, inside, slice) ?? declaredTypeOf(file, fn, slice);
-    const isText = type?.kind === 'path' && /^[wd]?string$/u.test(type.name);
-    if (isText || withoutAlias(type, unit.oracle('d'), file.path)?.kind === 'slice')
-      found.push({ slice, call, span: expr.span });
+    if (withoutAlias(type, unit.oracle('d'), file.path)?.kind === 'slice') found.push({ slice, call, span: expr.span });
   });
   return found;
 }
 
-/** Functions of C that read texts up to their terminator, with the places of the texts. */
-const READS_TEXT: ReadonlyMap<string, readonly number[]> = new Map([
-  ...'fopen puts strlen atoi atof strtol strtod getenv system unlink mkdir rmdir opendir stat lstat access chdir dlopen strdup perror printf open'
-    .split(' ')
-    .map((name): [string, number[]] => [name, [0]]),
-  ['strcmp', [0, 1]],
-  ['strcpy', [1]],
-  ['strcat', [1]],
-  ['rename', [0, 1]],
-]);
-
-/**
- * `memcpy(to, from.ptr, from.length + 1)`, and a text without a terminator that is given to a function which looks for one:
- * `fopen(path[0 .. n].ptr, "r")`, `puts((a ~ b).ptr)`. Who writes a terminator in the function has thought of it.
- */
-function findOverreads(
-  unit: UnitFacts,
-  file: FileIr,
-  fn: FunctionIr,
-  text: string,
-  around: string,
-): readonly (HeaderSize & { readonly isText: boolean })[] {
-  const found: (HeaderSize & { isText: boolean })[] = [];
-  const isTerminating = /\\0|\\x00|toStringz|(?:\]\s*=|~=?)\s*(?:cast\s*\([^()]*\)\s*)?0\b/u.test(text);
-  const isMeasured = isTerminating || /\bstrlen\b/u.test(text);
+/** `memcpy(to, from.ptr, from.length + 1)`, `memcpy(to, bytes.ptr, bytes.length * uint.sizeof)`. */
+function findLongCopies(file: FileIr, fn: FunctionIr, text: string): readonly HeaderSize[] {
+  const found: HeaderSize[] = [];
+  // A terminator is copied, too.
+  const isMeasured = TERMINATES.test(text) || /\bstrlen\b/u.test(text);
   walkDeep(file, fn, ({ expr }, inside) => {
     if (expr.kind !== 'call') return;
     const call = calledName(expr) ?? '';
-    if ((call === 'memcpy' || call === 'memmove') && expr.args[1] !== undefined && expr.args[2] !== undefined) {
-      const slice = pointerOf(expr.args[1].value);
-      if (
-        slice !== undefined &&
-        !isMeasured &&
-        longerThan(expr.args[2].value) === slice &&
-        !isLiteral(file, text, slice)
-      )
-        found.push({ slice, call, span: expr.span, isText: false });
-      if (slice !== undefined && isTimesWider(file, inside, slice, expr.args[2].value))
-        found.push({ slice, call, span: expr.span, isText: false });
-    }
-    const places = isTerminating
-      ? []
-      : [...(READS_TEXT.get(call) ?? foreignTexts(unit, call)), ...textsOfFormat(call, expr.args)];
-    // A function of the package that only has the name.
-    if (places.length === 0 || file.functions.some((own) => own.name === call && own.bodySpan !== undefined)) return;
-    for (const at of places) {
-      const shown = expr.args[at] === undefined ? undefined : shownBy(expr.args[at].value);
-      if (shown === undefined) continue;
-      const base = onlyInitOf(inside, shown) ?? shown;
-      const known = memberPath(shown);
-      if (known !== undefined && isPart(inside, known))
-        found.push({ slice: `the part '${known}' of a text`, call, span: expr.span, isText: true });
-      else if (known !== undefined && isPlainText(file, inside, known) && !isEndedAnywhere(unit, file))
-        found.push({ slice: `the field '${known}'`, call, span: expr.span, isText: true });
-      const param = inside.params.find(({ name }) => name === known);
-      if (
-        param !== undefined &&
-        isText(param.type) &&
-        !/z$|cstr/iu.test(param.name) &&
-        !isPlaceInSource(unit, file, param) &&
-        isForAnybody(unit, file, inside, around)
-      )
-        found.push({ slice: `the parameter '${param.name}'`, call, span: expr.span, isText: true });
-      if (base.kind === 'call' || base.kind === 'method') {
-        const maker = calledName(base) ?? '';
-        if (MAKES_TEXT.test(maker)) found.push({ slice: `what '${maker}' makes`, call, span: expr.span, isText: true });
-      }
-      if (base.kind === 'binary' && base.operator === '~') {
-        const last = base.right;
-        // A constant of the module may be the terminator.
-        const constant = memberPath(last);
-        const isKnown =
-          last.kind === 'literal' ||
-          (constant !== undefined && unit.oracle('d').global(constant, file.path) !== undefined) ||
-          isMadeByCompiler(inside, base);
-        if (!isKnown) found.push({ slice: 'what is joined here', call, span: expr.span, isText: true });
-      }
-      if (base.kind !== 'slice' || base.to === undefined || isEnd(base.to)) continue;
-      const name = memberPath(base.base);
-      const type =
-        name === undefined ? undefined : (declaredTypeOf(file, inside, name) ?? declaredTypeOf(file, fn, name));
-      if (name !== undefined && (type?.kind === 'slice' || (type?.kind === 'path' && /^[wd]?string$/u.test(type.name))))
-        found.push({ slice: `the slice of '${name}'`, call, span: expr.span, isText: true });
-    }
+    const [, from, size] = expr.args.map(({ value }) => value);
+    if ((call !== 'memcpy' && call !== 'memmove') || from === undefined || size === undefined) return;
+    const slice = sliceOfPointer(from);
+    if (slice === undefined) return;
+    const isLonger = !isMeasured && longerThan(size) === slice && !isLiteral(file, text, slice);
+    if (isLonger || isTimesWider(file, inside, slice, size)) found.push({ slice, call, span: expr.span });
   });
   return found;
-}
-
-/** What `s.ptr` and `&s[0]` show. */
-function shownBy(given: Expr): Expr | undefined {
-  const value = uncast(given);
-  if (value.kind === 'field') return value.name === 'ptr' ? value.base : undefined;
-  if (value.kind !== 'address' || value.base.kind !== 'index' || sliceOfPointer(value) === undefined) return undefined;
-  return value.base.base;
-}
-
-/** Whether the file writes or speaks of a terminator: a field may be given one by any method. */
-function isEndedAnywhere(unit: UnitFacts, file: FileIr): boolean {
-  return /\\0|\\x00|toStringz|sentinel|terminat|~=\s*0\b|\]\s*=\s*0\b/iu.test(unit.textOf(file.path) ?? '');
-}
-
-/** Where a function of C that the unit declares takes texts: characters that it does not write, with no number behind that may be their length. */
-function foreignTexts(unit: UnitFacts, call: string): readonly number[] {
-  const [declared, ...others] = call === '' ? [] : unit.functionsNamed(call, 'd');
-  if (declared === undefined || others.length > 0) return [];
-  const { abi, bodySpan, params } = declared.item;
-  if (abi === undefined || abi === 'D' || bodySpan !== undefined) return [];
-  return params.flatMap(({ type }, at) => {
-    const element = type?.kind === 'pointer' ? type.element : undefined;
-    const isConstant = /\b(?:const|immutable)\b/u.test(type?.text ?? '');
-    const isCounted = params
-      .slice(at + 1)
-      .some(({ type: next }) =>
-        /^(?:u?int|u?long|size_t|ptrdiff_t|c_u?long|u?short|g?size|gint)$/u.test(next?.name ?? ''),
-      );
-    return element?.name === 'char' && isConstant && !isCounted ? [at] : [];
-  });
 }
 
 /** `bytes.length * uint.sizeof`: as many wider elements as there are narrow ones. */
@@ -374,7 +274,7 @@ function isTimesWider(file: FileIr, fn: FunctionIr, slice: string, size: Expr): 
     const of = side.kind === 'field' && side.name === 'sizeof' ? memberPath(side.base) : undefined;
     const wide = SIZES.get(of ?? '');
     const other = both[1 - at];
-    return wide !== undefined && narrow !== undefined && wide > narrow && other && lengthAlone(fn, other) === slice;
+    return wide !== undefined && narrow !== undefined && wide > narrow && other && lengthOf(fn, other) === slice;
   });
 }
 
@@ -395,76 +295,27 @@ function commentOf(all: string, { span }: FunctionIr): string {
   return /[^;{}]*$/u.exec(all.slice(Math.max(0, span.start - 400), span.start))?.[0] ?? '';
 }
 
-/** Functions that make a text and no terminator. */
-const MAKES_TEXT = /^(?:format|text|join|replace|idup|dup|toUpper|toLower|buildPath|buildNormalizedPath|readText|to)$/u;
-
-/** Where a function that prints is given texts: `printf("%s", name.ptr)`; not with `%.*s`. */
-function textsOfFormat(call: string, args: readonly { readonly value: Expr }[]): readonly number[] {
-  const at = call === 'printf' ? 0 : call === 'fprintf' || call === 'sprintf' ? 1 : call === 'snprintf' ? 2 : -1;
-  const format = args[at]?.value;
-  if (at < 0 || format?.kind !== 'literal') return [];
-  const holes = [
-    ...format.text.matchAll(/%[-+ #0]*(?:\d+|\*)?(?:\.(?:\d+|\*))?(?:hh?|ll?|[jztL])?([a-zA-Z%])/gu),
-  ].filter(([hole]) => hole !== '%%');
-  if (holes.some(([hole]) => hole.includes('*'))) return [];
-  return holes.flatMap(([hole], i) => (hole.endsWith('s') && !hole.includes('.') ? [at + 1 + i] : []));
-}
-
-function isText(type: TypeRef | undefined): boolean {
-  if (type?.kind === 'path') return type.name === 'string';
-  if (type?.kind !== 'slice' || type.element?.name !== 'char') return false;
-  // What may be written is a buffer, which a function of C may have filled.
-  return [...(type.qualifiers ?? []), ...(type.element.qualifiers ?? [])].some((one) =>
-    /^(?:const|immutable|inout)$/u.test(one),
-  );
-}
-
-/** Whether the function is one that others call, too: not a private one, nor one that its file only gives literals. */
-function isForAnybody(unit: UnitFacts, file: FileIr, fn: FunctionIr, text: string): boolean {
-  // A text that is looked at up to its end before may have been told to have one.
-  if (fn.parent !== undefined || !fn.isPublic) return false;
-  if (/\[\s*\$\s*-\s*1\s*\]\s*==|\bzero|terminat/iu.test(text)) return false;
-  // Everybody here gives it a literal or a constant; what else they do may be of no interest.
-  let calls = 0;
-  let constant = 0;
-  for (const caller of withCallersOf(unit, file, [], [fn.name]))
-    walkDeep(caller.file, caller.fn, ({ expr }, inside) => {
-      if ((expr.kind !== 'call' && expr.kind !== 'method') || calledName(expr) !== fn.name) return;
-      if (inside.nameSpan.start === fn.nameSpan.start) return;
-      calls++;
-      if (expr.args.some(({ value }) => isConstantText(value))) constant++;
-    });
-  return calls === 0 || constant < calls;
-}
-
-/** A literal, or a constant by its spelling: `CLAP_EXT_PARAMS`. */
-function isConstantText(value: Expr): boolean {
-  if (value.kind === 'name') return /^[A-Z][A-Z0-9_]+$/u.test(value.path.at(-1) ?? '');
-  return value.kind === 'literal' && value.type === 'string';
-}
-
 /** `s.ptr[0 .. s.length + 1]`, `(cast(ulong*) bytes.ptr)[0 .. (bytes.length + 7) / 8]`, `list.ptr[0 .. list.capacity]` of the caller's. */
 function findLongSlices(file: FileIr, fn: FunctionIr): readonly LongSlice[] {
   const found: LongSlice[] = [];
   walkDeep(file, fn, ({ expr }, inside) => {
     // What a lambda is given is up to the function that it is handed to.
     if (expr.kind !== 'slice' || expr.to === undefined || inside.kind === 'closure') return;
-    const slice = pointerOf(expr.base);
+    const slice = sliceOfPointer(expr.base);
     // A field is mostly a container's, which has more room than it shows; what has a type of its own may have, too.
-    const param = inside.params.find((one) => one.name === slice);
     if (slice === undefined) return;
+    const param = inside.params.find((one) => one.name === slice);
     const wide = wideOf(expr.base);
     const isOne = boundNames(inside.body).filter((name) => name === slice).length < 2;
     const narrow = isOne ? elementBytes(declaredTypeOf(file, inside, slice)) : undefined;
     // The runtime's own hooks are given arrays of any type as bytes, with the number of their elements.
     const isHook = inside.abi !== undefined;
-    if (!isHook && narrow !== undefined && wide > narrow && lengthAlone(inside, expr.to) === slice)
+    if (!isHook && narrow !== undefined && wide > narrow && lengthOf(inside, expr.to) === slice)
       found.push({ slice, span: expr.span });
-    if (param?.type?.kind !== 'slice' && param?.type?.name !== 'string') return;
+    if (param?.type?.kind !== 'slice') return;
     const to = onlyInitOf(inside, expr.to) ?? expr.to;
     const isOwn = to.kind === 'field' && memberPath(to.base) === slice;
-    const isCapacity =
-      isOwn && to.name === 'capacity' && param?.type?.kind === 'slice' && !param.modifiers.includes('ref');
+    const isCapacity = isOwn && to.name === 'capacity' && !param.modifiers.includes('ref');
     if (longerThan(to) === slice || isCapacity || roundsUp(expr.base, to) === slice)
       found.push({ slice, span: expr.span });
   });
@@ -502,12 +353,12 @@ function findScans(file: FileIr, fn: FunctionIr, all: string): readonly Scan[] {
     const pointer = zero ?? skippedBy(expr.condition);
     if (pointer === undefined) return;
     const made = initOf(inside, pointer);
-    const slice = made === undefined ? undefined : pointerOf(made);
+    const slice = made === undefined ? undefined : sliceOfPointer(made);
     if (made === undefined || slice === undefined) return;
     const given = inside.params.find((one) => one.name === slice)?.type;
     const field = given ?? aggregateOf(file, inside)?.fields.find((one) => one.name === slice && !one.isStatic)?.type;
     const type = zero === undefined ? field : given;
-    if (!isText(type) || type?.qualifiers?.includes('immutable') === true || type?.name === 'string') return;
+    if (!isReadOnlyText(type) || type?.qualifiers?.includes('immutable') === true || type?.name === 'string') return;
     // A zero behind the end stops what skips blanks, too.
     if (zero === undefined && /\\0|\\x00|toStringz|sentinel|terminat|~=\s*0\b/iu.test(all)) return;
     // Whoever compares the pointer with another one looks for the end as well.
@@ -653,17 +504,13 @@ function isShortened({ target, value, operator }: ExprOf<'assign'>): boolean {
 function pastEnd(expr: Expr): string | undefined {
   if (expr.kind === 'cast') return pastEnd(expr.value);
   if (expr.kind !== 'binary' || expr.operator !== '+') return undefined;
-  const slice = pointerOf(expr.left);
+  const slice = sliceOfPointer(expr.left);
   return slice !== undefined &&
     expr.right.kind === 'field' &&
     expr.right.name === 'length' &&
     memberPath(expr.right.base) === slice
     ? slice
     : undefined;
-}
-
-function pointerOf(expr: Expr): string | undefined {
-  return sliceOfPointer(expr);
 }
 
 /** A nested function that returns such a pointer into its parameter: the slice that the call passes. */
@@ -679,21 +526,4 @@ function helperEnd(file: FileIr, fn: FunctionIr, call: ExprOf<'call'>): string |
   const index = helper.params.findIndex((param) => param.name === slice);
   const argument = index < 0 ? undefined : call.args[index]?.value;
   return argument === undefined ? slice : (memberPath(argument) ?? slice);
-}
-
-/** A parameter that is where the call stands unless something else is given: `string file = __FILE__`. Such texts have a terminator. */
-function isPlaceInSource(unit: UnitFacts, file: FileIr, { hasDefault, span }: Param): boolean {
-  const after = hasDefault === true ? (unit.textOf(file.path) ?? '').slice(span.end, span.end + 40) : '';
-  return /^\s*=\s*__(?:FILE|FILE_FULL_PATH|FUNCTION|PRETTY_FUNCTION|MODULE|DATE|TIME|TIMESTAMP)__\b/u.test(after);
-}
-
-/** The initial value of a static variable of the function, which the compiler computes. */
-function isMadeByCompiler(fn: FunctionIr, value: Expr): boolean {
-  let isStatic = false;
-  if (fn.body !== undefined)
-    walkBody(fn.body, ({ expr, statement }) => {
-      if (expr === value && statement?.kind === 'let' && statement.init === expr)
-        isStatic = statement.isStatic === true;
-    });
-  return isStatic;
 }

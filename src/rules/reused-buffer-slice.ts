@@ -14,6 +14,7 @@ import {
 } from '../facts/d-code.js';
 import { derivedFrom, givesParts, partOf } from '../facts/derived-slices.js';
 import { D_RETURNS_SLICE } from '../facts/d-text.js';
+import { holdsSlices } from '../facts/containers.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody, walkExpression, type Walked } from '../model/walk-body.js';
@@ -348,20 +349,6 @@ function appenderType(init: Expr | undefined): TypeRef | undefined {
   return made?.kind === 'name' && made.path.at(-1) === 'appender' ? made.typeArgs?.[0] : undefined;
 }
 
-/** Whether a collection keeps the slices that it is given: its elements are slices. Undefined when its type is not known. */
-function holdsSlices(type: TypeRef | undefined): boolean | undefined {
-  if (type === undefined || type.kind === 'unknown') return undefined;
-  if (type.kind === 'slice' || type.kind === 'static-array') return isSlice(type.element);
-  if (type.kind !== 'path') return undefined;
-  const [inner] = type.args;
-  if (type.name === 'Appender' || type.name === 'RefAppender') return holdsSlices(inner);
-  return /^(?:Array|DList|SList|RedBlackTree|DynamicArray|UnrolledList)$/u.test(type.name) ? isSlice(inner) : undefined;
-}
-
-function isSlice(type: TypeRef | undefined): boolean {
-  return type?.kind === 'slice' || (type?.kind === 'path' && /^[wd]?string$/u.test(type.name));
-}
-
 /**
  * Where the body of a loop keeps a slice of the variables, or of a part of them: added, or stored in a member, an element, a key or a
  * variable. `isOwnBuffer`: the buffer is the function's own, and what is only set in every round is as good as the buffer.
@@ -421,7 +408,8 @@ function findKept(
       const isOfRound = inner.has(rootName(indexed.index) ?? '');
       const keeps =
         operator === '='
-          ? isTable || (!isOfRound && isShownItself(expr.value, variables) && (!isOwnBuffer || isSlice(type?.element)))
+          ? isTable ||
+            (!isOfRound && isShownItself(expr.value, variables) && (!isOwnBuffer || type?.element?.kind === 'slice'))
           : operator === '~=' && isTable && (!isOwnBuffer || holdsSlices(type.element) === true);
       if (keeps) found = { how: `stored in '${target}'`, span: expr.span };
     } else if (expr.operator === '~=') {
@@ -623,7 +611,7 @@ function addedContent(
   if (value === undefined || declaredIn(fn).has(target.split('.')[0] ?? '')) return undefined;
   const held = heldByLiteral(unit, file, value);
   const list = declaredType(unit, file, fn, target);
-  const keeps = isTable ? isSlice(list?.element) : holdsSlices(list) === true;
+  const keeps = isTable ? list?.element?.kind === 'slice' : holdsSlices(list) === true;
   for (const given of keeps ? [value, ...held] : held) {
     const cleared = findCleared(file, type, fn, given);
     if (cleared !== undefined) return { ...cleared, target };

@@ -3,6 +3,7 @@ import {
   boundNames,
   closureOf,
   declaredIn,
+  declaredTypeOf,
   enclosing,
   hasAttribute,
   hasBody,
@@ -12,9 +13,9 @@ import {
   returnedValues,
   type WithBody,
 } from '../facts/d-code.js';
-import { declaredTypeOf } from '../facts/sliced-temporaries.js';
-import type { UnitFacts } from '../facts/unit.js';
+import { holdsSlices } from '../facts/containers.js';
 import { findLaundered } from '../facts/laundered.js';
+import type { UnitFacts } from '../facts/unit.js';
 import { lineOf } from '../facts/lines.js';
 import { walkBody, type Walked } from '../model/walk-body.js';
 import type { Expr, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
@@ -43,7 +44,7 @@ export default defineRule({
       kept: "'{name}' is not checked by the compiler and its 'scope' parameter '{param}' is {kept} (line {line}): the caller may take back what it shows when the call ends.",
       lent: "The trusted function '{name}' stores a pointer into its 'ref' parameter '{param}' in '{target}' (line {line}), which may live longer: safe callers may give it something that ends before.",
       hidden:
-        "{what} '{name}' ends with the call, and what leads to it is {kept} (line {line}): {by} hides it from the compiler.",
+        "{what} '{name}' of '{function}' (line {declared}) ends with the call, and what leads to it is {kept} (line {line}): {by} hides it from the compiler.",
       helper:
         "The trusted function '{name}' returns a pointer into its 'ref' parameter '{param}' (line {line}) without 'return', so safe callers may keep a pointer to something that ends before it.",
     },
@@ -147,7 +148,15 @@ export default defineRule({
           if (!told.has(name))
             report({
               messageId: 'hidden',
-              data: { name, what, kept, by, line: lineOf(unit, file, span.start) },
+              data: {
+                name,
+                what,
+                function: fn.name,
+                declared: lineOf(unit, file, declared.start),
+                kept,
+                by,
+                line: lineOf(unit, file, span.start),
+              },
               at: { file, span },
               steps: [{ file, span: declared, role: 'declare', note: 'It is here for this call only.' }],
               key: `${fn.name}|${name}`,
@@ -246,7 +255,7 @@ function keptScope(unit: UnitFacts, file: FileIr, fn: WithBody): readonly Kept[]
     if (expr.kind === 'return' && expr.value !== undefined) judgeReturned(expr.value, expr.span);
     if (expr.kind === 'method' && /^(?:put|insert|insertBack|insertFront)$/u.test(expr.method)) {
       const list = memberPath(expr.receiver);
-      if (list !== undefined && !own.has(list.split('.')[0] ?? '') && holdsSlices(listType(file, fn, list)))
+      if (list !== undefined && !own.has(list.split('.')[0] ?? '') && holdsSlices(listType(file, fn, list)) === true)
         for (const { value } of expr.args) judge(value, expr.span, `added to '${list}'`);
     }
     if (expr.kind !== 'assign' || (expr.operator !== '=' && expr.operator !== '~=')) return;
@@ -260,7 +269,7 @@ function keptScope(unit: UnitFacts, file: FileIr, fn: WithBody): readonly Kept[]
       expr.operator === '~=' &&
       shown?.name === shownBy(expr.value) &&
       withoutAlias(shown?.type, unit.oracle('d'), file.path)?.kind !== 'delegate' &&
-      !(target !== undefined && holdsSlices(listType(file, fn, target)));
+      !(target !== undefined && holdsSlices(listType(file, fn, target)) === true);
     const head = target?.split('.')[0] ?? '';
     if (target === undefined || isCopied || expr.target.kind === 'slice') return;
     if (own.has(head) && !isCallers(fn, head) && !(target !== head && isGivenObject(fn, head, isObject))) return;
@@ -332,12 +341,6 @@ function listType(file: FileIr, fn: FunctionIr, name: string): TypeRef | undefin
     aggregateOf(file, fn)?.fields.find((one) => one.name === name)?.type ??
     file.globals.find((one) => one.name === name && one.inFunction === undefined)?.type
   );
-}
-
-/** Whether what is added to a list of the type is kept as it is: its elements are slices. */
-function holdsSlices(type: TypeRef | undefined): boolean {
-  if (type?.kind === 'path' && /^(?:Ref)?Appender$/u.test(type.name)) return holdsSlices(type.args[0]);
-  return type?.kind === 'slice' && type.element?.kind === 'slice';
 }
 
 /** A `ref` or `out` parameter, which is a variable of the caller's and not promised to end with what is given beside it. */

@@ -1,6 +1,5 @@
-import { hasBody, memberPath, walkDeep } from '../facts/d-code.js';
+import { declaredTypeOf, hasBody, memberPath, walkDeep } from '../facts/d-code.js';
 import { lineOf } from '../facts/lines.js';
-import { declaredTypeOf } from '../facts/sliced-temporaries.js';
 import { unsoundInterface, type UnsoundInterface } from '../facts/trusted-interfaces.js';
 import type { Attribute, Expr, FileIr, FunctionIr } from '../model/ir.js';
 import { defineRule } from './rule.js';
@@ -22,7 +21,7 @@ export default defineRule({
         "'@trusted' is applied to a group of {count} functions: the compiler checks none of them, nor what is added to the group later.",
       idle: "The trusted function '{name}' has no pointer operation, cast or call: there is nothing in it to trust.",
       foreign:
-        "'{name}' is trusted and stands for a function of C, which goes where '{param}' points and as far as it likes: safe code may give it anything.",
+        "'{name}' (line {line}) is trusted and stands for a function of C, which goes where '{param}' points and as far as it likes: safe code may give it anything.",
       called:
         "The trusted function '{name}' calls '{param}' (line {line}), which need not be safe: whatever the caller writes in it is no longer checked.",
       pointer:
@@ -44,18 +43,19 @@ export default defineRule({
       const unsound = new Map<string, { readonly fn: FunctionIr; readonly what: UnsoundInterface }[]>();
       for (const fn of file.functions) {
         if (fn.trust !== 'trusted') continue;
-        const group = fn.attributes.find((one) => one.name === 'trusted' && one.inherited === true);
+        const attribute = groupOf(fn);
         const what = unsoundInterface(unit, file, fn);
         // Of a group only what C does is judged one by one: the group itself is what is wrong with the others.
-        if (what !== undefined && (group === undefined || what.kind === 'foreign')) {
-          const key = `${what.kind}|${String(group?.span.start ?? fn.owner ?? fn.qualifiedName)}`;
-          unsound.set(key, [...(unsound.get(key) ?? []), { fn, what }]);
+        if (what !== undefined && (attribute === undefined || what.kind === 'foreign')) {
+          const key = `${what.kind}|${String(attribute?.span.start ?? fn.owner ?? fn.qualifiedName)}`;
+          const known = unsound.get(key);
+          if (known === undefined) unsound.set(key, [{ fn, what }]);
+          else known.push({ fn, what });
         }
-        const inherited = fn.attributes.find((one) => one.name === 'trusted' && one.inherited === true);
-        if (inherited !== undefined) {
-          const group = groups.get(inherited.span.start) ?? { attribute: inherited, members: [] };
+        if (attribute !== undefined) {
+          const group = groups.get(attribute.span.start) ?? { attribute, members: [] };
           group.members.push(fn);
-          groups.set(inherited.span.start, group);
+          groups.set(attribute.span.start, group);
         } else if (what === undefined && hasBody(fn) && !fn.isTest && isIdle(file, fn))
           report({
             messageId: 'idle',
@@ -68,15 +68,15 @@ export default defineRule({
       for (const [first, ...others] of unsound.values()) {
         if (first === undefined) continue;
         const { fn, what } = first;
-        const group = fn.attributes.find((one) => one.name === 'trusted' && one.inherited === true);
+        const attribute = groupOf(fn);
         report({
           messageId: what.kind,
           data: { name: fn.name, param: what.param, line: lineOf(unit, file, what.span.start) },
           at: { file, span: fn.nameSpan },
           steps: [
-            ...(group === undefined
+            ...(attribute === undefined
               ? []
-              : [{ file, span: group.span, role: 'declare' as const, note: 'This makes it trusted.' }]),
+              : [{ file, span: attribute.span, role: 'declare' as const, note: 'This makes it trusted.' }]),
             { file, span: what.span, role: 'use', note: `Nothing checks what '${what.param}' is.` },
             ...others.slice(0, 8).map((other) => ({
               file,
@@ -106,6 +106,11 @@ export default defineRule({
     }
   },
 });
+
+/** The attribute of a group that makes a function trusted, when it has none of its own. */
+function groupOf(fn: FunctionIr): Attribute | undefined {
+  return fn.attributes.find((one) => one.name === 'trusted' && one.inherited === true);
+}
 
 /** Operations that the compiler refuses in safe code, or may; a call may be one, and so may anything not understood. */
 const UNSAFE = new Set<Expr['kind']>([

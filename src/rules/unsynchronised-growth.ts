@@ -29,6 +29,9 @@ const THREADS =
 
 const STARTS = /\bnew\s+Thread\b|\bspawn\w*\s*[!(]|\.start\s*\(/u;
 
+/** What waits for a thread or task, or asks whether it still runs. */
+const WAITS_FOR = /^(?:join|joinAll|isRunning|wait|\w+Force)$/u;
+
 export default defineRule({
   meta: {
     id: 'unsynchronised-growth',
@@ -43,9 +46,9 @@ export default defineRule({
     cwe: ['CWE-362', 'CWE-820'],
     messages: {
       grows:
-        "'{array}' is {storage} and grows in '{function}' (line {line}) {how}, in a module that starts threads: two threads may grow it at once, and one of them writes to the old block.",
+        "'{array}' is {storage} (line {declared}) and grows in '{function}' (line {line}) {how}, in a module that starts threads: two threads may grow it at once, and one of them writes to the old block.",
       member:
-        "'{function}' is for objects that threads share, and '{array}' grows in it (line {line}) {how}: two threads may grow it at once, and one of them writes to the old block.",
+        "'{function}' is for objects that threads share, and '{array}' (line {declared}) grows in it (line {line}) {how}: two threads may grow it at once, and one of them writes to the old block.",
       both: "'{array}' grows (line {grown}) without a lock in what one thread runs, and another changes it meanwhile (line {line}): one of them works on the old block.",
       rounds:
         "'{array}' grows (line {grown}) without a lock in the body of a parallel loop (line {line}): two rounds may grow it at once, and one of them writes to the old block.",
@@ -134,12 +137,18 @@ export default defineRule({
             key: `${array}|${fn.name}|beside`,
           });
         }
-        for (const { array, growth, how } of grownInShared(text, file, fn))
+        for (const { array, declared, growth, how } of grownInShared(text, file, fn))
           report({
             messageId: 'member',
-            data: { array, function: fn.name, line: lineOf(unit, file, growth.start), how },
+            data: {
+              array,
+              declared: lineOf(unit, file, declared.start),
+              function: fn.name,
+              line: lineOf(unit, file, growth.start),
+              how,
+            },
             at: { file, span: growth },
-            steps: [],
+            steps: [{ file, span: declared, role: 'declare', note: 'Several threads may have this object.' }],
             key: `${array}|${fn.name}|shared`,
           });
         // An object that is being made is nobody else's yet; who locks it then means something else.
@@ -166,6 +175,7 @@ export default defineRule({
             data: {
               array: name,
               storage: `'${array.storage}'`,
+              declared: lineOf(unit, file, array.span.start),
               function: fn.name,
               line: lineOf(unit, file, expr.span.start),
               how,
@@ -258,12 +268,13 @@ function grownBeside(unit: UnitFacts, text: string, file: FileIr, fn: WithBody):
   const type = fn.kind === 'method' || fn.kind === 'constructor' ? aggregateOf(file, fn) : undefined;
   if (type?.kind !== 'class' || WAITS.test(text.slice(type.span.start, type.span.end))) return [];
   const found: GrownBeside[] = [];
+  let methods: readonly FunctionIr[] | undefined;
   walkBody(fn.body, ({ expr }) => {
     const worker = threadOf(file, fn, expr);
     if (worker === undefined || worker.kind !== 'method') return;
     for (const one of growthsOf(file, worker)) {
       if (one.inside !== worker || found.some((known) => known.array === one.name)) continue;
-      for (const method of methodsOf(readAround(unit, file, [fn]), type)) {
+      for (const method of (methods ??= methodsOf(readAround(unit, file, [fn]), type))) {
         if (method.span.start === worker.span.start || method.span.start === fn.span.start) continue;
         if (!method.isPublic || !hasBody(method) || method.kind !== 'method') continue;
         let span: Span | undefined;
@@ -283,6 +294,7 @@ function grownBeside(unit: UnitFacts, text: string, file: FileIr, fn: WithBody):
 
 interface GrownInShared {
   readonly array: string;
+  readonly declared: Span;
   readonly growth: Span;
   readonly how: string;
 }
@@ -296,24 +308,23 @@ function grownInShared(text: string, file: FileIr, fn: WithBody): readonly Grown
     fn.kind === 'method' &&
     (hasAttribute(fn, 'shared') || type.attributes.some((one) => one.name === 'shared')) &&
     !type.attributes.some((one) => one.name === 'synchronized');
-  const pointers = new Set(
-    fn.params.filter((one) => one.type?.kind === 'pointer' && /^shared\b/u.test(one.type.text)).map(({ name }) => name),
-  );
-  if (!isShared && pointers.size === 0) return [];
-  const fields = new Map(isShared ? type.fields.filter((one) => !one.isStatic).map((one) => [one.name, one.type]) : []);
+  const pointers = fn.params.filter(({ type: of }) => of?.kind === 'pointer' && /^shared\b/u.test(of.text));
+  if (!isShared && pointers.length === 0) return [];
+  const fields = new Map(isShared ? type.fields.filter((one) => !one.isStatic).map((one) => [one.name, one]) : []);
   const found: GrownInShared[] = [];
   walkBody(fn.body, ({ expr }) => {
-    const path = grownBy(fn, expr) ?? addedToBy(fn, expr, (name) => fields.get(ofSelf(fn, name)));
+    const path = grownBy(fn, expr) ?? addedToBy(fn, expr, (name) => fields.get(ofSelf(fn, name))?.type);
     if (path === undefined) return;
     const name = ofSelf(fn, path);
-    const isMember = isGrowing(fields.get(name)) && !declaredIn(fn).has(path);
-    if (!isMember && !pointers.has(path)) return;
+    const field = declaredIn(fn).has(path) ? undefined : fields.get(name);
+    const declared = isGrowing(field?.type) ? field : pointers.find((one) => one.name === path);
+    if (declared === undefined) return;
     if (found.some((one) => one.array === name)) return;
     // `workers.length = count; foreach (ref worker; workers) worker.thread = spawn(..)`: there are no other threads yet.
     if (expr.kind === 'assign' && expr.operator === '=' && STARTS.test(text.slice(expr.span.end, fn.body.span.end)))
       return;
     const how = whyUnlocked(text, file, fn, expr.span);
-    if (how !== undefined) found.push({ array: name, growth: expr.span, how });
+    if (how !== undefined) found.push({ array: name, declared: declared.span, growth: expr.span, how });
   });
   return found;
 }
@@ -454,17 +465,18 @@ function grownTwice(
   const ownGrowths: { name: string; at: Span }[] = [];
   walkBody(fn.body, ({ expr }) => {
     const called = expr.kind === 'field' ? expr.name : calledName(expr);
-    if (called !== undefined && /^(?:join|joinAll|isRunning|wait|\w+Force)$/u.test(called)) joins.push(expr.span.start);
+    if (WAITS_FOR.test(called ?? '')) joins.push(expr.span.start);
     const name = grownBy(fn, expr);
     if (name !== undefined) ownGrowths.push({ name, at: expr.span });
   });
   const isApart = (from: Span, to: Span): boolean => joins.some((at) => at > from.end && at < to.start);
+  const growths = started.map(({ worker }) => growthsOf(file, worker));
   for (const [i, first] of started.entries())
-    for (const one of growthsOf(file, first.worker)) {
+    for (const one of growths[i] ?? []) {
       if (!isUnlocked(one.inside, one.growth)) continue;
-      for (const second of started.slice(i + 1)) {
-        if (isApart(first.at, second.at)) continue;
-        const other = growthsOf(file, second.worker).find((two) => two.name === one.name && two.head === one.head);
+      for (const [j, second] of started.entries()) {
+        if (j <= i || isApart(first.at, second.at)) continue;
+        const other = growths[j]?.find((two) => two.name === one.name && two.head === one.head);
         if (other !== undefined && isUnlocked(other.inside, other.growth))
           found.push({
             array: one.name,
@@ -520,21 +532,22 @@ function threadOf(file: FileIr, fn: FunctionIr, expr: Expr): WithBody | undefine
   if (!isThread && !isTask && !isGroup) return undefined;
   const given = expr.args[0]?.value;
   if (given === undefined) return undefined;
-  const direct = delegateFunction(file, fn, given);
+  const found = delegateFunction(file, fn, given) ?? methodAt(file, fn, given);
+  return found !== undefined && hasBody(found) ? found : undefined;
+}
+
+/** The method whose address is taken: `&run` of the class around, `&worker.run` of a variable of a class of the file. */
+function methodAt(file: FileIr, fn: FunctionIr, given: Expr): FunctionIr | undefined {
   const path = given.kind === 'address' ? memberPath(given.base) : undefined;
-  const [object, method2, ...more] = path?.split('.') ?? [];
-  const type = object === undefined || method2 === undefined ? undefined : variableType(file, fn, object);
+  if (path === undefined) return undefined;
+  const [object = '', name] = path.split('.');
+  const type = name === undefined ? undefined : variableType(file, fn, object);
   const own =
     type === undefined
-      ? path === undefined
-        ? undefined
-        : aggregateOf(file, fn)
+      ? aggregateOf(file, fn)
       : file.types.find((one) => one.kind === 'class' && one.name === type.name);
-  const called = type === undefined ? path : more.length === 0 ? method2 : undefined;
-  const method =
-    own === undefined ? undefined : methodsOf(file, own).find((one) => one.name === called && one.kind === 'method');
-  const found = direct ?? method;
-  return found !== undefined && hasBody(found) ? found : undefined;
+  const called = type === undefined ? path : path.slice(object.length + 1);
+  return own && methodsOf(file, own).find((one) => one.name === called && one.kind === 'method');
 }
 
 /** Whether the module names the group of threads of druntime, whose `create` starts one. */
@@ -547,10 +560,7 @@ function waits(loop: ExprOf<'loop'>): boolean {
   let isWaiting = false;
   walkBody(loop.body, ({ expr }) => {
     const name = expr.kind === 'field' ? expr.name : calledName(expr);
-    isWaiting ||=
-      expr.kind === 'break' ||
-      expr.kind === 'return' ||
-      (name !== undefined && /^(?:join|joinAll|isRunning|\w+Force)$/u.test(name));
+    isWaiting ||= expr.kind === 'break' || expr.kind === 'return' || WAITS_FOR.test(name ?? '');
   });
   return isWaiting;
 }
