@@ -151,11 +151,13 @@ function findDeclaration(unit: UnitFacts, file: FileIr, type: TypeRef): Located<
   return near.length === 1 ? near[0] : near.length === 0 && all.length === 1 ? all[0] : undefined;
 }
 
-const standard = new Set(
-  'Arc Rc Box Vec VecDeque HashMap HashSet BTreeMap BTreeSet Option Result Mutex RwLock RefCell Cell OnceLock OnceCell LazyLock LazyCell Lazy Once String PathBuf Weak Pin Sender Receiver DashMap DashSet FxHashMap FxHashSet AHashMap AHashSet IndexMap Regex AtomicPtr AtomicBool AtomicUsize AtomicU64 AtomicU32'.split(
-    ' ',
-  ),
-);
+/** Types of the standard library and of well-known crates that hold no handle but in their arguments. */
+export const PLAIN_TYPES: readonly string[] = (
+  'Arc Rc Box Vec VecDeque HashMap HashSet BTreeMap BTreeSet Option Result Mutex RwLock RefCell Cell OnceLock OnceCell LazyLock ' +
+  'LazyCell Lazy Once String PathBuf Weak Pin Sender Receiver DashMap DashSet FxHashMap FxHashSet AHashMap AHashSet IndexMap Regex ' +
+  'AtomicPtr AtomicBool AtomicUsize AtomicU64 AtomicU32'
+).split(' ');
+const standard: ReadonlySet<string> = new Set(PLAIN_TYPES);
 
 /** The napi type that a name means here: by its path, an import, or a glob import where the crate has no type of the name. */
 function handleNamed(unit: UnitFacts, file: FileIr, type: TypeRef): NapiType | undefined {

@@ -16,7 +16,13 @@ export interface NumberAsAddress {
   readonly used: Span;
 }
 
-const NUMBER = /^(?:i64|u64|isize|usize|u32|i32|f64|i128|u128|BigInt|JsBigInt|JsNumber)$/u;
+const NUMBERS = 'i64|u64|isize|usize|u32|i32|f64|i128|u128|BigInt|JsBigInt|JsNumber';
+const NUMBER = new RegExp(`^(?:${NUMBERS})$`, 'u');
+/** The text of a function that takes a number and casts something to a pointer to a type of its own. */
+export const CASTS_NUMBER = new RegExp(
+  String.raw`^(?=[^{]*:\s*(?:\w+\s*::\s*)*(?:${NUMBERS})\b)[^]*\bas\s+\*\s*(?:mut|const)\s+(?:\w+\s*::\s*)*[A-Z]`,
+  'u',
+);
 /** Whatever asks whether the address is one that the addon gave out. */
 const CHECK = /\.\s*(?:contains(?:_key)?|get)\s*\(\s*&|\bregist|\bvalidate|\bis_live\b|magic|\bcheck_\w+\s*\(/iu;
 

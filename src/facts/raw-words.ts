@@ -22,6 +22,9 @@ export const RAW_CODE: readonly (string | RegExp)[] = [
   /NonNull(?![A-Za-z])/u,
 ];
 
+/** A method that only hands a field of its object to a function, `{ Address::from_ptr(self.0) }`: nothing ends in it. */
+const PASSES_ON = String.raw`[^{]*\(\s*&\s*(?:'\w+\s+)?(?:mut\s+)?self\b[^{]*\{\s*(?:unsafe\s*\{\s*)?[\w:]+\s*\(\s*(?:&\s*(?:mut\s+)?)?self(?:\s*\.\s*\w+)*\s*\)\s*(?:\}\s*)?\}$`;
+
 /**
  * What in a body can lend a pointer to something owned: an index, a borrow that is none of a dereference, a macro, a call that
  * is no arithmetic on pointers; and a function that hands out a raw pointer, for its callers. One without all this only moves
@@ -30,7 +33,7 @@ export const RAW_CODE: readonly (string | RegExp)[] = [
 export const LENDING = new RegExp(
   [
     String.raw`->\s*(?:Option\s*<\s*)?(?:\*|(?:\w+::)*NonNull)`,
-    `^[^{]*\\{[^]*?(?:${[
+    `^(?!${PASSES_ON})[^{]*\\{[^]*?(?:${[
       String.raw`\w\s*\[`,
       String.raw`&(?!\s*(?:mut\s+)?\*|[&'\s])`,
       String.raw`\.\s*(?!(?:add|sub|offset|cast|cast_mut|cast_const|byte_add|byte_sub|wrapping_add|wrapping_sub)\b)\w+\s*(?:::\s*<[^>]*>\s*)?\(`,

@@ -36,6 +36,9 @@ const ASYNC_NESTED = /\basync\s+(?:unsafe\s+)?fn\b[^{;]*<\s*&\s*(?:mut\s+)?(?:\w
 /** A path of a hundred steps explains nothing. */
 const MOST = 10;
 
+/** `Promise<&'static Class>`, not the many promises of TypeScript in strings. */
+const PROMISED = /\bPromise\s*<[^;{}()=]*&\s*'static\b/u;
+
 export default defineRule({
   meta: {
     id: 'forged-static-lifetime',
@@ -97,7 +100,7 @@ export default defineRule({
       '&mut *',
       'unsafe { self.',
       'call_async',
-      'Promise<',
+      PROMISED,
       ASYNC_NESTED,
       // `(handle as *const Session).as_ref()`
       /\bas\s+\*(?:const|mut)\s[^;()]*\)\s*\.as_(?:ref|mut)\(/u,

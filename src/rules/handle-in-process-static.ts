@@ -1,10 +1,16 @@
 import { concernsAddons, filesInside, findAddonScopes, triplesWith, type AddonScope } from '../facts/addon-scope.js';
-import { findHeldHandle, type HeldHandle } from '../facts/held-handles.js';
+import { findHeldHandle, PLAIN_TYPES, type HeldHandle } from '../facts/held-handles.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { calleeOf, walkBody } from '../model/walk-body.js';
 import type { Expr, FileIr, GlobalDecl } from '../model/ir.js';
 import type { CargoPackage } from '../model/project.js';
 import { defineRule, type ReportStep } from './rule.js';
+
+/** A static item (not the lifetime) whose type names something of Node-API, of the package or of a crate: what is none of these holds no handle. */
+const MAY_HOLD = new RegExp(
+  String.raw`(?<!')\bstatic\s+(?:(?:mut|ref)\s+)?\w+\s*:(?:[^=;[]|\[[^\]]*\])*?\b(?:napi_|(?!(?:${PLAIN_TYPES.join('|')}|Atomic[BIU]\w+)\b)[A-Z])`,
+  'u',
+);
 
 export default defineRule({
   meta: {
@@ -42,8 +48,7 @@ export default defineRule({
       'cleanup_hook',
     ],
   },
-  // The item, not the lifetime.
-  requires: { rust: [/(?<!')\bstatic\s/u] },
+  requires: { rust: [MAY_HOLD, 'cleanup_hook'] },
   bodyTokens: { rust: ['cleanup_hook'] },
   concerns: (project) => concernsAddons(project),
   check({ unit, report }) {

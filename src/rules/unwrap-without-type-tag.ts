@@ -1,4 +1,4 @@
-import { findNumbersAsAddresses } from '../facts/js-numbers.js';
+import { CASTS_NUMBER, findNumbersAsAddresses } from '../facts/js-numbers.js';
 import { lineOf } from '../facts/lines.js';
 import { plainText } from '../facts/plain-text.js';
 import type { UnitFacts } from '../facts/unit.js';
@@ -37,7 +37,9 @@ export default defineRule({
     scenarios: ['thenable-twice'],
   },
   tokens: { rust: ['napi_unwrap', 'napi_remove_wrap', 'napi_get_value_external', 'as *mut', 'as *const'] },
-  bodyTokens: { rust: [UNWRAP, /\bas\s+\*\s*(?:mut|const)\s+(?:\w+\s*::\s*)*[A-Z]/u] },
+  // Also the bindings of raw addons are named after it.
+  requires: { rust: ['napi'] },
+  bodyTokens: { rust: [UNWRAP, CASTS_NUMBER] },
   looksAt: 'body text',
   perFile: ['rust'],
   check({ unit, report }) {
