@@ -507,6 +507,8 @@ class Unit implements UnitFacts {
         const text = this.input.peekText(paths[0])?.slice(fn.bodySpan.start, fn.bodySpan.end) ?? '';
         return RELEASES.test(text) ? { path: paths[0], fn } : undefined;
       },
+      handsOn: (path, { bodySpan }) =>
+        bodySpan === undefined || HANDS_ON.test((this.textOf(path) ?? '').slice(bodySpan.start, bodySpan.end)),
       functionById: (path, id) => namesIn(fileAt(path))?.functionById(id),
       summaryOf: (path, fn, depth, matters) => {
         const known = this.flows.get(fn);
@@ -533,6 +535,10 @@ class Unit implements UnitFacts {
     return file ? [file] : [];
   }
 }
+
+/** What hands something on to another thread, task or queue, or keeps it. */
+const HANDS_ON =
+  /spawn|thread|task|exec|submit|send|push|sched|queue|post|runtime|block_on|insert|store|set|poll|lock|\b[A-Z]\w*\s*(?:!|::|\{)|=\s*\w/iu;
 
 /** What a function that releases memory holds. */
 const RELEASES = /\bfrom_raw|free\b|\bdealloc|drop_in_place|_(?:destroy|release|unref)\b/u;

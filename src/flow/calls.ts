@@ -10,6 +10,7 @@ import {
 } from './builtin-types.js';
 import { Effects } from './effects.js';
 import { describeCallee, dottedPath, isPromoted } from './expression-shapes.js';
+import { isOtherSpawn } from './own-functions.js';
 import { extend, type Place } from './place.js';
 import type { Pointer, Value } from './result.js';
 import { elementType, peel, SCALAR } from './types.js';
@@ -373,7 +374,9 @@ export abstract class Calls extends Effects {
     }
     const isOwn =
       !this.rust && path.length === 1 && (this.isPlainFunction(last) || this.isOverload(last, expr.args.length));
-    const matches = member || isVariable || isOwn ? [] : this.settings.apis.path(this.imported(path), expr.args.length);
+    const isOther = isOwn || (this.rust && isOtherSpawn(path, this.file, this.fn, this.settings.oracle));
+    const matches =
+      member || isVariable || isOther ? [] : this.settings.apis.path(this.imported(path), expr.args.length);
     const found =
       matches.length > 0 || isVariable
         ? undefined

@@ -26,6 +26,8 @@ export interface TypeOracle {
     path: readonly string[],
     fromPath: string,
   ): { readonly path: string; readonly fn: FunctionIr } | undefined;
+  /** Rust: whether the text of the function looks as if it handed what it is given to a thread, a task, a queue or somebody who keeps it. */
+  handsOn(path: string, fn: FunctionIr): boolean;
   functionById(path: string, id: number): FunctionIr | undefined;
   /**
    * Flow of another function of the unit, for its summary; undefined on recursion or beyond the depth limit. `matters` says that the caller
