@@ -2,8 +2,8 @@ import { CELLS, D_MAPPINGS, D_OWNERS } from '../flow/builtin-types.js';
 import { typeOfPlace } from '../flow/place-type.js';
 import type { Place } from '../flow/place.js';
 import { isReleasedByDestructor, isReleasedByDrop } from '../flow/released-by-drop.js';
-import { peel, type TypeOracle } from '../flow/types.js';
-import type { Language } from '../model/ir.js';
+import { isNumber, peel, type TypeOracle } from '../flow/types.js';
+import type { Language, TypeRef } from '../model/ir.js';
 
 const RUST_OWNERS: ReadonlySet<string> = new Set([
   'Vec',
@@ -65,6 +65,7 @@ export function endsWithItsRoot(
             !(
               type.kind === 'path' &&
               (RUST_OWNERS.has(type.name) ||
+                isOwningMap(type, oracle, fromPath) ||
                 hasDrop(type.name) ||
                 (i === place.path.length - 1 && CELLS.includes(type.name)))
             )
@@ -91,4 +92,22 @@ export function endsWithItsRoot(
   if (language === 'd' && place.path.length === 0)
     return root.type?.kind !== 'unknown' || root.declared === 'foreach' || root.declared === 'let';
   return true;
+}
+
+const MAPS = /^(?:Hash|BTree|Index|FxHash|FxIndex|AHash)(?:Map|Set)$/u;
+
+/**
+ * Rust: a map or set whose entries are known to hold what they show: of `HashMap<&str, _>` a key, and of `HashMap<_, Arc<T>>` a value, leads
+ * to what others own, and what is asked for is not told apart.
+ */
+function isOwningMap({ name, args }: TypeRef, oracle: TypeOracle, fromPath: string): boolean {
+  if (!MAPS.test(name)) return false;
+  return args
+    .slice(0, name.endsWith('Map') ? 2 : 1)
+    .every(
+      (one) =>
+        one.kind === 'path' &&
+        one.lifetimes === undefined &&
+        (RUST_OWNERS.has(one.name) || isNumber(one) || oracle.declaration(one.name, fromPath)?.kind === 'struct'),
+    );
 }

@@ -183,6 +183,7 @@ class Analysis extends PlaceExpressions {
       }
       case 'expression': {
         const value = this.expr(statement.expr);
+        this.endTakenOut(value, statement.span);
         if (value.adopts) for (const pointer of value.adopts) this.dropAtOnce(pointer, statement.span);
         break;
       }

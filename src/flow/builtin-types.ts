@@ -189,21 +189,22 @@ export function builtinMethodType(name: string, receiver: TypeRef | undefined, s
   const copied = copiedType(name, receiver, span);
   if (copied) return copied;
   // `opt.as_ref()` lends the content; an adapter after it does not consume it.
+  const asked = receiver?.kind === 'reference' ? receiver.element : receiver;
   if (
     /^as_(?:ref|mut|deref|deref_mut)$/u.test(name) &&
-    receiver?.kind === 'path' &&
-    (receiver.name === 'Option' || receiver.name === 'Result')
+    asked?.kind === 'path' &&
+    (asked.name === 'Option' || asked.name === 'Result')
   ) {
-    const [content, ...rest] = receiver.args;
+    const [content, ...rest] = asked.args;
     return content
       ? {
-          ...receiver,
+          ...asked,
           args: [
             { kind: 'reference', text: `&${content.text}`, span, name: '', path: [], args: [], element: content },
             ...rest,
           ],
         }
-      : receiver;
+      : asked;
   }
   // `Option<Result<T>>` and `Result<Option<T>>` change places.
   if (name === 'transpose' && receiver?.kind === 'path' && receiver.args[0]?.kind === 'path') {

@@ -100,8 +100,8 @@ export abstract class Closures extends Bindings {
           ...optionalType(type),
           ...originFrom(given),
         });
-        if (given.pointers.length > 0)
-          this.state.write({ root, path: [] }, { pointers: given.pointers, ...optionalType(type) });
+        const held = given.pointers.length > 0 ? given.pointers : this.lentContent(given, type, span);
+        if (held.length > 0) this.state.write({ root, path: [] }, { pointers: held, ...optionalType(type) });
       }
     });
     this.returnStack.push({ values: [], functionId: fn.id, stale: new Map() });
@@ -181,6 +181,13 @@ export abstract class Closures extends Bindings {
       ...(this.isGivenByValue(receiver) ? { owned: true } : {}),
       ...pairOf(receiver, (one) => this.contentGiven(one)),
     };
+  }
+
+  /** Rust: `slot.as_ref().map(|text| ..)` gives its closure a reference to what is in the slot. */
+  private lentContent({ places }: Value, type: TypeRef | undefined, span: Span): readonly Pointer[] {
+    return this.rust && type?.kind === 'reference' && places.some((p) => p.path.at(-1) === '[]')
+      ? places.map((place) => this.borrow(place, 'reference', false, span, '&'))
+      : NONE;
   }
 
   /** Runs the closures among the arguments of a call; returns what they return. */

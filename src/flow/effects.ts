@@ -142,6 +142,7 @@ export abstract class Effects extends Closures {
     let adopts: Pointer[] = [];
     let owned = false;
     let places: readonly Place[] = [];
+    let takenFrom: Value['takenFrom'];
     let pair: Value['pair'];
     let type = method
       ? builtinMethodType(name, receiver?.type, expr.span)
@@ -164,6 +165,7 @@ export abstract class Effects extends Closures {
         owned ||= result.owned === true;
         if (result.places.length > 0) places = result.places;
         pair ??= result.pair;
+        takenFrom ??= result.takenFrom;
         type ??= result.type;
       }
     }
@@ -199,6 +201,7 @@ export abstract class Effects extends Closures {
       ...(owned ? { owned } : {}),
       ...(adopts.length > 0 ? { adopts } : {}),
       ...(pair ? { pair } : {}),
+      ...(takenFrom ? { takenFrom } : {}),
     };
   }
 
@@ -450,6 +453,7 @@ export abstract class Effects extends Closures {
       }
       case 'drop': {
         const value = operand(effect.target);
+        this.endTakenOut(value, span);
         for (const guard of value.pointers) this.endGuard(guard, span, name);
         for (const p of value.adopts ?? []) {
           this.invalidate('release', p.target, span, name, (t) => this.endsWith(t, p.target), row);
@@ -507,6 +511,8 @@ export abstract class Effects extends Closures {
       }
       case 'acquire': {
         if (effect.as === 'stack') return this.stackMemory(name, span, row);
+        if (row.id === 'option-take' && receiver)
+          return { places: NONE, pointers: NONE, owned: true, takenFrom: receiver.places };
         const root = this.makeBlock(name, span, effect.as);
         return effect.as === 'heap' || effect.as === 'gc'
           ? { places: NONE, pointers: NONE, owned: true }

@@ -2,7 +2,7 @@ import { Events } from './events.js';
 import type { ApiRow } from './api.js';
 import { isAlwaysRun } from './always-run.js';
 import { isContainer, isDropped, isDroppedWith, ownsItsBlock } from './owned-values.js';
-import { containerOf, isWithin, type Place, placeKey, type Root } from './place.js';
+import { containerOf, extend, isWithin, type Place, placeKey, type Root } from './place.js';
 import { isReleasedByDestructor, isReleasedByDrop } from './released-by-drop.js';
 import type { Adoption, Invalidation, OwnedTwice, Pointer, Summary, Value } from './result.js';
 import { ownsBlock } from './types.js';
@@ -269,6 +269,30 @@ export abstract class Ownership extends Events {
         this.state.addInvalid(pointer.id, { kind: 'drop', place, span, how: 'end of the statement' });
   }
 
+  /** Rust: the value at the place is dropped, with the block that it owns, while the place stays (`self.buffer = None`). */
+  protected endContent(place: Place, span: Span, how: string, known?: TypeRef): void {
+    if (this.state.moved.has(place.root.id) || !ownsBlockBehind(this.typeAt(place) ?? known)) return;
+    const lent = this.lentBy(place);
+    this.invalidate('drop', place, span, how, (t) => isBlockOf(t, place) || (lent !== undefined && isBlockOf(t, lent)));
+  }
+
+  /** Rust: what was taken out of an option ends here. */
+  protected endTakenOut({ takenFrom }: Value, span: Span): void {
+    for (const place of takenFrom ?? []) {
+      const isLent = this.typeAt(place)?.kind === 'reference';
+      this.endContent(isLent ? extend(place, '*') : place, span, 'take');
+    }
+  }
+
+  /**
+   * Rust: the variable or field that holds the reference by which `*reference` is reached. Methods go through a reference without a word, so
+   * that `slot.as_ref().unwrap().as_ptr()` leads to `slot[..]`.
+   */
+  private lentBy({ root, path }: Place): Place | undefined {
+    const holder: Place = { root, path: path.slice(0, -1) };
+    return path.at(-1) === '*' && this.typeAt(holder)?.kind === 'reference' ? holder : undefined;
+  }
+
   /** Rust: variables whose whole value is taken no longer own anything. */
   protected moveOut(value: Value): void {
     if (!this.rust) return;
@@ -439,6 +463,21 @@ export abstract class Ownership extends Events {
     for (const invalidation of rest) this.state.addInvalid(next.id, invalidation);
     return next;
   }
+}
+
+/** Rust: a box, or an option of something that owns a block; vectors and strings are containers of their own. */
+function ownsBlockBehind(type: TypeRef | undefined): boolean {
+  if (type?.kind !== 'path') return false;
+  if (type.name === 'Option') return type.args[0]?.kind === 'path' && ownsItsBlock(type.args[0]);
+  return type.name === 'Box' || type.name === 'CString';
+}
+
+/** Whether a place is in the block that the value at `owner` owns, not behind a pointer that is kept there. */
+function isBlockOf(target: Place, owner: Place): boolean {
+  if (!isWithin(target, owner)) return false;
+  const rest = target.path.slice(owner.path.length);
+  const block = rest.indexOf('[]');
+  return block >= 0 && rest.slice(0, block).every((step) => step === '*') && !rest.slice(block).includes('*');
 }
 
 function isDropInPlace({ kind, how }: Invalidation): boolean {

@@ -1,7 +1,6 @@
 import { syntheticType } from './builtin-types.js';
 import { Calls } from './calls.js';
 import { isPromoted } from './expression-shapes.js';
-import { ownsItsBlock } from './owned-values.js';
 import { extend, isWithin, type Place } from './place.js';
 import type { PointerForm, Value } from './result.js';
 import { elementType, isGrowable, keepsSliceOf, peel, SCALAR, withoutAlias } from './types.js';
@@ -379,8 +378,7 @@ export abstract class PlaceExpressions extends Calls {
         this.grow([place], target.via ?? [], expr.span, 'replace', selfAppend ? '= .. ~' : '=', false);
       }
       // `self.buffer = None`: the value that was there is dropped, and with it the block that it owns.
-      if (this.rust && !this.state.moved.has(place.root.id) && ownsBlockBehind(this.typeAt(place) ?? previous?.type))
-        this.invalidate('drop', place, expr.span, 'an assignment', (t) => isBlockOf(t, place));
+      if (this.rust) this.endContent(place, expr.span, 'an assignment', previous?.type);
       const isNumber = !this.rust && SCALAR.test(this.typeAt(place)?.name ?? '');
       if (isNumber && place.path.length === 0) this.heldAsNumber.set(place.root.id, value.pointers);
       // A number that measures the stack, or is printed, keeps nothing.
@@ -418,21 +416,6 @@ export abstract class PlaceExpressions extends Calls {
     }
     return NOTHING;
   }
-}
-
-/** Rust: a box, or an option of something that owns a block; vectors and strings are containers of their own. */
-function ownsBlockBehind(type: TypeRef | undefined): boolean {
-  if (type?.kind !== 'path') return false;
-  if (type.name === 'Option') return type.args[0]?.kind === 'path' && ownsItsBlock(type.args[0]);
-  return type.name === 'Box' || type.name === 'CString';
-}
-
-/** Whether a place is in the block that the value at `owner` owns, not behind a pointer that is kept there. */
-function isBlockOf(target: Place, owner: Place): boolean {
-  if (!isWithin(target, owner)) return false;
-  const rest = target.path.slice(owner.path.length);
-  const block = rest.indexOf('[]');
-  return block >= 0 && rest.slice(0, block).every((step) => step === '*') && !rest.slice(block).includes('*');
 }
 
 /** D: `a.length--`, `a.length -= n`, `a.length = a.length - n` */

@@ -111,6 +111,8 @@ export interface Value {
   readonly collected?: boolean;
   /** Pointers whose storage this value frees when dropped (Box::from_raw). */
   readonly adopts?: readonly Pointer[];
+  /** Rust: options that the value was taken out of (`slot.take()`): it ends where the value does. */
+  readonly takenFrom?: readonly Place[];
   readonly closure?: number;
   /** Rust: what two iterators that go on together yield (`a.zip(b)`): the first and the second of each pair. */
   readonly pair?: readonly [Value, Value];

@@ -142,7 +142,7 @@ export default defineRule({
               continue;
             causes.add(stale.pointer.site.start);
             const { pointer, invalidation, use } = stale;
-            const isOverwritten = invalidation.how === OVERWRITTEN;
+            const isOverwritten = REPLACED.has(invalidation.how);
             const owner = isOverwritten ? `'${describePlace(invalidation.place)}'` : nameOf(pointer.target.root);
             report({
               messageId: 'used',
@@ -233,8 +233,8 @@ export default defineRule({
   },
 });
 
-/** How the flow names the end of a value that an assignment overwrites. */
-const OVERWRITTEN = 'an assignment';
+/** How the flow names the end of a value whose place stays: an assignment overwrites it, or it is taken out of an option and dropped. */
+const REPLACED: ReadonlySet<string> = new Set(['an assignment', 'take']);
 
 function isUseOfDropped(
   unit: UnitFacts,
@@ -256,7 +256,7 @@ function isUseOfDropped(
     return endsWithItsRoot(pointer.target, 'd', unit.oracle('d'), file.path, dropsIn(unit));
   }
   if (pointer.form !== 'raw' && !pointer.erased) return false;
-  if (invalidation.how === OVERWRITTEN) return !isTakenBefore(unit.textOf(file.path) ?? '', pointer, invalidation);
+  if (REPLACED.has(invalidation.how)) return !isTakenBefore(unit.textOf(file.path) ?? '', pointer, invalidation);
   if (use.kind === 'write' || (pointer.target.root.kind === 'self' && isHandedOn(pointer))) return false;
   return endsWithItsRoot(pointer.target, 'rust', unit.oracle('rust'), file.path, dropsInHere(unit, file, fn, pointer));
 }
