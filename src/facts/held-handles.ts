@@ -39,6 +39,11 @@ export function findHeldChannel(
   return search(unit, file, type, { isInside, isWanted }, new Set(), 0);
 }
 
+/** The type of napi or neon that the name of a type means in the file; undefined for others, and for types that hold no handle. */
+export function napiTypeHere(unit: UnitFacts, file: FileIr, type: TypeRef): NapiType | undefined {
+  return type.kind === 'path' ? handleNamed(unit, file, type) : undefined;
+}
+
 interface Wanted {
   /** Whether a file belongs to a crate that ends up in the module. */
   readonly isInside: (path: string) => boolean;

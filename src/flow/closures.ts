@@ -183,11 +183,17 @@ export abstract class Closures extends Bindings {
     };
   }
 
-  /** Rust: `slot.as_ref().map(|text| ..)` gives its closure a reference to what is in the slot. */
+  /** Rust: `slot.as_ref().map(|text| ..)` gives its closure a reference to what is in the slot, where that is no reference itself. */
   private lentContent({ places }: Value, type: TypeRef | undefined, span: Span): readonly Pointer[] {
-    return this.rust && type?.kind === 'reference' && places.some((p) => p.path.at(-1) === '[]')
-      ? places.map((place) => this.borrow(place, 'reference', false, span, '&'))
-      : NONE;
+    if (!this.rust || type?.kind !== 'reference' || !places.every((place) => this.isOwnContent(place))) return NONE;
+    return places.map((place) => this.borrow(place, 'reference', false, span, '&'));
+  }
+
+  private isOwnContent({ root, path }: Place): boolean {
+    if (path.at(-1) !== '[]') return false;
+    const declared = this.typeAt({ root, path: path.slice(0, -1) });
+    const slot = declared?.kind === 'reference' ? declared.element : declared;
+    return slot?.name === 'Option' && slot.args[0]?.kind === 'path';
   }
 
   /** Runs the closures among the arguments of a call; returns what they return. */

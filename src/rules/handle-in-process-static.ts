@@ -1,5 +1,7 @@
 import { concernsAddons, filesInside, findAddonScopes, triplesWith, type AddonScope } from '../facts/addon-scope.js';
 import { findHeldHandle, PLAIN_TYPES, type HeldHandle } from '../facts/held-handles.js';
+import { lineOf } from '../facts/lines.js';
+import { findNumberedHandle } from '../facts/numbered-handles.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { calleeOf, walkBody } from '../model/walk-body.js';
 import type { Expr, FileIr, GlobalDecl } from '../model/ir.js';
@@ -11,6 +13,10 @@ const MAY_HOLD = new RegExp(
   String.raw`(?<!')\bstatic\s+(?:(?:mut|ref)\s+)?\w+\s*:(?:[^=;[]|\[[^\]]*\])*?\b(?:napi_|(?!(?:${PLAIN_TYPES.join('|')}|Atomic[BIU]\w+)\b)[A-Z])`,
   'u',
 );
+
+/** A static number or untyped pointer, in a file that asks a handle for its address. */
+const MAY_NUMBER =
+  /^(?=[^]*?(?:\.\s*raw\s*\(\s*\)|\bnapi_(?:env|ref|value|deferred|threadsafe_function)\b))[^]*?(?<!')\bstatic\s+(?:mut\s+)?\w+\s*:[^=;]*\b(?:Atomic(?:Usize|Isize|U64|I64)|usize|isize|u64|i64|c_void)\b/u;
 
 export default defineRule({
   meta: {
@@ -28,6 +34,8 @@ export default defineRule({
     messages: {
       holds:
         "'{name}' is one for the whole process and holds '{handle}', which belongs to one environment: workers and reloaded windows share it, and find it after that environment is gone.",
+      numbered:
+        "'{name}' is one for the whole process, and '{function}' keeps '{handle}' in it as a bare number (line {stored}): it belongs to one environment, while workers and reloaded windows share the static, and find it after that environment is gone.",
       oneShot:
         "'{hook}' runs for the first environment only, because '{flag}' is one for the whole process: every later environment ends without its cleanup.",
     },
@@ -46,9 +54,13 @@ export default defineRule({
       'RwLock<',
       'Mutex<',
       'cleanup_hook',
+      'AtomicUsize',
+      'AtomicIsize',
+      'AtomicU64',
+      'AtomicI64',
     ],
   },
-  requires: { rust: [MAY_HOLD, 'cleanup_hook'] },
+  requires: { rust: [MAY_HOLD, MAY_NUMBER, 'cleanup_hook'] },
   bodyTokens: { rust: ['cleanup_hook'] },
   concerns: (project) => concernsAddons(project),
   check({ unit, report }) {
@@ -63,9 +75,32 @@ export default defineRule({
           const id = `${file.path}:${global.span.start}`;
           if (done.has(id) || !isShared(global) || global.isTest || global.type === undefined) continue;
           const handle = findHeldHandle(unit, file, global.type, isInside);
-          if (handle === undefined || isGivenBack(unit, file, global) || !isPresent(unit, scope, crate, file, global))
-            continue;
+          const numbered = handle === undefined ? findNumberedHandle(unit, file, global) : undefined;
+          if ((!handle && !numbered) || isGivenBack(unit, file, global)) continue;
+          if (!isPresent(unit, scope, crate, file, global)) continue;
           done.add(id);
+          if (numbered) {
+            const { fn, stored, back, handle: kept } = numbered;
+            report({
+              messageId: 'numbered',
+              data: {
+                name: global.name,
+                function: fn.name,
+                handle: kept,
+                stored: lineOf(unit, file, stored.start),
+              },
+              at: { file, span: global.nameSpan },
+              steps: [
+                { file, span: global.nameSpan, role: 'declare', note: `'${global.name}' is '${global.type.text}'.` },
+                { file, span: stored, role: 'escape', note: `The address of '${kept}' is put into it here.` },
+                { file, span: back, role: 'use', note: 'It becomes a handle again here.' },
+                loadStep(scope),
+              ],
+              confidence: 'medium',
+              key: global.name,
+            });
+          }
+          if (!handle) continue;
           report({
             messageId: 'holds',
             data: { name: global.name, handle: handle.type.name },
