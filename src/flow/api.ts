@@ -44,7 +44,8 @@ export type Effect =
   /** The result is the operand's value once more, bit by bit (`ptr::read`): what that owns has two owners. */
   | { readonly kind: 'duplicate'; readonly from: Operand }
   /** As `duplicate`, out of a slot that never drops its content: it may happen once (`ManuallyDrop::take`). */
-  | { readonly kind: 'take'; readonly from: Operand }
+  /** `isDropped`: the content ends there, instead of moving out. */
+  | { readonly kind: 'take'; readonly from: Operand; readonly isDropped?: true }
   /** The operand's storage is given back. `foreign`: by an allocator or owner outside this language. */
   | { readonly kind: 'release'; readonly target: Operand; readonly by: string; readonly foreign?: boolean }
   /** Ownership leaves the type system: the operand is not dropped (mem::forget, ManuallyDrop, Box::leak, into_raw). */

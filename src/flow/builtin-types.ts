@@ -51,6 +51,7 @@ export function builtinCallType(
     const type = syntheticType(owner, span, typeArgs ?? []);
     return owner === 'CString' && last === 'new' ? syntheticType('Result', span, [type]) : type;
   }
+  if (owner === 'MaybeUninit' && (last === 'uninit' || last === 'zeroed')) return syntheticType(owner, span, typeArgs);
   return undefined;
 }
 

@@ -388,6 +388,9 @@ export abstract class Effects extends Closures {
         const value = operand(effect.from);
         this.use(value, span, 'argument', name);
         const adopts = this.duplicate(value.pointers, name, span);
+        for (const { target } of value.pointers)
+          if (target.path.at(-1) === '[]')
+            this.empty({ root: target.root, path: target.path.slice(0, -1) }, span, name, row, true);
         return {
           places: NONE,
           pointers: NONE,
@@ -400,6 +403,10 @@ export abstract class Effects extends Closures {
       }
       case 'take': {
         const value = operand(effect.from);
+        if (effect.from === 'receiver') {
+          for (const place of value.places) this.empty(place, span, name, row, effect.isDropped !== true);
+          return { places: NONE, pointers: NONE, owned: true, ...optionalType(peel(value.type)?.args[0]) };
+        }
         for (const p of value.pointers) this.dropByHand(p, span, name, row, true);
         return { places: NONE, pointers: NONE, owned: true };
       }

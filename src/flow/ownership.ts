@@ -56,7 +56,7 @@ export abstract class Ownership extends Events {
   }
 
   /** `ManuallyDrop::drop(&mut place)` or `take`: the value is gone, the place stays. */
-  protected dropByHand(pointer: Pointer, span: Span, name: string, row: ApiRow, isTaken = false): void {
+  protected dropByHand(pointer: Pointer, span: Span, name: string, row: ApiRow, isTaken = false, isSure = false): void {
     const { target } = pointer;
     if (target.path.some((s) => s === '[]' || s === '*') || target.root.kind === 'unknown') return;
     this.useDropped(target, span, 'release', name);
@@ -65,7 +65,16 @@ export abstract class Ownership extends Events {
       invalidation: { kind: 'release', place: target, span, how: name, row },
       isTaken,
       round: this.round,
+      ...(isSure ? { isSure } : {}),
     });
+  }
+
+  /** Rust: what is in a `MaybeUninit` is copied out of it or dropped, so that another copy is a second owner of what it owns. */
+  protected empty(place: Place, span: Span, name: string, row: ApiRow, isTaken: boolean): void {
+    const type = this.typeAt(place);
+    if (!this.rust || type?.name !== 'MaybeUninit' || place.path.some((s) => s === '[]' || s === '*')) return;
+    if (!isDropped(type.args[0], this.settings.oracle, this.file, this.fn)) return;
+    this.dropByHand(this.borrow(place, 'reference', false, span, name, row), span, name, row, isTaken, true);
   }
 
   /** What the value points to is released. */

@@ -19,6 +19,8 @@ export interface Dropped {
   readonly invalidation: Invalidation;
   /** It was moved out instead: it lives on in what took it. */
   readonly isTaken: boolean;
+  /** Counts only where every way has done it: a flag beside the value often says whether it is there. */
+  readonly isSure?: boolean;
   /** The walk of a loop body in which it happened; 0 outside of loops. */
   readonly round: number;
 }
@@ -198,6 +200,8 @@ export class State {
       if (other.locks.length < result.locks.length) result.locks = [...other.locks];
       for (const s of other.suspended) if (!result.suspended.some((t) => t.start === s.start)) result.suspended.push(s);
     }
+    for (const [key, { isSure }] of result.dropped)
+      if (isSure === true && states.some((s) => s.alive && !s.dropped.has(key))) result.dropped.delete(key);
     return result;
   }
 }

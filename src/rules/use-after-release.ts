@@ -33,6 +33,8 @@ const RELEASES = [
   'ptr::read',
   'ManuallyDrop::take',
   'ManuallyDrop::drop',
+  'assume_init_read',
+  'assume_init_drop',
   'drop_',
   'from_raw',
   '_destroy',
@@ -139,6 +141,8 @@ export default defineRule({
         "The finalizer that '{callee}' is given frees the memory of '{owner}' (taken at line {taken}) by '{taker}' (line {line}), though '{owner}' still owns it and frees it itself.",
       itself:
         "The destructor of class '{type}' releases the object itself by '{release}' (line {line}): the runtime still reads and writes it when the destructor has returned.",
+      emptied:
+        "'{release}' takes the value out of '{what}', or drops it (line {released}), and '{second}' has it once more (line {use}): what it owns is freed twice.",
       again: "'{what}' is released by '{release}' (line {released}) and released again by '{second}' (line {use}).",
     },
     checklist: 'Is every release the last thing that happens to the pointer, on every path?',
@@ -576,6 +580,8 @@ export default defineRule({
               continue;
             if (language === 'd' && (isNextOfList(unit, file, stale) || isKeyOnly(unit, flow, stale.use))) continue;
             if (language === 'rust' && isAddressOnly(unit, file, text, stale)) continue;
+            const isSlot = isOfUninit(stale);
+            if (isSlot && isFilledAnew(text, fn, stale)) continue;
             if (language === 'd' && (isToldApart(text, fn, stale) || isSetBeside(text, fn, stale))) continue;
             if (!isHazard(stale, language === 'd' ? text.slice(stale.use.span.start, stale.use.span.end + 8) : ''))
               continue;
@@ -626,7 +632,14 @@ export default defineRule({
                 : {}),
             };
             const data = { what, release: how, released, use: useLine };
-            if (use.kind === 'release') report({ ...place, messageId: 'again', data: { ...data, second: use.what } });
+            if (isSlot && (use.kind === 'release' || /assume_init(?:_read|_drop)?(?:\(\))?$/u.test(use.what)))
+              report({
+                ...place,
+                messageId: 'emptied',
+                data: { ...data, second: use.what.replace(/^\.|\(\)$/gu, '') },
+              });
+            else if (use.kind === 'release')
+              report({ ...place, messageId: 'again', data: { ...data, second: use.what } });
             else if (isRenewed)
               report({
                 ...place,
@@ -920,6 +933,25 @@ function isEmptied(flow: FunctionFlow, { pointer, invalidation, use }: StaleUse)
       c.callee.endsWith('Vec::from_raw_parts') &&
       c.args[1]?.literal === '0' &&
       c.args[0]?.pointers.some((p) => p.id === pointer.id) === true,
+  );
+}
+
+/** The value lies in a `MaybeUninit`, which never drops it by itself. */
+function isOfUninit({ pointer }: StaleUse): boolean {
+  return UNINIT.test(pointer.how);
+}
+
+const UNINIT = /^assume_init_(?:read|drop)$|(?:^|::)read$/u;
+
+/** The slot may have been filled between the two, or one of the copies is kept from being dropped. */
+function isFilledAnew(text: string, fn: FunctionIr, { pointer, invalidation, use }: StaleUse): boolean {
+  const slot = describePlace(pointer.target).replace(/[.$]/gu, String.raw`\$&`);
+  const between = text.slice(invalidation.span.end, use.span.start);
+  return (
+    new RegExp(
+      `\\b${slot}\\s*(?:\\.\\s*(?:write|as_mut_ptr|as_mut|as_bytes_mut)\\b|=[^=])|&\\s*mut\\s+${slot}\\b`,
+      'u',
+    ).test(between) || /\bforget\s*\(|\bManuallyDrop\b|\binto_raw\b/u.test(text.slice(fn.span.start, fn.span.end))
   );
 }
 
