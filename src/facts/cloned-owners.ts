@@ -21,7 +21,8 @@ export function findClonedOwners(
   flow: FunctionFlow,
 ): readonly ClonedOwner[] {
   const { body } = fn;
-  if (fn.trait !== 'Drop' || fn.name !== 'drop' || !body) return [];
+  if (!body) return [];
+  if (fn.trait !== 'Drop' || fn.name !== 'drop') return findCopiedOwners(file, fn, flow);
   const declared = file.types.find((t) => t.name === fn.owner && t.kind === 'struct');
   const derive = declared?.attributes.find((a) => a.name === 'derive' && /\bClone\b/u.test(a.args ?? ''));
   const byHand = declared && !derive ? findCopyingClone(file, text, declared.name) : undefined;
@@ -47,6 +48,26 @@ export function findClonedOwners(
     if (!found.some((f) => f.field === field)) found.push({ field, how, span, ...origin });
   }
   return found;
+}
+
+/**
+ * For a safe public method that takes `self` by value and releases what a pointer field leads to, of a public type of the file that can be
+ * copied: the copy still has the pointer, so that nothing keeps a caller from releasing it again.
+ */
+function findCopiedOwners(file: FileIr, fn: FunctionIr, flow: FunctionFlow): readonly ClonedOwner[] {
+  if (fn.self?.mode !== 'value' || !fn.isPublic || fn.isUnsafe || fn.isTest || fn.trait !== undefined) return [];
+  const declared = file.types.find((t) => t.name === fn.owner && t.kind === 'struct' && t.isPublic);
+  const derive = declared?.attributes.find((a) => a.name === 'derive' && /\bClone\b/u.test(a.args ?? ''));
+  if (!declared || !derive || declared.fields.some((f) => /^(?:Rc|Arc)$/u.test(f.type?.name ?? ''))) return [];
+  for (const { place, span, how } of [...flow.summary.releases, ...flow.summary.adopts]) {
+    const [field = '', star] = place.path;
+    const type = declared.fields.find((f) => f.name === field)?.type;
+    if (place.root.kind !== 'self' || place.path.length !== 2 || star !== '*') continue;
+    if (type?.kind !== 'pointer' && type?.name !== 'NonNull') continue;
+    if (fn.body && dependsOnAnotherField(fn.body, span, field)) continue;
+    return [{ field, how, span, maker: derive.span, isDerived: true }];
+  }
+  return [];
 }
 
 /** A `clone` that does nothing but copy fields: `Owner(self.0)`, `Self { raw: self.raw }`. */

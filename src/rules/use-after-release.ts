@@ -354,7 +354,7 @@ export default defineRule({
                 owner: fn.owner ?? '',
                 derives: cloned.isDerived ? "derives 'Clone'" : "copies the pointer in its 'clone'",
                 derived: lineOf(unit, file, cloned.maker.start),
-                method: 'drop',
+                method: fn.name,
                 what: cloned.field,
                 release: cloned.how,
                 released: lineOf(unit, file, cloned.span.start),
@@ -365,6 +365,8 @@ export default defineRule({
                 { file, span: cloned.span, role: 'release', note: `'${cloned.how}' releases it, for every clone.` },
               ],
               key: `${fn.owner ?? ''}.${cloned.field}`,
+              // Whoever calls the method of his own accord may know of the copies.
+              ...(fn.trait === 'Drop' ? {} : { severity: 'warning' as const, confidence: 'medium' as const }),
             });
           for (const shown of language === 'rust' ? findExternalMemory(file, fn) : []) {
             if (!shown.freed) continue;
