@@ -1,5 +1,5 @@
 import { makeTokenSearch } from '../discover/tokens.js';
-import type { TextToken } from '../facts/unit.js';
+import type { InFile, TextToken } from '../facts/unit.js';
 import type { Language } from '../model/ir.js';
 import type { BodyFilter } from '../parsers/pack.js';
 import type { Rule } from '../rules/rule.js';
@@ -10,10 +10,10 @@ export interface TokenPlan {
   readonly fileTokens: readonly string[];
   /** Ids of the rules that want the file: one of their tokens is there, and one of those they require beside them. */
   readersOf(text: string): ReadonlySet<string>;
-  /** Which function bodies of a file with these readers to lower; undefined when all of them. */
-  bodiesFor(readers: ReadonlySet<string>): BodyFilter | undefined;
-  /** What some function of a file with these readers must match, or none of them looks at the file; undefined when one may. */
-  soughtBy(readers: ReadonlySet<string>): BodyFilter | undefined;
+  /** Which function bodies of a file with these readers and this text to lower; undefined when all of them. */
+  bodiesFor(readers: ReadonlySet<string>, text: string): BodyFilter | undefined;
+  /** What some function of such a file must match, or none of the readers looks at the file; undefined when one may. */
+  soughtBy(readers: ReadonlySet<string>, text: string): BodyFilter | undefined;
 }
 
 /** Combines the tokens of the active rules for one language. */
@@ -47,10 +47,15 @@ export function planTokens(rules: readonly Rule[], language: Language): TokenPla
   ];
   const search = makeTokenSearch(all.flatMap((r) => [...r.tokens, ...r.requires.filter(isWord)]));
   const filters = new Map<string, BodyFilter>();
-  const filterOf = (active: typeof all): BodyFilter => {
-    const key = active.map(({ id }) => id).join(' ');
+  const filterOf = (active: typeof all, text: string): BodyFilter => {
+    const met = new Set(
+      active.flatMap(({ bodies }) =>
+        (bodies ?? []).flatMap((token) => (isInFile(token) && token.inFile.test(text) ? [token.inFile] : [])),
+      ),
+    );
+    const key = [...active.map(({ id }) => id), ...[...met].map(String)].join(' ');
     let filter = filters.get(key);
-    if (!filter) filters.set(key, (filter = joinBodies(active)));
+    if (!filter) filters.set(key, (filter = joinBodies(active, (token) => !isInFile(token) || met.has(token.inFile))));
     return filter;
   };
   return {
@@ -63,15 +68,15 @@ export function planTokens(rules: readonly Rule[], language: Language): TokenPla
       );
       return new Set(readers.map(({ id }) => id));
     },
-    bodiesFor(readers) {
+    bodiesFor(readers, text) {
       const active = all.filter(({ id, looksAt }) => readers.has(id) && looksAt !== 'body text');
       // Read for its declarations only.
       if (active.length === 0) return NOTHING;
-      return active.some((r) => r.bodies === undefined) ? undefined : filterOf(active);
+      return active.some((r) => r.bodies === undefined) ? undefined : filterOf(active, text);
     },
-    soughtBy(readers) {
+    soughtBy(readers, text) {
       const active = all.filter(({ id }) => readers.has(id));
-      return active.some((r) => r.looksAt === undefined || r.bodies === undefined) ? undefined : filterOf(active);
+      return active.some((r) => r.looksAt === undefined || r.bodies === undefined) ? undefined : filterOf(active, text);
     },
   };
 }
@@ -81,6 +86,10 @@ const NOTHING = /^(?!)/u;
 
 function isWord(token: string | RegExp): token is string {
   return typeof token === 'string';
+}
+
+function isInFile(token: TextToken): token is InFile {
+  return typeof token === 'object' && 'inFile' in token;
 }
 
 type Tokens = readonly TextToken[];
@@ -101,13 +110,14 @@ type Search = (text: string) => boolean;
  */
 function joinBodies(
   rules: readonly { readonly bodies: Tokens | undefined; readonly beside: Tokens | undefined }[],
+  isMet: (token: TextToken) => boolean,
 ): BodyFilter {
   const groups = new Map<string, Conditional>();
   for (const { bodies, beside } of rules) {
     const needed = beside?.map(bare);
     const besideKey = needed?.map(sourceOf).sort().join('|') ?? '';
-    for (const token of bodies ?? []) {
-      const word = typeof token === 'string' || token instanceof RegExp ? undefined : token.word;
+    for (const token of bodies?.filter(isMet) ?? []) {
+      const word = typeof token === 'object' && 'word' in token ? token.word : undefined;
       const key = `${word ?? ''}|${besideKey}`;
       const group = groups.get(key);
       if (group) group.tokens.push(bare(token));

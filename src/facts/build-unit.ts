@@ -23,10 +23,10 @@ export interface UnitInput {
   /** What declares which type in the files of the listing, where that was found before. */
   readonly declarations?: Readonly<Partial<Record<Language, DeclarationIndex>>>;
   readonly packs: Readonly<Partial<Record<Language, LanguagePack>>>;
-  /** Which function bodies of the file at a path to lower; undefined lowers all. */
-  wantedIn(language: Language, path: string): BodyFilter | undefined;
+  /** Which function bodies of the file at a path, with that text, to lower; undefined lowers all. */
+  wantedIn(language: Language, path: string, text: string): BodyFilter | undefined;
   /** What a function of a candidate must match for the candidate to be gone through; undefined when nothing is asked. */
-  soughtIn(language: Language, path: string): BodyFilter | undefined;
+  soughtIn(language: Language, path: string, text: string): BodyFilter | undefined;
   /** Undefined when the file can't be read; the reader has recorded the gap. */
   readText(path: string): string | undefined;
   /** As `readText`, without keeping the text. */
@@ -247,10 +247,10 @@ class Unit implements UnitFacts {
   /** As `parse`, but undefined for a file in which no rule has a function to look at; it may still be asked for by name. */
   private parseCandidate(path: string, language: Language): FileIr | undefined {
     const pack = this.input.packs[language];
-    const sought = this.parsed.has(path) ? undefined : this.input.soughtIn(language, path);
-    const text = sought && this.textOf(path);
+    const text = pack && !this.parsed.has(path) ? this.textOf(path) : undefined;
+    const sought = text === undefined ? undefined : this.input.soughtIn(language, path, text);
     if (!pack || sought === undefined || text === undefined) return this.parse(path, language);
-    const file = pack.lowerIfSought({ path, text }, this.bodiesIn(language, path), sought);
+    const file = pack.lowerIfSought({ path, text }, this.bodiesIn(language, path, text), sought);
     return file && this.keep(path, file);
   }
 
@@ -260,7 +260,7 @@ class Unit implements UnitFacts {
     const text = pack ? this.textOf(path) : undefined;
     return this.keep(
       path,
-      pack && text !== undefined ? pack.lower({ path, text }, this.bodiesIn(language, path)) : undefined,
+      pack && text !== undefined ? pack.lower({ path, text }, this.bodiesIn(language, path, text)) : undefined,
     );
   }
 
@@ -274,10 +274,10 @@ class Unit implements UnitFacts {
   }
 
   /** Bodies that rules asked for; in D, where they are most of a file anyway, those that may grow something come along. */
-  private bodiesIn(language: Language, path: string): BodyFilter | undefined {
-    const wanted = this.input.wantedIn(language, path);
+  private bodiesIn(language: Language, path: string, text: string): BodyFilter | undefined {
+    const wanted = this.input.wantedIn(language, path, text);
     if (!wanted || language !== 'd' || !this.isCandidate(language, path)) return wanted;
-    return { test: (text) => wanted.test(text) || MAY_GROW.d.test(text) };
+    return { test: (body) => wanted.test(body) || MAY_GROW.d.test(body) };
   }
 
   private isCandidate(language: Language, path: string): boolean {
@@ -559,7 +559,8 @@ function matches(text: string, pattern: TextPattern): boolean {
     ? pattern.test(text)
     : pattern.some((one) => {
         if (typeof one === 'string') return text.includes(one);
-        return one instanceof RegExp ? one.test(text) : text.includes(one.word) && one.pattern.test(text);
+        if (one instanceof RegExp) return one.test(text);
+        return ('inFile' in one || text.includes(one.word)) && one.pattern.test(text);
       });
 }
 

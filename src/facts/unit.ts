@@ -23,7 +23,13 @@ export interface BesideWord {
   readonly pattern: RegExp;
 }
 
-export type TextToken = string | RegExp | BesideWord;
+/** A pattern for the functions of a file whose text, anywhere, matches another: the head of the block around them, say. */
+export interface InFile {
+  readonly inFile: RegExp;
+  readonly pattern: RegExp;
+}
+
+export type TextToken = string | RegExp | BesideWord | InFile;
 
 /** Strings and patterns of which a text holds one. */
 export type TextPattern = RegExp | readonly TextToken[];

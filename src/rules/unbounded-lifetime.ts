@@ -5,7 +5,7 @@ import { findKeptArgument } from '../facts/kept-arguments.js';
 import { lineOf } from '../facts/lines.js';
 import { implAround } from '../facts/rust-code.js';
 import { findUntiedBound, findUntiedChoice, findUntiedGeneric, referenceIn } from '../facts/untied-arguments.js';
-import type { BesideWord, UnitFacts } from '../facts/unit.js';
+import type { BesideWord, TextToken, UnitFacts } from '../facts/unit.js';
 import type { FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule, type ReportStep } from './rule.js';
@@ -16,23 +16,35 @@ const DEREFERENCE =
 
 /** `fn name(&self) -> .. 'a`: a lifetime of the function or of the block around, which something in `self` may show. */
 const SHOWN_BY_SELF = /^[^{;]*\(\s*(?:&[^,)]*\bself\b|(?:mut\s+)?self\s*:)[^{;]*->[^{;]*'(?!static\b|_\b)\w/u;
+/** Where that may be wrong: in unsafe code, by a wrapper of a pointer, and beside the guard of a lock. */
+const OF_SELF: readonly TextToken[] = [
+  { word: 'unsafe', pattern: SHOWN_BY_SELF },
+  /^[^{;]*\(\s*(?:&[^,)]*\bself\b|(?:mut\s+)?self\s*:)[^{;]*->[^{;]*\b[A-Z]\w*\s*<\s*'(?!static\b|_\b)\w/u,
+  { inFile: /Guard\s*<\s*'/u, pattern: SHOWN_BY_SELF },
+];
 
+/** An `impl` block with a lifetime that the type of the block does not have. */
+const FREE_LIFETIME =
+  /\bimpl\s*<(?:[^{;<>]*[\s,])?'(\w+)\b[^{;<>]*(?:<[^{;<>]*>[^{;<>]*)*>(?:(?![^{;]*'\1\b)|[^{;]*\bfor\b(?![^{;]*'\1\b))/u;
 /**
  * `-> .. 'a`, or what a conversion into a reference returns, of a function that may make a reference of a pointer, which takes `unsafe`.
  * The head is asked first, and once, so that few bodies are searched.
  */
-const MADE_OF_POINTER: BesideWord = {
-  word: 'unsafe',
-  pattern: new RegExp(
-    `^(?=[^{;]*->[^{;]*(?:'(?!static\\b|_\\b)\\w|\\bSelf\\b))[^{]*\\{[^]*?(?:${DEREFERENCE.source})`,
-    'u',
-  ),
-};
+const MADE_OF_POINTER = `(?=[^{;]*->[^{;]*(?:'(?!static\\b|_\\b)\\w|\\bSelf\\b))[^{]*\\{[^]*?(?:${DEREFERENCE.source})`;
+const OF_POINTER: readonly TextToken[] = [
+  // `fn name(self) -> .. 'a`: the lifetime is one of the type.
+  {
+    word: 'unsafe',
+    pattern: new RegExp(`^(?![^{;]*\\bfn\\s+(?:r#)?\\w+\\s*\\(\\s*(?:mut\\s+)?self\\s*\\))${MADE_OF_POINTER}`, 'u'),
+  },
+  { inFile: FREE_LIFETIME, pattern: new RegExp(`^(?=[^]*\\bunsafe\\b)${MADE_OF_POINTER}`, 'u') },
+];
 
-/** A function that gives a struct and hands on a field of `self` or of what a parameter lends. */
+/** A public function that gives a struct and hands on a field of `self` or of what a parameter lends, or any that makes what works on another object. */
 const SHOWS: BesideWord = {
   word: 'unsafe',
-  pattern: /^(?=[^{]*&[^{]*->[^{]*\b[A-Z])[^{]*\{(?:(?!\bunsafe\b)[^])*\bunsafe\b[^]*?\(\s*\w+\s*\.\s*\w/u,
+  pattern:
+    /^(?=[^{]*&[^{]*->[^{]*\b[A-Z])(?=[^{]*\bpub\b|[^]*(?:[iI]ter|[cC]ursor|[sS]napshot|[tT]xn|[tT]ransaction|[sS]tatement|[sS]tmt|[pP]repare))[^{]*\{(?:(?!\bunsafe\b)[^])*\bunsafe\b[^]*?\(\s*\w+\s*\.\s*\w/u,
 };
 
 /**
@@ -122,7 +134,7 @@ export default defineRule({
       "Guard<'",
     ],
   },
-  bodyTokens: { rust: [SHOWN_BY_SELF, MADE_OF_POINTER, SHOWS, FILLS, HANDS_ON, OF_GENERIC, OF_BOUND] },
+  bodyTokens: { rust: [...OF_SELF, ...OF_POINTER, SHOWS, FILLS, HANDS_ON, OF_GENERIC, OF_BOUND] },
   looksAt: 'body text',
   perFile: ['rust'],
   check({ unit, report }) {
