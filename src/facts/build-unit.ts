@@ -400,9 +400,25 @@ class Unit implements UnitFacts {
     const memoTypes = new Map<string, TypeDecl | undefined>();
     const memoDeclared = new Map<string, boolean>();
     const fileAt = (path: string): FileIr | undefined => this.parsed.get(path) ?? this.deepAt(path);
-    /** The one file of the scope, else of the unit, that declares a type of this name. */
-    const declaringPath = (name: string, scope: string): string | undefined => {
-      const paths = index().filesOf(name);
+    /** D: the files of the unit that a file imports: `a/b.d` or `a/b/package.d` for `import a.b;`, the one least deep in folders. */
+    const importedPaths = (fromPath: string): readonly string[] =>
+      (fileAt(fromPath)?.imports ?? []).flatMap(({ path, isGlob }) =>
+        [path, ...(isGlob === true ? [] : [path.slice(0, -1)])].flatMap((one) => {
+          const ends = [`/${one.join('/')}.d`, `/${one.join('/')}/package.d`];
+          const found = (this.input.listing[language] ?? []).filter((file) =>
+            ends.some((end) => `/${file}`.endsWith(end)),
+          );
+          return one.length === 0 ? [] : found.sort((a, b) => a.length - b.length).slice(0, 1);
+        }),
+      );
+    /** The one file of the scope, else of the unit, that declares a type of this name, `besides` one that only gives another such name. */
+    const declaringPath = (name: string, scope: string, besides?: string): string | undefined => {
+      const known = index().filesOf(name);
+      let paths = besides === undefined ? known : known.filter((p) => p !== besides);
+      if (besides !== undefined && paths.length > 1) {
+        const imported = importedPaths(besides);
+        paths = paths.filter((p) => imported.includes(p));
+      }
       const near = paths.filter((p) => scope === '' || p.startsWith(scope));
       return near.length === 1 ? near[0] : near.length === 0 && paths.length === 1 ? paths[0] : undefined;
     };
@@ -418,6 +434,7 @@ class Unit implements UnitFacts {
       }
       return modules.get(name) ?? [];
     };
+    const memoConstants = new Map<string, boolean>();
     /** The names of functions that the text of a file declares, each between line breaks: names as they are found would keep the texts in memory. */
     const functionsOfFile = new Map<string, string>();
     /** A file is not worth a parse for a method whose name its text never declares. */
@@ -447,14 +464,16 @@ class Unit implements UnitFacts {
       declaration: (name, fromPath) => {
         if (!/^[A-Za-z_]/.test(name)) return undefined;
         const own = namesIn(fileAt(fromPath))?.type(name);
-        if (own) return own;
+        // D: `alias Storage = .Storage!(T, 4);` means that of another module.
+        const isOther = language === 'd' && own?.kind === 'alias' && own.alias?.name === name;
+        if (own && !isOther) return own;
         const scope = this.scopeOf(fromPath, language);
-        const memo = `${scope}|${name}`;
-        if (memoTypes.has(memo)) return memoTypes.get(memo);
-        const path = declaringPath(name, scope);
+        const memo = isOther ? `${scope}|${name}|${fromPath}` : `${scope}|${name}`;
+        if (memoTypes.has(memo)) return memoTypes.get(memo) ?? own;
+        const path = declaringPath(name, scope, isOther ? fromPath : undefined);
         const decl = path === undefined ? undefined : this.parse(path, language)?.types.find((t) => t.name === name);
         memoTypes.set(memo, decl);
-        return decl;
+        return decl ?? own;
       },
       mayBeAlias: (name, fromPath) => {
         const own = namesIn(fileAt(fromPath))?.type(name);
@@ -478,6 +497,22 @@ class Unit implements UnitFacts {
           g.inFunction !== undefined && `${inFunction ?? ''}.`.startsWith(`${g.inFunction}.`);
         const decl = named.findLast(isAround) ?? named.find((g) => g.inFunction === undefined);
         return decl ? { decl, path: fromPath } : undefined;
+      },
+      isConstant: (name, fromPath) => {
+        const own = namesIn(fileAt(fromPath));
+        if ((own?.globals(name).length ?? 0) > 0) return true;
+        if (language !== 'd' || name === '' || own?.type(name) !== undefined) return false;
+        const memo = `${fromPath}|${name}`;
+        let isIt = memoConstants.get(memo);
+        if (isIt === undefined) {
+          const declares = new RegExp(String.raw`\b(?:enum|const|immutable)\b[^;{}]*\b${name}\s*=(?!=)`, 'u');
+          isIt = importedPaths(fromPath).some((path) => {
+            const text = this.input.peekText(path) ?? '';
+            return text.includes(name) && declares.test(text);
+          });
+          memoConstants.set(memo, isIt);
+        }
+        return isIt;
       },
       method: (owner, name, fromPath) => {
         const found = methodsOf(owner, name, fromPath);

@@ -1,4 +1,5 @@
 import { collectedContent, enclosing, isTypeParameter, outermost } from './d-code.js';
+import { SCALAR } from '../flow/types.js';
 import type { UnitFacts } from './unit.js';
 import type { FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 
@@ -87,7 +88,7 @@ function openParameter(
 /** A constraint, or what is asked of the type (`T.max`), says that it is a number or character. */
 function isNumber(unit: UnitFacts, file: FileIr, fn: FunctionIr, name: string): boolean {
   // Parameters that are called characters, in any of their widths.
-  if (/^(?:Char|Char[A-Z]\w*|\w*Char)$/u.test(name)) return true;
+  if (SCALAR.test(name) || /^(?:Char|Char[A-Z]\w*|\w*Char)$/u.test(name)) return true;
   if (!/^\w+$/u.test(name)) return false;
   const { span } = outermost(file, fn);
   const type = file.types.find((one) => one.span.start <= fn.span.start && fn.span.end <= one.span.end);
@@ -123,7 +124,15 @@ export function isComputedType(unit: UnitFacts, file: FileIr, fn: FunctionIr, na
 
 /** The function, what is around it or what is directly in it names a function that deals with the collector. */
 export function isAware(unit: UnitFacts, file: FileIr, fn: FunctionIr, words = AWARE): boolean {
-  const text = unit.textOf(file.path) ?? '';
-  const { span } = outermost(file, fn);
-  return words.test(text.slice(span.start, span.end));
+  const known = awareOf.get(fn) ?? new Map<RegExp, boolean>();
+  let is = known.get(words);
+  if (is === undefined) {
+    const { span } = outermost(file, fn);
+    is = words.test((unit.textOf(file.path) ?? '').slice(span.start, span.end));
+    awareOf.set(fn, known.set(words, is));
+  }
+  return is;
 }
+
+/** It is asked for each block that a function makes. */
+const awareOf = new WeakMap<FunctionIr, Map<RegExp, boolean>>();

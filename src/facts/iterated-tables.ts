@@ -1,4 +1,4 @@
-import { aggregateOf, calledName, memberPath, uncast } from './d-code.js';
+import { aggregateOf, calledName, type Let, letsIn, memberPath, uncast } from './d-code.js';
 import type { UnitFacts } from './unit.js';
 import { endsHere } from '../flow/calls.js';
 import { isAssigned } from '../flow/expression-shapes.js';
@@ -30,9 +30,9 @@ export function changedWhileIterated(unit: UnitFacts, file: FileIr, fn: Function
     if (expr.kind !== 'loop' || expr.form !== 'foreach' || expr.iterable === undefined || expr.isStatic === true)
       return;
     const table = iteratedTable(expr.iterable);
-    if (table === undefined || !isTable(unit, file, fn, table)) return;
-    const change = changeIn(unit, file, expr, table);
-    if (change !== undefined) found.push({ table, loop: expr.iterable.span, ...change });
+    const change = table === undefined ? undefined : changeIn(unit, file, expr, table);
+    if (table !== undefined && change !== undefined && isTable(unit, file, fn, table))
+      found.push({ table, loop: expr.iterable.span, ...change });
   });
   return found;
 }
@@ -60,20 +60,10 @@ function isTable(unit: UnitFacts, file: FileIr, fn: FunctionIr, table: string): 
 }
 
 function declaredType(unit: UnitFacts, file: FileIr, fn: FunctionIr, name: string): TypeRef | undefined {
-  let local: TypeRef | undefined;
-  let isLocal = false;
-  if (fn.body !== undefined)
-    walkBody(fn.body, ({ statement }) => {
-      if (statement?.kind !== 'let' || statement.pattern.kind !== 'bind' || statement.pattern.name !== name) return;
-      isLocal = true;
-      local = statement.type;
-    });
-  for (const statement of fn.body?.statements ?? [])
-    if (statement.kind === 'let' && statement.pattern.kind === 'bind' && statement.pattern.name === name) {
-      isLocal = true;
-      local = statement.type;
-    }
-  if (isLocal) return local;
+  const isIt = (one: Statement): one is Let =>
+    one.kind === 'let' && one.pattern.kind === 'bind' && one.pattern.name === name;
+  const local = fn.body?.statements.findLast(isIt) ?? letsIn(fn.body).findLast(isIt);
+  if (local !== undefined) return local.type;
   return (
     fn.params.find((param) => param.name === name)?.type ??
     aggregateOf(file, fn)?.fields.find((field) => field.name === name)?.type ??

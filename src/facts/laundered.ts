@@ -17,7 +17,7 @@ import {
 import type { UnitFacts } from './unit.js';
 import { withoutAlias } from '../flow/types.js';
 import { walkBody } from '../model/walk-body.js';
-import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
+import type { Block, Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 
 /** Something that ends with a call, and how a function keeps it all the same. */
@@ -235,18 +235,43 @@ function rootOf(expr: Expr): string | undefined {
 
 /** What a local was last given before a place; `parts` when only its halves were. */
 function givenTo(fn: WithBody, name: string, before: number): Expr | 'parts' | undefined {
-  let given: Expr | 'parts' | undefined;
+  const last = givenIn(fn)
+    .get(name)
+    ?.findLast(({ at }) => at < before);
+  return last?.given;
+}
+
+interface Given {
+  readonly at: number;
+  readonly given: Expr | 'parts' | undefined;
+}
+
+/** What the locals of a function are given, by their names, in the order of the text. */
+function givenIn(fn: WithBody): ReadonlyMap<string, readonly Given[]> {
+  let all = givenBelow.get(fn.body);
+  if (all !== undefined) return all;
+  givenBelow.set(fn.body, (all = new Map<string, Given[]>()));
+  const found = all;
+  const add = (name: string, at: number, given: Given['given']): void => {
+    const list = found.get(name);
+    if (list) list.push({ at, given });
+    else found.set(name, [{ at, given }]);
+  };
   walkBody(fn.body, ({ expr, statement }) => {
-    if (expr.span.start >= before) return;
     if (statement?.kind === 'let' && statement.init === expr && statement.pattern.kind === 'bind')
-      if (statement.pattern.name === name) given = statement.type?.kind === 'static-array' ? undefined : expr;
+      add(statement.pattern.name, expr.span.start, statement.type?.kind === 'static-array' ? undefined : expr);
     if (expr.kind !== 'assign' || expr.operator !== '=') return;
     const path = memberPath(expr.target);
-    if (path === name) given = expr.value;
-    if (path === `${name}.funcptr` && partsOf(fn, name) !== undefined) given = 'parts';
+    if (path === undefined) return;
+    add(path, expr.span.start, expr.value);
+    const whole = path.endsWith('.funcptr') ? path.slice(0, -'.funcptr'.length) : undefined;
+    if (whole !== undefined && partsOf(fn, whole) !== undefined) add(whole, expr.span.start, 'parts');
   });
-  return given;
+  return all;
 }
+
+/** It is asked for each name that leaves a function. */
+const givenBelow = new WeakMap<Block, Map<string, Given[]>>();
 
 /** The delegate whose two halves a local was given: `copy.ptr = dg.ptr; copy.funcptr = dg.funcptr;` */
 function partsOf(fn: WithBody, name: string): string | undefined {

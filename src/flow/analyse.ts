@@ -45,11 +45,18 @@ export function analyse(file: FileIr, fn: FunctionIr, settings: FlowSettings): F
 }
 
 /** Statements, expressions and control flow. */
+/** With fewer places than this it does not matter that ended variables are carried along. */
+const leastSwept = 200;
+
+const ENDS_WITH_BLOCK: ReadonlySet<Root['kind']> = new Set(['local', 'temp', 'allocation']);
+
 class Analysis extends PlaceExpressions {
   private steps = 0;
   private nesting = 0;
   private incomplete = false;
   private rounds = 0;
+  /** How many places must hold something before variables of ended blocks are looked for again. */
+  private nextSweep = leastSwept;
   /** D: the variables that a body put off in a branch of `static if` sees. */
   private readonly namesOf = new WeakMap<Block, Map<string, Root>>();
   /** D: pointers of the value that is being returned, while what was deferred runs. */
@@ -216,6 +223,15 @@ class Analysis extends PlaceExpressions {
     // D: outside of closures a statement has no value, so what it made and nobody holds is gone.
     if (this.rust || this.frames.length > 0) for (const id of this.fresh) outerFresh.add(id);
     this.fresh = outerFresh;
+    this.sweep();
+  }
+
+  /** D: the variables of blocks that have ended are forgotten now and then: a body of thousands of loops would carry all of them along. */
+  private sweep(): void {
+    if (this.rust || this.frames.length > 0 || this.state.size < this.nextSweep) return;
+    const known = new Set(this.scopes.flatMap((scope) => [...scope.values()]));
+    this.state.sweep((root) => known.has(root) || !ENDS_WITH_BLOCK.has(root.kind) || root.declared === 'static');
+    this.nextSweep = Math.max(leastSwept, 2 * this.state.size);
   }
 
   protected override expr(expr: Expr): Value {

@@ -1,3 +1,4 @@
+import { isAlwaysRun } from './always-run.js';
 import type { Match } from './api-index.js';
 import type { ApiRow, Effect, Operand } from './api.js';
 import { builtinCallType, builtinMethodType, syntheticType } from './builtin-types.js';
@@ -781,16 +782,17 @@ export abstract class Effects extends Closures {
           this.moveBlock(target, span, r.how, name, isAsked);
           this.passRenewal(target, span, r.how);
         }
-        continue;
+        if (!this.isVariableRenewed(r, fn)) continue;
       }
       for (const target of place(r.place).flatMap((p) => this.releasedBehind(p)))
         this.invalidate('release', target, span, r.how, (t) => this.endsWith(t, target), undefined, name);
     }
     for (const s of flow.summary.sets)
-      for (const target of place(s)) {
+      // A parameter by `ref` is the variable itself, not what it leads to.
+      for (const target of s.path.length > 0 ? place(s) : (values[s.root.index ?? -1]?.places ?? NONE)) {
         this.forgetReleased(target);
         this.noteRenewal(target, span);
-        if (this.frames.length === 0) this.access([target], span, 'write', `${name}()`);
+        if (this.frames.length === 0 && s.path.length > 0) this.access([target], span, 'write', `${name}()`);
       }
     if (!this.rust && isUnlinking(flow.summary)) this.forgetLinks(span);
     for (const a of flow.summary.adopts) {
@@ -840,6 +842,13 @@ export abstract class Effects extends Closures {
       // What a D function returns by `ref` is no new value.
       ...(isOwnedType(returnType) && (this.rust || fn.returnsRef !== true) ? { owned: true } : {}),
     };
+  }
+
+  /** D: `void clear(ref Node* p) { free(p); p = null; }`: what else leads to the block is left with it; the variable is not. */
+  private isVariableRenewed({ place, span }: Summary['releases'][number], { body }: FunctionIr): boolean {
+    const { root, path } = place;
+    const isRef = !this.rust && root.kind === 'param' && !root.byValue && path.length === 1 && path[0] === '*';
+    return isRef && body !== undefined && isAlwaysRun(body, span, root.name);
   }
 
   /** The block that a member led to before the helper set it to another one. */

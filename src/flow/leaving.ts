@@ -78,7 +78,8 @@ export abstract class Leaving extends Ownership {
   private noteOld({ pointers }: Value): void {
     for (const pointer of pointers) {
       const { root, path } = pointer.target;
-      if (pointer.how !== 'declared' || path.length < 2 || path.at(-1) !== '*') continue;
+      const isRef = path.length === 1 && root.kind === 'param' && !root.byValue;
+      if (pointer.how !== 'declared' || (path.length < 2 && !isRef) || path.at(-1) !== '*') continue;
       const held = this.state.read({ root, path: path.slice(0, -1) });
       const isOld = held !== undefined && !held.pointers.includes(pointer);
       const key = placeKey(pointer.target);
@@ -262,7 +263,7 @@ export abstract class Leaving extends Ownership {
       sets: this.rust
         ? []
         : this.accesses
-            .filter((a) => a.kind === 'write' && a.what === '=' && a.place.path.length > 0 && visible(a.place))
+            .filter((a) => a.kind === 'write' && a.what === '=' && visible(a.place) && isCallersOwn(a.place))
             .map((a) => a.place),
       stores: [...this.stores.values()],
       throws: [...this.thrownParams],
@@ -280,6 +281,11 @@ export abstract class Leaving extends Ownership {
       reads: [...reads.values()],
     };
   }
+}
+
+/** D: whether a function that writes to the place writes to something of its caller's: a member, or a parameter by `ref`. */
+function isCallersOwn({ root, path }: Place): boolean {
+  return path.length > 0 || (root.kind === 'param' && !root.byValue);
 }
 
 /** D: `auto ref` is by value where what is returned would end with the function. */

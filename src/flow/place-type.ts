@@ -1,6 +1,6 @@
 import { syntheticType } from './builtin-types.js';
 import type { Place } from './place.js';
-import { elementType, peel, withoutAlias, type TypeOracle } from './types.js';
+import { elementType, peel, withoutAlias, withoutCount, type TypeOracle } from './types.js';
 import type { TypeRef } from '../model/ir.js';
 
 /** The type of a field of the type behind `type`, base classes included. */
@@ -33,7 +33,7 @@ export function fieldTypeOf(
 
 /** The declared type of a place, following fields and elements; undefined as soon as one step is not known. */
 export function typeOfPlace(place: Place, oracle: TypeOracle, fromPath: string): TypeRef | undefined {
-  let type = place.root.type;
+  let type = withoutCount(place.root.type, oracle, fromPath);
   for (const segment of place.path) {
     if (!type) return undefined;
     if (segment === '[]') type = elementType(type);

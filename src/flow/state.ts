@@ -118,6 +118,35 @@ export class State {
     return [...this.values.values()];
   }
 
+  /** How many places hold something known. */
+  get size(): number {
+    return this.values.size;
+  }
+
+  /** Forgets what is stored in variables and blocks that are not `kept` and that nothing stored elsewhere leads to. */
+  sweep(kept: (root: Root) => boolean): void {
+    const byRoot = new Map<number, Stored[]>();
+    const seen = new Set<number>();
+    const next: Stored[] = [];
+    for (const { place, stored } of this.values.values()) {
+      if (kept(place.root)) {
+        seen.add(place.root.id);
+        next.push(stored);
+        continue;
+      }
+      const held = byRoot.get(place.root.id);
+      if (held) held.push(stored);
+      else byRoot.set(place.root.id, [stored]);
+    }
+    for (let one = next.pop(); one !== undefined; one = next.pop())
+      for (const { root } of [...one.pointers.map((p) => p.target), ...(one.alias ? [one.alias] : [])]) {
+        if (seen.has(root.id)) continue;
+        seen.add(root.id);
+        next.push(...(byRoot.get(root.id) ?? []));
+      }
+    for (const [key, { place }] of this.values) if (!seen.has(place.root.id)) this.values.delete(key);
+  }
+
   /** Values stored inside a place, with the path from it. */
   below(place: Place): [readonly string[], Stored][] {
     const found: [readonly string[], Stored][] = [];

@@ -15,6 +15,8 @@ export interface TypeOracle {
     fromPath: string,
     inFunction?: string,
   ): { readonly decl: GlobalDecl; readonly path: string } | undefined;
+  /** D: whether `name` is a constant of the file or of a module that it imports, so that `T[name]` is an array of that many. */
+  isConstant(name: string, fromPath: string): boolean;
   /** The method `name` of type `owner`; undefined when there is none or more than one that fits. */
   method(owner: string, name: string, fromPath: string): { readonly path: string; readonly fn: FunctionIr } | undefined;
   /** All of that name of the type, in the file or else in the only other one that declares the type: overloads, constructors (`this`). */
@@ -68,9 +70,18 @@ export function peel(type: TypeRef | undefined): TypeRef | undefined {
   return current;
 }
 
-/** Follows type aliases of the unit, with their parameters filled in; anything else stays as it is. */
+/** D: what looks like an associative array, as `T[count]` where the count is a constant: an array of that many, then. */
+export function withoutCount(type: TypeRef | undefined, oracle: TypeOracle, fromPath: string): TypeRef | undefined {
+  if (type?.kind !== 'assoc-array' || type.size === undefined) return type;
+  return oracle.isConstant(type.key?.name ?? '', fromPath) ? { ...type, kind: 'static-array' } : type;
+}
+
+/**
+ * Follows type aliases of the unit, with their parameters filled in, and tells arrays by a count from associative ones; anything else stays
+ * as it is.
+ */
 export function withoutAlias(type: TypeRef | undefined, oracle: TypeOracle, fromPath: string): TypeRef | undefined {
-  let current = type;
+  let current = type?.kind === 'assoc-array' ? withoutCount(type, oracle, fromPath) : type;
   for (let i = 0; i < 4 && current?.kind === 'path' && current.name; i++) {
     if (!oracle.mayBeAlias(current.name, fromPath)) return current;
     const decl = oracle.declaration(current.name, fromPath);

@@ -10,6 +10,7 @@ import {
   walkDeep,
   type WithBody,
 } from '../facts/d-code.js';
+import { withoutCount } from '../flow/types.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import type { Expr, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
@@ -279,10 +280,9 @@ function isTable(unit: UnitFacts, file: FileIr, type: TypeDecl, name: string): b
   return isTableType(unit, file, field?.type ?? unit.oracle('d').global(name, file.path)?.decl.type);
 }
 
-/** An associative array; `T[count]` looks like one, where the count is a constant of the package. */
+/** An associative array; `T[count]` looks like one, where the count is a constant. */
 function isTableType(unit: UnitFacts, file: FileIr, type: TypeRef | undefined): boolean {
-  const { key } = type?.kind === 'assoc-array' ? type : {};
-  return key !== undefined && !(key.kind === 'path' && unit.oracle('d').global(key.name, file.path));
+  return withoutCount(type, unit.oracle('d'), file.path)?.kind === 'assoc-array';
 }
 
 /** An array of references to objects, in a file that does not make its objects by hand. */

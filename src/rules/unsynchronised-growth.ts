@@ -19,6 +19,8 @@ import { whyUnlocked } from '../facts/held-locks.js';
 import { lineOf } from '../facts/lines.js';
 import { addedToBy, grownBy, grownByHelper, isGrowing, variableType } from '../facts/shared-growth.js';
 import type { UnitFacts } from '../facts/unit.js';
+import { fieldTypeOf } from '../flow/place-type.js';
+import { withoutAlias, withoutCount } from '../flow/types.js';
 import { walkBody } from '../model/walk-body.js';
 import type { Expr, ExprOf, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
@@ -90,14 +92,14 @@ export default defineRule({
     for (const file of unit.filesOf('d')) {
       const text = unit.textOf(file.path) ?? '';
       const startsThreads = THREADS.test(text);
-      const arrays = startsThreads ? sharedArrays(file) : new Map<string, SharedArray>();
+      const arrays = startsThreads ? sharedArrays(unit, file) : new Map<string, SharedArray>();
       // Several loops may start threads for one growth.
       const told = new Set<number>();
       for (const fn of file.functions) {
         if (!hasBody(fn)) continue;
         for (const found of startsThreads ? grownByThreads(text, file, fn) : []) {
           const { array, growth, loop, worker, other } = found;
-          if (told.has(growth.start)) continue;
+          if (told.has(growth.start) || isNoGrowth(unit, file, worker ?? fn, array, growth)) continue;
           told.add(growth.start);
           const isRounds = worker === undefined;
           report({
@@ -127,7 +129,7 @@ export default defineRule({
         }
         if (fn.kind === 'static-constructor' || fn.kind === 'unittest') continue;
         for (const { array, growth, other } of startsThreads ? grownBeside(unit, text, file, fn) : []) {
-          if (told.has(growth.start)) continue;
+          if (told.has(growth.start) || isNoGrowth(unit, file, fn, array, growth)) continue;
           told.add(growth.start);
           report({
             messageId: 'both',
@@ -200,10 +202,11 @@ interface SharedArray {
   readonly inFunction?: string;
 }
 
-function sharedArrays(file: FileIr): ReadonlyMap<string, SharedArray> {
+function sharedArrays(unit: UnitFacts, file: FileIr): ReadonlyMap<string, SharedArray> {
   const found = new Map<string, SharedArray>();
+  const grows = (type: TypeRef | undefined): boolean => isGrowing(withoutCount(type, unit.oracle('d'), file.path));
   for (const global of file.globals)
-    if ((global.kind === 'gshared' || global.kind === 'shared') && isGrowing(global.type))
+    if ((global.kind === 'gshared' || global.kind === 'shared') && grows(global.type))
       found.set(global.name, {
         storage: global.kind === 'gshared' ? '__gshared' : 'shared',
         span: global.nameSpan,
@@ -216,7 +219,7 @@ function sharedArrays(file: FileIr): ReadonlyMap<string, SharedArray> {
       const storage =
         field.attributes.find((one) => one.name === '__gshared' || one.name === 'shared')?.name ??
         (field.type?.qualifiers?.includes('shared') === true ? 'shared' : undefined);
-      if (storage === undefined || !(field.isStatic || storage === '__gshared') || !isGrowing(field.type)) continue;
+      if (storage === undefined || !(field.isStatic || storage === '__gshared') || !grows(field.type)) continue;
       found.set(field.name, {
         storage,
         span: field.span,
@@ -225,6 +228,22 @@ function sharedArrays(file: FileIr): ReadonlyMap<string, SharedArray> {
       });
     }
   return found;
+}
+
+/**
+ * Whether what looks like growth leaves the elements where they are: an element of `T[count]` is set, or the `length` of a type of the package
+ * that is no array.
+ */
+function isNoGrowth(unit: UnitFacts, file: FileIr, fn: FunctionIr, array: string, growth: Span): boolean {
+  const oracle = unit.oracle('d');
+  const [head = '', ...members] = array.split('.');
+  let type = withoutAlias(variableType(file, fn, head), oracle, file.path);
+  for (const member of members) type = fieldTypeOf(type, member, oracle, file.path);
+  if (type?.kind === 'static-array') return true;
+  if (type?.kind !== 'path' || !/\blength\b/u.test((unit.textOf(file.path) ?? '').slice(growth.start, growth.end)))
+    return false;
+  const kind = oracle.declaration(type.name, file.path)?.kind;
+  return kind === 'struct' || kind === 'class' || kind === 'union' || kind === 'interface';
 }
 
 /** `names` for `Hub.names` of a type of the file. */
