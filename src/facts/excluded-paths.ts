@@ -9,6 +9,8 @@ interface Fact {
   readonly holds: boolean;
   /** What is named in it: `size`, `this.owned`. */
   readonly names: readonly string[];
+  /** What is compared with which constant, of a test that holds or does not for one value alone: `kind == 3`. */
+  readonly equal?: { readonly what: string; readonly value: string };
 }
 
 /**
@@ -34,13 +36,23 @@ export function arePathsExcluded(fn: FunctionIr, first: Span, second: Span): boo
         flags.push({ fact: { test: name, holds: value, names: [name] }, at: expr.span.start });
       return;
     }
-    if (expr.kind !== 'if' || expr.isStatic === true) return;
+    if (expr.kind === 'match') {
+      const { scrutinee, arms } = expr;
+      for (const place of [first, second])
+        for (const { pattern, body } of arms) {
+          const fact =
+            pattern.kind === 'literal' && isInside(place, body.span) ? factOfCase(scrutinee, pattern.text) : undefined;
+          if (fact && place === first) atFirst.push([fact]);
+          else if (fact) atSecond.push(fact);
+        }
+      return;
+    }
     for (const place of [first, second]) {
-      const outcome = outcomeAt(expr, around, place);
-      if (outcome === undefined) continue;
-      if (place === first) atFirst.push(...clausesOf(expr.condition, outcome));
+      const known = conditionAt(expr, around, place);
+      if (known === undefined) continue;
+      if (place === first) atFirst.push(...clausesOf(known.condition, known.outcome));
       else
-        for (const [fact, ...others] of clausesOf(expr.condition, outcome))
+        for (const [fact, ...others] of clausesOf(known.condition, known.outcome))
           if (fact && others.length === 0) atSecond.push(fact);
     }
   });
@@ -54,7 +66,8 @@ export function arePathsExcluded(fn: FunctionIr, first: Span, second: Span): boo
         names.some((n) => isSame(n, name)),
     );
   const isRuledOut = (known: Fact, from: number, isFlag = false): boolean =>
-    atSecond.some((f) => f.test === known.test && f.holds !== known.holds) && !isSetBetween(known.names, from, isFlag);
+    atSecond.some((f) => (f.test === known.test ? f.holds !== known.holds : isOtherValue(f, known))) &&
+    !isSetBetween(known.names, from, isFlag);
   return (
     atFirst.some((clause) => clause.every((known) => isRuledOut(known, first.start))) ||
     flags.some(({ fact, at }) => isRuledOut(fact, at, true))
@@ -71,6 +84,40 @@ function booleanOf(value: Expr): boolean | undefined {
   if (value.kind !== 'name') return undefined;
   const name = value.path.at(-1);
   return name === 'TRUE' ? true : name === 'FALSE' ? false : undefined;
+}
+
+/** Whether both tests hold, and each for another value of the same thing. */
+function isOtherValue(one: Fact, other: Fact): boolean {
+  return (
+    one.holds &&
+    other.holds &&
+    one.equal !== undefined &&
+    one.equal.what === other.equal?.what &&
+    one.equal.value !== other.equal.value
+  );
+}
+
+/** A condition that came out one way where the place is reached. */
+function conditionAt(
+  expr: Expr,
+  around: readonly Expr[],
+  place: Span,
+): { readonly condition: Expr; readonly outcome: boolean } | undefined {
+  if (expr.kind === 'if') {
+    const outcome = expr.isStatic === true ? undefined : outcomeAt(expr, around, place);
+    return outcome === undefined ? undefined : { condition: expr.condition, outcome };
+  }
+  if (expr.kind === 'binary' && (expr.operator === '&&' || expr.operator === '||'))
+    return isInside(place, expr.right.span) ? { condition: expr.left, outcome: expr.operator === '&&' } : undefined;
+  if (expr.kind === 'loop' && expr.condition && expr.form !== 'do')
+    return isInside(place, expr.body.span) ? { condition: expr.condition, outcome: true } : undefined;
+  if (expr.kind !== 'call' || expr.callee.kind !== 'name' || expr.span.end > place.start) return undefined;
+  if (!/^(?:assert|enforce)$/u.test(expr.callee.path.at(-1) ?? '')) return undefined;
+  const condition = expr.args[0]?.value;
+  const block = around.findLast((outer) => outer.kind === 'block' || outer.kind === 'loop');
+  return condition !== undefined && (block === undefined || isInside(place, block.span))
+    ? { condition, outcome: true }
+    : undefined;
 }
 
 /** How the condition of an `if` came out where the place is reached; undefined when either is possible. */
@@ -110,13 +157,32 @@ function factOf(condition: Expr, outcome: boolean): Fact | undefined {
   });
   if (!isPlain || names.length === 0) return undefined;
   if (condition.kind !== 'binary') return { test: textOf(condition), holds: outcome, names };
-  const { operator } = condition;
+  const { operator, left, right } = condition;
   const opposite = { '!=': '==', '!is': 'is', '>=': '<', '<=': '>' }[operator];
+  const test = `${textOf(left)} ${opposite ?? operator} ${textOf(right)}`;
   return {
-    test: `${textOf(condition.left)} ${opposite ?? operator} ${textOf(condition.right)}`,
+    test,
     holds: opposite === undefined ? outcome : !outcome,
     names,
+    ...((opposite ?? operator) === '==' && isConstant(right)
+      ? { equal: { what: textOf(left), value: textOf(right) } }
+      : {}),
   };
+}
+
+/** `case 3:` of a `switch` over something without calls. */
+function factOfCase(subject: Expr, value: string): Fact | undefined {
+  const names = dottedPath(subject);
+  if (names === undefined) return undefined;
+  const what = names.join('.');
+  return { test: `${what} == ${value}`, holds: true, names: [what], equal: { what, value } };
+}
+
+/** A number or text, or an enumerator of a type (`Kind.file`): two of them that are written in two ways have two values. */
+function isConstant(expr: Expr): boolean {
+  if (expr.kind === 'literal') return true;
+  const path = dottedPath(expr);
+  return path !== undefined && path.length > 1 && path.slice(0, -1).every((name) => /^[A-Z]/u.test(name));
 }
 
 function textOf(expr: Expr): string {

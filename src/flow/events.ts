@@ -236,8 +236,11 @@ export abstract class Events extends Memory {
     const member = placeKey({ root: target.root, path: target.path.slice(0, -1) });
     const renewals = this.renewals.get(member) ?? new Map<number, boolean>();
     this.renewals.set(member, renewals.set(span.start, isAsked));
+    // `swap(this, other)` gives each member another value.
+    const whole = this.renewals.get(placeKey({ root: target.root, path: [] })) ?? NONE;
     const settled = (copied: number): boolean => {
-      for (const [at, was] of renewals) if (at !== span.start && (at < copied ? was : at < span.start)) return true;
+      for (const [at, was] of [...renewals, ...whole])
+        if (at !== span.start && (at < copied ? was : at < span.start)) return true;
       return false;
     };
     for (const { place, stored } of this.state.entries()) {
@@ -262,7 +265,7 @@ export abstract class Events extends Memory {
 
   /** The member holds something else from here on. */
   protected noteRenewal(member: Place, { start: at }: Span): void {
-    if (member.path.length === 0) return;
+    if (member.path.length === 0 && member.root.kind !== 'self') return;
     const key = placeKey(member);
     const known = this.renewals.get(key) ?? new Map<number, boolean>();
     if (!known.has(at)) this.renewals.set(key, known.set(at, false));

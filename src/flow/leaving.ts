@@ -263,7 +263,7 @@ export abstract class Leaving extends Ownership {
       sets: this.rust
         ? []
         : this.accesses
-            .filter((a) => a.kind === 'write' && a.what === '=' && visible(a.place) && isCallersOwn(a.place))
+            .filter((a) => a.kind === 'write' && /^=$|\(\)$/u.test(a.what) && visible(a.place) && isCallersOwn(a.place))
             .map((a) => a.place),
       stores: [...this.stores.values()],
       throws: [...this.thrownParams],
