@@ -1,4 +1,5 @@
 import { calledName, isTypeParameter, isUndone, memberPath } from '../facts/d-code.js';
+import { arePathsExcluded } from '../facts/excluded-paths.js';
 import { hasDrop } from '../facts/declarations.js';
 import { isInHeapFrame, isUnlinked } from '../facts/frame-addresses.js';
 import { laterUses } from '../facts/later-uses.js';
@@ -140,8 +141,10 @@ export default defineRule({
               !isUseOfDropped(unit, file, fn, flow, stale)
             )
               continue;
-            causes.add(stale.pointer.site.start);
             const { pointer, invalidation, use } = stale;
+            // `if (inside) p = &local; .. if (!inside) use(p);`
+            if (language === 'd' && arePathsExcluded(fn, pointer.site, use.span)) continue;
+            causes.add(pointer.site.start);
             const isOverwritten = REPLACED.has(invalidation.how);
             const owner = isOverwritten ? `'${describePlace(invalidation.place)}'` : nameOf(pointer.target.root);
             report({

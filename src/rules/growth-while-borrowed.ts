@@ -4,6 +4,7 @@ import { containerStorage } from '../facts/containers.js';
 import { LENDING, RAW_POINTERS } from '../facts/raw-words.js';
 import { withCallersOf } from '../facts/d-code.js';
 import { D_CHANGING_LOOP, D_POINTERS, GROWS_BESIDE_PARAMETER } from '../facts/d-text.js';
+import { arePathsExcluded } from '../facts/excluded-paths.js';
 import { isKeyOnly } from '../facts/key-only.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
@@ -116,6 +117,8 @@ export default defineRule({
             // One finding per borrow and owner, however often it is used.
             const cause = `${pointer.site.start}|${placeKey(invalidation.place)}`;
             if (causes.has(cause)) continue;
+            // `if (more) list ~= x; .. if (!more) use(p);`
+            if (language === 'd' && arePathsExcluded(fn, invalidation.span, use.span)) continue;
             causes.add(cause);
             const owner = describePlace(invalidation.place);
             const type = typeOfPlace(invalidation.place, unit.oracle(language), file.path);
