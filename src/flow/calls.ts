@@ -370,7 +370,8 @@ export abstract class Calls extends Effects {
     // What a closure was made of is used when it is called.
     if (variable) {
       const held = this.state.read({ root: variable, path: [] })?.pointers ?? [];
-      this.use({ places: NONE, pointers: held.filter((p) => p.form === 'raw') }, expr.span, 'argument', last);
+      const code = held.filter((p) => p.form === 'raw' || p.erased);
+      this.use({ places: NONE, pointers: code }, expr.span, 'argument', last);
     }
     const isOwn =
       !this.rust && path.length === 1 && (this.isPlainFunction(last) || this.isOverload(last, expr.args.length));

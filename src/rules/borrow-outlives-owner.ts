@@ -14,6 +14,7 @@ import { DIGEST_TEXT, findSlicedTemporaries, lendersOf, RETURNS_ARRAY } from '..
 import { D_MAPPINGS, D_OWNERS } from '../flow/builtin-types.js';
 import { endsWithItsRoot } from '../facts/storage.js';
 import type { UnitFacts } from '../facts/unit.js';
+import { findUnloadedCode, OPENS_LIBRARY } from '../facts/unloaded-code.js';
 import { isWaitedFor } from '../facts/waits.js';
 import { findWeakAddresses } from '../facts/weak-addresses.js';
 import { walkBody } from '../model/walk-body.js';
@@ -26,7 +27,7 @@ import { isInside, type Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
 const TOKENS = {
-  rust: [...RAW_POINTERS, 'unchecked'],
+  rust: [...RAW_POINTERS, 'unchecked', 'Library::new', 'Library::open'],
   d: ['&', '[]', '..', '.ptr', '...', 'tempCString', 'scope ', '@trusted', 'toHexString', 'scoped!'],
 };
 
@@ -47,6 +48,8 @@ export default defineRule({
         "The result of '{call}' is kept as a pointer (line {line}): the temporary that owns the memory ends with the {end}, and the pointer outlives it.",
       used: "'{how}' points into {owner} (line {borrow}), which is gone after line {gone} ({end}), and the pointer is used afterwards (line {use}).",
       lent: "'{how}' points into what '{owner}' lends (line {borrow}), and another thread takes the pointer along at line {escape}: '{function}' returns before the thread is done, and its caller may free the memory then.",
+      unloaded:
+        "'{code}' is code of the library '{library}', or an object with methods there (line {taken}), and '{library}' is unloaded first by {end} (line {gone}): what runs afterwards (line {use}) is no longer mapped.",
       leaves:
         'A pointer into {owner} (line {borrow}) is {where} at line {escape}, but {owner} ends with its scope: the pointer outlives it.',
     },
@@ -83,6 +86,36 @@ export default defineRule({
             ],
             key: kept.call,
           });
+        if (language === 'rust' && OPENS_LIBRARY.test(unit.textOf(read.path) ?? ''))
+          for (const found of read.functions.flatMap((fn) => findUnloadedCode(unit, read, fn))) {
+            const { library, code, how } = found;
+            const end = /^\w+$/u.test(how) ? `'${how}'` : how;
+            report({
+              messageId: 'unloaded',
+              data: {
+                code,
+                library,
+                taken: lineOf(unit, read, found.taken.start),
+                end,
+                gone: lineOf(unit, read, found.unloaded.start),
+                use: lineOf(unit, read, found.used.start),
+              },
+              at: { file: read, span: found.taken },
+              steps: [
+                { file: read, span: found.loaded, role: 'acquire', note: `'${library}' is opened here.` },
+                { file: read, span: found.taken, role: 'borrow', note: `'${code}' comes out of it here.` },
+                {
+                  file: read,
+                  span: found.unloaded,
+                  role: 'release',
+                  note: `'${library}' is unloaded here, by ${end}.`,
+                },
+                { file: read, span: found.used, role: 'use', note: `'${code}' is used afterwards.` },
+              ],
+              key: code,
+              confidence: 'medium',
+            });
+          }
         for (const { fn, file } of language === 'd'
           ? withCallers(unit, read, functionsIn(read))
           : functionsIn(read).map((fn) => ({ fn, file: read }))) {

@@ -41,6 +41,8 @@ const RELEASES = [
   '_release',
   '_delete',
   '_close',
+  'dlclose',
+  'FreeLibrary',
   '_unref',
   'decrement_strong_count',
   'drop(',

@@ -357,6 +357,11 @@ const releases: readonly ApiRow[] = [
     { kind: 'acquire', as: 'malloc' },
   ]),
   path('munmap', 'munmap', [{ kind: 'release', target: 0, by: 'munmap', foreign: true }]),
+  // What is looked up in a library is in it.
+  path('dlsym', 'dlsym', [pass(0)]),
+  path('get-proc-address', 'GetProcAddress', [pass(0)]),
+  path('dlclose', 'dlclose', [{ kind: 'release', target: 0, by: 'dlclose', foreign: true }]),
+  path('free-library', 'FreeLibrary', [{ kind: 'release', target: 0, by: 'FreeLibrary', foreign: true }]),
   path('fclose', 'fclose', [{ kind: 'release', target: 0, by: 'fclose', foreign: true }]),
   path('closedir', 'closedir', [{ kind: 'release', target: 0, by: 'closedir', foreign: true }]),
   path('malloc', 'malloc', [{ kind: 'acquire', as: 'malloc' }]),
