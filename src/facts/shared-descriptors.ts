@@ -13,6 +13,8 @@ export interface SharedDescriptor {
   readonly owner: string;
   readonly shown: Span;
   readonly span: Span;
+  /** A way out before the new owner is forgotten. */
+  readonly left?: Span;
 }
 
 const TAKES = /^from_raw_(?:fd|socket|handle)$/u;
@@ -45,8 +47,17 @@ export function findSharedDescriptors(unit: UnitFacts, file: FileIr, fn: Functio
     const names = [owner.replace(/^&(?:mut\s+)?/u, '')];
     for (const [name, init] of bindings)
       if (init.span.start <= expr.span.start && expr.span.end <= init.span.end) names.push(name);
-    if (names.some((name) => isLetGo(text, name))) return;
-    found.push({ taker: `${type}::${expr.callee.path.at(-1) ?? ''}`, owner, shown: shown.span, span: expr.span });
+    const from = fn.bodySpan?.start ?? 0;
+    const gone = names.flatMap((name) => letGoAt(text, name, expr.span.end - from) ?? []);
+    const left = gone.length > 0 ? wayOut(text, expr.span.end - from, Math.min(...gone)) : undefined;
+    if (gone.length > 0 && !left) return;
+    found.push({
+      taker: `${type}::${expr.callee.path.at(-1) ?? ''}`,
+      owner,
+      shown: shown.span,
+      span: expr.span,
+      ...(left ? { left: { start: from + left.start, end: from + left.end } } : {}),
+    });
   });
   return found;
 }
@@ -118,11 +129,26 @@ function isKeptOpen(outer: Expr): boolean {
   );
 }
 
-/** The variable is forgotten or gives its number away. */
-function isLetGo(text: string, name: string): boolean {
+/** Where the variable is forgotten or gives its number away, in the text of a function: behind `from`, or else before it. */
+function letGoAt(text: string, name: string, from: number): number | undefined {
   const word = name.replace(/[.*+?^${}()|[\]\\]/gu, String.raw`\$&`);
-  return new RegExp(
-    `\\b(?:forget|leak|ManuallyDrop::new)\\s*\\(\\s*${word}\\s*\\)|(?<![\\w.])${word}\\s*\\.\\s*into_(?:raw_|std\\b|inner\\b)`,
-    'u',
-  ).test(text);
+  const places = [
+    ...text.matchAll(
+      new RegExp(
+        `\\b(?:forget|leak|ManuallyDrop::new)\\s*\\(\\s*${word}\\s*\\)|(?<![\\w.])${word}\\s*\\.\\s*into_(?:raw_|std\\b|inner\\b)`,
+        'gu',
+      ),
+    ),
+  ].map(({ index }) => index);
+  return places.find((at) => at >= from) ?? places[0];
+}
+
+/** `?` or `return` behind the statement in which the new owner is made, and before it is let go: there it closes what it has. */
+function wayOut(text: string, from: number, to: number): Span | undefined {
+  const begins = text.indexOf(';', from);
+  if (begins < 0 || begins >= to) return undefined;
+  const found = /\?(?=\s*[;.,)}])|\breturn\b/u.exec(
+    text.slice(begins, to).replace(/\/\/[^\n]*/gu, (c) => ' '.repeat(c.length)),
+  );
+  return found ? { start: begins + found.index, end: begins + found.index + found[0].length } : undefined;
 }

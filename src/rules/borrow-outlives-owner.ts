@@ -14,6 +14,7 @@ import { DIGEST_TEXT, findSlicedTemporaries, lendersOf, RETURNS_ARRAY } from '..
 import { D_MAPPINGS, D_OWNERS } from '../flow/builtin-types.js';
 import { endsWithItsRoot } from '../facts/storage.js';
 import type { UnitFacts } from '../facts/unit.js';
+import { findUnboundOwners } from '../facts/unbound-owners.js';
 import { findUnloadedCode, OPENS_LIBRARY } from '../facts/unloaded-code.js';
 import { isWaitedFor } from '../facts/waits.js';
 import { findWeakAddresses } from '../facts/weak-addresses.js';
@@ -164,6 +165,27 @@ export default defineRule({
                 { file, span: weak.used, role: 'use', note: 'The pointer is used here.' },
               ],
               key: weak.owner,
+            });
+          for (const { owner, how, taken, gone, used } of language === 'rust'
+            ? findUnboundOwners(unit.textOf(file.path) ?? '', fn)
+            : [])
+            report({
+              messageId: 'used',
+              data: {
+                how,
+                owner: `'${owner}'`,
+                borrow: lineOf(unit, file, taken.start),
+                gone: lineOf(unit, file, gone.start),
+                end: "'_' binds nothing",
+                use: lineOf(unit, file, used.start),
+              },
+              at: { file, span: taken },
+              steps: [
+                { file, span: taken, role: 'borrow', note: `'${how}' points into '${owner}' here.` },
+                { file, span: gone, role: 'release', note: `'${owner}' ends with this statement: '_' is no variable.` },
+                { file, span: used, role: 'use', note: 'The pointer is used here.' },
+              ],
+              key: owner,
             });
           const flow = unit.flowOf(file, fn);
           const causes = new Set<number>();

@@ -139,6 +139,8 @@ export default defineRule({
         "'{getter}' (line {got}) only lends its object, and '{taker}' at line {line} makes an owner of it, which releases a reference that it does not have.",
       descriptor:
         "'{taker}' at line {line} makes a second owner of the descriptor of '{owner}' (shown at line {shown}): each of the two closes it, and by then its number may be somebody else's.",
+      unforgotten:
+        "'{taker}' at line {line} makes a second owner of the descriptor of '{owner}' (shown at line {shown}), and the way out at line {left} comes before it is forgotten: both close it there.",
       external:
         "The finalizer that '{callee}' is given frees the memory of '{owner}' (taken at line {taken}) by '{taker}' (line {line}), though '{owner}' still owns it and frees it itself.",
       itself:
@@ -403,24 +405,33 @@ export default defineRule({
               ],
               key: `${getter}|${taker}`,
             });
-          for (const { taker, owner, shown, span } of language === 'rust' && text.includes('as_raw_')
+          for (const { taker, owner, shown, span, left } of language === 'rust' && text.includes('as_raw_')
             ? findSharedDescriptors(unit, file, fn)
-            : [])
-            report({
-              messageId: 'descriptor',
-              data: {
-                taker,
-                owner,
-                shown: lineOf(unit, file, shown.start),
-                line: lineOf(unit, file, span.start),
-              },
+            : []) {
+            const data = {
+              taker,
+              owner,
+              shown: lineOf(unit, file, shown.start),
+              line: lineOf(unit, file, span.start),
+            };
+            const place = {
               at: { file, span },
               steps: [
-                { file, span: shown, role: 'borrow', note: `'${owner}' only shows its descriptor, and closes it.` },
-                { file, span, role: 'release', note: `'${taker}' takes it for its own, and closes it, too.` },
+                {
+                  file,
+                  span: shown,
+                  role: 'borrow' as const,
+                  note: `'${owner}' only shows its descriptor, and closes it.`,
+                },
+                { file, span, role: 'release' as const, note: `'${taker}' takes it for its own, and closes it, too.` },
+                ...(left ? [{ file, span: left, role: 'use' as const, note: 'This way out does not forget it.' }] : []),
               ],
               key: `${taker}|${owner}`,
-            });
+            };
+            if (left)
+              report({ ...place, messageId: 'unforgotten', data: { ...data, left: lineOf(unit, file, left.start) } });
+            else report({ ...place, messageId: 'descriptor', data });
+          }
           for (const ended of language === 'rust' ? findEndedHandles(fn) : [])
             report({
               messageId: 'handle',
@@ -576,7 +587,8 @@ export default defineRule({
             if (language === 'rust' && isAdvanced(text, fn, stale)) continue;
             if (
               language === 'rust' &&
-              (isEmptied(flow, stale) ||
+              (isCountAsked(text, fn, stale) ||
+                isEmptied(flow, stale) ||
                 isRefilled(flow, stale) ||
                 isCountedByHand(flow, stale) ||
                 isInOwnMemory(flow, stale))
@@ -919,6 +931,14 @@ function isCountedByHand(flow: FunctionFlow, { invalidation }: StaleUse): boolea
   return (
     invalidation.how.endsWith('decrement_strong_count') &&
     flow.calls.some((c) => c.callee.endsWith('increment_strong_count'))
+  );
+}
+
+/** The function has asked how many counts there are before it takes one back. */
+function isCountAsked(text: string, { span }: FunctionIr, { invalidation }: StaleUse): boolean {
+  return (
+    invalidation.how.endsWith('decrement_strong_count') &&
+    /(?<!\w)strong_count\b/u.test(text.slice(span.start, invalidation.span.start))
   );
 }
 
