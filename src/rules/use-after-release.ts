@@ -584,7 +584,7 @@ export default defineRule({
           const causes = new Set<string>();
           for (const stale of flow.staleUses) {
             if (language === 'rust' && (isLater(unit, file, text, stale) || isOnTheWayOut(text, stale))) continue;
-            if (language === 'rust' && isAdvanced(text, fn, stale)) continue;
+            if (language === 'rust' && (isAdvanced(text, fn, stale) || isNextElement(text, stale))) continue;
             if (
               language === 'rust' &&
               (isCountAsked(text, fn, stale) ||
@@ -765,6 +765,25 @@ function isLater(unit: UnitFacts, file: FileIr, text: string, { invalidation, us
       invalidation.span.end <= f.span.end &&
       !(f.span.start <= use.span.start && use.span.end <= f.span.end) &&
       isPutBy(unit, file, text.slice(Math.max(0, f.span.start - 80), f.span.start)),
+  );
+}
+
+/**
+ * Rust: in each round of a loop the variable is read out of another element (`let block = *blocks.add(i);`), so that what was released at
+ * the end of the round before is not what is used in this one.
+ */
+function isNextElement(text: string, { pointer, invalidation, use }: StaleUse): boolean {
+  if (!pointer.context.inLoop || use.span.start >= invalidation.span.start) return false;
+  const name = nameUsed(text, use.span);
+  const used = [...text.slice(use.span.start, use.span.end).matchAll(/(?<![.\w])([a-z_]\w*)/gu)].map((m) => m[1]);
+  const before = text.slice(Math.max(0, use.span.start - 600), use.span.start);
+  return [name, ...used].some(
+    (one) =>
+      one !== undefined &&
+      new RegExp(
+        `\\blet\\s+(?:mut\\s+)?${one}\\s*(?::[^=;]*)?=\\s*\\*[^;]*\\.\\s*(?:add|offset)\\s*\\(\\s*\\w[^;]*;[^]*$`,
+        'u',
+      ).test(before),
   );
 }
 
