@@ -13,6 +13,7 @@ import { findSharedDescriptors } from '../facts/shared-descriptors.js';
 import { findLentObjects } from '../facts/lent-objects.js';
 import { findTakenFromSelf } from '../facts/taken-from-self.js';
 import { findStolen } from '../facts/stolen-values.js';
+import { findFreedViews } from '../facts/freed-views.js';
 import { findFreeingSetter } from '../facts/freeing-setters.js';
 import { findRepeatedTakers } from '../facts/repeated-takers.js';
 import { lineOf } from '../facts/lines.js';
@@ -139,6 +140,7 @@ export default defineRule({
         "'{getter}' (line {got}) only lends its object, and '{taker}' at line {line} makes an owner of it, which releases a reference that it does not have.",
       descriptor:
         "'{taker}' at line {line} makes a second owner of the descriptor of '{owner}' (shown at line {shown}): each of the two closes it, and by then its number may be somebody else's.",
+      view: "'{function}' only borrows '{what}' and puts it into a '{type}' (line {line}), whose 'drop' frees it by '{release}' (line {released}): it still belongs to the caller.",
       unforgotten:
         "'{taker}' at line {line} makes a second owner of the descriptor of '{owner}' (shown at line {shown}), and the way out at line {left} comes before it is forgotten: both close it there.",
       external:
@@ -432,6 +434,25 @@ export default defineRule({
               report({ ...place, messageId: 'unforgotten', data: { ...data, left: lineOf(unit, file, left.start) } });
             else report({ ...place, messageId: 'descriptor', data });
           }
+          for (const view of language === 'rust' ? findFreedViews(unit, file, fn) : [])
+            report({
+              messageId: 'view',
+              data: {
+                function: view.fn.name,
+                what: view.param,
+                type: view.type,
+                line: lineOf(unit, file, view.made.start),
+                release: view.release,
+                released: lineOf(unit, file, view.released.start),
+              },
+              at: { file, span: view.made },
+              steps: [
+                { file, span: view.made, role: 'borrow', note: `'${view.param}' is lent by the caller.` },
+                { file, span: view.released, role: 'release', note: `'${view.release}' frees it when the value ends.` },
+              ],
+              key: `${view.type}|${view.fn.name}`,
+              confidence: 'medium',
+            });
           for (const ended of language === 'rust' ? findEndedHandles(fn) : [])
             report({
               messageId: 'handle',
