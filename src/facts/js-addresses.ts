@@ -42,10 +42,22 @@ const SAME =
 const SPAWNS =
   /(?:^|::|\.)(?:spawn|spawn_blocking|spawn_fifo|spawn_on|spawn_pinned|spawn_future|execute|execute_tokio_future|queue|submit|task)$/u;
 
+/** What a channel takes along. */
+const SENDS = /^(?:send|try_send|blocking_send|send_blocking|unbounded_send|send_timeout)$/u;
+const SENT = /\.\s*(?:try_|blocking_|unbounded_)?send(?:_blocking|_timeout)?\s*\(/u;
+/** Parameters of an exported function of napi-rs whose bytes belong to JavaScript. */
+const ARGUMENT =
+  /^(?:&\s*(?:mut\s+)?)?(Buffer|BufferSlice(?:<[^>]*>)?|(?:Uint|Int|Float|BigInt|BigUint)\d+(?:Clamped)?(?:Array|Slice)(?:Slice)?(?:<[^>]*>)?|\[u8\])$/u;
+
 /** Whether a file has to do with such addresses at all. */
 function concerns(file: FileIr, text: string): boolean {
-  if (GETTER.test(text)) return true;
+  if (GETTER.test(text) || isSentByNapi(text)) return true;
   return JS_MEMORY.test(text) && file.imports.some((i) => /^(?:neon|napi)$/u.test(i.path[0] ?? ''));
+}
+
+/** Whether exported functions of napi-rs may send an address away. */
+function isSentByNapi(text: string): boolean {
+  return /#\[\s*(?:napi_derive\s*::\s*)?napi\b/u.test(text) && SENT.test(text) && /\bas_(?:mut_)?ptr\b/u.test(text);
 }
 
 /** What is known of a variable. */
@@ -81,7 +93,10 @@ function movedIn(file: FileIr, fn: FunctionIr, text: string): readonly MovedAddr
   const { body } = fn;
   if (!body || !fn.bodySpan) return [];
   const own = text.slice(fn.bodySpan.start, fn.bodySpan.end);
+  const isExported = fn.attributes.some((a) => a.name === 'napi' || a.name.endsWith('::napi'));
+  const isSending = isExported && SENT.test(own) && /\bas_(?:mut_)?ptr\b/u.test(own) && !/\.\s*await\b/u.test(own);
   if (
+    !isSending &&
     !GETTER.test(own) &&
     !(JS_MEMORY.test(text.slice(fn.span.start, fn.span.end)) && /\bas_(?:mut_)?(?:slice|ptr|ref)|as_mut\b/u.test(own))
   )
@@ -91,7 +106,7 @@ function movedIn(file: FileIr, fn: FunctionIr, text: string): readonly MovedAddr
   const values = new Map<string, string>();
   const addresses = new Map<string, Taint>();
   for (const { name, type } of fn.params) {
-    const held = type && JS_MEMORY.exec(type.text)?.[1];
+    const held = type && (JS_MEMORY.exec(type.text)?.[1] ?? (isSending ? ARGUMENT.exec(type.text)?.[1] : undefined));
     if (held !== undefined) values.set(name, held);
   }
   const taintOf = (expr: Expr | undefined, depth = 0): Taint | undefined => {
@@ -111,6 +126,8 @@ function movedIn(file: FileIr, fn: FunctionIr, text: string): readonly MovedAddr
         return next(expr.base);
       case 'block':
         return next(expr.block.result);
+      case 'tuple':
+        return expr.items.map((item) => next(item)).find((t) => t !== undefined);
       case 'struct': {
         for (const { name, value } of expr.fields) {
           const taint = next(value);
@@ -171,6 +188,21 @@ function movedIn(file: FileIr, fn: FunctionIr, text: string): readonly MovedAddr
     if (last === 'napi_create_async_work') {
       const work = workOf(file, expr, (data) => taintOf(data), new LocalVariables(body), text);
       if (work) found.push({ fn, ...work });
+      return;
+    }
+    if (isSending && expr.kind === 'method' && SENDS.test(expr.method)) {
+      const [sent] = expr.args;
+      const taint = sent && taintOf(sent.value);
+      if (sent && taint && isAddress(sent.value, addresses))
+        found.push({
+          fn,
+          buffer: taint.buffer,
+          type: taint.type,
+          taken: taint.taken,
+          thread: 'whoever receives it',
+          moved: { start: expr.methodSpan.start, end: sent.value.span.start },
+          read: sent.value.span,
+        });
       return;
     }
     if (!SPAWNS.test(callee)) return;

@@ -1,6 +1,7 @@
 import type { Escape, FunctionFlow } from '../flow/result.js';
 import { SCALAR } from '../flow/types.js';
 import type { FileIr, FunctionIr, TypeRef } from '../model/ir.js';
+import { findMovedAddresses } from './js-addresses.js';
 import type { UnitFacts } from './unit.js';
 import { isWaitedFor, WAITS } from './waits.js';
 
@@ -23,6 +24,8 @@ export function isLentToThread(
   if (kind !== 'spawn' || fn.isUnsafe || fn.parent !== undefined || fn.isTest || pointer.form !== 'raw') return false;
   if (root.kind !== 'param' || root.index === undefined || !isLentData(root.type)) return false;
   if (isWaitedFor(flow, escape)) return false;
+  // Bytes of JavaScript are spoken of as that.
+  if (findMovedAddresses(unit, file).some((moved) => moved.fn === fn && moved.buffer === root.name)) return false;
   const text = unit.textOf(file.path) ?? '';
   // A thread that is joined, here or by whoever is given its handle.
   return (
