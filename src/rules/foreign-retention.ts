@@ -734,10 +734,27 @@ function isMovedLater(fn: FunctionIr, { pointer, span }: Escape): boolean {
       outer?.kind === 'struct' ||
       outer?.kind === 'tuple' ||
       (outer?.kind === 'method' && outer.receiver !== expr) ||
-      (outer?.kind === 'assign' && outer.value === expr);
+      (outer?.kind === 'assign' && outer.value === expr) ||
+      isConvertedAway(expr, around);
   });
   return isMoved;
 }
+
+/** `self.hook = boxed.map(|b| b as _);`: what is in the option goes into what takes the result. */
+function isConvertedAway(expr: Expr, around: readonly Expr[]): boolean {
+  let value = expr;
+  let at = around.length - 1;
+  for (let outer = around[at]; outer?.kind === 'method' && outer.receiver === value; outer = around[--at]) {
+    if (!CONVERTS.test(outer.method)) return false;
+    value = outer;
+  }
+  const taker = around[at];
+  if (value === expr || !taker) return false;
+  if (taker.kind === 'assign') return taker.value === value;
+  return /^(?:call|struct|tuple|return|method)$/u.test(taker.kind);
+}
+
+const CONVERTS = /^(?:map|into|into_boxed_\w+|unwrap|expect|unwrap_or_else|and_then|ok_or|ok_or_else|take)$/u;
 
 /** Rust: text beside the data of a callback is a name, which the library copies, where no declaration says otherwise. */
 function isCopiedText(file: FileIr, flow: FunctionFlow, escape: Escape): boolean {

@@ -6,6 +6,7 @@ import { findClonedHandles, findEndedHandles } from '../facts/ended-handles.js';
 import { arePathsExcluded, isNextRoundsElement } from '../facts/excluded-paths.js';
 import { findExternalMemory } from '../facts/external-memory.js';
 import { RAW_CODE } from '../facts/raw-words.js';
+import { findInnerRelease } from '../facts/inner-releases.js';
 import { isKeyOnly } from '../facts/key-only.js';
 import { isPutBy } from '../facts/put-by.js';
 import { laterUses } from '../facts/later-uses.js';
@@ -140,6 +141,8 @@ export default defineRule({
         "'{getter}' (line {got}) only lends its object, and '{taker}' at line {line} makes an owner of it, which releases a reference that it does not have.",
       descriptor:
         "'{taker}' at line {line} makes a second owner of the descriptor of '{owner}' (shown at line {shown}): each of the two closes it, and by then its number may be somebody else's.",
+      inner:
+        "'drop' of '{owner}' releases '{what}' by '{release}' (line {released}), and 'drop' of '{type}', which holds it, releases it again (line {use}).",
       view: "'{function}' only borrows '{what}' and puts it into a '{type}' (line {line}), whose 'drop' frees it by '{release}' (line {released}): it still belongs to the caller.",
       unforgotten:
         "'{taker}' at line {line} makes a second owner of the descriptor of '{owner}' (shown at line {shown}), and the way out at line {left} comes before it is forgotten: both close it there.",
@@ -434,6 +437,30 @@ export default defineRule({
               report({ ...place, messageId: 'unforgotten', data: { ...data, left: lineOf(unit, file, left.start) } });
             else report({ ...place, messageId: 'descriptor', data });
           }
+          const twice = language === 'rust' ? findInnerRelease(unit, file, fn) : undefined;
+          if (twice)
+            report({
+              messageId: 'inner',
+              data: {
+                owner: fn.owner ?? '',
+                what: twice.what,
+                release: twice.how,
+                released: lineOf(unit, file, twice.span.start),
+                type: twice.inner.type,
+                use: lineOf(unit, twice.inner.file, twice.inner.span.start),
+              },
+              at: { file, span: twice.span },
+              steps: [
+                { file, span: twice.span, role: 'release', note: `'${twice.how}' releases it here.` },
+                {
+                  file: twice.inner.file,
+                  span: twice.inner.span,
+                  role: 'release',
+                  note: `'drop' of '${twice.inner.type}' runs as well, and releases it again.`,
+                },
+              ],
+              key: twice.what,
+            });
           for (const view of language === 'rust' ? findFreedViews(unit, file, fn) : [])
             report({
               messageId: 'view',
