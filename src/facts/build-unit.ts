@@ -475,6 +475,7 @@ class Unit implements UnitFacts {
         memoTypes.set(memo, decl);
         return decl ?? own;
       },
+      declarationsIn: (name, fromPath) => namesIn(fileAt(fromPath))?.types(name) ?? [],
       mayBeAlias: (name, fromPath) => {
         const own = namesIn(fileAt(fromPath))?.type(name);
         return own ? own.kind === 'alias' : index().isAlias(name);

@@ -2,6 +2,8 @@ import type { FileIr, FunctionIr, GlobalDecl, TypeDecl } from '../model/ir.js';
 
 /** What a file declares, by name: generated files declare thousands of things, and every call looks for one. */
 export interface FileNames {
+  /** Every type of the name: types inside of others may share one. */
+  types(name: string): readonly TypeDecl[];
   /** The first type of the name. */
   type(name: string): TypeDecl | undefined;
   /** Methods of an owner that do not stand inside another function. */
@@ -27,8 +29,8 @@ export function namesIn(file: FileIr | undefined): FileNames | undefined {
 const NONE: readonly never[] = [];
 
 function collect(file: FileIr): FileNames {
-  const types = new Map<string, TypeDecl>();
-  for (const type of file.types) if (!types.has(type.name)) types.set(type.name, type);
+  const types = new Map<string, TypeDecl[]>();
+  for (const type of file.types) add(types, type);
   const methods = new Map<string, Map<string, FunctionIr[]>>();
   const free = new Map<string, FunctionIr[]>();
   const byId = new Map<number, FunctionIr>();
@@ -47,7 +49,8 @@ function collect(file: FileIr): FileNames {
     }
   }
   return {
-    type: (name) => types.get(name),
+    type: (name) => types.get(name)?.[0],
+    types: (name) => types.get(name) ?? NONE,
     methods: (owner, name) => methods.get(owner)?.get(name) ?? NONE,
     freeFunctions: (name) => free.get(name) ?? NONE,
     functionById: (id) => byId.get(id),

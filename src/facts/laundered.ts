@@ -203,13 +203,13 @@ function originOf(
         // A lambda that only names a local gives a copy of it, an address does not.
         return lambda.trust === 'trusted' ? further(result, by ?? 'a trusted lambda') : undefined;
       }
-      const helper = identityHelper(unit, file, value);
+      const helper = identityHelper(unit, file, fn, value);
       const given = helper === undefined ? undefined : value.args[helper.at]?.value;
-      return given === undefined ? undefined : further(given, by ?? `the trusted '${calledName(value) ?? ''}'`, true);
+      return given === undefined ? undefined : further(given, by ?? helper?.by, true);
     }
     case 'method': {
-      const helper = identityHelper(unit, file, value);
-      return helper?.at === 0 ? further(value.receiver, by ?? `the trusted '${value.method}'`, true) : undefined;
+      const helper = identityHelper(unit, file, fn, value);
+      return helper?.at === 0 ? further(value.receiver, by ?? helper.by, true) : undefined;
     }
     case 'name': {
       const name = value.path.length === 1 ? value.path[0] : undefined;
@@ -286,17 +286,33 @@ function partsOf(fn: WithBody, name: string): string | undefined {
   return from.length === 1 ? from[0] : undefined;
 }
 
-/** A trusted function of the file that gives back one of its parameters, as it is or through casts. */
-function identityHelper(unit: UnitFacts, file: FileIr, call: Expr): { readonly at: number } | undefined {
+/**
+ * A function of the file that gives back one of its parameters: a trusted one through casts, and in code that the compiler does not check
+ * one that gives it back as it is.
+ */
+function identityHelper(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+  call: Expr,
+): { readonly at: number; readonly by: string } | undefined {
   const name = calledName(call);
   const [only, ...others] = file.functions.filter((one) => one.name === name && one.kind !== 'closure');
-  const isOne = only !== undefined && others.length === 0 && only.trust === 'trusted';
-  const helper = isOne ? withBodyOf(unit, file, only) : undefined;
+  if (only === undefined || others.length > 0) return undefined;
+  const isPlain = fn.trust !== 'safe' && only.kind === 'function' && only.generics.length === 0;
+  const helper = only.trust === 'trusted' || isPlain ? withBodyOf(unit, file, only) : undefined;
   if (helper === undefined) return undefined;
   const [result, ...more] = returnedValues(helper);
-  if (result === undefined || more.length > 0 || result.kind === 'name') return undefined;
-  const at = helper.params.findIndex((one) => one.name === identityRoot(result) && !one.modifiers.includes('return'));
-  return at < 0 ? undefined : { at };
+  if (result === undefined || more.length > 0) return undefined;
+  if (result.kind === 'name' ? !isPlain : only.trust !== 'trusted') return undefined;
+  const at = helper.params.findIndex(
+    (one) =>
+      one.name === identityRoot(result) &&
+      !one.modifiers.includes('return') &&
+      // By its address it may be another variable's.
+      !(result.kind === 'name' && (one.modifiers.includes('ref') || one.modifiers.includes('scope'))),
+  );
+  return at < 0 ? undefined : { at, by: result.kind === 'name' ? `'${only.name}'` : `the trusted '${only.name}'` };
 }
 
 /** `x` of `cast(T) x`, `*cast(T*) &x`, `cast(T) cast(size_t) x`. */

@@ -129,8 +129,11 @@ export abstract class Bindings extends Leaving {
           // D: an address in a number is a number.
           const isNumber = !this.rust && SCALAR.test(type?.kind === 'path' ? type.name : '');
           if (isNumber) this.heldAsNumber.set(root.id, value.pointers);
+          // D: what a literal gives a static array is in its elements.
+          const isInElements =
+            !this.rust && type?.kind === 'static-array' && type.element?.kind === 'pointer' && value.owned === true;
           this.state.write(
-            { root, path: [] },
+            { root, path: isInElements ? ['[]'] : [] },
             {
               pointers: isNumber ? [] : this.orUnknown(value, root, type),
               ...optionalType(type),

@@ -1,6 +1,6 @@
 import { syntheticType } from './builtin-types.js';
 import { Calls } from './calls.js';
-import { isPromoted } from './expression-shapes.js';
+import { dottedPath, isPromoted } from './expression-shapes.js';
 import { extend, isWithin, type Place } from './place.js';
 import type { PointerForm, Value } from './result.js';
 import { elementType, isGrowable, keepsSliceOf, peel, SCALAR, withoutAlias } from './types.js';
@@ -335,7 +335,11 @@ export abstract class PlaceExpressions extends Calls {
       const matches = this.hasField(base.type, expr.target.name) ? [] : this.settings.apis.assign(operator, base.type);
       if (matches.length > 0) {
         // An array that is made shorter stays where it is.
-        if (base.type?.kind === 'slice' && isShortened(expr)) return NOTHING;
+        if (base.type?.kind === 'slice' && isShortened(expr)) {
+          if (expr.operator === '=' && expr.value.kind === 'literal')
+            for (const place of base.places) this.state.leaveAliases(place);
+          return NOTHING;
+        }
         for (const { row, weak } of matches)
           for (const effect of row.effects)
             this.applyEffect(effect, row, base, [value], [expr.value], expr.span, operator, weak);
@@ -393,6 +397,7 @@ export abstract class PlaceExpressions extends Calls {
         ))
           this.invalidate('release', p.target, expr.span, 'overwritten', (t) => this.endsWith(t, p.target));
       const single = target.places.length === 1 && this.isOne(place);
+      if (!this.rust && single && !isTakenOver(expr)) this.state.leaveAliases(place);
       if (!single) this.unlink(place, expr.value);
       this.state.write(
         place,
@@ -416,6 +421,13 @@ export abstract class PlaceExpressions extends Calls {
     }
     return NOTHING;
   }
+}
+
+/** D: `list = list ~ x`, `list = list[1 .. $]`: what the array held before is part of what it holds then. */
+function isTakenOver({ target, value }: ExprOf<'assign'>): boolean {
+  const name = dottedPath(target)?.join('.');
+  const of = value.kind === 'binary' ? value.left : value.kind === 'slice' ? value.base : undefined;
+  return of !== undefined && dottedPath(of)?.join('.') === name;
 }
 
 /** D: `a.length--`, `a.length -= n`, `a.length = a.length - n` */

@@ -19,7 +19,13 @@ export function fieldTypeOf(
       inner = peel(decl.alias);
       continue;
     }
-    const field = decl.fields.find((f) => f.name === name);
+    const field =
+      decl.fields.find((f) => f.name === name) ??
+      // Another type of that name, inside of another one.
+      oracle
+        .declarationsIn(inner.name, fromPath)
+        .find((other) => other.fields.some((f) => f.name === name))
+        ?.fields.find((f) => f.name === name);
     if (field) {
       const written = field.type;
       const generic = field.type?.kind === 'path' ? decl.generics.findIndex((g) => g.name === field.type?.name) : -1;

@@ -174,6 +174,16 @@ export class State {
         this.values.set(key, { place, stored: { ...stored, pointers: stored.pointers.filter((p) => !isOld(p)) } });
   }
 
+  /** D: the array at the place is emptied or another one from here on: copied slices of it are no longer other names for it. */
+  leaveAliases(place: Place): void {
+    const key = placeKey(place);
+    for (const [at, { place: holder, stored }] of this.values) {
+      if (stored.alias === undefined || placeKey(stored.alias) !== key) continue;
+      const { alias: _, ...rest } = stored;
+      this.values.set(at, { place: holder, stored: rest });
+    }
+  }
+
   /** Ids of the pointers that some variable or field holds. */
   livePointers(): Set<number> {
     const ids = new Set<number>();

@@ -5,6 +5,8 @@ import type { FunctionFlow } from './result.js';
 export interface TypeOracle {
   /** The declaration that `name` most likely means, seen from `fromPath`; aliases resolved by the caller. */
   declaration(name: string, fromPath: string): TypeDecl | undefined;
+  /** Every declaration of the name in the file: types inside of others may share one. */
+  declarationsIn(name: string, fromPath: string): readonly TypeDecl[];
   /** Whether `name` may mean an alias, seen from `fromPath`. */
   mayBeAlias(name: string, fromPath: string): boolean;
   /** Whether `declaration` would find one, as far as the text of the files tells. */

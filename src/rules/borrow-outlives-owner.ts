@@ -726,8 +726,9 @@ function isNull(expr: Expr): boolean {
 /** D: what leaves is a copy, or was never a temporary. */
 function isCopiedOrShared(file: FileIr, fn: FunctionIr, escape: Escape): boolean {
   const { pointer } = escape;
-  // A slice returned from a function that returns a static array is copied into it.
-  if (escape.kind === 'return' && fn.returns?.kind === 'static-array') return fn.returnsRef !== true;
+  // A slice returned from a function that returns a static array is copied into it; addresses in the array go along.
+  if (escape.kind === 'return' && fn.returns?.kind === 'static-array')
+    return fn.returnsRef !== true && !(pointer.form === 'raw' && fn.returns.element?.kind === 'pointer');
   // The address of a call's result can only be taken when the call returns by `ref`; a method of the result is called on a temporary.
   if (pointer.target.root.kind === 'temp' && pointer.form !== 'slice' && !pointer.how.endsWith('()')) return true;
   const target = escape.kind === 'store' ? escape.into : undefined;

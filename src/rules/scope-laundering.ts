@@ -261,18 +261,23 @@ function keptScope(unit: UnitFacts, file: FileIr, fn: WithBody): readonly Kept[]
     if (expr.kind !== 'assign' || (expr.operator !== '=' && expr.operator !== '~=')) return;
     if (expr.target.kind === 'name') set.add(expr.target.path[0] ?? '');
     // What is put aside and put back within the call is not kept.
-    const target = memberPath(expr.target) ?? (expr.target.kind === 'index' ? memberPath(expr.target.base) : undefined);
+    const target =
+      memberPath(expr.target) ??
+      (expr.target.kind === 'index' || expr.target.kind === 'deref' ? memberPath(expr.target.base) : undefined);
     const shown = [expr.value, ...heldByLiteral(unit, file, expr.value)]
       .map((part) => scoped.find((one) => one.name === shownBy(part)))
       .find((one) => one !== undefined);
     const isCopied =
       expr.operator === '~=' &&
       shown?.name === shownBy(expr.value) &&
-      withoutAlias(shown?.type, unit.oracle('d'), file.path)?.kind !== 'delegate' &&
+      // A pointer or an object that is added is an element.
+      isArray(withoutAlias(shown?.type, unit.oracle('d'), file.path)) &&
       !(target !== undefined && holdsSlices(listType(file, fn, target)) === true);
     const head = target?.split('.')[0] ?? '';
     if (target === undefined || isCopied || expr.target.kind === 'slice') return;
-    if (own.has(head) && !isCallers(fn, head) && !(target !== head && isGivenObject(fn, head, isObject))) return;
+    const isBehind = target === head && expr.target.kind !== 'name' && isGivenMemory(fn, head);
+    if (own.has(head) && !isBehind && !isCallers(fn, head) && !(target !== head && isGivenObject(fn, head, isObject)))
+      return;
     if (!isSetAgain(fn, target, expr.span.end)) judge(expr.value, expr.span, `stored in '${target}'`);
   });
   return [...found.filter(({ param }) => !set.has(param.name)), ...thrown];
@@ -281,6 +286,21 @@ function keptScope(unit: UnitFacts, file: FileIr, fn: WithBody): readonly Kept[]
 /** A parameter that is an object, whose members the caller sees when the call is over. */
 function isGivenObject(fn: FunctionIr, name: string, isObject: (type: TypeRef | undefined) => boolean): boolean {
   return fn.params.some((one) => one.name === name && !one.modifiers.includes('scope') && isObject(one.type));
+}
+
+/** A parameter that leads to memory of the caller's, which is not promised to end with what is given beside it: `*q = p`, `list[0] = p`. */
+function isGivenMemory(fn: FunctionIr, name: string): boolean {
+  return fn.params.some(
+    ({ name: own, type, modifiers }) =>
+      own === name &&
+      (type?.kind === 'pointer' || type?.kind === 'slice') &&
+      !modifiers.includes('scope') &&
+      !modifiers.includes('return'),
+  );
+}
+
+function isArray(type: TypeRef | undefined): boolean {
+  return type?.kind === 'slice' || type?.kind === 'static-array';
 }
 
 /** `throw e;` of a `scope` parameter: the exception outlives every call on its way. */
