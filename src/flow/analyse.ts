@@ -442,7 +442,9 @@ class Analysis extends PlaceExpressions {
         const type = owner ?? expr.type;
         for (const f of expr.fields) {
           const given = this.expr(f.value);
-          const value = this.mayBecomeRaw(given) ? this.coerce(given, this.fieldType(type, f.name)) : given;
+          const value = (this.rust ? this.mayBecomeRaw(given) : given.pointers.length > 0)
+            ? this.coerce(given, this.fieldType(type, f.name))
+            : given;
           pointers.push(...value.pointers);
           parts.push({ name: f.name, value });
           if (value.adopts) adopts.push(...value.adopts);
@@ -561,7 +563,7 @@ class Analysis extends PlaceExpressions {
         const made = this.rust ? undefined : this.construct(expr.type.name, expr.args, values, expr.span);
         if (made && type === expr.type) return made;
         // A pointer to a new struct leads to what the fields of the struct hold.
-        if (made && this.settings.oracle.methods(expr.type.name, 'this', this.file.path).length > 0) {
+        if (made) {
           const held = made.places.flatMap((place) => this.state.below(place).flatMap(([, stored]) => stored.pointers));
           return { places: NONE, pointers: uniquePointers(held), owned: true, type };
         }

@@ -243,8 +243,10 @@ export abstract class Calls extends Effects {
       const fields = decl.fields.filter((f) => !f.isStatic);
       values.forEach((value, i) => {
         const field = args[i]?.name ?? fields[i]?.name;
-        if (field !== undefined)
-          this.state.write(extend(place, field), { pointers: value.pointers, ...optionalType(value.type) });
+        if (field === undefined) return;
+        // A static array takes the elements of a slice.
+        const kept = this.coerce(value, this.fieldType(type, field));
+        this.state.write(extend(place, field), { pointers: kept.pointers, ...optionalType(kept.type) });
       });
     }
     return { places: [place], pointers: NONE, owned: true, type };

@@ -690,12 +690,14 @@ export abstract class Effects extends Closures {
   protected applySummary(
     resolved: Resolved,
     receiver: Value | undefined,
-    values: readonly Value[],
+    given: readonly Value[],
     span: Span,
     name: string,
     owner: string | undefined,
   ): Value {
     const { fn } = resolved;
+    // D: a parameter that is a static array by value gets the elements of the slice.
+    const values = this.rust ? given : given.map((value, i) => this.copiedInto(value, fn.params[i]));
     const returnType = this.plain(replaceSelf(fn.returns, fn.owner ?? owner));
     const flow = this.settings.oracle.summaryOf(
       resolved.path,
@@ -849,6 +851,12 @@ export abstract class Effects extends Closures {
     const { root, path } = place;
     const isRef = !this.rust && root.kind === 'param' && !root.byValue && path.length === 1 && path[0] === '*';
     return isRef && body !== undefined && isAlwaysRun(body, span, root.name);
+  }
+
+  private copiedInto(value: Value, param: FunctionIr['params'][number] | undefined): Value {
+    const kind = param?.type?.kind;
+    const isByRef = param?.modifiers.some((m) => m === 'ref' || m === 'out') === true;
+    return !isByRef && (kind === 'static-array' || kind === 'path') ? this.coerce(value, param?.type) : value;
   }
 
   /** The block that a member led to before the helper set it to another one. */

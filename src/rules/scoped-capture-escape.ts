@@ -12,12 +12,15 @@ import {
   memberPath,
   methodsOf,
   outermost,
+  returnedValues,
   uncast,
+  withBodyOf,
   walkDeep,
 } from '../facts/d-code.js';
 import { D_CLOSURE } from '../facts/d-text.js';
 import { headOf, lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
+import { withoutAlias } from '../flow/types.js';
 import { walkBody, type Walked } from '../model/walk-body.js';
 import type { Expr, ExprOf, FileIr, FunctionIr, TypeDecl } from '../model/ir.js';
 import type { Span } from '../model/source.js';
@@ -202,11 +205,32 @@ function madeWith(unit: UnitFacts, file: FileIr, value: Expr, around: readonly E
   let at = around.length - 1;
   let inner = value;
   for (let parent = around[at]; parent !== undefined; parent = around[--at]) {
-    const holds = parent.kind === 'cast' || heldByLiteral(unit, file, parent).includes(inner);
+    const holds =
+      parent.kind === 'cast' ||
+      heldByLiteral(unit, file, parent).includes(inner) ||
+      isGivenBack(unit, file, parent, inner);
     if (!holds) break;
     inner = parent;
   }
   return { value: inner, around: around.slice(0, at + 1) };
+}
+
+/** Whether the call is one of a function of the file that returns what it is given there, itself or in a struct: `return Job(dg);` */
+function isGivenBack(unit: UnitFacts, file: FileIr, call: Expr, given: Expr): boolean {
+  if (call.kind !== 'call' && call.kind !== 'method') return false;
+  const at = call.args.findIndex(({ value }) => value === given);
+  const name = at < 0 ? undefined : calledName(call);
+  if (name === undefined) return false;
+  const [only, ...others] = file.functions.filter((one) => one.name === name && one.kind === 'function');
+  if (only === undefined || others.length > 0 || only.owner !== undefined) return false;
+  const param = only.params[at + (call.kind === 'method' ? 1 : 0)]?.name;
+  const helper = param === undefined ? undefined : withBodyOf(unit, file, only);
+  return (
+    helper !== undefined &&
+    returnedValues(helper).some((value) =>
+      [value, ...heldByLiteral(unit, file, value)].some((part) => memberPath(uncast(part)) === param),
+    )
+  );
 }
 
 /** The local variable, or the local whose member, is set to the value. */
@@ -296,14 +320,15 @@ function keeperOf(
   delegate: Expr,
   name: string,
 ): { readonly target: string; readonly into?: string } | undefined {
-  if (call.kind === 'new' || !unit.functionsNamed(name, 'd').some(({ item }) => takesDelegate(item))) return undefined;
+  if (call.kind === 'new' || !unit.functionsNamed(name, 'd').some((one) => takesDelegate(unit, one.file, one.item)))
+    return undefined;
   if (call.kind === 'method' && isOwnObject(file, fn, call.receiver)) return undefined;
   const resolved = unit
     .flowOf(file, outermost(file, fn))
     .calls.find(({ span }) => span.start === call.span.start && span.end === call.span.end)?.resolved;
   const holder = resolved && unit.fileAt(resolved.path);
   const found = holder?.functions.find(({ id }) => id === resolved?.functionId);
-  if (holder === undefined || found === undefined || !takesDelegate(found)) return undefined;
+  if (holder === undefined || found === undefined || !takesDelegate(unit, holder, found)) return undefined;
   const shift = call.kind === 'method' && found.owner === undefined ? 1 : 0;
   const param = found.params[call.args.findIndex(({ value }) => value === delegate) + shift];
   if (param === undefined || param.modifiers.includes('scope')) return undefined;
@@ -323,8 +348,11 @@ function keeperOf(
   return into === undefined ? { target } : { target, into: `${into}.${target}` };
 }
 
-function takesDelegate({ params }: FunctionIr): boolean {
-  return params.some(({ type, modifiers }) => type?.kind === 'delegate' && !modifiers.includes('scope'));
+function takesDelegate(unit: UnitFacts, file: FileIr, { params }: FunctionIr): boolean {
+  return params.some(
+    ({ type, modifiers }) =>
+      !modifiers.includes('scope') && withoutAlias(type, unit.oracle('d'), file.path)?.kind === 'delegate',
+  );
 }
 
 /** Whether the callee, where the unit has it, only calls the delegate: its parameter is `scope`, or its body does nothing else with it. */
