@@ -235,6 +235,56 @@ export function isNextRoundsElement(fn: FunctionIr, name: string, use: Span, rel
   );
 }
 
+/**
+ * Whether a place in a loop is reached in one round alone (`if (i == 2) free(p);`), so that it comes once, or in the last round (`if (i == n - 1)`),
+ * so that nothing before it in the body comes behind it.
+ */
+export function isInOneRound(fn: FunctionIr, use: Span, release: Span): boolean {
+  if (fn.body === undefined || use.start > release.start) return false;
+  let isOne = false;
+  walkBody(fn.body, ({ expr, around }) => {
+    if (isOne || expr.kind !== 'if' || !isInside(release, expr.then.span) || expr.condition.kind !== 'binary') return;
+    const { left, right, operator } = expr.condition;
+    const loop = around.findLast((outer): outer is ExprOf<'loop'> => outer.kind === 'loop');
+    // In a loop around this one it comes again.
+    if (operator !== '==' || loop === undefined || around.filter((outer) => outer.kind === 'loop').length > 1) return;
+    const sides = [textOf(left), textOf(right)];
+    const counter = countersOf(loop).find((name) => sides.some((side) => hasWord(side, name)));
+    if (counter === undefined) return;
+    if (use.start === release.start) isOne = true;
+    else if (isInside(use, loop.body.span)) {
+      const bound = boundOf(loop);
+      isOne =
+        bound !== undefined &&
+        sides.some((side) => hasWord(side, bound)) &&
+        /^\(\S+ [-+] 1\)$/u.test(sides.find((side) => side.startsWith('(')) ?? '');
+    }
+  });
+  return isOne;
+}
+
+/** The variables that have another value in each round. */
+function countersOf({ bindings, init }: ExprOf<'loop'>): readonly string[] {
+  const bound = (bindings ?? []).map(({ pattern }) => pattern);
+  const declared = (init ?? []).flatMap((one) => (one.kind === 'let' ? [one.pattern] : []));
+  return [...bound, ...declared].flatMap((pattern) => (pattern.kind === 'bind' ? [pattern.name] : []));
+}
+
+/** What the counter stays below: `n` of `i < n` and `0 .. n`, `list` of `foreach (i, x; list)`. */
+function boundOf({ condition, iterable }: ExprOf<'loop'>): string | undefined {
+  const bound =
+    condition?.kind === 'binary' && condition.operator === '<'
+      ? condition.right
+      : iterable?.kind === 'range'
+        ? iterable.to
+        : iterable;
+  return bound && dottedPath(bound)?.join('.');
+}
+
+function hasWord(text: string, word: string): boolean {
+  return new RegExp(`(?<![\\w.])${word.replace(/[.$]/gu, '\\$&')}(?!\\w)`, 'u').test(text);
+}
+
 /** `rows + i`, `&rows[i]`, `rows[i]`, `cast(Row*) (rows + i)`. */
 function isElement(value: Expr): boolean {
   if (value.kind === 'cast') return isElement(value.value);

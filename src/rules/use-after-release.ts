@@ -3,7 +3,7 @@ import { aggregateOf, calledName, uncast, withCallersOf } from '../facts/d-code.
 import { findClonedOwners } from '../facts/cloned-owners.js';
 import { findDoubleFrees, findDoubleReleases } from '../facts/double-release.js';
 import { findClonedHandles, findEndedHandles } from '../facts/ended-handles.js';
-import { arePathsExcluded, isNextRoundsElement } from '../facts/excluded-paths.js';
+import { arePathsExcluded, isInOneRound, isNextRoundsElement } from '../facts/excluded-paths.js';
 import { findExternalMemory } from '../facts/external-memory.js';
 import { RAW_CODE } from '../facts/raw-words.js';
 import { findInnerRelease } from '../facts/inner-releases.js';
@@ -906,7 +906,9 @@ function isDeletedVariable(text: string, { invalidation, use }: StaleUse): boole
 function isElsewhere(text: string, fn: FunctionIr, { invalidation, use }: StaleUse): boolean {
   const name = nameUsed(text, use.span) ?? '';
   return (
-    arePathsExcluded(fn, invalidation.span, use.span) || isNextRoundsElement(fn, name, use.span, invalidation.span)
+    arePathsExcluded(fn, invalidation.span, use.span) ||
+    isNextRoundsElement(fn, name, use.span, invalidation.span) ||
+    isInOneRound(fn, use.span, invalidation.span)
   );
 }
 
