@@ -1,5 +1,5 @@
 import { makeTokenSearch } from '../discover/tokens.js';
-import type { InFile, TextToken } from '../facts/unit.js';
+import type { InFile, TextTest, TextToken } from '../facts/unit.js';
 import type { Language } from '../model/ir.js';
 import type { BodyFilter } from '../parsers/pack.js';
 import type { Rule } from '../rules/rule.js';
@@ -84,7 +84,7 @@ export function planTokens(rules: readonly Rule[], language: Language): TokenPla
 // Anchored, or every place of a text would be tried.
 const NOTHING = /^(?!)/u;
 
-function isWord(token: string | RegExp): token is string {
+function isWord(token: string | TextTest): token is string {
   return typeof token === 'string';
 }
 
@@ -98,7 +98,7 @@ type Tokens = readonly TextToken[];
 interface Conditional {
   readonly word?: string;
   readonly needed?: Search;
-  readonly tokens: (string | RegExp)[];
+  readonly tokens: (string | TextTest)[];
 }
 
 /** Looks for any of some tokens. */
@@ -109,20 +109,19 @@ type Search = (text: string) => boolean;
  * hundreds of different sets of rules that want them, and one pattern for each set would take longer to compile than it saves.
  */
 function joinBodies(
-  rules: readonly { readonly bodies: Tokens | undefined; readonly beside: Tokens | undefined }[],
+  rules: readonly { readonly bodies: Tokens | undefined; readonly beside: readonly (string | RegExp)[] | undefined }[],
   isMet: (token: TextToken) => boolean,
 ): BodyFilter {
   const groups = new Map<string, Conditional>();
   for (const { bodies, beside } of rules) {
-    const needed = beside?.map(bare);
-    const besideKey = needed?.map(sourceOf).sort().join('|') ?? '';
+    const besideKey = beside?.map(sourceOf).sort().join('|') ?? '';
     for (const token of bodies?.filter(isMet) ?? []) {
       const word = typeof token === 'object' && 'word' in token ? token.word : undefined;
       const key = `${word ?? ''}|${besideKey}`;
       const group = groups.get(key);
       if (group) group.tokens.push(bare(token));
       else
-        groups.set(key, { ...(word && { word }), ...(needed && { needed: searchFor(needed) }), tokens: [bare(token)] });
+        groups.set(key, { ...(word && { word }), ...(beside && { needed: searchFor(beside) }), tokens: [bare(token)] });
     }
   }
   const alone = searchFor(groups.get('|')?.tokens ?? []);
@@ -145,19 +144,24 @@ function joinBodies(
 /** Patterns by their source, each compiled once for all sets of rules. */
 const compiled = new Map<string, RegExp>();
 
-function searchFor(tokens: readonly (string | RegExp)[]): Search {
+function searchFor(tokens: readonly (string | TextTest)[]): Search {
   const words = [...new Set(tokens.filter(isWord))];
-  const sources = new Set(tokens.flatMap((token) => (isWord(token) ? [] : [token.source])));
+  const tests = tokens.flatMap((token) => (isWord(token) ? [] : [token]));
+  const sources = new Set(tests.flatMap((one) => (one instanceof RegExp ? [one.source] : [])));
   const patterns = [...sources].sort().map((source) => {
     let pattern = compiled.get(source);
     if (!pattern) compiled.set(source, (pattern = new RegExp(source, 'u')));
     return pattern;
   });
-  return (text) => words.some((word) => text.includes(word)) || patterns.some((pattern) => pattern.test(text));
+  const others = [...new Set(tests.filter((one) => !(one instanceof RegExp)))];
+  return (text) =>
+    words.some((word) => text.includes(word)) ||
+    patterns.some((pattern) => pattern.test(text)) ||
+    others.some((one) => one.test(text));
 }
 
-function bare(token: TextToken): string | RegExp {
-  return typeof token === 'string' || token instanceof RegExp ? token : token.pattern;
+function bare(token: TextToken): string | TextTest {
+  return typeof token === 'string' || 'test' in token ? token : token.pattern;
 }
 
 function sourceOf(token: string | RegExp): string {

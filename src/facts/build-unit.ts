@@ -595,7 +595,7 @@ function matches(text: string, pattern: TextPattern): boolean {
     ? pattern.test(text)
     : pattern.some((one) => {
         if (typeof one === 'string') return text.includes(one);
-        if (one instanceof RegExp) return one.test(text);
+        if ('test' in one) return one.test(text);
         return ('inFile' in one || text.includes(one.word)) && one.pattern.test(text);
       });
 }

@@ -1,13 +1,11 @@
-import type { TextToken } from './unit.js';
+import type { TextTest, TextToken } from './unit.js';
 
 /** Address-of (not the operators `&` and `&&`). Begins at the sign, which is rarer than all that may stand in front of it. */
-const ADDRESS = String.raw`&(?<=(?:(?:[=(,;{}[:?!~>]|return|\bcast\s*\([^;()]*(?:\([^()]*\))?[^;()]*\))\s*|\))&)\s*[A-Za-z_(]`;
+const ADDRESS_OF = String.raw`&(?<=(?:(?:[=(,;{}[:?!~>]|return|\bcast\s*\([^;()]*(?:\([^()]*\))?[^;()]*\))\s*|\))&)\s*`;
+const ADDRESS = `${ADDRESS_OF}[A-Za-z_(]`;
 
 /** A result by reference, a loop or a variable by reference; a `ref` parameter is the caller's. */
 const REFERENCE = String.raw`(?:^|[;{}\s@])ref\b[^;{}(]*\(|\bforeach\w*\s*\([^;]*\bref\b|[;{}]\s*(?:auto\s+)?ref\b`;
-
-/** `a[]` and `a[i .. j]`; the brackets of a type have a name behind them. */
-const SLICE = String.raw`[\w)\]]\s*\[\s*\](?!\s*[\w@([])|\[[^;{}]{0,200}?\.\.`;
 
 /** A nested function, or a lambda that is called where it stands, with a `ref` parameter. */
 const INNER_REFERENCE = String.raw`(?:[;{}]\s*[\w.[\]*!]+\s+\w+\s*|\(\s*)\((?:[^(){};]*[,\s])?ref\s`;
@@ -20,7 +18,10 @@ export const GROWS_BESIDE_PARAMETER =
 export const D_POINTERS = new RegExp(`${ADDRESS}|\\.ptr\\b|${REFERENCE}|${INNER_REFERENCE}`, 'u');
 
 /** `scope` where it puts an object on the stack; a static array, which is a slice without a sign; a slice of what a function makes. */
-const ON_STACK = String.raw`\bscoped!|\bscope\b[^;(){}]*=\s*new\b|\w\[\w+\]\s+\w+\s*[;=]|\w\[\]\s+\w+\s*=\s*\w+\(\)|(?:\bauto|\*|\])\s+\w+\s*=\s*[A-Z]\w*\([^;()]*\)\.\w+\s*(?:\(\))?;`;
+const ON_STACK = String.raw`\bscoped!|\bscope\b[^;(){}]*=\s*new\b|\w\[(?!(?:bool|u?(?:byte|short|int|long)|[wd]?char|[wd]?string|size_t)\])\w+\]\s+\w+\s*[;=]|\w\[\]\s+\w+\s*=\s*\w+\(\)|(?:\bauto|\*|\])\s+\w+\s*=\s*[A-Z]\w*\([^;()]*\)\.\w+\s*(?:\(\))?;`;
+
+/** Arguments that stand on the stack of the call: `int[] values ...`, `Shape shape...`; a list of types and values has no name there. */
+const VARIADIC = String.raw`[\w)\]](?<!\balias)\s+\w+\s*\.\.\.\s*\)`;
 
 /** A function that returns a pointer or a reference may have it from a helper. */
 const HANDS_OUT = String.raw`^(?:[^(){};=]*\*\s*|(?=[^(){};=]*\bref\b)[^(){};=]*)\b\w+\s*\(`;
@@ -40,11 +41,67 @@ const KEEPS_MADE = String.raw`[;{}]\s*[\w.]+\s*=\s*[a-z]\w*\([^;{}]*\)\.\w+\s*(?
 /** So is what a helper makes of it: `p = addressOf(made().field);` */
 const KEEPS_SHOWN = String.raw`=\s*\w+\(\s*[\w.]+\([^();]*\)\.\w+\s*\)\s*;`;
 
-/** A function whose text does not match, nor `D_LENT`, makes no pointer or slice that could outlive what it shows. */
+/** A function whose text does not match, nor `D_SLICES` and `D_LENT`, makes no pointer or slice that could outlive what it shows. */
 export const D_BORROWS = new RegExp(
-  `${ADDRESS}|\\.ptr\\b|\\.\\.\\.|${SLICE}|tempCString|${ON_STACK}|${HANDS_OUT}|${HANDS_ON}|${KEEPS_MADE}|${KEEPS_SHOWN}`,
+  `${ADDRESS}|\\.ptr\\b|${VARIADIC}|tempCString|${ON_STACK}|${HANDS_OUT}|${HANDS_ON}|${KEEPS_MADE}|${KEEPS_SHOWN}`,
   'u',
 );
+
+/** The bracket of `a[]` and `a[i .. j]`; that of a declared type has a name behind it. */
+const SLICED = /\[(?:\s*\](?!\s*[\w@([])|(?=(?:[^;{}[\]]|\[[^;{}[\]]*\]){0,200}?\.\.))/gu;
+/** The name before a bracket, when nothing stands before that but blanks or an operator. */
+const PLAIN_NAME = /(?<![\w.)\]])([A-Za-z_]\w*)\s*$/u;
+/** `int[]`, `const(char)[]`, `T[][]`, where a type is named; variables do not begin with a capital. */
+const OF_TYPE =
+  /(?:\b(?:const|immutable|inout|shared)\s*\([^()]*\)|\b(?:bool|u?(?:byte|short|int|long)|[wd]?char|[wd]?string|float|double|real|void|size_t|[A-Z]\w*))(?:\s*\[\s*\w*\s*\])*\s*$/u;
+/** Initial values that the collector owns. */
+const OF_COLLECTOR = /^(?:\[|["`]|[rq]"|new\b|[^;{}()[\]]*\.\s*i?dup\s*;)/u;
+
+/**
+ * A slice of something that may end with a scope: not of a variable that the function declares as a slice or text, or sets to a literal or to
+ * what `new` or `dup` make when it declares it. The collector keeps what such a variable leads to.
+ */
+export const D_SLICES: TextTest = {
+  test(text) {
+    const known = new Map<string, boolean>();
+    for (const { index, 0: bracket } of text.matchAll(SLICED)) {
+      const before = text.slice(Math.max(0, index - 80), index);
+      if (!/[\w)\]]\s*$/u.test(before) || (bracket.length > 1 && OF_TYPE.test(before)) || isLiteral(before)) continue;
+      const name = PLAIN_NAME.exec(before)?.[1];
+      if (name === undefined) return true;
+      let isCollected = known.get(name);
+      if (isCollected === undefined) known.set(name, (isCollected = isOfCollector(name, text)));
+      if (!isCollected) return true;
+    }
+    return false;
+  },
+};
+
+/** Whether a text ends with a literal of an array, `[1, 2, 3]`, and not with an element, `a[1]`. */
+function isLiteral(text: string): boolean {
+  if (!/\]\s*$/u.test(text)) return false;
+  let depth = 0;
+  for (let at = text.length - 1; at >= 0; at--) {
+    if (text[at] === ']') depth++;
+    else if (text[at] === '[' && --depth === 0) return !/[\w)\]]\s*$/u.test(text.slice(0, at));
+  }
+  return false;
+}
+
+/** Whether all declarations of a variable in the text, of which there is one at least, give it memory of the collector. */
+function isOfCollector(name: string, text: string): boolean {
+  let isDeclared = false;
+  for (const match of text.matchAll(new RegExp(`(\\w+|\\[\\s*\\]|[\\])!*])\\s+${name}\\s*(?=([=;,):]))(?!==)`, 'gu'))) {
+    const [whole, type = '', next] = match;
+    if (/^(?:return|case|in|is|else|throw|assert|with|and|or|new|delete)$/u.test(type)) continue;
+    isDeclared = true;
+    if (/^\[\s*\]$/u.test(type) || /^[wd]?string$/u.test(type)) continue;
+    if (!/^(?:auto|const|immutable|enum|static|scope)$/u.test(type) || next !== '=') return false;
+    const value = text.slice(match.index + whole.length).replace(/^=\s*/u, '');
+    if (!OF_COLLECTOR.test(value) || /\bstaticArray\b/u.test(text)) return false;
+  }
+  return isDeclared;
+}
 
 /** See `KEEPS_LENT`, which is looked for only where something is set in such a way. */
 export const D_LENT: TextToken = {
@@ -52,8 +109,19 @@ export const D_LENT: TextToken = {
   pattern: new RegExp(`^(?=[^]*?${SET_BY_METHOD})[^]*?${KEEPS_LENT}`, 'u'),
 };
 
-/** Address-of, or an entry looked up by `in`. */
-export const D_ENTRIES = new RegExp(`${ADDRESS}|[\\w)"'\\]]\\s+in\\s`, 'u');
+/** An entry looked up by `in`: not the word in a comment or a text, nor the contract `in {`. */
+const LOOKED_UP = String.raw`(?:^|\n)(?!\s*(?:\*|\+|//))(?:(?!//)[^\n"]|"(?:[^"\\\n]|\\.)*")*?[\w)"'\]]\s+in\s+(?!\{)`;
+
+/** The address of an element, of what a call returns by reference, or of the variable of a loop. */
+const ENTRY_ADDRESS = `${ADDRESS_OF}${String.raw`[(*]*\w[\w.]*(?:\([^()]*\)[\w.)]*)?\s*[[(]|\bforeach\w*\s*\([^;]*\bref\b[^]*&\s*\w`}`;
+
+/** A pointer to an entry: its address is taken, or it is looked up by `in`. */
+export const D_ENTRIES = new RegExp(`${ENTRY_ADDRESS}|${LOOKED_UP}`, 'u');
+
+/** The first pattern but in the tests of a module, where the last thing that may happen to a pointer is that the test ends. */
+export function exceptTests({ source }: RegExp): RegExp {
+  return new RegExp(`^(?![^{]*\\bunittest\\s*\\{)[^]*?(?:${source})`, 'u');
+}
 
 /** A block that works on an element. */
 export const D_WITH_ENTRY = /\bwith\s*\([^;{}]*\[/u;

@@ -29,7 +29,12 @@ export interface InFile {
   readonly pattern: RegExp;
 }
 
-export type TextToken = string | RegExp | BesideWord | InFile;
+/** A look at the text of a function, head and body, that takes more than a pattern. */
+export interface TextTest {
+  test(text: string): boolean;
+}
+
+export type TextToken = string | TextTest | BesideWord | InFile;
 
 /** Strings and patterns of which a text holds one. */
 export type TextPattern = RegExp | readonly TextToken[];

@@ -5,7 +5,7 @@ import { isInHeapFrame, isUnlinked } from '../facts/frame-addresses.js';
 import { laterUses } from '../facts/later-uses.js';
 import { findMappedPointers } from '../facts/mapped-pointers.js';
 import { BECOMES_RAW, LENDING, RAW_CODE, RAW_POINTERS } from '../facts/raw-words.js';
-import { D_BORROWS, D_LENT } from '../facts/d-text.js';
+import { D_BORROWS, D_LENT, D_SLICES } from '../facts/d-text.js';
 import { isLentToThread } from '../facts/lent-to-threads.js';
 import { lineOf } from '../facts/lines.js';
 import { isScratch } from '../facts/scratch-lists.js';
@@ -61,7 +61,7 @@ export default defineRule({
   // A caller of a helper that hands out a pointer may hold none of the words itself.
   bodyTokens: {
     rust: [...TOKENS.rust, ...RAW_CODE, ...BECOMES_RAW],
-    d: [D_BORROWS, D_LENT, DIGEST_TEXT, RETURNS_ARRAY],
+    d: [D_BORROWS, D_SLICES, D_LENT, DIGEST_TEXT, RETURNS_ARRAY],
   },
   bodyRequires: { rust: [LENDING] },
   looksAt: 'bodies',

@@ -10,6 +10,7 @@ import {
   uncast,
   type WithBody,
 } from '../facts/d-code.js';
+import { exceptTests } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
@@ -68,7 +69,8 @@ export default defineRule({
   },
   tokens: { d: ['struct', 'union'] },
   requires: { d: ['&', '[]', '..', '.ptr', 'ref '] },
-  bodyTokens: { d: [SHOWS, KEEPS] },
+  // The methods of a test's own structs are not looked at.
+  bodyTokens: { d: [exceptTests(SHOWS), exceptTests(KEEPS)] },
   looksAt: 'bodies',
   perFile: ['d'],
   check({ unit, report }) {

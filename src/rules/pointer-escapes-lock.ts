@@ -6,7 +6,7 @@ import { findUsesAfterUnlock } from '../facts/uses-after-unlock.js';
 import { typeOfPlace } from '../flow/place-type.js';
 import { describePlace } from '../flow/place.js';
 import type { Escape, StaleUse } from '../flow/result.js';
-import type { UnitFacts } from '../facts/unit.js';
+import type { InFile, UnitFacts } from '../facts/unit.js';
 import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { walkBody } from '../model/walk-body.js';
@@ -17,11 +17,14 @@ const TOKENS = {
   d: ['synchronized', 'lock'],
 };
 
-/** `.lock()`, `try_lock()` and helpers by such names, not `block()` and `clock()`. */
+/** `.lock()`, `try_lock()`, `tryLock()` and helpers by such names, not `block()` and `clock()`. */
 const CODE = {
   rust: [/(?<![A-Za-z])lock(?:ed|_\w+)?\(|(?<![A-Za-z])guard\(/u, 'read()', 'write()', 'borrow_mut('],
-  d: TOKENS.d,
+  d: ['synchronized', /(?<![A-Za-z])lock|Lock/u],
 };
+
+/** The methods of a synchronized class hold none of the words themselves. */
+const IN_SYNCHRONIZED: InFile = { inFile: /\bsynchronized\b/u, pattern: D_POINTERS };
 
 /** A helper that takes the lock for its callers. */
 const GIVES_GUARD = /->[^{;]{0,300}?\b\w{0,60}Guard\b/u;
@@ -50,8 +53,7 @@ export default defineRule({
   tokens: TOKENS,
   // A pointer that the compiler does not follow is made or taken apart.
   requires: { rust: RAW_WORDS },
-  // The methods of a synchronized class hold none of the words themselves.
-  bodyTokens: { rust: [...CODE.rust, GIVES_GUARD], d: [...CODE.d, D_POINTERS] },
+  bodyTokens: { rust: [...CODE.rust, GIVES_GUARD], d: [...CODE.d, IN_SYNCHRONIZED] },
   bodyRequires: { rust: [...RAW_CODE, GIVES_GUARD] },
   looksAt: 'bodies',
   perFile: ['rust', 'd'],

@@ -61,7 +61,7 @@ export interface Rule<Messages extends Readonly<Record<string, string>> = Readon
   /** When given, only function bodies with one of these are lowered for this rule; else all of a file. */
   readonly bodyTokens?: Partial<Record<Language, readonly TextToken[]>>;
   /** When given, the function must also hold one of these. */
-  readonly bodyRequires?: Partial<Record<Language, readonly TextToken[]>>;
+  readonly bodyRequires?: Partial<Record<Language, readonly (string | RegExp)[]>>;
   /**
    * Everything it reports starts from a function that `bodyTokens` picks: a file without one is not parsed for it. With
    * `body text` it reads of those functions the head and the text, and their bodies are not lowered for it. Default: it

@@ -17,7 +17,7 @@ import {
   withBodyOf,
   walkDeep,
 } from '../facts/d-code.js';
-import { D_CLOSURE } from '../facts/d-text.js';
+import { D_CLOSURE, exceptTests } from '../facts/d-text.js';
 import { headOf, lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { withoutAlias } from '../flow/types.js';
@@ -71,13 +71,14 @@ export default defineRule({
     scenarios: ['command'],
   },
   tokens: { d: ['delegate', '=>', 'Thread', 'runTask', 'setTimer'] },
-  bodyTokens: { d: [D_CLOSURE, LAZY] },
+  bodyTokens: { d: [exceptTests(D_CLOSURE), LAZY] },
   looksAt: 'bodies',
   perFile: ['d'],
   check({ unit, report }) {
     for (const file of unit.filesOf('d')) {
       for (const fn of file.functions) {
-        if (!hasBody(fn) || fn.kind === 'unittest' || !unit.holds(file, fn, [D_CLOSURE, LAZY])) continue;
+        if (!hasBody(fn) || outermost(file, fn).kind === 'unittest' || !unit.holds(file, fn, [D_CLOSURE, LAZY]))
+          continue;
         const walked: Walked[] = [];
         let closures = 0;
         walkBody(fn.body, (one) => {

@@ -31,6 +31,12 @@ const THREADS =
 
 const STARTS = /\bnew\s+Thread\b|\bspawn\w*\s*[!(]|\.start\s*\(/u;
 
+const GROWS = /~|\.(?:length|put|insert|require)|\]\s*(?:[-+*|&^]?=[^=]|\+\+|--)/u;
+
+/** Types, blocks and labels that give their attribute to what is in them: `shared class`, `shared {`. */
+const SHARED_GROUP =
+  /\bshared\s*(?:[:{]|(?:(?:abstract|final|synchronized|static|public|private|package)\s+)*(?:class|struct)\b)/u;
+
 /** What waits for a thread or task, or asks whether it still runs. */
 const WAITS_FOR = /^(?:join|joinAll|isRunning|wait|\w+Force)$/u;
 
@@ -74,16 +80,10 @@ export default defineRule({
   },
   bodyTokens: {
     d: [
-      '~',
-      '.length',
-      '.put',
-      '.insert',
-      '.require',
-      /\]\s*(?:[-+*|&^]?=[^=]|\+\+|--)/u,
-      'Thread',
-      'parallel',
-      'task',
-      '.create',
+      { inFile: THREADS, pattern: /\b(?:Thread|parallel|task)|\.create/u },
+      { inFile: THREADS, pattern: GROWS },
+      { inFile: SHARED_GROUP, pattern: GROWS },
+      new RegExp(`^(?=[^{]*\\bshared\\b(?!\\s+static\\s+~?this\\b))[^]*(?:${GROWS.source})`, 'u'),
     ],
   },
   looksAt: 'bodies',
