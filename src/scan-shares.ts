@@ -58,12 +58,16 @@ export async function scanShares(
   };
 }
 
-/** Undefined when the thread ends without a result. */
-function runShare(input: ShareInput): Promise<ShareResult | undefined> {
+/** What a thread of its own finds in one share; undefined when it can't be started or ends without a result. */
+export function runShare(input: ShareInput): Promise<ShareResult | undefined> {
   return new Promise((resolve) => {
-    const worker = new Worker(new URL('./share-worker.js', import.meta.url), { workerData: input });
-    worker.once('message', (result: ShareResult) => resolve(result));
-    worker.once('error', () => resolve(undefined));
-    worker.once('exit', () => resolve(undefined));
+    try {
+      const worker = new Worker(new URL('./share-worker.js', import.meta.url), { workerData: input });
+      worker.once('message', (result: ShareResult) => resolve(result));
+      worker.once('error', () => resolve(undefined));
+      worker.once('exit', () => resolve(undefined));
+    } catch {
+      resolve(undefined);
+    }
   });
 }

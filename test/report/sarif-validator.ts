@@ -40,6 +40,8 @@ export function validateSarif(validator: string, text: string): readonly Validat
       execFileSync(validator, args, {
         env: { ...process.env, DOTNET_SYSTEM_GLOBALIZATION_INVARIANT: '1' },
         stdio: 'pipe',
+        // It also prints what it found, a line for each result.
+        maxBuffer: 2 ** 28,
       });
     } catch (error) {
       // It exits with 1 when it has found something; without an output file it has not run.
