@@ -258,7 +258,8 @@ const mostThreads = 64;
 
 function readThreads(text: string): Threads {
   if (text === 'off') return { threads: 1, areThreadsForced: false };
-  if (text === 'auto') return { threads: availableParallelism(), areThreadsForced: false };
+  // A second thread on two processors is hardly faster: what V8 does beside the first one is busy there already.
+  if (text === 'auto') return { threads: Math.max(1, availableParallelism() >> 1), areThreadsForced: false };
   const threads = Number(text);
   if (!/^\d+$/u.test(text) || threads < 1 || threads > mostThreads)
     throw new InvalidArgumentError(`'off', 'auto' or a number of threads from 1 to ${mostThreads} is expected.`);

@@ -60,6 +60,12 @@ const toPosix = (path: string): string => path.split(sep).join('/');
 const isWithin = (path: string, folder: string): boolean =>
   path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
 
+/** The folders that are in none of the others. */
+function outermostOf(folders: ReadonlySet<string>): readonly string[] {
+  const all = [...folders];
+  return all.filter((folder) => !all.some((other) => other !== folder && isWithin(folder, other)));
+}
+
 class Discovery {
   private readonly gaps: Gap[] = [];
   private readonly inputs: Input[] = [];
@@ -86,10 +92,10 @@ class Discovery {
       this.gaps.push({ kind: 'unreadable', path: shown, message: `'${shown}' could not be listed in full: ${why}.` });
     };
 
-    const listed = this.list(onTrouble);
+    const found = this.list(onTrouble);
     const byRoot = new Map<string, DiscoveredFile[]>();
     const listing: string[] = [];
-    for (const abs of [...listed].sort()) {
+    for (const abs of [...found].sort()) {
       const path = pathOf(abs);
       const language = findKind(path);
       if (language === undefined) continue;
@@ -113,13 +119,14 @@ class Discovery {
     units.sort((a, b) => (a.root < b.root ? -1 : 1));
 
     for (const { abs, gap } of this.troubles) this.gaps.push(gap(pathOf(abs)));
-    this.reportNothing(pathOf, new Set(listing));
+    const listed = new Set(listing);
+    this.reportNothing(pathOf, listed);
     return {
       base,
       units,
       listing: listing.sort(),
       folders,
-      named: [...single].filter((path) => listing.includes(path)).sort(),
+      named: [...single].filter((path) => listed.has(path)).sort(),
       gaps: this.gaps,
     };
   }
@@ -205,22 +212,25 @@ class Discovery {
       for (const file of files) all.add(file);
     };
     const byRepository = new Map<string, Set<string>>();
+    /** Outside repositories: folders with all that lies below them, and folders for themselves. */
+    const whole = new Set<string>();
+    const single = new Set<string>();
     for (const { abs, isFolder, repository } of this.inputs) {
       const folder = isFolder ? abs : dirname(abs);
       const unit = this.rootsIn(repository).rootOf(folder);
       if (repository === undefined) {
         // A named file that no manifest claims has its neighbours for a unit, not all that lies below.
-        add(walk(unit ?? folder, onTrouble, isFolder || unit !== undefined ? Infinity : 0));
+        (isFolder || unit !== undefined ? whole : single).add(unit ?? folder);
         continue;
       }
       const folders = byRepository.get(repository) ?? new Set();
       folders.add(unit ?? repository);
       byRepository.set(repository, folders);
     }
+    for (const folder of outermostOf(whole)) add(walk(folder, onTrouble));
+    for (const folder of single) add(walk(folder, onTrouble, 0));
     for (const [repository, folders] of byRepository) {
-      const outermost = [...folders].filter(
-        (folder) => ![...folders].some((other) => other !== folder && isWithin(folder, other)),
-      );
+      const outermost = outermostOf(folders);
       const around = outermost.includes(repository)
         ? []
         : [join(repository, '.github'), join(repository, '.cargo')].filter((folder) => existsSync(folder));

@@ -344,6 +344,16 @@ describe('outside a repository', () => {
       { kind: 'unreadable', path: 'secret', message: "'secret' could not be listed in full: permission is denied." },
     ]);
   });
+
+  it.runIf(hasPermissions)('lists a unit once, however many of its files are named', () => {
+    write({ 'dub.json': '{"name":"x"}', 'source/a.d': '', 'source/b.d': '', 'source/c.d': '', 'secret/d.d': '' });
+    chmodSync(folder, 0o755);
+    chmodSync(join(folder, 'secret'), 0);
+    const found = asOrdinaryUser(() => resolveInputs(['source/a.d', 'source/b.d', 'source'], folder));
+    chmodSync(join(folder, 'secret'), 0o700);
+    expect(filesOf(found)).toEqual({ '': ['dub.json', 'source/a.d', 'source/b.d', 'source/c.d'] });
+    expect(found.gaps).toHaveLength(1);
+  });
 });
 
 it.each([
