@@ -58,7 +58,7 @@ interface KnownFlow {
   readonly flow: FunctionFlow;
   /** How many calls deep helpers were followed. */
   readonly depth: number;
-  /** A helper deeper than that was left out. */
+  /** A helper was left out, deeper than that or in a circle. */
   readonly isCut: boolean;
 }
 
@@ -73,7 +73,7 @@ class Unit implements UnitFacts {
   /** Files with the bodies that assign to one field, by path and name. */
   private readonly assigning = new Map<string, FileIr>();
   private readonly flows = new Map<FunctionIr, KnownFlow>();
-  /** How often a helper was not followed because it was too many calls deep. */
+  /** How often a helper was not followed, because it was too many calls deep or one of those around it. */
   private cuts = 0;
   private readonly running = new Set<FunctionIr>();
   private readonly growths = new Map<string, readonly GrowthSite[]>();
@@ -571,8 +571,7 @@ class Unit implements UnitFacts {
       summaryOf: (path, fn, depth, matters) => {
         const known = this.knownFlow(language, fn, depth - 1);
         if (known) return known;
-        if (this.running.has(fn)) return undefined;
-        if (depth <= 0) {
+        if (depth <= 0 || this.running.has(fn)) {
           this.cuts++;
           return undefined;
         }
