@@ -28,6 +28,9 @@ const FOREIGN = /(?:^|::)(?:ffi|sys|raw|libc|bindings|\w+_sys|\w+_ffi|\w+ffi)::\
 /** Words of objects that work on another one, which must be there as long as they are. */
 const DEPENDS = /(?:^|[_:])(?:iter|iterator|cursor|snapshot|txn|transaction|statement|stmt|prepare\w*)(?:_|$)/u;
 
+/** A picture of what an object shows is a copy, and counted by itself. */
+const PICTURE = /(?:image|picture|bitmap|pixmap|frame|screen)_?snapshot/u;
+
 /**
  * A function whose result is a struct of the package with a raw pointer and no lifetime, made by a foreign function of a pointer in `self`
  * or in what a parameter lends, whose type frees it in `drop`: either the result has no `Drop` of its own, so that it shows a part of the
@@ -55,7 +58,7 @@ export function findBareView(unit: UnitFacts, file: FileIr, fn: FunctionIr): Bar
     const name = call?.[1];
     if (!call || name === undefined) continue;
     const isPart = root === 'self' && fn.isPublic && wanted.args.length === 0 && !MAKES.test(name) && !LASTS.test(name);
-    const depends = DEPENDS.test(name);
+    const depends = DEPENDS.test(name) && !PICTURE.test(name);
     // Whether a function is foreign is asked of all files of the unit.
     if (!isPart && !depends) continue;
     if (!(depends ? endsSomething(unit, file, owner) : hasDrop(unit, owner)) || !isForeign(unit, name)) continue;
