@@ -6,13 +6,11 @@ import { expectSource } from './parsers/tree.js';
 import { compareConfidence, compareSeverity, configuredSeverity } from './engine/levels.js';
 import { linkPackageFindings } from './engine/link-findings.js';
 import { matchPatterns } from './engine/path-filter.js';
-import { scanUnit, type UnitScanInput } from './engine/scan-unit.js';
-import { cutShares } from './engine/shares.js';
+import { scanUnit } from './engine/scan-unit.js';
 import { suppressionDrafts } from './engine/suppression-drafts.js';
 import type { Finding, Gap, ScanResult } from './model/finding.js';
 import type { ProjectModel } from './model/project.js';
 import { isJavaScriptRule } from './rules/javascript-rule.js';
-import { scanShares } from './scan-shares.js';
 import type { Rule } from './rules/rule.js';
 import { applySuppressions, type ConfiguredSuppression } from './suppress/apply-suppressions.js';
 import type { CommentedFile } from './suppress/read-suppressions.js';
@@ -26,12 +24,6 @@ export interface ScanRequest {
   readonly baseline?: ReadonlyMap<string, string>;
   /** False parses every file; the findings are the same. */
   readonly isFiltered?: boolean;
-  /**
-   * How many threads may scan one unit; by default one. Only for the rules of this package. Whether so many are used when fewer would do is
-   * `areThreadsForced`; by default not.
-   */
-  readonly threads?: number;
-  readonly areThreadsForced?: boolean;
   /** Called for each file that was looked at or parsed and before each rule, thousands of times. */
   readonly onProgress?: (step: ScanStep) => void;
 }
@@ -69,8 +61,7 @@ export async function scan(request: ScanRequest): Promise<Scan> {
   let done = 0;
   const total = units.reduce((sum, { files }) => sum + files.length, 0);
   const sources = units.flatMap(({ files }) => files.filter(({ language }) => language === 'rust' || language === 'd'));
-  const size = sources.reduce((sum, source) => sum + source.size, 0);
-  expectSource(size);
+  expectSource(sources.reduce((sum, { size }) => sum + size, 0));
   let parses = 0;
   for (const [at, unit] of units.entries()) {
     let rule: ScanStep['rule'];
@@ -83,7 +74,7 @@ export async function scan(request: ScanRequest): Promise<Scan> {
       });
     const { base, listing } = inputs;
     const { targets, native } = config;
-    const unitInput: UnitScanInput = {
+    const found = await scanUnit({
       base,
       unit,
       listing,
@@ -103,16 +94,13 @@ export async function scan(request: ScanRequest): Promise<Scan> {
         parses++;
         tell();
       },
-    };
-    const { threads = 1, areThreadsForced = false } = request;
-    const parts = unitInput.isFiltered && threads > 1 ? cutShares(unit, threads, areThreadsForced) : [];
-    const found = await (parts.length > 1 ? scanShares(unitInput, parts, size) : scanUnit(unitInput));
+    });
     projects.set(unit.root, found.project);
     drafts.push(...found.drafts);
     gaps.push(...found.gaps);
     commented.push(...found.commented);
     texts.push(found.textOf);
-    parsed += found.parsed.size;
+    parsed += found.parsed;
     for (const [id, milliseconds] of Object.entries(found.perRule)) perRule[id] = (perRule[id] ?? 0) + milliseconds;
   }
   const textOf = (path: string): string | undefined =>

@@ -1,5 +1,4 @@
 import { writeFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { nearestName } from '../catalog/nearest-name.js';
@@ -30,7 +29,6 @@ interface ScanFlags {
   readonly failOn?: Severity;
   readonly maxWarnings?: number;
   readonly audience?: Audience;
-  readonly concurrency?: Threads;
   readonly exitZero?: true;
   readonly quiet?: true;
   readonly color?: boolean;
@@ -42,12 +40,6 @@ interface ScanFlags {
 interface Destination {
   readonly format: FormatName;
   readonly file?: string;
-}
-
-/** How many threads scan, in the words of {@link scan}. */
-interface Threads {
-  readonly threads: number;
-  readonly areThreadsForced: boolean;
 }
 
 export function register(program: Command, io: Io, exit: (code: number) => void): void {
@@ -78,11 +70,6 @@ export function register(program: Command, io: Io, exit: (code: number) => void)
     )
     .addOption(
       new Option('--audience <who>', "'audit' also shows what only a reviewer needs").choices(['everyone', 'audit']),
-    )
-    .addOption(
-      new Option('--concurrency <number>', "threads for one unit, or 'auto': as many as pay (default: off)").argParser(
-        readThreads,
-      ),
     )
     .option('--exit-zero', 'exit with 0 whatever is found')
     .option('-q, --quiet', 'print findings only, no gaps and no summary')
@@ -116,7 +103,6 @@ async function runScan(
     config,
     rules,
     baseline: readBaseline(config, inputs.base),
-    ...flags.concurrency,
     onProgress: progress.update,
   });
   progress.clear();
@@ -251,19 +237,6 @@ function collectOutputs(): {
 function readFileName(text: string): string {
   if (text === '') throw new InvalidArgumentError('The name of a file is expected.');
   return text;
-}
-
-/** More threads than anybody has processors would only fill the memory. */
-const mostThreads = 64;
-
-function readThreads(text: string): Threads {
-  if (text === 'off') return { threads: 1, areThreadsForced: false };
-  // A second thread on two processors is hardly faster: what V8 does beside the first one is busy there already.
-  if (text === 'auto') return { threads: Math.max(1, availableParallelism() >> 1), areThreadsForced: false };
-  const threads = Number(text);
-  if (!/^\d+$/u.test(text) || threads < 1 || threads > mostThreads)
-    throw new InvalidArgumentError(`'off', 'auto' or a number of threads from 1 to ${mostThreads} is expected.`);
-  return { threads, areThreadsForced: true };
 }
 
 function readCount(text: string): number {

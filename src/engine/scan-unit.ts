@@ -13,7 +13,6 @@ import { isJavaScriptRule } from '../rules/javascript-rule.js';
 import type { Rule } from '../rules/rule.js';
 import type { CommentedFile } from '../suppress/read-suppressions.js';
 import { collectFindings, type CollectedFindings } from './collect-findings.js';
-import { isShared, type Share } from './shares.js';
 import { planTokens } from './token-plan.js';
 import { readUnitSources, sourceLanguages, type ByLanguage, type UnitSources } from './unit-sources.js';
 
@@ -29,8 +28,6 @@ export interface UnitScanInput {
   readonly native: readonly string[];
   /** False turns the token pre-filter off. */
   readonly isFiltered: boolean;
-  /** Of a unit that several threads scan, what this one does; absent: everything. Only with the pre-filter. */
-  readonly share?: Share;
   readonly onFile: (path: string) => void;
   /** Called before each rule, of how many. */
   readonly onRule?: (index: number, count: number) => void;
@@ -40,8 +37,7 @@ export interface UnitScanInput {
 
 export interface UnitScan extends CollectedFindings {
   readonly project: ProjectModel;
-  /** Base-relative paths of the files that were parsed. */
-  readonly parsed: ReadonlySet<string>;
+  readonly parsed: number;
   /** Asked files with suppressions in them. */
   readonly commented: readonly CommentedFile[];
   readonly textOf: (path: string) => string | undefined;
@@ -54,8 +50,7 @@ const packs: Readonly<Record<Language, () => Promise<LanguagePack>>> = {
 
 /** Runs the rules over one unit. Gaps of files that were not asked for are left out, except those of manifests. */
 export async function scanUnit(input: UnitScanInput): Promise<UnitScan> {
-  const { unit, isFiltered, share } = input;
-  const rules = share === undefined || share.isFirst ? input.rules : input.rules.filter(isShared);
+  const { unit, rules, isFiltered } = input;
   const gaps: Gap[] = [];
   const onGap = (gap: Gap): void => {
     if (gap.kind === 'manifest' || gap.kind === 'internal' || unit.asked(gap.path)) gaps.push(gap);
@@ -82,11 +77,7 @@ export async function scanUnit(input: UnitScanInput): Promise<UnitScan> {
   }
 
   const wantedBy = concernedAmong(rules, sources, project);
-  const readersOf = sharedAmong(
-    rules,
-    readersAmong(rules, { listing: sources.listing, readersOf: wantedBy }, unit.asked),
-    share,
-  );
+  const readersOf = readersAmong(rules, { listing: sources.listing, readersOf: wantedBy }, unit.asked);
   const candidates = isFiltered ? keepRead(sources.candidates, readersOf) : sources.candidates;
   const parsed = new Set<string>();
   const facts = buildUnitFacts({
@@ -106,24 +97,20 @@ export async function scanUnit(input: UnitScanInput): Promise<UnitScan> {
       input.onParsed?.();
     },
   });
-  const javascript: Awaited<ReturnType<typeof scanScripts>> =
-    share === undefined || share.isFirst
-      ? await scanScripts(input, project, sources.readText)
-      : { rules, gaps: [], parsed: [], marked: [] };
+  const javascript = await scanScripts(input, project, sources.readText);
   javascript.gaps.forEach(onGap);
   const views = isFiltered ? viewsOf(facts, readersOf) : () => facts;
   const found = collectFindings(javascript.rules, facts, unit.asked, views, (at) =>
     input.onRule?.(at + 1, javascript.rules.length),
   );
   const files = filesByPath(facts, candidates);
-  const isMarkedHere = (path: string): boolean => unit.asked(path) && share?.isMine(path) !== false;
   return {
     project,
     drafts: found.drafts,
     gaps: [...gaps, ...found.gaps],
     perRule: found.perRule,
-    parsed: new Set([...parsed, ...javascript.parsed]),
-    commented: [...sources.marked, ...javascript.marked].filter(isMarkedHere).flatMap((path) => {
+    parsed: parsed.size + javascript.parsed.length,
+    commented: [...sources.marked, ...javascript.marked].filter(unit.asked).flatMap((path) => {
       const text = sources.readText(path);
       const comments = files.get(path)?.comments;
       return text === undefined ? [] : [{ path, text, ...(comments === undefined ? {} : { comments }) }];
@@ -181,20 +168,6 @@ function readersAmong(
     const readers = sources.readersOf(path);
     if (isAsked(path)) return readers;
     return new Set(wide.find(({ paths }) => paths.has(path))?.ids.filter((id) => readers.has(id)));
-  };
-}
-
-/** Who goes through a file in this thread: rules whose files are shared only through those of its share. */
-function sharedAmong(
-  rules: readonly Rule[],
-  readersOf: (path: string) => ReadonlySet<string>,
-  share: Share | undefined,
-): (path: string) => ReadonlySet<string> {
-  if (share === undefined) return readersOf;
-  const shared = new Set(rules.filter(isShared).map(({ meta }) => meta.id));
-  return (path) => {
-    const readers = readersOf(path);
-    return share.isMine(path) ? readers : new Set([...readers].filter((id) => !shared.has(id)));
   };
 }
 

@@ -16,11 +16,9 @@ import {
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import type * as Inputs from '../../src/discover/inputs.js';
-import type * as ScanShares from '../../src/scan-shares.js';
 import { prepareValidator, validateSarif } from '../report/sarif-validator.js';
 import { builtCli } from '../support/built-cli.js';
-import { harmless, hazard, makeFolder, parseOutput } from './call-cli.js';
+import { harmless, hazard, makeFolder } from './call-cli.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 let cli = '';
@@ -53,36 +51,6 @@ describe('the built command', () => {
       stdout: '',
       stderr: "lifetime-lint: The path 'nowhere' does not exist; name a file or folder that does.\n",
     });
-  });
-
-  it('finds the same with several threads, each of which finds its own', async () => {
-    const several = makeFolder({
-      'a/pool.d': hazard,
-      'b/pool.d': hazard.replace('module pool', 'module b.pool'),
-      'b/harmless.d': harmless,
-      'c/pool.d': hazard.replace('module pool', 'module c.pool'),
-    });
-    const report = (...flags: string[]) => {
-      const { findings, gaps, stats } = parseOutput(call(several, ['--format', 'json', ...flags]).stdout);
-      return { findings, gaps, parsed: stats.parsed };
-    };
-    const alone = report();
-    expect(alone.findings.map(({ ruleId }) => ruleId)).toEqual(Array(3).fill('pointer-into-growable'));
-    expect(report('--concurrency', '3')).toEqual(alone);
-    expect(report('--concurrency', 'auto')).toEqual(alone);
-
-    // A thread that ends without a result is made up for, so that the report does not tell whether threads work at all.
-    const { runShare } = (await import(join(root, 'dist', 'scan-shares.js'))) as typeof ScanShares;
-    const { resolveInputs } = (await import(join(root, 'dist', 'discover', 'inputs.js'))) as typeof Inputs;
-    const { base, listing, units } = resolveInputs(['.'], several);
-    const files = units[0]?.files ?? [];
-    const input = {
-      ...{ base, root: units[0]?.root ?? '', files, listing, asked: files.map(({ path }) => path), size: 1000 },
-      ...{ ruleIds: ['pointer-into-growable'], targets: [], native: [], parts: [['a/pool.d'], ['b/pool.d']] },
-    };
-    const found = await runShare({ ...input, index: 1 });
-    expect(found?.drafts.map(({ finding }) => finding.location.path)).toEqual(['b/pool.d']);
-    expect(await runShare({ ...input, index: 1, base: Symbol('not to be told to a thread') as never })).toBe(undefined);
   });
 
   it('says in one sentence what a Node with less than it needs does not let it do', () => {

@@ -23,8 +23,6 @@ describe('exit codes', () => {
     ['2 for an unknown format', bad, ['--format', 'xml'], 2],
     ['2 for a wrong level', bad, ['--min-severity', 'high'], 2],
     ['2 for no number', bad, ['--max-warnings', 'few'], 2],
-    ['2 for no number of threads', bad, ['--concurrency', 'many'], 2],
-    ['2 for no threads', bad, ['--concurrency', '0'], 2],
     ['0 for help', bad, ['--help'], 0],
     ['0 for the version', bad, ['--version'], 0],
   ])('%s', async (_name, folder, args, code) => {
