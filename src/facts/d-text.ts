@@ -18,10 +18,10 @@ export const GROWS_BESIDE_PARAMETER =
 export const D_POINTERS = new RegExp(`${ADDRESS}|\\.ptr\\b|${REFERENCE}|${INNER_REFERENCE}`, 'u');
 
 /** `scope` where it puts an object on the stack; a static array, which is a slice without a sign; a slice of what a function makes. */
-const ON_STACK = String.raw`\bscoped!|\bscope\b[^;(){}]*=\s*new\b|\w\[(?!(?:bool|u?(?:byte|short|int|long)|[wd]?char|[wd]?string|size_t)\])\w+\]\s+\w+\s*[;=]|\w\[\]\s+\w+\s*=\s*\w+\(\)|(?:\bauto|\*|\])\s+\w+\s*=\s*[A-Z]\w*\([^;()]*\)\.\w+\s*(?:\(\))?;`;
+const ON_STACK = String.raw`\bscoped!|\bscope\b[^;(){}]*=\s*new\b|\w\[\s*(?!(?:bool|u?(?:byte|short|int|long)|[wd]?char|[wd]?string|size_t)\s*\])\w+\s*\]\s+\w+\s*[;=]|\w\[\]\s+\w+\s*=\s*\w+\(\)|(?:\bauto|\*|\])\s+\w+\s*=\s*[A-Z]\w*\([^;()]*\)\.\w+\s*(?:\(\))?;`;
 
 /** Arguments that stand on the stack of the call: `int[] values ...`, `Shape shape...`; a list of types and values has no name there. */
-const VARIADIC = String.raw`[\w)\]](?<!\balias)\s+\w+\s*\.\.\.\s*\)`;
+const VARIADIC = String.raw`(?:\]\s*|[\w)](?<!\balias)\s+)\w+\s*\.\.\.\s*\)`;
 
 /** A function that returns a pointer or a reference may have it from a helper. */
 const HANDS_OUT = String.raw`^(?:[^(){};=]*\*\s*|(?=[^(){};=]*\bref\b)[^(){};=]*)\b\w+\s*\(`;
@@ -47,31 +47,32 @@ export const D_BORROWS = new RegExp(
   'u',
 );
 
-/** The bracket of `a[]` and `a[i .. j]`; that of a declared type has a name behind it. */
-const SLICED = /\[(?:\s*\](?!\s*[\w@([])|(?=(?:[^;{}[\]]|\[[^;{}[\]]*\]){0,200}?\.\.))/gu;
+/** The bracket of `a[]`, and of `a[i .. j]` as far as can be told without counting; that of a declared type has a name behind it. */
+const SLICED = /\[(?:\s*\](?!\s*[\w@([])|(?=[^;{}]{0,200}?\.\.))/gu;
 /** The name before a bracket, when nothing stands before that but blanks or an operator. */
-const PLAIN_NAME = /(?<![\w.)\]])([A-Za-z_]\w*)\s*$/u;
+const PLAIN_NAME = /(?<![\w.)\]]|\.\s+)([A-Za-z_]\w*)\s*$/u;
 /** `int[]`, `const(char)[]`, `T[][]`, where a type is named; variables do not begin with a capital. */
 const OF_TYPE =
-  /(?:\b(?:const|immutable|inout|shared)\s*\([^()]*\)|\b(?:bool|u?(?:byte|short|int|long)|[wd]?char|[wd]?string|float|double|real|void|size_t|[A-Z]\w*))(?:\s*\[\s*\w*\s*\])*\s*$/u;
-/** Initial values that the collector owns. */
-const OF_COLLECTOR = /^(?:\[|["`]|[rq]"|new\b|[^;{}()[\]]*\.\s*i?dup\s*;)/u;
+  /(?:\b(?:const|immutable|inout|shared)\s*\([^()]*\)|(?<!\.\s*)\b(?:bool|u?(?:byte|short|int|long)|[wd]?char|[wd]?string|float|double|real|void|size_t|[A-Z]\w*))(?:\s*\[\s*\w*\s*\])*\s*$/u;
+/** Values that the collector owns. */
+const OF_COLLECTOR = /^\s*(?:\[|["`]|[rq]"|new\b|null\b|[^;{}()[\]]*\.\s*i?dup\s*;)/u;
+/** `T[] name`, `string name`, `auto name =`, `name =`, with what stands before the name. */
+const NAMED =
+  /([\w)\]!*]|\[\s*\])(\s+|(?<=\])\s*)([A-Za-z_]\w*)\s*(?=[;,):]|=(?!=))|(?<![\w.)\]*!])([A-Za-z_]\w*)\s*(?==(?!=))/gu;
 
 /**
- * A slice of something that may end with a scope: not of a variable that the function declares as a slice or text, or sets to a literal or to
- * what `new` or `dup` make when it declares it. The collector keeps what such a variable leads to.
+ * A slice of something that may end with a scope: not of a variable that the function declares as a slice or text, or by `auto`, and only
+ * ever sets to a literal or to what `new` or `dup` make. The collector keeps what such a variable leads to.
  */
 export const D_SLICES: TextTest = {
-  test(text) {
-    const known = new Map<string, boolean>();
+  test(whole) {
+    const text = whole.replace(/\/\/[^\n]*|\/\*[^]*?\*\//gu, ' ');
+    let collected: ReadonlySet<string> | undefined;
     for (const { index, 0: bracket } of text.matchAll(SLICED)) {
       const before = text.slice(Math.max(0, index - 80), index);
       if (!/[\w)\]]\s*$/u.test(before) || (bracket.length > 1 && OF_TYPE.test(before)) || isLiteral(before)) continue;
       const name = PLAIN_NAME.exec(before)?.[1];
-      if (name === undefined) return true;
-      let isCollected = known.get(name);
-      if (isCollected === undefined) known.set(name, (isCollected = isOfCollector(name, text)));
-      if (!isCollected) return true;
+      if (name === undefined || !(collected ??= collectedIn(text)).has(name)) return true;
     }
     return false;
   },
@@ -88,19 +89,32 @@ function isLiteral(text: string): boolean {
   return false;
 }
 
-/** Whether all declarations of a variable in the text, of which there is one at least, give it memory of the collector. */
-function isOfCollector(name: string, text: string): boolean {
-  let isDeclared = false;
-  for (const match of text.matchAll(new RegExp(`(\\w+|\\[\\s*\\]|[\\])!*])\\s+${name}\\s*(?=([=;,):]))(?!==)`, 'gu'))) {
-    const [whole, type = '', next] = match;
-    if (/^(?:return|case|in|is|else|throw|assert|with|and|or|new|delete)$/u.test(type)) continue;
-    isDeclared = true;
-    if (/^\[\s*\]$/u.test(type) || /^[wd]?string$/u.test(type)) continue;
-    if (!/^(?:auto|const|immutable|enum|static|scope)$/u.test(type) || next !== '=') return false;
-    const value = text.slice(match.index + whole.length).replace(/^=\s*/u, '');
-    if (!OF_COLLECTOR.test(value) || /\bstaticArray\b/u.test(text)) return false;
+/** Variables of a text that are declared in it, and never given but what the collector owns. */
+function collectedIn(text: string): ReadonlySet<string> {
+  const declared = new Set<string>();
+  const others = new Set<string>();
+  const isOfCollector = (end: number): boolean => OF_COLLECTOR.test(text.slice(end, end + 200).replace(/^=/u, ''));
+  const hasStatic = /\bstaticArray\b/u.test(text);
+  for (const match of text.matchAll(NAMED)) {
+    const [whole, last = '', , name = '', set] = match;
+    const end = match.index + whole.length;
+    if (set !== undefined) {
+      if (hasStatic || !isOfCollector(end)) others.add(set);
+      continue;
+    }
+    const type = last.startsWith('[')
+      ? last
+      : (/\w+$/u.exec(text.slice(Math.max(0, match.index - 20), match.index + 1))?.[0] ?? last);
+    if (/^(?:return|case|in|is|else|throw|assert|with|new|delete)$/u.test(type)) continue;
+    const isSlice =
+      last.startsWith('[') ||
+      /\[\s*\]$/u.test(text.slice(Math.max(0, match.index - 8), match.index + 1)) ||
+      /^[wd]?string$/u.test(type);
+    const isInferred = /^(?:auto|const|immutable|enum|static|scope)$/u.test(type) && text[end] === '=';
+    if ((isSlice || isInferred) && (text[end] !== '=' || (!hasStatic && isOfCollector(end)))) declared.add(name);
+    else others.add(name);
   }
-  return isDeclared;
+  return new Set([...declared].filter((name) => !others.has(name)));
 }
 
 /** See `KEEPS_LENT`, which is looked for only where something is set in such a way. */
@@ -110,10 +124,10 @@ export const D_LENT: TextToken = {
 };
 
 /** An entry looked up by `in`: not the word in a comment or a text, nor the contract `in {`. */
-const LOOKED_UP = String.raw`(?:^|\n)(?!\s*(?:\*|\+|//))(?:(?!//)[^\n"]|"(?:[^"\\\n]|\\.)*")*?[\w)"'\]]\s+in\s+(?!\{)`;
+const LOOKED_UP = String.raw`(?:^|\n)(?![ \t]*(?:\*|\+|//))(?:(?!//)[^\n"]|'"'|"(?:[^"\\\n]|\\.)*")*?(?:[\w)'\]]|'"'|"(?:[^"\\\n]|\\.)*")\s+in\s+(?!\{)`;
 
-/** The address of an element, of what a call returns by reference, or of the variable of a loop. */
-const ENTRY_ADDRESS = `${ADDRESS_OF}${String.raw`[(*]*\w[\w.]*(?:\([^()]*\)[\w.)]*)?\s*[[(]|\bforeach\w*\s*\([^;]*\bref\b[^]*&\s*\w`}`;
+/** The address of an element or of what a call returns by reference, or a loop by reference. */
+const ENTRY_ADDRESS = `${ADDRESS_OF}${String.raw`[(*]*\w[\w.]*(?:\([^()]*\)[\w.)]*)?\s*[[(]|\bforeach\w*\s*\([^;{}]{0,120}\bref\b`}`;
 
 /** A pointer to an entry: its address is taken, or it is looked up by `in`. */
 export const D_ENTRIES = new RegExp(`${ENTRY_ADDRESS}|${LOOKED_UP}`, 'u');

@@ -15,9 +15,9 @@ export interface FreedView {
   readonly released: Span;
 }
 
-/** `WebPFree(self.0.as_mut_ptr())`, `free(self.data as *mut c_void)` */
+/** `WebPFree(self.0.as_mut_ptr())`, `free(self.data as *mut c_void)`; the first of several arguments is what the freed object belongs to. */
 const FREES =
-  /\b((?:\w+\s*::\s*)*\w*(?:[fF]ree|_destroy|_delete|_release))\s*\(\s*self\s*\.\s*(\w+)(?:\s*\.\s*as_(?:mut_)?ptr\s*\(\s*\))?\s*(?:as\b|\.\s*cast\b|,|\))/u;
+  /\b((?:\w+\s*::\s*)*\w*(?:[fF]ree|_destroy|_delete|_release))\s*\(\s*self\s*\.\s*(\w+)(?:\s*\.\s*as_(?:mut_)?ptr\s*\(\s*\))?(?:\s*as\b[^,()]*|\s*\.\s*cast\b[^,]*?)?\s*\)/u;
 
 /**
  * For `drop`, the destructor of a struct of the file that frees what a reference in it leads to: the public functions, and those of traits, that make
@@ -25,10 +25,13 @@ const FREES =
  */
 export function findFreedViews(unit: UnitFacts, file: FileIr, drop: FunctionIr): readonly FreedView[] {
   if (drop.trait !== 'Drop' || drop.name !== 'drop' || !drop.bodySpan || drop.isTest) return [];
-  const freed = FREES.exec(plainText(unit, file, drop.bodySpan));
+  const body = plainText(unit, file, drop.bodySpan);
+  const freed = FREES.exec(body);
   const declared = file.types.find((t) => t.name === drop.owner && t.kind === 'struct');
   const field = declared?.fields.find((f) => f.name === freed?.[2]);
   if (!freed || !declared || field?.type?.kind !== 'reference') return [];
+  // A flag says who owns it.
+  if (/\b(?:if|match)\b/u.test(body.slice(0, freed.index))) return [];
   const { name: type } = declared;
   const start = drop.bodySpan.start + freed.index;
   const released: Span = { start, end: start + freed[0].length };

@@ -13,9 +13,9 @@ export interface InnerRelease {
   readonly inner: { readonly type: string; readonly file: FileIr; readonly span: Span };
 }
 
-/** `ffi::pd_dealloc(self.inner.pd)` */
+/** `ffi::pd_dealloc(self.inner.pd)`; the first of several arguments is what the released object belongs to. */
 const RELEASES =
-  /\b(?:\w+\s*::\s*)*(\w*(?:[cC]lose|[fF]ree|[dD]estroy|[dD]ealloc|[rR]elease|[dD]elete)\w*)\s*\(\s*self\s*\.\s*(\w+)\s*\.\s*(\w+)\s*[,)]/u;
+  /\b(?:\w+\s*::\s*)*(\w*(?:[cC]lose|[fF]ree|[dD]estroy|[dD]ealloc|[rR]elease|[dD]elete)\w*)\s*\(\s*self\s*\.\s*(\w+)\s*\.\s*(\w+)\s*\)/u;
 /** A count, a flag or what is taken out decides who releases it. */
 const SETTLED =
   /strong_count|try_unwrap|into_inner|\bforget\b|\bManuallyDrop\b|\bnull(?:_mut)?\s*\(|\btake\s*\(|\breplace\s*\(|\bif\b/u;
@@ -26,7 +26,13 @@ export function findInnerRelease(unit: UnitFacts, file: FileIr, drop: FunctionIr
   const body = plainText(unit, file, drop.bodySpan);
   const found = RELEASES.exec(body);
   const [whole = '', how = '', field = '', member = ''] = found ?? [];
-  if (!found || SETTLED.test(body.slice(0, found.index))) return undefined;
+  // Also what is set to null behind it is no more for the inner one.
+  if (
+    !found ||
+    SETTLED.test(body.slice(0, found.index)) ||
+    new RegExp(`\\b${field}\\s*\\.\\s*${member}\\s*=(?!=)`, 'u').test(body)
+  )
+    return undefined;
   const oracle = unit.oracle('rust');
   const declared = oracle.declaration(drop.owner ?? '', file.path)?.fields.find((f) => f.name === field)?.type;
   const type = declared?.kind === 'path' && declared.name !== 'ManuallyDrop' ? peel(declared) : undefined;
@@ -34,7 +40,7 @@ export function findInnerRelease(unit: UnitFacts, file: FileIr, drop: FunctionIr
   const innerFile = inner?.fn.trait === 'Drop' ? unit.fileAt(inner.path) : undefined;
   if (!type || !inner?.fn.bodySpan || !innerFile) return undefined;
   const innerBody = plainText(unit, innerFile, inner.fn.bodySpan);
-  const again = new RegExp(`\\b${how}\\s*\\(\\s*self\\s*\\.\\s*${member}\\s*[,)]`, 'u').exec(innerBody);
+  const again = new RegExp(`\\b${how}\\s*\\(\\s*self\\s*\\.\\s*${member}\\s*\\)`, 'u').exec(innerBody);
   if (!again || SETTLED.test(innerBody.slice(0, again.index))) return undefined;
   const at = (body: Span, index: number, length: number): Span => ({
     start: body.start + index,

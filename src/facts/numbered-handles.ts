@@ -100,6 +100,17 @@ function findReadBack(body: string, name: string, from: number): Span | undefine
     `\\b${name}\\b(?!\\s*\\.\\s*(?:store|set)\\s*\\()(?!\\s*(?:=(?!=)|==|!=))(?:\\s*\\.\\s*(?:load|get|lock|read|swap|unwrap|expect|take|as_ref|copied)\\b|\\s*(?:as\\b|;|\\)))`,
     'u',
   ).exec(body);
-  if (!read || !BACK.test(body)) return undefined;
+  if (!read) return undefined;
+  const begin = Math.max(...[';', '{', '}'].map((sign) => body.lastIndexOf(sign, read.index)));
+  const end = /[;{]/u.exec(body.slice(read.index))?.index;
+  const statement = body.slice(begin + 1, end === undefined ? undefined : read.index + end);
+  // `let env = NAME.load(..);`, `if let Some(env) = ..`
+  const held = /\blet\s+(?:mut\s+)?(?:\w+\s*\(\s*)?(?:&\s*)?(\w+)/u.exec(statement)?.[1];
+  const later =
+    held !== undefined &&
+    new RegExp(`\\b${held}\\b[^;]*(?:${BACK.source})|(?:${BACK.source})[^;]*\\b${held}\\b`, 'u').test(
+      body.slice(read.index),
+    );
+  if (!BACK.test(statement) && !later) return undefined;
   return { start: from + read.index, end: from + read.index + name.length };
 }

@@ -1,6 +1,7 @@
 import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { walkBody } from '../model/walk-body.js';
+import { closingBracket } from './plain-text.js';
 import { bindingsOf, type Bindings } from './raw-views.js';
 import { originOf } from './rust-code.js';
 import type { UnitFacts } from './unit.js';
@@ -143,12 +144,23 @@ function letGoAt(text: string, name: string, from: number): number | undefined {
   return places.find((at) => at >= from) ?? places[0];
 }
 
+/** The text with blanks for the bodies of closures, which only they are left by. */
+function withoutClosures(text: string): string {
+  let blanked = text;
+  for (const { index, 0: head } of text.matchAll(/\|[^|;{}]*\|\s*(?:->[^{;]*)?\{/gu)) {
+    const from = index + head.length;
+    const end = closingBracket(text, from);
+    blanked = blanked.slice(0, from) + ' '.repeat(end - from) + blanked.slice(end);
+  }
+  return blanked;
+}
+
 /** `?` or `return` behind the statement in which the new owner is made, and before it is let go: there it closes what it has. */
 function wayOut(text: string, from: number, to: number): Span | undefined {
   const begins = text.indexOf(';', from);
   if (begins < 0 || begins >= to) return undefined;
   const found = /\?(?=\s*[;.,)}])|\breturn\b/u.exec(
-    text.slice(begins, to).replace(/\/\/[^\n]*/gu, (c) => ' '.repeat(c.length)),
+    withoutClosures(text.slice(begins, to).replace(/\/\/[^\n]*/gu, (c) => ' '.repeat(c.length))),
   );
   return found ? { start: begins + found.index, end: begins + found.index + found[0].length } : undefined;
 }

@@ -1,7 +1,7 @@
 import type { FileIr, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { hasDrop } from './declarations.js';
-import { plainText } from './plain-text.js';
+import { closingBracket, plainText } from './plain-text.js';
 import type { UnitFacts } from './unit.js';
 
 /** Code of a shared library, or an object whose methods are in it, that is used when the library is unloaded. */
@@ -50,7 +50,7 @@ export function findUnloadedCode(unit: UnitFacts, file: FileIr, fn: FunctionIr):
       rest,
     );
     const call = dropped && new RegExp(`(?<![.\\w])${name}\\s*[.(]`, 'u').exec(rest.slice(dropped.index));
-    if (dropped && call) {
+    if (dropped && call && isStraight(rest.slice(dropped.index, dropped.index + call.index), [library, name])) {
       const unloaded = index + dropped.index;
       found.push({
         ...base,
@@ -80,6 +80,12 @@ export function findUnloadedCode(unit: UnitFacts, file: FileIr, fn: FunctionIr):
   return found;
 }
 
+/** Whether a text goes on where it began: the block around that does not end in it, and none of the variables is declared anew. */
+function isStraight(text: string, names: readonly string[]): boolean {
+  if (closingBracket(text, 0) < text.length) return false;
+  return !new RegExp(`\\blet\\s+(?:mut\\s+)?(?:${names.join('|')})\\b`, 'u').test(text);
+}
+
 interface Code {
   readonly name: string;
   readonly index: number;
@@ -96,7 +102,8 @@ function findCode(body: string, library: string): readonly Code[] {
   )) {
     const isAsked = new RegExp(`\\b${library}\\s*\\.\\s*get\\b`, 'u').test(value);
     const symbol = [...symbols].find((one) => new RegExp(`(?<![.\\w])${one}\\b`, 'u').test(value));
-    const isCopy = /^(?:unsafe\s*\{\s*)?\*/u.test(value);
+    // `**symbol` reads what the code's variable holds.
+    const isCopy = /^(?:unsafe\s*\{\s*)?\*(?!\*)/u.test(value);
     if (isAsked && isCopy) found.push({ name, index, isObject: false });
     else if (isAsked) symbols.add(name);
     else if (symbol !== undefined && isCopy && !/\(/u.test(value.replace(/\(\s*\)/u, '')))

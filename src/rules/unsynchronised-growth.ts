@@ -34,8 +34,7 @@ const STARTS = /\bnew\s+Thread\b|\bspawn\w*\s*[!(]|\.start\s*\(/u;
 const GROWS = /~|\.(?:length|put|insert|require)|\]\s*(?:[-+*|&^]?=[^=]|\+\+|--)/u;
 
 /** Types, blocks and labels that give their attribute to what is in them: `shared class`, `shared {`. */
-const SHARED_GROUP =
-  /\bshared\s*(?:[:{]|(?:(?:abstract|final|synchronized|static|public|private|package)\s+)*(?:class|struct)\b)/u;
+const SHARED_GROUP = /\bshared\b(?:\s*[:{]|(?!\s+static\s+~?this\b)[^;{}=]*\b(?:class|struct|union|interface)\b)/u;
 
 /** What waits for a thread or task, or asks whether it still runs. */
 const WAITS_FOR = /^(?:join|joinAll|isRunning|wait|\w+Force)$/u;

@@ -1003,11 +1003,14 @@ function isCountedByHand(flow: FunctionFlow, { invalidation }: StaleUse): boolea
   );
 }
 
+/** What is only printed, and texts. */
+const SAID = /\b(?:e?print(?:ln)?|dbg|trace|debug|info|warn|error|log)!\s*\([^;]*;|"(?:[^"\\]|\\.)*"/gu;
+
 /** The function has asked how many counts there are before it takes one back. */
 function isCountAsked(text: string, { span }: FunctionIr, { invalidation }: StaleUse): boolean {
   return (
     invalidation.how.endsWith('decrement_strong_count') &&
-    /(?<!\w)strong_count\b/u.test(text.slice(span.start, invalidation.span.start))
+    /(?<!\w)strong_count\b/u.test(text.slice(span.start, invalidation.span.start).replace(SAID, ''))
   );
 }
 
@@ -1040,11 +1043,15 @@ const UNINIT = /^assume_init_(?:read|drop)$|(?:^|::)read$/u;
 function isFilledAnew(text: string, fn: FunctionIr, { pointer, invalidation, use }: StaleUse): boolean {
   const slot = describePlace(pointer.target).replace(/[.$]/gu, String.raw`\$&`);
   const between = text.slice(invalidation.span.end, use.span.start);
+  // A method of the object that the slot is a field of may fill it.
+  const [holder = ''] = /^\w+(?=\\\.)/u.exec(slot) ?? [];
   return (
+    (holder !== '' && new RegExp(`\\b${holder}\\s*\\.\\s*\\w+\\s*\\(`, 'u').test(between)) ||
     new RegExp(
       `\\b${slot}\\s*(?:\\.\\s*(?:write|as_mut_ptr|as_mut|as_bytes_mut)\\b|=[^=])|&\\s*mut\\s+${slot}\\b`,
       'u',
-    ).test(between) || /\bforget\s*\(|\bManuallyDrop\b|\binto_raw\b/u.test(text.slice(fn.span.start, fn.span.end))
+    ).test(between) ||
+    /\bforget\s*\(|\bManuallyDrop\b|\binto_raw\b/u.test(text.slice(fn.span.start, fn.span.end))
   );
 }
 
