@@ -48,11 +48,8 @@ export function planTokens(rules: readonly Rule[], language: Language): TokenPla
   const search = makeTokenSearch(all.flatMap((r) => [...r.tokens, ...r.requires.filter(isWord)]));
   const filters = new Map<string, BodyFilter>();
   const filterOf = (active: typeof all, text: string): BodyFilter => {
-    const met = new Set(
-      active.flatMap(({ bodies }) =>
-        (bodies ?? []).flatMap((token) => (isInFile(token) && token.inFile.test(text) ? [token.inFile] : [])),
-      ),
-    );
+    const asked = new Set(active.flatMap(({ bodies }) => (bodies ?? []).filter(isInFile).map(({ inFile }) => inFile)));
+    const met = new Set([...asked].filter((pattern) => pattern.test(text)));
     const key = [...active.map(({ id }) => id), ...[...met].map(String)].join(' ');
     let filter = filters.get(key);
     if (!filter) filters.set(key, (filter = joinBodies(active, (token) => !isInFile(token) || met.has(token.inFile))));

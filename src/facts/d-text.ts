@@ -56,9 +56,12 @@ const OF_TYPE =
   /(?:\b(?:const|immutable|inout|shared)\s*\([^()]*\)|(?<!\.\s*)\b(?:bool|u?(?:byte|short|int|long)|[wd]?char|[wd]?string|float|double|real|void|size_t|[A-Z]\w*))(?:\s*\[\s*\w*\s*\])*\s*$/u;
 /** Values that the collector owns. */
 const OF_COLLECTOR = /^\s*(?:\[|["`]|[rq]"|new\b|null\b|[^;{}()[\]]*\.\s*i?dup\s*;)/u;
-/** `T[] name`, `string name`, `auto name =`, `name =`, with what stands before the name. */
-const NAMED =
-  /([\w)\]!*]|\[\s*\])(\s+|(?<=\])\s*)([A-Za-z_]\w*)\s*(?=[;,):]|=(?!=))|(?<![\w.)\]*!])([A-Za-z_]\w*)\s*(?==(?!=))/gu;
+/** `T[] name`, `string name`, `auto name =`, `name =`: the last word of what stands before the name, the name, and the sign behind it. */
+const NAMED = /(?:(\[\s*\]|[\w)\]!*]+)(?:\s+|(?<=\])))?(?<![\w.])([A-Za-z_]\w*)\s*([;,):]|=(?!=))/gu;
+/** Words before a name that declare nothing. */
+const NO_TYPE = /^(?:return|case|in|is|else|do|throw|assert|with|new|delete|goto)$/u;
+const OF_SLICE = /^(?:\[\s*\]|[wd]?string)$/u;
+const INFERRED = /^(?:auto|const|immutable|enum|static|scope)$/u;
 
 /**
  * A slice of something that may end with a scope: not of a variable that the function declares as a slice or text, or by `auto`, and only
@@ -93,26 +96,15 @@ function isLiteral(text: string): boolean {
 function collectedIn(text: string): ReadonlySet<string> {
   const declared = new Set<string>();
   const others = new Set<string>();
-  const isOfCollector = (end: number): boolean => OF_COLLECTOR.test(text.slice(end, end + 200).replace(/^=/u, ''));
-  const hasStatic = /\bstaticArray\b/u.test(text);
-  for (const match of text.matchAll(NAMED)) {
-    const [whole, last = '', , name = '', set] = match;
-    const end = match.index + whole.length;
-    if (set !== undefined) {
-      if (hasStatic || !isOfCollector(end)) others.add(set);
-      continue;
-    }
-    const type = last.startsWith('[')
-      ? last
-      : (/\w+$/u.exec(text.slice(Math.max(0, match.index - 20), match.index + 1))?.[0] ?? last);
-    if (/^(?:return|case|in|is|else|throw|assert|with|new|delete)$/u.test(type)) continue;
-    const isSlice =
-      last.startsWith('[') ||
-      /\[\s*\]$/u.test(text.slice(Math.max(0, match.index - 8), match.index + 1)) ||
-      /^[wd]?string$/u.test(type);
-    const isInferred = /^(?:auto|const|immutable|enum|static|scope)$/u.test(type) && text[end] === '=';
-    if ((isSlice || isInferred) && (text[end] !== '=' || (!hasStatic && isOfCollector(end)))) declared.add(name);
-    else others.add(name);
+  if (/\bstaticArray\b/u.test(text)) return declared;
+  for (const { 0: whole, 1: before = '', 2: name = '', 3: next, index } of text.matchAll(NAMED)) {
+    const type = NO_TYPE.test(before) ? '' : before;
+    const isSet = next === '=';
+    if (type === '' && !isSet) continue;
+    const end = index + whole.length;
+    if (isSet && !OF_COLLECTOR.test(text.slice(end, end + 200))) others.add(name);
+    else if (OF_SLICE.test(type) || (isSet && INFERRED.test(type))) declared.add(name);
+    else if (type !== '') others.add(name);
   }
   return new Set([...declared].filter((name) => !others.has(name)));
 }
@@ -132,7 +124,7 @@ const ENTRY_ADDRESS = `${ADDRESS_OF}${String.raw`[(*]*\w[\w.]*(?:\([^()]*\)[\w.)
 /** A pointer to an entry: its address is taken, or it is looked up by `in`. */
 export const D_ENTRIES = new RegExp(`${ENTRY_ADDRESS}|${LOOKED_UP}`, 'u');
 
-/** The first pattern but in the tests of a module, where the last thing that may happen to a pointer is that the test ends. */
+/** The pattern for functions that are no test of the module: for rules that leave tests out. */
 export function exceptTests({ source }: RegExp): RegExp {
   return new RegExp(`^(?![^{]*\\bunittest\\s*\\{)[^]*?(?:${source})`, 'u');
 }

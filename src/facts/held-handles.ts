@@ -147,7 +147,7 @@ function throughTrait(
 
 /** The declaration that a name in a file means: in the file itself, else the only one of its crate, else the only one. */
 function findDeclaration(unit: UnitFacts, file: FileIr, type: TypeRef): Located<TypeDecl> | undefined {
-  if (!/^[A-Z]\w*$/.test(type.name) || standard.has(type.name)) return undefined;
+  if (!/^[A-Z]\w*$/.test(type.name) || PLAIN_TYPES.has(type.name)) return undefined;
   const all = unit.typesNamed(type.name, 'rust').filter(({ item }) => !item.isTest && item.kind !== 'trait');
   const own = all.find((one) => one.file.path === file.path);
   if (own !== undefined) return own;
@@ -157,12 +157,13 @@ function findDeclaration(unit: UnitFacts, file: FileIr, type: TypeRef): Located<
 }
 
 /** Types of the standard library and of well-known crates that hold no handle but in their arguments. */
-export const PLAIN_TYPES: readonly string[] = (
-  'Arc Rc Box Vec VecDeque HashMap HashSet BTreeMap BTreeSet Option Result Mutex RwLock RefCell Cell OnceLock OnceCell LazyLock ' +
-  'LazyCell Lazy Once String PathBuf Weak Pin Sender Receiver DashMap DashSet FxHashMap FxHashSet AHashMap AHashSet IndexMap Regex ' +
-  'AtomicPtr AtomicBool AtomicUsize AtomicU64 AtomicU32'
-).split(' ');
-const standard: ReadonlySet<string> = new Set(PLAIN_TYPES);
+export const PLAIN_TYPES: ReadonlySet<string> = new Set(
+  (
+    'Arc Rc Box Vec VecDeque HashMap HashSet BTreeMap BTreeSet Option Result Mutex RwLock RefCell Cell OnceLock OnceCell LazyLock ' +
+    'LazyCell Lazy Once String PathBuf Weak Pin Sender Receiver DashMap DashSet FxHashMap FxHashSet AHashMap AHashSet IndexMap Regex ' +
+    'AtomicPtr AtomicBool AtomicUsize AtomicU64 AtomicU32'
+  ).split(' '),
+);
 
 /** The napi type that a name means here: by its path, an import, or a glob import where the crate has no type of the name. */
 function handleNamed(unit: UnitFacts, file: FileIr, type: TypeRef): NapiType | undefined {

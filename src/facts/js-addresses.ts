@@ -2,6 +2,7 @@ import type { Expr, ExprOf, FileIr, FunctionIr, Pattern } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { calleeOf, walkBody, walkExpression } from '../model/walk-body.js';
 import { callbackOf } from './callback-data.js';
+import { isExported } from './js-memory.js';
 import { LocalVariables } from './local-variables.js';
 import { bindingsOf } from './raw-views.js';
 import type { UnitFacts } from './unit.js';
@@ -43,8 +44,9 @@ const SPAWNS =
   /(?:^|::|\.)(?:spawn|spawn_blocking|spawn_fifo|spawn_on|spawn_pinned|spawn_future|execute|execute_tokio_future|queue|submit|task)$/u;
 
 /** What a channel takes along. */
-const SENDS = /^(?:send|try_send|blocking_send|send_blocking|unbounded_send|send_timeout)$/u;
-const SENT = /\.\s*(?:try_|blocking_|unbounded_)?send(?:_blocking|_timeout)?\s*\(/u;
+const SEND = '(?:send|try_send|blocking_send|send_blocking|unbounded_send|send_timeout)';
+const SENDS = new RegExp(`^${SEND}$`, 'u');
+const SENT = new RegExp(`\\.\\s*${SEND}\\s*\\(`, 'u');
 /** Parameters of an exported function of napi-rs whose bytes belong to JavaScript. */
 const ARGUMENT =
   /^(?:&\s*(?:mut\s+)?)?(Buffer|BufferSlice(?:<[^>]*>)?|(?:Uint|Int|Float|BigInt|BigUint)\d+(?:Clamped)?(?:Array|Slice)(?:Slice)?(?:<[^>]*>)?|\[u8\])$/u;
@@ -93,8 +95,7 @@ function movedIn(file: FileIr, fn: FunctionIr, text: string): readonly MovedAddr
   const { body } = fn;
   if (!body || !fn.bodySpan) return [];
   const own = text.slice(fn.bodySpan.start, fn.bodySpan.end);
-  const isExported = fn.attributes.some((a) => a.name === 'napi' || a.name.endsWith('::napi'));
-  const isSending = isExported && SENT.test(own) && /\bas_(?:mut_)?ptr\b/u.test(own) && !/\.\s*await\b/u.test(own);
+  const isSending = isExported(fn) && SENT.test(own) && /\bas_(?:mut_)?ptr\b/u.test(own) && !/\.\s*await\b/u.test(own);
   if (
     !isSending &&
     !GETTER.test(own) &&

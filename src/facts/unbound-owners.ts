@@ -26,10 +26,7 @@ export function findUnboundOwners(text: string, { body, bodySpan }: FunctionIr):
   if (!body || !bodySpan || !/\blet\s*\([^;=]*\b_\s*[,)]/u.test(text.slice(bodySpan.start, bodySpan.end))) return [];
   const bindings = bindingsOf(body);
   const found = new Map<string, UnboundOwner>();
-  const kept = new Map<
-    string,
-    { readonly owner: string; readonly how: string; taken: Span; gone: Span; end: number }
-  >();
+  const kept = new Map<string, Omit<UnboundOwner, 'used'> & { readonly end: number }>();
   walkBody(body, ({ expr, statement }) => {
     if (statement?.kind === 'let' && statement.init === expr && statement.pattern.kind === 'parts')
       for (const tuple of tuplesOf(expr))
@@ -81,7 +78,7 @@ function shownOf(
   owner: Expr | undefined,
   pointer: Expr | undefined,
   bindings: Bindings,
-): { readonly owner: string; readonly how: string; readonly taken: Span } | undefined {
+): Pick<UnboundOwner, 'owner' | 'how' | 'taken'> | undefined {
   const name = owner && nameOf(owner);
   const origin = pointer && originOf(pointer, bindings);
   if (name === undefined || origin?.kind !== 'method' || !SHOWS.test(origin.method)) return undefined;

@@ -44,12 +44,12 @@ export function analyse(file: FileIr, fn: FunctionIr, settings: FlowSettings): F
   return new Analysis(file, fn, settings).run();
 }
 
-/** Statements, expressions and control flow. */
 /** With fewer places than this it does not matter that ended variables are carried along. */
 const leastSwept = 200;
 
 const ENDS_WITH_BLOCK: ReadonlySet<Root['kind']> = new Set(['local', 'temp', 'allocation']);
 
+/** Statements, expressions and control flow. */
 class Analysis extends PlaceExpressions {
   private steps = 0;
   private nesting = 0;

@@ -519,8 +519,8 @@ export abstract class Effects extends Closures {
       }
       case 'acquire': {
         if (effect.as === 'stack') return this.stackMemory(name, span, row);
-        if (row.id === 'option-take' && receiver)
-          return { places: NONE, pointers: NONE, owned: true, takenFrom: receiver.places };
+        if (effect.out !== undefined)
+          return { places: NONE, pointers: NONE, owned: true, takenFrom: operand(effect.out).places };
         const root = this.makeBlock(name, span, effect.as);
         return effect.as === 'heap' || effect.as === 'gc'
           ? { places: NONE, pointers: NONE, owned: true }

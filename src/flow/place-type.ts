@@ -24,8 +24,8 @@ export function fieldTypeOf(
       // Another type of that name, inside of another one.
       oracle
         .declarationsIn(inner.name, fromPath)
-        .find((other) => other.fields.some((f) => f.name === name))
-        ?.fields.find((f) => f.name === name);
+        .flatMap((other) => other.fields)
+        .find((f) => f.name === name);
     if (field) {
       const written = field.type;
       const generic = field.type?.kind === 'path' ? decl.generics.findIndex((g) => g.name === field.type?.name) : -1;

@@ -10,7 +10,7 @@ import { defineRule, type ReportStep } from './rule.js';
 
 /** A static item (not the lifetime) whose type names something of Node-API, of the package or of a crate: what is none of these holds no handle. */
 const MAY_HOLD = new RegExp(
-  String.raw`(?<!')\bstatic\s+(?:(?:mut|ref)\s+)?(?:r#)?\w+\s*:[^=]{0,400}?\b(?:napi_|(?!(?:${PLAIN_TYPES.join('|')}|Atomic[BIU]\w+)\b)[A-Z])`,
+  String.raw`(?<!')\bstatic\s+(?:(?:mut|ref)\s+)?(?:r#)?\w+\s*:[^=]{0,400}?\b(?:napi_|(?!(?:${[...PLAIN_TYPES].join('|')}|Atomic[BIU]\w+)\b)[A-Z])`,
   'u',
 );
 

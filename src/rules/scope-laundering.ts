@@ -8,6 +8,7 @@ import {
   hasAttribute,
   hasBody,
   heldByLiteral,
+  isCallers,
   letsIn,
   memberPath,
   returnedValues,
@@ -18,7 +19,7 @@ import { findLaundered } from '../facts/laundered.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { lineOf } from '../facts/lines.js';
 import { walkBody, type Walked } from '../model/walk-body.js';
-import type { Expr, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
+import type { Expr, FileIr, FunctionIr, Param, TypeDecl, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { withoutAlias } from '../flow/types.js';
 import { defineRule } from './rule.js';
@@ -276,7 +277,12 @@ function keptScope(unit: UnitFacts, file: FileIr, fn: WithBody): readonly Kept[]
     const head = target?.split('.')[0] ?? '';
     if (target === undefined || isCopied || expr.target.kind === 'slice') return;
     const isBehind = target === head && expr.target.kind !== 'name' && isGivenMemory(fn, head);
-    if (own.has(head) && !isBehind && !isCallers(fn, head) && !(target !== head && isGivenObject(fn, head, isObject)))
+    if (
+      own.has(head) &&
+      !isBehind &&
+      !isUntiedCallers(fn, head) &&
+      !(target !== head && isGivenObject(fn, head, isObject))
+    )
       return;
     if (!isSetAgain(fn, target, expr.span.end)) judge(expr.value, expr.span, `stored in '${target}'`);
   });
@@ -291,12 +297,13 @@ function isGivenObject(fn: FunctionIr, name: string, isObject: (type: TypeRef | 
 /** A parameter that leads to memory of the caller's, which is not promised to end with what is given beside it: `*q = p`, `list[0] = p`. */
 function isGivenMemory(fn: FunctionIr, name: string): boolean {
   return fn.params.some(
-    ({ name: own, type, modifiers }) =>
-      own === name &&
-      (type?.kind === 'pointer' || type?.kind === 'slice') &&
-      !modifiers.includes('scope') &&
-      !modifiers.includes('return'),
+    (one) => one.name === name && (one.type?.kind === 'pointer' || one.type?.kind === 'slice') && isUntied(one),
   );
+}
+
+/** Whether nothing says that what a parameter leads to ends with the call, or with the result. */
+function isUntied({ modifiers }: Param): boolean {
+  return !modifiers.includes('scope') && !modifiers.includes('return');
 }
 
 function isArray(type: TypeRef | undefined): boolean {
@@ -364,14 +371,8 @@ function listType(file: FileIr, fn: FunctionIr, name: string): TypeRef | undefin
 }
 
 /** A `ref` or `out` parameter, which is a variable of the caller's and not promised to end with what is given beside it. */
-function isCallers(fn: FunctionIr, name: string): boolean {
-  const param = fn.params.find((one) => one.name === name);
-  return (
-    param !== undefined &&
-    (param.modifiers.includes('ref') || param.modifiers.includes('out')) &&
-    !param.modifiers.includes('scope') &&
-    !param.modifiers.includes('return')
-  );
+function isUntiedCallers(fn: FunctionIr, name: string): boolean {
+  return isCallers(fn, name) && fn.params.some((one) => one.name === name && isUntied(one));
 }
 
 /** `this` of a class, or a pointer or slice that a field of a struct holds, as the name of what is handed out. */
@@ -534,7 +535,7 @@ function trustedStore(
     // An object lives on where the caller's variable does not; what a constructor is given mostly stands beside it.
     const isObjects = isSelfs && owner?.kind === 'class' && fn.kind === 'method' && !declaredIn(fn).has(target);
     // Of a function without a result `return` means its first parameter.
-    const isOther = isCallers(fn, target) && !param.modifiers.includes('return');
+    const isOther = isUntiedCallers(fn, target) && !param.modifiers.includes('return');
     if ((isModules && !isSelfs) || isObjects || isOther) found = { param, target, span: expr.span };
   });
   return found;

@@ -79,8 +79,7 @@ export default defineRule({
   },
   bodyTokens: {
     d: [
-      { inFile: THREADS, pattern: /\b(?:Thread|parallel|task)|\.create/u },
-      { inFile: THREADS, pattern: GROWS },
+      { inFile: THREADS, pattern: new RegExp(String.raw`\b(?:Thread|parallel|task)|\.create|${GROWS.source}`, 'u') },
       { inFile: SHARED_GROUP, pattern: GROWS },
       new RegExp(`^(?=[^{]*\\bshared\\b(?!\\s+static\\s+~?this\\b))[^]*(?:${GROWS.source})`, 'u'),
     ],

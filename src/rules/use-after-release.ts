@@ -1041,12 +1041,13 @@ const UNINIT = /^assume_init_(?:read|drop)$|(?:^|::)read$/u;
 
 /** The slot may have been filled between the two, or one of the copies is kept from being dropped. */
 function isFilledAnew(text: string, fn: FunctionIr, { pointer, invalidation, use }: StaleUse): boolean {
-  const slot = describePlace(pointer.target).replace(/[.$]/gu, String.raw`\$&`);
+  const place = describePlace(pointer.target);
+  const slot = place.replace(/[.$]/gu, String.raw`\$&`);
   const between = text.slice(invalidation.span.end, use.span.start);
   // A method of the object that the slot is a field of may fill it.
-  const [holder = ''] = /^\w+(?=\\\.)/u.exec(slot) ?? [];
+  const [holder = '', ...fields] = place.split('.');
   return (
-    (holder !== '' && new RegExp(`\\b${holder}\\s*\\.\\s*\\w+\\s*\\(`, 'u').test(between)) ||
+    (fields.length > 0 && new RegExp(`\\b${holder}\\s*\\.\\s*\\w+\\s*\\(`, 'u').test(between)) ||
     new RegExp(
       `\\b${slot}\\s*(?:\\.\\s*(?:write|as_mut_ptr|as_mut|as_bytes_mut)\\b|=[^=])|&\\s*mut\\s+${slot}\\b`,
       'u',

@@ -203,7 +203,10 @@ const views: readonly ApiRow[] = [
     [borrow('slice', 'receiver', true)],
     { receiver: CONTIGUOUS },
   ),
-  method('option-take', 'take', [{ kind: 'acquire', as: 'heap' }], { receiver: ['Option'], whenUnknown: 'skip' }),
+  method('option-take', 'take', [{ kind: 'acquire', as: 'heap', out: 'receiver' }], {
+    receiver: ['Option'],
+    whenUnknown: 'skip',
+  }),
   ...each('once', 'get_or_init get_or_insert_with get_or_insert', [{ kind: 'call-now', what: 0 }, borrow('reference')]),
   method('cell-pointer', 'get', [{ kind: 'borrow', from: 'receiver', as: 'raw-pointer', cell: true }], {
     receiver: ['UnsafeCell', 'SyncUnsafeCell'],
