@@ -135,7 +135,7 @@ export abstract class Events extends Memory {
   protected useDropped(place: Place, span: Span, kind: Access['kind'], what: string): void {
     if (kind === 'borrow' || kind === 'write' || kind === 'move') return;
     for (const { pointer, invalidation, isTaken, round } of this.state.dropped.values()) {
-      if (isTaken && kind !== 'release' && what !== 'assume_init') continue;
+      if (isTaken && kind !== 'release') continue;
       if (!isWithin(place, pointer.target) || (round !== 0 && round !== this.round)) continue;
       const key = `${pointer.id}|dropped|${span.start}`;
       if (!this.stale.has(key))

@@ -160,6 +160,8 @@ const growth: readonly ApiRow[] = [
   method('pointer-write', 'write', [store(0)], { receiver: ['*', 'pointer', 'NonNull'], whenUnknown: 'skip' }),
 ];
 
+const UNINIT = { receiver: ['MaybeUninit'], whenUnknown: 'skip', nullary: true } as const;
+
 const views: readonly ApiRow[] = [
   ...each('view', 'as_ptr as_mut_ptr', [borrow('raw-pointer', 'receiver', true)], { nullary: true }),
   ...each(
@@ -215,16 +217,8 @@ const views: readonly ApiRow[] = [
   ...each('cell', 'as_ptr as_mut_ptr', [borrow('raw-pointer')], { receiver: CELLS, whenUnknown: 'skip' }),
   method('cell-copy', 'get', [copy()], { receiver: ['Cell'], whenUnknown: 'skip' }),
   ...each('uninit', 'assume_init_ref assume_init_mut', [borrow('reference')]),
-  method('uninit-read', 'assume_init_read', [{ kind: 'take', from: 'receiver' }], {
-    receiver: ['MaybeUninit'],
-    whenUnknown: 'skip',
-    nullary: true,
-  }),
-  method('uninit-drop', 'assume_init_drop', [{ kind: 'take', from: 'receiver', isDropped: true }], {
-    receiver: ['MaybeUninit'],
-    whenUnknown: 'skip',
-    nullary: true,
-  }),
+  ...each('uninit', 'assume_init assume_init_read', [{ kind: 'take', from: 'receiver' }], UNINIT),
+  ...each('uninit', 'assume_init_drop', [{ kind: 'take', from: 'receiver', isDropped: true }], UNINIT),
   path('shared-as-ptr', 'Rc::as_ptr', [borrow('raw-pointer', 0)]),
   path('atomic-shared-as-ptr', 'Arc::as_ptr', [borrow('raw-pointer', 0)]),
   path('box-as-ptr', 'Box::as_ptr', [borrow('raw-pointer', 0)]),
