@@ -76,6 +76,8 @@ class Unit implements UnitFacts {
   /** How often a helper was not followed, because it was too many calls deep or one of those around it. */
   private cuts = 0;
   private readonly running = new Set<FunctionIr>();
+  /** Flows without helpers, of functions that are called in a circle. */
+  private readonly alone = new Map<FunctionIr, FunctionFlow | undefined>();
   private readonly growths = new Map<string, readonly GrowthSite[]>();
   private readonly candidatePaths = new Map<Language, ReadonlySet<string>>();
   private readonly scopes = new Map<string, string>();
@@ -396,12 +398,9 @@ class Unit implements UnitFacts {
     const known = this.knownFlow(file.language, fn, depth);
     if (known) return known;
     const { cuts } = this;
-    let apis = this.apis.get(file.language);
-    if (!apis) this.apis.set(file.language, (apis = new ApiIndex(this.input.packs[file.language]?.apis ?? [])));
     this.running.add(fn);
-    const flow = analyse(file, fn, { oracle: this.oracle(file.language), apis, depth });
+    const flow = this.follow(file, fn, depth);
     this.running.delete(fn);
-    // A summary made while its own callers were being analysed may lack what they recurse into; it is still the best there is.
     this.flows.set(fn, { flow, depth, isCut: this.cuts > cuts });
     return flow;
   }
@@ -417,11 +416,33 @@ class Unit implements UnitFacts {
     return known.flow;
   }
 
+  /** What a function does that is being followed already, its helpers left aside: a circle may be entered anywhere. */
+  private ownEffects(path: string, fn: FunctionIr): FunctionFlow | undefined {
+    if (this.alone.has(fn)) return this.alone.get(fn);
+    this.alone.set(fn, undefined);
+    const file = this.fileWith(path, fn);
+    const flow = file && this.follow(file, fn, 0);
+    this.alone.set(fn, flow);
+    return flow;
+  }
+
+  private follow(file: FileIr, fn: FunctionIr, depth: number): FunctionFlow {
+    const { language } = file;
+    let apis = this.apis.get(language);
+    if (!apis) this.apis.set(language, (apis = new ApiIndex(this.input.packs[language]?.apis ?? [])));
+    return analyse(file, fn, { oracle: this.oracle(language), apis, depth });
+  }
+
+  /** The reading of the file at a path that has this very function: one with its body. */
+  private fileWith(path: string, fn: FunctionIr): FileIr | undefined {
+    return [this.parsed.get(path), this.deep.get(path)].find((file) => file?.functions.includes(fn));
+  }
+
   private makeOracle(language: Language): TypeOracle {
     const index = (): DeclarationIndex => this.declarationIndex(language);
     const memoTypes = new Map<string, TypeDecl | undefined>();
     const memoDeclared = new Map<string, boolean>();
-    const fileAt = (path: string): FileIr | undefined => this.parsed.get(path) ?? this.deepAt(path);
+    const fileAt = (path: string): FileIr | undefined => this.parsed.get(path) ?? this.deep.get(path);
     /** D: the files of the unit that a file imports: `a/b.d` or `a/b/package.d` for `import a.b;`, the one least deep in folders. */
     const importedPaths = (fromPath: string): readonly string[] =>
       (fileAt(fromPath)?.imports ?? []).flatMap(({ path, isGlob }) =>
@@ -571,7 +592,11 @@ class Unit implements UnitFacts {
       summaryOf: (path, fn, depth, matters) => {
         const known = this.knownFlow(language, fn, depth - 1);
         if (known) return known;
-        if (depth <= 0 || this.running.has(fn)) {
+        if (this.running.has(fn)) {
+          this.cuts++;
+          return this.ownEffects(path, fn);
+        }
+        if (depth <= 0) {
           this.cuts++;
           return undefined;
         }
@@ -581,19 +606,10 @@ class Unit implements UnitFacts {
           const twin = file?.functions.find((f) => f.nameSpan.start === fn.nameSpan.start);
           return file && twin?.body && !this.running.has(twin) ? this.flow(file, twin, depth - 1) : undefined;
         }
-        const file = [this.parsed.get(path), ...this.deepFiles(path)].find((f) => f?.functions.includes(fn));
+        const file = this.fileWith(path, fn);
         return file ? this.flow(file, fn, depth - 1) : undefined;
       },
     };
-  }
-
-  private deepAt(path: string): FileIr | undefined {
-    return this.deep.get(path);
-  }
-
-  private deepFiles(path: string): readonly FileIr[] {
-    const file = this.deep.get(path);
-    return file ? [file] : [];
   }
 }
 

@@ -66,8 +66,9 @@ export function findEarlyPlaces(unit: UnitFacts, file: FileIr, fn: FunctionIr): 
     if (growths.some((g) => g.operation === 'reserve' && !g.through && g.span.start < expr.span.start)) return;
     // What a function does that calls itself is what it does.
     const growth =
-      growths.find((g) => isInside(g.span, expr.value.span)) ??
-      (callsItself(expr.value, fn) ? growths.find((g) => g.place.root.kind !== 'local') : undefined);
+      // Of a function that calls itself the growth tells more than the call.
+      (callsItself(expr.value, fn) ? growths.find((g) => !g.through && g.place.root.kind !== 'local') : undefined) ??
+      growths.find((g) => isInside(g.span, expr.value.span));
     if (growth) found.push({ array, element: expr.target.span, growth });
   });
   return found;
