@@ -339,10 +339,12 @@ class Unit implements UnitFacts {
     if (MAY_GROW[language].test(own)) return this.parseDeep(path, language, text);
     const plain = this.parsed.get(path);
     if (!plain) return undefined;
-    if (language === 'rust') return /\bunsafe\b/u.test(own) ? this.wholeOf(plain) : undefined;
+    if (language === 'rust' && /\bunsafe\b/u.test(own)) return this.wholeOf(plain);
     const key = `${path}|${fn.span.start}`;
     let helper = this.helpers.get(key);
-    if (!helper && (fn.kind === 'destructor' || setsThroughParameter(own, fn)))
+    const matters =
+      language === 'rust' ? LOCKS_FOR.test(own) : fn.kind === 'destructor' || setsThroughParameter(own, fn);
+    if (!helper && matters)
       this.helpers.set(key, (helper = this.withBodies(plain, (f) => f.span.start === fn.span.start)));
     return helper;
   }
@@ -588,6 +590,7 @@ class Unit implements UnitFacts {
       },
       handsOn: (path, { bodySpan }) =>
         bodySpan === undefined || HANDS_ON.test((this.textOf(path) ?? '').slice(bodySpan.start, bodySpan.end)),
+      locksFor: (path, { span }) => LOCKS_FOR.test((this.textOf(path) ?? '').slice(span.start, span.end)),
       functionById: (path, id) => namesIn(fileAt(path))?.functionById(id),
       summaryOf: (path, fn, depth, matters) => {
         const known = this.knownFlow(language, fn, depth - 1);
@@ -616,6 +619,9 @@ class Unit implements UnitFacts {
 /** What hands something on to another thread, task or queue, or keeps it. */
 const HANDS_ON =
   /spawn|thread|task|exec|submit|send|push|sched|queue|post|runtime|block_on|insert|store|set|poll|lock|\b[A-Z]\w*\s*(?:!|::|\{)|=\s*\w/iu;
+
+/** A function that takes a lock and calls a closure. */
+const LOCKS_FOR = /\bFn(?:Once|Mut)?\s*\([^]*\.\s*(?:lock|read|write)\s*\(\s*\)/u;
 
 /** What a function that releases memory holds. */
 const RELEASES = /\bfrom_raw|free\b|\bdealloc|drop_in_place|_(?:destroy|release|unref)\b/u;

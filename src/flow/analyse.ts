@@ -24,6 +24,9 @@ import { NONE } from '../model/lists.js';
 const RUNS_ALL =
   /^(?:e?print(?:ln)?|format|format_args|write(?:ln)?|(?:debug_)?assert(?:_eq|_ne)?|panic|vec|dbg|matches|trace|debug|info|warn|error|log|join|try_join|select|concat)$/u;
 
+/** Macros that show what they are given; of a raw pointer they show the address. */
+const PRINTS = /^(?:e?print(?:ln)?|format|format_args|write(?:ln)?|panic|trace|debug|info|warn|error)$/u;
+
 /** Expressions nested deeper than this are not followed; the flow says `incomplete`. */
 const MAX_DEPTH = 300;
 /** Functions with more to walk than this are not followed to the end; the flow says `incomplete`. */
@@ -318,6 +321,9 @@ class Analysis extends PlaceExpressions {
         values.push(...others.map((a) => this.expr(a)));
         if (sure) this.state.forgetInvalid(sure);
         values.forEach((v, i) => this.access(v.places, expr.args[i]?.span ?? expr.span, 'argument', `${expr.name}!`));
+        if (this.rust && PRINTS.test(expr.name)) this.usePrinted(values, expr);
+        // A macro of unknown content may take what it is given.
+        else if (this.rust && (expr.name === 'vec' || !RUNS_ALL.test(expr.name))) this.giveAway(values);
         for (const { row } of this.settings.apis.macro(expr.name))
           for (const effect of row.effects)
             this.applyEffect(effect, row, undefined, values, expr.args, expr.span, expr.name, false);
@@ -478,6 +484,7 @@ class Analysis extends PlaceExpressions {
         const values = [...expr.items, ...(expr.keys ?? []), ...(expr.repeat ? [expr.repeat] : [])].map((i) =>
           this.expr(i),
         );
+        if (this.rust) this.giveAway(values);
         const element = values[0]?.type;
         const together = merged(values);
         const block = this.rust ? undefined : this.arrayBlock(this.withHeld(together), expr.span);
@@ -614,6 +621,15 @@ class Analysis extends PlaceExpressions {
       keeps ||= kept.some((one) => one.kind === 'name' && one.path.length === 1 && one.path[0] === given);
     });
     return keeps;
+  }
+
+  /** Rust: what references without a lifetime lead to is read when it is shown, unless the text asks for the address. */
+  private usePrinted(values: readonly Value[], { args, span, name }: ExprOf<'macro'>): void {
+    if (args.some(asksForAddress)) return;
+    values.forEach((value, i) => {
+      const shown = value.pointers.filter((p) => p.erased && (p.form === 'reference' || p.form === 'slice'));
+      if (shown.length > 0) this.use({ places: NONE, pointers: shown }, args[i]?.span ?? span, 'argument', `${name}!`);
+    });
   }
 
   private blockExpr(expr: ExprOf<'block'>): Value {
@@ -905,6 +921,11 @@ function isCallOfSuper(expr: Expr): expr is ExprOf<'call'> {
     expr.callee.path.length === 1 &&
     expr.callee.path[0] === 'super'
   );
+}
+
+/** `"{:p}"` */
+function asksForAddress(expr: Expr): boolean {
+  return expr.kind === 'literal' && /\{\w*:[^}]*p\}/u.test(expr.text);
 }
 
 /** `()` */

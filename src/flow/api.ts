@@ -57,7 +57,7 @@ export type Effect =
       readonly kind: 'acquire';
       readonly as: 'heap' | 'gc' | 'malloc' | 'foreign' | 'js' | 'stack';
       readonly scanned?: boolean;
-      /** Rust: the option that it is taken out of: what that held ends where the result does. */
+      /** Rust: the option, or the place behind a reference, that it is taken out of: what that held ends where the result does. */
       readonly out?: Operand;
     }
   /** The closure or value runs on or moves to another thread. `scoped` threads are joined before the call returns. */

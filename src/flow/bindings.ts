@@ -144,6 +144,7 @@ export abstract class Bindings extends Leaving {
             },
           );
           this.keepParts(value, { root, path: [] });
+          if (value.takenFrom) this.takenBy.set(root.id, value.takenFrom);
           if (value.pointers.length === 0) {
             // D: one value for a static array is that of each element.
             const isEach =
@@ -266,6 +267,7 @@ export abstract class Bindings extends Leaving {
       const type = binding.type ?? elementType(source.type);
       if (this.rust) {
         const element = this.iterated(source, expr.iterable?.span ?? expr.span);
+        const lent = binding.type ? type : lentElement(source.type, type);
         const { pattern } = binding;
         if (pattern.kind === 'parts' && pattern.path.length === 0 && isEnumerated(expr.iterable)) {
           // The first part counts, the second points into what is iterated.
@@ -273,7 +275,7 @@ export abstract class Bindings extends Leaving {
             this.bindPattern(part.pattern, part.field === '1' ? element : NOTHING, 'foreach');
           return;
         }
-        this.bindPattern(pattern, { ...element, ...optionalType(type) }, 'foreach');
+        this.bindPattern(pattern, { ...element, ...optionalType(lent) }, 'foreach');
         return;
       }
       if (isParts(source)) {
@@ -296,6 +298,17 @@ export abstract class Bindings extends Leaving {
         );
     });
   }
+}
+
+/** Iterators of the standard library that lend what they yield, whatever their arguments say that it is. */
+const LENDING = /^(?:Iter|IterMut|Keys|Values|ValuesMut|Windows|R?Chunks\w*|Split\w*|Lines|Chars|CharIndices|Bytes)$/u;
+
+/** Rust: what a loop over a reference to a container is given: references to the elements, not the elements. */
+function lentElement(source: TypeRef | undefined, element: TypeRef | undefined): TypeRef | undefined {
+  if (!source || !element) return element;
+  if (source.kind === 'path' && LENDING.test(source.name)) return undefined;
+  if (source.kind !== 'reference' || element.kind === 'reference' || element.kind === 'pointer') return element;
+  return { kind: 'reference', text: `&${element.text}`, span: element.span, name: '', path: [], args: [], element };
 }
 
 /** `Either3::B(x)` of an `Either3<S, T, U>` binds a `T`. */

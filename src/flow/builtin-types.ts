@@ -184,6 +184,26 @@ function ownedForm(lent: TypeRef | undefined, span: Span): TypeRef | undefined {
   return owned === undefined ? undefined : syntheticType(owned, span);
 }
 
+/** Rust: types that own their content, as elements that a container gives out by value. */
+const GIVEN_OUT = /^(?:Vec|VecDeque|String|CString|OsString|PathBuf|Box)$/u;
+
+/**
+ * Rust: what a container gives out of itself: `Option<String>` of `list.pop()`, `Vec<u8>` of `list.swap_remove(i)`. Only where the element
+ * is known to own its content; undefined for other elements, methods and receivers.
+ */
+export function removedType(name: string, receiver: TypeRef | undefined, span: Span): TypeRef | undefined {
+  const holder = peel(receiver);
+  if (holder?.kind !== 'path') return undefined;
+  const isMap = /Map$/u.test(holder.name);
+  const isList = /^(?:Vec|VecDeque|SmallVec|BinaryHeap)$/u.test(holder.name);
+  const element = isMap ? holder.args[1] : isList ? holder.args[0] : undefined;
+  if (element?.kind !== 'path' || element.lifetimes !== undefined || !GIVEN_OUT.test(element.name)) return undefined;
+  if (isMap ? /^(?:remove|swap_remove|shift_remove)$/u.test(name) : /^pop(?:_front|_back)?$/u.test(name))
+    return syntheticType('Option', span, [element]);
+  if (!isList || !/^(?:swap_)?remove$/u.test(name)) return undefined;
+  return holder.name === 'VecDeque' ? syntheticType('Option', span, [element]) : element;
+}
+
 /** The result type of a well-known method; undefined when the name says nothing. */
 export function builtinMethodType(name: string, receiver: TypeRef | undefined, span: Span): TypeRef | undefined {
   if (UNWRAPS.has(name)) return unwrapped(receiver);
@@ -213,6 +233,12 @@ export function builtinMethodType(name: string, receiver: TypeRef | undefined, s
     const [content] = inner?.args ?? [];
     if (content) return { ...inner, args: [{ ...receiver, args: [content] }, ...rest] };
   }
+  const [slot] = receiver?.kind === 'path' && receiver.name === 'MaybeUninit' ? receiver.args : [];
+  if (slot && (name === 'as_ptr' || name === 'as_mut_ptr'))
+    return { kind: 'pointer', text: `*mut ${slot.text}`, span, name: '', path: [], args: [], element: slot };
+  // `slot.take()` of a `&mut Option<T>` gives the option itself.
+  if ((name === 'take' || name === 'replace') && receiver?.kind === 'reference' && receiver.element?.name === 'Option')
+    return receiver.element;
   // A cell gives a copy of its content.
   if (name === 'get' && receiver?.kind === 'path' && receiver.name === 'Cell') return receiver.args[0];
   if (name === 'get' && receiver?.kind === 'path' && /^(?:Sync)?UnsafeCell$/u.test(receiver.name)) {

@@ -374,6 +374,7 @@ export abstract class Calls extends Effects {
       const held = this.state.read({ root: variable, path: [] })?.pointers ?? [];
       const code = held.filter((p) => p.form === 'raw' || p.erased);
       this.use({ places: NONE, pointers: code }, expr.span, 'argument', last);
+      for (const value of values) this.noteLent(variable, value);
     }
     const isOwn =
       !this.rust && path.length === 1 && (this.isPlainFunction(last) || this.isOverload(last, expr.args.length));
@@ -465,7 +466,10 @@ export abstract class Calls extends Effects {
     if (this.rust) this.overwriteOut(values);
     // A function of unknown content may run what it is given.
     if (this.rust) this.runClosureArguments(values, exprs, undefined, last, 'unknown');
-    const type = this.plain(wrapperType(path, values[0]?.type, expr.span) ?? builtinCallType(path, expr.span));
+    // `MaybeUninit::<String>::new(..)` says what it holds.
+    const written = callee.kind === 'name' && path.at(-2) === 'MaybeUninit' ? callee.typeArgs : undefined;
+    const wrapper = written ? undefined : wrapperType(path, values[0]?.type, expr.span);
+    const type = this.plain(wrapper ?? builtinCallType(path, expr.span, written));
     if (!type && this.isForeignCall(callee, path)) {
       const root = this.makeBlock(name || describeCallee(callee), expr.span, 'foreign');
       return {
@@ -480,7 +484,7 @@ export abstract class Calls extends Effects {
   }
 
   /** Rust: what is given by value has another owner from then on. */
-  private giveAway(values: readonly Value[]): void {
+  protected giveAway(values: readonly Value[]): void {
     for (const value of values) if (isWhole(value)) this.moveOut(value);
   }
 

@@ -122,10 +122,12 @@ export abstract class Closures extends Bindings {
     this.loops = loops;
     this.inlined.delete(fn.id);
     const after = this.state;
+    // A closure that never comes back (`unwrap_or_else(|| { free(p); panic!() })`) leaves those that go on as they were.
+    const isDiverging = this.rust && run === 'called' && !after.alive && returned.length === 0;
     after.alive = true;
     if (!this.rust) this.forgetOwn(fn);
     // It may not have run, and a spawned one does not hold up or suspend its maker.
-    this.state = this.join([before, after]);
+    this.state = isDiverging ? before : this.join([before, after]);
     // A pointer that was made in it is new, whatever happened to the one of the round before.
     for (const id of this.fresh) {
       if (known.has(id)) continue;
@@ -216,7 +218,7 @@ export abstract class Closures extends Bindings {
         ? fn.params.map((_, k) => (k === fn.params.length - 1 || method !== 'fold' ? content : NOTHING))
         : [];
       // Where an error is made of another, the value that goes on is none.
-      const unharmed = method === 'map_err' ? this.state.clone() : undefined;
+      const unharmed = /^(?:map_err|ok_or_else)$/u.test(method) ? this.state.clone() : undefined;
       results.push(this.runClosure(fn, args, adapter ? 'called' : run, span));
       if (unharmed) this.state = unharmed;
     });

@@ -1,7 +1,7 @@
 import { isAlwaysRun } from './always-run.js';
 import type { Match } from './api-index.js';
 import type { ApiRow, Effect, Operand } from './api.js';
-import { builtinCallType, builtinMethodType, syntheticType } from './builtin-types.js';
+import { builtinCallType, builtinMethodType, removedType, syntheticType } from './builtin-types.js';
 import { Closures } from './closures.js';
 import { describePlace, extend, isElementOf, isWithin, leadingMember, type Place } from './place.js';
 import type { Invalidation, Pointer, PointerForm, Summary, Value } from './result.js';
@@ -151,6 +151,12 @@ export abstract class Effects extends Closures {
     const content = values[0]?.type;
     if (!method && type && content && type.args.length === 0 && BOXES.test(name) && type.kind === 'path')
       type = { ...type, args: [content] };
+    // `list.pop()` of owners gives one that nobody holds yet.
+    const removed = method && this.rust ? removedType(name, receiver?.type, expr.span) : undefined;
+    if (removed) {
+      owned = true;
+      type = removed;
+    }
     let ranClosures = false;
     const adapted: Value[] = [];
     for (const { row, weak } of matches) {
@@ -320,6 +326,11 @@ export abstract class Effects extends Closures {
         const pointers = ITERATOR_STEPS.has(name) ? this.elementsOf(passed.pointers) : passed.pointers;
         if (made && this.rust && isVector(made))
           return { places: NONE, pointers, owned: true, collected: true, type: made };
+        const owner = name === 'into' && this.rust ? this.intoOwner(value) : undefined;
+        if (owner) {
+          this.moveOut(value);
+          return { places: NONE, pointers: NONE, owned: true, type: owner };
+        }
         const wanted = made ?? (name === 'into' ? this.convertedType(value.type, span) : undefined);
         const isBoxed = this.rust && BOXES.test(name) && value.places.length === 0 && pointers.length === 0;
         return {
@@ -456,7 +467,12 @@ export abstract class Effects extends Closures {
         if ('suffix' in row.match && !this.isPointerType(value.type) && !value.pointers.some((p) => p.form === 'raw'))
           return undefined;
         this.release(value, span, name, row);
-        if (this.rust && effect.by === 'drop_in_place') this.dropVariable(value.pointers, span, name, row);
+        if (this.rust && effect.by === 'drop_in_place') {
+          this.dropVariable(value.pointers, span, name, row);
+          for (const { target } of value.pointers)
+            if (target.path.at(-1) === '[]')
+              this.empty({ root: target.root, path: target.path.slice(0, -1) }, span, name, row, false);
+        }
         return undefined;
       }
       case 'drop': {
@@ -476,6 +492,7 @@ export abstract class Effects extends Closures {
           }
         for (const place of value.places) {
           if (value.pointers.some((p) => p.form === 'raw')) continue;
+          if (place.path.length === 0 && !this.state.moved.has(place.root.id)) this.endTakenBy(place.root, span);
           this.invalidate(
             'drop',
             place,
@@ -519,6 +536,7 @@ export abstract class Effects extends Closures {
       }
       case 'acquire': {
         if (effect.as === 'stack') return this.stackMemory(name, span, row);
+        if (typeof effect.out === 'number') return { ...NOTHING, takenFrom: this.lentPlaces(operand(effect.out)) };
         if (effect.out !== undefined)
           return { places: NONE, pointers: NONE, owned: true, takenFrom: operand(effect.out).places };
         const root = this.makeBlock(name, span, effect.as);
@@ -637,6 +655,11 @@ export abstract class Effects extends Closures {
     return !others.some((other) => declare(other) !== undefined);
   }
 
+  /** Rust: what is behind a reference that a call is given: the variable or field of `&mut self.name`, or that which holds the reference. */
+  private lentPlaces({ pointers, places }: Value): readonly Place[] {
+    return pointers.length > 0 ? pointers.filter((p) => p.form === 'reference').map((p) => p.target) : places;
+  }
+
   /** D: what an algorithm gives a function with a parameter by `ref`: an element of the array. */
   private elementGiven(fn: FunctionIr | undefined, range: Value | undefined): Value | undefined {
     if (!range || !fn?.params.some((p) => p.modifiers.includes('ref'))) return undefined;
@@ -650,6 +673,22 @@ export abstract class Effects extends Closures {
     if (type?.kind !== 'path' || this.settings.oracle.declaration(type.name, this.file.path)?.kind !== 'struct') return;
     const destructor = this.settings.oracle.method(type.name, '~this', this.file.path);
     if (destructor) this.applySummary(destructor, value, [], span, 'destroy', type.name);
+  }
+
+  /** Rust: what `x.into()` makes of a parameter whose type is only said to be `Into<Vec<u8>>` or into another type that owns its content. */
+  private intoOwner({ type, pointers }: Value): TypeRef | undefined {
+    if (pointers.length > 0 || (type?.kind !== 'path' && type?.kind !== 'impl-trait')) return undefined;
+    const bounds =
+      type.kind === 'path'
+        ? (this.fn.generics.find((g) => g.name === type.name)?.bounds ?? [])
+        : [type.text.replace(/^impl\s+/u, '')];
+    for (const bound of bounds) {
+      const [, name, element] =
+        /^Into\s*<\s*(String|CString|OsString|PathBuf|Vec)\s*(?:<\s*(\w+)\s*>\s*)?>$/u.exec(bound.trim()) ?? [];
+      if (name !== undefined)
+        return syntheticType(name, type.span, element === undefined ? [] : [syntheticType(element, type.span)]);
+    }
+    return undefined;
   }
 
   /** Rust: what `x.into()` makes of a parameter whose type is only said to be `Into<Option<T>>`. */
@@ -703,7 +742,9 @@ export abstract class Effects extends Closures {
       resolved.path,
       fn,
       this.settings.depth,
-      fn.returns?.kind === 'pointer' || this.pointers.some((p) => p.form === 'raw' || p.erased || !this.rust),
+      fn.returns?.kind === 'pointer' ||
+        this.pointers.some((p) => p.form === 'raw' || p.erased || !this.rust) ||
+        (values.some(({ closure }) => closure !== undefined) && this.settings.oracle.locksFor(resolved.path, fn)),
     );
     const isMethod = fn.self !== undefined || (fn.owner !== undefined && !fn.isStatic && !this.rust);
     // A method without a receiver in D is called on `this`.
@@ -835,7 +876,16 @@ export abstract class Effects extends Closures {
       for (const shown of flow.summary.shows)
         for (const target of place(shown)) pointers.push(...(this.state.read(target)?.pointers ?? []));
     if (pointers.length === 0) pointers.push(...declared);
-    this.runGiven(values, receiver, span, name);
+    const lent = flow.summary.lends.flatMap((l) => this.runUnderLock(fn, values[l.param], place(l.place), span, name));
+    pointers.push(...lent);
+    this.runGiven(
+      flow.summary.lends.length === 0
+        ? values
+        : values.map((v, i) => (flow.summary.lends.some((l) => l.param === i) ? NOTHING : v)),
+      receiver,
+      span,
+      name,
+    );
     const resultPlaces = fn.returnsRef ? pointers.map((p) => p.target) : [];
     return {
       places: resultPlaces,
@@ -901,6 +951,32 @@ export abstract class Effects extends Closures {
           context: this.context(),
         });
       }
+  }
+
+  /**
+   * Rust: `self.locked(|rows| rows.as_ptr())`: the closure is given what a guard shows, and the lock is given back before the caller goes on.
+   * Returns the pointers into what the lock guards that the closure's result hands on.
+   */
+  private runUnderLock(
+    helper: FunctionIr,
+    value: Value | undefined,
+    places: readonly Place[],
+    span: Span,
+    name: string,
+  ): readonly Pointer[] {
+    const fn = value?.closure === undefined ? undefined : this.functions.get(value.closure);
+    if (!this.rust || !fn || fn.kind === 'async-block' || places.length === 0) return NONE;
+    const guards = places.map((p) => this.borrow(p, 'guard', false, span, name));
+    const lock = places[0] && peel(this.typeAt(places[0]));
+    const type = lock && /^(?:Mutex|RwLock|ReentrantMutex)$/u.test(lock.name) ? lock.args[0] : undefined;
+    const result = this.runClosure(fn, [{ places, pointers: guards, ...optionalType(type) }], 'called', span);
+    for (const guard of guards) this.endGuard(guard, span, `the end of '${name}'`);
+    // What the helper returns is what the closure does, or holds that.
+    const own = new Set(helper.generics.map((g) => g.name));
+    const isHandedOn = [helper.returns, ...(helper.returns?.args ?? [])].some(
+      (t) => t !== undefined && own.has(t.name),
+    );
+    return isHandedOn ? result.pointers.filter((p) => p.locks.some((l) => l.span.start === span.start)) : NONE;
   }
 
   /** Runs the closures that a call of a function of the unit is given. */

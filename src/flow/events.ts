@@ -23,6 +23,9 @@ import { copyOf, NONE } from '../model/lists.js';
 /** Operations after which nobody can say what a container still holds. */
 const EMPTIES: ReadonlySet<Growth['operation']> = new Set(['clear', 'remove', 'replace']);
 
+/** What drops the content of a `MaybeUninit`. */
+const SLOT = /^assume_init_drop$|(?:^|::)drop_in_place$/u;
+
 /** Operations on an array that may give it another block. */
 const MOVES_ALL: ReadonlySet<Growth['operation']> = new Set(['append', 'reserve', 'insert', 'resize']);
 
@@ -136,6 +139,8 @@ export abstract class Events extends Memory {
     if (kind === 'borrow' || kind === 'write' || kind === 'move') return;
     for (const { pointer, invalidation, isTaken, round } of this.state.dropped.values()) {
       if (isTaken && kind !== 'release') continue;
+      // A slot may be filled again, and its address is good whatever is in it.
+      if (kind === 'method' && SLOT.test(pointer.how) && /^(?:write|as_ptr|as_mut_ptr|as_mut)$/u.test(what)) continue;
       if (!isWithin(place, pointer.target) || (round !== 0 && round !== this.round)) continue;
       const key = `${pointer.id}|dropped|${span.start}`;
       if (!this.stale.has(key))

@@ -1,5 +1,5 @@
 import { Ownership } from './ownership.js';
-import { isWithin, type Place, placeKey } from './place.js';
+import { isWithin, type Place, placeKey, type Root } from './place.js';
 import { dependsOnAnotherField } from './released-by-drop.js';
 import type { Escape, Invalidation, Pointer, Summary, Value } from './result.js';
 import { isWhole, NOTHING, optionalType } from './values.js';
@@ -20,11 +20,22 @@ export abstract class Leaving extends Ownership {
   /** D: slices that the function was given and returns. */
   private readonly passed = new Set<number>();
   private readonly thrownParams = new Set<number>();
+  /** Rust: what `Summary.lends` says. */
+  private readonly lent = new Map<string, Summary['lends'][number]>();
   private readonly stores = new Map<string, Summary['stores'][number]>();
   /** D: fields of `this` and what parameters lead to, of which the value is returned. */
   private readonly shown = new Map<string, Place>();
   /** D: what is returned, by the keys of where it leads: whether on every way it is no longer what the member leads to. */
   private readonly old = new Map<string, boolean>();
+
+  /** Rust: a closure that the function was given is called with what a guard of this function shows. */
+  protected noteLent({ kind, index }: Root, given: Value | undefined): void {
+    if (!this.rust || kind !== 'param' || index === undefined || given === undefined || this.frames.length > 0) return;
+    const held = [...given.pointers, ...given.pointers.flatMap((p) => this.state.read(p.target)?.pointers ?? [])];
+    for (const { form, target, how, locks } of held)
+      if (form === 'guard' ? !/borrow/u.test(how) : locks.length > 0 && (form === 'reference' || form === 'slice'))
+        this.lent.set(`${index}|${placeKey(target)}`, { param: index, place: target });
+  }
 
   /** Records that `value` leaves through a return of the innermost function or closure. */
   protected leave(last: Value, span: Span): void {
@@ -254,6 +265,7 @@ export abstract class Leaving extends Ownership {
           !g.context.frames.some((f) => f.run === 'spawned' || f.run === 'stored'),
       ),
       ...this.growsWhen(),
+      lends: [...this.lent.values()].filter((l) => visible(l.place)),
       releases: [...this.releases.values()],
       uses: [...this.uses.values()].filter(
         (u) => !this.fn.body || !dependsOnAnotherField(this.fn.body, u.span, u.place.path[0] ?? ''),

@@ -32,6 +32,8 @@ export abstract class Memory {
   protected readonly scopes: Map<string, Root>[] = [new Map<string, Root>()];
   protected readonly blockRoots: Root[][] = [];
   protected temps: Root[] = [];
+  /** Rust: what variables were taken out of (`let old = slot.take();`), by the variable's id. */
+  protected readonly takenBy = new Map<number, readonly Place[]>();
   private nextRoot = 1;
   private nextPointer = 1;
   protected frames: Context['frames'] = [];

@@ -6,7 +6,7 @@ import { containerOf, extend, isWithin, type Place, placeKey, type Root } from '
 import { isReleasedByDestructor, isReleasedByDrop } from './released-by-drop.js';
 import type { Adoption, Invalidation, OwnedTwice, Pointer, Summary, Value } from './result.js';
 import { ownsBlock } from './types.js';
-import { optionalType } from './values.js';
+import { NOTHING, optionalType } from './values.js';
 import type { TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { NONE } from '../model/lists.js';
@@ -200,6 +200,7 @@ export abstract class Ownership extends Events {
   protected drop(root: Root, span: Span, how: string): void {
     if (this.state.moved.has(root.id)) return;
     this.endOwner(root, span);
+    this.endTakenBy(root, span);
     const stored = this.state.read({ root, path: [] });
     // A guard unlocks at its end, and the lock must still be there.
     for (const guard of stored?.pointers.filter((p) => p.form === 'guard') ?? [])
@@ -286,11 +287,17 @@ export abstract class Ownership extends Events {
   }
 
   /** Rust: what was taken out of an option ends here. */
-  protected endTakenOut({ takenFrom }: Value, span: Span): void {
+  protected endTakenOut({ takenFrom }: Value, span: Span, how = 'take'): void {
     for (const place of takenFrom ?? []) {
       const isLent = this.typeAt(place)?.kind === 'reference';
-      this.endContent(isLent ? extend(place, '*') : place, span, 'take');
+      this.endContent(isLent ? extend(place, '*') : place, span, how);
     }
+  }
+
+  /** Rust: what the variable took out of an option or another place (`let old = slot.take();`) ends with it. */
+  protected endTakenBy({ id, name }: Root, span: Span): void {
+    const takenFrom = this.takenBy.get(id);
+    if (takenFrom) this.endTakenOut({ ...NOTHING, takenFrom }, span, `the end of '${name}', which took it`);
   }
 
   /**

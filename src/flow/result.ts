@@ -228,6 +228,8 @@ export interface Summary {
     readonly how: string;
     readonly span: Span;
   }[];
+  /** Rust: closures among the parameters that are called with what a guard shows, whose lock is on the place and given back at the end. */
+  readonly lends: readonly { readonly param: number; readonly place: Place }[];
   /** Parameters taken by value that end with the function. */
   readonly consumes: readonly { readonly param: number; readonly span: Span }[];
   /** Memory that the function takes over from its parameters. */

@@ -32,6 +32,8 @@ export interface TypeOracle {
   ): { readonly path: string; readonly fn: FunctionIr } | undefined;
   /** Rust: whether the text of the function looks as if it handed what it is given to a thread, a task, a queue or somebody who keeps it. */
   handsOn(path: string, fn: FunctionIr): boolean;
+  /** Rust: whether the function looks as if it took a lock and called a closure of its caller. */
+  locksFor(path: string, fn: FunctionIr): boolean;
   functionById(path: string, id: number): FunctionIr | undefined;
   /**
    * Flow of another function of the unit, for its summary; undefined on recursion or beyond the depth limit. `matters` says that the caller

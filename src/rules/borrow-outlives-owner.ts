@@ -198,7 +198,7 @@ export default defineRule({
               continue;
             const { pointer, invalidation, use } = stale;
             // `if (inside) p = &local; .. if (!inside) use(p);`
-            if (language === 'd' && arePathsExcluded(fn, pointer.site, use.span)) continue;
+            if (arePathsExcluded(fn, pointer.site, use.span)) continue;
             causes.add(pointer.site.start);
             const isOverwritten = REPLACED.has(invalidation.how);
             const owner = isOverwritten ? `'${describePlace(invalidation.place)}'` : nameOf(pointer.target.root);
@@ -314,6 +314,7 @@ function isUseOfDropped(
     return endsWithItsRoot(pointer.target, 'd', unit.oracle('d'), file.path, dropsIn(unit));
   }
   if (pointer.form !== 'raw' && !pointer.erased) return false;
+  if (invalidation.how.endsWith(', which took it')) return true;
   if (REPLACED.has(invalidation.how)) return !isTakenBefore(unit.textOf(file.path) ?? '', pointer, invalidation);
   if (use.kind === 'write' || (pointer.target.root.kind === 'self' && isHandedOn(pointer))) return false;
   return endsWithItsRoot(pointer.target, 'rust', unit.oracle('rust'), file.path, dropsInHere(unit, file, fn, pointer));

@@ -912,6 +912,11 @@ const RUNS_OR_ENDS =
 function isDoneWith(flow: FunctionFlow, escape: Escape): boolean {
   const keeper = flow.calls.find((call) => call.span.start === escape.span.start);
   const handle = keeper?.args[0]?.places[0]?.root.id;
+  // A library without objects: it runs what was registered, or the registration is taken back or set anew.
+  if (keeper?.rows.some(({ id }) => id.endsWith('-alone')))
+    return flow.calls.some(
+      ({ span, callee }) => span.start > escape.span.start && (callee === keeper.callee || ENDS_ALONE.test(callee)),
+    );
   return (
     handle !== undefined &&
     flow.calls.some(
@@ -922,6 +927,10 @@ function isDoneWith(flow: FunctionFlow, escape: Escape): boolean {
     )
   );
 }
+
+/** What a function does that runs a library, or ends what was registered with it. */
+const ENDS_ALONE =
+  /_(?:run|wait|poll|process|loop|step|dispatch|perform|main|exec\w*|cleanup|close|free|destroy|stop|shutdown|(?:unregister|remove|clear|unset|reset)\w*)$/u;
 
 /** Names of foreign functions that keep what they are given. */
 const KEEPS_DATA =

@@ -10,7 +10,7 @@ import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { typeOfPlace } from '../flow/place-type.js';
 import { describePlace, isElementOf, type Place, placeKey } from '../flow/place.js';
-import type { FunctionFlow, Pointer, StaleUse } from '../flow/result.js';
+import type { FunctionFlow, Invalidation, Pointer, StaleUse } from '../flow/result.js';
 import { isGrowable } from '../flow/types.js';
 import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
 import { walkBody } from '../model/walk-body.js';
@@ -118,7 +118,7 @@ export default defineRule({
             const cause = `${pointer.site.start}|${placeKey(invalidation.place)}`;
             if (causes.has(cause)) continue;
             // `if (more) list ~= x; .. if (!more) use(p);`
-            if (language === 'd' && arePathsExcluded(fn, invalidation.span, use.span)) continue;
+            if (arePathsExcluded(fn, invalidation.span, use.span)) continue;
             causes.add(cause);
             const owner = describePlace(invalidation.place);
             const type = typeOfPlace(invalidation.place, unit.oracle(language), file.path);
@@ -209,11 +209,52 @@ function isHazard(
     if (isKeyOnly(unit, flow, use)) return false;
   }
   if (rust && (isMadeWithRoom(fn, invalidation.place) || staysInRoom(fn, invalidation.place))) return false;
+  if (rust && isTakenOver(fn, invalidation, use)) return false;
   // Room was made before the pointer was taken.
   const reserved = flow.growths.some(
     (g) => g.operation === 'reserve' && g.span.start < pointer.site.start && isElementOf(pointer.target, g.place),
   );
   return !reserved;
+}
+
+/**
+ * Rust: `let old = mem::take(list);` and `mem::swap(list, &mut other)`: the block has another owner from then on, which is not given away
+ * before the pointer is used.
+ */
+function isTakenOver(fn: FunctionIr, { span }: Invalidation, use: StaleUse['use']): boolean {
+  if (!fn.body) return false;
+  let owner: string | undefined;
+  let isOthers = false;
+  walkBody(fn.body, ({ expr, statement }) => {
+    if (expr.span.start !== span.start || expr.kind !== 'call' || expr.callee.kind !== 'name') return;
+    const [module, name] = expr.callee.path.slice(-2);
+    if (module !== 'mem' || !/^(?:take|replace|swap)$/u.test(name ?? '')) return;
+    if (name !== 'swap') {
+      owner =
+        statement?.kind === 'let' && statement.init === expr && statement.pattern.kind === 'bind'
+          ? statement.pattern.name
+          : undefined;
+      return;
+    }
+    const bases = expr.args.map(({ value }) => (value.kind === 'address' ? value.base : value));
+    // A variable of this function may be dropped here; what a reference leads to is the caller's.
+    isOthers = bases.every((base) => base.kind === 'name' || base.kind === 'field');
+    if (isOthers)
+      owner = expr.args.flatMap(({ value }) =>
+        value.kind === 'address' && value.base.kind === 'name' ? value.base.path : [],
+      )[0];
+  });
+  if (owner === undefined) return isOthers;
+  let isGiven = false;
+  walkBody(fn.body, ({ expr }) => {
+    if (expr.span.start < span.end || expr.span.end > use.span.start) return;
+    const args = expr.kind === 'call' || expr.kind === 'method' ? expr.args : [];
+    const target = expr.kind === 'assign' ? expr.target : undefined;
+    isGiven ||= [...args.map(({ value }) => value), target].some(
+      (one) => one?.kind === 'name' && one.path.length === 1 && one.path[0] === owner,
+    );
+  });
+  return !isGiven;
 }
 
 /** Rust: a local made by `with_capacity` of a computed number: room for what is pushed while pointers into it are collected. */

@@ -26,6 +26,10 @@ const CODE = {
 /** The methods of a synchronized class hold none of the words themselves. */
 const IN_SYNCHRONIZED: InFile = { inFile: /\bsynchronized\b/u, pattern: D_POINTERS };
 
+/** `self.locked(|rows| ..)`: a helper that takes the lock, and gives what it guards to a closure. */
+const GIVES_CLOSURE =
+  /\b(?:with|lock|locked|read|write|access|inspect|using|update|modify|guarded)\w{0,20}\s*\(\s*(?:move\s*)?\|/u;
+
 /** A helper that takes the lock for its callers. */
 const GIVES_GUARD = /->[^{;]{0,300}?\b\w{0,60}Guard\b/u;
 
@@ -53,14 +57,15 @@ export default defineRule({
   tokens: TOKENS,
   // A pointer that the compiler does not follow is made or taken apart.
   requires: { rust: RAW_WORDS },
-  bodyTokens: { rust: [...CODE.rust, GIVES_GUARD], d: [...CODE.d, IN_SYNCHRONIZED] },
+  bodyTokens: { rust: [...CODE.rust, GIVES_GUARD, GIVES_CLOSURE], d: [...CODE.d, IN_SYNCHRONIZED] },
   bodyRequires: { rust: [...RAW_CODE, GIVES_GUARD] },
   looksAt: 'bodies',
   perFile: ['rust', 'd'],
   check({ unit, report }) {
     for (const language of ['rust', 'd'] as const) {
       for (const file of unit.filesOf(language)) {
-        const locking = unit.functionsWith(file, CODE[language], language === 'rust' ? RAW_CODE : undefined);
+        const words = language === 'rust' ? [...CODE.rust, GIVES_CLOSURE] : CODE.d;
+        const locking = unit.functionsWith(file, words, language === 'rust' ? RAW_CODE : undefined);
         for (const fn of [...locking, ...synchronizedMethods(file).filter((one) => !locking.includes(one))]) {
           const causes = new Set<number>();
           for (const stale of language === 'rust' ? unit.flowOf(file, fn).staleUses : []) {
@@ -117,6 +122,8 @@ export default defineRule({
           for (const escape of ALLOCATES.test(fn.name) ? [] : escapes) {
             const lock = lockLeft(file, escape);
             if (!lock || leavesWithGuard(escape, lock, escapes) || causes.has(escape.span.start)) continue;
+            // What is used without the lock is told already.
+            if (language === 'rust' && causes.has(escape.pointer.site.start)) continue;
             if (language === 'd' && (leavesInGuard(unit, fn, escape) || isImmutable(unit, file, escape))) continue;
             causes.add(escape.span.start);
             const { pointer } = escape;

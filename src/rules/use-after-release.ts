@@ -650,6 +650,7 @@ export default defineRule({
             if (!isHazard(stale, language === 'd' ? text.slice(stale.use.span.start, stale.use.span.end + 8) : ''))
               continue;
             if (language === 'd' && (isElsewhere(text, fn, stale) || isDeletedVariable(text, stale))) continue;
+            if (language === 'rust' && arePathsExcluded(fn, stale.invalidation.span, stale.use.span)) continue;
             const { pointer, invalidation, use } = stale;
             const cause = `${invalidation.span.start}`;
             if (causes.has(cause)) continue;
@@ -1037,7 +1038,7 @@ function isOfUninit({ pointer }: StaleUse): boolean {
   return UNINIT.test(pointer.how);
 }
 
-const UNINIT = /^assume_init_(?:read|drop)$|(?:^|::)read$/u;
+const UNINIT = /^assume_init_(?:read|drop)$|(?:^|::)(?:read|drop_in_place)$/u;
 
 /** The slot may have been filled between the two, or one of the copies is kept from being dropped. */
 function isFilledAnew(text: string, fn: FunctionIr, { pointer, invalidation, use }: StaleUse): boolean {
@@ -1052,6 +1053,7 @@ function isFilledAnew(text: string, fn: FunctionIr, { pointer, invalidation, use
       `\\b${slot}\\s*(?:\\.\\s*(?:write|as_mut_ptr|as_mut|as_bytes_mut)\\b|=[^=])|&\\s*mut\\s+${slot}\\b`,
       'u',
     ).test(between) ||
+    /\b(?:write|replace|swap|copy\w*)\s*\(/u.test(between) ||
     /\bforget\s*\(|\bManuallyDrop\b|\binto_raw\b/u.test(text.slice(fn.span.start, fn.span.end))
   );
 }

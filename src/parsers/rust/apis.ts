@@ -82,6 +82,8 @@ const borrow = (as: View, from: Operand = 'receiver', element?: boolean): Effect
 const pass = (from: Operand = 'receiver'): Effect => ({ kind: 'pass', from });
 /** As `pass`, and the parameter is a raw pointer: a reference becomes one. */
 const passRaw = (from: Operand): Effect => ({ kind: 'pass', from, raw: true });
+/** The result is what was behind the reference: it ends where the result does. */
+const takeOut = (out: Operand): Effect => ({ kind: 'acquire', as: 'heap', out });
 const copy = (from: Operand = 'receiver'): Effect => ({ kind: 'copy', from });
 const erase = (from: Operand): Effect => ({ kind: 'erase', from });
 
@@ -153,8 +155,8 @@ const growth: readonly ApiRow[] = [
     whenUnknown: 'skip',
     effects: [grow('append')],
   },
-  path('mem-replace', 'mem::replace', [grow('replace', 0), store(1, 0)]),
-  path('mem-take', 'mem::take', [grow('replace', 0)]),
+  path('mem-replace', 'mem::replace', [takeOut(0), grow('replace', 0), store(1, 0)]),
+  path('mem-take', 'mem::take', [takeOut(0), grow('replace', 0)]),
   path('mem-swap', 'mem::swap', [grow('replace', 0), grow('replace', 1)]),
   path('ptr-write', 'ptr::write', [store(1, 0)]),
   method('pointer-write', 'write', [store(0)], { receiver: ['*', 'pointer', 'NonNull'], whenUnknown: 'skip' }),
@@ -602,6 +604,12 @@ const registrations: readonly ApiRow[] = [
     id: `suffix${String(suffix).replace(/_/g, '-')}`,
     match: { suffix: String(suffix) },
     effects: [retain(Number(index), String(suffix))],
+  })),
+  // A library without objects: the function, and its data.
+  ...['_set_callback', '_register_callback', '_add_callback'].map((suffix): ApiRow => ({
+    id: `suffix${suffix.replace(/_/g, '-')}-alone`,
+    match: { suffix, mostArguments: 2 },
+    effects: [retain(1, suffix)],
   })),
 ];
 
