@@ -8,7 +8,7 @@ import type { FileIr, FunctionIr, GlobalDecl, ImplDecl, Language, TypeDecl } fro
 import type { ProjectModel } from '../model/project.js';
 import type { Span } from '../model/source.js';
 import type { BodyFilter, LanguagePack } from '../parsers/pack.js';
-import { DeclarationIndex } from './declaration-index.js';
+import { DeclarationIndex, ownCopy } from './declaration-index.js';
 import { namesIn } from './file-names.js';
 import { growthNear, offsetsOf } from './growth-text.js';
 import type { GrowthSite, Located, TextPattern, UnitFacts } from './unit.js';
@@ -192,6 +192,13 @@ class Unit implements UnitFacts {
     const memo = `${language}|${scope}|${key}`;
     const all = this.growths.get(memo) ?? this.findGrowths(key, language, scope);
     this.growths.set(memo, all);
+    if (language === 'd' && key.startsWith('global:')) {
+      // Modules have variables of the same name.
+      const oracle = this.oracle(language);
+      const variable = key.slice('global:'.length).replace(/\W.*$/u, '');
+      const declared = oracle.global(variable, fromPath)?.path;
+      return all.filter(({ file }) => oracle.global(variable, file.path)?.path === declared);
+    }
     const holder = key.startsWith('global:') ? undefined : key.split('.')[0];
     const own = holder === undefined ? undefined : this.declarationSeenFrom(fromPath, holder, language, scope);
     const same = all.filter(({ file }) => {
@@ -445,17 +452,52 @@ class Unit implements UnitFacts {
     const memoTypes = new Map<string, TypeDecl | undefined>();
     const memoDeclared = new Map<string, boolean>();
     const fileAt = (path: string): FileIr | undefined => this.parsed.get(path) ?? this.deep.get(path);
+    const memoImported = new Map<string, readonly string[]>();
     /** D: the files of the unit that a file imports: `a/b.d` or `a/b/package.d` for `import a.b;`, the one least deep in folders. */
-    const importedPaths = (fromPath: string): readonly string[] =>
-      (fileAt(fromPath)?.imports ?? []).flatMap(({ path, isGlob }) =>
-        [path, ...(isGlob === true ? [] : [path.slice(0, -1)])].flatMap((one) => {
-          const ends = [`/${one.join('/')}.d`, `/${one.join('/')}/package.d`];
-          const found = (this.input.listing[language] ?? []).filter((file) =>
-            ends.some((end) => `/${file}`.endsWith(end)),
-          );
-          return one.length === 0 ? [] : found.sort((a, b) => a.length - b.length).slice(0, 1);
-        }),
-      );
+    const importedPaths = (fromPath: string): readonly string[] => {
+      let found = memoImported.get(fromPath);
+      if (found === undefined) {
+        found = (fileAt(fromPath)?.imports ?? []).flatMap(({ path, isGlob }) =>
+          [path, ...(isGlob === true ? [] : [path.slice(0, -1)])].flatMap((one) => {
+            const ends = [`/${one.join('/')}.d`, `/${one.join('/')}/package.d`];
+            const named = (this.input.listing[language] ?? []).filter((file) =>
+              ends.some((end) => `/${file}`.endsWith(end)),
+            );
+            return one.length === 0 ? [] : named.sort((a, b) => a.length - b.length).slice(0, 1);
+          }),
+        );
+        memoImported.set(fromPath, found);
+      }
+      return found;
+    };
+    const moduleVariables = new Map<string, ReadonlySet<string>>();
+    /** D: names of what the text of a file looks to declare as variables of its module. */
+    const variablesIn = (path: string): ReadonlySet<string> => {
+      let names = moduleVariables.get(path);
+      if (names === undefined) {
+        const text = this.input.peekText(path) ?? '';
+        names = new Set([...text.matchAll(MODULE_VARIABLE)].map(([, found = '']) => ownCopy(found)));
+        moduleVariables.set(path, names);
+      }
+      return names;
+    };
+    const memoGlobals = new Map<string, { readonly decl: GlobalDecl; readonly path: string } | undefined>();
+    /** D: the variable of the one module among those that a file imports that declares it for others. */
+    const importedGlobal = (name: string, fromPath: string): ReturnType<TypeOracle['global']> => {
+      const memo = `${fromPath}|${name}`;
+      if (memoGlobals.has(memo)) return memoGlobals.get(memo);
+      const found = importedPaths(fromPath).flatMap((path) => {
+        if (path === fromPath || !variablesIn(path).has(name)) return [];
+        const decl = namesIn(this.parse(path, language))
+          ?.globals(name)
+          .find((one) => one.inFunction === undefined && one.isPublic);
+        return decl ? [{ decl, path }] : [];
+      });
+      const [first] = found;
+      const only = first && found.every(({ path }) => path === first.path) ? first : undefined;
+      memoGlobals.set(memo, only);
+      return only;
+    };
     /** The one file of the scope, else of the unit, that declares a type of this name, `besides` one that only gives another such name. */
     const declaringPath = (name: string, scope: string, besides?: string): string | undefined => {
       const known = index().filesOf(name);
@@ -542,7 +584,15 @@ class Unit implements UnitFacts {
         const isAround = (g: GlobalDecl): boolean =>
           g.inFunction !== undefined && `${inFunction ?? ''}.`.startsWith(`${g.inFunction}.`);
         const decl = named.findLast(isAround) ?? named.find((g) => g.inFunction === undefined);
-        return decl ? { decl, path: fromPath } : undefined;
+        if (decl) return { decl, path: fromPath };
+        return language === 'd' ? importedGlobal(name, fromPath) : undefined;
+      },
+      globalOf: (module, name, fromPath) => {
+        const isNamed = fileAt(fromPath)?.imports.some((i) => i.name === module || i.path.at(-1) === module) === true;
+        const found = isNamed && language === 'd' ? importedGlobal(name, fromPath) : undefined;
+        return found && (fileAt(found.path)?.module.at(-1) === module || found.path.endsWith(`/${module}.d`))
+          ? found
+          : undefined;
       },
       isConstant: (name, fromPath) => {
         const own = namesIn(fileAt(fromPath));
@@ -622,6 +672,10 @@ const HANDS_ON =
 
 /** A function that takes a lock and calls a closure. */
 const LOCKS_FOR = /\bFn(?:Once|Mut)?\s*\([^]*\.\s*(?:lock|read|write)\s*\(\s*\)/u;
+
+/** D: a variable of a module, as most stand in its text: at the beginning of a line, or behind a word that makes it one for all threads. */
+const MODULE_VARIABLE =
+  /^(?:(?:public|package|export|static|__gshared|shared|const|immutable|extern)(?:\s*\([^()\n]*\))?\s+|[ \t]+(?:public\s+|static\s+)*(?:__gshared|shared)\s+)*(?!(?:alias|enum|import|module|return|private)\b)[\w.!]+(?:\([^()\n]*\))?(?:\[[^\]\n]*\]|\*)*\s+(\w+)\s*(?:=[^=>]|;)/gmu;
 
 /** What a function that releases memory holds. */
 const RELEASES = /\bfrom_raw|free\b|\bdealloc|drop_in_place|_(?:destroy|release|unref)\b/u;

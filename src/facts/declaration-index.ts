@@ -148,6 +148,6 @@ function add(names: Map<string, string[]>, name: string, path: string): void {
 }
 
 /** A string with its own memory: what a pattern captures is a view of the text, and as the key of a map it would hold on to the whole file. */
-function ownCopy(text: string): string {
+export function ownCopy(text: string): string {
   return Buffer.from(text, 'utf8').toString('utf8');
 }

@@ -567,6 +567,7 @@ class Analysis extends PlaceExpressions {
       case 'new': {
         const values = expr.args.map((a) => this.expr(a.value));
         const type = this.rust ? expr.type : this.madeBy(expr.type);
+        this.startedBy(expr, values);
         const made = this.rust ? undefined : this.construct(expr.type.name, expr.args, values, expr.span);
         if (made && type === expr.type) return made;
         // A pointer to a new struct leads to what the fields of the struct hold.
@@ -579,6 +580,15 @@ class Analysis extends PlaceExpressions {
       case 'unknown':
         return merged(expr.children.map((c) => this.expr(c)));
     }
+  }
+
+  /** D: `new Thread(dg)` gives what it is given to another thread. */
+  private startedBy({ type, args, span }: ExprOf<'new'>, values: readonly Value[]): void {
+    if (this.rust || type.kind !== 'path' || values.length === 0) return;
+    const matches = this.settings.apis.path([type.name], args.length);
+    if (!matches.some(({ row }) => row.effects.some((effect) => effect.kind === 'spawn'))) return;
+    if (this.settings.oracle.isDeclared(type.name, this.file.path)) return;
+    for (const value of values) this.escape(value, 'spawn', span, { callee: type.name });
   }
 
   /** What is compared by its content is read; an address is a number. */

@@ -314,6 +314,16 @@ export abstract class Calls extends Effects {
       : undefined;
   }
 
+  /** D: a method of the type that is named alone (`list` for `this.list()`) and shows a part of the object by `ref` or as a slice. */
+  protected ownProperty(name: string, span: Span): Value | undefined {
+    const method = this.ownMethod([name]);
+    const fn = method?.fn;
+    if (!method || fn?.kind !== 'method' || fn.params.length > 0 || fn.name === this.fn.name) return undefined;
+    if (fn.returnsRef !== true && fn.returns?.kind !== 'slice') return undefined;
+    const shown = this.applySummary(method, this.selfValue(), [], span, name, undefined);
+    return shown.pointers.length + shown.places.length > 0 ? shown : undefined;
+  }
+
   /** D: a function of the file that may be called as if it were a method. */
   private extension(name: string): Resolved | undefined {
     const found = this.rust ? undefined : this.settings.oracle.freeFunction(name, this.file.path);

@@ -5,7 +5,7 @@ import { extend, isWithin, type Place } from './place.js';
 import type { PointerForm, Value } from './result.js';
 import { elementType, isGrowable, keepsSliceOf, peel, SCALAR, withoutAlias } from './types.js';
 import { guardsOf, locksOf, NOTHING, optionalType } from './values.js';
-import type { Expr, ExprOf, TypeRef } from '../model/ir.js';
+import type { Expr, ExprOf, GlobalDecl, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { NONE } from '../model/lists.js';
 
@@ -57,24 +57,13 @@ export abstract class PlaceExpressions extends Calls {
         if (self && (type ?? this.hasField(self.type, first))) return this.valueOf({ root: self, path: [first] }, type);
         const member = self ? undefined : this.staticMember(this.fn.owner, first);
         if (member) return member;
+        const shown = self ? this.ownProperty(first, expr.span) : undefined;
+        if (shown) return shown;
       }
     }
     const name = expr.path.at(-1) ?? first;
     const global = this.settings.oracle.global(name, this.file.path, this.rust ? this.fn.qualifiedName : undefined);
-    if (global) {
-      const { decl } = global;
-      // `enum NULL = null;`
-      if (!this.rust && !decl.mutable && decl.init?.kind === 'literal' && decl.init.type === 'null') return NOTHING;
-      const root = this.makeRoot({
-        kind: 'global',
-        name,
-        span: decl.nameSpan,
-        byValue: true,
-        declared: 'static',
-        ...optionalType(decl.type),
-      });
-      return this.valueOf({ root, path: [] }, decl.type);
-    }
+    if (global) return this.globalValue(global.decl);
     if (expr.path.length === 1 && /^[a-z_]/.test(first)) {
       const root = this.makeRoot({
         kind: 'unknown',
@@ -86,6 +75,20 @@ export abstract class PlaceExpressions extends Calls {
       return this.valueOf({ root, path: [] }, undefined);
     }
     return NOTHING;
+  }
+
+  private globalValue(decl: GlobalDecl): Value {
+    // `enum NULL = null;`
+    if (!this.rust && !decl.mutable && decl.init?.kind === 'literal' && decl.init.type === 'null') return NOTHING;
+    const root = this.makeRoot({
+      kind: 'global',
+      name: decl.name,
+      span: decl.nameSpan,
+      byValue: true,
+      declared: 'static',
+      ...optionalType(decl.type),
+    });
+    return this.valueOf({ root, path: [] }, decl.type);
   }
 
   /** D: a static field that is named in a static method of its type, or by the type: `Pool.all`. */
@@ -110,6 +113,8 @@ export abstract class PlaceExpressions extends Calls {
       const [named = ''] = expr.base.path;
       const member = /^[A-Z]/u.test(named) && !this.lookup(named) ? this.staticMember(named, expr.name) : undefined;
       if (member) return member;
+      const global = this.lookup(named) ? undefined : this.settings.oracle.globalOf(named, expr.name, this.file.path);
+      if (global && !this.settings.oracle.global(named, this.file.path)) return this.globalValue(global.decl);
     }
     // What the type alone says reads nothing: `p = p.init;`
     if (!this.rust && /^(?:init|sizeof|alignof|mangleof|stringof|offsetof)$/u.test(expr.name)) return NOTHING;

@@ -56,5 +56,19 @@ export function growthKey(place: Place, oracle: TypeOracle, fromPath: string): s
     return place.root.kind === 'global' ? `global:${place.root.name}${place.path.join('')}` : undefined;
   const holder = peel(typeOfPlace({ root: place.root, path: place.path.slice(0, lastField) }, oracle, fromPath));
   if (!holder || holder.kind !== 'path' || !holder.name) return undefined;
-  return `${holder.name}.${place.path.slice(lastField).join('.')}`;
+  return `${declaringType(holder.name, place.path[lastField] ?? '', oracle, fromPath)}.${place.path.slice(lastField).join('.')}`;
+}
+
+/** The type that declares a field that is seen in `name`: itself, or the base class that it inherits the field from. */
+function declaringType(name: string, field: string, oracle: TypeOracle, fromPath: string): string {
+  let holder = name;
+  for (let i = 0; i < 6; i++) {
+    const decl = oracle.declaration(holder, fromPath);
+    const base = decl?.bases[0];
+    if (decl?.kind !== 'class' || base === undefined || decl.fields.some((f) => f.name === field)) break;
+    if (oracle.declarationsIn(holder, fromPath).some((other) => other.fields.some((f) => f.name === field))) break;
+    holder = base;
+    if (oracle.declaration(holder, fromPath)?.fields.some((f) => f.name === field) === true) return holder;
+  }
+  return name;
 }

@@ -17,6 +17,12 @@ export interface TypeOracle {
     fromPath: string,
     inFunction?: string,
   ): { readonly decl: GlobalDecl; readonly path: string } | undefined;
+  /** D: a variable that is named with its module, `store.items`; `module` is the last part of the module's name, or another name for it. */
+  globalOf(
+    module: string,
+    name: string,
+    fromPath: string,
+  ): { readonly decl: GlobalDecl; readonly path: string } | undefined;
   /** D: whether `name` is a constant of the file or of a module that it imports, so that `T[name]` is an array of that many. */
   isConstant(name: string, fromPath: string): boolean;
   /** The method `name` of type `owner`; undefined when there is none or more than one that fits. */

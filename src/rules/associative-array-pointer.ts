@@ -30,7 +30,6 @@ export default defineRule({
     scenarios: ['command', 'sequential'],
   },
   tokens: { d: TOKENS },
-  requires: { d: ['.remove', '.clear', 'null'] },
   bodyTokens: { d: [D_ENTRIES, D_WITH_ENTRY] },
   looksAt: 'bodies',
   perFile: ['d'],

@@ -8,6 +8,7 @@ import { BECOMES_RAW, LENDING, RAW_CODE, RAW_POINTERS } from '../facts/raw-words
 import { D_BORROWS, D_LENT, D_SLICES } from '../facts/d-text.js';
 import { isLentToThread } from '../facts/lent-to-threads.js';
 import { lineOf } from '../facts/lines.js';
+import { variableType } from '../facts/shared-growth.js';
 import { isScratch } from '../facts/scratch-lists.js';
 import { implAround } from '../facts/rust-code.js';
 import { DIGEST_TEXT, findSlicedTemporaries, lendersOf, RETURNS_ARRAY } from '../facts/sliced-temporaries.js';
@@ -19,7 +20,7 @@ import { findUnloadedCode, OPENS_LIBRARY } from '../facts/unloaded-code.js';
 import { isWaitedFor } from '../facts/waits.js';
 import { findWeakAddresses } from '../facts/weak-addresses.js';
 import { walkBody } from '../model/walk-body.js';
-import { growthKey, typeOfPlace } from '../flow/place-type.js';
+import { fieldTypeOf, growthKey, typeOfPlace } from '../flow/place-type.js';
 import { describePlace, placeKey, type Root } from '../flow/place.js';
 import type { Escape, FunctionFlow, Pointer, StaleUse } from '../flow/result.js';
 import { elementType, isNumber, keepsSliceOf } from '../flow/types.js';
@@ -681,12 +682,16 @@ function findKept(
   return full.functions.flatMap((fn) => {
     if (fn.hasError === true || (!starts.has(fn.span.start) && !isCaller(fn))) return [];
     const sliced = findSlicedTemporaries(unit, full, fn).map((each) => ({ ...each, end: 'statement' }));
-    return [...findConverted(fn), ...sliced].map((kept) => ({ kept, inFile: full }));
+    return [...findConverted(unit, full, fn), ...sliced].map((kept) => ({ kept, inFile: full }));
   });
 }
 
 /** D: results of `tempCString` that are converted to a pointer at once: assigned to one, bound as one, or a branch of `?:`. */
-function findConverted(fn: FunctionIr): readonly { call: string; span: Span; end: string }[] {
+function findConverted(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+): readonly { call: string; span: Span; end: string }[] {
   const found: { call: string; span: Span; end: string }[] = [];
   if (fn.body === undefined) return found;
   walkBody(fn.body, ({ expr, around, statement }) => {
@@ -708,12 +713,22 @@ function findConverted(fn: FunctionIr): readonly { call: string; span: Span; end
       // An argument lives as long as the call, unless the conversion happened in a branch of its own.
       if (isConverted && value.kind === 'if') found.push({ call, span: expr.span, end: 'branch' });
     } else if (parent?.kind === 'assign' && parent.value === value) {
-      if (parent.target.kind === 'index' || isConverted) found.push({ call, span: expr.span, end: 'statement' });
+      if (parent.target.kind === 'index' || isConverted || isPointer(unit, file, fn, parent.target))
+        found.push({ call, span: expr.span, end: 'statement' });
     } else if (parent === undefined && statement?.kind === 'let' && statement.init === value) {
       if (isConverted || statement.type?.kind === 'pointer') found.push({ call, span: expr.span, end: 'statement' });
     } else if (parent?.kind === 'return') found.push({ call, span: expr.span, end: 'statement' });
   });
   return found;
+}
+
+/** Whether a variable or member that is set is declared as a pointer. */
+function isPointer(unit: UnitFacts, file: FileIr, fn: FunctionIr, target: Expr): boolean {
+  const oracle = unit.oracle('d');
+  const [head = '', ...members] = memberPath(target)?.split('.') ?? [];
+  let type = variableType(file, fn, head) ?? oracle.global(head, file.path)?.decl.type;
+  for (const member of members) type = fieldTypeOf(type, member, oracle, file.path);
+  return type?.kind === 'pointer';
 }
 
 function isNull(expr: Expr): boolean {
