@@ -105,6 +105,7 @@ function buffersOf(unit: UnitFacts, file: FileIr, fn: FunctionIr): JsBuffer[] {
         add(held, { span: access.place.root.span, what: 'into', copies: true, thread: wholeBody });
       continue;
     }
+    if (isMeasured(text, access)) continue;
     const what = byteUse(
       access,
       held.memory,
@@ -327,7 +328,7 @@ function helperUses(
   };
   const found: HelperUse[] = [];
   for (const access of flow.accesses) {
-    if (isConverted(access.place)) continue;
+    if (isConverted(access.place) || isMeasured(unit.textOf(calleeFile.path) ?? '', access)) continue;
     for (const place of outside(access.place)) {
       const ownType = typeOfPlace(access.place, oracle, calleeFile.path);
       const own = jsMemoryOf(ownType);
@@ -461,6 +462,13 @@ function bufferWithin(place: Place, memoryOf: (p: Place) => JsMemory | undefined
     if (memory) return { place: prefix, memory };
   }
   return undefined;
+}
+
+/** `(&self.data).len()`: what is borrowed is asked for its length alone. */
+function isMeasured(text: string, { kind, span }: Access): boolean {
+  return (
+    kind === 'borrow' && /^\s*\)\s*\.\s*(?:len|is_empty|byte_length)\s*\(/u.test(text.slice(span.end, span.end + 40))
+  );
 }
 
 /** The operation when an access touches the bytes, not only the wrapper around them; `type` is what is accessed. */

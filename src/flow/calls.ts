@@ -102,7 +102,7 @@ const APPLE =
   /^(?:CF|CG|CT|CV|CM|IO|Sec|AX|AE|LS|AU|MIDI)[A-Z][a-z]\w*(?:Create|Copy|Get|Set|Add|Remove|Append|Release|Retain|Run|Stop|Enable|Disable|Open|Close|Register|Install|Make|Invalidate|Signal|Wake|Post|Start)(?![a-z])/u;
 
 /** Crates that declare the functions of a C library or of an operating system. */
-const FOREIGN_CRATE = /^(?:[Ww]indows|Win32|windows_\w+|winapi|libc|ffi|sys|\w+_sys|\w+_ffi)$/u;
+const FOREIGN_CRATE = /^(?:[Ww]indows|Win32|windows_\w+|winapi|libc|ffi|sys|objc2_\w+|\w+_sys|\w+_ffi)$/u;
 
 /** D: functions of the runtime and of C that never come back. */
 const NEVER_RETURNS =

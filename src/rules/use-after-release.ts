@@ -942,7 +942,7 @@ function findKeptStatics(fn: FunctionIr): readonly { name: string; how: string; 
 
 const ARITHMETIC = /^\.(?:(?:wrapping_|byte_)?(?:add|sub|offset)|offset_from|as_ptr|cast|cast_mut|cast_const)\(\)$/u;
 /** What gives memory back, or takes it over, without touching the value in it. */
-const FREES = /(?:^|::)(?:dealloc|free|from_raw_parts|realloc|deallocate)$/u;
+const FREES = /(?:^|::)(?:(?:\w+_)?(?:dealloc|free|deallocate)|from_raw_parts|realloc)$/u;
 
 /** What puts a new value where the old one was dropped. */
 const REFILLS = /^\.(?:copy_from(?:_nonoverlapping)?|write|write_bytes|write_unaligned|write_volatile)\(\)$/u;
