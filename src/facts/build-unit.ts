@@ -9,6 +9,7 @@ import type { ProjectModel } from '../model/project.js';
 import type { Span } from '../model/source.js';
 import type { BodyFilter, LanguagePack } from '../parsers/pack.js';
 import { DeclarationIndex, ownCopy } from './declaration-index.js';
+import { IS_TEST } from './d-text.js';
 import { namesIn } from './file-names.js';
 import { growthNear, offsetsOf } from './growth-text.js';
 import type { GrowthSite, Located, TextPattern, UnitFacts } from './unit.js';
@@ -45,6 +46,11 @@ const MAY_GROW: Readonly<Record<Language, RegExp>> = {
   rust: /\.\s*(?:push|extend|reserve|insert|resize|shrink|append|split_off|drain|truncate|set_len|retain|remove|swap_remove|dedup|take|replace|clear|clone_from)|mem::|&(?:mut\s+)?self\s*\.\s*\w+\s*(?:as\b[^}]*)?\}|[(,]\s*(?:mut\s+)?\w+\s*:\s*(?:Vec|String|Box|CString)\b/u,
   d: /~=|\.\s*length\s*(?:[-+*/~]=|=[^=]|\+\+|--)|\.\s*(?:reserve|insert|put|assumeSafeAppend|remove|clear)|realloc|assumeSafeAppend|\b(?:reserve|move|swap)\s*\(| ~ |\bmixin\s*\(|(?<![.~\w])this\s*\(|\{\s*(?:return\b|[\w.]+\s*=)[^;{}]*;\s*\}$/u,
 };
+
+/** Whether a function, head and body, may do that. Nobody calls a test of the module, and what grows in it is its own. */
+function mayGrow(language: Language, text: string): boolean {
+  return MAY_GROW[language].test(text) && (language !== 'd' || !IS_TEST.test(text));
+}
 
 /** How many helpers deep the flow core follows calls. */
 const SUMMARY_DEPTH = 2;
@@ -296,7 +302,7 @@ class Unit implements UnitFacts {
   private bodiesIn(language: Language, path: string, text: string): BodyFilter | undefined {
     const wanted = this.input.wantedIn(language, path, text);
     if (!wanted || language !== 'd' || !this.isCandidate(language, path)) return wanted;
-    return { test: (body) => wanted.test(body) || MAY_GROW.d.test(body) };
+    return { test: (body) => wanted.test(body) || mayGrow('d', body) };
   }
 
   private isCandidate(language: Language, path: string): boolean {
@@ -307,12 +313,14 @@ class Unit implements UnitFacts {
 
   /** As `parse`, with every body that may change the size of something. */
   private parseDeep(path: string, language: Language, text: string): FileIr | undefined {
-    const mayGrow = MAY_GROW[language];
     const plain = this.parsed.get(path);
-    if (plain && !plain.functions.some((f) => f.skipped === true && mayGrow.test(text.slice(f.span.start, f.span.end))))
-      return plain;
+    const isGrowing = (f: FunctionIr) => f.skipped === true && mayGrow(language, text.slice(f.span.start, f.span.end));
+    if (plain && !plain.functions.some(isGrowing)) return plain;
     if (this.deep.has(path)) return this.deep.get(path);
-    const file = this.input.packs[language]?.lower({ path, text }, mayGrow);
+    const file =
+      language === 'd' && plain
+        ? this.withBodies(plain, isGrowing)
+        : this.input.packs[language]?.lower({ path, text }, { test: (body) => mayGrow(language, body) });
     this.deep.set(path, file);
     if (file && !this.parsed.has(path)) this.input.onParsed?.(path);
     return file;
@@ -331,7 +339,7 @@ class Unit implements UnitFacts {
     const key = `${path}|${name}`;
     let read = this.assigning.get(key);
     if (!read) {
-      const wanted = { test: (body: string) => MAY_GROW.rust.test(body) || assigns.test(body) };
+      const wanted = { test: (body: string) => mayGrow('rust', body) || assigns.test(body) };
       read = this.input.packs.rust?.lower({ path, text }, wanted) ?? file;
       this.assigning.set(key, read);
     }
@@ -343,7 +351,7 @@ class Unit implements UnitFacts {
     const text = this.textOf(path);
     const own = text?.slice(fn.span.start, fn.span.end);
     if (text === undefined || own === undefined) return undefined;
-    if (MAY_GROW[language].test(own)) return this.parseDeep(path, language, text);
+    if (mayGrow(language, own)) return this.parseDeep(path, language, text);
     const plain = this.parsed.get(path);
     if (!plain) return undefined;
     if (language === 'rust' && /\bunsafe\b/u.test(own)) return this.wholeOf(plain);

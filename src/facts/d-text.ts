@@ -124,6 +124,21 @@ const ENTRY_ADDRESS = `${ADDRESS_OF}${String.raw`[(*]*\w[\w.]*(?:\([^()]*\)[\w.)
 /** A pointer to an entry: its address is taken, or it is looked up by `in`. */
 export const D_ENTRIES = new RegExp(`${ENTRY_ADDRESS}|${LOOKED_UP}`, 'u');
 
+/** A test of the module, perhaps with attributes in front. */
+export const IS_TEST = /^[^{]*\bunittest\s*\{/u;
+
+/**
+ * The token for functions that are no test of the module; in a test, which nobody calls and whose variables nobody else sees, only where the text
+ * holds what makes a hazard of it as well.
+ */
+export function inTestsBeside(token: TextTest, beside: TextTest): TextTest {
+  return { test: (text) => token.test(text) && (!IS_TEST.test(text) || beside.test(text)) };
+}
+
+/** What may change the size of something, by the words that such functions are named with, too. */
+export const MAY_GROW_IN_TEST =
+  /~=|\.\s*length\s*(?:[-+*/~]?=(?!=)|\+\+|--)|(?:\b(?:put|add|remove|clear|swap|move|replace|shrink|rehash|set|with)|insert|append|push|reserve|realloc|emplace|enqueue|resize|grow|extend)\w*\s*(?:!\s*\w*\s*)?\(|\bassumeSafeAppend\b|\bmixin\b/iu;
+
 /** The pattern for functions that are no test of the module: for rules that leave tests out. */
 export function exceptTests({ source }: RegExp): RegExp {
   return new RegExp(`^(?![^{]*\\bunittest\\s*\\{)[^]*?(?:${source})`, 'u');

@@ -3,7 +3,13 @@ import { ELEMENT_OF_CALL, findEarlyPlaces, functionsWithEarlyPlaces } from '../f
 import { containerStorage } from '../facts/containers.js';
 import { LENDING, RAW_POINTERS } from '../facts/raw-words.js';
 import { withCallersOf } from '../facts/d-code.js';
-import { D_CHANGING_LOOP, D_POINTERS, GROWS_BESIDE_PARAMETER } from '../facts/d-text.js';
+import {
+  D_CHANGING_LOOP,
+  D_POINTERS,
+  GROWS_BESIDE_PARAMETER,
+  inTestsBeside,
+  MAY_GROW_IN_TEST,
+} from '../facts/d-text.js';
 import { arePathsExcluded } from '../facts/excluded-paths.js';
 import { isKeyOnly } from '../facts/key-only.js';
 import { lineOf } from '../facts/lines.js';
@@ -21,7 +27,7 @@ const TOKENS = { rust: RAW_POINTERS, d: ['&', '.ptr', 'ref ', 'foreach', 'with',
 const WITH_ELEMENT = /\bwith\s*\([^;{}]*(?:\[|\*|\.\s*(?:front|back)\b)/u;
 /** D: `auto head = list[0 .. n];`, and something is appended. */
 const WRITTEN_SLICE = /=\s*[\w.]+\[[^;{}]*\.\.[^;{}]*\]\s*;[^]*(?:~=|\.\s*(?:length\s*(?:[+=]|\+\+)|put\s*\())/u;
-const BORROWS_IN_D = [D_POINTERS, D_CHANGING_LOOP, GROWS_BESIDE_PARAMETER, WITH_ELEMENT, WRITTEN_SLICE];
+const BORROWS_IN_D = [inTestsBeside(D_POINTERS, MAY_GROW_IN_TEST), D_CHANGING_LOOP, GROWS_BESIDE_PARAMETER, WITH_ELEMENT, WRITTEN_SLICE];
 /** In such a file, also what turns a stored pointer into a reference. */
 const BODY_TOKENS = {
   rust: [...RAW_POINTERS, '&*', '&mut *'],

@@ -1,6 +1,6 @@
 import { containerStorage, type ContainerStorage } from '../facts/containers.js';
 import { BECOMES_RAW, ALLOCATES, LENDING, RAW_POINTERS } from '../facts/raw-words.js';
-import { D_POINTERS } from '../facts/d-text.js';
+import { D_POINTERS, inTestsBeside, MAY_GROW_IN_TEST } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
 import { putsAside } from '../facts/put-aside.js';
 import { isScratch } from '../facts/scratch-lists.js';
@@ -53,7 +53,7 @@ const LENDS_STATIC = /&\s*'static\s[^{};]*\{[^{}]*\bunsafe\b/u;
 
 const TOKENS = { rust: [...RAW_POINTERS, 'static mut '], d: ['&', '.ptr', 'ref '] };
 /** In such a file, also what turns a stored pointer into a reference. */
-const BODY_TOKENS = { rust: [...RAW_POINTERS, ...BECOMES_RAW, '&*', '&mut *', LENDS_STATIC], d: [D_POINTERS] };
+const BODY_TOKENS = { rust: [...RAW_POINTERS, ...BECOMES_RAW, '&*', '&mut *', LENDS_STATIC], d: [inTestsBeside(D_POINTERS, MAY_GROW_IN_TEST)] };
 
 export default defineRule({
   meta: {
