@@ -26,7 +26,7 @@ export interface BesideWord {
 /** A pattern for the functions of a file whose text, anywhere, matches another: the head of the block around them, say. */
 export interface InFile {
   readonly inFile: RegExp;
-  readonly pattern: RegExp;
+  readonly pattern: TextTest;
 }
 
 /** A look at the text of a function, head and body, that takes more than a pattern. */

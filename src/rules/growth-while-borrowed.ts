@@ -27,7 +27,13 @@ const TOKENS = { rust: RAW_POINTERS, d: ['&', '.ptr', 'ref ', 'foreach', 'with',
 const WITH_ELEMENT = /\bwith\s*\([^;{}]*(?:\[|\*|\.\s*(?:front|back)\b)/u;
 /** D: `auto head = list[0 .. n];`, and something is appended. */
 const WRITTEN_SLICE = /=\s*[\w.]+\[[^;{}]*\.\.[^;{}]*\]\s*;[^]*(?:~=|\.\s*(?:length\s*(?:[+=]|\+\+)|put\s*\())/u;
-const BORROWS_IN_D = [inTestsBeside(D_POINTERS, MAY_GROW_IN_TEST), D_CHANGING_LOOP, GROWS_BESIDE_PARAMETER, WITH_ELEMENT, WRITTEN_SLICE];
+const BORROWS_IN_D = [
+  inTestsBeside(D_POINTERS, MAY_GROW_IN_TEST),
+  D_CHANGING_LOOP,
+  GROWS_BESIDE_PARAMETER,
+  WITH_ELEMENT,
+  WRITTEN_SLICE,
+];
 /** In such a file, also what turns a stored pointer into a reference. */
 const BODY_TOKENS = {
   rust: [...RAW_POINTERS, '&*', '&mut *'],

@@ -53,7 +53,10 @@ const LENDS_STATIC = /&\s*'static\s[^{};]*\{[^{}]*\bunsafe\b/u;
 
 const TOKENS = { rust: [...RAW_POINTERS, 'static mut '], d: ['&', '.ptr', 'ref '] };
 /** In such a file, also what turns a stored pointer into a reference. */
-const BODY_TOKENS = { rust: [...RAW_POINTERS, ...BECOMES_RAW, '&*', '&mut *', LENDS_STATIC], d: [inTestsBeside(D_POINTERS, MAY_GROW_IN_TEST)] };
+const BODY_TOKENS = {
+  rust: [...RAW_POINTERS, ...BECOMES_RAW, '&*', '&mut *', LENDS_STATIC],
+  d: [inTestsBeside(D_POINTERS, MAY_GROW_IN_TEST)],
+};
 
 export default defineRule({
   meta: {

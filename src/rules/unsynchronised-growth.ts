@@ -16,6 +16,7 @@ import {
   type WithBody,
 } from '../facts/d-code.js';
 import { whyUnlocked } from '../facts/held-locks.js';
+import { inTestsBeside } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
 import { addedToBy, grownBy, grownByHelper, isGrowing, variableType } from '../facts/shared-growth.js';
 import type { UnitFacts } from '../facts/unit.js';
@@ -32,6 +33,11 @@ const THREADS =
 const STARTS = /\bnew\s+Thread\b|\bspawn\w*\s*[!(]|\.start\s*\(/u;
 
 const GROWS = /~|\.(?:length|put|insert|require)|\]\s*(?:[-+*|&^]?=[^=]|\+\+|--)/u;
+
+const STARTS_OR_GROWS = new RegExp(String.raw`\b(?:Thread|parallel|task)|\.create|${GROWS.source}`, 'u');
+
+/** Without one of these a test of the module has nothing that runs beside it. */
+const BESIDE_TEST = /\b(?:Thread|spawn|task|parallel|run\w*Task|pthread_create|shared|__gshared)|\.create\b/iu;
 
 /** Types, blocks and labels that give their attribute to what is in them: `shared class`, `shared {`. */
 const SHARED_GROUP = /\bshared\b(?:\s*[:{]|(?!\s+static\s+~?this\b)[^;{}=]*\b(?:class|struct|union|interface)\b)/u;
@@ -79,8 +85,8 @@ export default defineRule({
   },
   bodyTokens: {
     d: [
-      { inFile: THREADS, pattern: new RegExp(String.raw`\b(?:Thread|parallel|task)|\.create|${GROWS.source}`, 'u') },
-      { inFile: SHARED_GROUP, pattern: GROWS },
+      { inFile: THREADS, pattern: inTestsBeside(STARTS_OR_GROWS, BESIDE_TEST) },
+      { inFile: SHARED_GROUP, pattern: inTestsBeside(GROWS, BESIDE_TEST) },
       new RegExp(`^(?=[^{]*\\bshared\\b(?!\\s+static\\s+~?this\\b))[^]*(?:${GROWS.source})`, 'u'),
     ],
   },
