@@ -124,8 +124,10 @@ const ENTRY_ADDRESS = `${ADDRESS_OF}${String.raw`[(*]*\w[\w.]*(?:\([^()]*\)[\w.)
 /** A pointer to an entry: its address is taken, or it is looked up by `in`. */
 export const D_ENTRIES = new RegExp(`${ENTRY_ADDRESS}|${LOOKED_UP}`, 'u');
 
+const TEST_HEAD = String.raw`[^{]*\bunittest\s*\{`;
+
 /** A test of the module, perhaps with attributes in front. */
-export const IS_TEST = /^[^{]*\bunittest\s*\{/u;
+export const IS_TEST = new RegExp(`^${TEST_HEAD}`, 'u');
 
 /**
  * The token for functions that are no test of the module; in a test, which nobody calls and whose variables nobody else sees, only where the text
@@ -141,7 +143,7 @@ export const MAY_GROW_IN_TEST =
 
 /** The pattern for functions that are no test of the module: for rules that leave tests out. */
 export function exceptTests({ source }: RegExp): RegExp {
-  return new RegExp(`^(?![^{]*\\bunittest\\s*\\{)[^]*?(?:${source})`, 'u');
+  return new RegExp(`^(?!${TEST_HEAD})[^]*?(?:${source})`, 'u');
 }
 
 /** A block that works on an element. */

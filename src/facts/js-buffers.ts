@@ -96,8 +96,14 @@ function buffersOf(unit: UnitFacts, file: FileIr, fn: FunctionIr): JsBuffer[] {
     return { ...(thread ? { thread } : {}), ...(frame ? { threadSpan: frame.span } : {}) };
   };
 
+  // `Either::B(path)` of an `Either<Uint8Array, String>`: where `path` stands, so does a second access, to what the `Either` holds.
+  const others = new Set(
+    flow.accesses
+      .filter(({ place }) => isOtherPart(place.root, heldBy(place, memoryOf), (p) => typeOfPlace(p, oracle, file.path)))
+      .map(({ span }) => span.start),
+  );
   for (const access of flow.accesses) {
-    const held = heldBy(access.place, memoryOf);
+    const held = others.has(access.span.start) ? undefined : heldBy(access.place, memoryOf);
     if (!held) continue;
     if (isConverted(access.place)) {
       // `let bytes: Vec<u8> = buffer.into()` copies where it stands: on the thread of the whole body.
@@ -128,7 +134,7 @@ function buffersOf(unit: UnitFacts, file: FileIr, fn: FunctionIr): JsBuffer[] {
     if (at.thread === undefined) continue;
     if (!call.resolved) {
       for (const { target, span } of handedOn(call, (p) => typeOfPlace(p, oracle, file.path))) {
-        const held = heldBy(target, memoryOf);
+        const held = others.has(span.start) ? undefined : heldBy(target, memoryOf);
         if (held) add(held, { span, what: `${call.callee}()`, copies: false, ...at });
       }
       continue;
@@ -192,6 +198,23 @@ function heldBy(place: Place, memoryOf: (p: Place) => JsMemory | undefined): Hel
   if (held) return held;
   const own = place.root.origin ? bufferWithin(place, memoryOf) : undefined;
   return own && { place: originOf(own.place), memory: own.memory };
+}
+
+/** What a pattern took out of an `Either` or a tuple that holds a buffer, and is none itself. */
+function isOtherPart(
+  { declared, type }: Root,
+  held: Held | undefined,
+  typeOf: (p: Place) => TypeRef | undefined,
+): boolean {
+  if (held === undefined || declared !== 'pattern' || type?.kind !== 'path' || type.args.length > 0) return false;
+  const outer = peel(typeOf(held.place));
+  const whole = outer?.name === 'Option' ? peel(outer.args[0]) : outer;
+  const isOneOf = whole?.kind === 'tuple' || (whole?.kind === 'path' && isEither(whole));
+  return isOneOf && whole.args.some((one) => one.text === type.text) && jsMemoryOf(type) === undefined;
+}
+
+function isEither({ name }: TypeRef): boolean {
+  return /^Either/u.test(name);
 }
 
 /** A variable of a type that owns its bytes, made of what was bound or moved into it. */
@@ -424,7 +447,7 @@ function isBufferItself(type: TypeRef): boolean {
     jsMemoryOf(inner) !== undefined &&
     !isWrapper(inner) &&
     inner.kind === 'path' &&
-    !/^Either/u.test(inner.name)
+    !isEither(inner)
   );
 }
 
@@ -488,7 +511,7 @@ function byteUse(access: Access, memory: JsMemory, type: TypeRef | undefined): s
     case 'deref':
       return access.what;
     case 'borrow':
-      return '&';
+      return type?.kind === 'path' && isEither(type) ? undefined : '&';
     case 'argument':
       return memory.kind === 'slice' && !/^(drop|Some|Ok|Box::new)$/.test(access.what) ? `${access.what}()` : undefined;
     default:
