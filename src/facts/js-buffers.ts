@@ -300,8 +300,10 @@ function handedOn(
   return call.args.flatMap((value, i) =>
     value.pointers
       .filter(({ form, target }) => {
-        const type = form === 'reference' ? typeOf(target) : undefined;
-        return form === 'reference' && (type === undefined || isBufferItself(type));
+        if (form !== 'reference') return false;
+        const type = typeOf(target);
+        // `Either::B(bytes)` of a reference points to the whole `Either`, and `bytes` knows what it is.
+        return type === undefined || [type, ...value.places.map(typeOf)].some((one) => one && isBufferItself(one));
       })
       .map(({ target }) => ({ target, span: call.argSpans[i] ?? call.span })),
   );
