@@ -2,7 +2,7 @@ import type { Finding, Gap, Location, Severity, Step } from '../model/finding.js
 import type { FileIr, FunctionIr } from '../model/ir.js';
 import type { ProjectModel } from '../model/project.js';
 import type { UnitFacts } from '../facts/unit.js';
-import type { Anchor, Report, Rule } from '../rules/rule.js';
+import type { Anchor, Report, ReportStep, Rule } from '../rules/rule.js';
 import { aroundColumn, fingerprintOf } from './fingerprint.js';
 import { compareConfidence, compareSeverity } from './levels.js';
 import { createSourceIndex, type SourceIndex } from './source-index.js';
@@ -118,7 +118,7 @@ function draftOf(
     unit: unit.root,
     ...(manifest === undefined ? {} : { manifest }),
     location,
-    steps: report.steps.map((step) => stepOf(step, step.role, step.note, index)),
+    steps: stepsOf(report.steps, index),
     ...(report.targets === undefined ? {} : { targets: report.targets }),
     ...(report.reachableFrom === undefined ? {} : { reachableFrom: report.reachableFrom }),
     ...(report.fixedIn === undefined ? {} : { fixedIn: report.fixedIn }),
@@ -147,6 +147,17 @@ function locationOf(anchor: Anchor, index: SourceIndex): Location {
   return 'file' in anchor
     ? index.locate(anchor.file.path, anchor.span)
     : index.locateLine(anchor.path, anchor.line, anchor.column, anchor.endColumn);
+}
+
+/** What several parts of a path have in common (a helper that is called twice) is told once. */
+function stepsOf(steps: readonly ReportStep[], index: SourceIndex): readonly Step[] {
+  const told = new Map<string, Step>();
+  for (const each of steps) {
+    const step = stepOf(each, each.role, each.note, index);
+    const key = `${step.path}|${step.line}|${step.column}|${step.note}`;
+    if (!told.has(key)) told.set(key, step);
+  }
+  return [...told.values()];
 }
 
 function stepOf(anchor: Anchor, role: Step['role'], note: string, index: SourceIndex): Step {

@@ -18,11 +18,11 @@ export default defineRule({
     since: '0.1.0',
     cwe: ['CWE-362', 'CWE-416'],
     messages: {
-      read: "The bytes of '{buffer}' ({type}) are used on {thread} at line {lines}, while JavaScript can still write to them, transfer them or detach them.",
+      read: "The bytes of '{buffer}' ({type}) are used on {thread} at {lines}, while JavaScript can still write to them, transfer them or detach them.",
       address:
         "'{buffer}' ({type}) gives the address of JavaScript's bytes at line {taken}, and {thread} uses them (line {read}), while JavaScript can still write to them, transfer them or detach them.",
       copied:
-        "The bytes of '{buffer}' ({type}) are copied on {thread} at line {lines}: the copy itself races with JavaScript, which can still write to or detach them.",
+        "The bytes of '{buffer}' ({type}) are copied on {thread} at {lines}: the copy itself races with JavaScript, which can still write to or detach them.",
     },
     checklist: 'Are the bytes copied on the JavaScript thread before other threads see them?',
     scenarios: ['mutate', 'transfer', 'detach'],
@@ -119,7 +119,7 @@ export default defineRule({
           buffer: buffer.name,
           type: buffer.memory.name,
           thread: first.read.thread,
-          lines: [...new Set(lines)].slice(0, 6).join(', '),
+          lines: listLines([...new Set(lines)]),
         },
         at: buffer.declared,
         steps,
@@ -129,3 +129,10 @@ export default defineRule({
     }
   },
 });
+
+/** `line 7`, `lines 7, 9 and 12`, `lines 7, 9, 12, 14, 15 and 3 more`; lines of other files have their path in front. */
+function listLines(lines: readonly string[]): string {
+  const shown = lines.length > 6 ? [...lines.slice(0, 5), `${lines.length - 5} more`] : lines;
+  const last = shown.at(-1) ?? '';
+  return shown.length === 1 ? `line ${last}` : `lines ${shown.slice(0, -1).join(', ')} and ${last}`;
+}

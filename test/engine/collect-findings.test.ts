@@ -64,6 +64,24 @@ describe('what is reported', () => {
     expect(placesFor(['c.rs'])).toEqual([]);
   });
 
+  it('tells a step once that a path has several times, and steps that say something else each', () => {
+    const rule = defineRule({
+      ...wordRule('boom'),
+      check({ report }) {
+        const at = { path: 'a.rs', line: 1 };
+        const steps = [
+          { ...at, role: 'use', note: 'It is read here.' },
+          { path: 'a.rs', line: 2, role: 'use', note: 'It is read here.' },
+          { ...at, role: 'use', note: 'It is read here.' },
+          { ...at, role: 'release', note: 'It ends here.' },
+        ] as const;
+        report({ messageId: 'found', data: { word: 'x' }, at, steps });
+      },
+    });
+    const [finding] = scan({ 'a.rs': 'boom\nboom' }, rule);
+    expect(finding?.steps.map(({ line, role }) => `${line} ${role}`)).toEqual(['1 use', '2 use', '1 release']);
+  });
+
   it('drops reports inside a function with a syntax error, and only there', () => {
     const findings = scan({ 'a.rs': 'fn broken! { boom }\nfn fine { boom }\n' });
     expect(findings.map(({ location }) => location.startLine)).toEqual([2]);
