@@ -471,7 +471,9 @@ class Unit implements UnitFacts {
             const named = (this.input.listing[language] ?? []).filter((file) =>
               ends.some((end) => `/${file}`.endsWith(end)),
             );
-            return one.length === 0 ? [] : named.sort((a, b) => a.length - b.length).slice(0, 1);
+            // Of variants of a module, for other systems perhaps, the one that stands nearest is meant.
+            const near = (file: string): number => commonStart(file, fromPath);
+            return one.length === 0 ? [] : named.sort((a, b) => near(b) - near(a) || a.length - b.length).slice(0, 1);
           }),
         );
         memoImported.set(fromPath, found);
@@ -545,13 +547,19 @@ class Unit implements UnitFacts {
       }
       return names.includes(`\n${name}\n`);
     };
+    /** D: of several files that declare a type, those that the asking one imports; where it imports none, all of them. */
+    const isMeant = (path: string, all: readonly string[], fromPath: string): boolean => {
+      if (language !== 'd' || all.length < 2) return true;
+      const imported = importedPaths(fromPath);
+      return imported.includes(path) || !all.some((one) => imported.includes(one));
+    };
     const methodsOf: TypeOracle['methods'] = (owner, name, fromPath) => {
       const here = namesIn(fileAt(fromPath))?.methods(owner, name) ?? [];
       if (here.length > 0) return here.map((fn) => ({ path: fromPath, fn }));
       const scope = this.scopeOf(fromPath, language);
       const [path, ...others] = index()
         .filesOf(owner)
-        .filter((p) => p !== fromPath && (scope === '' || p.startsWith(scope)));
+        .filter((p, _, all) => p !== fromPath && (scope === '' || p.startsWith(scope)) && isMeant(p, all, fromPath));
       if (path === undefined || others.length > 0 || !mayHaveFunction(path, name)) return [];
       return (namesIn(this.parse(path, language))?.methods(owner, name) ?? []).map((fn) => ({ path, fn }));
     };
@@ -563,9 +571,10 @@ class Unit implements UnitFacts {
         const isOther = language === 'd' && own?.kind === 'alias' && own.alias?.name === name;
         if (own && !isOther) return own;
         const scope = this.scopeOf(fromPath, language);
-        const memo = isOther ? `${scope}|${name}|${fromPath}` : `${scope}|${name}`;
+        const isAsked = isOther || (language === 'd' && index().filesOf(name).length > 1);
+        const memo = isAsked ? `${scope}|${name}|${fromPath}` : `${scope}|${name}`;
         if (memoTypes.has(memo)) return memoTypes.get(memo) ?? own;
-        const path = declaringPath(name, scope, isOther ? fromPath : undefined);
+        const path = declaringPath(name, scope, isAsked ? fromPath : undefined);
         const decl = path === undefined ? undefined : this.parse(path, language)?.types.find((t) => t.name === name);
         memoTypes.set(memo, decl);
         return decl ?? own;
@@ -672,6 +681,13 @@ class Unit implements UnitFacts {
       },
     };
   }
+}
+
+/** How many folders two paths have in common from the start. */
+function commonStart(a: string, b: string): number {
+  const others = b.split('/');
+  const at = a.split('/').findIndex((folder, i) => folder !== others[i]);
+  return at < 0 ? others.length : at;
 }
 
 /** What hands something on to another thread, task or queue, or keeps it. */

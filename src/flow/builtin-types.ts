@@ -95,8 +95,8 @@ export const D_OWNERS: ReadonlySet<string> = new Set(['Array', 'DynamicArray']);
 /** D: classes of the library whose objects end what they show when they are destroyed or collected. */
 export const D_MAPPINGS: ReadonlySet<string> = new Set(['MmFile']);
 
-/** D: what `std.digest` gives for a message: a static array by value. */
-const DIGESTS = /^(?:MD5|SHA\w*|RIPEMD160|CRC\w*|MurmurHash3|HMAC)$/u;
+/** D: structs of `std.digest` that give a static array by value for a message. The classes beside them (`SHA1Digest`) give a new array. */
+const DIGESTS = /^(?:MD5|SHA\w*(?<!Digest)|RIPEMD160|CRC\w*(?<!Digest)|MurmurHash3|HMAC)$/u;
 const DIGEST_FUNCTIONS = /^(?:md5|sha\d+(?:_\d+)?|ripemd160|crc\d+\w*)Of$/u;
 
 /** The type of a digest as a value; undefined when the function makes none. `receiver` is that of a method. */

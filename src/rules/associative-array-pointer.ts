@@ -66,7 +66,9 @@ export default defineRule({
           const owner = entryOwner(unit, file, escape);
           if (owner === undefined || seen.has(escape.span.start)) continue;
           seen.add(escape.span.start);
-          const removals = findRemovals(unit, file, fn, owner).filter((site) => !setsAnew(unit, site, escape));
+          const removals = findRemovals(unit, file, fn, owner).filter(
+            (site) => !setsAnew(unit, site, escape, file.path),
+          );
           const first = removals[0];
           if (first === undefined) continue;
           const name = describePlace(owner);
@@ -184,7 +186,13 @@ function isEmptied(unit: UnitFacts, { file, growth: { span } }: GrowthSite): boo
 }
 
 /** Whoever takes the entries out sets what holds the pointer anew, too. */
-function setsAnew(unit: UnitFacts, { file, fn }: GrowthSite, { kind, into }: Escape): boolean {
+function setsAnew(unit: UnitFacts, { file, fn, growth }: GrowthSite, { kind, into }: Escape, from: string): boolean {
+  if (
+    (kind === 'store' || kind === 'collect') &&
+    into !== undefined &&
+    alsoTakesFrom(unit, { file, fn, growth }, into, from)
+  )
+    return true;
   if (kind !== 'store' || into?.root.kind !== 'self' || into.path.includes('[]')) return false;
   const path = into.path.join('.');
   return unit
@@ -193,4 +201,19 @@ function setsAnew(unit: UnitFacts, { file, fn }: GrowthSite, { kind, into }: Esc
       (a) =>
         a.kind === 'write' && !a.what.endsWith('()') && a.place.root.kind === 'self' && a.place.path.join('.') === path,
     );
+}
+
+/** Whoever takes the entries out takes the pointers out of the table or list that holds them, too. */
+function alsoTakesFrom(
+  unit: UnitFacts,
+  { file, fn, growth }: Pick<GrowthSite, 'file' | 'fn' | 'growth'>,
+  { root, path }: Place,
+  from: string,
+): boolean {
+  const at = path.lastIndexOf('[]');
+  const key = growthKey({ root, path: at < 0 ? path : path.slice(0, at) }, unit.oracle('d'), from);
+  if (key === undefined || key === growth.key) return false;
+  return unit
+    .flowOf(file, fn)
+    .growths.some((one) => one.key === key && (one.operation === 'remove' || one.operation === 'clear'));
 }

@@ -112,7 +112,7 @@ export default defineRule({
             if (operator === '=') judge(value, isKept ? 'stores' : undefined, around);
             // `names ~= cast(string) name` keeps the slice; a text would copy the characters.
             const isPart = immutableView(value) === undefined;
-            if (operator === '~=')
+            if (operator === '~=' && !isOnlyJoined(fn, target))
               judge(value, isPart || isListOfSlices(file, fn, target) ? 'stores' : undefined, around);
           } else if (expr.kind === 'call' || expr.kind === 'method') {
             // `send(tid, cast(immutable) work)`, `tid.send(..)`: another thread reads it from now on.
@@ -268,7 +268,11 @@ function isHandedOver(fn: FunctionIr, shown: Expr, view: Expr): boolean {
       if (expr.kind !== 'assign' || expr.operator !== '=' || expr.span.start < view.span.end) return;
       if (memberPath(expr.target) !== name) return;
       const { value } = expr;
-      is ||= value.kind === 'new' || value.kind === 'array' || (value.kind === 'literal' && value.type === 'null');
+      is ||=
+        value.kind === 'new' ||
+        value.kind === 'array' ||
+        (value.kind === 'literal' && value.type === 'null') ||
+        (value.kind === 'field' && value.name === 'init');
     });
   return is;
 }
@@ -430,6 +434,24 @@ function typeOfMember(file: FileIr, fn: FunctionIr, expr: Expr): TypeRef | undef
 
 function isListOfSlices(file: FileIr, fn: FunctionIr, target: Expr): boolean {
   return holdsSlices(typeOfMember(file, fn, target)) === true;
+}
+
+/** A local list of which the function makes a new text (`labels.join(".")`), and does nothing else with it but add to it. */
+function isOnlyJoined(fn: FunctionIr, target: Expr): boolean {
+  const name = target.kind === 'name' && target.path.length === 1 ? target.path[0] : undefined;
+  if (name === undefined || fn.body === undefined || fn.params.some((one) => one.name === name)) return false;
+  if (!declaredIn(fn).has(name)) return false;
+  let isJoined = false;
+  let isElse = false;
+  walkBody(fn.body, ({ expr, around }) => {
+    if (expr.kind !== 'name' || expr.path.length !== 1 || expr.path[0] !== name) return;
+    const parent = around.at(-1);
+    if (parent?.kind === 'assign' && parent.target === expr) return;
+    const called = parent?.kind === 'field' ? parent.name : parent === undefined ? undefined : calledName(parent);
+    if (called === 'join') isJoined = true;
+    else if (called !== 'length' && called !== 'empty') isElse = true;
+  });
+  return isJoined && !isElse;
 }
 
 /** A table whose keys are texts. */

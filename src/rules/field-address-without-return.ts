@@ -15,7 +15,7 @@ import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
 import type { Place } from '../flow/place.js';
-import { withoutAlias } from '../flow/types.js';
+import { SCALAR, withoutAlias } from '../flow/types.js';
 import type { Expr, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule, type ReportStep } from './rule.js';
@@ -194,6 +194,7 @@ function isUnchecked(file: FileIr, fn: FunctionIr, type: TypeDecl): boolean {
   if (hasAttribute(fn, 'disable') || hasAttribute(fn, 'safe')) return false;
   if (hasAttribute(fn, 'return') && !bindsOnlyPointee(fn)) return false;
   if (fn.generics.length > 0 || fn.returns === undefined || fn.returns.kind === 'unknown') return false;
+  if (fn.returnsRef !== true && fn.returns.kind === 'path' && SCALAR.test(fn.returns.name)) return false;
   const isTemplate = file.types.some(
     (one) => one.generics.length > 0 && one.span.start <= type.span.start && type.span.end <= one.span.end,
   );

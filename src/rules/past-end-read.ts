@@ -485,11 +485,17 @@ function findReads(file: FileIr, fn: FunctionIr): readonly Read[] {
       slice !== undefined &&
       isLength &&
       parent?.kind !== 'address' &&
+      // Who asserts that a terminator is there was promised one.
+      !(parent?.kind === 'binary' && isAssertion(around.at(-2))) &&
       !(parent?.kind === 'assign' && parent.target === expr)
     )
       found.push({ pointer: `${slice}.ptr[${slice}.length]`, slice, made: expr.base.span, read: expr.span });
   });
   return found.filter(({ slice, made }) => (shortened.get(slice) ?? Infinity) > made.start);
+}
+
+function isAssertion(expr: Expr | undefined): boolean {
+  return expr?.kind === 'call' && calledName(expr) === 'assert';
 }
 
 /** `list = list[0 .. $ - 1]`, also by way of the pointer. */

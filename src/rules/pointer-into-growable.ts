@@ -100,6 +100,7 @@ export default defineRule({
             if (escape.kind === 'collect') seen.add(collected);
             const callers = findCallers(unit, file, fn);
             if (language === 'd' && escape.pointer.how === 'ref return' && isCopied(unit, file, fn, callers)) continue;
+            if (language === 'd' && escape.kind === 'return' && isOnlyAsked(unit, file, fn)) continue;
             const first = hazard.growths[0];
             if (!first) continue;
             const borrowLine = lineOf(unit, file, escape.pointer.site.start);
@@ -455,6 +456,23 @@ function isCopied(
     /(?:[;{}\n])[ \t]*(?:(?:auto|const|immutable)|[\w.!()]+(?:\[\])?)\s+\w+\s*=\s*$/u.test(
       text.slice(Math.max(0, start - 120), start),
     ),
+  );
+}
+
+/** D: a function inside of another one, which is called from outside of itself only to be compared with `null`. */
+function isOnlyAsked(unit: UnitFacts, file: FileIr, fn: FunctionIr): boolean {
+  const outer = fn.parent === undefined ? undefined : file.functions.find(({ id }) => id === fn.parent);
+  if (outer === undefined || !/^\w+$/u.test(fn.name)) return false;
+  const text = unit.textOf(file.path) ?? '';
+  const named = [...text.slice(outer.span.start, outer.span.end).matchAll(new RegExp(`\\b${fn.name}\\b`, 'gu'))]
+    .map(({ index }) => index + outer.span.start)
+    .filter((at) => at < fn.span.start || at >= fn.span.end);
+  return (
+    named.length > 0 &&
+    named.every((at) => {
+      const call = /^\w+\s*\((?:[^()]|\([^()]*\))*\)/u.exec(text.slice(at, outer.span.end));
+      return call !== null && /^\s*(?:!?is|[!=]=)\s*null\b/u.test(text.slice(at + call[0].length, outer.span.end));
+    })
   );
 }
 

@@ -646,7 +646,11 @@ export default defineRule({
             if (language === 'rust' && isAddressOnly(unit, file, text, stale)) continue;
             const isSlot = isOfUninit(stale);
             if (isSlot && isFilledAnew(text, fn, stale)) continue;
-            if (language === 'd' && (isToldApart(text, fn, stale) || isSetBeside(text, fn, stale))) continue;
+            if (
+              language === 'd' &&
+              (isToldApart(text, fn, stale) || isSetBeside(text, fn, stale) || isOfOtherPages(text, fn, stale))
+            )
+              continue;
             if (!isHazard(stale, language === 'd' ? text.slice(stale.use.span.start, stale.use.span.end + 8) : ''))
               continue;
             if (language === 'd' && (isElsewhere(text, fn, stale) || isDeletedVariable(text, stale))) continue;
@@ -1056,6 +1060,17 @@ function isFilledAnew(text: string, fn: FunctionIr, { pointer, invalidation, use
     /\b(?:write|replace|swap|copy\w*)\s*\(/u.test(between) ||
     /\bforget\s*\(|\bManuallyDrop\b|\binto_raw\b/u.test(text.slice(fn.span.start, fn.span.end))
   );
+}
+
+/** D: `unmap(start, lead)` gives back the first pages, and what is used lies behind them, `start + lead`; or the last ones: `unmap(start + size, trail)`. */
+function isOfOtherPages(text: string, fn: FunctionIr, { invalidation }: StaleUse): boolean {
+  const call = text.slice(invalidation.span.start, invalidation.span.end);
+  if (/un_?map\w*\s*\([^,]*\+[^,]*,/iu.test(call)) return true;
+  const own = text.slice(fn.span.start, fn.span.end);
+  const start = /un_?map\w*\s*\(\s*(\w+)\s*,/iu.exec(call)?.[1];
+  if (start !== undefined && new RegExp(`\\b${start}\\s*=[^;=][^;]*\\+`, 'u').test(own)) return true;
+  const size = /un_?map\w*\s*\([^,()]*,\s*(\w+)\s*\)$/iu.exec(call)?.[1];
+  return size !== undefined && new RegExp(`\\+\\s*${size}\\b`, 'u').test(own);
 }
 
 /** What was dropped in place was written anew before it is dropped again. */
