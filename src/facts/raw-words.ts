@@ -15,12 +15,22 @@ export const RAW_POINTERS: readonly string[] = [
   '*mut ',
 ];
 
-/** As they stand in code: `raw` begins a part of a name, and a `NonNullExpression` is one of a language that is read. */
+/**
+ * As they stand in code: `raw` ends a name or says what a pointer or handle is, where a field or variable of that name is mostly a text as it was
+ * written; and a `NonNullExpression` is one of a language that is read.
+ */
 export const RAW_CODE: readonly (string | RegExp)[] = [
   ...RAW_WORDS.filter((word) => word !== 'raw' && word !== 'NonNull'),
-  /(?<![A-Za-z])raw/u,
+  /_raw|\braw(?:\s*\(|\s+(?:const|mut)\b|::|_(?:parts|fd|handle|env|value|mut|const|buf|data|cell)\b)/u,
   /NonNull(?![A-Za-z])/u,
 ];
+
+/**
+ * `unsafe` for something else than one call that only leaves a check out, `unsafe { text.get_unchecked(from..) }`: what such a call gives has the
+ * lifetime of what it is given.
+ */
+export const UNSAFE_CODE =
+  /\bunsafe\b(?!\s*\{\s*(?:return\s+)?[\w.:&*<>[\]]*_unchecked(?:_mut)?\s*\((?:[^(){};]|\([^(){};]*\))*\)\s*;?\s*\})/u;
 
 /** A method that only hands a field of its object to a function, `{ Address::from_ptr(self.0) }`: nothing ends in it. */
 const PASSES_ON = String.raw`[^{]*\(\s*&\s*(?:'\w+\s+)?(?:mut\s+)?self\b[^{]*\{\s*(?:unsafe\s*\{\s*)?[\w:]+\s*\(\s*(?:&\s*(?:mut\s+)?)?self(?:\s*\.\s*\w+)*\s*\)\s*(?:\}\s*)?\}$`;

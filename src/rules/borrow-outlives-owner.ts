@@ -4,7 +4,7 @@ import { hasDrop } from '../facts/declarations.js';
 import { isInHeapFrame, isUnlinked } from '../facts/frame-addresses.js';
 import { laterUses } from '../facts/later-uses.js';
 import { findMappedPointers } from '../facts/mapped-pointers.js';
-import { BECOMES_RAW, LENDING, RAW_CODE, RAW_POINTERS } from '../facts/raw-words.js';
+import { BECOMES_RAW, LENDING, RAW_CODE, RAW_POINTERS, UNSAFE_CODE } from '../facts/raw-words.js';
 import { D_BORROWS, D_LENT, D_SLICES } from '../facts/d-text.js';
 import { isLentToThread } from '../facts/lent-to-threads.js';
 import { lineOf } from '../facts/lines.js';
@@ -29,7 +29,7 @@ import { isInside, type Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
 const TOKENS = {
-  rust: [...RAW_POINTERS, 'unchecked', 'Library::new', 'Library::open'],
+  rust: [...RAW_POINTERS, 'Library::new', 'Library::open'],
   d: ['&', '[]', '..', '.ptr', '...', 'tempCString', 'scope ', '@trusted', 'toHexString', 'scoped!'],
 };
 
@@ -61,7 +61,7 @@ export default defineRule({
   tokens: TOKENS,
   // A caller of a helper that hands out a pointer may hold none of the words itself.
   bodyTokens: {
-    rust: [...TOKENS.rust, ...RAW_CODE, ...BECOMES_RAW],
+    rust: [...TOKENS.rust, ...RAW_CODE.filter((word) => word !== 'unsafe'), UNSAFE_CODE, ...BECOMES_RAW],
     d: [D_BORROWS, D_SLICES, D_LENT, DIGEST_TEXT, RETURNS_ARRAY],
   },
   bodyRequires: { rust: [LENDING] },

@@ -18,6 +18,13 @@ const TOKENS = {
   ],
 };
 
+/** What may say which elements count: a field that is set, `set_len`, `forget`. */
+const SETTLES = String.raw`(?:(?:\.\s*\w+|[)\]])\s*[-+]?=(?![=>])|set_len|forget)`;
+/** A function that is given nothing has no elements of a type that the caller chose. */
+const IS_GIVEN = String.raw`^(?![^(]*\(\s*\)\s*\{)`;
+const WRITES = new RegExp(String.raw`${IS_GIVEN}(?=[^]*${SETTLES})[^]*\bunsafe\b[^]*\bwrite\s*\(`, 'u');
+const DROPS = new RegExp(String.raw`${IS_GIVEN}[^]*?\b(?:drop|clear|destroy)_?\w*\s*\([^]*${SETTLES}`, 'u');
+
 export default defineRule({
   meta: {
     id: 'double-drop-on-panic',
@@ -44,7 +51,7 @@ export default defineRule({
   },
   tokens: TOKENS,
   requires: { rust: ['unsafe'] },
-  bodyTokens: { rust: [...TOKENS.rust, /\bunsafe\b[^]*\bwrite\s*\(/u, /\b(?:drop|clear|destroy)_?\w*\s*\(/u] },
+  bodyTokens: { rust: [...TOKENS.rust, WRITES, DROPS] },
   looksAt: 'bodies',
   perFile: ['rust'],
   check({ unit, functionsIn, report }) {
