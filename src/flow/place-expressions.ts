@@ -298,8 +298,8 @@ export abstract class PlaceExpressions extends Calls {
   }
 
   /**
-   * D: `list ~= p` keeps a parameter that is a delegate or pointer, or a slice in a list of slices, for callers to know; of a struct it
-   * keeps what its fields lead to.
+   * D: `list ~= p` keeps a parameter that is a delegate, a pointer or an object, or a slice in a list of slices, for callers to know; of a
+   * struct it keeps what its fields lead to.
    */
   private appendHeld(value: Value, { places, type }: Value, span: Span): void {
     const [into] = places;
@@ -316,6 +316,7 @@ export abstract class PlaceExpressions extends Calls {
     const isLeading =
       given.kind === 'delegate' ||
       given.kind === 'pointer' ||
+      (given.kind === 'path' && this.isReferenceType(given)) ||
       (given.kind === 'slice' && keepsSliceOf(this.written(elementType(type)), given.element));
     if (isLeading) this.noteStores(value, element, span);
   }

@@ -413,7 +413,12 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
       ? !isWaitedOn(unit, file, fn, escape) && !isScratch(unit, file, fn, escape)
       : escape.kind === 'spawn' && !isWaitedFor(flow, escape);
   // Who catches the exception reads its text when the frame is gone.
-  if (escape.kind === 'throw') return pointer.form === 'slice' && isCharacters(root.type);
+  if (escape.kind === 'throw')
+    return (
+      (pointer.form === 'slice' && isCharacters(root.type)) ||
+      // The object itself: `scope error = new E(text); throw error;`
+      (root.storage === 'stack' && pointer.how === 'new' && pointer.target.path.length === 0)
+    );
   if (escape.kind === 'collect')
     return isKeptByList(unit, file, escape) && !isRefused(unit, file, fn, escape) && !isTakenBack(fn, escape);
   if (escape.kind === 'store' && (isArgumentBlock(fn, escape) || waitsFor(fn, escape) || isTakenBack(fn, escape)))

@@ -109,6 +109,8 @@ const GIVES_CALLBACK =
 const D_GIVEN = [
   /\.ptr\b|toStringz|tempCString|\bcast\s*\([^)]*\*|(?<![&\w)\]\s])\s*&\s*[A-Za-z_(]/u,
   /\[\s*\]\s*[),]/u,
+  // `auto data = new Data; .. set_user_data(handle, data);`
+  /=\s*new\b[^]*(?:set|register|add|install|attach|subscribe|on)(?:_\w+)?\s*\(/iu,
 ];
 
 export default defineRule({
@@ -972,6 +974,7 @@ function findUnrooted(
 ): readonly { name: string; callee: string; span: Span; declared: Span }[] {
   if (fn.body === undefined || fn.hasError === true || fn.kind === 'unittest') return [];
   const made = new Map<string, Span>();
+  const arrays = new Set<string>();
   const waits = new Set<string>();
   walkBody(fn.body, ({ expr }) => {
     if (expr.kind === 'call' && /^(?:epoll_ctl|kevent(?:64)?)$/u.test(calledName(expr) ?? ''))
@@ -993,15 +996,22 @@ function findUnrooted(
       !statement.modifiers.includes('scope') &&
       statement.init === expr &&
       expr.kind === 'new'
-    )
+    ) {
       made.set(statement.pattern.name, statement.pattern.span);
+      if (expr.type.kind === 'slice') arrays.add(statement.pattern.name);
+    }
     if (expr.kind !== 'name' || expr.path.length !== 1) return;
     const [name = ''] = expr.path;
     const declared = made.get(name);
     if (declared === undefined) return;
     let value: Expr = expr;
     let at = around.length - 1;
-    for (let parent = around[at]; parent?.kind === 'cast'; parent = around[--at]) value = parent;
+    // The pointer of an array that was made here is all that keeps the array.
+    const isAddress = around[at]?.kind === 'field' && arrays.has(name);
+    for (let parent = around[at]; parent !== undefined; parent = around[--at]) {
+      if (parent.kind !== 'cast' && !(isAddress && parent.kind === 'field' && parent.name === 'ptr')) break;
+      value = parent;
+    }
     const parent = around[at];
     const index = parent?.kind === 'call' ? parent.args.findIndex((one) => one.value === value) : -1;
     const callee = parent?.kind === 'call' && parent.callee.kind === 'name' ? parent.callee.path.at(-1) : undefined;
@@ -1014,8 +1024,13 @@ function findUnrooted(
         given.push({ name, callee: member[0] === 'data' ? 'epoll_ctl' : 'kevent', span: parent.span, declared });
       else kept.add(name);
     }
-    // Its members are used; anything else may keep it.
-    else if (!(parent?.kind === 'field' || (parent?.kind === 'method' && parent.receiver === value))) kept.add(name);
+    // Its members or elements are used; anything else may keep it.
+    else if (!(
+      parent?.kind === 'field' ||
+      (parent?.kind === 'index' && parent.base === value) ||
+      (parent?.kind === 'method' && parent.receiver === value)
+    ))
+      kept.add(name);
   });
   return given.filter(({ name }) => !kept.has(name));
 }
