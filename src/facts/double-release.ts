@@ -1,6 +1,6 @@
 import type { CallSite, FunctionFlow } from '../flow/result.js';
 import { dependsOnAnotherField } from '../flow/released-by-drop.js';
-import { isNumber } from '../flow/types.js';
+import { isNumber, withoutAlias } from '../flow/types.js';
 import type { FileIr, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { aggregateOf, methodsOf } from './d-code.js';
@@ -44,6 +44,7 @@ export function findDoubleReleases(unit: UnitFacts, file: FileIr, fn: FunctionIr
       ? releasesOf(dropFlow).filter((r) => !BY_HAND.test(r.how) || !dependsOnAnotherField(body, r.span, r.field))
       : endsOf(unit, dropFile, fn.owner, dropFlow).filter((r) => !dependsOnAnotherField(body, r.span, r.field));
   return released.flatMap(({ field, span, how }) => {
+    if (isGivenAddress(unit, file, fn.owner ?? '', flow, { field, span })) return [];
     // Functions of other names end in `_delete` or `_free`, too, and remove an entry instead.
     const second = again.find((r) => r.field === field && isSameWay(r.how, how));
     return second ? [{ field, span, how, drop: { file: dropFile, span: second.span, how: second.how } }] : [];
@@ -90,6 +91,28 @@ function endsOf(unit: UnitFacts, file: FileIr, owner: string, flow: FunctionFlow
       ? []
       : [{ field, span: call.span, how }];
   });
+}
+
+/** `handle_destroy(&mut self.handle)` of a field that is a pointer: the function is given its address to set it to null. */
+function isGivenAddress(
+  unit: UnitFacts,
+  file: FileIr,
+  owner: string,
+  flow: FunctionFlow,
+  { field, span }: Pick<Release, 'field' | 'span'>,
+): boolean {
+  const [given] = flow.calls.find((call) => call.span.start === span.start && !call.method)?.args ?? [];
+  const address = given?.places.length === 0 ? given.pointers[0] : undefined;
+  if (address === undefined || address.target.path.at(-1) !== field || !/^(?:&mut|addr_of!)$/u.test(address.how))
+    return false;
+  const declared = unit
+    .oracle('rust')
+    .declaration(owner, file.path)
+    ?.fields.find((f) => f.name === field)?.type;
+  return (
+    withoutAlias(declared, unit.oracle('rust'), file.path)?.kind === 'pointer' ||
+    new RegExp(String.raw`\bself\s*\.\s*${field}\s*\.\s*is_null\s*\(`, 'u').test(unit.textOf(file.path) ?? '')
+  );
 }
 
 /** `self.handle` as the first argument. */

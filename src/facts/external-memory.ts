@@ -31,6 +31,9 @@ const OF_METHODS: ReadonlyMap<string, Shape> = new Map([
   ['create_arraybuffer_with_borrowed_data', { data: 0, hint: 2, finalizer: 3 }],
 ]);
 const ADOPTS = /^(?:Vec|String|CString|Box|Arc|Rc)$/u;
+/** Types whose values end with the function that takes them. */
+const OWNS =
+  /^(?:Vec|String|CString|Buffer|(?:Ui|I)nt(?:8|16|32)Array|Uint8ClampedArray|Float(?:32|64)Array|Big(?:Ui|I)nt64Array)$/u;
 const GIVES_UP = /^(?:forget|leak|into_raw|into_boxed_slice|into_raw_parts)$/u;
 /** Methods whose result lends what the value lends or owns. */
 const LOOKS =
@@ -129,6 +132,7 @@ function belonging({ file, fn, variables }: Scope, root: string, at: number, dep
   const init = latest(variables, root, at);
   if (!init) {
     const type = fn.params.find((p) => p.name === root)?.type;
+    if (type?.kind === 'path' && OWNS.test(type.name)) return 'local';
     return type?.kind === 'reference' && type.lifetime !== "'static" ? 'lent' : undefined;
   }
   if (depth > 4) return undefined;

@@ -13,6 +13,8 @@ export interface NumberedHandle {
   readonly stored: Span;
   /** Where it becomes a handle again. */
   readonly back: Span;
+  /** The function that puts it there takes it out again before it returns. */
+  readonly isReset: boolean;
 }
 
 /** Types that tell nothing of what they hold. */
@@ -59,9 +61,24 @@ function findStore(
     const start = found.index + found[0].length;
     const end = found[0].endsWith('(') ? closingBracket(body, start) : body.indexOf(';', start);
     const handle = handleIn(unit, file, fn, body, body.slice(start, end < 0 ? undefined : end), 0);
-    if (handle !== undefined) return { handle, fn, stored: { start: from + found.index, end: from + start } };
+    if (handle === undefined) continue;
+    const isReset = isTakenOut(body.slice(end < 0 ? body.length : end), name);
+    // Whoever holds a lock for the whole call is alone with the static.
+    if (isReset && HOLDS_LOCK.test(body.slice(0, found.index))) continue;
+    return { handle, fn, stored: { start: from + found.index, end: from + start }, isReset };
   }
   return undefined;
+}
+
+/** A guard that is kept in a variable. */
+const HOLDS_LOCK = /\blet\s+(?:mut\s+)?(?!_\s*[:=])\w+\s*(?::[^=;]*)?=(?!=)[^;]*\.\s*lock\s*\(\s*\)/u;
+
+/** `NAME.store(0, ..)`, `NAME.store(previous, ..)` or `NAME = 0` behind the store. */
+function isTakenOut(body: string, name: string): boolean {
+  return new RegExp(
+    `\\b${name}\\s*(?:\\.\\s*(?:store|set|swap)\\s*\\(\\s*|=(?!=)\\s*)(?:0\\b|(?:\\w+\\s*::\\s*)*null(?:_mut)?\\b|None\\b|(?:prev|previous|old|saved|before)\\b)`,
+    'u',
+  ).test(body);
 }
 
 /** The type of the handle whose address the text shows, by way of variables of the function, too. */

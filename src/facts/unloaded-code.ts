@@ -43,34 +43,34 @@ export function findUnloadedCode(unit: UnitFacts, file: FileIr, fn: FunctionIr):
   const at = (start: number, length: number): Span => ({ start: from + start, end: from + start + length });
   const codes = findCode(body, library);
   const found: UnloadedCode[] = [];
+  // A table of thousands of functions asks for each of them.
+  const drops = [
+    ...body.matchAll(new RegExp(`\\bdrop\\s*\\(\\s*${library}\\s*\\)|\\b${library}\\s*\\.\\s*close\\s*\\(`, 'gu')),
+  ];
+  const mentions = mentionsOf(body, new Set(codes.map((code) => code.name)));
+  let isAskedOnly: boolean | undefined;
   for (const { name, index, isObject } of codes) {
     const base = { fn, library, loaded: at(opened.index, opened[0].length), code: name, taken: at(index, 3) };
-    const rest = body.slice(index);
-    const dropped = new RegExp(`\\bdrop\\s*\\(\\s*${library}\\s*\\)|\\b${library}\\s*\\.\\s*close\\s*\\(`, 'u').exec(
-      rest,
-    );
-    const call = dropped && new RegExp(`(?<![.\\w])${name}\\s*[.(]`, 'u').exec(rest.slice(dropped.index));
-    if (dropped && call && isStraight(rest.slice(dropped.index, dropped.index + call.index), [library, name])) {
-      const unloaded = index + dropped.index;
+    const dropped = drops.find((one) => one.index >= index);
+    const rest = dropped && body.slice(dropped.index);
+    const call = rest && new RegExp(`(?<![.\\w])${name}\\s*[.(]`, 'u').exec(rest);
+    if (dropped && call && isStraight(rest.slice(0, call.index), [library, name])) {
       found.push({
         ...base,
-        unloaded: at(unloaded, dropped[0].length),
+        unloaded: at(dropped.index, dropped[0].length),
         how: dropped[0].startsWith('drop') ? 'drop' : 'close',
-        used: at(unloaded + call.index, name.length),
+        used: at(dropped.index + call.index, name.length),
       });
       continue;
     }
-    const left = new RegExp(
-      `(?:\\breturn\\s+|[;}{]\\s*)(?:(?:Ok|Some)\\s*\\(\\s*)?${name}\\s*\\)?\\s*(?:\\}\\s*)?(?:;|\\}$)`,
-      'u',
-    ).exec(rest);
-    if (left && isOnlyAsked(body, library)) {
+    const left = mentions.get(name)?.find((one) => one >= index && isLeft(body, one, name));
+    if (left !== undefined && (isAskedOnly ??= isOnlyAsked(body, library))) {
       const end = body.length - 1;
       found.push({
         ...base,
         unloaded: at(end, 1),
         how: 'the end of the function',
-        used: at(index + left.index + left[0].indexOf(name), name.length),
+        used: at(left, name.length),
       });
       continue;
     }
@@ -78,6 +78,32 @@ export function findUnloadedCode(unit: UnitFacts, file: FileIr, fn: FunctionIr):
     if (order) found.push({ ...base, unloaded: order.library, how: 'the order of the fields', used: order.code });
   }
   return found;
+}
+
+/** Where the names stand in a text, in order. */
+function mentionsOf(body: string, names: ReadonlySet<string>): ReadonlyMap<string, readonly number[]> {
+  const found = new Map<string, number[]>();
+  for (const { 0: word, index } of body.matchAll(/\w+/gu)) {
+    if (!names.has(word)) continue;
+    const known = found.get(word);
+    if (known) known.push(index);
+    else found.set(word, [index]);
+  }
+  return found;
+}
+
+/** How far a statement's beginning or end is looked for. */
+const nearby = 200;
+
+/** `return code;`, or `Ok(code)` and `code` at the end of a block. */
+function isLeft(body: string, at: number, name: string): boolean {
+  if (!/(?:\breturn\s+|[;}{]\s*)(?:(?:Ok|Some)\s*\(\s*)?$/u.test(body.slice(Math.max(0, at - nearby), at)))
+    return false;
+  const end = at + name.length;
+  const after = body.slice(end, end + nearby);
+  return (
+    /^\s*\)?\s*(?:\}\s*)?;/u.test(after) || (end + nearby >= body.length && /^\s*\)?\s*(?:\}\s*)?\}$/u.test(after))
+  );
 }
 
 /** Whether a text goes on where it began: the block around that does not end in it, and none of the variables is declared anew. */
@@ -101,7 +127,7 @@ function findCode(body: string, library: string): readonly Code[] {
     /\blet\s+(?:mut\s+)?(\w+)\s*(?::([^=;]*))?=(?!=)\s*([^;]*);/gu,
   )) {
     const isAsked = new RegExp(`\\b${library}\\s*\\.\\s*get\\b`, 'u').test(value);
-    const symbol = [...symbols].find((one) => new RegExp(`(?<![.\\w])${one}\\b`, 'u').test(value));
+    const symbol = symbolIn(value, symbols);
     // `**symbol` reads what the code's variable holds.
     const isCopy = /^(?:unsafe\s*\{\s*)?\*(?!\*)/u.test(value);
     if (isAsked && isCopy) found.push({ name, index, isObject: false });
@@ -114,6 +140,12 @@ function findCode(body: string, library: string): readonly Code[] {
     if (isAsked && isCopy) symbols.add(name);
   }
   return found;
+}
+
+/** The first name of a set in a text that is no field or method. */
+function symbolIn(text: string, symbols: ReadonlySet<string>): string | undefined {
+  for (const [word] of text.matchAll(/(?<![.\w])\w+/gu)) if (symbols.has(word)) return word;
+  return undefined;
 }
 
 /** Whether the function does nothing with the library but ask it for symbols, so that it ends here. */

@@ -9,7 +9,7 @@ import {
   wrapperType,
 } from './builtin-types.js';
 import { Effects } from './effects.js';
-import { describeCallee, dottedPath, isPromoted } from './expression-shapes.js';
+import { describeCallee, dottedPath, isLentText, isPromoted } from './expression-shapes.js';
 import { isOtherSpawn } from './own-functions.js';
 import { extend, type Place } from './place.js';
 import type { Pointer, Value } from './result.js';
@@ -644,6 +644,11 @@ export abstract class Calls extends Effects {
       .filter(({ row }) => row.nullary !== true || expr.args.length === 0);
     const end = expr.args.length === 0 ? this.endElement(receiver, expr.method, expr.span) : undefined;
     if (end) return end;
+    // `text.to_str()?.into()` makes a text of its own, unless somebody wants to borrow once more.
+    if (this.rust && expr.method === 'into' && expr.args.length === 0 && isLentText(expr.receiver)) {
+      this.use(receiver, expr.span, 'method', '.into()');
+      return { places: NONE, pointers: NONE, owned: true };
+    }
     const resolved = this.resolveMethod(receiver, expr.method);
     // A method that the unit declares on a known type says more than a name in a table.
     const effective = resolved?.fn.body && matches.every((m) => m.weak || !m.row.receiver?.length) ? [] : matches;

@@ -236,3 +236,12 @@ export function refusedBy(condition: Expr, outcome: boolean): readonly Span[] {
       return [];
   }
 }
+
+/** Rust: `c_text.to_str()?`, `text.trim()`: text that something lends. */
+export function isLentText(expr: Expr): boolean {
+  if (expr.kind === 'try') return isLentText(expr.value);
+  if (expr.kind !== 'method') return false;
+  if (/^(?:unwrap|expect|unwrap_or|unwrap_or_default|map_err|ok|unwrap_unchecked)$/u.test(expr.method))
+    return isLentText(expr.receiver);
+  return /^(?:to_str|to_string_lossy|as_str|trim|trim_start|trim_end)$/u.test(expr.method);
+}

@@ -35,6 +35,8 @@ const mostAlike = 50;
 export class State {
   alive = true;
   private values = new Map<string, { readonly place: Place; readonly stored: Stored }>();
+  /** Ids of the roots inside of which something was ever stored, in this state or another one of the function: one set for all of them. */
+  private nested = new Set<number>();
   /** Pointer id -> what happened to its target since it was made. */
   invalid = new Map<number, readonly Invalidation[]>();
   /** Roots whose value was moved away or forgotten: they are not dropped here. */
@@ -54,6 +56,7 @@ export class State {
     const copy = new State();
     copy.alive = this.alive;
     copy.values = new Map(this.values);
+    copy.nested = this.nested;
     copy.invalid = new Map(this.invalid);
     copy.moved = new Set(this.moved);
     copy.taken = new Map(this.taken);
@@ -85,18 +88,20 @@ export class State {
   write(place: Place, stored: Stored, weak = false): void {
     const key = placeKey(place);
     const old = weak ? this.values.get(key)?.stored : undefined;
-    if (!weak) {
+    if (!weak && this.nested.has(place.root.id)) {
       const inside = `${key}.`;
       for (const [k, v] of this.values)
         if (v.place.root.id === place.root.id && k.startsWith(inside) && isWithin(v.place, place))
           this.values.delete(k);
     }
     if (!weak) this.renew(place);
+    if (place.path.length > 0) this.nested.add(place.root.id);
     this.values.set(key, { place, stored: old ? joinStored(old, stored) : stored });
   }
 
   /** Another description of the value that the place holds already. */
   replace(place: Place, stored: Stored): void {
+    if (place.path.length > 0) this.nested.add(place.root.id);
     this.values.set(placeKey(place), { place, stored });
   }
 
@@ -150,6 +155,7 @@ export class State {
   /** Values stored inside a place, with the path from it. */
   below(place: Place): [readonly string[], Stored][] {
     const found: [readonly string[], Stored][] = [];
+    if (!this.nested.has(place.root.id)) return found;
     for (const v of this.values.values()) {
       if (v.place.path.length > place.path.length && isWithin(v.place, place))
         found.push([v.place.path.slice(place.path.length), v.stored]);
@@ -160,7 +166,9 @@ export class State {
   /** A new variable of the same declaration starts empty. */
   forget(root: Root): void {
     const key = String(root.id);
-    for (const k of [...this.values.keys()]) if (k === key || k.startsWith(`${key}.`)) this.values.delete(k);
+    this.values.delete(key);
+    if (this.nested.has(root.id))
+      for (const k of [...this.values.keys()]) if (k.startsWith(`${key}.`)) this.values.delete(k);
     this.moved.delete(root.id);
     this.taken.delete(root.id);
     this.renew({ root, path: [] });
@@ -219,6 +227,7 @@ export class State {
     const result = (first ?? new State()).clone();
     for (const other of rest) {
       result.alive ||= other.alive;
+      if (other.nested !== result.nested) for (const id of other.nested) result.nested.add(id);
       for (const [key, entry] of other.values) {
         const mine = result.values.get(key);
         result.values.set(

@@ -96,7 +96,7 @@ export default defineRule({
                 { file, span: back, role: 'use', note: 'It becomes a handle again here.' },
                 loadStep(scope),
               ],
-              confidence: 'medium',
+              confidence: numbered.isReset ? 'low' : 'medium',
               key: global.name,
             });
           }
