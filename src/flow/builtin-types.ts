@@ -47,12 +47,19 @@ export function builtinCallType(
 ): TypeRef | undefined {
   const last = path.at(-1) ?? '';
   const owner = path.at(-2);
+  if ((last === 'null_mut' || last === 'null') && owner === 'ptr') return nullType(last, span, typeArgs?.[0]);
   if (owner && /^[A-Z]\w+$/.test(owner) && CONSTRUCTORS.has(last)) {
     const type = syntheticType(owner, span, typeArgs ?? []);
     return owner === 'CString' && last === 'new' ? syntheticType('Result', span, [type]) : type;
   }
   if (owner === 'MaybeUninit' && (last === 'uninit' || last === 'zeroed')) return syntheticType(owner, span, typeArgs);
   return undefined;
+}
+
+/** A raw pointer to something that may be unknown. */
+function nullType(name: string, span: Span, element: TypeRef | undefined): TypeRef {
+  const text = `*${name === 'null' ? 'const' : 'mut'} ${element?.text ?? '_'}`;
+  return { kind: 'pointer', text, span, name: '', path: [], args: [], ...(element ? { element } : {}) };
 }
 
 /** D: the type of a call of a function or constructor of the library; `given` is the type of its first argument. */

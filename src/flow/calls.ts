@@ -490,6 +490,7 @@ export abstract class Calls extends Effects {
         ],
       };
     }
+    if (type?.kind === 'pointer') return { places: NONE, pointers: NONE, type };
     return { places: NONE, pointers: NONE, ...(type ? { type, owned: true } : {}) };
   }
 

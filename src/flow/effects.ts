@@ -536,7 +536,11 @@ export abstract class Effects extends Closures {
       }
       case 'acquire': {
         if (effect.as === 'stack') return this.stackMemory(name, span, row);
-        if (typeof effect.out === 'number') return { ...NOTHING, takenFrom: this.lentPlaces(operand(effect.out)) };
+        if (typeof effect.out === 'number') {
+          const { type } = operand(effect.out);
+          const taken = type?.kind === 'reference' && type.element?.kind === 'path' ? type.element : undefined;
+          return { ...NOTHING, takenFrom: this.lentPlaces(operand(effect.out)), ...optionalType(taken) };
+        }
         if (effect.out !== undefined)
           return { places: NONE, pointers: NONE, owned: true, takenFrom: operand(effect.out).places };
         const root = this.makeBlock(name, span, effect.as);
