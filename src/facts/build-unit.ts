@@ -358,7 +358,9 @@ class Unit implements UnitFacts {
     const key = `${path}|${fn.span.start}`;
     let helper = this.helpers.get(key);
     const matters =
-      language === 'rust' ? LOCKS_FOR.test(own) : fn.kind === 'destructor' || setsThroughParameter(own, fn);
+      language === 'rust'
+        ? LOCKS_FOR.test(own) || keepsPointer(own, fn)
+        : fn.kind === 'destructor' || setsThroughParameter(own, fn);
     if (!helper && matters)
       this.helpers.set(key, (helper = this.withBodies(plain, (f) => f.span.start === fn.span.start)));
     return helper;
@@ -703,6 +705,14 @@ const MODULE_VARIABLE =
 
 /** What a function that releases memory holds. */
 const RELEASES = /\bfrom_raw|free\b|\bdealloc|drop_in_place|_(?:destroy|release|unref)\b/u;
+
+/** Rust: `self.current = pointer;` of a parameter that is a raw pointer. */
+function keepsPointer(text: string, { params, self }: FunctionIr): boolean {
+  const names = self ? params.filter((p) => p.type?.kind === 'pointer' && p.name !== '').map((p) => p.name) : [];
+  return (
+    names.length > 0 && new RegExp(String.raw`\bself(?:\s*\.\s*\w+)+\s*=\s*(?:${names.join('|')})\s*;`, 'u').test(text)
+  );
+}
 
 /** D: whether the text of a function looks as if it kept or threw one of its parameters, or set what one leads to. */
 function setsThroughParameter(text: string, { params }: FunctionIr): boolean {

@@ -1,3 +1,4 @@
+import { isAlwaysRun } from './always-run.js';
 import { Ownership } from './ownership.js';
 import { isWithin, type Place, placeKey, type Root } from './place.js';
 import { dependsOnAnotherField } from './released-by-drop.js';
@@ -27,6 +28,19 @@ export abstract class Leaving extends Ownership {
   private readonly shown = new Map<string, Place>();
   /** D: what is returned, by the keys of where it leads: whether on every way it is no longer what the member leads to. */
   private readonly old = new Map<string, boolean>();
+
+  /**
+   * Rust: what is released on one way only, by a function whose result may say so (`if bad { free(p); return Err(..); }`), so that its
+   * callers leave by that, or ask; or that decides by the object alone, as where it counts its owners.
+   */
+  private tellsOfRelease({ place, span }: Summary['releases'][number]): boolean {
+    const { body, returns } = this.fn;
+    if (!this.rust || !body || place.root.kind !== 'param') return false;
+    const isTold =
+      returns?.kind === 'path' &&
+      /^(?:Result|Option|bool|\w+Result|[iu](?:8|16|32|64|size)|c_int)$/u.test(returns.name);
+    return (isTold || this.fn.params.length === 1) && !isAlwaysRun(body, span, place.root.name);
+  }
 
   /** Rust: a closure that the function was given is called with what a guard of this function shows. */
   protected noteLent({ kind, index }: Root, given: Value | undefined): void {
@@ -266,7 +280,7 @@ export abstract class Leaving extends Ownership {
       ),
       ...this.growsWhen(),
       lends: [...this.lent.values()].filter((l) => visible(l.place)),
-      releases: [...this.releases.values()],
+      releases: [...this.releases.values()].filter((r) => !this.tellsOfRelease(r)),
       uses: [...this.uses.values()].filter(
         (u) => !this.fn.body || !dependsOnAnotherField(this.fn.body, u.span, u.place.path[0] ?? ''),
       ),

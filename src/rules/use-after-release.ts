@@ -239,7 +239,10 @@ export default defineRule({
     for (const language of ['rust', 'd'] as const) {
       for (const read of unit.filesOf(language)) {
         const text = unit.textOf(read.path) ?? '';
-        const helpers = language === 'd' ? releasingHelpers(read, text) : renewingMethods(read, text);
+        const helpers =
+          language === 'd'
+            ? releasingHelpers(read, text)
+            : [...renewingMethods(read, text), ...releasingFunctions(read, text)];
         for (const { fn, file } of withCallersOf(unit, read, functionsIn(read), helpers)) {
           for (const { span, how } of language === 'd' ? releasesOfThis(file, fn) : [])
             report({
@@ -740,6 +743,18 @@ function renewingMethods(file: FileIr, text: string): readonly string[] {
     return RENEWS.test(body) ? [fn.name] : [];
   });
 }
+
+/** Rust: functions of a file that are given a raw pointer and release something: their callers may hold none of the words. */
+function releasingFunctions(file: FileIr, text: string): readonly string[] {
+  return file.functions.flatMap((fn) => {
+    if (fn.bodySpan === undefined || fn.isTest || (fn.kind !== 'function' && fn.kind !== 'method')) return [];
+    if (!fn.params.some(({ type }) => type?.kind === 'pointer' || type?.name === 'NonNull')) return [];
+    return ENDS_GIVEN.test(text.slice(fn.bodySpan.start, fn.bodySpan.end)) ? [fn.name] : [];
+  });
+}
+
+/** `port_free(port)`, `dealloc(p, layout)`. */
+const ENDS_GIVEN = /(?:_(?:free|destroy|delete|close)|\bfree|\bdealloc|\bdrop_in_place)\s*\(/u;
 
 /** `realloc(self.data, ..)`, `dealloc(self.data as *mut u8, layout)`, and the field is set. */
 const RENEWS =
