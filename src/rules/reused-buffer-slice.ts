@@ -61,6 +61,8 @@ export default defineRule({
       line: "'{variable}' shows the buffer of '{reader}' (line {from}) and is {kept}: the next line or chunk overwrites it.",
       refilled:
         "'{buffer}' is used from its beginning again by '{reader}' in every round (line {from}), and a slice of it is {kept}: the next round overwrites it.",
+      called:
+        "'{reader}' fills '{buffer}' from its beginning (line {from}), and a slice of it is {kept}: the next call overwrites it.",
       collected:
         "'{reader}' reads every line into one buffer, and '{collector}' keeps the slices: all of them show what was read last.",
       overtaken:
@@ -105,6 +107,17 @@ export default defineRule({
             key: variable,
           });
         const type = aggregateOf(file, fn);
+        for (const { buffer, reader, from, kept } of type === undefined ? [] : refilledByCall(unit, file, type, fn))
+          report({
+            messageId: 'called',
+            data: { buffer, reader, from: lineOf(unit, file, from.start), kept: kept.how },
+            at: { file, span: kept.span },
+            steps: [
+              { file, span: from, role: 'release', note: 'Every call uses the buffer again here.' },
+              { file, span: kept.span, role: 'escape', note: `A slice of it is ${kept.how} here.` },
+            ],
+            key: buffer,
+          });
         walkBody(fn.body, ({ expr, around }) => {
           if (expr.kind === 'loop' && expr.iterable !== undefined) {
             const reader = readerOf(expr.iterable, fn);
@@ -134,6 +147,23 @@ export default defineRule({
                 key: variable,
               });
           }
+          const each = eachOf(unit, file, fn, expr);
+          if (each !== undefined)
+            report({
+              messageId: 'line',
+              data: {
+                variable: each.variable,
+                reader: each.reader,
+                from: lineOf(unit, file, expr.span.start),
+                kept: each.kept.how,
+              },
+              at: { file, span: each.kept.span },
+              steps: [
+                { file, span: expr.span, role: 'borrow', note: `'${each.reader}' uses one buffer for all.` },
+                { file, span: each.kept.span, role: 'escape', note: `'${each.variable}' is ${each.kept.how} here.` },
+              ],
+              key: each.variable,
+            });
           if (expr.kind === 'loop') {
             for (const refilled of findRefilled(unit, file, fn, expr))
               report({
@@ -498,9 +528,64 @@ interface Refilled {
   readonly kept: { readonly how: string; readonly span: Span };
 }
 
+/** Buffers of an object that a method fills from the beginning outside of a loop, and of which it keeps slices in a list or table of others. */
+function refilledByCall(unit: UnitFacts, file: FileIr, type: TypeDecl, fn: WithBody): readonly Refilled[] {
+  if (fn.kind !== 'method' || fn.isStatic) return [];
+  const own = declaredIn(fn);
+  const fields = new Set(type.fields.map(({ name }) => name).filter((name) => !own.has(name)));
+  const refilled = refilledIn(unit, file, fn, fn.body, own, undefined).filter(({ buffer }) => fields.has(buffer));
+  if (refilled.length === 0) return [];
+  const loops: Span[] = [];
+  walkBody(fn.body, ({ expr }) => {
+    if (expr.kind === 'loop') loops.push(expr.span);
+  });
+  // Who gives the object another buffer, whenever that is, may do so for each call.
+  const text = unit.textOf(file.path) ?? '';
+  const renewed = methodsOf(file, type)
+    .filter((method) => method.kind !== 'constructor')
+    .map((method) => text.slice(method.span.start, method.span.end));
+  return refilled.filter(
+    ({ buffer, reader, from, kept }) =>
+      reader !== 'clear' &&
+      !loops.some((loop) => loop.start <= from.start && from.end <= loop.end) &&
+      /^(?:added to|stored in) /u.test(kept.how) &&
+      !renewed.some((method) => new RegExp(`\\b${buffer}\\s*=[^=]`, 'u').test(method)),
+  );
+}
+
+interface EachLine {
+  readonly variable: string;
+  readonly reader: string;
+  readonly kept: { readonly how: string; readonly span: Span };
+}
+
+/** `file.byLine.each!(line => lines ~= line)`, which is a loop by another name. */
+function eachOf(unit: UnitFacts, file: FileIr, fn: WithBody, expr: Expr): EachLine | undefined {
+  if ((expr.kind !== 'method' && expr.kind !== 'call') || calledName(expr) !== 'each') return undefined;
+  const given = expr.args.find((argument) => argument.name === '!')?.value;
+  const closure = given && closureOf(file, given);
+  const variable = closure?.params.at(-1)?.name;
+  const range = rangeOf(expr);
+  const reader = range === undefined ? undefined : readerOf(range, fn);
+  if (reader === undefined || closure?.body === undefined || variable === undefined) return undefined;
+  const kept = findKept(unit, file, fn, closure.body, new Set([variable]), false);
+  return kept && { variable, reader, kept };
+}
+
 /** Buffers from outside of a loop that every round fills from the beginning, or appenders that it clears, and of which it keeps slices. */
 function findRefilled(unit: UnitFacts, file: FileIr, fn: WithBody, loop: ExprOf<'loop'>): readonly Refilled[] {
-  const inner = new Set(boundNames(loop.body));
+  return refilledIn(unit, file, fn, loop.body, new Set(boundNames(loop.body)), loop.condition);
+}
+
+/** As `findRefilled`, for code that runs again and again and has variables of its own. */
+function refilledIn(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: WithBody,
+  body: Block,
+  inner: ReadonlySet<string>,
+  condition: Expr | undefined,
+): readonly Refilled[] {
   const refills = new Map<string, { reader: string; from: Span; isAppender?: boolean }>();
   const moved = new Set<string>();
   const visit = ({ expr }: Walked): void => {
@@ -517,8 +602,8 @@ function findRefilled(unit: UnitFacts, file: FileIr, fn: WithBody, loop: ExprOf<
       refills.set(buffer, { reader, from: expr.span });
     }
   };
-  walkBody(loop.body, visit);
-  if (loop.condition) walkExpression(loop.condition, visit);
+  walkBody(body, visit);
+  if (condition) walkExpression(condition, visit);
   return [...refills].flatMap(([buffer, { reader, from, isAppender }]) => {
     if (moved.has(buffer)) return [];
     // `file.rawRead(buffer)` is a slice of the buffer, `appender.data` one of what it holds.
@@ -528,7 +613,7 @@ function findRefilled(unit: UnitFacts, file: FileIr, fn: WithBody, loop: ExprOf<
         : calledName(expr) === 'rawRead' &&
           expr.kind === 'method' &&
           expr.args.some(({ value }) => wholeBuffer(value) === buffer);
-    const kept = findKept(unit, file, fn, loop.body, new Set(isAppender === true ? [] : [buffer]), true, also);
+    const kept = findKept(unit, file, fn, body, new Set(isAppender === true ? [] : [buffer]), true, also);
     return kept === undefined ? [] : [{ buffer, reader, from, kept }];
   });
 }
