@@ -573,10 +573,9 @@ class Unit implements UnitFacts {
         const isOther = language === 'd' && own?.kind === 'alias' && own.alias?.name === name;
         if (own && !isOther) return own;
         const scope = this.scopeOf(fromPath, language);
-        const isAsked = isOther || (language === 'd' && index().filesOf(name).length > 1);
-        const memo = isAsked ? `${scope}|${name}|${fromPath}` : `${scope}|${name}`;
+        const memo = isOther ? `${scope}|${name}|${fromPath}` : `${scope}|${name}`;
         if (memoTypes.has(memo)) return memoTypes.get(memo) ?? own;
-        const path = declaringPath(name, scope, isAsked ? fromPath : undefined);
+        const path = declaringPath(name, scope, isOther ? fromPath : undefined);
         const decl = path === undefined ? undefined : this.parse(path, language)?.types.find((t) => t.name === name);
         memoTypes.set(memo, decl);
         return decl ?? own;
