@@ -140,7 +140,8 @@ function buffersOf(unit: UnitFacts, file: FileIr, fn: FunctionIr): JsBuffer[] {
       continue;
     }
     // What helpers of the unit do with `self`, a field or an argument that holds a buffer.
-    for (const use of helperUses(unit, file, fn, call, memoryOf, 0)) {
+    const given = call.args.map((arg, i) => (others.has(call.argSpans[i]?.start ?? -1) ? NOTHING : arg));
+    for (const use of helperUses(unit, file, fn, { ...call, args: given }, memoryOf, 0)) {
       add(use.held, {
         span: call.span,
         what: `${use.helper.name}()`,
@@ -202,16 +203,20 @@ function heldBy(place: Place, memoryOf: (p: Place) => JsMemory | undefined): Hel
 
 /** What a pattern took out of an `Either` or a tuple that holds a buffer, and is none itself. */
 function isOtherPart(
-  { declared, type }: Root,
+  { declared, origin, type }: Root,
   held: Held | undefined,
   typeOf: (p: Place) => TypeRef | undefined,
 ): boolean {
-  if (held === undefined || declared !== 'pattern' || type?.kind !== 'path' || type.args.length > 0) return false;
+  if (held === undefined || type === undefined || jsMemoryOf(type) !== undefined) return false;
   const outer = peel(typeOf(held.place));
   const whole = outer?.name === 'Option' ? peel(outer.args[0]) : outer;
-  const isOneOf = whole?.kind === 'tuple' || (whole?.kind === 'path' && isEither(whole));
-  return isOneOf && whole.args.some((one) => one.text === type.text) && jsMemoryOf(type) === undefined;
+  const isOneOf =
+    (declared === 'pattern' && whole?.kind === 'path' && isEither(whole)) ||
+    (whole?.kind === 'tuple' && origin !== undefined && origin.path.length > held.place.path.length);
+  return isOneOf && whole.args.some((one) => one.text === type.text);
 }
+
+const NOTHING: Value = { places: [], pointers: [] };
 
 function isEither({ name }: TypeRef): boolean {
   return /^Either/u.test(name);
@@ -303,7 +308,8 @@ function handedOn(
         if (form !== 'reference') return false;
         const type = typeOf(target);
         // `Either::B(bytes)` of a reference points to the whole `Either`, and `bytes` knows what it is.
-        return type === undefined || [type, ...value.places.map(typeOf)].some((one) => one && isBufferItself(one));
+        const types = [type, ...value.places.map(typeOf)];
+        return type === undefined || isEither(type) || types.some((one) => one && isBufferItself(one));
       })
       .map(({ target }) => ({ target, span: call.argSpans[i] ?? call.span })),
   );
@@ -513,7 +519,8 @@ function byteUse(access: Access, memory: JsMemory, type: TypeRef | undefined): s
     case 'deref':
       return access.what;
     case 'borrow':
-      return type?.kind === 'path' && isEither(type) ? undefined : '&';
+      // What is taken apart may be the other half.
+      return type?.kind === 'tuple' || (type?.kind === 'path' && isEither(type)) ? undefined : '&';
     case 'argument':
       return memory.kind === 'slice' && !/^(drop|Some|Ok|Box::new)$/.test(access.what) ? `${access.what}()` : undefined;
     default:

@@ -16,21 +16,26 @@ export const RAW_POINTERS: readonly string[] = [
 ];
 
 /**
- * As they stand in code: `raw` ends a name or says what a pointer or handle is, where a field or variable of that name is mostly a text as it was
- * written; and a `NonNullExpression` is one of a language that is read.
+ * As they stand in code: `raw` ends a name, says what a pointer or handle is, or is set to what a call gives, where a field or variable of that name
+ * is mostly a text as it was written; and a `NonNullExpression` is one of a language that is read.
  */
 export const RAW_CODE: readonly (string | RegExp)[] = [
   ...RAW_WORDS.filter((word) => word !== 'raw' && word !== 'NonNull'),
-  /_raw|\braw(?:\s*\(|\s+(?:const|mut)\b|::|_(?:parts|fd|handle|env|value|mut|const|buf|data|cell)\b)/u,
+  /_raw|\braw(?:\s*\(|\s*[:=]\s*(?:\{|[\w.:]+\s*\()|\s+(?:const|mut)\b|::|_(?:parts|fd|handle|env|value|mut|const|buf|data|cell)\b)/u,
   /NonNull(?![A-Za-z])/u,
 ];
 
-/**
- * `unsafe` for something else than one call that only leaves a check out, `unsafe { text.get_unchecked(from..) }`: what such a call gives has the
- * lifetime of what it is given.
- */
-export const UNSAFE_CODE =
-  /\bunsafe\b(?!\s*\{\s*(?:return\s+)?[\w.:&*<>[\]]*_unchecked(?:_mut)?\s*\((?:[^(){};]|\([^(){};]*\))*\)\s*;?\s*\})/u;
+/** Functions of the standard library that leave a check out: what they give has the lifetime of what they are given. */
+const UNCHECKED = String.raw`(?:get|slice|slice_mut|split_at|swap|from_utf8|from_boxed_utf8|from_bytes_with_nul|from_u32|new|unwrap|assert|unreachable|(?:un)?(?:checked_)?(?:add|sub|mul|sh[lr]|neg))_unchecked`;
+
+/** `unsafe` for something else than one such call, `unsafe { text.get_unchecked(from..) }`, and functions of the same kind that are not of the library. */
+export const UNSAFE_CODE: readonly RegExp[] = [
+  new RegExp(
+    String.raw`\bunsafe\b(?!\s*\{\s*(?:return\s+)?(?:[\w.:&*<>[\]]*\W)?${UNCHECKED}(?:_mut)?!?\s*\((?:[^(){};]|\([^(){};]*\))*\)\s*;?\s*\})`,
+    'u',
+  ),
+  new RegExp(String.raw`\b(?!${UNCHECKED}(?:_mut)?\b)\w+_unchecked`, 'u'),
+];
 
 /** A method that only hands a field of its object to a function, `{ Address::from_ptr(self.0) }`: nothing ends in it. */
 const PASSES_ON = String.raw`[^{]*\(\s*&\s*(?:'\w+\s+)?(?:mut\s+)?self\b[^{]*\{\s*(?:unsafe\s*\{\s*)?[\w:]+\s*\(\s*(?:&\s*(?:mut\s+)?)?self(?:\s*\.\s*\w+)*\s*\)\s*(?:\}\s*)?\}$`;

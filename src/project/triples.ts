@@ -246,7 +246,8 @@ export function summariseTriples(triples: readonly string[], universe: readonly 
   return words.length === 0 ? 'no target' : joinWords(words);
 }
 
-function joinWords(words: readonly string[]): string {
+/** `a`, `a and b`, `a, b and c`. */
+export function joinWords(words: readonly string[]): string {
   const last = words[words.length - 1] ?? '';
   return words.length < 2 ? last : `${words.slice(0, -1).join(', ')} and ${last}`;
 }

@@ -29,7 +29,7 @@ import { isInside, type Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
 const TOKENS = {
-  rust: [...RAW_POINTERS, 'Library::new', 'Library::open'],
+  rust: [...RAW_POINTERS, 'unchecked', 'Library::new', 'Library::open'],
   d: ['&', '[]', '..', '.ptr', '...', 'tempCString', 'scope ', '@trusted', 'toHexString', 'scoped!'],
 };
 
@@ -61,7 +61,11 @@ export default defineRule({
   tokens: TOKENS,
   // A caller of a helper that hands out a pointer may hold none of the words itself.
   bodyTokens: {
-    rust: [...TOKENS.rust, ...RAW_CODE.filter((word) => word !== 'unsafe'), UNSAFE_CODE, ...BECOMES_RAW],
+    rust: [
+      ...[...TOKENS.rust, ...RAW_CODE].filter((word) => word !== 'unchecked' && word !== 'unsafe'),
+      ...UNSAFE_CODE,
+      ...BECOMES_RAW,
+    ],
     d: [D_BORROWS, D_SLICES, D_LENT, DIGEST_TEXT, RETURNS_ARRAY],
   },
   bodyRequires: { rust: [LENDING] },

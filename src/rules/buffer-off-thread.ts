@@ -2,6 +2,7 @@ import { findMovedAddresses } from '../facts/js-addresses.js';
 import { jsBuffersOf, type ByteRead, type JsBuffer } from '../facts/js-buffers.js';
 import { lineOf } from '../facts/lines.js';
 import type { FileIr } from '../model/ir.js';
+import { joinWords } from '../project/triples.js';
 import { defineRule, type ReportStep } from './rule.js';
 
 export default defineRule({
@@ -133,6 +134,5 @@ export default defineRule({
 /** `line 7`, `lines 7, 9 and 12`, `lines 7, 9, 12, 14, 15 and 3 more`; lines of other files have their path in front. */
 function listLines(lines: readonly string[]): string {
   const shown = lines.length > 6 ? [...lines.slice(0, 5), `${lines.length - 5} more`] : lines;
-  const last = shown.at(-1) ?? '';
-  return shown.length === 1 ? `line ${last}` : `lines ${shown.slice(0, -1).join(', ')} and ${last}`;
+  return `${shown.length === 1 ? 'line' : 'lines'} ${joinWords(shown)}`;
 }

@@ -1,4 +1,5 @@
 import { lineOf } from '../facts/lines.js';
+import type { TextTest } from '../facts/unit.js';
 import { findUnwindHazards } from '../facts/unwinding.js';
 import { defineRule } from './rule.js';
 
@@ -18,12 +19,21 @@ const TOKENS = {
   ],
 };
 
-/** What may say which elements count: a field that is set, `set_len`, `forget`. */
-const SETTLES = String.raw`(?:(?:\.\s*\w+|[)\]])\s*[-+]?=(?![=>])|set_len|forget)`;
 /** A function that is given nothing has no elements of a type that the caller chose. */
-const IS_GIVEN = String.raw`^(?![^(]*\(\s*\)\s*\{)`;
-const WRITES = new RegExp(String.raw`${IS_GIVEN}(?=[^]*${SETTLES})[^]*\bunsafe\b[^]*\bwrite\s*\(`, 'u');
-const DROPS = new RegExp(String.raw`${IS_GIVEN}[^]*?\b(?:drop|clear|destroy)_?\w*\s*\([^]*${SETTLES}`, 'u');
+const IS_GIVEN_NOTHING = /^[^(]*\(\s*\)\s*\{/u;
+const DROP = /\b(?:drop|clear|destroy)_?\w*\s*\(/u;
+/** What may say which elements count: a field that is set or exchanged, `set_len`, `forget`. */
+const SETTLES = /(?:[.*]\s*\w+|[)\]])\s*(?:[-+*/%^&|]|<<|>>)?=(?![=>])|set_len|forget|\b(?:swap|replace|set)\s*\(/u;
+
+const WRITES: TextTest = {
+  test: (text) => !IS_GIVEN_NOTHING.test(text) && /\bunsafe\b[^]*\bwrite\s*\(/u.test(text),
+};
+const DROPS: TextTest = {
+  test(text) {
+    const drop = IS_GIVEN_NOTHING.test(text) ? null : DROP.exec(text);
+    return drop !== null && SETTLES.test(text.slice(drop.index));
+  },
+};
 
 export default defineRule({
   meta: {
