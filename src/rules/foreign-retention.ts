@@ -14,7 +14,7 @@ import { endsWithItsRoot } from '../facts/storage.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
 import { describePlace, placeKey, type Place, type Root } from '../flow/place.js';
-import type { Escape, FunctionFlow } from '../flow/result.js';
+import type { CallSite, Escape, FunctionFlow, Pointer } from '../flow/result.js';
 import type { Expr, FileIr, FunctionIr, Param, TypeRef } from '../model/ir.js';
 import { isInside, type Span } from '../model/source.js';
 import { withoutAlias } from '../flow/types.js';
@@ -656,7 +656,7 @@ function endOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow
       ? 'the caller only lends'
       : undefined;
   }
-  if (isDoneWith(flow, escape)) return undefined;
+  if (isDoneWith(flow, escape) || isAloneWithoutCode(file, flow, escape)) return undefined;
   if (file.language === 'rust' && isMovedLater(fn, escape)) return undefined;
   if (file.language === 'rust' && isSoleCount(unit, file, fn, escape)) return 'ends with its scope';
   if (!endsWithItsRoot(pointer.target, file.language, unit.oracle(file.language), file.path)) return undefined;
@@ -914,11 +914,14 @@ const RUNS_OR_ENDS =
 function isDoneWith(flow: FunctionFlow, escape: Escape): boolean {
   const keeper = flow.calls.find((call) => call.span.start === escape.span.start);
   const handle = keeper?.args[0]?.places[0]?.root.id;
-  // A library without objects: it runs what was registered, or the registration is taken back or set anew.
-  if (keeper?.rows.some(({ id }) => id.endsWith('-alone')))
+  // A library without objects: whatever it does next may run what was registered, or end it.
+  if (keeper && isAlone(keeper)) {
+    const library = nameOf(keeper.callee).replace(/(?:set|register|add)_callback$/u, '');
     return flow.calls.some(
-      ({ span, callee }) => span.start > escape.span.start && (callee === keeper.callee || ENDS_ALONE.test(callee)),
+      ({ span, callee }) =>
+        span.start > escape.span.start && (nameOf(callee).startsWith(library) || ENDS_ALONE.test(callee)),
     );
+  }
   return (
     handle !== undefined &&
     flow.calls.some(
@@ -927,6 +930,42 @@ function isDoneWith(flow: FunctionFlow, escape: Escape): boolean {
         call.args[0]?.places[0]?.root.id === handle &&
         /_(?:perform|cleanup|close|free|destroy|run|wait)$/u.test(call.callee),
     )
+  );
+}
+
+/** `bus_set_callback(on_event, data)`: the library has no objects. */
+function isAlone({ rows }: CallSite): boolean {
+  return rows.some(({ id }) => id.endsWith('-alone'));
+}
+
+function nameOf(callee: string): string {
+  return callee.slice(callee.lastIndexOf(':') + 1);
+}
+
+/** The first argument is no function that is known: it may be a handle or a number, and the second one a name. */
+function isAloneWithoutCode(file: FileIr, flow: FunctionFlow, escape: Escape): boolean {
+  const keeper = flow.calls.find((call) => call.span.start === escape.span.start);
+  if (!keeper || !isAlone(keeper)) return false;
+  const given = keeper.expr.kind === 'call' ? keeper.expr.args[0]?.value : undefined;
+  return (
+    given === undefined || !isCode(file, given) || /^(?:CString|CStr|String|str)$/u.test(rootTypeOf(escape.pointer))
+  );
+}
+
+function rootTypeOf({ target: { root } }: Pointer): string {
+  return root.type?.kind === 'path' ? root.type.name : '';
+}
+
+/** `on_event`, `Some(on_event)`, `trampoline::<F>`, `on_event as *mut c_void`, a closure. */
+function isCode(file: FileIr, expr: Expr): boolean {
+  if (expr.kind === 'cast') return isCode(file, expr.value);
+  if (expr.kind === 'call') {
+    const inner = expr.callee.kind === 'name' && expr.callee.path.at(-1) === 'Some' ? expr.args[0]?.value : undefined;
+    return inner !== undefined && isCode(file, inner);
+  }
+  if (expr.kind !== 'name') return expr.kind === 'closure';
+  return (
+    expr.typeArgs !== undefined || file.functions.some((fn) => fn.kind !== 'closure' && fn.name === expr.path.at(-1))
   );
 }
 
