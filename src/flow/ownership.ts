@@ -280,24 +280,34 @@ export abstract class Ownership extends Events {
   }
 
   /** Rust: the value at the place is dropped, with the block that it owns, while the place stays (`self.buffer = None`). */
-  protected endContent(place: Place, span: Span, how: string, known?: TypeRef): void {
+  protected endContent(
+    place: Place,
+    span: Span,
+    how: string,
+    known?: TypeRef,
+    except: readonly Pointer[] = NONE,
+  ): void {
     if (this.state.moved.has(place.root.id) || !ownsBlockBehind(this.typeAt(place) ?? known)) return;
     const lent = this.lentBy(place);
-    this.invalidate('drop', place, span, how, (t) => isBlockOf(t, place) || (lent !== undefined && isBlockOf(t, lent)));
+    const touches = (t: Place): boolean => isBlockOf(t, place) || (lent !== undefined && isBlockOf(t, lent));
+    this.invalidate('drop', place, span, how, touches, undefined, undefined, except);
   }
 
   /** Rust: what was taken out of an option ends here. */
-  protected endTakenOut({ takenFrom }: Value, span: Span, how = 'take'): void {
+  protected endTakenOut({ takenFrom }: Value, span: Span, how = 'take', except: readonly Pointer[] = NONE): void {
     for (const place of takenFrom ?? []) {
       const isLent = this.typeAt(place)?.kind === 'reference';
-      this.endContent(isLent ? extend(place, '*') : place, span, how);
+      this.endContent(isLent ? extend(place, '*') : place, span, how, undefined, except);
     }
   }
 
   /** Rust: what the variable took out of an option or another place (`let old = slot.take();`) ends with it. */
-  protected endTakenBy({ id, name }: Root, span: Span): void {
+  protected endTakenBy({ id, name, span: bound }: Root, span: Span): void {
     const takenFrom = this.takenBy.get(id);
-    if (takenFrom) this.endTakenOut({ ...NOTHING, takenFrom }, span, `the end of '${name}', which took it`);
+    if (!takenFrom) return;
+    // What points into the place since then points to its new content.
+    const later = this.pointers.filter((p) => p.site.end > bound.start);
+    this.endTakenOut({ ...NOTHING, takenFrom }, span, `the end of '${name}', which took it`, later);
   }
 
   /**
