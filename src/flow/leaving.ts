@@ -29,17 +29,10 @@ export abstract class Leaving extends Ownership {
   /** D: what is returned, by the keys of where it leads: whether on every way it is no longer what the member leads to. */
   private readonly old = new Map<string, boolean>();
 
-  /**
-   * Rust: what is released on one way only, by a function whose result may say so (`if bad { free(p); return Err(..); }`), so that its
-   * callers leave by that, or ask; or that decides by the object alone, as where it counts its owners.
-   */
-  private tellsOfRelease({ place, span }: Summary['releases'][number]): boolean {
-    const { body, returns } = this.fn;
-    if (!this.rust || !body || place.root.kind !== 'param') return false;
-    const isTold =
-      returns?.kind === 'path' &&
-      /^(?:Result|Option|bool|\w+Result|[iu](?:8|16|32|64|size)|c_int)$/u.test(returns.name);
-    return (isTold || this.fn.params.length === 1) && !isAlwaysRun(body, span, place.root.name);
+  /** Rust: what is given is released on one way only (`if owned { free(p); }`): callers know better whether that was gone. */
+  private mayKeep({ place, span }: Summary['releases'][number]): boolean {
+    const { body } = this.fn;
+    return this.rust && body !== undefined && place.root.kind === 'param' && !isAlwaysRun(body, span, place.root.name);
   }
 
   /** Rust: a closure that the function was given is called with what a guard of this function shows. */
@@ -280,7 +273,7 @@ export abstract class Leaving extends Ownership {
       ),
       ...this.growsWhen(),
       lends: [...this.lent.values()].filter((l) => visible(l.place)),
-      releases: [...this.releases.values()].filter((r) => !this.tellsOfRelease(r)),
+      releases: [...this.releases.values()].filter((r) => !this.mayKeep(r)),
       uses: [...this.uses.values()].filter(
         (u) => !this.fn.body || !dependsOnAnotherField(this.fn.body, u.span, u.place.path[0] ?? ''),
       ),
