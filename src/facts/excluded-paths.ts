@@ -1,7 +1,7 @@
 import { dottedPath } from '../flow/expression-shapes.js';
-import type { Block, Expr, ExprOf, FunctionIr, Statement } from '../model/ir.js';
+import type { Block, Expr, ExprOf, FileIr, FunctionIr, Pattern, Statement } from '../model/ir.js';
 import { isInside, type Span } from '../model/source.js';
-import { walkBody, walkExpression } from '../model/walk-body.js';
+import { walkBody, type Walked, walkExpression } from '../model/walk-body.js';
 
 /** A test without calls, as text, and how it came out. */
 interface Fact {
@@ -18,35 +18,24 @@ interface Fact {
  * outcomes (`if (quick) free(p); .. if (!quick) use(p);`), or beside the first one a flag gets the value that the second one's test
  * rules out (`free(p); gone = true; .. if (!gone) use(p);`), and nothing between them sets anew what is tested.
  */
-export function arePathsExcluded(fn: FunctionIr, first: Span, second: Span): boolean {
+export function arePathsExcluded(fn: FunctionIr, first: Span, second: Span, rust?: RustPaths): boolean {
   if (fn.body === undefined || second.start < first.end) return false;
+  const steps = stepsOf(fn, fn.body);
   const atFirst: (readonly Fact[])[] = [];
   const atSecond: Fact[] = [];
-  const assigned: { readonly name: string; readonly at: number; readonly isAsked: boolean }[] = [];
   const flags: { readonly fact: Fact; readonly at: number }[] = [];
-  walkBody(fn.body, ({ expr, around }) => {
-    if (expr.kind === 'assign') {
-      const name = dottedPath(expr.target)?.join('.');
-      if (name === undefined) return;
-      assigned.push({ name, at: expr.span.start, isAsked: expr.value.kind === 'call' || expr.value.kind === 'method' });
-      const value = expr.operator === '=' ? booleanOf(expr.value) : undefined;
-      const block = around.findLast((outer) => outer.kind === 'block');
-      const isBeside = block === undefined || isInside(first, block.span);
-      if (value !== undefined && isBeside && block !== undefined && !isInside(second, block.span))
-        flags.push({ fact: { test: name, holds: value, names: [name] }, at: expr.span.start });
-      return;
-    }
-    if (expr.kind === 'match') {
-      const { scrutinee, arms } = expr;
-      for (const place of [first, second])
-        for (const { pattern, body } of arms) {
-          const fact =
-            pattern.kind === 'literal' && isInside(place, body.span) ? factOfCase(scrutinee, pattern.text) : undefined;
-          if (fact && place === first) atFirst.push([fact]);
-          else if (fact) atSecond.push(fact);
-        }
-      return;
-    }
+  for (const { name, at, value, block } of steps.assigned)
+    if (value !== undefined && block !== undefined && isInside(first, block) && !isInside(second, block))
+      flags.push({ fact: { test: name, holds: value, names: [name] }, at });
+  for (const { scrutinee, arms } of steps.matches)
+    for (const place of [first, second])
+      for (const { pattern, body } of arms) {
+        const fact =
+          pattern.kind === 'literal' && isInside(place, body.span) ? factOfCase(scrutinee, pattern.text) : undefined;
+        if (fact && place === first) atFirst.push([fact]);
+        else if (fact) atSecond.push(fact);
+      }
+  for (const { expr, around } of steps.tests)
     for (const place of [first, second]) {
       const known = conditionAt(expr, around, place);
       if (known === undefined) continue;
@@ -55,16 +44,32 @@ export function arePathsExcluded(fn: FunctionIr, first: Span, second: Span): boo
         for (const [fact, ...others] of clausesOf(known.condition, known.outcome))
           if (fact && others.length === 0) atSecond.push(fact);
     }
-  });
+  if (atSecond.length === 0) return false;
+  // In the next round the test may come out in another way.
+  const round = rust && steps.loops.find((l) => isInside(first, l) && isInside(second, l) && !isInside(rust.made, l));
   const isSetBetween = (names: readonly string[], from: number, isFlag: boolean): boolean =>
-    assigned.some(
+    steps.assigned.some(
       ({ name, at, isAsked }) =>
-        at > from &&
-        at < second.start &&
+        ((at > from && at < second.start) || (round !== undefined && isInside({ start: at, end: at }, round))) &&
         // `if (!found) found = lookUp(&node);` has another node by then.
         !(isFlag && isAsked) &&
+        !(isFlag && at === from) &&
         names.some((n) => isSame(n, name)),
-    );
+    ) ||
+    (rust !== undefined &&
+      steps.given.some(
+        ({ name, at, method, isWhole }) =>
+          at > Math.max(from, first.end - 1) &&
+          at < second.start &&
+          (method === undefined || rust.mayChange(method)) &&
+          names.some((n) => (isWhole ? n.startsWith(`${name}.`) : isSame(n, name))),
+      )) ||
+    (rust !== undefined &&
+      steps.declared.some(
+        ({ name, at }) =>
+          ((at > from && at < second.start) || (round !== undefined && isInside({ start: at, end: at }, round))) &&
+          names.some((n) => isSame(n, name)),
+      ));
   const isRuledOut = (known: Fact, from: number, isFlag = false): boolean =>
     atSecond.some((f) => (f.test === known.test ? f.holds !== known.holds : isOtherValue(f, known))) &&
     !isSetBetween(known.names, from, isFlag);
@@ -72,6 +77,106 @@ export function arePathsExcluded(fn: FunctionIr, first: Span, second: Span): boo
     atFirst.some((clause) => clause.every((known) => isRuledOut(known, first.start))) ||
     flags.some(({ fact, at }) => isRuledOut(fact, at, true))
   );
+}
+
+/** What Rust's code needs beside the two places. */
+export interface RustPaths {
+  /** Where the pointer was made: inside of a loop, each round has its own. */
+  readonly made: Span;
+  /** Whether a method of the name may change the object that it is called on. */
+  readonly mayChange: (method: string) => boolean;
+}
+
+/** What is looked at for every two places of a function: gathered once. */
+interface Steps {
+  readonly assigned: readonly {
+    readonly name: string;
+    readonly at: number;
+    readonly isAsked: boolean;
+    readonly value: boolean | undefined;
+    readonly block: Span | undefined;
+  }[];
+  readonly matches: readonly ExprOf<'match'>[];
+  readonly tests: readonly Walked[];
+  readonly loops: readonly Span[];
+  /** Variables that are given away by `&mut`, and objects whose methods are called or that are given to a function. */
+  readonly given: readonly {
+    readonly name: string;
+    readonly at: number;
+    readonly method?: string;
+    readonly isWhole: boolean;
+  }[];
+  /** `let quick = ..`, which hides another variable of the name. */
+  readonly declared: readonly { readonly name: string; readonly at: number }[];
+}
+
+const gathered = new WeakMap<FunctionIr, Steps>();
+
+function stepsOf(fn: FunctionIr, body: Block): Steps {
+  const known = gathered.get(fn);
+  if (known) return known;
+  const assigned: Steps['assigned'][number][] = [];
+  const matches: ExprOf<'match'>[] = [];
+  const tests: Walked[] = [];
+  const loops: Span[] = [];
+  const given: Steps['given'][number][] = [];
+  const declared: Steps['declared'][number][] = [];
+  walkBody(body, (walked) => {
+    const { expr, around, statement } = walked;
+    if (statement?.kind === 'let' && statement.init === expr)
+      declared.push(...boundBy(statement.pattern).map((name) => ({ name, at: expr.span.end })));
+    if (expr.kind === 'assign') {
+      const name = dottedPath(expr.target)?.join('.');
+      if (name === undefined) return;
+      assigned.push({
+        name,
+        at: expr.span.start,
+        isAsked: expr.value.kind === 'call' || expr.value.kind === 'method',
+        value: expr.operator === '=' ? booleanOf(expr.value) : undefined,
+        block: around.findLast((outer) => outer.kind === 'block')?.span,
+      });
+      return;
+    }
+    if (expr.kind === 'match') {
+      matches.push(expr);
+      return;
+    }
+    if (expr.kind === 'loop') loops.push(expr.body.span);
+    if (expr.kind === 'address' && expr.mutable) {
+      const name = dottedPath(expr.base)?.join('.');
+      if (name !== undefined) given.push({ name, at: expr.span.start, isWhole: false });
+    }
+    if (expr.kind === 'method') {
+      const name = dottedPath(expr.receiver)?.join('.');
+      if (name !== undefined) given.push({ name, at: expr.span.end, method: expr.method, isWhole: true });
+    }
+    if (expr.kind === 'call' || expr.kind === 'method')
+      for (const { value } of expr.args) {
+        const name = dottedPath(value)?.join('.');
+        if (name !== undefined) given.push({ name, at: value.span.start, isWhole: true });
+      }
+    if (TESTS.has(expr.kind)) tests.push(walked);
+  });
+  const steps = { assigned, matches, tests, loops, given, declared };
+  gathered.set(fn, steps);
+  return steps;
+}
+
+/** Expressions that `conditionAt` knows. */
+const TESTS: ReadonlySet<Expr['kind']> = new Set(['if', 'binary', 'loop', 'call']);
+
+/** The names that a pattern binds. */
+function boundBy(pattern: Pattern): readonly string[] {
+  if (pattern.kind === 'bind') return [pattern.name, ...(pattern.sub ? boundBy(pattern.sub) : [])];
+  return pattern.kind === 'parts' ? pattern.parts.flatMap((part) => boundBy(part.pattern)) : [];
+}
+
+/** What `arePathsExcluded` asks of Rust: methods of the file that take `&mut self` change their object; of others nothing is known. */
+export function rustPaths(file: FileIr, made: Span): RustPaths {
+  return {
+    made,
+    mayChange: (method) => file.functions.some(({ name, self }) => name === method && self?.mode === 'mutable'),
+  };
 }
 
 /** Whether one of the two is the other or a part of it. */

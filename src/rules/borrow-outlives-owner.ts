@@ -1,5 +1,5 @@
 import { calledName, isTypeParameter, isUndone, memberPath } from '../facts/d-code.js';
-import { arePathsExcluded } from '../facts/excluded-paths.js';
+import { arePathsExcluded, rustPaths } from '../facts/excluded-paths.js';
 import { hasDrop } from '../facts/declarations.js';
 import { isInHeapFrame, isUnlinked } from '../facts/frame-addresses.js';
 import { laterUses } from '../facts/later-uses.js';
@@ -203,7 +203,8 @@ export default defineRule({
               continue;
             const { pointer, invalidation, use } = stale;
             // `if (inside) p = &local; .. if (!inside) use(p);`
-            if (arePathsExcluded(fn, pointer.site, use.span)) continue;
+            const paths = language === 'rust' ? rustPaths(file, pointer.site) : undefined;
+            if (arePathsExcluded(fn, pointer.site, use.span, paths)) continue;
             causes.add(pointer.site.start);
             const isOverwritten = REPLACED.has(invalidation.how);
             const owner = isOverwritten ? `'${describePlace(invalidation.place)}'` : nameOf(pointer.target.root);

@@ -10,15 +10,17 @@ import {
   inTestsBeside,
   MAY_GROW_IN_TEST,
 } from '../facts/d-text.js';
-import { arePathsExcluded } from '../facts/excluded-paths.js';
+import { arePathsExcluded, rustPaths } from '../facts/excluded-paths.js';
 import { isKeyOnly } from '../facts/key-only.js';
 import { lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { typeOfPlace } from '../flow/place-type.js';
+import { dottedPath } from '../flow/expression-shapes.js';
 import { describePlace, isElementOf, type Place, placeKey } from '../flow/place.js';
 import type { FunctionFlow, Invalidation, Pointer, StaleUse } from '../flow/result.js';
 import { isGrowable } from '../flow/types.js';
 import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
+import { isInside } from '../model/source.js';
 import { walkBody } from '../model/walk-body.js';
 import { defineRule } from './rule.js';
 
@@ -130,7 +132,8 @@ export default defineRule({
             const cause = `${pointer.site.start}|${placeKey(invalidation.place)}`;
             if (causes.has(cause)) continue;
             // `if (more) list ~= x; .. if (!more) use(p);`
-            if (arePathsExcluded(fn, invalidation.span, use.span)) continue;
+            const paths = language === 'rust' ? rustPaths(file, pointer.site) : undefined;
+            if (arePathsExcluded(fn, invalidation.span, use.span, paths)) continue;
             causes.add(cause);
             const owner = describePlace(invalidation.place);
             const type = typeOfPlace(invalidation.place, unit.oracle(language), file.path);
@@ -230,43 +233,48 @@ function isHazard(
 }
 
 /**
- * Rust: `let old = mem::take(list);` and `mem::swap(list, &mut other)`: the block has another owner from then on, which is not given away
- * before the pointer is used.
+ * Rust: `let old = mem::take(list);` and `mem::swap(list, &mut other)`: the block has another owner from then on, which does not end, is
+ * not changed and not given away before the pointer is used.
  */
-function isTakenOver(fn: FunctionIr, { span }: Invalidation, use: StaleUse['use']): boolean {
-  if (!fn.body) return false;
+function isTakenOver(fn: FunctionIr, { span, how, place }: Invalidation, use: StaleUse['use']): boolean {
+  if (!fn.body || !/(?:^|::)(?:take|replace|swap)$/u.test(how)) return false;
   let owner: string | undefined;
-  let isOthers = false;
-  walkBody(fn.body, ({ expr, statement }) => {
+  walkBody(fn.body, ({ expr, statement, around }) => {
     if (expr.span.start !== span.start || expr.kind !== 'call' || expr.callee.kind !== 'name') return;
     const [module, name] = expr.callee.path.slice(-2);
-    if (module !== 'mem' || !/^(?:take|replace|swap)$/u.test(name ?? '')) return;
-    if (name !== 'swap') {
-      owner =
-        statement?.kind === 'let' && statement.init === expr && statement.pattern.kind === 'bind'
-          ? statement.pattern.name
-          : undefined;
+    if (module !== 'mem') return;
+    if (name === 'swap') {
+      const sides = expr.args.map(({ value }) => pathOf(value.kind === 'address' ? value.base : value));
+      const own = describePlace(place).replaceAll('*', '');
+      if (sides.includes(own)) owner = sides.find((side) => side !== own);
       return;
     }
-    const bases = expr.args.map(({ value }) => (value.kind === 'address' ? value.base : value));
-    // A variable of this function may be dropped here; what a reference leads to is the caller's.
-    isOthers = bases.every((base) => base.kind === 'name' || base.kind === 'field');
-    if (isOthers)
-      owner = expr.args.flatMap(({ value }) =>
-        value.kind === 'address' && value.base.kind === 'name' ? value.base.path : [],
-      )[0];
+    const block = around.findLast((outer) => outer.kind === 'block' || outer.kind === 'loop');
+    if (statement?.kind === 'let' && statement.init === expr && statement.pattern.kind === 'bind')
+      if (block === undefined || isInside(use.span, block.span)) owner = statement.pattern.name;
   });
-  if (owner === undefined) return isOthers;
-  let isGiven = false;
+  if (owner === undefined) return false;
+  let isKept = true;
+  const isOwner = (expr: Expr | undefined): boolean => expr !== undefined && pathOf(expr) === owner;
   walkBody(fn.body, ({ expr }) => {
-    if (expr.span.start < span.end || expr.span.end > use.span.start) return;
-    const args = expr.kind === 'call' || expr.kind === 'method' ? expr.args : [];
-    const target = expr.kind === 'assign' ? expr.target : undefined;
-    isGiven ||= [...args.map(({ value }) => value), target].some(
-      (one) => one?.kind === 'name' && one.path.length === 1 && one.path[0] === owner,
-    );
+    if (expr.span.start < span.end || expr.span.start > use.span.start) return;
+    const isBefore = expr.span.end <= use.span.start;
+    if (isBefore && (expr.kind === 'call' || expr.kind === 'method') && expr.args.some(({ value }) => isOwner(value)))
+      isKept = false;
+    if (isBefore && expr.kind === 'method' && isOwner(expr.receiver) && !LOOKS.test(expr.method)) isKept = false;
+    if (isBefore && expr.kind === 'assign' && isOwner(expr.target)) isKept = false;
+    if (isBefore && expr.kind === 'address' && expr.mutable && isOwner(expr.base)) isKept = false;
+    if (expr.kind === 'loop' && isOwner(expr.iterable)) isKept = false;
   });
-  return !isGiven;
+  return isKept;
+}
+
+/** Methods of a container that leave its block where it is. */
+const LOOKS =
+  /^(?:len|is_empty|capacity|iter|iter_mut|as_ptr|as_mut_ptr|as_slice|get|first|last|contains|to_vec|clone)$/u;
+
+function pathOf(expr: Expr): string | undefined {
+  return dottedPath(expr)?.join('.');
 }
 
 /** Rust: a local made by `with_capacity` of a computed number: room for what is pushed while pointers into it are collected. */

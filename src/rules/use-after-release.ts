@@ -3,7 +3,7 @@ import { aggregateOf, calledName, uncast, withCallersOf } from '../facts/d-code.
 import { findClonedOwners } from '../facts/cloned-owners.js';
 import { findDoubleFrees, findDoubleReleases } from '../facts/double-release.js';
 import { findClonedHandles, findEndedHandles } from '../facts/ended-handles.js';
-import { arePathsExcluded, isInOneRound, isNextRoundsElement } from '../facts/excluded-paths.js';
+import { arePathsExcluded, isInOneRound, isNextRoundsElement, rustPaths } from '../facts/excluded-paths.js';
 import { findExternalMemory } from '../facts/external-memory.js';
 import { RAW_CODE } from '../facts/raw-words.js';
 import { findInnerRelease } from '../facts/inner-releases.js';
@@ -657,10 +657,11 @@ export default defineRule({
             if (!isHazard(stale, language === 'd' ? text.slice(stale.use.span.start, stale.use.span.end + 8) : ''))
               continue;
             if (language === 'd' && (isElsewhere(text, fn, stale) || isDeletedVariable(text, stale))) continue;
-            if (language === 'rust' && arePathsExcluded(fn, stale.invalidation.span, stale.use.span)) continue;
             const { pointer, invalidation, use } = stale;
             const cause = `${invalidation.span.start}`;
             if (causes.has(cause)) continue;
+            if (language === 'rust' && arePathsExcluded(fn, invalidation.span, use.span, rustPaths(file, pointer.site)))
+              continue;
             causes.add(cause);
             const what = describePlace(pointer.target).replace(/^\*/u, '');
             const released = lineOf(unit, file, invalidation.span.start);
