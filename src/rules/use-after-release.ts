@@ -1063,7 +1063,7 @@ const UNINIT = /^assume_init_(?:read|drop)$|(?:^|::)(?:read|drop_in_place)$/u;
 /** The slot may have been filled between the two, or one of the copies is kept from being dropped. */
 function isFilledAnew(text: string, fn: FunctionIr, { pointer, invalidation, use }: StaleUse): boolean {
   const place = describePlace(pointer.target);
-  const slot = place.replace(/[.$]/gu, String.raw`\$&`);
+  const slot = place.replace(/^\*+/u, '').replace(/[.$*[\]]/gu, String.raw`\$&`);
   const between = text.slice(invalidation.span.end, use.span.start);
   // A method of the object that the slot is a field of may fill it.
   const [holder = '', ...fields] = place.split('.');
@@ -1073,9 +1073,27 @@ function isFilledAnew(text: string, fn: FunctionIr, { pointer, invalidation, use
       `\\b${slot}\\s*(?:\\.\\s*(?:write|as_mut_ptr|as_mut|as_bytes_mut)\\b|=[^=])|&\\s*mut\\s+${slot}\\b`,
       'u',
     ).test(between) ||
-    /\b(?:write|replace|swap|copy\w*)\s*\(/u.test(between) ||
+    isWrittenTo(between, [slot, ...pointersTo(text.slice(fn.span.start, invalidation.span.end), slot)]) ||
     /\bforget\s*\(|\bManuallyDrop\b|\binto_raw\b/u.test(text.slice(fn.span.start, fn.span.end))
   );
+}
+
+/** `ptr::write(p, x)`, `p.write(x)`, `mem::replace(&mut slot, x)` for one of the names. */
+function isWrittenTo(text: string, names: readonly string[]): boolean {
+  const name = `(?<![\\w.])(?:${names.join('|')})\\b`;
+  return new RegExp(
+    `(?:^|[^.\\w])(?:write|replace|swap|copy)\\w*\\s*\\([^;]*${name}|${name}[^;]*\\.\\s*(?:write|replace|swap|copy)\\w*\\s*\\(`,
+    'u',
+  ).test(text);
+}
+
+/** The variables that are made of a slot: `let p = slot.as_mut_ptr();` */
+function pointersTo(text: string, slot: string): readonly string[] {
+  return [
+    ...text.matchAll(
+      new RegExp(`\\blet\\s+(?:mut\\s+)?(\\w+)[^=;]*=[^;]*(?<![\\w.])${slot}\\s*\\.\\s*as_mut_ptr\\b`, 'gu'),
+    ),
+  ].flatMap(([, name]) => name ?? []);
 }
 
 /** D: `unmap(start, lead)` gives back the first pages, and what is used lies behind them, `start + lead`; or the last ones: `unmap(start + size, trail)`. */
