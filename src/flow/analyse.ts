@@ -10,7 +10,7 @@ import {
 import type { Loop } from './closures.js';
 import type { FlowSettings } from './memory.js';
 import { PlaceExpressions } from './place-expressions.js';
-import { describePlace, extend, type Root } from './place.js';
+import { describePlace, extend, type Root, type Place } from './place.js';
 import type { FunctionFlow, Pointer, Value } from './result.js';
 import { type State } from './state.js';
 import { peel, unwrapped } from './types.js';
@@ -170,6 +170,8 @@ class Analysis extends PlaceExpressions {
         let value: Value = NOTHING;
         if (statement.init) {
           value = this.coerce(this.expr(statement.init), statement.type, statement.init.span);
+          if (value.madeOf && (statement.type?.kind === 'reference' || statement.type?.name === 'Cow'))
+            value = { places: NONE, pointers: value.madeOf };
           if (statement.otherwise) {
             const before = this.state.clone();
             this.block(statement.otherwise);
@@ -322,8 +324,8 @@ class Analysis extends PlaceExpressions {
         if (sure) this.state.forgetInvalid(sure);
         values.forEach((v, i) => this.access(v.places, expr.args[i]?.span ?? expr.span, 'argument', `${expr.name}!`));
         if (this.rust && PRINTS.test(expr.name)) this.usePrinted(values, expr);
-        // A macro of unknown content may take what it is given.
-        else if (this.rust && (expr.name === 'vec' || !RUNS_ALL.test(expr.name))) this.giveAway(values);
+        // A macro of unknown content may take what it is given, unless that goes with a text that it shows.
+        else if (this.rust && (expr.name === 'vec' || mayTake(expr))) this.giveAway(values);
         for (const { row } of this.settings.apis.macro(expr.name))
           for (const effect of row.effects)
             this.applyEffect(effect, row, undefined, values, expr.args, expr.span, expr.name, false);
@@ -332,6 +334,7 @@ class Analysis extends PlaceExpressions {
             places: NONE,
             pointers: values.flatMap((v) => (expr.name === 'vec' ? v.pointers : [])),
             owned: true,
+            ...(expr.name === 'vec' ? this.packedIn(values) : {}),
             type: syntheticType(
               expr.name === 'vec' ? 'Vec' : 'String',
               expr.span,
@@ -494,6 +497,7 @@ class Analysis extends PlaceExpressions {
           ...(block ? { pointers: [block, ...together.pointers] } : {}),
           places: NONE,
           owned: true,
+          ...this.packedIn(values),
           ...(fields ? { parts: [{ name: '[]', value: { ...together, parts: fields } }] } : {}),
           ...(this.rust
             ? {
@@ -580,6 +584,14 @@ class Analysis extends PlaceExpressions {
       case 'unknown':
         return merged(expr.children.map((c) => this.expr(c)));
     }
+  }
+
+  /** Rust: the variables whose values a list takes. */
+  private packedIn(values: readonly Value[]): { packed?: readonly Place[] } {
+    const packed = values
+      .filter(isWhole)
+      .flatMap(({ places }) => places.filter((p) => p.path.length === 0 && this.state.moved.has(p.root.id)));
+    return this.rust && packed.length > 0 ? { packed } : {};
   }
 
   /** D: `new Thread(dg)` gives what it is given to another thread. */
@@ -931,6 +943,12 @@ function isCallOfSuper(expr: Expr): expr is ExprOf<'call'> {
     expr.callee.path.length === 1 &&
     expr.callee.path[0] === 'super'
   );
+}
+
+/** Whether a macro of unknown content may take what it is given: it neither shows nor checks it. */
+function mayTake({ name, args }: ExprOf<'macro'>): boolean {
+  if (RUNS_ALL.test(name) || /assert|ensure|check|match|print|log/u.test(name)) return false;
+  return args.every((arg) => arg.kind !== 'literal' || !arg.text.includes('"'));
 }
 
 /** `"{:p}"` */

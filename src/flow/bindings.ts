@@ -144,6 +144,7 @@ export abstract class Bindings extends Leaving {
             },
           );
           this.keepParts(value, { root, path: [] });
+          if (value.packed) this.packed.set(root.id, value.packed);
           if (value.takenFrom) this.takenBy.set(root.id, value.takenFrom);
           if (value.pointers.length === 0) {
             // D: one value for a static array is that of each element.

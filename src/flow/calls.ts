@@ -373,6 +373,10 @@ export abstract class Calls extends Effects {
       this.state.alive = false;
       return NOTHING;
     }
+    if (this.rust && /^(?:abort|exit)$/u.test(last) && /^(?:process|libc)$/u.test(path.at(-2) ?? '')) {
+      this.state.alive = false;
+      return NOTHING;
+    }
     const shown = this.withMethod(path);
     if (shown) return this.applySummary(shown.method, shown.subject, values, expr.span, last, undefined);
     const member = this.ownMethod(path) ?? this.ownConstructor(path, expr.args.length);
@@ -648,7 +652,7 @@ export abstract class Calls extends Effects {
     // `text.to_str()?.into()` makes a text of its own, unless somebody wants to borrow once more.
     if (this.rust && expr.method === 'into' && expr.args.length === 0 && isLentText(expr.receiver)) {
       this.use(receiver, expr.span, 'method', '.into()');
-      return { places: NONE, pointers: NONE, owned: true };
+      return { places: NONE, pointers: NONE, owned: true, madeOf: receiver.pointers };
     }
     const resolved = this.resolveMethod(receiver, expr.method);
     // A method that the unit declares on a known type says more than a name in a table.

@@ -34,6 +34,8 @@ export abstract class Memory {
   protected temps: Root[] = [];
   /** Rust: what variables were taken out of (`let old = slot.take();`), by the variable's id. */
   protected readonly takenBy = new Map<number, readonly Place[]>();
+  /** Rust: the variables that a list was made of (`let _all = vec![s];`), by its variable's id, while nothing names that. */
+  protected readonly packed = new Map<number, readonly Place[]>();
   private nextRoot = 1;
   private nextPointer = 1;
   protected frames: Context['frames'] = [];

@@ -250,6 +250,7 @@ export abstract class Ownership extends Events {
   private movedInto(root: Root): Set<number> {
     const found = new Set<number>();
     if (!this.rust || root.type?.kind === 'reference' || root.type?.kind === 'pointer') return found;
+    for (const place of this.packed.get(root.id) ?? []) found.add(place.root.id);
     let { origin } = root;
     for (let i = 0; i < 8 && origin?.path.length === 0 && this.state.moved.has(origin.root.id); i++) {
       found.add(origin.root.id);

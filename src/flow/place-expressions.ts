@@ -33,6 +33,8 @@ export abstract class PlaceExpressions extends Calls {
     if (expr.path.length === 1) {
       const root = this.lookup(first);
       if (root) {
+        // Whoever has the list may take its elements out of it.
+        if (this.packed.size > 0) this.packed.delete(root.id);
         const value = this.valueOf({ root, path: [] }, root.type);
         if (this.state.grown.size > 0 && root.kind === 'param' && !root.byValue) this.noteLate(root, expr.span);
         // A D `ref` variable is its target: reading it reads there, and what it points to is not a value of its own.

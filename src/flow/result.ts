@@ -113,6 +113,10 @@ export interface Value {
   readonly adopts?: readonly Pointer[];
   /** Rust: options that the value was taken out of (`slot.take()`): it ends where the value does. */
   readonly takenFrom?: readonly Place[];
+  /** Rust: what `text.as_str().into()` was made of: a declared `Cow` or reference borrows it. */
+  readonly madeOf?: readonly Pointer[];
+  /** Rust: the variables that a list was made of by their values (`vec![s]`): they end where it does. */
+  readonly packed?: readonly Place[];
   readonly closure?: number;
   /** Rust: what two iterators that go on together yield (`a.zip(b)`): the first and the second of each pair. */
   readonly pair?: readonly [Value, Value];
