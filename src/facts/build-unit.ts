@@ -698,9 +698,12 @@ const HANDS_ON =
 /** A function that takes a lock and calls a closure. */
 const LOCKS_FOR = /\bFn(?:Once|Mut)?\s*\([^]*\.\s*(?:lock|read|write)\s*\(\s*\)/u;
 
-/** D: a variable of a module, as most stand in its text: at the beginning of a line, or behind a word that makes it one for all threads. */
+/**
+ * D: a variable of a module, as most stand in its text: at the beginning of a line, or behind a word that makes it one for all threads. No
+ * blanks are read by two parts of it, which would take exponential time.
+ */
 const MODULE_VARIABLE =
-  /^(?:(?:public|package|export|static|__gshared|shared|const|immutable|extern)(?:\s*\([^()\n]*\))?\s+|[ \t]+(?:public\s+|static\s+)*(?:__gshared|shared)\s+)*(?!(?:alias|enum|import|module|return|private)\b)[\w.!]+(?:\([^()\n]*\))?(?:\[[^\]\n]*\]|\*)*\s+(\w+)\s*(?:=[^=>]|;)/gmu;
+  /^(?:[ \t]+(?:(?:public|static)\s+){0,4}(?:__gshared|shared)\s+)?(?:(?:public|package|export|static|__gshared|shared|const|immutable|extern)(?:\s*\([^()\n]*\))?\s+){0,8}(?!(?:alias|enum|import|module|return|private)\b)[\w.!]+(?:\([^()\n]*\))?(?:\[[^\]\n]*\]|\*)*\s+(\w+)\s*(?:=[^=>]|;)/gmu;
 
 /** What a function that releases memory holds. */
 const RELEASES = /\bfrom_raw|free\b|\bdealloc|drop_in_place|_(?:destroy|release|unref)\b/u;
