@@ -5,7 +5,7 @@ export const WAITS =
   /\b(?:join|recv|blocking_recv|wait|scope|block_on|block_in_place|is_finished|park)\w*\s*\(|\bspin_loop\b|\bwhile\b[^{;]*\.\s*load\s*\(/u;
 
 /** Whether the function waits for spawned work after the escape, as the API tables know waiting. */
-export function isWaitedFor(flow: FunctionFlow, { span }: Escape): boolean {
+export function isWaitedFor(flow: FunctionFlow, { span }: Pick<Escape, 'span'>): boolean {
   return flow.calls.some(
     (call) => call.span.end > span.end && call.rows.some((row) => row.effects.some(({ kind }) => kind === 'wait')),
   );

@@ -5,11 +5,13 @@ import { lineOf } from '../facts/lines.js';
 import { putsAside } from '../facts/put-aside.js';
 import { isScratch } from '../facts/scratch-lists.js';
 import type { GrowthSite, UnitFacts } from '../facts/unit.js';
+import { isWaitedFor } from '../facts/waits.js';
 import { growthKey, typeOfPlace } from '../flow/place-type.js';
 import { containerOf, describePlace, type Place } from '../flow/place.js';
-import type { CallSite, Escape } from '../flow/result.js';
+import type { CallSite, Escape, FunctionFlow } from '../flow/result.js';
 import { elementType, isGrowable, ownsBlock, peel } from '../flow/types.js';
 import type { FileIr, FunctionIr, TypeRef } from '../model/ir.js';
+import { isInside } from '../model/source.js';
 import { defineRule, type ReportStep } from './rule.js';
 
 /** Accessors by which a container type shows its own storage; the hazard is the caller's that keeps the view. */
@@ -89,15 +91,16 @@ export default defineRule({
       for (const file of unit.filesOf(language)) {
         for (const fn of functionsIn(file)) {
           const seen = new Set<string>();
-          for (const escape of unit.flowOf(file, fn).escapes) {
+          const flow = unit.flowOf(file, fn);
+          for (const escape of flow.escapes) {
             const hazard = judge(unit, file, fn, escape);
-            if (!hazard) continue;
+            if (!hazard || (language === 'd' && isWaitedForFirst(flow, fn, escape, hazard))) continue;
             const key = `${hazard.owner}|${escape.span.start}`;
-            // A list of pointers that leaves with them is the same cause.
+            // A list of pointers, or of threads that have them, that leaves with them is the same cause.
             const collected = `collected|${escape.pointer.site.start}|${hazard.owner}`;
             if (seen.has(key) || seen.has(collected)) continue;
             seen.add(key);
-            if (escape.kind === 'collect') seen.add(collected);
+            if (escape.kind === 'collect' || escape.kind === 'spawn') seen.add(collected);
             const callers = findCallers(unit, file, fn);
             if (language === 'd' && escape.pointer.how === 'ref return' && isCopied(unit, file, fn, callers)) continue;
             if (language === 'd' && escape.kind === 'return' && isOnlyAsked(unit, file, fn)) continue;
@@ -261,6 +264,25 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
             (pointer.how === 'ref return' && (isContainer(file, fn) || isLast(unit, file, escape)))))),
     weak: growths.every((g) => g.growth.weak),
   };
+}
+
+/** D: the function waits for the thread that it gave the pointer to, or for those of a list, and lets the owner grow only after that. */
+function isWaitedForFirst(flow: FunctionFlow, fn: FunctionIr, escape: Escape, { growths }: Hazard): boolean {
+  return (
+    flow.escapes.some(
+      (other) =>
+        other.kind === 'spawn' &&
+        (other === escape ||
+          (escape.kind === 'collect' &&
+            other.pointer.site.start === escape.pointer.site.start &&
+            isInside(other.span, escape.span))),
+    ) &&
+    isWaitedFor(flow, escape) &&
+    !growths.some(
+      ({ fn: by, growth }) =>
+        by.id === fn.id && growth.span.start > escape.span.end && isWaitedFor(flow, { span: growth.span }),
+    )
+  );
 }
 
 /** D: a container of the unit that keeps its elements in blocks, which stay where they are: `T[][] segments`, `Vector!(FixedArray!T) blocks`. */
