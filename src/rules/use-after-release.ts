@@ -1096,15 +1096,27 @@ function pointersTo(text: string, slot: string): readonly string[] {
   ].flatMap(([, name]) => name ?? []);
 }
 
-/** D: `unmap(start, lead)` gives back the first pages, and what is used lies behind them, `start + lead`; or the last ones: `unmap(start + size, trail)`. */
-function isOfOtherPages(text: string, fn: FunctionIr, { invalidation }: StaleUse): boolean {
+/**
+ * D: `unmap(start, lead)` gives back the first pages, and what is used lies behind them, `kept = start + lead`; or the last ones:
+ * `unmap(start + size, trail)`; or `start` was made from `kept`. The released pointer itself leads to none of those.
+ */
+function isOfOtherPages(text: string, fn: FunctionIr, { invalidation, use }: StaleUse): boolean {
   const call = text.slice(invalidation.span.start, invalidation.span.end);
   if (/un_?map\w*\s*\([^,]*\+[^,]*,/iu.test(call)) return true;
   const own = text.slice(fn.span.start, fn.span.end);
-  const start = /un_?map\w*\s*\(\s*(\w+)\s*,/iu.exec(call)?.[1];
-  if (start !== undefined && new RegExp(`\\b${start}\\s*=[^;=][^;]*\\+`, 'u').test(own)) return true;
-  const size = /un_?map\w*\s*\([^,()]*,\s*(\w+)\s*\)$/iu.exec(call)?.[1];
-  return size !== undefined && new RegExp(`\\+\\s*${size}\\b`, 'u').test(own);
+  const used = text.slice(use.span.start, use.span.end).replace(/\bcast\s*\([^()]*\)/gu, ' ');
+  const [, start, size] = /un_?map\w*\s*\(\s*(?:cast\s*\([^()]*\)\s*)?(\w+)\s*,\s*(\w+)?/iu.exec(call) ?? [];
+  if (start === undefined) return false;
+  const name = /(?<![.\w])(?!return\b)[A-Za-z_]\w*\b(?!\s*\()/u.exec(used)?.[0];
+  if (name === undefined || name === start)
+    // `start[size + 4]`, `*(start + size)`
+    return size !== undefined && new RegExp(`\\b${start}\\s*(?:\\[|\\+)\\s*${size}\\b`, 'u').test(used);
+  const isMadeFrom = (made: string, by: string): boolean =>
+    new RegExp(`\\b${made}\\s*=[^;=][^;]*\\+\\s*${by}\\b`, 'u').test(own);
+  return (
+    (size !== undefined && isMadeFrom(name, size)) ||
+    new RegExp(`\\b${start}\\s*=[^;=][^;]*\\b${name}\\b[^;]*\\+`, 'u').test(own)
+  );
 }
 
 /** What was dropped in place was written anew before it is dropped again. */
