@@ -112,7 +112,7 @@ export default defineRule({
             if (operator === '=') judge(value, isKept ? 'stores' : undefined, around);
             // `names ~= cast(string) name` keeps the slice; a text would copy the characters.
             const isPart = immutableView(value) === undefined;
-            if (operator === '~=' && !isOnlyJoined(fn, target))
+            if (operator === '~=' && (!isOnlyJoined(fn, target) || isWrittenInLoop(fn, value, around)))
               judge(value, isPart || isListOfSlices(file, fn, target) ? 'stores' : undefined, around);
           } else if (expr.kind === 'call' || expr.kind === 'method') {
             // `send(tid, cast(immutable) work)`, `tid.send(..)`: another thread reads it from now on.
@@ -404,8 +404,22 @@ function writtenLocal(
   around: readonly Expr[],
 ): { readonly text: string; readonly span: Span } | undefined {
   const name = view.takes ? undefined : localOf(fn, view.source);
+  const write = name === undefined ? undefined : writeInLoop(name, expr, around);
+  return write && { text: 'written again in every round', span: write };
+}
+
+/** Whether the loop around a view writes into what the view shows, be it a local or not, so that every round shows the same. */
+function isWrittenInLoop(fn: FunctionIr, value: Expr, around: readonly Expr[]): boolean {
+  const view = immutableView(value);
+  if (view === undefined || view.takes) return false;
+  const name = localOf(fn, view.source) ?? memberPath(view.source.kind === 'slice' ? view.source.base : view.source);
+  return name !== undefined && writeInLoop(name, value, around) !== undefined;
+}
+
+/** Where the loop around an expression writes into an array from outside of it, that it does not set anew. */
+function writeInLoop(name: string, expr: Expr, around: readonly Expr[]): Span | undefined {
   const loop = around.find((outer) => outer.kind === 'loop');
-  if (name === undefined || loop?.kind !== 'loop' || boundNames(loop).includes(name)) return undefined;
+  if (loop?.kind !== 'loop' || boundNames(loop).includes(name)) return undefined;
   let write: Span | undefined;
   let isSet = false;
   walkBody(loop.body, ({ expr: one }) => {
@@ -414,7 +428,7 @@ function writtenLocal(
     if ((one.target.kind === 'index' || one.target.kind === 'slice') && rootName(one.target.base) === name)
       write = one.span;
   });
-  return write === undefined || isSet ? undefined : { text: 'written again in every round', span: write };
+  return isSet ? undefined : write;
 }
 
 function typeOfMember(file: FileIr, fn: FunctionIr, expr: Expr): TypeRef | undefined {
