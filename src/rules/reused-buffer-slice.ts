@@ -10,6 +10,7 @@ import {
   methodsOf,
   rootName,
   subjectOf,
+  withBodyOf,
   type WithBody,
 } from '../facts/d-code.js';
 import { derivedFrom, givesParts, partOf } from '../facts/derived-slices.js';
@@ -397,7 +398,7 @@ function findKept(
   const isRecord = (value: Expr): boolean => derive(value) === 'record';
   const inner = new Set(boundNames(body));
   const read = new Map<string, number>();
-  const emptied = emptiedIn(body, derive);
+  const emptied = new Set([...emptiedIn(body, derive), ...emptiedByMethods(unit, file, fn, body)]);
   const copiedKeys = new Set<string>();
   const keys: { table: string; span: Span }[] = [];
   const visit = ({ expr, around }: Walked): void => {
@@ -507,6 +508,34 @@ function emptiedIn(body: Block, derive: (expr: Expr) => unknown): ReadonlySet<st
     if (name !== undefined) found.add(name);
   });
   return found;
+}
+
+/** Members that methods of the object empty which the code always calls: `flush();` with `parts.length = 0;` in it. */
+function emptiedByMethods(unit: UnitFacts, file: FileIr, fn: FunctionIr, body: Block): ReadonlySet<string> {
+  const found = new Set<string>();
+  const type = aggregateOf(file, fn);
+  if (type === undefined) return found;
+  const own = declaredIn(fn);
+  walkBody(body, ({ expr, around }) => {
+    if (expr.kind !== 'call' && expr.kind !== 'method') return;
+    if (around.some((outer) => outer.kind !== 'block')) return;
+    const name = memberPath(expr.kind === 'call' ? expr.callee : expr.receiver);
+    const called = expr.kind === 'call' ? name : name === 'self' ? expr.method : undefined;
+    if (called === undefined || own.has(called)) return;
+    const [method, ...others] = methodsOf(file, type).filter((one) => one.name === called);
+    const whole = method !== undefined && others.length === 0 ? withBodyOf(unit, file, method) : undefined;
+    if (whole === undefined) return;
+    const locals = declaredIn(whole);
+    for (const list of emptiedIn(whole.body, (value) => (isNothing(value) ? undefined : value)))
+      if (!locals.has(list) && !own.has(list)) found.add(list);
+  });
+  return found;
+}
+
+/** `0`, `null`, `[]`. */
+function isNothing(value: Expr): boolean {
+  if (value.kind === 'array') return value.items.length === 0 && value.repeat === undefined;
+  return value.kind === 'literal' && (value.type === 'null' || value.text === '0');
 }
 
 /** The variable itself or a slice of it, not a part that a function found in it. */
