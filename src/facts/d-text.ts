@@ -139,7 +139,7 @@ export function inTestsBeside(token: TextTest, beside: TextTest): TextTest {
 
 /** What may change the size of something, by the words that such functions are named with, too. */
 export const MAY_GROW_IN_TEST =
-  /~=|\.\s*length\s*(?:[-+*/~]?=(?!=)|\+\+|--)|(?:\b(?:put|add|remove|clear|swap|move|replace|shrink|rehash|set|with)|insert|append|push|reserve|realloc|emplace|enqueue|resize|grow|extend)\w*\s*(?:!\s*\w*\s*)?\(|\bassumeSafeAppend\b|\bmixin\b/iu;
+  /~=|(?<![=!<>])=(?!=)[^=;]* ~ |\.\s*length\s*(?:[-+*/~]?=(?!=)|\+\+|--)|(?:\b(?:put|add|remove|clear|swap|move|replace|shrink|rehash|set|with|register|create|build|make|load|next|refill|fill|open|spawn)|insert|append|push|reserve|realloc|emplace|enqueue|resize|grow|extend)\w*\s*(?:!\s*\w*\s*)?\(|\bassumeSafeAppend\b|\bmixin\b/iu;
 
 /** The pattern for functions that are no test of the module: for rules that leave tests out. */
 export function exceptTests({ source }: RegExp): RegExp {
