@@ -36,8 +36,9 @@ const GROWS = /~|\.(?:length|put|insert|require)|\]\s*(?:[-+*|&^]?=[^=]|\+\+|--)
 
 const STARTS_OR_GROWS = new RegExp(String.raw`\b(?:Thread|parallel|task)|\.create|${GROWS.source}`, 'u');
 
-/** Without one of these a test of the module has nothing that runs beside it. */
-const BESIDE_TEST = /\b(?:Thread|spawn|task|parallel|run\w*Task|pthread_create|shared|__gshared)|\.create\b/iu;
+/** Without one of these a test of the module has nothing that runs beside it; what is given as a literal a helper may run on a thread. */
+const BESIDE_TEST =
+  /\b(?:Thread|spawn|task|parallel|run\w*Task|pthread_create|shared|__gshared)|\.create\b|[(,]\s*(?:\(\s*\)\s*)?(?:\{|=>)/iu;
 
 /** Types, blocks and labels that give their attribute to what is in them: `shared class`, `shared {`. */
 const SHARED_GROUP = /\bshared\b(?:\s*[:{]|(?!\s+static\s+~?this\b)[^;{}=]*\b(?:class|struct|union|interface)\b)/u;
