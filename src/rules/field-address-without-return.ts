@@ -145,7 +145,7 @@ export default defineRule({
             key: `${type.name}.${fn.name}|${thrown.what}`,
           });
         if (fn.kind === 'constructor') continue;
-        const shown = isUnchecked(file, fn, type) ? findShown(fn, judge) : undefined;
+        const shown = isUnchecked(unit, file, fn, type) ? findShown(fn, judge) : undefined;
         if (shown === undefined) continue;
         // Newer compilers say so themselves, as a deprecation.
         const isPointee = hasAttribute(fn, 'return');
@@ -190,11 +190,12 @@ function isTrailing(unit: UnitFacts, file: FileIr, type: TypeDecl, fn: FunctionI
 }
 
 /** No `return`, and none inferred: the compiler infers it for templates and `auto` functions. */
-function isUnchecked(file: FileIr, fn: FunctionIr, type: TypeDecl): boolean {
+function isUnchecked(unit: UnitFacts, file: FileIr, fn: FunctionIr, type: TypeDecl): boolean {
   if (hasAttribute(fn, 'disable') || hasAttribute(fn, 'safe')) return false;
   if (hasAttribute(fn, 'return') && !bindsOnlyPointee(fn)) return false;
   if (fn.generics.length > 0 || fn.returns === undefined || fn.returns.kind === 'unknown') return false;
-  if (fn.returnsRef !== true && fn.returns.kind === 'path' && SCALAR.test(fn.returns.name)) return false;
+  const returned = withoutAlias(fn.returns, unit.oracle('d'), file.path);
+  if (fn.returnsRef !== true && returned?.kind === 'path' && SCALAR.test(returned.name)) return false;
   const isTemplate = file.types.some(
     (one) => one.generics.length > 0 && one.span.start <= type.span.start && type.span.end <= one.span.end,
   );
