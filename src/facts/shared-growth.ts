@@ -1,6 +1,9 @@
 import { aggregateOf, calledName, enclosing, hasAttribute, initOf, letsIn, memberPath, uncast } from './d-code.js';
+import { fieldTypeOf } from '../flow/place-type.js';
+import { withoutAlias } from '../flow/types.js';
 import { walkBody } from '../model/walk-body.js';
 import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
+import type { UnitFacts } from './unit.js';
 
 /** Arrays, tables, and what the standard library has to collect something in. */
 export function isGrowing(type: TypeRef | undefined): boolean {
@@ -76,6 +79,17 @@ export function variableType(file: FileIr, fn: FunctionIr, name: string): TypeRe
     }
   }
   return aggregateOf(file, fn)?.fields.find((field) => field.name === name)?.type;
+}
+
+/** The type of a variable or member that a function names, `names` or `hub.names`; the variable is its own, of those around it, or of a module. */
+export function typeOfPath(unit: UnitFacts, file: FileIr, fn: FunctionIr, path: string): TypeRef | undefined {
+  const oracle = unit.oracle('d');
+  const [head = '', ...members] = path.split('.');
+  const written = variableType(file, fn, head) ?? oracle.global(head, file.path)?.decl.type;
+  return members.reduce<TypeRef | undefined>(
+    (type, member) => fieldTypeOf(type, member, oracle, file.path),
+    withoutAlias(written, oracle, file.path),
+  );
 }
 
 /** What is given by `ref` to a function of the file that makes it longer: `addTo(hits, x)`, `hits.addTo(x)`. */

@@ -8,7 +8,7 @@ import { BECOMES_RAW, LENDING, RAW_CODE, RAW_POINTERS, UNSAFE_CODE } from '../fa
 import { D_BORROWS, D_LENT, D_SLICES } from '../facts/d-text.js';
 import { isLentToThread } from '../facts/lent-to-threads.js';
 import { lineOf } from '../facts/lines.js';
-import { variableType } from '../facts/shared-growth.js';
+import { typeOfPath } from '../facts/shared-growth.js';
 import { isScratch } from '../facts/scratch-lists.js';
 import { implAround } from '../facts/rust-code.js';
 import { DIGEST_TEXT, findSlicedTemporaries, lendersOf, RETURNS_ARRAY } from '../facts/sliced-temporaries.js';
@@ -20,7 +20,7 @@ import { findUnloadedCode, OPENS_LIBRARY } from '../facts/unloaded-code.js';
 import { isWaitedFor } from '../facts/waits.js';
 import { findWeakAddresses } from '../facts/weak-addresses.js';
 import { walkBody } from '../model/walk-body.js';
-import { fieldTypeOf, growthKey, typeOfPlace } from '../flow/place-type.js';
+import { growthKey, typeOfPlace } from '../flow/place-type.js';
 import { describePlace, placeKey, type Root } from '../flow/place.js';
 import type { Escape, FunctionFlow, Pointer, StaleUse } from '../flow/result.js';
 import { elementType, isNumber, keepsSliceOf } from '../flow/types.js';
@@ -734,11 +734,7 @@ function findConverted(
 
 /** Whether a variable or member that is set is declared as a pointer. */
 function isPointer(unit: UnitFacts, file: FileIr, fn: FunctionIr, target: Expr): boolean {
-  const oracle = unit.oracle('d');
-  const [head = '', ...members] = memberPath(target)?.split('.') ?? [];
-  let type = variableType(file, fn, head) ?? oracle.global(head, file.path)?.decl.type;
-  for (const member of members) type = fieldTypeOf(type, member, oracle, file.path);
-  return type?.kind === 'pointer';
+  return typeOfPath(unit, file, fn, memberPath(target) ?? '')?.kind === 'pointer';
 }
 
 function isNull(expr: Expr): boolean {

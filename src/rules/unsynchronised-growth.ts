@@ -18,10 +18,9 @@ import {
 import { whyUnlocked } from '../facts/held-locks.js';
 import { inTestsBeside } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
-import { addedToBy, grownBy, grownByHelper, isGrowing, variableType } from '../facts/shared-growth.js';
+import { addedToBy, grownBy, grownByHelper, isGrowing, typeOfPath, variableType } from '../facts/shared-growth.js';
 import type { UnitFacts } from '../facts/unit.js';
-import { fieldTypeOf } from '../flow/place-type.js';
-import { withoutAlias, withoutCount } from '../flow/types.js';
+import { withoutCount } from '../flow/types.js';
 import { walkBody } from '../model/walk-body.js';
 import type { Expr, ExprOf, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
@@ -241,9 +240,7 @@ function sharedArrays(unit: UnitFacts, file: FileIr): ReadonlyMap<string, Shared
  */
 function isNoGrowth(unit: UnitFacts, file: FileIr, fn: FunctionIr, array: string, growth: Span): boolean {
   const oracle = unit.oracle('d');
-  const [head = '', ...members] = array.split('.');
-  let type = withoutAlias(variableType(file, fn, head), oracle, file.path);
-  for (const member of members) type = fieldTypeOf(type, member, oracle, file.path);
+  const type = typeOfPath(unit, file, fn, array);
   if (type?.kind === 'static-array') return true;
   if (type?.kind !== 'path' || !/\blength\b/u.test((unit.textOf(file.path) ?? '').slice(growth.start, growth.end)))
     return false;
