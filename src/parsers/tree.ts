@@ -191,93 +191,135 @@ const noChildren: readonly SyntaxNode[] = [];
 
 /** One walk with one cursor and an explicit stack: the depth of the tree is not bounded by the call stack. */
 function snapshot(grammar: Grammar, tree: Tree, options: ParseOptions): SyntaxNode {
-  const maxDepth = options.maxDepth ?? defaultMaxDepth;
-  const atoms = options.atoms;
   const isClean = !tree.rootNode.hasError;
-  const ignored = isClean && options.ignored ? findIds(grammar, options.ignored) : undefined;
-  const { offsets } = options;
   const cursor = new Cursor(grammar.runtime.calls, tree);
   try {
-    const root = readNode(grammar, cursor, cursor.nodeTypeId, offsets);
-    const open: CopiedNode[] = [];
-    // Children of all open nodes, those of the innermost last: a list that grows by itself would be kept with room for more.
-    const children: SyntaxNode[] = [];
-    const firstChild: number[] = [];
-    let node = root;
-    for (;;) {
-      // A token has no children in these grammars (a test checks it), so the call is saved for half of all nodes.
-      if (atoms?.has(node.kind)) {
-        if (!isClean) node.hasError = cursor.hasError;
-      } else if (node.named && cursor.gotoFirstChild()) {
-        if (open.length >= maxDepth || options.descend?.(node.kind, node.start, node.end) === false) {
-          cursor.gotoParent();
-          node.skipped = true;
-          if (!isClean) node.hasError = cursor.hasError;
-        } else {
-          let typeId = cursor.nodeTypeId;
-          while (ignored?.[typeId] === 1 && cursor.gotoNextSibling()) typeId = cursor.nodeTypeId;
-          if (ignored?.[typeId] === 1) cursor.gotoParent();
-          else {
-            open.push(node);
-            firstChild.push(children.length);
-            node = readNode(grammar, cursor, typeId, offsets);
-            continue;
-          }
-        }
-      } else if (node.start === node.end) {
-        node.isMissing = cursor.nodeIsMissing;
-        node.hasError ||= node.isMissing;
-      }
-      // `node` is complete here: hand it to its parent and go on beside it, or close parents until there is a sibling.
-      for (;;) {
-        const parent = open.at(-1);
-        if (parent === undefined) return root;
-        children.push(node);
-        parent.hasError ||= node.hasError;
-        let typeId = -1;
-        while (cursor.gotoNextSibling()) {
-          typeId = cursor.nodeTypeId;
-          if (ignored?.[typeId] !== 1) break;
-          typeId = -1;
-        }
-        if (typeId !== -1) {
-          node = readNode(grammar, cursor, typeId, offsets);
-          break;
-        }
-        cursor.gotoParent();
-        const first = firstChild.pop() ?? 0;
-        parent.children = children.slice(first);
-        children.length = first;
-        node = parent;
-        open.pop();
-      }
-    }
+    const walk = new TreeWalk(grammar, cursor, options, isClean);
+    const root = walk.read(cursor.nodeTypeId);
+    for (let node: CopiedNode | undefined = root; node !== undefined;) node = walk.enter(node) ?? walk.leave(node);
+    return root;
   } finally {
     cursor.delete();
   }
 }
 
-/** For each type id of the grammar: 1 when it is a token of that name. */
-function findIds(grammar: Grammar, tokens: ReadonlySet<string>): Uint8Array {
-  let known = idsOf.get(tokens);
+/** In methods of their own, because V8 compiles what it optimised again when it meets a tree with errors, or offsets of another kind. */
+class TreeWalk {
+  private readonly maxDepth: number;
+  private readonly atoms: Uint8Array | undefined;
+  private readonly ignored: Uint8Array | undefined;
+  private readonly offsets: OffsetMap | undefined;
+  private readonly open: CopiedNode[] = [];
+  /** Children of all open nodes, those of the innermost last: a list that grows by itself would be kept with room for more. */
+  private readonly children: SyntaxNode[] = [];
+  private readonly firstChild: number[] = [];
+  /** Of the node that was read last. */
+  private typeId = -1;
+
+  constructor(
+    private readonly grammar: Grammar,
+    private readonly cursor: Cursor,
+    private readonly options: ParseOptions,
+    private readonly isClean: boolean,
+  ) {
+    this.maxDepth = options.maxDepth ?? defaultMaxDepth;
+    this.atoms = options.atoms && findIds(grammar, options.atoms, true);
+    this.ignored = isClean && options.ignored ? findIds(grammar, options.ignored, false) : undefined;
+    this.offsets = options.offsets;
+  }
+
+  /** The node under the cursor, without its children. */
+  read(typeId: number): CopiedNode {
+    const { grammar, cursor, offsets } = this;
+    this.typeId = typeId;
+    const isError = typeId === errorTypeId;
+    const { startIndex, endIndex } = cursor;
+    return new CopiedNode(
+      isError ? 'ERROR' : (grammar.kinds[typeId] ?? ''),
+      isError || grammar.named[typeId] === true,
+      grammar.fields[cursor.currentFieldId],
+      offsets ? offsets.start(startIndex) : startIndex,
+      offsets ? offsets.end(endIndex) : endIndex,
+      isError,
+    );
+  }
+
+  /** The first child of the node that was read last, under which the cursor is then; undefined when none is to be read, and the cursor is where it was. */
+  enter(node: CopiedNode): CopiedNode | undefined {
+    const { cursor } = this;
+    // A token has no children in these grammars (a test checks it), so the call is saved for half of all nodes.
+    if (this.atoms?.[this.typeId] === 1) {
+      if (!this.isClean) node.hasError = cursor.hasError;
+      return undefined;
+    }
+    if (!node.named || !cursor.gotoFirstChild()) {
+      if (node.start === node.end) this.markMissing(node);
+      return undefined;
+    }
+    if (this.open.length >= this.maxDepth || this.options.descend?.(node.kind, node.start, node.end) === false) {
+      this.skip(node);
+      return undefined;
+    }
+    const typeId = this.nextRead(true);
+    if (typeId === -1) {
+      cursor.gotoParent();
+      return undefined;
+    }
+    this.open.push(node);
+    this.firstChild.push(this.children.length);
+    return this.read(typeId);
+  }
+
+  /** Hands a complete node to its parent and goes on beside it, or closes parents until there is a sibling; undefined at the end. */
+  leave(complete: CopiedNode): CopiedNode | undefined {
+    let node = complete;
+    for (let parent = this.open.at(-1); parent !== undefined; parent = this.open.at(-1)) {
+      this.children.push(node);
+      parent.hasError ||= node.hasError;
+      const typeId = this.nextRead(false);
+      if (typeId !== -1) return this.read(typeId);
+      this.cursor.gotoParent();
+      const first = this.firstChild.pop() ?? 0;
+      parent.children = this.children.slice(first);
+      this.children.length = first;
+      node = parent;
+      this.open.pop();
+    }
+    return undefined;
+  }
+
+  /** The type of the next node that is read among those beside the cursor, itself included when that `isFirst`; -1 when there is none. */
+  private nextRead(isFirst: boolean): number {
+    const { cursor, ignored } = this;
+    if (!isFirst && !cursor.gotoNextSibling()) return -1;
+    do {
+      const typeId = cursor.nodeTypeId;
+      if (ignored?.[typeId] !== 1) return typeId;
+    } while (cursor.gotoNextSibling());
+    return -1;
+  }
+
+  private skip(node: CopiedNode): void {
+    this.cursor.gotoParent();
+    node.skipped = true;
+    if (!this.isClean) node.hasError = this.cursor.hasError;
+  }
+
+  private markMissing(node: CopiedNode): void {
+    node.isMissing = this.cursor.nodeIsMissing;
+    node.hasError ||= node.isMissing;
+  }
+}
+
+/** For each type id of the grammar: 1 when it is one of these kinds, among the nodes with a name or the tokens. */
+function findIds(grammar: Grammar, kinds: ReadonlySet<string>, ofNamed: boolean): Uint8Array {
+  let known = idsOf.get(kinds);
   if (known === undefined) {
-    known = Uint8Array.from(grammar.kinds, (kind, id) => (!grammar.named[id] && tokens.has(kind) ? 1 : 0));
-    idsOf.set(tokens, known);
+    known = Uint8Array.from(grammar.kinds, (kind, id) => (grammar.named[id] === ofNamed && kinds.has(kind) ? 1 : 0));
+    idsOf.set(kinds, known);
   }
   return known;
 }
 
 /** A pack asks with one set for every file. */
 const idsOf = new WeakMap<ReadonlySet<string>, Uint8Array>();
-
-function readNode(grammar: Grammar, cursor: Cursor, typeId: number, offsets: OffsetMap | undefined): CopiedNode {
-  const isError = typeId === errorTypeId;
-  return new CopiedNode(
-    isError ? 'ERROR' : (grammar.kinds[typeId] ?? ''),
-    isError || grammar.named[typeId] === true,
-    grammar.fields[cursor.currentFieldId],
-    offsets ? offsets.start(cursor.startIndex) : cursor.startIndex,
-    offsets ? offsets.end(cursor.endIndex) : cursor.endIndex,
-    isError,
-  );
-}

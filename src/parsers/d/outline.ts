@@ -31,15 +31,13 @@ const maxBrackets = 250;
 /** What a brace opens: members that are declarations, the body of a function, anything else. */
 type Brace = 'members' | 'body' | 'other';
 
+/** A bracket between declarations. */
 interface Open {
   readonly code: number;
   readonly at: number;
   readonly brace: Brace;
   /** Start of the declaration whose body this is. */
   readonly head: number;
-  /** How many cuts there were before it. */
-  readonly cuts: number;
-  readonly bodies: number;
   /** The attributes of groups that apply around it. */
   readonly group: string;
   /** Whether the declaration can be left out as a whole, and what stands around it is read as before. */
@@ -100,8 +98,11 @@ function isWordCode(code: number): boolean {
   );
 }
 
-function isBlank(code: number): boolean {
-  return code === 32 || (code >= 9 && code <= 13) || Number.isNaN(code);
+/** Whether a blank stands there, or the text has no character there. */
+function isBlankAt(text: string, at: number): boolean {
+  if (at < 0 || at >= text.length) return true;
+  const code = text.charCodeAt(at);
+  return code === 32 || (code >= 9 && code <= 13);
 }
 
 /** Asked about a function outside functions: its extent with head and attributes, and the attributes of groups around it. */
@@ -113,196 +114,327 @@ export type Selection = (start: number, end: number, group: string) => boolean;
  */
 export function readOutline(given: string, isWanted: Selection | undefined, isBare = false): Outline {
   const { text, moved } = withNewSpelling(given);
-  const comments: Comment[] = [];
-  const starts: number[] = [];
-  const ends: number[] = [];
-  const cutBodies: number[] = [];
+  return new OutlineReader(given, text, moved, isWanted, isBare).read();
+}
+
+/** The signs at which the reader stops between declarations' brackets: those of strings, comments, directives and brackets. */
+const stops = new Uint8Array(128);
+for (const sign of '"\'`#/()[]{}') stops[sign.charCodeAt(0)] = 1;
+
+/** Index of the first such sign at or after `index`, or `=` where that is asked for; the length of the text when there is none. */
+function nextStop(text: string, index: number, orEqual: boolean): number {
+  const { length } = text;
+  for (let i = index; i < length; i++) {
+    const code = text.charCodeAt(i);
+    if (code < 128 && (stops[code] === 1 || (orEqual && code === 61))) return i;
+  }
+  return length;
+}
+
+/** Index just past the word that goes on at `index`. */
+function endOfWord(text: string, index: number): number {
+  const { length } = text;
+  let at = index;
+  while (at < length && isWordCode(text.charCodeAt(at))) at++;
+  return at;
+}
+
+/**
+ * Reads one text. In small methods, because one function with all of it took the compiler of V8 a tenth of the time that a scan takes: it is
+ * compiled again for each kind of text that turns up.
+ */
+class OutlineReader {
+  private readonly comments: Comment[] = [];
+  private readonly starts: number[] = [];
+  private readonly ends: number[] = [];
+  private readonly cutBodies: number[] = [];
   /** Starts and ends of strings, characters and directives. */
-  const verbatim: number[] = [];
-  const open: Open[] = [];
-  let head = newHead();
-  let isBalanced = true;
-  let hasOtherCode = false;
-  const cut = (start: number, end: number): void => {
+  private readonly verbatim: number[] = [];
+  private readonly open: Open[] = [];
+  /** Brackets inside of the last open one, where nothing is declared. */
+  private readonly inner: number[] = [];
+  private head = newHead();
+  private isBalanced = true;
+  private hasOtherCode = false;
+  /** Whether the words here belong to a declaration: outside functions and outside parentheses. */
+  private isDeclaring = true;
+  private group = '';
+  private tooDeep: number | undefined;
+  /** The last character that is no part of a word, a comment or a blank; 0 when a word came after it. */
+  private sign = 59;
+  private kept = 0;
+  private leftOut: LeftOut | undefined;
+
+  constructor(
+    private readonly given: string,
+    private readonly text: string,
+    private readonly moved: ReadonlyMap<number, number>,
+    private readonly isWanted: Selection | undefined,
+    private readonly isBare: boolean,
+  ) {}
+
+  read(): Outline {
+    const { text } = this;
+    const { length } = text;
+    let i = 0;
+    while (i < length) i = this.isDeclaring ? this.readDeclaring(i) : this.readInside(i);
+    const { starts, ends, moved, tooDeep } = this;
+    const isMatched = this.isBalanced && this.open.length + this.inner.length === 0;
+    if (!isMatched) {
+      starts.length = 0;
+      ends.length = 0;
+    }
+    return {
+      view: putBack(compact(text, starts, ends, this.verbatim), moved),
+      blankView: () => putBack({ text: leftOver(text, starts, ends), offsets: new CutMap(starts, ends) }, moved),
+      comments: this.comments,
+      cutBodies: new Set(isMatched ? this.cutBodies : []),
+      hasOtherCode: this.hasOtherCode || !isMatched,
+      ...(tooDeep === undefined || !isMatched ? {} : { tooDeep }),
+    };
+  }
+
+  /** Reads on between declarations, up to and with a bracket; gives where it stopped. */
+  private readDeclaring(from: number): number {
+    const { text } = this;
+    const { length } = text;
+    let i = from;
+    while (i < length && this.isDeclaring) {
+      const code = text.charCodeAt(i);
+      if (code <= 32) i++;
+      else if (isWordCode(code)) i = this.word(i, code);
+      else i = this.mark(i, code);
+    }
+    return i;
+  }
+
+  /** Reads on inside the last open bracket, where only strings, comments and brackets matter, until it is closed. */
+  private readInside(from: number): number {
+    const { text } = this;
+    const { length } = text;
+    let asksArrows = !this.hasOtherCode && this.open.every(({ brace }) => brace !== 'body');
+    let i = from;
+    while (i < length && !this.isDeclaring) {
+      i = nextStop(text, i, asksArrows);
+      if (i >= length) break;
+      const code = text.charCodeAt(i);
+      if (code === 61) {
+        if (text.charCodeAt(i + 1) === 62) this.hasOtherCode = true;
+        asksArrows = !this.hasOtherCode;
+        i++;
+      } else if (code === 40 || code === 91 || code === 123) this.inner.push(i++);
+      else if (code === 41 || code === 93 || code === 125) this.close(i++, code);
+      else if (code === 34 && this.isPrefixed(i, from)) i = this.prefixed(i - 1, text.charCodeAt(i - 1));
+      else i = this.lexeme(i, code);
+    }
+    return i;
+  }
+
+  /** Whether the `"` here belongs to the letter in front of it: `r"`, `x"`, `q"`. */
+  private isPrefixed(at: number, from: number): boolean {
+    const code = at > from ? this.text.charCodeAt(at - 1) : 0;
+    return (
+      (code === 113 || code === 114 || code === 120) && !(at - 1 > from && isWordCode(this.text.charCodeAt(at - 2)))
+    );
+  }
+
+  /** A string with a letter in front: gives its end, or `at` when none begins there. */
+  private prefixed(at: number, code: number): number {
+    const { text } = this;
+    const end = endOfLexeme(text, at);
+    if (end === at) return at;
+    if (code === 120 && end - at > longTable) {
+      // Data written as a hexadecimal string.
+      const close = text.lastIndexOf('"', end - 1);
+      this.verbatim.push(at, at + 2, close, end);
+      this.cut(at + 2, close);
+    } else this.verbatim.push(at, end);
+    this.sign = 0;
+    return end;
+  }
+
+  /** A string, character, comment or directive; any other `/` is passed over. */
+  private lexeme(at: number, code: number): number {
+    const { text } = this;
+    if (code === 47) {
+      const end = endOfLexeme(text, at);
+      if (end === at) {
+        this.sign = code;
+        return at + 1;
+      }
+      this.comments.push({ text: this.given.slice(at, end), span: { start: at, end } });
+      // A block comment may be all that keeps two words apart.
+      if (text.charCodeAt(at + 1) === 47 || isBlankAt(text, at - 1) || isBlankAt(text, end)) this.cut(at, end);
+      return end;
+    }
+    // `#line` and `#!` go to the end of their line.
+    const end = code === 35 ? endOfLine(text, at) : endOfLexeme(text, at);
+    this.verbatim.push(at, end);
+    if (code !== 35) this.sign = 0;
+    return end;
+  }
+
+  /** A word of a declaration. */
+  private word(at: number, code: number): number {
+    const { text, head } = this;
+    if (code === 113 || code === 114 || code === 120) {
+      const end = this.prefixed(at, code);
+      if (end > at) return end;
+    }
+    const end = endOfWord(text, at + 1);
+    const isFirst = head.start < 0;
+    readWord(text, at, end, head);
+    if (isFirst && this.isBare) {
+      head.isAlone = endsDeclaration(this.sign);
+      if (this.leftOut !== undefined && end - at === 4 && text.startsWith('else', at))
+        this.keepBefore(at, this.leftOut);
+    }
+    this.leftOut = undefined;
+    this.sign = 0;
+    return end;
+  }
+
+  /** What an `else` at `at` belongs to stays, but for what is in its braces. */
+  private keepBefore(at: number, { cut, inside, braces, isBody }: LeftOut): void {
+    const left = inside.filter(({ end }) => end <= (braces?.start ?? at));
+    if (braces && braces.end > braces.start + 1) left.push({ start: braces.start + 1, end: braces.end });
+    this.starts.splice(cut, 1, ...left.map((one) => one.start));
+    this.ends.splice(cut, 1, ...left.map((one) => one.end));
+    if (isBody && braces) this.cutBodies.push(braces.start);
+  }
+
+  /** What is no word, between declarations. */
+  private mark(at: number, code: number): number {
+    const { text, head } = this;
+    switch (code) {
+      case 34:
+      case 39:
+      case 96:
+      case 35:
+      case 47:
+        return this.lexeme(at, code);
+      case 61: // =
+        if (text.charCodeAt(at + 1) === 62) this.hasOtherCode = true;
+        if (head.start >= 0) head.isOther = true;
+        break;
+      case 58: // :
+        if (head.isAttributes && head.start >= 0) {
+          this.group += ` ${text.slice(head.start, at)}`;
+          this.head = newHead();
+        } else if (!head.isAggregate) head.isAlone = false;
+        break;
+      case 59: // ;
+        if (head.isAlone && head.start >= 0) this.leftOut = { ...this.leaveOut(head.start, at + 1), isBody: false };
+        this.head = newHead();
+        break;
+      case 40:
+      case 91:
+      case 123:
+        this.enter(at, code);
+        break;
+      case 41:
+      case 93:
+      case 125:
+        this.close(at, code);
+        return at + 1;
+      default:
+    }
+    // The sign of an attribute and that of a destructor belong to the word behind it.
+    if (code !== 64 && code !== 126) this.sign = code;
+    return at + 1;
+  }
+
+  /** A bracket between declarations. */
+  private enter(at: number, code: number): void {
+    const { head } = this;
+    const brace: Brace = code === 123 ? braceOf(head) : 'other';
+    if (code === 123 && (brace === 'other' || head.start < 0)) this.hasOtherCode = true;
+    this.open.push({
+      code,
+      at,
+      brace,
+      head: head.start,
+      group: this.group,
+      isAlone: this.isBare && code === 123 && head.isAlone && (brace === 'body' || head.isAggregate),
+      kept: this.kept,
+    });
+    this.isDeclaring = brace === 'members';
+    if (!this.isDeclaring) return;
+    if (head.isAttributes && head.start >= 0) this.group += ` ${this.text.slice(head.start, at)}`;
+    this.head = newHead();
+  }
+
+  private close(at: number, code: number): void {
+    this.sign = code;
+    const { text } = this;
+    const within = this.inner.pop();
+    const bracket = within === undefined ? this.open.pop() : undefined;
+    const start = within ?? bracket?.at;
+    if (start === undefined || text.charCodeAt(start) !== closers[code]) {
+      this.isBalanced = false;
+      return;
+    }
+    const isTable = code === 93 && at - start > longTable && isPlainTable(text, start, at);
+    const isTooDeep = this.open.length + this.inner.length === maxBrackets && at > start + 1;
+    if (isTooDeep) this.tooDeep ??= start;
+    if (bracket) this.leave(bracket, at, isTable || isTooDeep, isTooDeep);
+    else if (isTable || isTooDeep) this.cutInside(start, at);
+  }
+
+  private leave(bracket: Open, at: number, isCut: boolean, isTooDeep: boolean): void {
+    const { brace, head, group, isAlone, kept } = bracket;
+    const isLeftOut = brace === 'body' && head >= 0 && this.isWanted?.(head, at + 1, group) === false;
+    if (brace === 'body' && !isLeftOut) this.kept++;
+    if (isAlone && head >= 0 && !isTooDeep && this.kept === kept && brace !== 'other') {
+      this.dropBodies(bracket.at);
+      const braces = { start: bracket.at, end: at };
+      this.leftOut = { ...this.leaveOut(head, at + 1), braces, isBody: brace === 'body' };
+    } else if (isCut || isLeftOut) {
+      this.cutInside(bracket.at, at);
+      if (isLeftOut) this.cutBodies.push(bracket.at);
+    }
+    if (brace === 'members') this.group = group;
+    const around = this.open.at(-1);
+    this.isDeclaring = around === undefined || around.brace === 'members';
+    if (bracket.code === 123 && this.isDeclaring && !(brace === 'other' && goesOn(this.text, at + 1)))
+      this.head = newHead();
+  }
+
+  private cut(start: number, end: number): void {
     if (end <= start) return;
-    starts.push(start);
-    ends.push(end);
-  };
+    this.starts.push(start);
+    this.ends.push(end);
+  }
+
+  /** Cuts out what stands between two brackets, with what was cut out of it. */
+  private cutInside(opening: number, closing: number): void {
+    const { starts, ends } = this;
+    let count = starts.length;
+    while (count > 0 && (starts[count - 1] ?? 0) > opening) count--;
+    starts.length = count;
+    ends.length = count;
+    this.dropBodies(opening);
+    this.cut(opening + 1, closing);
+  }
+
+  private dropBodies(opening: number): void {
+    const { cutBodies } = this;
+    let count = cutBodies.length;
+    while (count > 0 && (cutBodies[count - 1] ?? 0) > opening) count--;
+    cutBodies.length = count;
+  }
+
   /** Cuts a whole declaration, with what was cut out of it. */
-  const leaveOut = (start: number, end: number): Pick<LeftOut, 'cut' | 'inside'> => {
+  private leaveOut(start: number, end: number): Pick<LeftOut, 'cut' | 'inside'> {
+    const { starts, ends } = this;
     let at = starts.length;
     while (at > 0 && (starts[at - 1] ?? 0) >= start) at--;
     const inside = starts.slice(at).map((from, k) => ({ start: from, end: ends[at + k] ?? from }));
     starts.length = at;
     ends.length = at;
-    cut(start, end);
+    this.cut(start, end);
     return { cut: at, inside };
-  };
-  const restart = (): void => {
-    head = newHead();
-  };
-  /** Whether the words here belong to a declaration: outside functions and outside parentheses. */
-  let isDeclaring = true;
-  let group = '';
-  let tooDeep: number | undefined;
-  /** The last character that is no part of a word, a comment or a blank; 0 when a word came after it. */
-  let sign = 59;
-  let kept = 0;
-  let leftOut: LeftOut | undefined;
-
-  let i = 0;
-  while (i < text.length) {
-    const code = text.charCodeAt(i);
-    if (code <= 32) {
-      i++;
-      continue;
-    }
-    if (isWordCode(code)) {
-      const lexeme = code === 113 || code === 114 || code === 120 ? endOfLexeme(text, i) : i;
-      if (lexeme > i) {
-        // Data written as a hexadecimal string.
-        if (code === 120 && lexeme - i > longTable) {
-          const close = text.lastIndexOf('"', lexeme - 1);
-          verbatim.push(i, i + 2, close, lexeme);
-          cut(i + 2, close);
-        } else verbatim.push(i, lexeme);
-        i = lexeme;
-        sign = 0;
-        continue;
-      }
-      let end = i + 1;
-      while (isWordCode(text.charCodeAt(end))) end++;
-      if (isDeclaring) {
-        const isFirst = head.start < 0;
-        readWord(text, i, end, head);
-        if (isFirst && isBare) {
-          head.isAlone = endsDeclaration(sign);
-          // What an `else` belongs to stays, but for what is in its braces.
-          if (leftOut !== undefined && end - i === 4 && text.startsWith('else', i)) {
-            const { cut: at, inside, braces, isBody } = leftOut;
-            const left = inside.filter(({ end: last }) => last <= (braces?.start ?? i));
-            if (braces && braces.end > braces.start + 1) left.push({ start: braces.start + 1, end: braces.end });
-            starts.splice(at, 1, ...left.map((one) => one.start));
-            ends.splice(at, 1, ...left.map((one) => one.end));
-            if (isBody && braces) cutBodies.push(braces.start);
-          }
-        }
-        leftOut = undefined;
-      }
-      sign = 0;
-      i = end;
-      continue;
-    }
-    switch (code) {
-      case 34:
-      case 39:
-      case 96:
-      case 35: {
-        // `#line` and `#!` go to the end of their line.
-        const end = code === 35 ? endOfLine(text, i) : endOfLexeme(text, i);
-        verbatim.push(i, end);
-        i = end;
-        sign = code === 35 ? sign : 0;
-        continue;
-      }
-      case 47: {
-        const end = endOfLexeme(text, i);
-        if (end === i) break;
-        comments.push({ text: given.slice(i, end), span: { start: i, end } });
-        // A block comment may be all that keeps two words apart.
-        const isApart = isBlank(text.charCodeAt(i - 1)) || isBlank(text.charCodeAt(end));
-        if (isApart || text.charCodeAt(i + 1) === 47) cut(i, end);
-        i = end;
-        continue;
-      }
-      case 61: // =
-        if (text.charCodeAt(i + 1) === 62) hasOtherCode ||= isDeclaring || open.every(({ brace }) => brace !== 'body');
-        if (isDeclaring && head.start >= 0) head.isOther = true;
-        break;
-      case 58: // :
-        if (isDeclaring && head.isAttributes && head.start >= 0) {
-          group += ` ${text.slice(head.start, i)}`;
-          restart();
-        } else if (isDeclaring && !head.isAggregate) head.isAlone = false;
-        break;
-      case 59: // ;
-        if (isDeclaring && head.isAlone && head.start >= 0) {
-          leftOut = { ...leaveOut(head.start, i + 1), isBody: false };
-        }
-        if (isDeclaring) restart();
-        break;
-      case 40:
-      case 91:
-      case 123: {
-        const brace: Brace = code !== 123 || !isDeclaring ? 'other' : braceOf(head);
-        if (code === 123 && isDeclaring && (brace === 'other' || head.start < 0)) hasOtherCode = true;
-        const { isAggregate, isAlone } = head;
-        open.push({
-          code,
-          at: i,
-          brace,
-          head: head.start,
-          cuts: starts.length,
-          bodies: cutBodies.length,
-          group,
-          isAlone: isBare && code === 123 && isAlone && (brace === 'body' || isAggregate),
-          kept,
-        });
-        isDeclaring = brace === 'members';
-        if (isDeclaring && head.isAttributes && head.start >= 0) group += ` ${text.slice(head.start, i)}`;
-        if (brace === 'members') restart();
-        break;
-      }
-      case 41:
-      case 93:
-      case 125: {
-        const bracket = open.pop();
-        if (bracket === undefined || bracket.code !== closers[code]) {
-          isBalanced = false;
-          break;
-        }
-        const isTable = code === 93 && i - bracket.at > longTable && isPlainTable(text, bracket.at, i);
-        const isLeftOut =
-          bracket.brace === 'body' && bracket.head >= 0 && isWanted?.(bracket.head, i + 1, bracket.group) === false;
-        const isTooDeep = open.length === maxBrackets && i > bracket.at + 1;
-        if (isTooDeep) tooDeep ??= bracket.at;
-        if (bracket.brace === 'body' && !isLeftOut) kept++;
-        if (bracket.isAlone && bracket.head >= 0 && !isTooDeep && kept === bracket.kept && bracket.brace !== 'other') {
-          cutBodies.length = bracket.bodies;
-          const braces = { start: bracket.at, end: i };
-          leftOut = { ...leaveOut(bracket.head, i + 1), braces, isBody: bracket.brace === 'body' };
-        } else if (isTable || isLeftOut || isTooDeep) {
-          starts.length = bracket.cuts;
-          ends.length = bracket.cuts;
-          cutBodies.length = bracket.bodies;
-          if (isLeftOut) cutBodies.push(bracket.at);
-          cut(bracket.at + 1, i);
-        }
-        if (bracket.brace === 'members') group = bracket.group;
-        const around = open.at(-1);
-        isDeclaring = around === undefined || around.brace === 'members';
-        if (code === 125 && isDeclaring && !(bracket.brace === 'other' && goesOn(text, i + 1))) restart();
-        break;
-      }
-      default:
-    }
-    // The sign of an attribute and that of a destructor belong to the word behind it.
-    if (code !== 64 && code !== 126) sign = code;
-    i++;
   }
-  const isMatched = isBalanced && open.length === 0;
-  if (!isMatched) {
-    starts.length = 0;
-    ends.length = 0;
-  }
-  return {
-    view: putBack(compact(text, starts, ends, verbatim), moved),
-    blankView: () => putBack({ text: leftOver(text, starts, ends), offsets: new CutMap(starts, ends) }, moved),
-    comments,
-    cutBodies: new Set(isMatched ? cutBodies : []),
-    hasOtherCode: hasOtherCode || !isMatched,
-    ...(tooDeep === undefined || !isMatched ? {} : { tooDeep }),
-  };
 }
 
 /** Words that a name with an index may follow without being declared (`return list[0];`). */
@@ -359,7 +491,7 @@ function endsDeclaration(code: number): boolean {
 
 function readWord(text: string, start: number, end: number, head: Head): void {
   const word = text.slice(start, end);
-  const before = text.charCodeAt(start - 1);
+  const before = start > 0 ? text.charCodeAt(start - 1) : 0;
   const isAttribute = before === 64;
   // The sign of an attribute and that of a destructor belong to the word.
   if (head.start < 0) head.start = isAttribute || before === 126 ? start - 1 : start;
@@ -370,7 +502,7 @@ function readWord(text: string, start: number, end: number, head: Head): void {
   else if (contracts.has(word)) head.isOther = true;
   else if (!head.isCallable && !prefixes.has(word)) {
     let next = end;
-    while (isBlank(text.charCodeAt(next)) && next < text.length) next++;
+    while (next < text.length && isBlankAt(text, next)) next++;
     if (text.charCodeAt(next) === 40) head.isCallable = true;
   }
 }
