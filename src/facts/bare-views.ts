@@ -57,6 +57,7 @@ export function findBareView(unit: UnitFacts, file: FileIr, fn: FunctionIr): Bar
     const call = given.exec(text);
     const name = call?.[1];
     if (!call || name === undefined) continue;
+    if (isEndedHere(text, call.index)) continue;
     const isPart = root === 'self' && fn.isPublic && wanted.args.length === 0 && !MAKES.test(name) && !LASTS.test(name);
     const depends = DEPENDS.test(name) && !PICTURE.test(name);
     // Whether a function is foreign is asked of all files of the unit.
@@ -113,6 +114,15 @@ function findBegun(
     }
   }
   return undefined;
+}
+
+/** `let list = list_of(self.raw); .. list_free(list);`: what the function gives back itself is not in its result. */
+function isEndedHere(text: string, at: number): boolean {
+  const name = /\blet\s+(?:mut\s+)?(\w+)\s*(?::[^=;]*)?=\s*(?:unsafe\s*\{\s*)?$/u.exec(text.slice(0, at))?.[1];
+  return (
+    name !== undefined &&
+    new RegExp(`(?:free|destroy|release|unref|close|delete)\\w*\\s*\\(\\s*${name}\\b`, 'u').test(text.slice(at))
+  );
 }
 
 function spanIn(fn: FunctionIr, { index, 0: whole }: RegExpExecArray): Span {

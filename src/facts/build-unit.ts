@@ -674,14 +674,21 @@ class Unit implements UnitFacts {
         if (!fn.body) {
           // No rule asked for the helper's body, but what it grows, releases or reads matters to its callers.
           const file = fn.skipped === true && matters ? this.withBodyOf(path, language, fn) : undefined;
-          const twin = file?.functions.find((f) => f.nameSpan.start === fn.nameSpan.start);
+          const twin = twinOf(file, fn);
           return file && twin?.body && !this.running.has(twin) ? this.flow(file, twin, depth - 1) : undefined;
         }
         const file = this.fileWith(path, fn);
         return file ? this.flow(file, fn, depth - 1) : undefined;
       },
+      bodyOf: (path, fn) =>
+        fn.body ?? (fn.skipped === true ? twinOf(this.withBodyOf(path, language, fn), fn)?.body : undefined),
     };
   }
+}
+
+/** The same function in the file as it was read again. */
+function twinOf(file: FileIr | undefined, fn: FunctionIr): FunctionIr | undefined {
+  return file?.functions.find((f) => f.nameSpan.start === fn.nameSpan.start);
 }
 
 /** How many folders two paths have in common from the start. */

@@ -27,6 +27,8 @@ export function arePathsExcluded(fn: FunctionIr, first: Span, second: Span, rust
   for (const { name, at, value, block } of steps.assigned)
     if (value !== undefined && block !== undefined && isInside(first, block) && !isInside(second, block))
       flags.push({ fact: { test: name, holds: value, names: [name] }, at });
+  for (const { name, at, value, block } of steps.decided)
+    if (isInside(first, block)) flags.push({ fact: { test: name, holds: value, names: [name] }, at });
   for (const { scrutinee, arms } of steps.matches)
     for (const place of [first, second])
       for (const { pattern, body } of arms) {
@@ -108,6 +110,13 @@ interface Steps {
   }[];
   /** `let quick = ..`, which hides another variable of the name. */
   readonly declared: readonly { readonly name: string; readonly at: number }[];
+  /** A variable that a branch of its own initialiser decides: `let keep = if quick { true } else { free(p); false };`. */
+  readonly decided: readonly {
+    readonly name: string;
+    readonly at: number;
+    readonly value: boolean;
+    readonly block: Span;
+  }[];
 }
 
 const gathered = new WeakMap<FunctionIr, Steps>();
@@ -121,10 +130,16 @@ function stepsOf(fn: FunctionIr, body: Block): Steps {
   const loops: Span[] = [];
   const given: Steps['given'][number][] = [];
   const declared: Steps['declared'][number][] = [];
+  const decided: Steps['decided'][number][] = [];
   walkBody(body, (walked) => {
     const { expr, around, statement } = walked;
-    if (statement?.kind === 'let' && statement.init === expr)
+    if (statement?.kind === 'let' && statement.init === expr) {
       declared.push(...boundBy(statement.pattern).map((name) => ({ name, at: expr.span.end })));
+      if (statement.pattern.kind === 'bind') {
+        const { name } = statement.pattern;
+        decided.push(...outcomesOf(expr).map((outcome) => ({ name, at: expr.span.end, ...outcome })));
+      }
+    }
     if (expr.kind === 'assign') {
       const name = dottedPath(expr.target)?.join('.');
       if (name === undefined) return;
@@ -157,9 +172,18 @@ function stepsOf(fn: FunctionIr, body: Block): Steps {
       }
     if (TESTS.has(expr.kind)) tests.push(walked);
   });
-  const steps = { assigned, matches, tests, loops, given, declared };
+  const steps = { assigned, matches, tests, loops, given, declared, decided };
   gathered.set(fn, steps);
   return steps;
+}
+
+/** The branches of a value that end with `true` or `false`. */
+function outcomesOf(expr: Expr): readonly { readonly value: boolean; readonly block: Span }[] {
+  if (expr.kind === 'if') return [expr.then, ...(expr.else ? [expr.else] : [])].flatMap(outcomesOf);
+  if (expr.kind === 'match') return expr.arms.flatMap(({ body }) => outcomesOf(body));
+  if (expr.kind !== 'block' || expr.block.result === undefined) return [];
+  const value = booleanOf(expr.block.result);
+  return value === undefined ? outcomesOf(expr.block.result) : [{ value, block: expr.span }];
 }
 
 /** Expressions that `conditionAt` knows. */
@@ -169,6 +193,20 @@ const TESTS: ReadonlySet<Expr['kind']> = new Set(['if', 'binary', 'loop', 'call'
 function boundBy(pattern: Pattern): readonly string[] {
   if (pattern.kind === 'bind') return [pattern.name, ...(pattern.sub ? boundBy(pattern.sub) : [])];
   return pattern.kind === 'parts' ? pattern.parts.flatMap((part) => boundBy(part.pattern)) : [];
+}
+
+/** The closure of a function that both places are in, the innermost one, or the function itself. */
+export function closureAround(file: FileIr, fn: FunctionIr, first: Span, second: Span): FunctionIr {
+  return file.functions.reduce(
+    (inner, other) =>
+      other.kind === 'closure' &&
+      isInside(other.span, inner.span) &&
+      isInside(first, other.span) &&
+      isInside(second, other.span)
+        ? other
+        : inner,
+    fn,
+  );
 }
 
 /** What `arePathsExcluded` asks of Rust: methods of the file that take `&mut self` change their object; of others nothing is known. */

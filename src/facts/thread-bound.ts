@@ -162,7 +162,7 @@ function visit(walk: Walk, type: TypeRef, scope: Scope, trait: Trait, at: Positi
       // `dyn Any` mostly keeps something alive that nobody looks at.
       if (!/\bdyn\b/u.test(type.text) || /\bdyn\s+(?:\w+\s*::\s*)*Any\b/u.test(type.text)) return;
       // `dyn Reader<R>` most likely has an `R` in it.
-      if (trait === 'Send' && !/\bSend\b/u.test(type.text)) {
+      if (trait === 'Send' && !/\bSend\b/u.test(type.text) && !isPromised(walk.unit, scope.file, type)) {
         // What the object gives (`dyn Future<Output = T>`) is not in it.
         const args = (/\bdyn\s+[\w:\s]*<([^()]*)>/u.exec(type.text)?.[1] ?? '').replace(/\w+\s*=\s*[^,]*/gu, '');
         for (const [name, binding] of scope.bindings)
@@ -471,6 +471,18 @@ function isSendOnly(walk: Walk, parameter: string): boolean {
 /** Whether a bound is known to imply neither `Send` nor `Sync`. */
 export function promisesNothing(unit: UnitFacts, file: FileIr, bound: string): boolean {
   return !mayPromise(unit, file, bound, 0);
+}
+
+/** `dyn Handler<S>` of a trait of the unit that asks for `Send` itself: whatever implements it has no `S` in it that is not. */
+function isPromised(unit: UnitFacts, file: FileIr, type: TypeRef): boolean {
+  return boundsOf(type).some((bound) => {
+    const name = /([A-Za-z_]\w*)\s*(?:<[\s\S]*)?$/u.exec(bound)?.[1] ?? '';
+    const declared = unit.typesNamed(name, 'rust').map(({ item }) => item);
+    return (
+      declared.length > 0 &&
+      declared.every(({ kind, bases }) => kind === 'trait' && bases.some((base) => mayPromise(unit, file, base, 1)))
+    );
+  });
 }
 
 /** Whether a bound implies `Send` or `Sync`, or comes from elsewhere so that it may. */

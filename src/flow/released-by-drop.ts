@@ -26,9 +26,10 @@ export function isReleasedByDrop(
     if (!flow) continue;
     const field = target.path.slice(at, star + 1).join('.');
     const isIt = (place: Place): boolean => place.root.kind === 'self' && place.path.join('.') === field;
+    const body = oracle.bodyOf(drop.path, drop.fn);
     // A wrapper that may or may not own what it points to: which one it is here, nobody can say.
     const always = ({ span }: { readonly span: Span }): boolean =>
-      drop.fn.body === undefined || !dependsOnAnotherField(drop.fn.body, span, target.path[at] ?? '');
+      body === undefined || !dependsOnAnotherField(body, span, target.path[at] ?? '');
     // Whatever function a destructor hands the pointer to, it is the one that ends what is behind it.
     const given = flow.calls.filter((c) => !c.method && c.args.some((a) => a.pointers.some((p) => isIt(p.target))));
     if ([...[...flow.summary.releases, ...flow.summary.adopts].filter((r) => isIt(r.place)), ...given].some(always))
@@ -85,7 +86,9 @@ export function isReleasedByDestructor(target: Place, oracle: TypeOracle, fromPa
     const isIt = ({ root, path }: Place): boolean => root.kind === 'self' && path.join('.') === field;
     const name = target.path[at] ?? '';
     if (
-      flow?.summary.releases.some((r) => r.renewed !== true && isIt(r.place) && !isDecided(drop.fn.body, r.span, name))
+      flow?.summary.releases.some(
+        (r) => r.renewed !== true && isIt(r.place) && !isDecided(oracle.bodyOf(drop.path, drop.fn), r.span, name),
+      )
     )
       return true;
   }

@@ -1,4 +1,4 @@
-import type { FunctionIr, GlobalDecl, Language, TypeDecl, TypeRef } from '../model/ir.js';
+import type { Block, FunctionIr, GlobalDecl, Language, TypeDecl, TypeRef } from '../model/ir.js';
 import type { FunctionFlow } from './result.js';
 
 /** What the flow core may ask about declarations of the unit. Names are heads without type arguments. */
@@ -46,6 +46,8 @@ export interface TypeOracle {
    * holds pointers, so that what the helper grows or releases is worth reading a body that no rule asked for.
    */
   summaryOf(path: string, fn: FunctionIr, depth: number, matters: boolean): FunctionFlow | undefined;
+  /** The body that `summaryOf` reads, also where no rule asked for it; undefined where it reads none. */
+  bodyOf(path: string, fn: FunctionIr): Block | undefined;
 }
 
 /** Numbers of D, which hold no pointer whatever they were made of. */

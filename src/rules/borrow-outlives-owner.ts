@@ -396,6 +396,8 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
       // Only what the closure itself owns ends with the closure.
       const closure = file.functions.find((f) => f.id === frame.functionId);
       if (!closure || root.span.start < closure.span.start || root.span.end > closure.span.end) return false;
+      // `.field("callback", &self.callback.as_ref().map(|c| c as *const _))`: of a pointer the number is shown.
+      if (rust && fn.name === 'fmt' && /^(?:Debug|Display|Pointer)$/u.test(fn.trait ?? '')) return false;
       // What a parameter without a type shows may be anybody's; its own address is that of the closure's variable.
       if (root.kind === 'param' && root.type === undefined && (pointer.how !== '&' || pointer.target.path.length > 0))
         return false;

@@ -471,7 +471,7 @@ function findReturned(
   bindings: Bindings,
   views: readonly RawView[],
 ): { readonly view: RawView; readonly text: string } | undefined {
-  if (fn.self?.lifetime === "'static") return undefined;
+  if (fn.self?.lifetime === "'static" || isForgotten(unit, file, fn)) return undefined;
   for (const view of views) {
     if (!spans.some((s) => s.start <= view.span.start && view.span.end <= s.end)) continue;
     const source = sourceOf(view.source, bindings, fn) ?? pointerArgument(unit, file, fn, view.source, bindings);
@@ -479,6 +479,16 @@ function findReturned(
     return { view, text: [source.name, ...source.path].join('.') };
   }
   return undefined;
+}
+
+/** `mem::forget(self)` of a type with a destructor: what its pointers lead to is never freed, as by `Box::leak`. */
+function isForgotten(unit: UnitFacts, file: FileIr, fn: FunctionIr): boolean {
+  return (
+    fn.self?.mode === 'value' &&
+    fn.bodySpan !== undefined &&
+    /\bforget\s*\(\s*self\s*\)/u.test((unit.textOf(file.path) ?? '').slice(fn.bodySpan.start, fn.bodySpan.end)) &&
+    file.impls.some((i) => i.trait?.name === 'Drop' && i.target.name === fn.owner)
+  );
 }
 
 /** A C string of a record that derives `Clone` and frees nothing: copies share it, so that it is most likely a constant of the library. */

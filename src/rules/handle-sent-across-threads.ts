@@ -3,11 +3,12 @@ import { lineOf } from '../facts/lines.js';
 import { publishedTriples } from '../project/triples.js';
 import { findThreadBounds, type ThreadBound } from '../facts/thread-bound.js';
 import { isGuardedByThread } from '../facts/thread-guards.js';
+import { plainText } from '../facts/plain-text.js';
 import { findSharedContent, findSharingGuards } from '../facts/shared-content.js';
 import type { UnitFacts } from '../facts/unit.js';
 import type { FileIr, ImplDecl } from '../model/ir.js';
 import type { FeatureStates } from '../model/project.js';
-import type { Span } from '../model/source.js';
+import { isInside, type Span } from '../model/source.js';
 import { defineRule, type ReportStep } from './rule.js';
 
 /** No body is needed: declarations say it all. */
@@ -209,6 +210,8 @@ function judge(unit: UnitFacts, file: FileIr, impl: ImplDecl): Judged | undefine
   // WebAssembly seldom has threads to send anything to; what a build script's own cfg stands for is not known.
   const isNote = isWasmOnly || (bound.kind === 'handle' && conditions.some((c) => isOwnCfg(c)));
   if (bound.kind === 'generic' && isGuardedByToken(file, impl)) return undefined;
+  if (bound.kind === 'object' && isFilledWithSend(unit, bound)) return undefined;
+  if (bound.kind === 'generic' && isMadeByUnsafeOnly(unit, file, impl)) return { bound, isNote: true };
   if (bound.kind !== 'pointer' && isGuardedByThread(unit, file, impl, bound.field)) return { bound, isNote: true };
   if (bound.kind === 'generic' && impl.trait?.name === 'Sync' && isExclusive(unit, file, impl)) return undefined;
   if (bound.kind === 'generic' && impl.conditions.some((c) => THREAD_FEATURE.test(c))) return { bound, isNote: true };
@@ -272,6 +275,45 @@ function isBoundByParameter(unit: UnitFacts, file: FileIr, impl: ImplDecl, what:
   );
 }
 
+/** Whether all that put an object into the field ask for `Send`, as the setters of a callback do. */
+function isFilledWithSend(unit: UnitFacts, { file, field, span }: ThreadBound): boolean {
+  const text = unit.textOf(file.path) ?? '';
+  const puts = new RegExp(
+    `\\b${field}\\b(?:\\s*\\.\\s*\\w+)*\\s*(?:=(?!=)|\\.\\s*(?:push\\w*|insert|replace|set|get_or_insert\\w*)\\s*\\()|\\b${field}\\s*(?::(?!:|\\s*(?:None\\b|(?:\\w+::)*(?:new|default)\\s*\\(\\s*\\)))|[,}])`,
+    'u',
+  );
+  const setters = file.functions.filter(
+    (f) =>
+      f.bodySpan !== undefined &&
+      f.kind !== 'closure' &&
+      !f.isTest &&
+      !isInside(span, f.span) &&
+      puts.test(plainText(unit, file, f.bodySpan)),
+  );
+  return (
+    setters.length > 0 &&
+    setters.every((f) => /\bSend\b/u.test(text.slice(f.span.start, f.bodySpan?.start ?? f.span.start)))
+  );
+}
+
+/**
+ * Whether a wrapper around a value of any type, whose field is private, is made by `unsafe` functions of its own alone: their callers promise
+ * what the impl does.
+ */
+function isMadeByUnsafeOnly(unit: UnitFacts, file: FileIr, impl: ImplDecl): boolean {
+  const { name } = impl.target;
+  const decl = file.types.find((t) => t.name === name);
+  if (!decl || decl.fields.length === 0 || decl.fields.some((f) => f.isPublic)) return false;
+  const made = new RegExp(`(?<![\\w:])(?:Self|${name})\\s*(?:::\\s*<[^()]*>\\s*)?[({]`, 'u');
+  const makers = file.functions.filter(
+    (f) =>
+      f.bodySpan !== undefined &&
+      (f.owner === name || (unit.textOf(file.path) ?? '').slice(f.bodySpan.start, f.bodySpan.end).includes(name)) &&
+      made.test(plainText(unit, file, f.bodySpan)),
+  );
+  return makers.length > 0 && makers.every((f) => f.isUnsafe);
+}
+
 /** Traits whose methods copy, compare or print a pointer. */
 const COPIES_OR_COMPARES = /^(?:Clone|Debug|Eq|Hash|Ord|PartialEq|PartialOrd|Pointer)$/u;
 
@@ -289,6 +331,8 @@ function isOpenedByUnsafeOnly(unit: UnitFacts, file: FileIr, impl: ImplDecl, fie
       f.bodySpan !== undefined &&
       (f.owner === decl.name || !/^\d/u.test(field)) &&
       reads.test(text.slice(f.bodySpan.start, f.bodySpan.end)) &&
+      // A comment may name it, too.
+      reads.test(plainText(unit, file, f.bodySpan)) &&
       !COPIES_OR_COMPARES.test(f.trait ?? '') &&
       // Who has the only reference shares the cell with nobody.
       !(impl.trait?.name === 'Sync' && f.owner === decl.name && (f.self?.mode === 'mutable' || f.trait === 'Drop')),

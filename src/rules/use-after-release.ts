@@ -3,7 +3,13 @@ import { aggregateOf, calledName, uncast, withCallersOf } from '../facts/d-code.
 import { findClonedOwners } from '../facts/cloned-owners.js';
 import { findDoubleFrees, findDoubleReleases } from '../facts/double-release.js';
 import { findClonedHandles, findEndedHandles } from '../facts/ended-handles.js';
-import { arePathsExcluded, isInOneRound, isNextRoundsElement, rustPaths } from '../facts/excluded-paths.js';
+import {
+  arePathsExcluded,
+  closureAround,
+  isInOneRound,
+  isNextRoundsElement,
+  rustPaths,
+} from '../facts/excluded-paths.js';
 import { findExternalMemory } from '../facts/external-memory.js';
 import { RAW_CODE } from '../facts/raw-words.js';
 import { findInnerRelease } from '../facts/inner-releases.js';
@@ -660,8 +666,7 @@ export default defineRule({
             const { pointer, invalidation, use } = stale;
             const cause = `${invalidation.span.start}`;
             if (causes.has(cause)) continue;
-            if (language === 'rust' && arePathsExcluded(fn, invalidation.span, use.span, rustPaths(file, pointer.site)))
-              continue;
+            if (language === 'rust' && (isExcluded(file, fn, flow, stale) || isBeside(file, text, fn, stale))) continue;
             causes.add(cause);
             const what = describePlace(pointer.target).replace(/^\*/u, '');
             const released = lineOf(unit, file, invalidation.span.start);
@@ -1157,7 +1162,8 @@ function isAddressOnly(unit: UnitFacts, file: FileIr, text: string, { use }: Sta
         pointers.every(({ name: param }) =>
           [...body.matchAll(new RegExp(`(?<![.\\w])${param}\\b`, 'gu'))].every(
             ({ index }) =>
-              /&\s*$/u.test(body.slice(0, index)) ||
+              /(?:&|[!=]=)\s*$/u.test(body.slice(0, index)) ||
+              MAPS_AT.test(body.slice(Math.max(0, index - 80), index)) ||
               /^\w+\s*(?:as\s+(?:usize|u64|isize|i64)\b|[!=]=|\.\s*(?:addr|is_null)\s*\(\s*\))/u.test(
                 body.slice(index),
               ),
@@ -1167,6 +1173,50 @@ function isAddressOnly(unit: UnitFacts, file: FileIr, text: string, { use }: Sta
     })
   );
 }
+
+/** Rust: no way leads from the release to the use; of a value that branches give, to none of those that give the pointer. */
+function isExcluded(
+  file: FileIr,
+  fn: FunctionIr,
+  flow: FunctionFlow,
+  { pointer, invalidation, use }: StaleUse,
+): boolean {
+  const within = flow.staleUses
+    .filter((s) => s.pointer.id === pointer.id && s.invalidation.span.start === invalidation.span.start)
+    .map((s) => s.use.span)
+    .filter((span) => span.start > use.span.start && isInside(span, use.span));
+  const given = within.filter((span) => !within.some((other) => other !== span && isInside(other, span)));
+  const paths = rustPaths(file, pointer.site);
+  const isOfWhole = use.kind === 'return' || isInside(invalidation.span, use.span);
+  return (isOfWhole && given.length > 0 ? given : [use.span]).every((span) =>
+    arePathsExcluded(closureAround(file, fn, invalidation.span, span), invalidation.span, span, paths),
+  );
+}
+
+/**
+ * Rust: what was dropped in place lies beside what is used, which a variable reaches by counting on from the same pointer: a header in front
+ * of the value (`let header = p.cast::<Header>().sub(1);`, or by a helper that does so).
+ */
+function isBeside(file: FileIr, text: string, fn: FunctionIr, { invalidation, use }: StaleUse): boolean {
+  if (!/drop_in_place/u.test(invalidation.how)) return false;
+  const name = /^[(*\s]*([a-z_]\w*)\b/u.exec(text.slice(use.span.start, use.span.end))?.[1];
+  if (name === undefined) return false;
+  const before = text.slice(fn.span.start, invalidation.span.start);
+  const made = [...before.matchAll(new RegExp(`\\blet\\s+(?:mut\\s+)?${name}\\b[^=;]*=([^;]*);`, 'gu'))].at(-1)?.[1];
+  if (made === undefined) return false;
+  const helper = /\b(\w+)\s*\(\s*\)\s*$/u.exec(made)?.[1];
+  return (
+    COUNTS_ON.test(made) ||
+    file.functions.some(
+      (f) => f.name === helper && f.bodySpan && COUNTS_ON.test(text.slice(f.bodySpan.start, f.bodySpan.end)),
+    )
+  );
+}
+
+const COUNTS_ON = /\.\s*(?:wrapping_|byte_)?(?:offset|add|sub)\s*\(/u;
+
+/** The address is where other pages shall be: `shmat(id, at, 0)`. */
+const MAPS_AT = /\b(?:mmap(?:64)?|shmat|mremap)\s*\([^()]*$/u;
 
 /** `used` is the source from the use on. */
 function isHazard({ pointer, invalidation, use }: StaleUse, used: string): boolean {
