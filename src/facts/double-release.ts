@@ -73,6 +73,8 @@ export function findDoubleFrees(unit: UnitFacts, file: FileIr, fn: FunctionIr): 
   const again = releasesOf(last);
   return released.flatMap(({ field, span, how }) => {
     const second = again.find((one) => one.field === field);
+    // What was destroyed is marked as dead or set to its initial value: a second `destroy` does nothing, and `free` belongs to it.
+    if (/(?:^|[.:])destroy$/u.test(how)) return [];
     return second ? [{ field, span, how, drop: { file, span: second.span, how: second.how } }] : [];
   });
 }

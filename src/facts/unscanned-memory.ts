@@ -13,10 +13,11 @@ import {
 } from './d-code.js';
 import type { UnitFacts } from './unit.js';
 import { walkBody, type Walked } from '../model/walk-body.js';
-import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
+import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { withoutAlias } from '../flow/types.js';
 import type { Role } from '../model/finding.js';
+import { holdsOnlyForeign } from './foreign-content.js';
 import { AWARE, AWARE_OF_CONTENT, contentOf, storedType, isComputedType, isAware } from './gc-content.js';
 
 /** Functions that give memory of the C library or of the system, which the collector does not know. */
@@ -74,7 +75,10 @@ function castOfUnscanned(
   if (memory === undefined || isAware(unit, file, fn, memory.endsWith(NO_SCAN) ? AWARE_OF_CONTENT : AWARE))
     return undefined;
   const content = contentOf(unit, file, fn, element, memory.startsWith("'new "));
-  if (content !== undefined) return { span: expr.span, memory, content, steps: [] };
+  if (content !== undefined) {
+    const isApart = memory.startsWith('Memory of') && isForeignThroughout(unit, file, element);
+    return isApart ? undefined : { span: expr.span, memory, content, steps: [] };
+  }
   if (element.kind !== 'pointer') return undefined;
   // A table of pointers: what matters is who fills it.
   const table =
@@ -94,6 +98,22 @@ function castOfUnscanned(
       },
     ],
   };
+}
+
+/** A record of the file whose pointers are only ever set to memory of other allocators: nothing in it is the collector's. */
+function isForeignThroughout(unit: UnitFacts, file: FileIr, element: TypeRef): boolean {
+  const [record, ...others] = file.types.filter((type) => type.name === element.name);
+  return (
+    record?.kind === 'struct' &&
+    others.length === 0 &&
+    record.generics.length === 0 &&
+    holdsOnlyForeign(
+      unit,
+      file,
+      record,
+      (own, value, fn) => unscannedMemory(own, value, fn)?.startsWith('Memory of') === true,
+    )
+  );
 }
 
 /** `Mallocator.instance.make!T(..)`, `make!T(allocator)`, `makeArray!T(allocator, n)` where `T` may hold pointers. */

@@ -58,6 +58,9 @@ export function findUnterminated(
     if (places.length === 0 || file.functions.some((own) => own.name === call && own.bodySpan !== undefined)) return;
     for (const at of places) {
       const shown = expr.args[at] === undefined ? undefined : shownByPointer(expr.args[at].value);
+      const text = shown === undefined ? undefined : memberPath(shown);
+      // Who is told the length of this very text needs no terminator.
+      if (text !== undefined && !READS_TEXT.has(call) && isToldLength(expr.args, text)) continue;
       if (shown === undefined) continue;
       const base = onlyInitOf(inside, shown) ?? shown;
       const known = memberPath(shown);
@@ -97,6 +100,14 @@ export function findUnterminated(
     }
   });
   return found;
+}
+
+/** Whether the length of the text is among what is given beside it: `title(name.length, name.ptr)`. */
+function isToldLength(args: readonly { readonly value: Expr }[], text: string): boolean {
+  return args.some(({ value }) => {
+    const given = uncast(value);
+    return given.kind === 'field' && given.name === 'length' && memberPath(given.base) === text;
+  });
 }
 
 /** Whether the file writes or speaks of a terminator: a field may be given one by any method. */

@@ -661,7 +661,7 @@ class Analysis extends PlaceExpressions {
       const what = subject?.places[0] ? describePlace(subject.places[0]) : 'this';
       this.state.locks.push({ span: expr.span, what });
     }
-    const loop = expr.label ? newLoop(expr.label, this.blockRoots.length) : undefined;
+    const loop = expr.label ? newLoop(expr.label, this.blockRoots.length, true) : undefined;
     if (loop) this.loopStack.push(loop);
     const isWith = expr.flavour === 'with' && subject !== undefined;
     let value = isWith ? this.withBlock(expr, subject) : this.block(expr.block);
@@ -878,7 +878,7 @@ class Analysis extends PlaceExpressions {
 
   private findLoop(label: string | undefined): Loop | undefined {
     if (label) return this.loopStack.findLast((l) => l.label === label);
-    return this.loopStack.findLast((l) => l.label === undefined || !l.label.startsWith('block:'));
+    return this.loopStack.findLast((l) => !l.isBlock);
   }
 
   private loop(expr: ExprOf<'loop'>): Value {
@@ -931,8 +931,8 @@ class Analysis extends PlaceExpressions {
   }
 }
 
-function newLoop(label: string | undefined, blocks: number): Loop {
-  return { label, blocks, breaks: [], continues: [], values: [] };
+function newLoop(label: string | undefined, blocks: number, isBlock = false): Loop {
+  return { label, isBlock, blocks, breaks: [], continues: [], values: [] };
 }
 
 /** `super(message)` */

@@ -12,6 +12,8 @@ import { namesOf } from '../model/patterns.js';
 /** A loop, or a block with a label, that is being walked. */
 export interface Loop {
   readonly label: string | undefined;
+  /** A block with a label: only what names it leaves it. */
+  readonly isBlock: boolean;
   /** How many blocks are around it. */
   readonly blocks: number;
   readonly breaks: State[];

@@ -849,6 +849,7 @@ function isTakenBack(fn: FunctionIr, escape: Escape): boolean {
   const into = escape.into?.path.filter((segment) => segment !== '*').join('.');
   const { root } = escape.into ?? {};
   if (root === undefined || into === undefined) return false;
+  if (isSetAgainAsWritten(fn, escape)) return true;
   const list = escape.into?.path.indexOf('[]') ?? -1;
   if (list >= 0) {
     const steps = escape.into?.path.slice(0, list).filter((segment) => segment !== '*') ?? [];
@@ -864,6 +865,20 @@ function isTakenBack(fn: FunctionIr, escape: Escape): boolean {
       else if (expr.span.start === escape.span.start)
         isSet ||= expr.value.kind === 'field' && memberPath(expr.value.base) === name;
     });
+  return isSet;
+}
+
+/** D: `manager.current.nested = &local; scope (exit) manager.current.nested = null;`: both name the place by the same getters. */
+function isSetAgainAsWritten(fn: FunctionIr, { span }: Escape): boolean {
+  if (fn.body === undefined) return false;
+  let written: string | undefined;
+  let isSet = false;
+  walkBody(fn.body, ({ expr }) => {
+    if (expr.kind !== 'assign' || expr.operator !== '=') return;
+    if (expr.span.start === span.start) written = memberPath(expr.target);
+    else if (expr.span.start > span.end && written !== undefined && memberPath(expr.target) === written)
+      isSet ||= isNull(expr.value);
+  });
   return isSet;
 }
 

@@ -181,13 +181,23 @@ export default defineRule({
   },
 });
 
-/** `char _name; char* name() { return &_name; }` as the last field: where the rest of a record of variable length begins. */
+/**
+ * `char _name; char* name() { return &_name; }` as the last field: where the rest of a record of variable length begins. So does `T[1] _rows`,
+ * and a record behind a number that says how many there are.
+ */
 function isTrailing(unit: UnitFacts, file: FileIr, type: TypeDecl, fn: FunctionIr, { what, as }: Shown): boolean {
-  const last = type.fields.findLast((field) => !field.isStatic);
-  if (as !== 'pointer' || last?.name !== what || what !== `_${fn.name}` || last.type?.kind !== 'path') return false;
+  const own = type.fields.filter((field) => !field.isStatic);
+  const last = own.at(-1);
+  if (as !== 'pointer' || last?.name !== what || what !== `_${fn.name}`) return false;
+  if (last.type?.kind === 'static-array') return last.type.size === '1';
+  if (last.type?.kind !== 'path') return false;
+  if (own.slice(0, -1).some(({ name }) => COUNTS.test(name))) return true;
   const kind = unit.oracle('d').declaration(last.type.name, file.path)?.kind;
   return kind === undefined || kind === 'alias' || kind === 'enum';
 }
+
+/** A field that says how many records follow. */
+const COUNTS = /count$|^(?:num|number|n)(?:_?of)?[A-Z_]/iu;
 
 /** No `return`, and none inferred: the compiler infers it for templates and `auto` functions. */
 function isUnchecked(unit: UnitFacts, file: FileIr, fn: FunctionIr, type: TypeDecl): boolean {

@@ -977,6 +977,10 @@ const ENDS_ALONE =
 const KEEPS_DATA =
   /(?:^|_)(?:set|register|add|install|attach|subscribe|on)(?:_|$)|(?:Set|Register|Add|Install|Attach)[A-Z]/u;
 
+/** Functions that call back for each element, and are done when they return. */
+const GOES_THROUGH =
+  /(?:(?:^|_)(?:for_?each|each|enumerate|iterate|traverse|walk|visit)|(?:ForEach|Enumerate|Iterate|Traverse|Walk|Visit))$/u;
+
 /** Functions of C that keep the text which they are given. */
 const KEEPS_TEXT = /^(?:putenv|openlog)$/u;
 
@@ -1080,7 +1084,8 @@ function findUnrooted(
  */
 function isDataOfCallback(unit: UnitFacts, file: FileIr, flow: FunctionFlow, escape: Escape): boolean {
   const name = escape.callee?.split(/::|\./u).at(-1) ?? '';
-  if (!KEEPS_DATA.test(name)) return false;
+  // What goes through a collection calls back at once: `set_foreach(set, data, callback)`.
+  if (!KEEPS_DATA.test(name) || GOES_THROUGH.test(name)) return false;
   if (!takesData(unit, file, name, escape.index)) return false;
   const handle = flow.calls.find((call) => call.span.start === escape.span.start)?.args[0]?.places[0]?.root.id;
   return !flow.calls.some(

@@ -160,6 +160,8 @@ export default defineRule({
         // An object that is being made is nobody else's yet; who locks it then means something else.
         if (arrays.size === 0 || (fn.kind === 'constructor' && !locksItself(fn))) continue;
         const outer = [fn, ...enclosing(file, fn)];
+        // The mend is one lock for the function, however often it adds.
+        const grown = new Set<string>();
         walkBody(fn.body, ({ expr }) => {
           const path =
             grownBy(fn, expr) ??
@@ -176,6 +178,8 @@ export default defineRule({
             return;
           const how = whyUnlocked(text, file, fn, expr.span, { isOnePerProcess: array.isMember });
           if (how === undefined || (fn.kind === 'constructor' && how === 'without a lock')) return;
+          if (grown.has(name)) return;
+          grown.add(name);
           report({
             messageId: 'grows',
             data: {

@@ -1240,6 +1240,8 @@ function isHazard({ pointer, invalidation, use }: StaleUse, used: string): boole
   if (isWithin && use.kind !== 'release' && path.length > 2) return false;
   // So long a way is cut off, and two places look like one; so do the records of a list (`item.next.next`).
   if (path.length >= 8 || followsList(path)) return false;
+  // D: the runtime marks an object that it destroyed, and does nothing when it is asked again.
+  if (invalidation.how === 'destroy' && use.kind === 'release' && use.what === 'destroy') return false;
   // First the destructor, then the memory: the usual pair.
   if (
     /destroy$/u.test(invalidation.how) &&

@@ -8,6 +8,9 @@ import { ExprLowering } from './lower-expr.js';
 /** What an unlabelled `break` leaves. */
 type Breakable = { readonly kind: 'loop' } | { readonly kind: 'switch'; readonly label: string; used: boolean };
 
+/** The label of the block that a jump ahead leaves. */
+const jumpLabel = (label: string): string => `goto@${label}`;
+
 /** A pointer declaration that the grammar read as a product: `T* p = x`. */
 interface PointerDeclaration {
   readonly type: TypeRef;
@@ -18,6 +21,10 @@ interface PointerDeclaration {
 /** Statements and local variables. */
 export abstract class StatementLowering extends ExprLowering {
   private breakables: Breakable[] = [];
+  /** Labels of the function that were passed so far. */
+  private labels = new Set<string>();
+  /** Jumps to labels of the function that were not passed yet. */
+  private jumps: { readonly label: string; readonly at: number }[] = [];
 
   /** Lowers a declaration that stands among statements; the ids of functions it declared directly. */
   protected abstract lowerLocalDeclaration(node: SyntaxNode): number | undefined;
@@ -72,11 +79,16 @@ export abstract class StatementLowering extends ExprLowering {
   /** The body of a function: `break` does not reach out of it. */
   protected lowerBody(node: SyntaxNode): Block {
     const outside = this.breakables;
+    const { labels, jumps } = this;
     this.breakables = [];
+    this.labels = new Set();
+    this.jumps = [];
     try {
       return this.blockOf(node);
     } finally {
       this.breakables = outside;
+      this.labels = labels;
+      this.jumps = jumps;
     }
   }
 
@@ -187,9 +199,10 @@ export abstract class StatementLowering extends ExprLowering {
         push({ kind: 'continue', span, ...(label ? { label: this.source(label) } : {}) });
         return;
       }
-      case 'labeled_statement':
-        push(this.lowerLabeled(node));
+      case 'labeled_statement': {
+        this.lowerLabeled(node, into);
         return;
+      }
       case 'with_statement':
       case 'synchronized_statement': {
         const subject = node.children.find((child) => child.kind === 'expression');
@@ -220,7 +233,18 @@ export abstract class StatementLowering extends ExprLowering {
       case 'pragma_declaration':
         into.push(...this.lowerStatements(node.children.filter((child) => child.kind !== 'pragma_expression')));
         return;
-      case 'goto_statement':
+      case 'goto_statement': {
+        const label = /^goto\s+(\w+)\s*;?$/u.exec(this.source(node).trim())?.[1];
+        // `goto case` and `goto default` are said of the switch.
+        if (label === undefined || label === 'case' || label === 'default') push(this.unknown(node, []));
+        // A jump back begins anew there; what follows is not reached from here.
+        else if (this.labels.has(label)) push({ kind: 'continue', span, label });
+        else {
+          this.jumps.push({ label, at: span.start });
+          push({ kind: 'break', span, label: jumpLabel(label) });
+        }
+        return;
+      }
       case 'asm_statement':
         push(this.unknown(node, []));
         return;
@@ -581,14 +605,36 @@ export abstract class StatementLowering extends ExprLowering {
     return { kind: 'break', span, label: target.label };
   }
 
-  private lowerLabeled(node: SyntaxNode): Expr {
+  private lowerLabeled(node: SyntaxNode, into: Statement[]): void {
     const labelNode = node.children.find((child) => child.kind === 'label');
     const name = labelNode?.children[0];
     const label = name === undefined ? '' : this.source(name);
+    this.labels.add(label);
     const block = this.blockOf(bodyOf(node) ?? node.children.find((child) => child.kind === 'scope_statement'));
+    this.endJumps(label, into);
+    const span = spanOf(node);
     const only = block.statements.length === 1 ? block.statements[0] : undefined;
-    if (only?.kind === 'expression' && only.expr.kind === 'loop') return { ...only.expr, label };
-    return { kind: 'block', span: spanOf(node), block, flavour: 'plain', label };
+    // What is declared behind a label is known in the list around it.
+    if (only !== undefined && only.kind !== 'expression') into.push(only);
+    else if (only?.kind === 'expression' && only.expr.kind === 'loop')
+      into.push({ kind: 'expression', span, expr: { ...only.expr, label } });
+    else into.push({ kind: 'expression', span, expr: { kind: 'block', span, block, flavour: 'plain', label } });
+  }
+
+  /** Jumps ahead to a label leave a block around what they skip, in which nothing is declared that is known behind the label. */
+  private endJumps(label: string, into: Statement[]): void {
+    const jump = this.jumps.find((one) => one.label === label);
+    if (jump === undefined) return;
+    this.jumps = this.jumps.filter((one) => one.label !== label);
+    const first = into.findIndex(({ span }) => span.start <= jump.at && jump.at < span.end);
+    if (first < 0) return;
+    const statements = into.splice(first);
+    const span = { start: statements[0]?.span.start ?? jump.at, end: statements.at(-1)?.span.end ?? jump.at };
+    into.push({
+      kind: 'expression',
+      span,
+      expr: { kind: 'block', span, block: { span, statements }, flavour: 'plain', label: jumpLabel(label) },
+    });
   }
 
   /**

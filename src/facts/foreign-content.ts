@@ -1,0 +1,193 @@
+import { calledName, collectedContent, declaredTypeOf, hasBody, uncast, walkDeep } from './d-code.js';
+import type { UnitFacts } from './unit.js';
+import { walkBody } from '../model/walk-body.js';
+import type { Expr, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
+
+/** Tells of an expression whether it gives memory that the collector does not own. */
+export type IsForeignMemory = (file: FileIr, value: Expr, fn: FunctionIr) => boolean;
+
+/**
+ * D: whether all that a file sets the pointers of a record to is memory of another allocator: the nodes and texts of a cache that lives in
+ * `malloc`ed memory as a whole. A record that is also made as a literal, by `new` or without setting a pointer is not judged.
+ */
+export function holdsOnlyForeign(
+  unit: UnitFacts,
+  read: FileIr,
+  record: TypeDecl,
+  isForeignMemory: IsForeignMemory,
+): boolean {
+  const text = unit.textOf(read.path) ?? '';
+  if (new RegExp(`\\b${record.name}\\b`, 'u').test(text) && isMadeOtherwise(text, record.name)) return false;
+  const file = unit.withBodies(read, () => true);
+  return new Content(unit, file, text, isForeignMemory).isForeignRecord(record);
+}
+
+/** `new Node`, `Node(data)`, `make!Node`, `emplace!Node`. */
+function isMadeOtherwise(text: string, name: string): boolean {
+  return new RegExp(
+    `\\bnew\\s+${name}\\b|(?<!\\bstruct\\s)(?<![.\\w])${name}\\s*\\((?!\\s*\\))|!\\(?\\s*${name}\\b`,
+    'u',
+  ).test(text);
+}
+
+/** What the pointers in the records of one file are set to. */
+class Content {
+  private readonly fields = new Map<string, boolean>();
+  private readonly functions = new Map<string, boolean>();
+
+  constructor(
+    private readonly unit: UnitFacts,
+    private readonly file: FileIr,
+    private readonly text: string,
+    private readonly isForeignMemory: IsForeignMemory,
+  ) {}
+
+  isForeignRecord(record: TypeDecl): boolean {
+    return record.fields.every(
+      (field) => field.isStatic || field.type === undefined || this.isForeignField(record, field.name, field.type),
+    );
+  }
+
+  private isForeignField(owner: TypeDecl, name: string, type: TypeRef): boolean {
+    if (collectedContent(type, this.unit, this.file.path) === 'no') return true;
+    if (type.kind === 'path') {
+      const inner = this.recordOf(type);
+      return inner !== undefined && inner !== owner && this.isForeignRecord(inner);
+    }
+    if (type.kind !== 'pointer' && type.kind !== 'slice') return false;
+    return this.isOfRecords(type) || this.isSetToForeign(name);
+  }
+
+  private recordOf(type: TypeRef | undefined): TypeDecl | undefined {
+    if (type?.kind !== 'path') return undefined;
+    const found = this.file.types.filter((one) => one.name === type.name);
+    return found.length === 1 && found[0]?.kind === 'struct' && found[0].generics.length === 0 ? found[0] : undefined;
+  }
+
+  /** A pointer to a record of the file that is only ever made in memory of another allocator. */
+  private isOfRecords(type: TypeRef | undefined): boolean {
+    const record = type?.kind === 'pointer' ? this.recordOf(type.element) : undefined;
+    return (
+      record !== undefined &&
+      new RegExp(`\\bcast\\s*\\(\\s*${record.name}\\s*\\*\\s*\\)`, 'u').test(this.text) &&
+      !isMadeOtherwise(this.text, record.name)
+    );
+  }
+
+  /** Whether the file sets members of this name, and only to memory of another allocator. */
+  private isSetToForeign(name: string): boolean {
+    const known = this.fields.get(name);
+    if (known !== undefined) return known;
+    // A member that is cut from itself (`rest = rest[n .. $]`) stays what it was.
+    this.fields.set(name, true);
+    let sets = 0;
+    let others = 0;
+    for (const fn of this.file.functions) {
+      if (!hasBody(fn) || fn.parent !== undefined) continue;
+      walkDeep(this.file, fn, ({ expr }, inside) => {
+        if (expr.kind !== 'assign') return;
+        const { target } = expr;
+        const set = target.kind === 'field' ? target.name : target.kind === 'name' ? target.path.at(-1) : undefined;
+        if (set !== name) return;
+        if (expr.operator === '=' && this.isForeign(expr.value, inside, 0)) sets++;
+        else others++;
+      });
+    }
+    const is = sets > 0 && others === 0;
+    this.fields.set(name, is);
+    return is;
+  }
+
+  private isForeign(given: Expr, fn: FunctionIr, depth: number): boolean {
+    if (depth > 6) return false;
+    const value = uncast(given);
+    if (value.kind === 'literal') return value.type === 'null';
+    if (this.isForeignMemory(this.file, value, fn)) return true;
+    switch (value.kind) {
+      case 'slice':
+      case 'index':
+        return this.isForeign(value.base, fn, depth + 1);
+      case 'binary':
+        return value.operator === '+' && this.isForeign(value.left, fn, depth + 1);
+      case 'block':
+        return (
+          value.block.statements.length === 0 &&
+          value.block.result !== undefined &&
+          this.isForeign(value.block.result, fn, depth + 1)
+        );
+      case 'if':
+        return (
+          value.else !== undefined &&
+          this.isForeign(value.then, fn, depth + 1) &&
+          this.isForeign(value.else, fn, depth + 1)
+        );
+      case 'field':
+        if (value.name === 'ptr') return this.isForeign(value.base, fn, depth + 1);
+        return this.isOwnArray(value.name)
+          ? this.isForeign(value.base, fn, depth + 1)
+          : this.isSetToForeign(value.name);
+      case 'name': {
+        const name = value.path.length === 1 ? value.path[0] : undefined;
+        if (name === undefined || fn.params.some((param) => param.name === name)) return false;
+        return this.isOfRecords(declaredTypeOf(this.file, fn, name)) || this.isForeignLocal(name, fn, depth);
+      }
+      case 'call':
+      case 'method':
+        return this.givesForeign(calledName(value) ?? '');
+      default:
+        return false;
+    }
+  }
+
+  /** An array that lies in its record: it is where the record is. */
+  private isOwnArray(name: string): boolean {
+    const declared = this.file.types.flatMap((type) => type.fields.filter((field) => field.name === name));
+    return declared.length > 0 && declared.every(({ type }) => type?.kind === 'static-array');
+  }
+
+  private isForeignLocal(name: string, fn: FunctionIr, depth: number): boolean {
+    let sets = 0;
+    let others = 0;
+    if (fn.body !== undefined)
+      walkBody(fn.body, ({ expr, statement }) => {
+        const isInit =
+          statement?.kind === 'let' &&
+          statement.init === expr &&
+          statement.pattern.kind === 'bind' &&
+          statement.pattern.name === name;
+        const isSet =
+          expr.kind === 'assign' &&
+          expr.target.kind === 'name' &&
+          expr.target.path.length === 1 &&
+          expr.target.path[0] === name;
+        if (!isInit && !isSet) return;
+        const set = isSet ? expr.value : expr;
+        if (this.isForeign(set, fn, depth + 1)) sets++;
+        else others++;
+      });
+    return sets > 0 ? others === 0 : others === 0 && this.isSetToForeign(name);
+  }
+
+  /** A function of the file that returns nothing else. */
+  private givesForeign(name: string): boolean {
+    const known = this.functions.get(name);
+    if (known !== undefined) return known;
+    this.functions.set(name, false);
+    const declared = this.file.functions.filter((fn) => fn.name === name && hasBody(fn));
+    const is =
+      declared.length > 0 &&
+      declared.every((fn) => {
+        let gives = 0;
+        let others = 0;
+        if (fn.body !== undefined)
+          walkBody(fn.body, ({ expr }) => {
+            if (expr.kind !== 'return' || expr.value === undefined) return;
+            if (this.isForeign(expr.value, fn, 0)) gives++;
+            else others++;
+          });
+        return gives > 0 && others === 0;
+      });
+    this.functions.set(name, is);
+    return is;
+  }
+}
