@@ -140,7 +140,9 @@ export function findCopiedHandle(unit: UnitFacts, file: FileIr, fn: FunctionIr):
   if (!type || !fn.bodySpan || owner === undefined || !self || self.mode === 'value') return undefined;
   if (fn.isUnsafe || !fn.isPublic || fn.trait !== undefined) return undefined;
   const view = type.kind === 'path' && /^(?:Option|Result)$/u.test(type.name) ? type.args[0] : type;
-  if (view?.kind !== 'path' || view.lifetimes !== undefined || view.args.length > 0) return undefined;
+  if (view?.kind !== 'path' || view.lifetimes !== undefined) return undefined;
+  // `CSlice<T>` of a `CVec<T>`: the same parameters say what is in it, and keep nothing.
+  if (view.args.some((a) => a.kind !== 'path' || a.args.length > 0 || !/^[A-Z]\w?$/u.test(a.text))) return undefined;
   if (view.name === 'Self' || view.name === owner) return undefined;
   const text = (unit.textOf(file.path) ?? '').slice(fn.bodySpan.start, fn.bodySpan.end);
   if (!text.includes(view.name)) return undefined;

@@ -182,7 +182,15 @@ function eventsOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, source: string)
   const isBoundBy = (bound: RegExp): boolean => [...users, ...parts].some((g) => g.bounds.some((b) => bound.test(b)));
   /** Variables that hold what was copied bit by bit. */
   const copied = new Set<string>();
+  /** What an `unsafe` block gives to the variable that it is the value of. */
+  const given = new Map<Expr, string>();
   walkBody(body, ({ expr, around, statement }: Walked) => {
+    const variable =
+      given.get(expr) ??
+      (statement?.kind === 'let' && statement.init === expr && statement.pattern.kind === 'bind'
+        ? statement.pattern.name
+        : undefined);
+    if (variable !== undefined && expr.kind === 'block' && expr.block.result) given.set(expr.block.result, variable);
     const add = (kind: Event['kind'], what: string, more: Partial<Event> = {}): void => {
       events.push({ kind, span: expr.span, what, around, ...more });
     };
@@ -239,9 +247,9 @@ function eventsOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, source: string)
         fn.abi === undefined &&
         !isPutAside(around, statement, source)
       ) {
-        if (statement?.kind === 'let' && statement.pattern.kind === 'bind') {
-          add('copy', path.slice(-2).join('::'), { name: statement.pattern.name, text: statement.pattern.name });
-          copied.add(statement.pattern.name);
+        if (variable !== undefined) {
+          add('copy', path.slice(-2).join('::'), { name: variable, text: variable });
+          copied.add(variable);
         }
       } else if (
         expr.callee.kind === 'field' &&
@@ -253,7 +261,7 @@ function eventsOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, source: string)
         add('copy', path.slice(-2).join('::'));
       else if (/^read(?:_unaligned)?$/u.test(last) && path.at(-2) === 'ptr' && !isPutAside(around, statement, source)) {
         add('copy', 'ptr::read', { text: bare(args[0] ?? '') });
-        if (statement?.kind === 'let' && statement.pattern.kind === 'bind') copied.add(statement.pattern.name);
+        if (variable !== undefined) copied.add(variable);
       } else if (last === 'forget')
         add('settle', 'mem::forget', /^\w+$/u.test(args[0] ?? '') ? { name: args[0] ?? '' } : {});
       else if (last === 'write' && path.at(-2) === 'ptr') {
