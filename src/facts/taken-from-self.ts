@@ -27,20 +27,25 @@ export function findTakenFromSelf(
   if (!fn.isPublic && fn.trait === undefined) return [];
   const own = flow.adoptions.filter(
     ({ pointer: { target }, through, isCopy }) =>
-      target.root.kind === 'self' &&
-      target.path.length === 2 &&
-      target.path[1] === '*' &&
-      through === undefined &&
-      isCopy !== true,
+      target.root.kind === 'self' && fieldOf(target.path) !== undefined && through === undefined && isCopy !== true,
   );
   if (own.length === 0) return [];
   const text = unit.textOf(file.path) ?? '';
   if (SETTLED.test(text.slice(fn.span.start, fn.span.end))) return [];
   const fields = unit.oracle('rust').declaration(fn.owner, file.path)?.fields ?? [];
   return own.flatMap((adoption) => {
-    const field = adoption.pointer.target.path[0] ?? '';
+    const field = fieldOf(adoption.pointer.target.path) ?? '';
     const type = fields.find(({ name }) => name === field)?.type;
     const isRaw = type?.kind === 'pointer' || (type?.kind === 'path' && type.name === 'NonNull');
-    return isRaw && !isForgotten(text, fn, flow, adoption.span) ? [{ adoption, field }] : [];
+    const named = field.slice(field.lastIndexOf('.') + 1);
+    return isRaw && !isForgotten(text, fn, flow, adoption.span) ? [{ adoption, field: named }] : [];
   });
+}
+
+/** The field that the pointer stands in; of a variant also one that a pattern copied or lent, by way of a tuple or not. */
+function fieldOf(path: readonly string[]): string | undefined {
+  const [first, last] = path;
+  if (path.length === 2 && last === '*') return first;
+  const [name, ...others] = path.filter((segment) => segment !== '*' && !/^\d+$/u.test(segment));
+  return others.length === 0 && path.at(-1) === '*' && name?.includes('.') === true ? name : undefined;
 }

@@ -288,10 +288,34 @@ export abstract class Ownership extends Events {
     known?: TypeRef,
     except: readonly Pointer[] = NONE,
   ): void {
-    if (this.state.moved.has(place.root.id) || !ownsBlockBehind(this.typeAt(place) ?? known)) return;
+    if (this.state.moved.has(place.root.id)) return;
+    if (!ownsBlockBehind(this.typeAt(place) ?? known)) {
+      if (place.path.length > 0 || place.root.kind === 'local') this.endHandle(place, span, how, except);
+      return;
+    }
     const lent = this.lentBy(place);
     const touches = (t: Place): boolean => isBlockOf(t, place) || (lent !== undefined && isBlockOf(t, lent));
     this.invalidate('drop', place, span, how, touches, undefined, undefined, except);
+  }
+
+  /** Rust: `self.handle = Handle::new()`: the `Drop` of the wrapper that was there releases what its pointer leads to. */
+  private endHandle(place: Place, span: Span, how: string, except: readonly Pointer[]): void {
+    const { oracle, depth } = this.settings;
+    const from = place.path.length;
+    const isIn = (t: Place): boolean => isWithin(t, place) && t.path.includes('*', from);
+    if (!this.pointers.some(({ target }) => isIn(target))) return;
+    const isEnded = (t: Place): boolean => isIn(t) && isReleasedByDrop(t, oracle, this.file.path, depth, from);
+    // What is read of the field itself from here on is the new one's; a variable that was copied from it has the old.
+    const declared = this.pointers.filter((p) => p.how === 'declared' && isIn(p.target));
+    this.invalidate('drop', place, span, how, isEnded, undefined, undefined, [...except, ...declared]);
+    for (const { place: local, stored } of this.state.entries()) {
+      const [held, ...others] = stored.pointers;
+      if (local.root.kind !== 'local' || local.path.length > 0 || others.length > 0) continue;
+      if (!held || !declared.includes(held) || !isEnded(held.target)) continue;
+      const copy = this.borrow(held.target, held.form, held.erased, local.root.span, 'a copy', undefined, held.locks);
+      this.state.replace(local, { ...stored, pointers: [copy] });
+      this.state.addInvalid(copy.id, { kind: 'drop', place, span, how });
+    }
   }
 
   /** Rust: what was taken out of an option ends here. */

@@ -475,6 +475,8 @@ function findReturned(
   for (const view of views) {
     if (!spans.some((s) => s.start <= view.span.start && view.span.end <= s.end)) continue;
     const source = sourceOf(view.source, bindings, fn) ?? pointerArgument(unit, file, fn, view.source, bindings);
+    const filled = source ? undefined : filledByNode(unit, file, fn, view);
+    if (filled !== undefined) return { view, text: filled };
     if (!source || lives(unit, file, fn, source) || isSetToStatic(unit, file, fn, source)) continue;
     return { view, text: [source.name, ...source.path].join('.') };
   }
@@ -489,6 +491,15 @@ function isForgotten(unit: UnitFacts, file: FileIr, fn: FunctionIr): boolean {
     /\bforget\s*\(\s*self\s*\)/u.test((unit.textOf(file.path) ?? '').slice(fn.bodySpan.start, fn.bodySpan.end)) &&
     file.impls.some((i) => i.trait?.name === 'Drop' && i.target.name === fn.owner)
   );
+}
+
+/** The variable that Node-API was given to fill in with the address of JavaScript's bytes, and that the view is made of. */
+function filledByNode(unit: UnitFacts, file: FileIr, fn: FunctionIr, view: RawView): string | undefined {
+  const name = rootName(view.source);
+  if (name === undefined || !fn.bodySpan || !/^from_raw_parts|::from_raw_parts/u.test(view.how)) return undefined;
+  const before = (unit.textOf(file.path) ?? '').slice(fn.bodySpan.start, view.span.start);
+  const fills = `\\bnapi_get_(?:buffer|arraybuffer|typedarray|dataview)_info\\s*\\([^;]*&\\s*mut\\s+${name}\\b`;
+  return new RegExp(fills, 'u').test(before) ? name : undefined;
 }
 
 /** A C string of a record that derives `Clone` and frees nothing: copies share it, so that it is most likely a constant of the library. */

@@ -39,6 +39,7 @@ const RELEASES = [
   'dealloc',
   'realloc',
   'ptr::read',
+  'ptr().read()',
   'ManuallyDrop::take',
   'ManuallyDrop::drop',
   'assume_init_read',
