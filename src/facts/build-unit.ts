@@ -11,7 +11,7 @@ import type { BodyFilter, LanguagePack } from '../parsers/pack.js';
 import { DeclarationIndex, ownCopy } from './declaration-index.js';
 import { IS_TEST } from './d-text.js';
 import { namesIn } from './file-names.js';
-import { growthNear, offsetsOf } from './growth-text.js';
+import { givenToHelpers, growthNear, offsetsOf } from './growth-text.js';
 import type { GrowthSite, Located, TextPattern, UnitFacts } from './unit.js';
 
 export interface UnitInput {
@@ -237,15 +237,20 @@ class Unit implements UnitFacts {
       if (scope !== '' && !path.startsWith(scope)) continue;
       const text = this.textOf(path);
       const named = text === undefined ? [] : offsetsOf(bare, text);
-      if (text === undefined || !near(text, named)) continue;
+      if (text === undefined) continue;
+      const given = language === 'd' ? givenToHelpers(bare, text, named) : [];
+      if (given.length === 0 && !near(text, named)) continue;
       const deep = this.parseDeep(path, language, text);
-      const file = deep && this.withAssignments(deep, text, bare);
-      if (!file) continue;
+      const grown = deep && this.withAssignments(deep, text, bare);
+      if (!grown) continue;
+      const file =
+        given.length === 0 ? grown : this.withBodies(grown, (f) => f.skipped === true && hasBetween(given, f.span));
       for (const fn of file.functions) {
         if (!fn.body || (fn.parent !== undefined && fn.kind !== 'function')) continue;
         if (bare !== '' && !hasBetween(named, fn.span)) continue;
         for (const growth of this.flow(file, fn, 1).growths) {
-          if (growth.key !== key || growth.through !== undefined || isFresh(growth.place)) continue;
+          if (growth.key !== key || isFresh(growth.place)) continue;
+          if (growth.through !== undefined && !(language === 'd' && this.isGivenByReference(file, growth))) continue;
           sites.push({
             file,
             fn,
@@ -261,6 +266,21 @@ class Unit implements UnitFacts {
       }
     }
     return sites;
+  }
+
+  /** D: `append(this.list, x)`: a function of the module lets its `ref` parameter grow, and names nothing that grows itself. */
+  private isGivenByReference(file: FileIr, { through, key }: GrowthSite['growth']): boolean {
+    const helpers = file.functions.filter(
+      (one) => one.name === through && one.owner === undefined && one.parent === undefined && one.body !== undefined,
+    );
+    return (
+      helpers.length > 0 &&
+      helpers.every(
+        (one) =>
+          one.params.some(({ modifiers }) => modifiers.includes('ref')) &&
+          !this.flow(file, one, 0).growths.some((growth) => growth.key === key),
+      )
+    );
   }
 
   isDevelopmentOnly(file: FileIr, fn?: { readonly isTest: boolean }): boolean {

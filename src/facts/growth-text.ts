@@ -56,6 +56,42 @@ function isGivenInD(text: string, at: number): boolean {
   return BEFORE_IN_D.some((word) => end >= word.length && text.startsWith(word, end - word.length));
 }
 
+/** D: of the places where a text has the name, those where a helper of the module may be given it by reference. */
+export function givenToHelpers(name: string, text: string, offsets: readonly number[]): readonly number[] {
+  return offsets.filter((at) => isGivenToHelper(text, at, at + name.length));
+}
+
+/** D: `append(this.items, x)`, `items.append(x)`, where the module has a function of that name with a parameter by `ref`. */
+function isGivenToHelper(text: string, at: number, end: number): boolean {
+  AS_RECEIVER.lastIndex = end;
+  let helper = AS_RECEIVER.exec(text)?.[1];
+  if (helper === undefined) {
+    AS_ARGUMENT.lastIndex = end;
+    let start = startOfPath(text, at);
+    while (isBlankAt(text, start - 1)) start--;
+    if (text.charAt(start - 1) !== '(' || !AS_ARGUMENT.test(text)) return false;
+    start--;
+    let from = start;
+    while (isWordAt(text, from - 1)) from--;
+    helper = text.slice(from, start);
+  }
+  // Most that is called is not declared here.
+  for (
+    let found = text.indexOf(`${helper}(`);
+    found >= 0 && helper !== '';
+    found = text.indexOf(`${helper}(`, found + 1)
+  ) {
+    if (isWordAt(text, found - 1)) continue;
+    FIRST_BY_REF.lastIndex = found + helper.length;
+    if (FIRST_BY_REF.test(text)) return true;
+  }
+  return false;
+}
+
+const AS_RECEIVER = /\s*\.\s*([A-Za-z_]\w*)\s*\(/uy;
+const AS_ARGUMENT = /\s*[,)]/uy;
+const FIRST_BY_REF = /\s*\((?:[\w\s!]*\)\s*\()?\s*(?:(?:scope|return|auto)\s+)*ref\b/uy;
+
 /** Where the dotted path begins whose last name stands at `at`. */
 function startOfPath(text: string, at: number): number {
   let start = at;

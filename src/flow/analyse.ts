@@ -54,6 +54,8 @@ const ENDS_WITH_BLOCK: ReadonlySet<Root['kind']> = new Set(['local', 'temp', 'al
 
 /** Statements, expressions and control flow. */
 class Analysis extends PlaceExpressions {
+  /** Where the value begins that is being returned, behind its casts. */
+  private returned: number | undefined;
   private steps = 0;
   private nesting = 0;
   private incomplete = false;
@@ -398,7 +400,9 @@ class Analysis extends PlaceExpressions {
           return {
             places: NONE,
             // Rust adds to addresses only; `text + &more` copies what it is given.
-            pointers: [...left.pointers, ...right.pointers].filter((p) => !this.rust || p.form === 'raw'),
+            pointers: [...left.pointers, ...right.pointers, ...this.countedOn(left, expr)].filter(
+              (p) => !this.rust || p.form === 'raw',
+            ),
             ...optionalType(left.type),
           };
         if (expr.operator === '~')
@@ -532,7 +536,9 @@ class Analysis extends PlaceExpressions {
       case 'loop':
         return this.loop(expr);
       case 'return': {
+        this.returned = expr.value === undefined ? undefined : withoutCasts(expr.value).span.start;
         const value = expr.value ? this.expr(expr.value) : NOTHING;
+        this.returned = undefined;
         // What was released before may be released again on the way out.
         if (!this.rust && (value.pointers.length > 0 || this.state.invalid.size > 0)) this.runPending(value);
         this.leave(value, expr.span);
@@ -652,6 +658,14 @@ class Analysis extends PlaceExpressions {
       const shown = value.pointers.filter((p) => p.erased && (p.form === 'reference' || p.form === 'slice'));
       if (shown.length > 0) this.use({ places: NONE, pointers: shown }, args[i]?.span ?? span, 'argument', `${name}!`);
     });
+  }
+
+  /** D: `return block + n` of a member that is a pointer leads to an element, as `&block[n]` does. */
+  private countedOn({ places, type }: Value, { span, operator }: ExprOf<'binary'>): readonly Pointer[] {
+    if (this.rust || operator !== '+' || type?.kind !== 'pointer' || this.returned !== span.start) return NONE;
+    return places
+      .filter(({ root, path }) => root.kind === 'self' && path.length === 1)
+      .map((place) => this.borrow(extend(place, '*', '[]'), 'raw', false, span, '+'));
   }
 
   private blockExpr(expr: ExprOf<'block'>): Value {
@@ -933,6 +947,10 @@ class Analysis extends PlaceExpressions {
 
 function newLoop(label: string | undefined, blocks: number, isBlock = false): Loop {
   return { label, isBlock, blocks, breaks: [], continues: [], values: [] };
+}
+
+function withoutCasts(expr: Expr): Expr {
+  return expr.kind === 'cast' ? withoutCasts(expr.value) : expr;
 }
 
 /** `super(message)` */

@@ -1,6 +1,6 @@
 import { containerStorage, type ContainerStorage } from '../facts/containers.js';
 import { BECOMES_RAW, ALLOCATES, LENDING, RAW_POINTERS } from '../facts/raw-words.js';
-import { D_POINTERS, inTestsBeside, MAY_GROW_IN_TEST } from '../facts/d-text.js';
+import { D_POINTERS, exceptTests, inTestsBeside, MAY_GROW_IN_TEST } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
 import { putsAside } from '../facts/put-aside.js';
 import { isScratch } from '../facts/scratch-lists.js';
@@ -9,7 +9,7 @@ import { isWaitedFor } from '../facts/waits.js';
 import { growthKey, typeOfPlace } from '../flow/place-type.js';
 import { containerOf, describePlace, type Place } from '../flow/place.js';
 import type { CallSite, Escape, FunctionFlow } from '../flow/result.js';
-import { elementType, isGrowable, ownsBlock, peel } from '../flow/types.js';
+import { elementType, isGrowable, ownsBlock, peel, withoutAlias } from '../flow/types.js';
 import type { FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import { isInside } from '../model/source.js';
 import { defineRule, type ReportStep } from './rule.js';
@@ -53,11 +53,14 @@ const RAW_VIEW = /(?:^|_)(?:ptr|pointer|raw)(?:_|$)/u;
 /** Rust: a function that hands out a static reference and is `unsafe` inside, to what a `static mut` holds perhaps. */
 const LENDS_STATIC = /&\s*'static\s[^{};]*\{[^{}]*\bunsafe\b/u;
 
-const TOKENS = { rust: [...RAW_POINTERS, 'static mut '], d: ['&', '.ptr', 'ref '] };
+/** D: a function that returns a pointer, by counting on from another one: `int* at(size_t i) { return block + i; }`. */
+const COUNTED_ON = /^[^(){};=]*\*\s*\w+\s*\([^]*(?:\breturn\s|=>)\s*(?:cast\s*\([^()]*\)\s*)?[\w.]+\s*\+/u;
+
+const TOKENS = { rust: [...RAW_POINTERS, 'static mut '], d: ['&', '.ptr', 'ref ', 'realloc'] };
 /** In such a file, also what turns a stored pointer into a reference. */
 const BODY_TOKENS = {
   rust: [...RAW_POINTERS, ...BECOMES_RAW, '&*', '&mut *', LENDS_STATIC],
-  d: [inTestsBeside(D_POINTERS, MAY_GROW_IN_TEST)],
+  d: [inTestsBeside(D_POINTERS, MAY_GROW_IN_TEST), exceptTests(COUNTED_ON)],
 };
 
 export default defineRule({
@@ -247,7 +250,7 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
   if (growths.length === 0) return undefined;
   if (rust && growths.every((g) => isBefore(g, file, fn, escape)) && isScratch(unit, file, fn, escape))
     return undefined;
-  const storage = containerStorage(type, file.language);
+  const storage = containerStorage(rust ? type : (withoutAlias(type, oracle, file.path) ?? type), file.language);
   return {
     owner: describePlace(owner),
     storage,
