@@ -417,6 +417,9 @@ function rawArena(unit: UnitFacts, file: FileIr, fn: FunctionIr, { expr }: Walke
   );
   if (aggregate?.fields.some((field) => field.name === buffer) !== true) return undefined;
   const text = unit.textOf(file.path) ?? '';
+  // What is read from a file or socket leads nowhere in this process.
+  const reads = new RegExp(`\\b(?:rawRead|f?read|pread|recv\\w*|receive)\\s*\\([^;]*\\b${buffer}\\b`, 'u');
+  if (reads.test(text.slice(aggregate.span.start, aggregate.span.end))) return undefined;
   let marked: Span | undefined;
   if (fn.body !== undefined)
     walkBody(fn.body, ({ expr: other }) => {
@@ -466,6 +469,60 @@ function rawArena(unit: UnitFacts, file: FileIr, fn: FunctionIr, { expr }: Walke
   return undefined;
 }
 
+/**
+ * Blocks of another allocator, in which a method of the same type makes values of any type: `emplace(cast(T*) mem.ptr, args)` in `make(T)`,
+ * where `mem` comes from a method of the type.
+ */
+function blockArena(unit: UnitFacts, file: FileIr, fn: FunctionIr, { expr, around }: Walked): Unscanned | undefined {
+  if (expr.kind !== 'call' && expr.kind !== 'method') return undefined;
+  const name = calledName(expr) ?? '';
+  const isOfAllocator =
+    expr.kind === 'method' &&
+    /^(?:allocate|alignedAllocate)$/u.test(name) &&
+    UNSCANNED_ALLOCATORS.test(memberPath(expr.receiver) ?? '');
+  if (!isOfAllocator && !(expr.kind === 'call' && MALLOC.has(name) && !isOwnMethod(file, fn, expr))) return undefined;
+  // A block for one type is judged by that.
+  const parent = around.at(-1);
+  const cast = parent?.kind === 'cast' ? parent.type.element : undefined;
+  if (cast !== undefined && !/^(?:u?byte|void|char)$/u.test(cast.name)) return undefined;
+  const type = aggregateOf(file, fn);
+  if (type === undefined || fn.generics.length > 0) return undefined;
+  const text = unit.textOf(file.path) ?? '';
+  if (AWARE.test(text.slice(type.span.start, type.span.end)) || isAware(unit, file, fn)) return undefined;
+  const methods = methodsOf(file, type);
+  for (const method of methods) {
+    const made = hasBody(method) ? anyValueMade(method, new Set(methods.map((one) => one.name))) : undefined;
+    if (made !== undefined)
+      return {
+        span: expr.span,
+        memory: `Memory of '${name}'`,
+        content: `values of any type in '${method.name}'`,
+        steps: [{ file, span: made, role: 'use', note: 'A value of any type is made in the memory here.' }],
+        weak: true,
+      };
+  }
+  return undefined;
+}
+
+/** `emplace!T(mem)`, `emplace(cast(T*) mem.ptr)` of a type parameter, in memory that another method of the type gives. */
+function anyValueMade(method: FunctionIr, methods: ReadonlySet<string>): Span | undefined {
+  const isAny = (type: TypeRef | undefined): boolean =>
+    type?.kind === 'path' && method.generics.some(({ name }) => name === type.name);
+  let made: Span | undefined;
+  if (method.body !== undefined && method.generics.length > 0)
+    walkBody(method.body, ({ expr }) => {
+      if (made !== undefined || expr.kind !== 'call' || calledName(expr) !== 'emplace') return;
+      const memory = expr.args[0]?.value;
+      if (memory === undefined) return;
+      const given = expr.callee.kind === 'name' ? expr.callee.typeArgs?.[0] : undefined;
+      const isOfAny = isAny(given) || (memory.kind === 'cast' && isAny(memory.type.element));
+      const from = rootName(memory);
+      const source = from === undefined ? undefined : initOf(method, from);
+      if (isOfAny && source !== undefined && methods.has(calledName(uncast(source)) ?? '')) made = expr.span;
+    });
+  return made;
+}
+
 /** The field that is given memory without pointers: `buffer = new ubyte[n]`, or marked: `GC.setAttr(buffer.ptr, NO_SCAN)`. */
 function arenaBuffer(expr: Expr): string | undefined {
   if (expr.kind === 'method' && expr.method === 'setAttr' && expr.args.some((argument) => isNoScan(argument.value))) {
@@ -485,6 +542,7 @@ export function findUnscanned(unit: UnitFacts, file: FileIr, fn: FunctionIr, wal
     madeByAllocator(unit, file, fn, walked) ??
     emplacedObject(unit, file, fn, walked.expr) ??
     memoryOfObject(unit, file, fn, walked.expr) ??
-    rawArena(unit, file, fn, walked)
+    rawArena(unit, file, fn, walked) ??
+    blockArena(unit, file, fn, walked)
   );
 }

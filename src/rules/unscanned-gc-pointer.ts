@@ -13,7 +13,7 @@ import {
 import { invertedCondition, findUnscanned } from '../facts/unscanned-memory.js';
 
 const TOKENS = [
-  'malloc', 'calloc', 'realloc', 'mmap', 'NO_SCAN', 'new ubyte', 'new byte', 'qalloc', 'addRange', '.alloc(', '.allocate(',
+  'malloc', 'calloc', 'realloc', 'mmap', 'NO_SCAN', 'new ubyte', 'new byte', 'qalloc', 'addRange', '.alloc(', '.allocate(', 'alignedAllocate',
   'removeRange', 'addRoot', 'removeRoot', 'make!', 'makeArray!', 'newuserdata',
 ]; // prettier-ignore
 
