@@ -658,7 +658,10 @@ export default defineRule({
             if (isSlot && isFilledAnew(text, fn, stale)) continue;
             if (
               language === 'd' &&
-              (isToldApart(text, fn, stale) || isSetBeside(text, fn, stale) || isOfOtherPages(text, fn, stale))
+              (isToldApart(text, fn, stale) ||
+                isSetBeside(text, fn, stale) ||
+                isOfOtherPages(text, fn, stale) ||
+                isMovedOut(text, fn, stale))
             )
               continue;
             if (!isHazard(stale, language === 'd' ? text.slice(stale.use.span.start, stale.use.span.end + 8) : ''))
@@ -1100,6 +1103,24 @@ function pointersTo(text: string, slot: string): readonly string[] {
       new RegExp(`\\blet\\s+(?:mut\\s+)?(\\w+)[^=;]*=[^;]*(?<![\\w.])${slot}\\s*\\.\\s*as_mut_ptr\\b`, 'gu'),
     ),
   ].flatMap(([, name]) => name ?? []);
+}
+
+/** D: `result = p.block; p.block = null;` on some way: what the member leads to when it is released is not what the local has. */
+function isMovedOut(text: string, fn: FunctionIr, { invalidation, use }: StaleUse): boolean {
+  const [, member] =
+    /\(\s*(?:cast\s*\([^()]*\)\s*)?((?:\w+\.)*\w+)\s*\)/u.exec(
+      text.slice(invalidation.span.start, invalidation.span.end),
+    ) ?? [];
+  if (member === undefined) return false;
+  const path = member.replaceAll('.', String.raw`\s*\.\s*`);
+  const moves = new RegExp(
+    String.raw`\b(\w+)\s*=\s*(?:cast\s*\([^()]*\)\s*)?${path}\s*;\s*${path}\s*=\s*null\s*;`,
+    'gu',
+  );
+  const used = text.slice(use.span.start, use.span.end);
+  return [...text.slice(fn.span.start, invalidation.span.start).matchAll(moves)].some(
+    ([, local]) => local !== undefined && new RegExp(`(?<![.\\w])${local}\\b`, 'u').test(used),
+  );
 }
 
 /**
