@@ -625,7 +625,7 @@ function endOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow
   const isRegistered =
     file.language === 'rust' ? isRegistration(unit, file, flow, escape) : isDataOfCallback(unit, file, flow, escape);
   const isTaken = file.language === 'rust' && isTakenOver(escape);
-  const isBound = file.language === 'rust' && isStaticBinding(flow, escape);
+  const isBound = file.language === 'rust' && (isStaticBinding(flow, escape) || isReleasedLater(file, flow, escape));
   if (escape.kind !== 'store' && !isRegistered && !isTaken && !isBound) return undefined;
   if (file.language === 'rust' && (isTakenBack(flow, escape) || isTakenBackByGuard(unit, fn, escape))) return undefined;
   if (file.language === 'd' && isReplaced(flow, escape)) return undefined;
@@ -664,6 +664,29 @@ function endOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow
     return undefined;
   return isForgotten(flow, root) ? undefined : 'ends with its scope';
 }
+
+/**
+ * `data_wrap(&mut data, bytes.as_ptr(), len, Some(release), cookie)`: foreign code that is told how to let go of the memory, by a function of the
+ * file, has it until then. Only lists and untyped data count: a record may be filled in by the call.
+ */
+function isReleasedLater(file: FileIr, flow: FunctionFlow, { kind, callee, index, span, pointer }: Escape): boolean {
+  if (kind !== 'argument' || index === undefined) return false;
+  const call = flow.calls.find((c) => c.span.start === span.start && c.callee === callee);
+  if (call?.expr.kind !== 'call' || call.method || call.resolved || call.rows.length > 0) return false;
+  if (!/_/u.test(callee?.split('::').at(-1) ?? '')) return false;
+  const given = call.expr.args[index]?.value;
+  const isUntyped =
+    given?.kind === 'cast' && given.type.kind === 'pointer' && /^(?:c_)?void$/u.test(given.type.element?.name ?? '');
+  if (!isUntyped && !/^as_(?:mut_)?ptr$/u.test(pointer.how)) return false;
+  return call.expr.args.some(({ value }) => {
+    const [inner] = value.kind === 'call' && calledName(value) === 'Some' ? value.args : [];
+    const named = inner?.value ?? value;
+    const name = named.kind === 'name' ? (named.path.at(-1) ?? '') : '';
+    return RELEASER.test(name) && file.functions.some((f) => f.name === name && f.abi !== undefined);
+  });
+}
+
+const RELEASER = /(?:^|_)(?:release|free|destroy|drop|dealloc|deallocate|finalize|delete|unref|dispose)(?:_|$)/u;
 
 /** Functions of SQLite that bind or give out a text or blob, with the places of the text and of its destructor. */
 const BINDS: Readonly<Record<string, readonly [text: number, destructor: number]>> = {
