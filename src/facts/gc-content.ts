@@ -1,6 +1,7 @@
 import { collectedContent, enclosing, isTypeParameter, outermost } from './d-code.js';
 import { SCALAR } from '../flow/types.js';
 import type { UnitFacts } from './unit.js';
+import type { Span } from '../model/source.js';
 import type { FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 
 /** Whoever names one of these has thought of the collector. */
@@ -33,6 +34,11 @@ export function contentOf(
   if (open !== undefined) return `values of any type '${open}' in '${element.name}'`;
   const given = openArgument(file, fn, element);
   if (given !== undefined) return `values of any type '${given}' in '${element.name}'`;
+  const nearest = nearestOfSeveral(file, fn, element);
+  const parts = nearest?.fields
+    .filter(({ isStatic }) => !isStatic)
+    .map(({ type }) => collectedContent(type, unit, file.path));
+  if (parts?.every((one) => one === 'no') === true) return undefined;
   const content = collectedContent(element, unit, file.path);
   // In a block of the collector itself the records that it links to come from there too.
   if (
@@ -48,6 +54,20 @@ export function contentOf(
 export function storedType(type: TypeRef | undefined): TypeRef | undefined {
   const bare = type?.kind === 'static-array' ? type.element : type;
   return bare?.kind === 'path' && /^(?:Unqual|\w*StorageType)$/u.test(bare.name) ? bare.args[0] : bare;
+}
+
+/** Of several structs of a file that have one name, each in a type or function of its own, the one that the function stands beside. */
+function nearestOfSeveral(file: FileIr, fn: FunctionIr, { kind, name }: TypeRef): TypeDecl | undefined {
+  const all = kind === 'path' ? file.types.filter((one) => one.kind === 'struct' && one.name === name) : [];
+  if (all.length < 2) return undefined;
+  const holds = (outer: Span, inner: Span): boolean => outer.start <= inner.start && inner.end <= outer.end;
+  const around = [...file.types, ...file.functions].filter(({ span }) => holds(span, fn.span));
+  around.sort((a, b) => a.span.end - a.span.start - (b.span.end - b.span.start));
+  for (const { span } of around) {
+    const inside = all.filter((one) => one.span.start > span.start && holds(span, one.span));
+    if (inside.length > 0) return inside.length === 1 ? inside[0] : undefined;
+  }
+  return undefined;
 }
 
 function plainRecord(file: FileIr, type: TypeRef): TypeDecl | undefined {
