@@ -1181,16 +1181,17 @@ function isAddressOnly(unit: UnitFacts, file: FileIr, text: string, { use }: Sta
       const pointers = f.params.filter((p) => p.type?.kind === 'pointer');
       return (
         pointers.length > 0 &&
-        pointers.every(({ name: param }) =>
-          [...body.matchAll(new RegExp(`(?<![.\\w])${param}\\b`, 'gu'))].every(
+        pointers.every(({ name: param }) => {
+          const named = [...body.matchAll(new RegExp(`(?<![.\\w])${param}\\b`, 'gu'))];
+          if (named.some(({ index }) => MAPS_AT.test(body.slice(Math.max(0, index - 80), index)))) return true;
+          return named.every(
             ({ index }) =>
               /(?:&|[!=]=)\s*$/u.test(body.slice(0, index)) ||
-              MAPS_AT.test(body.slice(Math.max(0, index - 80), index)) ||
               /^\w+\s*(?:as\s+(?:usize|u64|isize|i64)\b|[!=]=|\.\s*(?:addr|is_null)\s*\(\s*\))/u.test(
                 body.slice(index),
               ),
-          ),
-        )
+          );
+        })
       );
     })
   );
