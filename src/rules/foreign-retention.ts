@@ -1,4 +1,4 @@
-import { calledName, memberPath, uncast } from '../facts/d-code.js';
+import { calledName, memberPath, methodsOf, uncast } from '../facts/d-code.js';
 import { RAW_CODE } from '../facts/raw-words.js';
 import { findBoxedCallbacks } from '../facts/boxed-callbacks.js';
 import { hasDrop } from '../facts/declarations.js';
@@ -98,6 +98,9 @@ const TOKENS = {
     'epoll_ctl',
     'kevent',
     'inflateGetHeader',
+    'attach',
+    'install',
+    'subscribe',
   ],
 };
 
@@ -1048,6 +1051,7 @@ function findUnrooted(
   });
   const given: { name: string; callee: string; span: Span; declared: Span }[] = [];
   const kept = new Set<string>();
+  const types = new Map<string, string>();
   walkBody(fn.body, ({ expr, around, statement }) => {
     // `putenv(toStringz(text))`: nobody but the C library has the address of the text.
     const text = expr.kind === 'call' && KEEPS_TEXT.test(calledName(expr) ?? '') ? expr.args[0]?.value : undefined;
@@ -1065,6 +1069,7 @@ function findUnrooted(
     ) {
       made.set(statement.pattern.name, statement.pattern.span);
       if (expr.type.kind === 'slice') arrays.add(statement.pattern.name);
+      else types.set(statement.pattern.name, expr.type.name);
     }
     if (expr.kind !== 'name' || expr.path.length !== 1) return;
     const [name = ''] = expr.path;
@@ -1090,15 +1095,49 @@ function findUnrooted(
         given.push({ name, callee: member[0] === 'data' ? 'epoll_ctl' : 'kevent', span: parent.span, declared });
       else kept.add(name);
     }
+    // `listener.attach(handle);`: the object gives itself away.
+    else if (parent?.kind === 'method' && parent.receiver === value) {
+      const callee = registersItself(unit, file, types.get(name), parent.method);
+      if (callee !== undefined && !goesOn(unit, file, fn, parent.span))
+        given.push({ name, callee, span: parent.span, declared });
+    }
     // Its members or elements are used; anything else may keep it.
-    else if (!(
-      parent?.kind === 'field' ||
-      (parent?.kind === 'index' && parent.base === value) ||
-      (parent?.kind === 'method' && parent.receiver === value)
-    ))
-      kept.add(name);
+    else if (!(parent?.kind === 'field' || (parent?.kind === 'index' && parent.base === value))) kept.add(name);
   });
   return given.filter(({ name }) => !kept.has(name));
+}
+
+/** D: the foreign function that a method of a class gives the address of its own object, which the class puts nowhere else. */
+function registersItself(unit: UnitFacts, file: FileIr, name: string | undefined, method: string): string | undefined {
+  const type = file.types.find((one) => one.name === name && one.kind === 'class');
+  if (type === undefined || type.bases.length > 0) return undefined;
+  const text = (unit.textOf(file.path) ?? '').slice(type.span.start, type.span.end);
+  // `this` as a value, once.
+  if ([...text.matchAll(/(?<![~\w.])this\b(?!\s*[.(])/gu)].length !== 1) return undefined;
+  let callee: string | undefined;
+  for (const fn of methodsOf(file, type)) {
+    if (fn.name !== method || fn.body === undefined) continue;
+    walkBody(fn.body, ({ expr }) => {
+      const called = expr.kind === 'call' && expr.callee.kind === 'name' ? (expr.callee.path.at(-1) ?? '') : '';
+      if (expr.kind !== 'call' || !KEEPS_DATA.test(called) || GOES_THROUGH.test(called)) return;
+      const index = expr.args.findIndex(({ value }) => {
+        const plain = uncast(value);
+        return plain.kind === 'name' && plain.path.length === 1 && plain.path[0] === 'self';
+      });
+      if (index >= 0 && takesData(unit, file, called, index)) callee = called;
+    });
+  }
+  return callee;
+}
+
+/** D: the function waits, runs the library or takes the registration back before it ends; what it has on its stack is not collected. */
+function goesOn(unit: UnitFacts, file: FileIr, fn: FunctionIr, { end }: Span): boolean {
+  return (
+    fn.name === 'main' ||
+    /\b\w*(?:run|wait|loop|main|exec|join|poll|dispatch|perform|sleep|remove|detach|unregister|clear|destroy|free|close|stop|reset)\w*\s*(?:\(|;)/iu.test(
+      (unit.textOf(file.path) ?? '').slice(end, fn.span.end),
+    )
+  );
 }
 
 /**
