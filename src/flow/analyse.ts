@@ -9,6 +9,7 @@ import {
 } from './expression-shapes.js';
 import type { Loop } from './closures.js';
 import type { FlowSettings } from './memory.js';
+import { SharedMap } from './shared-copies.js';
 import { PlaceExpressions } from './place-expressions.js';
 import { describePlace, extend, type Root, type Place } from './place.js';
 import type { FunctionFlow, Pointer, Value } from './result.js';
@@ -321,7 +322,7 @@ class Analysis extends PlaceExpressions {
         const values = first ? [this.expr(first)] : [];
         // `try_or!(make(&mut p), free(p))` of the package runs the second only where the first failed, and then leaves.
         const sure =
-          this.rust && others.length > 0 && !RUNS_ALL.test(expr.name) ? new Map(this.state.invalid) : undefined;
+          this.rust && others.length > 0 && !RUNS_ALL.test(expr.name) ? new SharedMap(this.state.invalid) : undefined;
         values.push(...others.map((a) => this.expr(a)));
         if (sure) this.state.forgetInvalid(sure);
         values.forEach((v, i) => this.access(v.places, expr.args[i]?.span ?? expr.span, 'argument', `${expr.name}!`));

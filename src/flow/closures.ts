@@ -21,6 +21,11 @@ export interface Loop {
   readonly values: Value[];
 }
 
+/** How many closures that run each other are followed, the first one included. */
+const MOST_NESTED = 7;
+/** The nested functions of D call each other: `parse` has a `peek`, a `next`, an `error`. Each call more makes as many walks as the last one has calls. */
+const MOST_NESTED_IN_D = 4;
+
 /** Closures: what they capture, and what happens when they run. */
 export abstract class Closures extends Bindings {
   protected readonly loopStack: Loop[] = [];
@@ -67,7 +72,8 @@ export abstract class Closures extends Bindings {
     span: Span,
     on?: string,
   ): Value {
-    if (!fn.body || this.inlined.has(fn.id) || this.inlined.size > 6) return NOTHING;
+    if (!fn.body || this.inlined.has(fn.id) || this.inlined.size >= (this.rust ? MOST_NESTED : MOST_NESTED_IN_D))
+      return NOTHING;
     this.inlined.add(fn.id);
     const frames = this.frames;
     this.frames = [{ functionId: fn.id, run, span, ...(on ? { on } : {}) }, ...frames];

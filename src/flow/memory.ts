@@ -187,19 +187,21 @@ export abstract class Memory {
    */
   private keepPathsApart(states: readonly State[]): void {
     for (const ended of states)
-      for (const id of ended.invalid.keys())
-        for (const other of states) {
-          if (other.invalid.has(id)) continue;
-          for (const { place, stored } of other.entries()) {
-            const held = stored.pointers.find((p) => p.id === id);
-            const there = held && ended.read(place);
-            if (!held || !there || there.pointers.includes(held)) continue;
-            other.replace(place, {
-              ...stored,
-              pointers: stored.pointers.map((p) => (p === held ? this.twinOf(held) : p)),
-            });
-          }
+      for (const other of states) {
+        if (other.holdsAsIn(ended) || other.invalid.isCopyOf(ended.invalid)) continue;
+        const ids = new Set<number>();
+        for (const id of ended.invalid.keys()) if (!other.invalid.has(id)) ids.add(id);
+        if (ids.size === 0) continue;
+        for (const { place, stored } of other.entries()) {
+          if (!stored.pointers.some((p) => ids.has(p.id))) continue;
+          const there = ended.read(place);
+          if (!there) continue;
+          const isApart = (p: Pointer): boolean => ids.has(p.id) && !there.pointers.includes(p);
+          if (!stored.pointers.some(isApart)) continue;
+          const pointers = stored.pointers.map((p) => (isApart(p) ? this.twinOf(p) : p));
+          other.replace(place, { ...stored, pointers });
         }
+      }
   }
 
   /** Rust: the values of branches, each with what happened on its own way only; a branch without a state does not come back. */

@@ -1,6 +1,8 @@
+import { SharedMap, SharedSet } from './shared-copies.js';
 import { isWithin, placeKey, type Place, type Root } from './place.js';
 import type { Adoption, Invalidation, LockScope, Pointer } from './result.js';
 import type { TypeRef } from '../model/ir.js';
+import { NONE } from '../model/lists.js';
 import type { Span } from '../model/source.js';
 
 export interface Stored {
@@ -34,37 +36,41 @@ const mostAlike = 50;
 /** What is known at one point of a function. Cloned at branches, joined by union after them. */
 export class State {
   alive = true;
-  private values = new Map<string, { readonly place: Place; readonly stored: Stored }>();
+  private readonly values: SharedMap<string, { readonly place: Place; readonly stored: Stored }>;
   /** Ids of the roots inside of which something was ever stored, in this state or another one of the function: one set for all of them. */
-  private nested = new Set<number>();
+  private readonly nested: Set<number>;
   /** Pointer id -> what happened to its target since it was made. */
-  invalid = new Map<number, readonly Invalidation[]>();
+  readonly invalid: SharedMap<number, readonly Invalidation[]>;
   /** Roots whose value was moved away or forgotten: they are not dropped here. */
-  moved = new Set<number>();
+  readonly moved: SharedSet<number>;
   /** Root id -> takeovers of memory that the variable still owns. */
-  taken = new Map<number, readonly Adoption[]>();
+  readonly taken: SharedMap<number, readonly Adoption[]>;
   /** Pointer id -> the takeover of what it leads to that nothing gave back. */
-  adopted = new Map<number, Adoption>();
+  readonly adopted: SharedMap<number, Adoption>;
   /** Places whose value was dropped by hand, by their keys. */
-  dropped = new Map<string, Dropped>();
+  readonly dropped: SharedMap<string, Dropped>;
   /** D: what has grown and callers know, by the keys of the places. */
-  grown = new Map<string, { readonly place: Place; readonly how: string }>();
-  locks: LockScope[] = [];
-  suspended: Span[] = [];
+  readonly grown: SharedMap<string, { readonly place: Place; readonly how: string }>;
+  locks: LockScope[];
+  suspended: Span[];
+
+  /** An empty one, or a copy. */
+  constructor(from?: State) {
+    this.values = new SharedMap(from?.values);
+    this.nested = from ? from.nested : new Set();
+    this.invalid = new SharedMap(from?.invalid);
+    this.moved = new SharedSet(from?.moved);
+    this.taken = new SharedMap(from?.taken);
+    this.adopted = new SharedMap(from?.adopted);
+    this.dropped = new SharedMap(from?.dropped);
+    this.grown = new SharedMap(from?.grown);
+    this.locks = from ? [...from.locks] : [];
+    this.suspended = from ? [...from.suspended] : [];
+  }
 
   clone(): State {
-    const copy = new State();
+    const copy = new State(this);
     copy.alive = this.alive;
-    copy.values = new Map(this.values);
-    copy.nested = this.nested;
-    copy.invalid = new Map(this.invalid);
-    copy.moved = new Set(this.moved);
-    copy.taken = new Map(this.taken);
-    copy.dropped = new Map(this.dropped);
-    copy.adopted = new Map(this.adopted);
-    copy.grown = new Map(this.grown);
-    copy.locks = [...this.locks];
-    copy.suspended = [...this.suspended];
     return copy;
   }
 
@@ -116,6 +122,11 @@ export class State {
   /** The place holds another value now. */
   renew(place: Place): void {
     for (const [key, { pointer }] of this.dropped) if (isWithin(pointer.target, place)) this.dropped.delete(key);
+  }
+
+  /** Whether all places hold what they hold in the other one, as far as can be told at once. */
+  holdsAsIn(other: State): boolean {
+    return this.values.isCopyOf(other.values);
   }
 
   /** Every place that holds something known. */
@@ -214,7 +225,7 @@ export class State {
   }
 
   /** What has become invalid since `before` was copied counts for nothing; what was made anew since stays so. */
-  forgetInvalid(before: ReadonlyMap<number, readonly Invalidation[]>): void {
+  forgetInvalid(before: State['invalid']): void {
     for (const [id, list] of this.invalid) {
       const left = list.filter((one) => before.get(id)?.includes(one) === true);
       if (left.length > 0) this.invalid.set(id, left);
@@ -222,41 +233,51 @@ export class State {
     }
   }
 
+  /** Adds what the other one knows. */
+  private merge(other: State): void {
+    this.alive ||= other.alive;
+    if (other.nested !== this.nested) for (const id of other.nested) this.nested.add(id);
+    if (!other.values.isCopyOf(this.values)) this.mergeValues(other.values);
+    if (!other.invalid.isCopyOf(this.invalid))
+      for (const [id, list] of other.invalid)
+        if (list !== this.invalid.get(id)) for (const i of list) this.addInvalid(id, i);
+    if (!other.moved.isCopyOf(this.moved)) for (const id of other.moved) this.moved.add(id);
+    mergeInto(this.dropped, other.dropped);
+    mergeInto(this.grown, other.grown);
+    mergeInto(this.adopted, other.adopted);
+    if (!other.taken.isCopyOf(this.taken))
+      for (const [id, list] of other.taken) this.taken.set(id, [...new Set([...(this.taken.get(id) ?? []), ...list])]);
+    if (other.locks.length < this.locks.length) this.locks = [...other.locks];
+    for (const s of other.suspended) if (!this.suspended.some((t) => t.start === s.start)) this.suspended.push(s);
+  }
+
+  private mergeValues(values: State['values']): void {
+    for (const [key, entry] of values) {
+      const mine = this.values.get(key);
+      if (mine === entry) continue;
+      const isOther = mine !== undefined && mine.stored !== entry.stored;
+      this.values.set(key, isOther ? { place: mine.place, stored: joinStored(mine.stored, entry.stored) } : entry);
+    }
+  }
+
   static join(states: readonly State[]): State {
     const [first, ...rest] = states;
     const result = (first ?? new State()).clone();
-    for (const other of rest) {
-      result.alive ||= other.alive;
-      if (other.nested !== result.nested) for (const id of other.nested) result.nested.add(id);
-      for (const [key, entry] of other.values) {
-        const mine = result.values.get(key);
-        result.values.set(
-          key,
-          mine && mine.stored !== entry.stored
-            ? { place: mine.place, stored: joinStored(mine.stored, entry.stored) }
-            : entry,
-        );
-      }
-      for (const [id, list] of other.invalid)
-        if (list !== result.invalid.get(id)) for (const i of list) result.addInvalid(id, i);
-      for (const id of other.moved) result.moved.add(id);
-      for (const [key, entry] of other.dropped) result.dropped.set(key, entry);
-      for (const [key, one] of other.grown) result.grown.set(key, one);
-      for (const [id, adoption] of other.adopted) result.adopted.set(id, adoption);
-      for (const [id, list] of other.taken)
-        result.taken.set(id, [...new Set([...(result.taken.get(id) ?? []), ...list])]);
-      if (other.locks.length < result.locks.length) result.locks = [...other.locks];
-      for (const s of other.suspended) if (!result.suspended.some((t) => t.start === s.start)) result.suspended.push(s);
-    }
+    for (const other of rest) result.merge(other);
     for (const [key, { isSure }] of result.dropped)
       if (isSure === true && states.some((s) => s.alive && !s.dropped.has(key))) result.dropped.delete(key);
     return result;
   }
 }
 
+function mergeInto<K, V>(mine: SharedMap<K, V>, others: SharedMap<K, V>): void {
+  if (others.isCopyOf(mine)) return;
+  for (const [key, one] of others) mine.set(key, one);
+}
+
 function joinStored(a: Stored, b: Stored): Stored {
-  const pointers = [...new Map([...a.pointers, ...b.pointers].map((p) => [p.id, p])).values()];
-  const adopts = [...new Map([...(a.adopts ?? []), ...(b.adopts ?? [])].map((p) => [p.id, p])).values()];
+  const pointers = a.pointers === b.pointers ? a.pointers : joinPointers(a.pointers, b.pointers);
+  const adopts = joinPointers(a.adopts ?? NONE, b.adopts ?? NONE);
   const type = a.type ?? b.type;
   const closure = a.closure ?? b.closure;
   const isSameArray = a.alias !== undefined && b.alias !== undefined && placeKey(a.alias) === placeKey(b.alias);
@@ -268,4 +289,9 @@ function joinStored(a: Stored, b: Stored): Stored {
     ...(a.literal !== undefined && a.literal === b.literal ? { literal: a.literal } : {}),
     ...(isSameArray ? { alias: a.alias } : {}),
   };
+}
+
+function joinPointers(a: readonly Pointer[], b: readonly Pointer[]): readonly Pointer[] {
+  if (b.length === 0) return a;
+  return [...new Map([...a, ...b].map((p) => [p.id, p])).values()];
 }
