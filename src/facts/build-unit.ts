@@ -9,6 +9,7 @@ import type { ProjectModel } from '../model/project.js';
 import type { Span } from '../model/source.js';
 import type { BodyFilter, LanguagePack } from '../parsers/pack.js';
 import { DeclarationIndex, ownCopy } from './declaration-index.js';
+import { ModuleFiles } from './d-modules.js';
 import { IS_TEST } from './d-text.js';
 import { namesIn } from './file-names.js';
 import { givenToHelpers, growthNear, offsetsOf } from './growth-text.js';
@@ -91,6 +92,8 @@ class Unit implements UnitFacts {
   private readonly apis = new Map<Language, ApiIndex>();
   private readonly declarations = new Map<Language, DeclarationIndex>();
   private readonly candidateLists = new Map<Language, readonly FileIr[]>();
+  /** All files that are read, as long as no other one was. */
+  private readonly knownFiles = new Map<Language, { readonly count: number; readonly files: readonly FileIr[] }>();
 
   constructor(private readonly input: UnitInput) {
     this.root = input.root;
@@ -397,12 +400,15 @@ class Unit implements UnitFacts {
   }
 
   private known(language: Language): readonly FileIr[] {
-    return [
-      ...new Set([
-        ...this.filesOf(language),
-        ...[...this.parsed.values()].flatMap((f) => (f && f.language === language ? [f] : [])),
-      ]),
+    const files = this.filesOf(language);
+    const count = this.parsed.size;
+    const last = this.knownFiles.get(language);
+    if (last?.count === count) return last.files;
+    const all = [
+      ...new Set([...files, ...[...this.parsed.values()].flatMap((f) => (f?.language === language ? [f] : []))]),
     ];
+    this.knownFiles.set(language, { count, files: all });
+    return all;
   }
 
   /** Files that declare a type of this name: parsed ones first, the rest of the unit by its declaration index. */
@@ -483,21 +489,13 @@ class Unit implements UnitFacts {
     const memoDeclared = new Map<string, boolean>();
     const fileAt = (path: string): FileIr | undefined => this.parsed.get(path) ?? this.deep.get(path);
     const memoImported = new Map<string, readonly string[]>();
-    /** D: the files of the unit that a file imports: `a/b.d` or `a/b/package.d` for `import a.b;`, the one least deep in folders. */
+    let modulesOfD: ModuleFiles | undefined;
+    /** D: the files of the unit that a file imports. */
     const importedPaths = (fromPath: string): readonly string[] => {
       let found = memoImported.get(fromPath);
       if (found === undefined) {
-        found = (fileAt(fromPath)?.imports ?? []).flatMap(({ path, isGlob }) =>
-          [path, ...(isGlob === true ? [] : [path.slice(0, -1)])].flatMap((one) => {
-            const ends = [`/${one.join('/')}.d`, `/${one.join('/')}/package.d`];
-            const named = (this.input.listing[language] ?? []).filter((file) =>
-              ends.some((end) => `/${file}`.endsWith(end)),
-            );
-            // Of variants of a module, for other systems perhaps, the one that stands nearest is meant.
-            const near = (file: string): number => commonStart(file, fromPath);
-            return one.length === 0 ? [] : named.sort((a, b) => near(b) - near(a) || a.length - b.length).slice(0, 1);
-          }),
-        );
+        modulesOfD ??= new ModuleFiles(this.input.listing[language] ?? []);
+        found = modulesOfD.importedBy(fileAt(fromPath)?.imports ?? [], fromPath);
         memoImported.set(fromPath, found);
       }
       return found;
@@ -709,13 +707,6 @@ class Unit implements UnitFacts {
 /** The same function in the file as it was read again. */
 function twinOf(file: FileIr | undefined, fn: FunctionIr): FunctionIr | undefined {
   return file?.functions.find((f) => f.nameSpan.start === fn.nameSpan.start);
-}
-
-/** How many folders two paths have in common from the start. */
-function commonStart(a: string, b: string): number {
-  const others = b.split('/');
-  const at = a.split('/').findIndex((folder, i) => folder !== others[i]);
-  return at < 0 ? others.length : at;
 }
 
 /** What hands something on to another thread, task or queue, or keeps it. */

@@ -80,7 +80,7 @@ export default defineRule({
       'parallel',
       'runWorkerTask',
       'pthread_create',
-      /\bshared\b[^;]*\{|\)[^;{]*\bshared\b/u,
+      /\bshared\b(?:(?=[^;]*\{)|(?<=\)[^;{]*shared))/u,
     ],
   },
   bodyTokens: {
