@@ -8,7 +8,7 @@ export class SharedMap<K, V> {
 
   /** An empty one, or one with what `from` holds now. */
   constructor(from?: SharedMap<K, V>) {
-    this.map = from ? from.map : (EMPTY_MAP);
+    this.map = from ? from.map : EMPTY_MAP;
     this.isShared = true;
     if (from) from.isShared = true;
   }
@@ -68,7 +68,7 @@ export class SharedSet<T> {
 
   /** An empty one, or one with what `from` holds now. */
   constructor(from?: SharedSet<T>) {
-    this.items = from ? from.items : (EMPTY_SET);
+    this.items = from ? from.items : EMPTY_SET;
     this.isShared = true;
     if (from) from.isShared = true;
   }
