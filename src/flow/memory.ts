@@ -198,8 +198,9 @@ export abstract class Memory {
           if (!there) continue;
           const isApart = (p: Pointer): boolean => ids.has(p.id) && !there.pointers.includes(p);
           if (!stored.pointers.some(isApart)) continue;
-          const pointers = stored.pointers.map((p) => (isApart(p) ? this.twinOf(p) : p));
-          other.replace(place, { ...stored, pointers });
+          // The twin may have ended there, too.
+          const twinApart = (p: Pointer): Pointer => (isApart(p) ? twinApart(this.twinOf(p)) : p);
+          other.replace(place, { ...stored, pointers: stored.pointers.map(twinApart) });
         }
       }
   }
