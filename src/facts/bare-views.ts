@@ -119,11 +119,15 @@ function findBegun(
 /** `let list = list_of(self.raw); .. list_free(list);`: what the function gives back itself is not in its result. */
 function isEndedHere(text: string, at: number): boolean {
   const name = /\blet\s+(?:mut\s+)?(\w+)\s*(?::[^=;]*)?=\s*(?:unsafe\s*\{\s*)?$/u.exec(text.slice(0, at))?.[1];
-  return (
-    name !== undefined &&
-    new RegExp(`(?:free|destroy|release|unref|close|delete)\\w*\\s*\\(\\s*${name}\\b`, 'u').test(text.slice(at))
-  );
+  if (name === undefined) return false;
+  const after = text.slice(at);
+  const ends = new RegExp(`(?:free|destroy|release|unref|close|delete)\\w*\\s*\\(\\s*${name}\\b`, 'gu');
+  // On the way of an error it is ended because it is not given out.
+  return [...after.matchAll(ends)].some(({ index, 0: whole }) => !FAILS.test(after.slice(index + whole.length)));
 }
+
+/** `); return None;`, perhaps behind the end of an `unsafe` block. */
+const FAILS = /^[^{}]{0,80}(?:\}\s*;?\s*)?\breturn\s+(?:None|Err\b|(?:\w+::)*null)/u;
 
 function spanIn(fn: FunctionIr, { index, 0: whole }: RegExpExecArray): Span {
   const start = (fn.bodySpan?.start ?? 0) + index;

@@ -280,17 +280,18 @@ export abstract class Ownership extends Events {
         this.state.addInvalid(pointer.id, { kind: 'drop', place, span, how: 'end of the statement' });
   }
 
-  /** Rust: the value at the place is dropped, with the block that it owns, while the place stays (`self.buffer = None`). */
+  /** Rust: the value at the place is dropped, with the block that it owns, while the place stays (`self.buffer = None`); a new handle has what is `kept`. */
   protected endContent(
     place: Place,
     span: Span,
     how: string,
     known?: TypeRef,
     except: readonly Pointer[] = NONE,
+    kept: readonly Pointer[] = NONE,
   ): void {
     if (this.state.moved.has(place.root.id)) return;
     if (!ownsBlockBehind(this.typeAt(place) ?? known)) {
-      if (place.path.length > 0 || place.root.kind === 'local') this.endHandle(place, span, how, except);
+      if (place.path.length > 0 || place.root.kind === 'local') this.endHandle(place, span, how, [...except, ...kept]);
       return;
     }
     const lent = this.lentBy(place);
@@ -302,7 +303,9 @@ export abstract class Ownership extends Events {
   private endHandle(place: Place, span: Span, how: string, except: readonly Pointer[]): void {
     const { oracle, depth } = this.settings;
     const from = place.path.length;
-    const isIn = (t: Place): boolean => isWithin(t, place) && t.path.includes('*', from);
+    // What another pointer in there leads to is another thing: the next node of a list.
+    const isIn = (t: Place): boolean =>
+      isWithin(t, place) && t.path.slice(from).filter((step) => step === '*').length === 1;
     if (!this.pointers.some(({ target }) => isIn(target))) return;
     const isEnded = (t: Place): boolean => isIn(t) && isReleasedByDrop(t, oracle, this.file.path, depth, from);
     // What is read of the field itself from here on is the new one's; a variable that was copied from it has the old.
@@ -311,7 +314,7 @@ export abstract class Ownership extends Events {
     for (const { place: local, stored } of this.state.entries()) {
       const [held, ...others] = stored.pointers;
       if (local.root.kind !== 'local' || local.path.length > 0 || others.length > 0) continue;
-      if (!held || !declared.includes(held) || !isEnded(held.target)) continue;
+      if (!held || !declared.includes(held) || except.includes(held) || !isEnded(held.target)) continue;
       const copy = this.borrow(held.target, held.form, held.erased, local.root.span, 'a copy', undefined, held.locks);
       this.state.replace(local, { ...stored, pointers: [copy] });
       this.state.addInvalid(copy.id, { kind: 'drop', place, span, how });

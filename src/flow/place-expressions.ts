@@ -390,7 +390,7 @@ export abstract class PlaceExpressions extends Calls {
         this.grow([place], target.via ?? [], expr.span, 'replace', selfAppend ? '= .. ~' : '=', false);
       }
       // `self.buffer = None`: the value that was there is dropped, and with it the block that it owns.
-      if (this.rust) this.endContent(place, expr.span, 'an assignment', previous?.type);
+      if (this.rust) this.endContent(place, expr.span, 'an assignment', previous?.type, NONE, value.pointers);
       const isNumber = !this.rust && SCALAR.test(this.typeAt(place)?.name ?? '');
       if (isNumber && place.path.length === 0) this.heldAsNumber.set(place.root.id, value.pointers);
       // A number that measures the stack, or is printed, keeps nothing.

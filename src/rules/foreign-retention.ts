@@ -14,7 +14,7 @@ import { endsWithItsRoot } from '../facts/storage.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
 import { describePlace, placeKey, type Place, type Root } from '../flow/place.js';
-import type { CallSite, Escape, FunctionFlow, Pointer } from '../flow/result.js';
+import type { CallSite, Escape, FunctionFlow, Pointer, Value } from '../flow/result.js';
 import type { Expr, FileIr, FunctionIr, Param, TypeRef } from '../model/ir.js';
 import { isInside, type Span } from '../model/source.js';
 import { withoutAlias } from '../flow/types.js';
@@ -628,7 +628,8 @@ function endOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow
   const isRegistered =
     file.language === 'rust' ? isRegistration(unit, file, flow, escape) : isDataOfCallback(unit, file, flow, escape);
   const isTaken = file.language === 'rust' && isTakenOver(escape);
-  const isBound = file.language === 'rust' && (isStaticBinding(flow, escape) || isReleasedLater(file, flow, escape));
+  const isBound =
+    file.language === 'rust' && (isStaticBinding(flow, escape) || isReleasedLater(unit, file, fn, flow, escape));
   if (escape.kind !== 'store' && !isRegistered && !isTaken && !isBound) return undefined;
   if (file.language === 'rust' && (isTakenBack(flow, escape) || isTakenBackByGuard(unit, fn, escape))) return undefined;
   if (file.language === 'd' && isReplaced(flow, escape)) return undefined;
@@ -672,21 +673,68 @@ function endOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow
  * `data_wrap(&mut data, bytes.as_ptr(), len, Some(release), cookie)`: foreign code that is told how to let go of the memory, by a function of the
  * file, has it until then. Only lists and untyped data count: a record may be filled in by the call.
  */
-function isReleasedLater(file: FileIr, flow: FunctionFlow, { kind, callee, index, span, pointer }: Escape): boolean {
+function isReleasedLater(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+  flow: FunctionFlow,
+  { kind, callee, index, span, pointer }: Escape,
+): boolean {
   if (kind !== 'argument' || index === undefined) return false;
   const call = flow.calls.find((c) => c.span.start === span.start && c.callee === callee);
   if (call?.expr.kind !== 'call' || call.method || call.resolved || call.rows.length > 0) return false;
   if (!/_/u.test(callee?.split('::').at(-1) ?? '')) return false;
-  const given = call.expr.args[index]?.value;
+  // A name of something is copied.
+  if (/^(?:CString|CStr|String|str)$/u.test(pointer.target.root.type?.name ?? '')) return false;
+  const values = call.expr.args.map(({ value }) => value);
+  const given = values[index];
   const isUntyped =
     given?.kind === 'cast' && given.type.kind === 'pointer' && /^(?:c_)?void$/u.test(given.type.element?.name ?? '');
   if (!isUntyped && !/^as_(?:mut_)?ptr$/u.test(pointer.how)) return false;
-  return call.expr.args.some(({ value }) => {
-    const [inner] = value.kind === 'call' && calledName(value) === 'Some' ? value.args : [];
-    const named = inner?.value ?? value;
-    const name = named.kind === 'name' ? (named.path.at(-1) ?? '') : '';
-    return RELEASER.test(name) && file.functions.some((f) => f.name === name && f.abi !== undefined);
-  });
+  const releaser = values.findIndex((value) => isReleaser(file, value));
+  if (releaser < 0) return false;
+  const between = values.slice(index + 1, Math.max(releaser, index + 1));
+  // Another function beside it tells that the call works on the data, and another pointer is what the function is for.
+  if (between.some((value, at) => isPointerGiven(value, call.args[index + 1 + at]))) return false;
+  if (between.some((value) => value.kind === 'call' && calledName(value) === 'Some')) return false;
+  return !isEndedAfter(unit.textOf(file.path)?.slice(call.expr.span.end, fn.span.end) ?? '', fn, values, call.expr);
+}
+
+function isReleaser(file: FileIr, value: Expr): boolean {
+  const [inner] = value.kind === 'call' && calledName(value) === 'Some' ? value.args : [];
+  const named = inner?.value ?? value;
+  const name = named.kind === 'name' ? (named.path.at(-1) ?? '') : '';
+  return RELEASER.test(name) && file.functions.some((f) => f.name === name && f.abi !== undefined);
+}
+
+function isPointerGiven(value: Expr, given: Value | undefined): boolean {
+  return (value.kind === 'cast' && value.type.kind === 'pointer') || (given?.pointers.length ?? 0) > 0;
+}
+
+/** `Blob(..)`, `Blob { .. }` */
+function isMaker(expr: Expr): boolean {
+  return expr.kind === 'struct' || (expr.kind === 'call' && /^[A-Z]/u.test(calledName(expr) ?? ''));
+}
+
+/** Whether what the call made, `let blob = blob_create(..)` or `data_wrap(&mut data, ..)`, is given to a function that ends it behind the call. */
+function isEndedAfter(after: string, fn: FunctionIr, values: readonly Expr[], call: Expr): boolean {
+  const names: string[] = [];
+  let isWrapped = false;
+  const [first] = values;
+  if (first?.kind === 'address' && first.base.kind === 'name') names.push(first.base.path.at(-1) ?? '');
+  if (fn.body)
+    walkBody(fn.body, ({ statement, expr, around }) => {
+      if (expr !== call || statement?.kind !== 'let' || statement.pattern.kind !== 'bind') return;
+      names.push(statement.pattern.name);
+      isWrapped = around.some((outer) => isInside(call.span, outer.span) && isMaker(outer));
+    });
+  // A wrapper that is declared later ends earlier.
+  if (isWrapped) return true;
+  return names.some((name) =>
+    new RegExp(`_(?:release|free|destroy|unref|close|delete)\\w*\\s*\\(\\s*(?:&\\s*(?:mut\\s+)?)?${name}\\b`, 'u').test(
+      after,
+    ),
+  );
 }
 
 const RELEASER = /(?:^|_)(?:release|free|destroy|drop|dealloc|deallocate|finalize|delete|unref|dispose)(?:_|$)/u;

@@ -1224,6 +1224,9 @@ function isBeside(file: FileIr, text: string, fn: FunctionIr, { invalidation, us
   if (!/drop_in_place/u.test(invalidation.how)) return false;
   const name = /^[(*\s]*([a-z_]\w*)\b/u.exec(text.slice(use.span.start, use.span.end))?.[1];
   if (name === undefined) return false;
+  // `drop_in_place(slot); (*slot).len()`
+  if (new RegExp(`\\(\\s*${name}\\s*\\)`, 'u').test(text.slice(invalidation.span.start, invalidation.span.end)))
+    return false;
   const before = text.slice(fn.span.start, invalidation.span.start);
   const made = [...before.matchAll(new RegExp(`\\blet\\s+(?:mut\\s+)?${name}\\b[^=;]*=([^;]*);`, 'gu'))].at(-1)?.[1];
   if (made === undefined) return false;
