@@ -22,18 +22,42 @@ export function holdsOnlyForeign(
   return new Content(unit, file, text, isForeignMemory).isForeignRecord(record);
 }
 
-/** `new Node`, `Node(data)`, `make!Node`, `emplace!Node`. */
+/** `new Node`, `Node(data)`, `Node node = { text: .. }`, `make!Node`, `emplace!Node`. */
 function isMadeOtherwise(text: string, name: string): boolean {
   return new RegExp(
-    `\\bnew\\s+${name}\\b|(?<!\\bstruct\\s)(?<![.\\w])${name}\\s*\\((?!\\s*\\))|!\\(?\\s*${name}\\b`,
+    `\\bnew\\s+${name}\\b|\\b${name}\\s+\\w+\\s*=\\s*\\{|(?<!\\bstruct\\s)(?<![.\\w])${name}\\s*\\((?!\\s*\\))|!\\(?\\s*${name}\\b`,
     'u',
   ).test(text);
+}
+
+/** What a member is set to; nothing where it is written by other means, such as a reference to it. */
+interface Write {
+  readonly value: Expr | undefined;
+  readonly inside: FunctionIr;
+}
+
+/** Adds to the list under a name. */
+function addTo<T>(lists: Map<string, T[]>, name: string, one: T): void {
+  const list = lists.get(name);
+  if (list === undefined) lists.set(name, [one]);
+  else list.push(one);
+}
+
+function isNull(value: Expr): boolean {
+  const plain = uncast(value);
+  return plain.kind === 'literal' && plain.type === 'null';
 }
 
 /** What the pointers in the records of one file are set to. */
 class Content {
   private readonly fields = new Map<string, boolean>();
   private readonly functions = new Map<string, boolean>();
+  private readonly locals = new Map<FunctionIr, Map<string, boolean>>();
+  /** Records that are copied from what others made. */
+  private readonly copied = new Set<string>();
+  private readonly byRef = new Map<string, boolean>();
+  private readonly localWrites = new Map<FunctionIr, ReadonlyMap<string, readonly Expr[]>>();
+  private memberWrites: ReadonlyMap<string, readonly Write[]> | undefined;
 
   constructor(
     private readonly unit: UnitFacts,
@@ -43,6 +67,8 @@ class Content {
   ) {}
 
   isForeignRecord(record: TypeDecl): boolean {
+    this.writes();
+    if (this.copied.has(record.name)) return false;
     return record.fields.every(
       (field) => field.isStatic || field.type === undefined || this.isForeignField(record, field.name, field.type),
     );
@@ -82,19 +108,69 @@ class Content {
     this.fields.set(name, true);
     let sets = 0;
     let others = 0;
-    for (const fn of this.file.functions) {
-      if (!hasBody(fn) || fn.parent !== undefined) continue;
-      walkDeep(this.file, fn, ({ expr }, inside) => {
-        if (expr.kind !== 'assign') return;
-        const { target } = expr;
-        const set = target.kind === 'field' ? target.name : target.kind === 'name' ? target.path.at(-1) : undefined;
-        if (set !== name) return;
-        if (expr.operator === '=' && this.isForeign(expr.value, inside, 0)) sets++;
-        else others++;
-      });
+    for (const { value, inside } of this.writes().get(name) ?? []) {
+      if (value === undefined || !this.isForeign(value, inside, 0)) others++;
+      // `node.text = null` alone does not say where the text will be.
+      else if (!isNull(value)) sets++;
     }
     const is = sets > 0 && others === 0;
     this.fields.set(name, is);
+    return is;
+  }
+
+  /** All that sets members in the file, by the name of the member; looked for once, as each member is asked for. */
+  private writes(): ReadonlyMap<string, readonly Write[]> {
+    if (this.memberWrites !== undefined) return this.memberWrites;
+    const found = new Map<string, Write[]>();
+    for (const fn of this.file.functions) {
+      if (!hasBody(fn) || fn.parent !== undefined) continue;
+      walkDeep(this.file, fn, ({ expr }, inside) => {
+        const other = (place: Expr | undefined): void => {
+          if (place?.kind === 'field') addTo(found, place.name, { value: undefined, inside });
+        };
+        if (expr.kind === 'assign') {
+          const { target } = expr;
+          const set = target.kind === 'field' ? target.name : target.kind === 'name' ? target.path.at(-1) : undefined;
+          if (set !== undefined) addTo(found, set, { value: expr.operator === '=' ? expr.value : undefined, inside });
+          if (target.kind === 'deref') this.noteCopy(expr.value, inside);
+          // `node.data.length = n` lets the collector allocate.
+          if (target.kind === 'field' && target.name === 'length') other(target.base);
+        } else if (expr.kind === 'address') other(expr.base);
+        else if (expr.kind === 'method') {
+          if (/^(?:reserve|swap|move)$/u.test(expr.method) || this.takesByRef(expr.method, 0)) other(expr.receiver);
+          expr.args.forEach(({ value }, index) => {
+            if (expr.method === 'swap' || this.takesByRef(expr.method, index)) other(value);
+          });
+        } else if (expr.kind === 'call') {
+          const called = calledName(expr) ?? '';
+          expr.args.forEach(({ value }, index) => {
+            if (called === 'swap' || called === 'move' || this.takesByRef(called, index)) other(value);
+          });
+        }
+      });
+    }
+    this.memberWrites = found;
+    return found;
+  }
+
+  /** `*node = given;` of a parameter: its pointers were set by whoever calls. */
+  private noteCopy(value: Expr, fn: FunctionIr): void {
+    const name = value.kind === 'name' && value.path.length === 1 ? value.path[0] : undefined;
+    const type = fn.params.find((param) => param.name === name)?.type;
+    if (type?.kind === 'path') this.copied.add(type.name);
+  }
+
+  /** Whether a function of this name, of the file or known to the unit, has such a parameter by `ref` or `out`. */
+  private takesByRef(name: string, index: number): boolean {
+    const key = `${name} ${String(index)}`;
+    const known = this.byRef.get(key);
+    if (known !== undefined) return known;
+    const declared = this.file.functions.filter((fn) => fn.name === name);
+    const elsewhere = declared.length > 0 ? undefined : this.unit.oracle('d').freeFunction(name, this.file.path)?.fn;
+    const is = [...declared, ...(elsewhere === undefined ? [] : [elsewhere])].some(
+      ({ params }) => params[index]?.modifiers.some((one) => one === 'ref' || one === 'out') === true,
+    );
+    this.byRef.set(key, is);
     return is;
   }
 
@@ -146,26 +222,35 @@ class Content {
   }
 
   private isForeignLocal(name: string, fn: FunctionIr, depth: number): boolean {
-    let sets = 0;
-    let others = 0;
+    const known = this.locals.get(fn) ?? new Map<string, boolean>();
+    this.locals.set(fn, known);
+    const answer = known.get(name);
+    if (answer !== undefined) return answer;
+    // Variables that are only set to each other come from nowhere that is known.
+    known.set(name, false);
+    const writes = this.writesOfLocals(fn).get(name) ?? [];
+    const is =
+      writes.length > 0
+        ? writes.every((value) => this.isForeign(value, fn, depth + 1)) && !writes.every(isNull)
+        : this.isSetToForeign(name);
+    known.set(name, is);
+    return is;
+  }
+
+  /** What the variables of a function are set to, by their names. */
+  private writesOfLocals(fn: FunctionIr): ReadonlyMap<string, readonly Expr[]> {
+    const known = this.localWrites.get(fn);
+    if (known !== undefined) return known;
+    const found = new Map<string, Expr[]>();
     if (fn.body !== undefined)
       walkBody(fn.body, ({ expr, statement }) => {
-        const isInit =
-          statement?.kind === 'let' &&
-          statement.init === expr &&
-          statement.pattern.kind === 'bind' &&
-          statement.pattern.name === name;
-        const isSet =
-          expr.kind === 'assign' &&
-          expr.target.kind === 'name' &&
-          expr.target.path.length === 1 &&
-          expr.target.path[0] === name;
-        if (!isInit && !isSet) return;
-        const set = isSet ? expr.value : expr;
-        if (this.isForeign(set, fn, depth + 1)) sets++;
-        else others++;
+        const isInit = statement?.kind === 'let' && statement.init === expr && statement.pattern.kind === 'bind';
+        if (isInit && statement.pattern.kind === 'bind') addTo(found, statement.pattern.name, expr);
+        if (expr.kind === 'assign' && expr.target.kind === 'name' && expr.target.path.length === 1)
+          addTo(found, expr.target.path[0] ?? '', expr.value);
       });
-    return sets > 0 ? others === 0 : others === 0 && this.isSetToForeign(name);
+    this.localWrites.set(fn, found);
+    return found;
   }
 
   /** A function of the file that returns nothing else. */

@@ -75,7 +75,20 @@ function isGivenToHelper(text: string, at: number, end: number): boolean {
     while (isWordAt(text, from - 1)) from--;
     helper = text.slice(from, start);
   }
-  // Most that is called is not declared here.
+  // One helper may be called at many places, and each answer goes through the whole text.
+  if (declared.text !== text) declared = { text, byRef: new Map() };
+  const known = declared.byRef.get(helper);
+  if (known !== undefined) return known;
+  const is = takesByRef(helper, text);
+  declared.byRef.set(helper, is);
+  return is;
+}
+
+/** What is known of the helpers of the text that was asked for last: names are asked for text by text. */
+let declared: { readonly text: string; readonly byRef: Map<string, boolean> } = { text: '', byRef: new Map() };
+
+/** Whether a text declares a function of this name whose first parameter is by `ref`. Most that is called is not declared in it. */
+function takesByRef(helper: string, text: string): boolean {
   for (
     let found = text.indexOf(`${helper}(`);
     found >= 0 && helper !== '';

@@ -13,7 +13,7 @@ import {
 } from './d-code.js';
 import type { UnitFacts } from './unit.js';
 import { walkBody, type Walked } from '../model/walk-body.js';
-import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
+import type { Expr, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { withoutAlias } from '../flow/types.js';
 import type { Role } from '../model/finding.js';
@@ -418,7 +418,11 @@ function rawArena(unit: UnitFacts, file: FileIr, fn: FunctionIr, { expr }: Walke
   if (aggregate?.fields.some((field) => field.name === buffer) !== true) return undefined;
   const text = unit.textOf(file.path) ?? '';
   // What is read from a file or socket leads nowhere in this process.
-  const reads = new RegExp(`\\b(?:rawRead|f?read|pread|recv\\w*|receive)\\s*\\([^;]*\\b${buffer}\\b`, 'u');
+  // A method of the type that is called so, `T read(T)() { .. }`, reads no file: it is declared here.
+  const reads = new RegExp(
+    `\\b(?:rawRead|f?read|pread|recv\\w*|receive)\\s*(?!\\(\\s*\\w*\\s*\\)\\s*\\()\\((?:(?!=>)[^;{}])*\\b${buffer}\\b`,
+    'u',
+  );
   if (reads.test(text.slice(aggregate.span.start, aggregate.span.end))) return undefined;
   let marked: Span | undefined;
   if (fn.body !== undefined)
@@ -487,27 +491,58 @@ function blockArena(unit: UnitFacts, file: FileIr, fn: FunctionIr, { expr, aroun
   if (cast !== undefined && !/^(?:u?byte|void|char)$/u.test(cast.name)) return undefined;
   const type = aggregateOf(file, fn);
   if (type === undefined || fn.generics.length > 0) return undefined;
-  const text = unit.textOf(file.path) ?? '';
-  if (AWARE.test(text.slice(type.span.start, type.span.end)) || isAware(unit, file, fn)) return undefined;
+  const maker = makerOf(unit, file, type);
+  if (maker === undefined || isAware(unit, file, fn)) return undefined;
+  return {
+    span: expr.span,
+    memory: `Memory of '${name}'`,
+    content: `values of any type in '${maker.method}'`,
+    steps: [{ file, span: maker.made, role: 'use', note: 'A value of any type is made in the memory here.' }],
+    weak: true,
+  };
+}
+
+/** A method that makes values of any type, and where. */
+interface Maker {
+  readonly method: string;
+  readonly made: Span;
+}
+
+/** A type may have many methods that take a block, and the answer for it goes through all of them. */
+const makers = new WeakMap<FileIr, Map<TypeDecl, Maker | undefined>>();
+
+function makerOf(unit: UnitFacts, file: FileIr, type: TypeDecl): Maker | undefined {
+  const known = makers.get(file) ?? new Map<TypeDecl, Maker | undefined>();
+  makers.set(file, known);
+  if (!known.has(type)) known.set(type, findMaker(unit, file, type));
+  return known.get(type);
+}
+
+function findMaker(unit: UnitFacts, file: FileIr, type: TypeDecl): Maker | undefined {
+  if (AWARE.test((unit.textOf(file.path) ?? '').slice(type.span.start, type.span.end))) return undefined;
   const methods = methodsOf(file, type);
+  const names = new Set(methods.map((one) => one.name));
   for (const method of methods) {
-    const made = hasBody(method) ? anyValueMade(method, new Set(methods.map((one) => one.name))) : undefined;
-    if (made !== undefined)
-      return {
-        span: expr.span,
-        memory: `Memory of '${name}'`,
-        content: `values of any type in '${method.name}'`,
-        steps: [{ file, span: made, role: 'use', note: 'A value of any type is made in the memory here.' }],
-        weak: true,
-      };
+    const made = hasBody(method) ? anyValueMade(method, names) : undefined;
+    if (made !== undefined) return { method: method.name, made };
   }
   return undefined;
+}
+
+/** `if (isNumeric!T)`: not of any type. That it is a class or a structure says nothing of its pointers. */
+function isConstrained(method: FunctionIr, parameter: string): boolean {
+  const kind = new RegExp(`is\\s*\\(\\s*${parameter}\\s*==\\s*(?:class|struct|union|interface)\\s*\\)`, 'gu');
+  return method.attributes.some(
+    ({ name, args }) => name === 'if' && new RegExp(`\\b${parameter}\\b`, 'u').test((args ?? '').replace(kind, '')),
+  );
 }
 
 /** `emplace!T(mem)`, `emplace(cast(T*) mem.ptr)` of a type parameter, in memory that another method of the type gives. */
 function anyValueMade(method: FunctionIr, methods: ReadonlySet<string>): Span | undefined {
   const isAny = (type: TypeRef | undefined): boolean =>
-    type?.kind === 'path' && method.generics.some(({ name }) => name === type.name);
+    type?.kind === 'path' &&
+    method.generics.some(({ name }) => name === type.name) &&
+    !isConstrained(method, type.name);
   let made: Span | undefined;
   if (method.body !== undefined && method.generics.length > 0)
     walkBody(method.body, ({ expr }) => {

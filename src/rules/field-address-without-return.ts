@@ -196,8 +196,8 @@ function isTrailing(unit: UnitFacts, file: FileIr, type: TypeDecl, fn: FunctionI
   return kind === undefined || kind === 'alias' || kind === 'enum';
 }
 
-/** A field that says how many records follow. */
-const COUNTS = /count$|^(?:num|number|n)(?:_?of)?[A-Z_]/iu;
+/** A field that says how many records follow. A capital has to follow the short names: `nRows`, but not `name` or `next`. */
+const COUNTS = /(?:count|Count|COUNT)$|^(?:num|Num|number|Number|n)(?:_?[oO]f)?[A-Z_]|^(?:NUM|NUMBER|N)_/u;
 
 /** No `return`, and none inferred: the compiler infers it for templates and `auto` functions. */
 function isUnchecked(unit: UnitFacts, file: FileIr, fn: FunctionIr, type: TypeDecl): boolean {

@@ -1146,7 +1146,7 @@ function findUnrooted(
     // `listener.attach(handle);`: the object gives itself away.
     else if (parent?.kind === 'method' && parent.receiver === value) {
       const callee = registersItself(unit, file, types.get(name), parent.method);
-      if (callee !== undefined && !goesOn(unit, file, fn, parent.span))
+      if (callee !== undefined && !goesOn(unit, file, fn, parent.span, name))
         given.push({ name, callee, span: parent.span, declared });
     }
     // Its members or elements are used; anything else may keep it.
@@ -1163,7 +1163,13 @@ function registersItself(unit: UnitFacts, file: FileIr, name: string | undefined
   // `this` as a value, once.
   if ([...text.matchAll(/(?<![~\w.])this\b(?!\s*[.(])/gu)].length !== 1) return undefined;
   let callee: string | undefined;
-  for (const fn of methodsOf(file, type)) {
+  const methods = methodsOf(file, type);
+  // The object takes itself out of the library when it is collected. No token of the rule need stand in its destructor.
+  if (methods.some((one) => one.name === '~this')) {
+    const whole = unit.withBodies(file, (one) => one.name === '~this');
+    if (methodsOf(whole, type).some((one) => one.name === '~this' && callsForeign(unit, whole, one))) return undefined;
+  }
+  for (const fn of methods) {
     if (fn.name !== method || fn.body === undefined) continue;
     walkBody(fn.body, ({ expr }) => {
       const called = expr.kind === 'call' && expr.callee.kind === 'name' ? (expr.callee.path.at(-1) ?? '') : '';
@@ -1178,12 +1184,28 @@ function registersItself(unit: UnitFacts, file: FileIr, name: string | undefined
   return callee;
 }
 
-/** D: the function waits, runs the library or takes the registration back before it ends; what it has on its stack is not collected. */
-function goesOn(unit: UnitFacts, file: FileIr, fn: FunctionIr, { end }: Span): boolean {
+function callsForeign(unit: UnitFacts, file: FileIr, fn: FunctionIr): boolean {
+  let calls = false;
+  if (fn.body !== undefined)
+    walkBody(fn.body, ({ expr }) => {
+      if (calls || expr.kind !== 'call' || expr.callee.kind !== 'name') return;
+      const declared = unit.oracle('d').freeFunction(expr.callee.path.at(-1) ?? '', file.path)?.fn;
+      calls = declared !== undefined && declared.abi !== undefined && declared.body === undefined;
+    });
+  return calls;
+}
+
+/**
+ * D: the function waits, runs the library, takes the registration back or uses the variable again before it ends; what it has on its
+ * stack is not collected.
+ */
+function goesOn(unit: UnitFacts, file: FileIr, fn: FunctionIr, { end }: Span, name: string): boolean {
+  const rest = (unit.textOf(file.path) ?? '').slice(end, fn.span.end);
   return (
     fn.name === 'main' ||
+    offsetsOf(name, rest).length > 0 ||
     /\b\w*(?:run|wait|loop|main|exec|join|poll|dispatch|perform|sleep|remove|detach|unregister|clear|destroy|free|close|stop|reset)\w*\s*(?:\(|;)/iu.test(
-      (unit.textOf(file.path) ?? '').slice(end, fn.span.end),
+      rest,
     )
   );
 }
@@ -1204,3 +1226,4 @@ function isDataOfCallback(unit: UnitFacts, file: FileIr, flow: FunctionFlow, esc
       (ENDS.test(call.callee) || (handle !== undefined && call.args.some((a) => a.places[0]?.root.id === handle))),
   );
 }
+import { offsetsOf } from '../facts/growth-text.js';
