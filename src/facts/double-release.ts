@@ -62,7 +62,8 @@ export function findDoubleFrees(unit: UnitFacts, file: FileIr, fn: FunctionIr): 
   const destructor = type && methodsOf(file, type).find((one) => one.kind === 'destructor' && one.body !== undefined);
   if (destructor === undefined) return [];
   const flow = unit.flowOf(file, fn);
-  const released = releasesOf(flow);
+  // What was destroyed is marked as dead or set to its initial value: a second `destroy` does nothing, and `free` belongs to it.
+  const released = releasesOf(flow).filter(({ how }) => !/(?:^|[.:])destroy$/u.test(how));
   if (released.length === 0 || isSettled(flow)) return [];
   // A helper of the package, or who is given the field's address, may set it anew.
   const text = (unit.textOf(file.path) ?? '').slice(fn.span.start, fn.span.end);
@@ -73,8 +74,6 @@ export function findDoubleFrees(unit: UnitFacts, file: FileIr, fn: FunctionIr): 
   const again = releasesOf(last);
   return released.flatMap(({ field, span, how }) => {
     const second = again.find((one) => one.field === field);
-    // What was destroyed is marked as dead or set to its initial value: a second `destroy` does nothing, and `free` belongs to it.
-    if (/(?:^|[.:])destroy$/u.test(how)) return [];
     return second ? [{ field, span, how, drop: { file, span: second.span, how: second.how } }] : [];
   });
 }

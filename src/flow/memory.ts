@@ -196,7 +196,8 @@ export abstract class Memory {
           if (!stored.pointers.some((p) => ids.has(p.id))) continue;
           const there = ended.read(place);
           if (!there) continue;
-          const isApart = (p: Pointer): boolean => ids.has(p.id) && !there.pointers.includes(p);
+          const held = new Set(there.pointers);
+          const isApart = (p: Pointer): boolean => ids.has(p.id) && !held.has(p);
           if (!stored.pointers.some(isApart)) continue;
           // The twin may have ended there, too.
           const twinApart = (p: Pointer): Pointer => (isApart(p) ? twinApart(this.twinOf(p)) : p);

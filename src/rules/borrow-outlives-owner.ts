@@ -849,36 +849,25 @@ function isTakenBack(fn: FunctionIr, escape: Escape): boolean {
   const into = escape.into?.path.filter((segment) => segment !== '*').join('.');
   const { root } = escape.into ?? {};
   if (root === undefined || into === undefined) return false;
-  if (isSetAgainAsWritten(fn, escape)) return true;
   const list = escape.into?.path.indexOf('[]') ?? -1;
   if (list >= 0) {
     const steps = escape.into?.path.slice(0, list).filter((segment) => segment !== '*') ?? [];
-    return isUndone(fn, [...(root.kind === 'self' ? [] : [root.name]), ...steps].join('.'), escape.span);
+    if (isUndone(fn, [...(root.kind === 'self' ? [] : [root.name]), ...steps].join('.'), escape.span)) return true;
   }
-  const name = root.kind === 'self' ? into : [root.name, ...(into === '' ? [] : [into])].join('.');
+  // The place that was found, and how it is written: `manager.current.nested` by getters.
+  const names = new Set([root.kind === 'self' ? into : [root.name, ...(into === '' ? [] : [into])].join('.')]);
   let isSet = false;
   if (fn.body !== undefined)
     walkBody(fn.body, ({ expr }) => {
-      if (expr.kind !== 'assign' || expr.operator !== '=' || memberPath(expr.target) !== name) return;
-      if (expr.span.start > escape.span.end) isSet ||= expr.value.kind !== 'address';
+      if (expr.kind !== 'assign' || expr.operator !== '=') return;
+      const target = memberPath(expr.target);
+      if (target === undefined) return;
       // `top = top.next` takes a record off the list that it was put on.
-      else if (expr.span.start === escape.span.start)
-        isSet ||= expr.value.kind === 'field' && memberPath(expr.value.base) === name;
+      if (expr.span.start === escape.span.start) {
+        names.add(target);
+        isSet ||= expr.value.kind === 'field' && memberPath(expr.value.base) === target;
+      } else if (expr.span.start > escape.span.end && names.has(target)) isSet ||= expr.value.kind !== 'address';
     });
-  return isSet;
-}
-
-/** D: `manager.current.nested = &local; scope (exit) manager.current.nested = null;`: both name the place by the same getters. */
-function isSetAgainAsWritten(fn: FunctionIr, { span }: Escape): boolean {
-  if (fn.body === undefined) return false;
-  let written: string | undefined;
-  let isSet = false;
-  walkBody(fn.body, ({ expr }) => {
-    if (expr.kind !== 'assign' || expr.operator !== '=') return;
-    if (expr.span.start === span.start) written = memberPath(expr.target);
-    else if (expr.span.start > span.end && written !== undefined && memberPath(expr.target) === written)
-      isSet ||= isNull(expr.value);
-  });
   return isSet;
 }
 

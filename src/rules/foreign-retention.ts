@@ -1,4 +1,5 @@
 import { calledName, memberPath, methodsOf, uncast } from '../facts/d-code.js';
+import { offsetsOf } from '../facts/growth-text.js';
 import { RAW_CODE } from '../facts/raw-words.js';
 import { findBoxedCallbacks } from '../facts/boxed-callbacks.js';
 import { hasDrop } from '../facts/declarations.js';
@@ -684,15 +685,16 @@ function isReleasedLater(
   const call = flow.calls.find((c) => c.span.start === span.start && c.callee === callee);
   if (call?.expr.kind !== 'call' || call.method || call.resolved || call.rows.length > 0) return false;
   if (!/_/u.test(callee?.split('::').at(-1) ?? '')) return false;
-  // A name of something is copied.
-  if (/^(?:CString|CStr|String|str)$/u.test(pointer.target.root.type?.name ?? '')) return false;
+  // A name of something is copied, and room for a result is filled in.
+  if (/^(?:CString|CStr|String|str|MaybeUninit)$/u.test(pointer.target.root.type?.name ?? '')) return false;
   const values = call.expr.args.map(({ value }) => value);
   const given = values[index];
   const isUntyped =
     given?.kind === 'cast' && given.type.kind === 'pointer' && /^(?:c_)?void$/u.test(given.type.element?.name ?? '');
   if (!isUntyped && !/^as_(?:mut_)?ptr$/u.test(pointer.how)) return false;
   const releaser = values.findIndex((value) => isReleaser(file, value));
-  if (releaser < 0) return false;
+  // What stands behind it is what it is told, without a type; anything else there is for the result.
+  if (releaser < 0 || (releaser < index && !isUntyped)) return false;
   const between = values.slice(index + 1, Math.max(releaser, index + 1));
   // Another function beside it tells that the call works on the data, and another pointer is what the function is for.
   if (between.some((value, at) => isPointerGiven(value, call.args[index + 1 + at]))) return false;
@@ -1226,4 +1228,3 @@ function isDataOfCallback(unit: UnitFacts, file: FileIr, flow: FunctionFlow, esc
       (ENDS.test(call.callee) || (handle !== undefined && call.args.some((a) => a.places[0]?.root.id === handle))),
   );
 }
-import { offsetsOf } from '../facts/growth-text.js';

@@ -278,6 +278,9 @@ function isBoundByParameter(unit: UnitFacts, file: FileIr, impl: ImplDecl, what:
 /** Whether all that put an object into the field ask for `Send`, as the setters of a callback do. */
 function isFilledWithSend(unit: UnitFacts, { file, field, span }: ThreadBound): boolean {
   const text = unit.textOf(file.path) ?? '';
+  // Whoever has the value may fill a public one.
+  if (file.types.some(({ fields }) => fields.some((own) => own.span.start === span.start && own.isPublic)))
+    return false;
   const puts = new RegExp(
     `\\b${field}\\b(?:\\s*\\.\\s*\\w+)*\\s*(?:=(?!=)|\\.\\s*(?:push\\w*|insert|replace|set|get_or_insert\\w*)\\s*\\()|\\b${field}\\s*(?::(?!:|\\s*(?:None\\b|(?:\\w+::)*(?:new|default)\\s*\\(\\s*\\)))|[,}])`,
     'u',
@@ -311,7 +314,16 @@ function isMadeByUnsafeOnly(unit: UnitFacts, file: FileIr, impl: ImplDecl): bool
       (f.owner === name || (unit.textOf(file.path) ?? '').slice(f.bodySpan.start, f.bodySpan.end).includes(name)) &&
       made.test(plainText(unit, file, f.bodySpan)),
   );
-  return makers.length > 0 && makers.every((f) => f.isUnsafe);
+  if (makers.length === 0 || !makers.every((f) => f.isUnsafe)) return false;
+  // `impl From<T>` that calls `unsafe { Self::new(value) }`, or a derived `Default`, makes it for anybody.
+  if (decl.attributes.some((a) => a.name === 'derive' && /\bDefault\b/u.test(a.args ?? ''))) return false;
+  const calls = new RegExp(
+    `(?<![\\w:])(?:Self|${name})\\s*::\\s*(?:${makers.map((f) => f.name).join('|')})\\s*\\(`,
+    'u',
+  );
+  return !file.functions.some(
+    (f) => !f.isUnsafe && f.owner === name && f.bodySpan !== undefined && calls.test(plainText(unit, file, f.bodySpan)),
+  );
 }
 
 /** Traits whose methods copy, compare or print a pointer. */

@@ -31,6 +31,7 @@ import { describePlace, placeKey } from '../flow/place.js';
 import type { FunctionFlow, OwnedTwice, StaleUse, Value } from '../flow/result.js';
 import { peel } from '../flow/types.js';
 import type { FileIr, FunctionIr } from '../model/ir.js';
+import { NONE } from '../model/lists.js';
 import { isInside, type Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
@@ -661,7 +662,8 @@ export default defineRule({
               (isToldApart(text, fn, stale) ||
                 isSetBeside(text, fn, stale) ||
                 isOfOtherPages(text, fn, stale) ||
-                isMovedOut(text, fn, stale))
+                isMovedOut(text, fn, stale) ||
+                isFlaggedForAnother(text, stale))
             )
               continue;
             if (!isHazard(stale, language === 'd' ? text.slice(stale.use.span.start, stale.use.span.end + 8) : ''))
@@ -1124,6 +1126,22 @@ function isMovedOut(text: string, fn: FunctionIr, { invalidation, use }: StaleUs
 }
 
 /**
+ * D: `if (attr.title_needs_free) free(attr.title);`: the record says whether it owns what its member leads to, and what a parameter leads to is
+ * the caller's.
+ */
+function isFlaggedForAnother(text: string, { pointer, invalidation }: StaleUse): boolean {
+  const { root } = pointer.target;
+  if (root.kind !== 'param') return false;
+  const released = text.slice(invalidation.span.start, invalidation.span.end);
+  const record = /\(\s*(?:cast\s*\([^()]*\)\s*)?\(?\s*([a-z_]\w*)\s*\.\s*\w+\s*\)*$/u.exec(released)?.[1];
+  if (record === undefined || record === root.name) return false;
+  const before = text.slice(Math.max(0, invalidation.span.start - 120), invalidation.span.start);
+  return new RegExp(`\\bif\\s*\\(\\s*${record}\\s*\\.\\s*\\w*(?:free|own|alloc)\\w*\\s*\\)\\s*\\{?\\s*$`, 'iu').test(
+    before,
+  );
+}
+
+/**
  * D: `unmap(start, lead)` gives back the first pages, and what is used lies behind them, `kept = start + lead`; or the last ones:
  * `unmap(start + size, trail)`; or `start` was made from `kept`. The released pointer itself leads to none of those.
  */
@@ -1204,16 +1222,26 @@ function isExcluded(
   flow: FunctionFlow,
   { pointer, invalidation, use }: StaleUse,
 ): boolean {
-  const within = flow.staleUses
-    .filter((s) => s.pointer.id === pointer.id && s.invalidation.span.start === invalidation.span.start)
-    .map((s) => s.use.span)
-    .filter((span) => span.start > use.span.start && isInside(span, use.span));
-  const given = within.filter((span) => !within.some((other) => other !== span && isInside(other, span)));
-  const paths = rustPaths(file, pointer.site);
   const isOfWhole = use.kind === 'return' || isInside(invalidation.span, use.span);
-  return (isOfWhole && given.length > 0 ? given : [use.span]).every((span) =>
+  const given: readonly Span[] = isOfWhole ? innermostUses(flow, pointer, invalidation, use.span) : NONE;
+  const paths = rustPaths(file, pointer.site);
+  return (given.length > 0 ? given : [use.span]).every((span) =>
     arePathsExcluded(closureAround(file, fn, invalidation.span, span), invalidation.span, span, paths),
   );
+}
+
+/** Where the pointer is used after that very release inside of a use, and nothing further inside uses it. */
+function innermostUses(
+  flow: FunctionFlow,
+  pointer: StaleUse['pointer'],
+  { span: released }: StaleUse['invalidation'],
+  whole: Span,
+): readonly Span[] {
+  const within = flow.staleUses
+    .filter((s) => s.pointer.id === pointer.id && s.invalidation.span.start === released.start)
+    .map((s) => s.use.span)
+    .filter((span) => span.start > whole.start && isInside(span, whole));
+  return within.filter((span) => !within.some((other) => other !== span && isInside(other, span)));
 }
 
 /**

@@ -199,10 +199,9 @@ export abstract class StatementLowering extends ExprLowering {
         push({ kind: 'continue', span, ...(label ? { label: this.source(label) } : {}) });
         return;
       }
-      case 'labeled_statement': {
+      case 'labeled_statement':
         this.lowerLabeled(node, into);
         return;
-      }
       case 'with_statement':
       case 'synchronized_statement': {
         const subject = node.children.find((child) => child.kind === 'expression');
