@@ -161,6 +161,45 @@ export function findFreedByLibrary(unit: UnitFacts, file: FileIr, callback: Func
   return undefined;
 }
 
+/**
+ * An exported function that gives a text to the C library to free, where the file hands such texts out by `CString::into_raw`, and
+ * neither takes them back nor makes any by another allocator.
+ */
+export function findFreedText(unit: UnitFacts, file: FileIr, fn: FunctionIr): FreedByLibrary | undefined {
+  if (fn.abi === undefined || !fn.bodySpan || fn.isTest || !fn.isPublic || fn.params.length !== 1) return undefined;
+  const [param] = fn.params;
+  const { type } = param ?? {};
+  if (type?.kind !== 'pointer' || type.element?.name !== 'c_char') return undefined;
+  const text = unit.textOf(file.path) ?? '';
+  const made = TEXT_OUT.exec(text);
+  if (!made) return undefined;
+  const taken = takenBy(unit, file, fn).find((t) => t.owner === undefined && t.param === param?.name);
+  if (!taken) return undefined;
+  // Texts of other allocators may go the same way, and what goes out may be meant for somebody else.
+  if (unit.pathsOf('rust').some((path) => OTHER_TEXTS.test(unit.textOf(path) ?? ''))) return undefined;
+  const isGivenOut = file.functions.some(
+    (f) => f.abi !== undefined && f.bodySpan && !f.isTest && isAround(f.bodySpan, made.index),
+  );
+  if (!isGivenOut) return undefined;
+  const end = made.index + made[0].length;
+  return {
+    how: 'CString::into_raw',
+    made: { start: end - (made[1] ?? '').length, end },
+    release: taken.how,
+    freed: taken.span,
+  };
+}
+
+/** `CString::new(..).unwrap().into_raw()` and `CString::into_raw(..)`. */
+const TEXT_OUT = /\bCString\s*::\s*(?:new\b[^;{}]*?(?:\{\}[^;{}]*?)*?\.\s*(into_raw\s*\()|(into_raw\s*\())/u;
+/** Texts that come back to Rust, or that the C library or other foreign code allocates. */
+const OTHER_TEXTS =
+  /\bCString\s*::\s*from_raw\b|\b(?:malloc|calloc|realloc|strn?dup|asprintf|posix_memalign)\s*\(|\bfn\s+\w+\s*\([^)]*\)\s*->\s*\*\s*(?:mut|const)\s+(?:\w+\s*::\s*)*c_char\s*;/u;
+
+function isAround({ start, end }: Span, offset: number): boolean {
+  return start <= offset && offset < end;
+}
+
 interface Taken {
   readonly param: string;
   /** Absent when the C library frees it. */

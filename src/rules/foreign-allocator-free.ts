@@ -1,4 +1,4 @@
-import { findFreedByLibrary } from '../facts/freed-as.js';
+import { findFreedByLibrary, findFreedText } from '../facts/freed-as.js';
 import { isForgotten } from '../facts/forgotten-values.js';
 import { findForeignResults } from '../facts/foreign-results.js';
 import { lineOf } from '../facts/lines.js';
@@ -115,7 +115,7 @@ export default defineRule({
             key: source,
           });
         };
-        const library = findFreedByLibrary(unit, file, fn);
+        const library = findFreedByLibrary(unit, file, fn) ?? findFreedText(unit, file, fn);
         if (library)
           reportFreed({ callee: library.release, span: library.freed }, 'freed', library.how, library.made, {
             got: "gives away memory of Rust's allocator",

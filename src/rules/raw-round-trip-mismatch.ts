@@ -50,6 +50,7 @@ export default defineRule({
       untyped:
         "'{taker}' at line {taken} is given '{pointer}', a '{type}': it frees memory for a value without size or content, not for the one that was boxed.",
       text: "'{taker}' at line {taken} takes over '{pointer}', a '{type}', as a box of one character: what 'CString::into_raw' or C made of a text is not freed by that.",
+      byte: "'{taker}' at line {taken} takes over '{pointer}' as a box of one byte, and the file hands out whole blocks of bytes by '{maker}' (line {made}): they are freed with another size.",
     },
     checklist: 'Do into_raw and from_raw name the same type?',
     scenarios: ['sequential', 'command'],
@@ -109,6 +110,27 @@ export default defineRule({
           const type = call.args[0]?.type;
           const span = call.argSpans[0];
           if (!TAKES.test(call.callee) || call.method || !span) continue;
+          const byte = singleByte(unit, file, fn, call);
+          if (byte) {
+            report({
+              messageId: 'byte',
+              data: {
+                taker: call.callee,
+                taken: lineOf(unit, file, call.span.start),
+                pointer: byte.pointer,
+                maker: byte.maker,
+                made: lineOf(unit, file, byte.made.start),
+              },
+              at: { file, span: call.span },
+              steps: [
+                { file, span: byte.made, role: 'acquire', note: 'A block of bytes is made here.' },
+                { file, span: call.span, role: 'release', note: `'${call.callee}' takes it for one byte.` },
+              ],
+              key: `byte|${byte.pointer}`,
+              confidence: 'medium',
+            });
+            continue;
+          }
           const isText = isCharacters(type) && /(?:^|::)Box::from_raw$/u.test(call.callee);
           const shown = isUntyped(type) || isText ? type?.text : userDataOf(fn, call);
           if (shown === undefined) continue;
@@ -371,6 +393,37 @@ function userDataOf(fn: FunctionIr, { expr }: CallSite): string | undefined {
   return isForeign && /_get_?(?:user|client)_?(?:data|ptr|pointer)$/u.test(path.at(-1) ?? '')
     ? '*mut c_void'
     : undefined;
+}
+
+/**
+ * `Box::from_raw(block as *mut u8)` of a parameter of an exported function, in a file that hands out blocks of bytes under a thin pointer,
+ * and boxes no single byte.
+ */
+function singleByte(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+  { callee, expr }: CallSite,
+): { readonly pointer: string; readonly maker: string; readonly made: Span } | undefined {
+  if (!/(?:^|::)Box::from_raw$/u.test(callee) || fn.abi === undefined || expr.kind !== 'call') return undefined;
+  const given = expr.args[0]?.value;
+  const cast = given?.kind === 'cast' ? given : undefined;
+  const name = cast ? cast.value : given;
+  if (name?.kind !== 'name' || name.path.length !== 1) return undefined;
+  const param = fn.params.find((p) => p.name === name.path[0]);
+  const type = cast?.type ?? param?.type;
+  if (!param || type?.kind !== 'pointer' || !/^(?:u8|i8|c_char|c_uchar|c_schar)$/u.test(type.element?.name ?? ''))
+    return undefined;
+  if (fn.params.length !== 1) return undefined;
+  const text = unit.textOf(file.path) ?? '';
+  if (/\bBox\s*(?:::\s*<\s*[ui]8\s*>\s*)?::\s*new\s*\(\s*(?:\d|b'|\w+\s+as\s+[ui]8\b)/u.test(text)) return undefined;
+  const made = /\b(into_boxed_slice|into_boxed_bytes|shrink_to_fit|into_raw_parts)\s*\(/u.exec(text);
+  if (!made || !/\b(?:forget|leak|into_raw|ManuallyDrop)\b/u.test(text)) return undefined;
+  return {
+    pointer: name.path[0] ?? '',
+    maker: made[1] ?? '',
+    made: { start: made.index, end: made.index + made[0].length },
+  };
 }
 
 /** Whether the file counts references to nothing: `Arc<()>`. */

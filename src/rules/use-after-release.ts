@@ -19,6 +19,7 @@ import { laterUses } from '../facts/later-uses.js';
 import { findSharedDescriptors } from '../facts/shared-descriptors.js';
 import { findLentObjects } from '../facts/lent-objects.js';
 import { findTakenFromSelf } from '../facts/taken-from-self.js';
+import { findCopiedOut } from '../facts/copied-out.js';
 import { findStolen } from '../facts/stolen-values.js';
 import { findFreedViews } from '../facts/freed-views.js';
 import { findFreeingSetter } from '../facts/freeing-setters.js';
@@ -40,6 +41,7 @@ const RELEASES = [
   'dealloc',
   'realloc',
   'ptr::read',
+  'transmute_copy',
   'ptr().read()',
   'ManuallyDrop::take',
   'ManuallyDrop::drop',
@@ -555,6 +557,17 @@ export default defineRule({
                 { file, span: adoption.span, role: 'release', note: `Each call makes an owner of '${field}'.` },
               ],
               key: `${fn.owner ?? ''}.${field}`,
+            });
+          for (const { span, how, owner, end } of language === 'rust' ? findCopiedOut(unit, file, fn) : [])
+            report({
+              messageId: 'shared',
+              data: { taker: how, line: lineOf(unit, file, span.start), owner, end: lineOf(unit, file, end.start) },
+              at: { file, span },
+              steps: [
+                { file, span, role: 'release', note: `'${how}' makes a second owner.` },
+                { file, span: end, role: 'release', note: `'${owner}' is dropped at the end of the function.` },
+              ],
+              key: `${fn.qualifiedName}|${owner}`,
             });
           const stolen = language === 'rust' ? findStolen(unit, file, fn) : undefined;
           if (stolen)
