@@ -4,6 +4,7 @@ import { isNumber, withoutAlias } from '../flow/types.js';
 import type { FileIr, FunctionIr } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { aggregateOf, methodsOf } from './d-code.js';
+import { type FieldRelease, releasesOfCopies, releasesOfTaken } from './released-fields.js';
 import type { UnitFacts } from './unit.js';
 
 /** A field that a method releases and leaves set, though the type's own `Drop` releases it too. */
@@ -14,12 +15,6 @@ export interface DoubleRelease {
   readonly drop: { readonly file: FileIr; readonly span: Span; readonly how: string };
 }
 
-interface Release {
-  readonly field: string;
-  readonly span: Span;
-  readonly how: string;
-}
-
 /** Last word of functions of a library that end what they are given. */
 const ENDS =
   /(?:^|[_a-z0-9])(?:close|free|freelibrary|destroy|release|delete|dispose|deinit|finalize|fini)(?:_?(?:r|ex|[a-z]|v?\d+))?$/iu;
@@ -28,27 +23,57 @@ const ENDS =
 export function findDoubleReleases(unit: UnitFacts, file: FileIr, fn: FunctionIr): readonly DoubleRelease[] {
   if (fn.owner === undefined || fn.self === undefined || fn.trait === 'Drop') return [];
   const flow = unit.flowOf(file, fn);
-  const known = releasesOf(flow);
+  const known = [...releasesOf(flow), ...releasesOfCopies(flow)];
   const released = known.length > 0 || fn.isUnsafe ? known : endsOf(unit, file, fn.owner, flow);
   if (released.length === 0 || isSettled(flow)) return [];
   const drop = unit.oracle('rust').method(fn.owner, 'drop', file.path);
   if (drop?.fn.trait !== 'Drop') return [];
   const dropFile = unit.fileAt(drop.path);
+  const called = dropFile && known.length > 0 ? findCallInDrop(unit, dropFile, drop.fn, fn) : undefined;
+  if (dropFile && called)
+    return onePerField(known).map(({ field, span, how }) => ({
+      field,
+      span,
+      how,
+      drop: { file: dropFile, span: called, how: fn.name },
+    }));
   if (!dropFile || !drop.fn.body) return [];
   const dropFlow = unit.flowOf(dropFile, drop.fn);
   // A helper of `drop` is where the release stands, not a second one.
   if (dropFlow.calls.some((c) => c.callee.split('::').at(-1) === fn.name)) return [];
   const { body } = drop.fn;
+  const dropped = (): readonly FieldRelease[] => [
+    ...releasesOf(dropFlow),
+    ...releasesOfCopies(dropFlow),
+    ...releasesOfTaken(unit.textOf(dropFile.path) ?? '', body, dropFlow),
+  ];
   const again =
     known.length > 0
-      ? releasesOf(dropFlow).filter((r) => !BY_HAND.test(r.how) || !dependsOnAnotherField(body, r.span, r.field))
+      ? dropped().filter((r) => !BY_HAND.test(r.how) || !dependsOnAnotherField(body, r.span, r.field))
       : endsOf(unit, dropFile, fn.owner, dropFlow).filter((r) => !dependsOnAnotherField(body, r.span, r.field));
-  return released.flatMap(({ field, span, how }) => {
+  return onePerField(released).flatMap(({ field, span, how }) => {
     if (isGivenAddress(unit, file, fn.owner ?? '', flow, { field, span })) return [];
     // Functions of other names end in `_delete` or `_free`, too, and remove an entry instead.
     const second = again.find((r) => r.field === field && isSameWay(r.how, how));
     return second ? [{ field, span, how, drop: { file: dropFile, span: second.span, how: second.how } }] : [];
   });
+}
+
+/** The first release of each field: what is taken over and dropped is named by what takes it over. */
+function onePerField(released: readonly FieldRelease[]): readonly FieldRelease[] {
+  return released.filter(({ field }, i) => released.findIndex((one) => one.field === field) === i);
+}
+
+/** `fn drop(&mut self) { self.close(); }` of a `close` that everybody may call before. */
+function findCallInDrop(unit: UnitFacts, file: FileIr, drop: FunctionIr, fn: FunctionIr): Span | undefined {
+  if (!fn.isPublic || fn.isUnsafe || fn.trait !== undefined || fn.self?.mode === 'value' || !drop.bodySpan)
+    return undefined;
+  const text = (unit.textOf(file.path) ?? '').slice(drop.bodySpan.start, drop.bodySpan.end);
+  const call = new RegExp(
+    String.raw`^\{\s*(?:let\s+_\s*=\s*)?(?:unsafe\s*\{\s*)?(self\s*\.\s*${fn.name}\s*\(\s*\))\s*;?\s*(?:\}\s*)?\}$`,
+    'du',
+  ).exec(text)?.indices?.[1];
+  return call ? { start: drop.bodySpan.start + call[0], end: drop.bodySpan.start + call[1] } : undefined;
 }
 
 /**
@@ -79,7 +104,7 @@ export function findDoubleFrees(unit: UnitFacts, file: FileIr, fn: FunctionIr): 
 }
 
 /** Fields of `self` that are given to a function of a library whose name says that it ends them. Descriptors are numbers, not memory. */
-function endsOf(unit: UnitFacts, file: FileIr, owner: string, flow: FunctionFlow): readonly Release[] {
+function endsOf(unit: UnitFacts, file: FileIr, owner: string, flow: FunctionFlow): readonly FieldRelease[] {
   const fields = unit.oracle('rust').declaration(owner, file.path)?.fields ?? [];
   return flow.calls.flatMap((call) => {
     const how = call.callee.split('::').at(-1) ?? '';
@@ -100,7 +125,7 @@ function isGivenAddress(
   file: FileIr,
   owner: string,
   flow: FunctionFlow,
-  { field, span }: Pick<Release, 'field' | 'span'>,
+  { field, span }: Pick<FieldRelease, 'field' | 'span'>,
 ): boolean {
   const [given] = flow.calls.find((call) => call.span.start === span.start && !call.method)?.args ?? [];
   const address = given?.places.length === 0 ? given.pointers[0] : undefined;
@@ -125,7 +150,7 @@ function fieldOfSelf({ args: [first] }: CallSite): string | undefined {
   return isSelf && path.length === 1 ? path[0] : undefined;
 }
 
-function releasesOf(flow: FunctionFlow): readonly Release[] {
+function releasesOf(flow: FunctionFlow): readonly FieldRelease[] {
   const given = [...flow.summary.releases.filter((r) => r.renewed !== true), ...flow.summary.adopts].flatMap(
     ({ place, span, how }) =>
       place.root.kind === 'self' && place.path.length === 2 && place.path[1] === '*'
@@ -136,7 +161,7 @@ function releasesOf(flow: FunctionFlow): readonly Release[] {
 }
 
 /** Rust: fields that drop nothing by themselves and whose content is dropped or taken out. */
-function droppedByHand(flow: FunctionFlow): readonly Release[] {
+function droppedByHand(flow: FunctionFlow): readonly FieldRelease[] {
   return flow.calls.flatMap((call) => {
     const how = BY_HAND.exec(call.callee)?.[0];
     const field = how === undefined ? undefined : fieldOfSelf(call);

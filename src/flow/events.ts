@@ -76,7 +76,8 @@ export abstract class Events extends Memory {
         this.noteUse(pointer, span);
       for (const invalidation of this.state.invalid.get(pointer.id) ?? []) {
         const key = `${pointer.id}|${invalidation.kind}|${invalidation.span.start}|${span.start}`;
-        if (!this.stale.has(key))
+        // `read(handle.as_ptr())`: the method only shows the pointer, and who is given it uses it, at the same place.
+        if (!this.stale.has(key) || (kind === 'argument' && this.stale.get(key)?.use.what === '.as_ptr()'))
           this.stale.set(key, { pointer, invalidation, use: { span, kind, what }, context: this.context() });
       }
     }

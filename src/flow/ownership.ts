@@ -111,6 +111,7 @@ export abstract class Ownership extends Events {
       const isInside = (target: Place): boolean =>
         isWithin(target, block) && !target.path.slice(block.path.length).includes('*');
       this.invalidate('release', pointer.target, span, how, isInside, row, through);
+      if (this.rust && row !== undefined && 'suffix' in row.match) this.endTexts(block, span, how, row);
       // Releasing storage through the only pointer to a container's elements releases the container too.
       const container = containerOf(pointer.target);
       if (container && pointer.target.path.at(-1) === '[]') {
@@ -118,6 +119,30 @@ export abstract class Ownership extends Events {
         this.endArray(container, pointer, span, how, row);
       }
     }
+  }
+
+  /** Rust: a library ends a record, and the texts that its fields lead to with it (`info_free(info)` and then `CStr::from_ptr(name)`). */
+  private endTexts(block: Place, span: Span, how: string, row: ApiRow): void {
+    const from = block.path.length;
+    const fieldOf = ({ root, path }: Place): string | undefined =>
+      isWithin({ root, path }, block) && /^[A-Za-z_]\w*$/u.test(path[from] ?? '') ? path[from] : undefined;
+    const isText = (field: string): boolean => {
+      const type = this.typeAt({ root: block.root, path: [...block.path, field] });
+      return type?.kind === 'pointer' && type.element?.name === 'c_char';
+    };
+    const fields = new Set<string>();
+    for (const { target, how: made } of this.pointers) {
+      const field = fieldOf(target);
+      if (
+        field !== undefined &&
+        target.path[from + 1] === '*' &&
+        (/(?:^|::)CStr::from_ptr$/u.test(made) || isText(field))
+      )
+        fields.add(field);
+    }
+    const isEnded = (target: Place): boolean =>
+      fields.has(fieldOf(target) ?? '') && target.path[from + 1] === '*' && !target.path.slice(from + 2).includes('*');
+    if (fields.size > 0) this.invalidate('release', block, span, how, isEnded, row);
   }
 
   /** D: the array whose block was released still shows it: `free(list.ptr); list[0] = x;` */

@@ -21,6 +21,7 @@ import { findLentObjects } from '../facts/lent-objects.js';
 import { findTakenFromSelf } from '../facts/taken-from-self.js';
 import { findCopiedOut } from '../facts/copied-out.js';
 import { findStolen } from '../facts/stolen-values.js';
+import { findFreedTexts } from '../facts/freed-texts.js';
 import { findFreedViews } from '../facts/freed-views.js';
 import { findFreeingSetter } from '../facts/freeing-setters.js';
 import { findRepeatedTakers } from '../facts/repeated-takers.js';
@@ -252,7 +253,7 @@ export default defineRule({
         const helpers =
           language === 'd'
             ? releasingHelpers(read, text)
-            : [...renewingMethods(read, text), ...releasingFunctions(read, text)];
+            : [...renewingMethods(read, text), ...releasingFunctions(read, text), ...methodsOfDrops(read, text)];
         for (const { fn, file } of withCallersOf(unit, read, functionsIn(read), helpers)) {
           for (const { span, how } of language === 'd' ? releasesOfThis(file, fn) : [])
             report({
@@ -369,12 +370,13 @@ export default defineRule({
               confidence: 'medium',
             });
           }
-          for (const cloned of language === 'rust' ? findClonedOwners(file, text, fn, flow) : [])
+          for (const cloned of language === 'rust' ? findClonedOwners(unit, file, text, fn) : [])
             report({
               messageId: 'cloned',
               data: {
                 owner: fn.owner ?? '',
-                derives: cloned.isDerived ? "derives 'Clone'" : "copies the pointer in its 'clone'",
+                derives:
+                  cloned.method === undefined ? "derives 'Clone'" : `copies the pointer in its '${cloned.method}'`,
                 derived: lineOf(unit, file, cloned.maker.start),
                 method: fn.name,
                 what: cloned.field,
@@ -388,7 +390,9 @@ export default defineRule({
               ],
               key: `${fn.owner ?? ''}.${cloned.field}`,
               // Whoever calls the method of his own accord may know of the copies.
-              ...(fn.trait === 'Drop' ? {} : { severity: 'warning' as const, confidence: 'medium' as const }),
+              ...(fn.trait === 'Drop' && (cloned.method ?? 'clone') === 'clone'
+                ? {}
+                : { severity: 'warning' as const, confidence: 'medium' as const }),
             });
           for (const shown of language === 'rust' ? findExternalMemory(file, fn) : []) {
             if (!shown.freed) continue;
@@ -654,7 +658,7 @@ export default defineRule({
             });
           }
           const causes = new Set<string>();
-          for (const stale of flow.staleUses) {
+          for (const stale of language === 'rust' ? [...flow.staleUses, ...findFreedTexts(fn, flow)] : flow.staleUses) {
             if (language === 'rust' && (isLater(unit, file, text, stale) || isOnTheWayOut(text, stale))) continue;
             if (language === 'rust' && (isAdvanced(text, fn, stale) || isNextElement(text, stale))) continue;
             if (
@@ -777,6 +781,22 @@ function releasingFunctions(file: FileIr, text: string): readonly string[] {
     return ENDS_GIVEN.test(text.slice(fn.bodySpan.start, fn.bodySpan.end)) ? [fn.name] : [];
   });
 }
+
+/** Rust: methods that release something and that a `drop` only calls: the `drop` of a type that can be cloned has none of the words. */
+function methodsOfDrops(file: FileIr, text: string): readonly string[] {
+  if (!CLONES.test(text)) return [];
+  const names = new Set([...text.matchAll(DROPS_BY_METHOD)].map(([, name]) => name));
+  return file.functions.flatMap(({ name, kind, bodySpan }) =>
+    kind === 'method' && names.has(name) && bodySpan && ENDS_GIVEN.test(text.slice(bodySpan.start, bodySpan.end))
+      ? [name]
+      : [],
+  );
+}
+
+/** `fn drop(&mut self) { self.close(); }` */
+const DROPS_BY_METHOD =
+  /\bfn\s+drop\s*\(\s*&\s*mut\s+self\s*\)\s*\{\s*(?:let\s+_\s*=\s*)?self\s*\.\s*(\w+)\s*\(\s*\)\s*;?\s*\}/gu;
+const CLONES = /\bderive\s*\([^)]*\bClone\b|\bimpl\b[^{;]*\bClone\s+for\b/u;
 
 /** `port_free(port)`, `dealloc(p, layout)`. */
 const ENDS_GIVEN = /(?:_(?:free|destroy|delete|close)|\bfree|\bdealloc|\bdrop_in_place)\s*\(/u;
