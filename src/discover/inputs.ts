@@ -56,7 +56,7 @@ export function resolveInputs(paths: readonly string[], cwd: string): Discovered
   return new Discovery(paths.length === 0 ? ['.'] : paths, cwd).run();
 }
 
-const toPosix = (path: string): string => path.split(sep).join('/');
+const toPosix = (path: string): string => (sep === '/' ? path : path.split(sep).join('/'));
 const isWithin = (path: string, folder: string): boolean =>
   path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
 
@@ -85,7 +85,10 @@ class Discovery {
   run(): Discovered {
     for (const path of this.paths) this.resolve(path);
     const base = this.findBase();
-    const pathOf = (abs: string): string => toPosix(relative(base, abs));
+    const below = base.endsWith(sep) ? base : base + sep;
+    // Both are without `.` and `..`, so that what is below needs no calculation.
+    const pathOf = (abs: string): string =>
+      toPosix(abs.startsWith(below) ? abs.slice(below.length) : relative(base, abs));
     const onTrouble: OnTrouble = (abs, why) => {
       const path = pathOf(abs);
       const shown = path === '' ? '.' : path;

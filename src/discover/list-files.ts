@@ -58,10 +58,12 @@ export function listWithGit(root: string, folders: readonly string[], onTrouble:
     return undefined;
   }
   const files: string[] = [];
+  // Git's paths hold no `.` and no `..`.
+  const below = root.endsWith(sep) ? root : root + sep;
   // A file with merge conflicts is listed once for each of its stages.
   for (const path of new Set(result.output.split('\0'))) {
     if (path === '' || foreignPath.test(path)) continue;
-    const absolute = join(root, path);
+    const absolute = sep === '/' ? below + path : join(root, path);
     // An untracked repository inside this one is listed as a folder.
     if (path.endsWith('/')) files.push(...(listWithGit(absolute, [absolute], onTrouble) ?? walk(absolute, onTrouble)));
     else files.push(absolute);

@@ -8,8 +8,11 @@ import type { Rule } from '../rules/rule.js';
 export interface TokenPlan {
   /** Strings of which a file must hold one to be parsed at all; empty when no rule reads the language. */
   readonly fileTokens: readonly string[];
-  /** Ids of the rules that want the file: one of their tokens is there, and one of those they require beside them. */
-  readersOf(text: string): ReadonlySet<string>;
+  /**
+   * Ids of the rules that want the file: one of their tokens is there, and one of those they require beside them. `bytes` are those of the
+   * text as UTF-8.
+   */
+  readersOf(text: string, bytes: Buffer): ReadonlySet<string>;
   /** Which function bodies of a file with these readers and this text to lower; undefined when all of them. */
   bodiesFor(readers: ReadonlySet<string>, text: string): BodyFilter | undefined;
   /** What some function of such a file must match, or none of the readers looks at the file; undefined when one may. */
@@ -57,8 +60,8 @@ export function planTokens(rules: readonly Rule[], language: Language): TokenPla
   };
   return {
     fileTokens,
-    readersOf(text) {
-      const present = search(text);
+    readersOf(text, bytes) {
+      const present = search(bytes);
       const isThere = (token: string | RegExp): boolean => (isWord(token) ? present.has(token) : token.test(text));
       const readers = all.filter(
         ({ tokens, requires }) => tokens.some(isThere) && (requires.length === 0 || requires.some(isThere)),
