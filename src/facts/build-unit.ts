@@ -340,10 +340,9 @@ class Unit implements UnitFacts {
     const isGrowing = (f: FunctionIr) => f.skipped === true && mayGrow(language, text.slice(f.span.start, f.span.end));
     if (plain && !plain.functions.some(isGrowing)) return plain;
     if (this.deep.has(path)) return this.deep.get(path);
-    const file =
-      language === 'd' && plain
-        ? this.withBodies(plain, isGrowing)
-        : this.input.packs[language]?.lower({ path, text }, { test: (body) => mayGrow(language, body) });
+    const file = plain
+      ? this.withBodies(plain, isGrowing)
+      : this.input.packs[language]?.lower({ path, text }, { test: (body) => mayGrow(language, body) });
     this.deep.set(path, file);
     if (file && !this.parsed.has(path)) this.input.onParsed?.(path);
     return file;
@@ -362,8 +361,7 @@ class Unit implements UnitFacts {
     const key = `${path}|${name}`;
     let read = this.assigning.get(key);
     if (!read) {
-      const wanted = { test: (body: string) => mayGrow('rust', body) || assigns.test(body) };
-      read = this.input.packs.rust?.lower({ path, text }, wanted) ?? file;
+      read = this.withBodies(file, isAssigning);
       this.assigning.set(key, read);
     }
     return read;
@@ -377,12 +375,11 @@ class Unit implements UnitFacts {
     if (mayGrow(language, own)) return this.parseDeep(path, language, text);
     const plain = this.parsed.get(path);
     if (!plain) return undefined;
-    if (language === 'rust' && /\bunsafe\b/u.test(own)) return this.wholeOf(plain);
     const key = `${path}|${fn.span.start}`;
     let helper = this.helpers.get(key);
     const matters =
       language === 'rust'
-        ? LOCKS_FOR.test(own) || keepsPointer(own, fn)
+        ? /\bunsafe\b/u.test(own) || LOCKS_FOR.test(own) || keepsPointer(own, fn)
         : fn.kind === 'destructor' || setsThroughParameter(own, fn);
     if (!helper && matters)
       this.helpers.set(key, (helper = this.withBodies(plain, (f) => f.span.start === fn.span.start)));

@@ -79,6 +79,8 @@ export class Lowering {
     outlined: Outline,
     readonly wanted: BodyFilter | undefined,
     private readonly grammar: Grammar,
+    /** The id of the first function; each further one has the next. */
+    readonly firstId = 0,
   ) {
     this.comments = outlined.comments;
     this.skippedBodies = outlined.skippedBodies;

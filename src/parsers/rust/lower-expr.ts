@@ -196,7 +196,8 @@ function lowerClosure(cx: Lowering, node: SyntaxNode, scope: Scope): Expr {
   const list = isBlock ? undefined : childByField(node, 'parameters');
   const returns = isBlock ? undefined : childByField(node, 'return_type');
   const names = [...scope.names, isBlock ? '{async}' : '{closure}'];
-  const id = cx.functions.length;
+  const place = cx.functions.length;
+  const id = cx.firstId + place;
   const headEnd = list?.end ?? bodyNode?.start ?? node.end;
   const declared: FunctionIr = {
     id,
@@ -232,7 +233,7 @@ function lowerClosure(cx: Lowering, node: SyntaxNode, scope: Scope): Expr {
       bodyNode.kind === 'block' && !firstOfKind(bodyNode, 'label')
         ? lowerBlock(cx, bodyNode, inner)
         : { span: spanOf(bodyNode), statements: [], result: lowerExpr(cx, bodyNode, inner) };
-    cx.functions[id] = { ...declared, body };
+    cx.functions[place] = { ...declared, body };
   }
   return { kind: 'closure', span: spanOf(node), functionId: id };
 }

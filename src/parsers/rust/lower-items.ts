@@ -316,7 +316,8 @@ function lowerFunction(
   const isMember = scope.owner !== undefined;
   const abi = external ? readAbi(cx, external) : scope.abi;
 
-  const id = cx.functions.length;
+  const place = cx.functions.length;
+  const id = cx.firstId + place;
   const declared: FunctionIr = {
     id,
     kind: !isMember ? 'function' : name === 'drop' && scope.trait === 'Drop' ? 'destructor' : 'method',
@@ -348,7 +349,7 @@ function lowerFunction(
 
   const error = isBroken ? node : node.hasError ? findError(node) : undefined;
   if (error) {
-    cx.functions[id] = { ...declared, hasError: true };
+    cx.functions[place] = { ...declared, hasError: true };
     if (!isBroken && (!bodyNode || cx.isWanted(node))) {
       cx.gap(
         'parse-error',
@@ -360,7 +361,7 @@ function lowerFunction(
   }
   if (!bodyNode) return id;
   if (cx.skippedBodies.has(bodyNode.start) || !cx.isWanted({ start: node.start, end: bodyNode.end })) {
-    cx.functions[id] = { ...declared, skipped: true };
+    cx.functions[place] = { ...declared, skipped: true };
     return id;
   }
   const inner: Scope = {
@@ -371,7 +372,7 @@ function lowerFunction(
     parentName: declared.qualifiedName,
   };
   const body = cx.bounded(() => lowerBlock(cx, bodyNode, inner));
-  cx.functions[id] = body ? { ...declared, body } : { ...declared, skipped: true };
+  cx.functions[place] = body ? { ...declared, body } : { ...declared, skipped: true };
   return id;
 }
 
@@ -688,9 +689,9 @@ export function lowerNestedItem(cx: Lowering, node: SyntaxNode, scope: Scope, at
 }
 
 /** Sets `ownerKind` of methods whose type is declared in the same file. */
-export function resolveOwnerKinds(cx: Lowering): void {
+export function resolveOwnerKinds(cx: Lowering, known: readonly TypeDecl[] = []): void {
   const kinds = new Map<string, TypeDecl['kind']>();
-  for (const type of cx.types) if (type.kind !== 'alias') kinds.set(type.name, type.kind);
+  for (const type of [...known, ...cx.types]) if (type.kind !== 'alias') kinds.set(type.name, type.kind);
   cx.functions.forEach((fn, i) => {
     const ownerKind = fn.owner !== undefined && fn.ownerKind === undefined ? kinds.get(fn.owner) : undefined;
     if (ownerKind !== undefined) cx.functions[i] = { ...fn, ownerKind };

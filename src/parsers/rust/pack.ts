@@ -1,8 +1,10 @@
-import type { FileIr } from '../../model/ir.js';
+import type { FileIr, FunctionIr, TypeDecl } from '../../model/ir.js';
 import type { SourceFile } from '../../model/source.js';
+import { joinBodies } from '../join-bodies.js';
 import { watching, withoutState, type BodyFilter, type LanguagePack } from '../pack.js';
 import { loadGrammar, parseSyntax, type Grammar } from '../tree.js';
 import { rustApis } from './apis.js';
+import { bareOutline } from './bare-view.js';
 import { Lowering, PARSE_OPTIONS, readable, type Scope } from './context.js';
 import { rustFacets } from './facets.js';
 import { lowerItems, resolveOwnerKinds } from './lower-items.js';
@@ -32,6 +34,27 @@ function lowerIfSought(file: SourceFile, wanted: BodyFilter | undefined, sought:
     : undefined;
 }
 
+function lowerMore(file: SourceFile, read: FileIr, wanted: (fn: FunctionIr) => boolean): FileIr {
+  const lacking = read.functions.filter((fn) => fn.skipped === true && fn.bodySpan !== undefined && wanted(fn));
+  if (lacking.length === 0) return read;
+  const bodies = new Set(lacking.flatMap(({ bodySpan }) => (bodySpan ? [bodySpan.start] : [])));
+  const source = readable(file.text);
+  const heads = [...bodies];
+  const isWanted = (start: number, end: number): boolean =>
+    heads.some((at) => start <= at && at < end) || lacking.some(({ span }) => span.start <= start && end <= span.end);
+  const outlined = outline(source, isWanted);
+  const known = { firstId: Math.max(...read.functions.map(({ id }) => id)) + 1, types: read.types };
+  // What such an attribute says of all that follows would be lost.
+  const bare = /#!\[\s*cfg/u.test(source) ? undefined : bareOutline(outlined, bodies);
+  const more = bare && lowerOutlined(file, undefined, { source, outlined: bare }, known);
+  const isRead = (at: number): boolean =>
+    more?.functions.some((fn) => fn.bodySpan?.start === at && fn.hasError !== true) === true;
+  return joinBodies(
+    read,
+    more && heads.every(isRead) ? more : lowerOutlined(file, undefined, { source, outlined }, known),
+  );
+}
+
 /** The text as the grammar can read it, and its outline. */
 interface ReadText {
   readonly source: string;
@@ -46,22 +69,29 @@ function outlineOf(text: string, wanted: BodyFilter | undefined): ReadText {
   };
 }
 
+/** What another reading of the file found: ids for functions from there on are free. */
+interface Known {
+  readonly firstId: number;
+  readonly types: readonly TypeDecl[];
+}
+
 function lowerOutlined(
   { path, text }: SourceFile,
   wanted: BodyFilter | undefined,
   { source, outlined }: ReadText,
+  known?: Known,
 ): FileIr {
   if (!grammar) throw new Error('The Rust grammar was not loaded before the first file.');
   const { offsets } = outlined;
   const root = parseSyntax(grammar, outlined.view, offsets ? { ...PARSE_OPTIONS, offsets } : PARSE_OPTIONS);
-  const cx = new Lowering(path, text, source, outlined, wanted, grammar);
+  const cx = new Lowering(path, text, source, outlined, wanted, grammar, known?.firstId);
   const scope: Scope = { names: [], conditions: [], isTest: false };
   if (root.isError && root.skipped === true) {
     const message = `'${path}' was not checked, because the Rust grammar takes too long to read it; look for brackets or quotes without an end.`;
     cx.gap('limit', 0, () => message);
   } else lowerItems(cx, root.isError ? [root] : root.children, scope, cx.attributes);
   expandMarkers(cx);
-  resolveOwnerKinds(cx);
+  resolveOwnerKinds(cx, known?.types);
   return {
     path,
     language: 'rust',
@@ -91,4 +121,5 @@ export const rustPack: LanguagePack = {
   },
   lower,
   lowerIfSought,
+  lowerMore,
 };
