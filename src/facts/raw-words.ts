@@ -75,3 +75,6 @@ export const BECOMES_RAW: readonly RegExp[] = [
 
 /** Names of functions that give whoever asks for memory a piece that is nobody else's from then on. */
 export const ALLOCATES = /^(?:\w*[aA]llocate\w*|alloc|malloc|acquire|checkout)$/u;
+
+/** Words of a Rust file that names Node-API or neon in its code: a path of a file such as `napi/parser` is none. */
+export const NODE_API = ['napi:', 'napi_', 'napi]', 'napi(', 'napi)', 'napi;', 'napi,', 'napi}', 'napi as', 'neon::'];

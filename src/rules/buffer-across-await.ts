@@ -2,6 +2,7 @@ import { findMovedAddresses } from '../facts/js-addresses.js';
 import { jsBuffersOf } from '../facts/js-buffers.js';
 import { findStaleAddresses } from '../facts/js-calls.js';
 import { lineOf } from '../facts/lines.js';
+import { NODE_API } from '../facts/raw-words.js';
 import { defineRule, type ReportStep } from './rule.js';
 
 export default defineRule({
@@ -26,7 +27,7 @@ export default defineRule({
     scenarios: ['mutate', 'transfer', 'detach'],
   },
   tokens: { rust: ['Buffer', 'Array', 'Slice', '[u8]', 'array_info', 'buffer_info', 'dataview_info'] },
-  requires: { rust: ['napi', 'neon::'] },
+  requires: { rust: NODE_API },
   check({ unit, report }) {
     for (const file of unit.filesOf('rust')) {
       for (const one of findStaleAddresses(unit, file)) {

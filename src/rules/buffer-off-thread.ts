@@ -3,6 +3,7 @@ import { jsBuffersOf, type ByteRead, type JsBuffer } from '../facts/js-buffers.j
 import { lineOf } from '../facts/lines.js';
 import type { FileIr } from '../model/ir.js';
 import { joinWords } from '../project/triples.js';
+import { NODE_API } from '../facts/raw-words.js';
 import { defineRule, type ReportStep } from './rule.js';
 
 export default defineRule({
@@ -29,7 +30,7 @@ export default defineRule({
     scenarios: ['mutate', 'transfer', 'detach'],
   },
   tokens: { rust: ['Buffer', 'Array', 'Slice', '[u8]', 'array_info', 'buffer_info', 'dataview_info'] },
-  requires: { rust: ['napi', 'neon::'] },
+  requires: { rust: NODE_API },
   check({ unit, report }) {
     const causes = new Map<string, { buffer: JsBuffer; reads: { file: FileIr; read: ByteRead }[] }>();
     for (const file of unit.filesOf('rust')) {

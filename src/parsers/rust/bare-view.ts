@@ -83,8 +83,7 @@ function keptParts(
       case 99: // c
       case 114: {
         // r
-        const end = isWordAt(view, i - 1) ? i : skipLexeme(view, i);
-        i = Math.max(end, i + 1);
+        i = Math.max(skipLexeme(view, i), i + 1);
         continue;
       }
       case 59: // ;
@@ -118,8 +117,4 @@ function keptParts(
     i++;
   }
   return open.length === 0 ? { parts: parts.sort(([a], [b]) => a - b), found } : undefined;
-}
-
-function isWordAt(text: string, at: number): boolean {
-  return at >= 0 && /\w/u.test(text.charAt(at));
 }

@@ -86,7 +86,10 @@ describe('the bare view of single functions of Rust', () => {
       'impl<T> S { #[inline] pub fn g() { b(); }}',
     ],
     ['const A: &[B] = &[B { c: 1 }]; mod m { use d; fn g() { b(); } } fn f() {}', 'mod m { fn g() { b(); }}'],
-    [`static A: &str = "fn { ;"; const B: char = '{'; const C: &str = r#"}";"#; fn g() { b(); }`, 'fn g() { b(); }'],
+    [
+      `static A: &str = "fn { ;"; const B: char = '{'; const C: &str = r#"}";"#; const D: &[u8] = &[b'"', b'\\'']; fn g() { b(); }`,
+      'fn g() { b(); }',
+    ],
     [
       'impl A { fn f() {} } impl B { fn f(x: [u8; 2]) -> [u8; 3] { x } fn g() { if b { c(); } } }',
       'impl B { fn g() { if b { c(); } }}',
