@@ -612,6 +612,10 @@ class Unit implements UnitFacts {
         }
         return isThere;
       },
+      isOneOfSeveral: (name, fromPath) =>
+        namesIn(fileAt(fromPath))?.type(name) === undefined &&
+        index().filesOf(name).length > 1 &&
+        declaringPath(name, this.scopeOf(fromPath, language)) === undefined,
       global: (name, fromPath, inFunction) => {
         const named = namesIn(fileAt(fromPath))?.globals(name) ?? [];
         const isAround = (g: GlobalDecl): boolean =>

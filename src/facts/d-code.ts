@@ -285,14 +285,24 @@ export function aggregateOf(file: FileIr, fn: FunctionIr): TypeDecl | undefined 
   return fitting.find((type) => type.span.start <= fn.span.start && fn.span.end <= type.span.end) ?? fitting[0];
 }
 
+const methodsByOwner = new WeakMap<FileIr, ReadonlyMap<string, readonly FunctionIr[]>>();
+
 /** The methods of an aggregate that stand inside it. */
 export function methodsOf(file: FileIr, type: TypeDecl): readonly FunctionIr[] {
-  return file.functions.filter(
-    (fn) =>
-      fn.owner === type.name &&
-      fn.parent === undefined &&
-      type.span.start <= fn.span.start &&
-      fn.span.end <= type.span.end,
+  let byOwner = methodsByOwner.get(file);
+  if (byOwner === undefined) {
+    const lists = new Map<string, FunctionIr[]>();
+    for (const fn of file.functions) {
+      if (fn.owner === undefined || fn.parent !== undefined) continue;
+      const list = lists.get(fn.owner);
+      if (list === undefined) lists.set(fn.owner, [fn]);
+      else list.push(fn);
+    }
+    byOwner = lists;
+    methodsByOwner.set(file, byOwner);
+  }
+  return (byOwner.get(type.name) ?? []).filter(
+    (fn) => type.span.start <= fn.span.start && fn.span.end <= type.span.end,
   );
 }
 

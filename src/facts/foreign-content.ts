@@ -132,12 +132,13 @@ class Content {
           const { target } = expr;
           const set = target.kind === 'field' ? target.name : target.kind === 'name' ? target.path.at(-1) : undefined;
           if (set !== undefined) addTo(found, set, { value: expr.operator === '=' ? expr.value : undefined, inside });
-          if (target.kind === 'deref') this.noteCopy(expr.value, inside);
+          if (target.kind === 'deref') this.noteCopy(target.base, expr.value, inside);
           // `node.data.length = n` lets the collector allocate.
           if (target.kind === 'field' && target.name === 'length') other(target.base);
         } else if (expr.kind === 'address') other(expr.base);
         else if (expr.kind === 'method') {
           if (/^(?:reserve|swap|move)$/u.test(expr.method) || this.takesByRef(expr.method, 0)) other(expr.receiver);
+          if (this.takesByRef(expr.method, 0)) this.noteLent(expr.method, expr.receiver, inside);
           expr.args.forEach(({ value }, index) => {
             if (expr.method === 'swap' || this.takesByRef(expr.method, index)) other(value);
           });
@@ -145,6 +146,7 @@ class Content {
           const called = calledName(expr) ?? '';
           expr.args.forEach(({ value }, index) => {
             if (called === 'swap' || called === 'move' || this.takesByRef(called, index)) other(value);
+            if (this.takesByRef(called, index)) this.noteLent(called, value, inside);
           });
         }
       });
@@ -153,11 +155,35 @@ class Content {
     return found;
   }
 
-  /** `*node = given;` of a parameter: its pointers were set by whoever calls. */
-  private noteCopy(value: Expr, fn: FunctionIr): void {
+  /** `*node = given;` of a parameter, `*node = load();`: its pointers were set by whoever calls, or who is called. */
+  private noteCopy(target: Expr, value: Expr, fn: FunctionIr): void {
     const name = value.kind === 'name' && value.path.length === 1 ? value.path[0] : undefined;
     const type = fn.params.find((param) => param.name === name)?.type;
     if (type?.kind === 'path') this.copied.add(type.name);
+    const given = uncast(value);
+    if (given.kind !== 'call' && given.kind !== 'method') return;
+    // A constructor is told by `isMadeOtherwise`.
+    const record = this.recordAt(target, fn);
+    if (record !== undefined && calledName(given) !== record) this.copied.add(record);
+  }
+
+  /** `fill(*node)`, by `ref` and in another module: what it sets the members to is not looked at. */
+  private noteLent(callee: string, lent: Expr, fn: FunctionIr): void {
+    if (lent.kind !== 'deref' || this.file.functions.some((one) => one.name === callee && hasBody(one))) return;
+    const record = this.recordAt(lent.base, fn);
+    if (record !== undefined) this.copied.add(record);
+  }
+
+  /** The name of the record that a variable of the function points to. */
+  private recordAt(pointer: Expr, fn: FunctionIr): string | undefined {
+    const plain = uncast(pointer);
+    const name = plain.kind === 'name' && plain.path.length === 1 ? plain.path[0] : undefined;
+    if (name === undefined) return undefined;
+    const declared = declaredTypeOf(this.file, fn, name)?.element?.name;
+    if (declared !== undefined) return declared;
+    // `auto node = cast(Node*) malloc(Node.sizeof);`
+    const init = this.writesOfLocals(fn).get(name)?.[0];
+    return init?.kind === 'cast' ? init.type.element?.name : undefined;
   }
 
   /** Whether a function of this name, of the file or known to the unit, has such a parameter by `ref` or `out`. */

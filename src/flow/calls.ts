@@ -684,7 +684,8 @@ export abstract class Calls extends Effects {
       // No struct or object converts to the pointer that `free` takes: it is a method of its own that is not known.
       // `free` and the runtime's `destroy` take one value: `task.destroy(storage)` is one of its own, too.
       const isOwn =
-        (receiver.type?.kind === 'path' && /^(?:pureFree|free)$/u.test(expr.method)) ||
+        (/^(?:pureFree|free)$/u.test(expr.method) &&
+          (receiver.type?.kind === 'path' || this.isOneOfSeveral(receiver.type))) ||
         (/^(?:pureFree|free|destroy)$/u.test(expr.method) && expr.args.length > 0);
       const ufcs = isOwn ? [] : this.settings.apis.path([expr.method], expr.args.length + 1);
       if (ufcs.length > 0)
@@ -842,6 +843,12 @@ export abstract class Calls extends Effects {
   private withoutKeys({ type }: Value, method: string, values: readonly Value[]): readonly Value[] {
     if (this.rust || method !== 'remove' || type?.kind !== 'assoc-array' || type.key?.kind !== 'pointer') return values;
     return values.map((value) => ({ ...value, pointers: NONE }));
+  }
+
+  /** D: a pointer to a type that several modules declare, each for its system: which one has which methods is not told. */
+  private isOneOfSeveral(type: TypeRef | undefined): boolean {
+    const name = type?.kind === 'pointer' && type.element?.kind === 'path' ? type.element.name : '';
+    return name !== '' && this.settings.oracle.isOneOfSeveral(name, this.file.path);
   }
 
   /** D: inside an aggregate `destroy(x)` is its own method of that name, when it has one; it hides functions of modules. */

@@ -11,6 +11,8 @@ export interface TypeOracle {
   mayBeAlias(name: string, fromPath: string): boolean;
   /** Whether `declaration` would find one, as far as the text of the files tells. */
   isDeclared(name: string, fromPath: string): boolean;
+  /** Whether several files declare `name`, and which one is meant is not told. */
+  isOneOfSeveral(name: string, fromPath: string): boolean;
   /** A global of the file; `inFunction` is the qualified name of a function whose own statics, and those of the ones around it, count too. */
   global(
     name: string,
@@ -51,7 +53,8 @@ export interface TypeOracle {
 }
 
 /** Numbers of D, which hold no pointer whatever they were made of. */
-export const SCALAR = /^(?:bool|u?byte|u?short|u?int|u?long|size_t|ptrdiff_t|float|double|real|[wd]?char)$/u;
+export const SCALAR =
+  /^(?:bool|u?byte|u?short|u?int|u?long|[ui]?size(?:_t)?|ptrdiff_t|u?intptr(?:_t)?|float|double|real|[wd]?char)$/u;
 
 /** Heads that hand their first type argument through a dereference. */
 const TRANSPARENT = new Set([

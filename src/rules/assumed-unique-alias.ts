@@ -546,7 +546,7 @@ function ownerOf(
   if (param !== undefined)
     return isWritable(param.type) &&
       !param.modifiers.includes('immutable') &&
-      !(takes && param.modifiers.includes('ref'))
+      !(param.modifiers.includes('ref') && (takes || isEmptied(fn, name)))
       ? { text: "a slice of the caller's", span: param.span }
       : undefined;
   if (takes) return undefined;
@@ -562,6 +562,17 @@ function ownerOf(
   if (field.type?.kind === 'path' && isMutableObject(unit, file, field.type))
     return { text: 'an object that its owner writes', span: field.span };
   return isWritable(field.type) ? { text: 'a field', span: field.span } : undefined;
+}
+
+/** `array = null;` of a parameter by `ref`: the caller gives up what becomes immutable, as with `assumeUnique`. */
+function isEmptied(fn: FunctionIr, name: string): boolean {
+  let is = false;
+  if (fn.body !== undefined)
+    walkBody(fn.body, ({ expr }) => {
+      if (expr.kind !== 'assign' || expr.operator !== '=' || memberPath(expr.target) !== name) return;
+      is ||= expr.value.kind === 'literal' && expr.value.type === 'null';
+    });
+  return is;
 }
 
 /** A class with a field that may be written. */

@@ -857,8 +857,11 @@ function isTakenBack(fn: FunctionIr, escape: Escape): boolean {
   // The place that was found, and how it is written: `manager.current.nested` by getters.
   const names = new Set([root.kind === 'self' ? into : [root.name, ...(into === '' ? [] : [into])].join('.')]);
   let isSet = false;
+  let isConditional = false;
+  // Under a flag alone it is set again on that way only, unless the other branch does so, too.
+  const branches = new Map<number, Set<boolean>>();
   if (fn.body !== undefined)
-    walkBody(fn.body, ({ expr }) => {
+    walkBody(fn.body, ({ expr, around }) => {
       if (expr.kind !== 'assign' || expr.operator !== '=') return;
       const target = memberPath(expr.target);
       if (target === undefined) return;
@@ -866,9 +869,29 @@ function isTakenBack(fn: FunctionIr, escape: Escape): boolean {
       if (expr.span.start === escape.span.start) {
         names.add(target);
         isSet ||= expr.value.kind === 'field' && memberPath(expr.value.base) === target;
-      } else if (expr.span.start > escape.span.end && names.has(target)) isSet ||= expr.value.kind !== 'address';
+        // What is stored on one way only may be taken back on the same.
+        isConditional = around.some((outer) => outer.kind === 'if' || outer.kind === 'match');
+      } else if (expr.span.start > escape.span.end && names.has(target) && expr.value.kind !== 'address') {
+        const flag = isConditional ? undefined : flagAround(fn, around);
+        if (flag === undefined) isSet = true;
+        else {
+          const seen = branches.get(flag.span.start) ?? new Set<boolean>();
+          branches.set(flag.span.start, seen.add(expr.span.end <= flag.then.span.end));
+        }
+      }
     });
-  return isSet;
+  return isSet || [...branches.values()].some(({ size }) => size === 2);
+}
+
+/** D: the `if` around a statement that asks for a flag which the caller gives, and that is all that is around it. */
+function flagAround(fn: FunctionIr, around: readonly Expr[]): (Expr & { readonly kind: 'if' }) | undefined {
+  const tests = around.filter(({ kind }) => kind === 'if' || kind === 'match' || kind === 'loop' || kind === 'closure');
+  const [test] = tests;
+  if (tests.length !== 1 || test?.kind !== 'if' || test.isStatic === true) return undefined;
+  const plain = test.condition.kind === 'unary' ? test.condition.operand : test.condition;
+  return plain.kind === 'name' && plain.path.length === 1 && fn.params.some(({ name }) => name === plain.path[0])
+    ? test
+    : undefined;
 }
 
 /** D: a helper that is called afterwards sets the member to something else: `startLoop(compiler, &loop); .. endLoop(compiler);` */

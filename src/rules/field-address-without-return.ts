@@ -188,7 +188,10 @@ export default defineRule({
 function isTrailing(unit: UnitFacts, file: FileIr, type: TypeDecl, fn: FunctionIr, { what, as }: Shown): boolean {
   const own = type.fields.filter((field) => !field.isStatic);
   const last = own.at(-1);
-  if (as !== 'pointer' || last?.name !== what || what !== `_${fn.name}`) return false;
+  if (last?.name !== what) return false;
+  // `char[1] text;` at the end has room for one; what is shown of it is told by a length.
+  if (as === 'slice' && last.type?.kind === 'static-array' && last.type.size === '1' && own.length > 1) return true;
+  if (as !== 'pointer' || what !== `_${fn.name}`) return false;
   if (last.type?.kind === 'static-array') return last.type.size === '1';
   if (last.type?.kind !== 'path') return false;
   if (own.slice(0, -1).some(({ name }) => COUNTS.test(name))) return true;

@@ -259,6 +259,7 @@ function forbidden(unit: UnitFacts, file: FileIr, type: TypeDecl, expr: Expr): s
       const field = member === undefined ? undefined : type.fields.find((one) => one.name === member && !one.isStatic);
       if (field && isTableType(unit, file, field.type)) return `reads the associative array '${field.name}'`;
       return field?.type?.kind === 'slice' &&
+        !isMadeElsewhere(unit, file, type, field.name) &&
         (isCollected(unit, file, type, field.name) || isOfObjects(unit, file, field.type))
         ? `reads the array '${field.name}' of the collector`
         : undefined;
@@ -295,6 +296,20 @@ function isOfObjects(unit: UnitFacts, file: FileIr, { element }: TypeRef): boole
 const BY_HAND = /\b(?:New|nogc_new|mallocNew|mallocEmplace)!|\b(?:Delete|nogc_delete|destroyFree)\s*\(/u;
 
 /**
+ * `roots = Mem.alloc!Roots();`, `left = allocate!Node(key);`, `watchers = pool.makeArray!Watcher(n);`: the class makes the member by an
+ * allocator, and nowhere by `new`. The allocators of threads and processes use the collector.
+ */
+function isMadeElsewhere(unit: UnitFacts, file: FileIr, type: TypeDecl, member: string): boolean {
+  const text = (unit.textOf(file.path) ?? '').slice(type.span.start, type.span.end);
+  const made = new RegExp(
+    `(?<![.\\w])(?:this\\s*\\.\\s*)?${member}\\s*=\\s*(new\\b|\\w*(?:GC|theAllocator|processAllocator)\\w*\\b|(?:[\\w.]+\\.)?(?:alloc|allocate|make|makeArray)\\s*!)`,
+    'gu',
+  );
+  const makers = [...text.matchAll(made)].map((match) => match[1] ?? '');
+  return makers.length > 0 && makers.every((maker) => maker.endsWith('!') && !/GC|Allocator\b/u.test(maker));
+}
+
+/**
  * The member of the class that an expression names, when it is a reference to an object. In a file that makes and deletes its
  * objects by hand they are not the collector's.
  */
@@ -303,6 +318,7 @@ function objectMember(unit: UnitFacts, file: FileIr, type: TypeDecl, expr: Expr)
   const member = memberPath(expr);
   const field = member === undefined ? undefined : type.fields.find((one) => one.name === member && !one.isStatic);
   if (field?.type?.kind !== 'path') return undefined;
+  if (isMadeElsewhere(unit, file, type, field.name)) return undefined;
   const declared = unit.oracle('d').declaration(field.type.name, file.path);
   if (declared && isForeignObject(unit, file, declared)) return undefined;
   const kind = declared?.kind;

@@ -1,5 +1,4 @@
 import { calledName, memberPath, methodsOf, uncast } from '../facts/d-code.js';
-import { offsetsOf } from '../facts/growth-text.js';
 import { RAW_CODE } from '../facts/raw-words.js';
 import { findBoxedCallbacks } from '../facts/boxed-callbacks.js';
 import { hasDrop } from '../facts/declarations.js';
@@ -1148,7 +1147,9 @@ function findUnrooted(
     // `listener.attach(handle);`: the object gives itself away.
     else if (parent?.kind === 'method' && parent.receiver === value) {
       const callee = registersItself(unit, file, types.get(name), parent.method);
-      if (callee !== undefined && !goesOn(unit, file, fn, parent.span, name))
+      // `pump(handle);` with what the object was given: the library runs while the object is on the stack.
+      const handles = parent.args.flatMap(({ value }) => (value.kind === 'name' ? value.path : []));
+      if (callee !== undefined && ![name, ...handles].some((one) => goesOn(unit, file, fn, parent.span, one)))
         given.push({ name, callee, span: parent.span, declared });
     }
     // Its members or elements are used; anything else may keep it.
@@ -1157,8 +1158,19 @@ function findUnrooted(
   return given.filter(({ name }) => !kept.has(name));
 }
 
+/** What `registersItself` said, by class and method: many functions may make objects of one class. */
+const registered = new WeakMap<FileIr, Map<string, string | undefined>>();
+
 /** D: the foreign function that a method of a class gives the address of its own object, which the class puts nowhere else. */
 function registersItself(unit: UnitFacts, file: FileIr, name: string | undefined, method: string): string | undefined {
+  const known = registered.get(file) ?? new Map<string, string | undefined>();
+  registered.set(file, known);
+  const key = `${name ?? ''}.${method}`;
+  if (!known.has(key)) known.set(key, findRegistering(unit, file, name, method));
+  return known.get(key);
+}
+
+function findRegistering(unit: UnitFacts, file: FileIr, name: string | undefined, method: string): string | undefined {
   const type = file.types.find((one) => one.name === name && one.kind === 'class');
   if (type === undefined || type.bases.length > 0) return undefined;
   const text = (unit.textOf(file.path) ?? '').slice(type.span.start, type.span.end);
@@ -1197,19 +1209,38 @@ function callsForeign(unit: UnitFacts, file: FileIr, fn: FunctionIr): boolean {
   return calls;
 }
 
+/** What runs a library, waits for it or takes a registration back. */
+const GOES_ON =
+  /\b\w*(?:run|wait|loop|main|exec|join|poll|pump|drain|dispatch|perform|sleep|remove|detach|unregister|clear|destroy|free|close|stop|reset)\w*\s*(?:\(|;)/giu;
+
+/** Where words stand last in a function, and the last thing that runs a library: read once for all that the function makes. */
+interface LastPlaces {
+  readonly words: ReadonlyMap<string, number>;
+  readonly goingOn: number;
+}
+
+const lastPlaces = new WeakMap<FunctionIr, LastPlaces>();
+
+function lastPlacesIn(unit: UnitFacts, file: FileIr, fn: FunctionIr): LastPlaces {
+  const known = lastPlaces.get(fn);
+  if (known !== undefined) return known;
+  const text = (unit.textOf(file.path) ?? '').slice(fn.span.start, fn.span.end);
+  const words = new Map<string, number>();
+  for (const { 0: word, index } of text.matchAll(/\w+/gu)) words.set(word, fn.span.start + index);
+  let goingOn = -1;
+  for (const { index } of text.matchAll(GOES_ON)) goingOn = fn.span.start + index;
+  const last = { words, goingOn };
+  lastPlaces.set(fn, last);
+  return last;
+}
+
 /**
  * D: the function waits, runs the library, takes the registration back or uses the variable again before it ends; what it has on its
  * stack is not collected.
  */
 function goesOn(unit: UnitFacts, file: FileIr, fn: FunctionIr, { end }: Span, name: string): boolean {
-  const rest = (unit.textOf(file.path) ?? '').slice(end, fn.span.end);
-  return (
-    fn.name === 'main' ||
-    offsetsOf(name, rest).length > 0 ||
-    /\b\w*(?:run|wait|loop|main|exec|join|poll|dispatch|perform|sleep|remove|detach|unregister|clear|destroy|free|close|stop|reset)\w*\s*(?:\(|;)/iu.test(
-      rest,
-    )
-  );
+  const { words, goingOn } = lastPlacesIn(unit, file, fn);
+  return fn.name === 'main' || (words.get(name) ?? -1) >= end || goingOn >= end;
 }
 
 /**

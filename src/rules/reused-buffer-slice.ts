@@ -880,7 +880,15 @@ function findRewind(
   for (const method of methodsOf(file, type)) {
     if (method === fn || !hasBody(method) || method.kind !== 'method') continue;
     let found: Span | undefined;
+    let isGivenUp = false;
     walkBody(method.body, ({ expr, around }) => {
+      // `data = null;`: what is written next goes to another block.
+      isGivenUp ||=
+        expr.kind === 'assign' &&
+        expr.operator === '=' &&
+        around.every((outer) => outer.kind === 'block') &&
+        memberPath(expr.target) === buffer &&
+        ((expr.value.kind === 'literal' && expr.value.type === 'null') || expr.value.kind === 'new');
       if (found !== undefined || around.some((outer) => outer.kind === 'loop')) return;
       const name =
         expr.kind === 'assign' && expr.operator === '=' && expr.value.kind === 'literal' && expr.value.text === '0'
@@ -888,7 +896,7 @@ function findRewind(
           : undefined;
       if (name !== undefined && positions.has(name) && type.fields.some((one) => one.name === name)) found = expr.span;
     });
-    if (found !== undefined) return { method, span: found };
+    if (found !== undefined && !isGivenUp) return { method, span: found };
   }
   return undefined;
 }
