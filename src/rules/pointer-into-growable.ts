@@ -44,8 +44,8 @@ const DOCUMENTED_VIEWS = new Set([
   'buffer_ptr',
 ]);
 
-/** Operators of a container, and looks at what comes next. */
-const D_VIEW = /^(?:_?op[A-Z]\w*|peek\w*)$/u;
+/** Operators of a container, looks at what comes next, and the two ends of its storage. */
+const D_VIEW = /^(?:_?op[A-Z]\w*|peek\w*|begin|end)$/u;
 
 /** Rust: an accessor whose name says that it gives a bare pointer: `as_iovec_ptr`, `get_raw_mut`. */
 const RAW_VIEW = /(?:^|_)(?:ptr|pointer|raw)(?:_|$)/u;

@@ -2,6 +2,7 @@ import { plainText } from '../facts/plain-text.js';
 import { aggregateOf, calledName, uncast, withCallersOf } from '../facts/d-code.js';
 import { findClonedOwners } from '../facts/cloned-owners.js';
 import { findDoubleFrees, findDoubleReleases } from '../facts/double-release.js';
+import { findScopeReleases } from '../facts/scope-releases.js';
 import { findClonedHandles, findEndedHandles } from '../facts/ended-handles.js';
 import {
   arePathsExcluded,
@@ -284,6 +285,23 @@ export default defineRule({
                 { file, span: kept.use, role: 'use', note: 'The next call uses it here.' },
               ],
               key: kept.name,
+            });
+          for (const { what, how, span, second } of language === 'd' ? findScopeReleases(fn) : [])
+            report({
+              messageId: 'again',
+              data: {
+                what,
+                release: how,
+                released: lineOf(unit, file, span.start),
+                second: how,
+                use: lineOf(unit, file, second.start),
+              },
+              at: { file, span: second },
+              steps: [
+                { file, span, role: 'release', note: `'${how}' releases it here on every way out.` },
+                { file, span: second, role: 'use', note: `'${how}' releases it once more here.` },
+              ],
+              key: `${fn.name}|${what}`,
             });
           const destructor = language === 'rust' ? 'drop' : '~this';
           for (const twice of language === 'rust'
