@@ -270,7 +270,12 @@ function isPointer(unit: UnitFacts, file: FileIr, type: TypeRef | undefined): bo
   // `lib_column`: a handle of a library, in its spelling.
   return decl
     ? decl.alias?.kind === 'pointer'
-    : /^[a-z]\w*_\w+$/u.test(type.name) && !/^c_|^(?:u?int\w*|s?size)_t$/u.test(type.name);
+    : /^[a-z]\w*_\w+$/u.test(type.name) && !/^c_|^(?:u?int\w*|s?size)_t$/u.test(type.name) && !isNumberOfLibc(type);
+}
+
+/** `libc::dev_t`, `libc::off_t`: what the system's headers call by such a name is a number. */
+function isNumberOfLibc({ path, name }: TypeRef): boolean {
+  return path.at(-2) === 'libc' && name.endsWith('_t');
 }
 
 /** Whether a function is of another language: by its path, or because no Rust function of the unit has its name. */

@@ -216,6 +216,8 @@ function keyOf(
         : undefined;
     }
     case 'deref':
+      // `*self.slot`: what a pointer leads to is not the pointer.
+      return expr.base.kind === 'field' ? undefined : next(expr.base);
     case 'address':
       return next(expr.base);
     case 'try':

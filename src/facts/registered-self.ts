@@ -1,3 +1,4 @@
+import { hasDrop } from './declarations.js';
 import type { Expr, FileIr, FunctionIr, Param, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { walkBody } from '../model/walk-body.js';
@@ -69,7 +70,24 @@ export function findRegisteredParam(unit: UnitFacts, file: FileIr, fn: FunctionI
     false,
   );
   const param = found && lent.find((p) => p.name === found.name);
+  if (found && endsHere(unit, fn, found.span, unit.textOf(file.path) ?? '')) return undefined;
   return param && { callee: found.callee, span: found.span, borrow: found.borrow, param };
+}
+
+/**
+ * `set_write(writer.raw, file, Some(f))` of a local of a type whose `drop` ends what it registered with, and which goes nowhere: whatever is
+ * kept is gone with it when the function returns.
+ */
+function endsHere(unit: UnitFacts, { bodySpan }: FunctionIr, call: Span, source: string): boolean {
+  const object = /\(\s*(\w+)\s*\.\s*\w+\s*,/u.exec(source.slice(call.start, call.end))?.[1];
+  if (object === undefined || object === 'self' || !bodySpan) return false;
+  const before = source.slice(bodySpan.start, call.start);
+  const type = new RegExp(
+    `\\blet\\s+(?:mut\\s+)?${object}\\s*(?::[^=;]*)?=\\s*(?:\\w+\\s*::\\s*)*?([A-Z]\\w*)\\s*(?:::\\s*\\w+\\s*\\(|\\{)`,
+    'u',
+  ).exec(before)?.[1];
+  if (type === undefined || !hasDrop(unit, type)) return false;
+  return !new RegExp(`(?<![.\\w])${object}\\b(?!\\s*[.\\w])`, 'u').test(source.slice(call.end, bodySpan.end));
 }
 
 /** A lifetime of the function that neither the result nor a bound has to do with. */

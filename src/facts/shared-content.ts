@@ -95,7 +95,8 @@ function asksForClone(unit: UnitFacts, file: FileIr, bound: string, depth = 0): 
 function parameterOf(file: FileIr, fn: FunctionIr, decl: TypeDecl, index: number, enough: RegExp): string | undefined {
   if (fn.owner !== decl.name || fn.self?.mode !== 'shared' || fn.isUnsafe || fn.isTest) return undefined;
   // Whoever shows a token of a critical section, of a lock or of a thread is alone.
-  if (fn.params.some((p) => /(?:Section|Token|Marker|Guard|Key|Lock)$/u.test(p.type?.name ?? ''))) return undefined;
+  if (fn.params.some((p) => /(?:Section|Token|Marker|Guard|Key|Lock)$|^Python$/u.test(p.type?.name ?? '')))
+    return undefined;
   // What only the package calls, it may call in the right order.
   if (fn.trait === undefined && !fn.isPublic && decl.isPublic) return undefined;
   const around = implAround(file, fn);

@@ -11,6 +11,7 @@ import type { Loop } from './closures.js';
 import type { FlowSettings } from './memory.js';
 import { SharedMap } from './shared-copies.js';
 import { PlaceExpressions } from './place-expressions.js';
+import { isPlainOwner } from './effects.js';
 import { describePlace, extend, type Root, type Place } from './place.js';
 import type { FunctionFlow, Pointer, Value } from './result.js';
 import { type State } from './state.js';
@@ -173,6 +174,15 @@ class Analysis extends PlaceExpressions {
         let value: Value = NOTHING;
         if (statement.init) {
           value = this.coerce(this.expr(statement.init), statement.type, statement.init.span);
+          // `let copy: Box<[u8]> = lent.into();` makes a block of its own.
+          if (
+            this.rust &&
+            statement.type &&
+            value.places.length === 0 &&
+            isPlainOwner(statement.type) &&
+            isConverted(statement.init)
+          )
+            value = { places: NONE, pointers: NONE, owned: true, type: statement.type };
           if (value.madeOf && (statement.type?.kind === 'reference' || statement.type?.name === 'Cow'))
             value = { places: NONE, pointers: value.madeOf };
           if (statement.otherwise) {
@@ -992,4 +1002,11 @@ function plainBlock(branch: Expr, isElse: boolean): Block | undefined {
 function setEntries<K, V>(map: Map<K, V>, entries: ReadonlyMap<K, V>): void {
   map.clear();
   for (const [key, value] of entries) map.set(key, value);
+}
+
+/** `lent.into()`, also in a block of its own. */
+function isConverted(expr: Expr): boolean {
+  if (expr.kind === 'block')
+    return expr.block.statements.length === 0 && expr.block.result !== undefined && isConverted(expr.block.result);
+  return expr.kind === 'method' && expr.method === 'into' && expr.args.length === 0;
 }

@@ -1,5 +1,5 @@
 import type { Match } from './api-index.js';
-import type { Effect, Operand } from './api.js';
+import type { ApiRow, Effect, Operand } from './api.js';
 import {
   builtinCallType,
   builtinMethodType,
@@ -393,8 +393,8 @@ export abstract class Calls extends Effects {
     const isOwn =
       !this.rust && path.length === 1 && (this.isPlainFunction(last) || this.isOverload(last, expr.args.length));
     const isOther = isOwn || (this.rust && isOtherSpawn(path, this.file, this.fn, this.settings.oracle));
-    const matches =
-      member || isVariable || isOther ? [] : this.settings.apis.path(this.imported(path), expr.args.length);
+    const rows = member || isVariable || isOther ? [] : this.settings.apis.path(this.imported(path), expr.args.length);
+    const matches = this.rust && rows.some(isKeeperBySuffix) && isLentSafely(path, this.file) ? [] : rows;
     const found =
       matches.length > 0 || isVariable
         ? undefined
@@ -936,4 +936,22 @@ function operandsOf(effect: Effect): number[] {
     if (typeof operand === 'number') found.push(operand);
   }
   return found;
+}
+
+/** A row that tells by the end of a name that a function keeps what it is given. */
+function isKeeperBySuffix({ row }: { readonly row: ApiRow }): boolean {
+  return 'suffix' in row.match && row.effects.some((e) => e.kind === 'retain');
+}
+
+/** Rust: a function of the file with a body that is lent what it is given, by its signature: its name says nothing of what it keeps. */
+function isLentSafely(path: readonly string[], { functions }: FileIr): boolean {
+  if (path.length !== 1) return false;
+  const own = functions.filter((f) => f.name === path[0] && f.owner === undefined);
+  return (
+    own.length > 0 &&
+    own.every(
+      ({ abi, bodySpan, isUnsafe, params }) =>
+        abi === undefined && bodySpan !== undefined && !isUnsafe && params.every((p) => p.type?.kind !== 'pointer'),
+    )
+  );
 }

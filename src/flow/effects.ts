@@ -1030,9 +1030,13 @@ function isUnlinking({ releases, sets }: Summary): boolean {
 }
 
 /** Collections whose elements are plain values: nothing in them points elsewhere. */
-function isPlainOwner(type: TypeRef): boolean {
-  if (type.kind !== 'path' || !/^(?:Vec|String|Box|VecDeque|CString|OsString|PathBuf)$/u.test(type.name)) return false;
-  return type.args.every((arg) => arg.kind === 'path' && PLAIN.test(arg.name));
+export function isPlainOwner(type: TypeRef): boolean {
+  if (type.kind !== 'path' || !/^(?:Vec|String|Box|VecDeque|CString|OsString|PathBuf|Rc|Arc)$/u.test(type.name))
+    return false;
+  return type.args.every((arg) => {
+    const of = arg.kind === 'slice' ? arg.element : arg;
+    return of?.kind === 'path' && PLAIN.test(of.name);
+  });
 }
 
 function isOwnedType(type: TypeRef | undefined): boolean {

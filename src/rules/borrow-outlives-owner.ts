@@ -381,6 +381,7 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
   )
     return false;
   if (rust && isKeptAlong(unit, file, escape)) return false;
+  if (rust && (isDisowned(unit, file, fn, root) || isPutBeside(unit, file, escape))) return false;
   if (!rust && D_OWNERS.has(root.type?.name ?? '') && isSharedOrRange(fn, pointer)) return false;
   if (!rust && (D_MAPPINGS.has(root.type?.name ?? '') || pointer.target.path.includes('*')) && isGivenAway(fn, root))
     return false;
@@ -499,6 +500,43 @@ function isCharacters(type: TypeRef | undefined): boolean {
 /** Rust: what a pointer in `self` leads to, given by a method, which may have taken `self` apart. */
 function isHandedOn({ target, how }: Pointer): boolean {
   return target.path.includes('*') && how !== 'declared';
+}
+
+/** Rust: `Prepared { data: f.as_ref() as *const F, keeper: Keeper::new(f) }`: a constructor of the package takes the block into the same value. */
+function isPutBeside(unit: UnitFacts, file: FileIr, { span, pointer }: Escape): boolean {
+  const { root } = pointer.target;
+  if (root.kind === 'temp' || root.type?.kind !== 'path' || !/^(?:Box|Vec|String|Rc|Arc)$/u.test(root.type.name))
+    return false;
+  if (pointer.target.path.length === 0) return false;
+  const text = unit.textOf(file.path)?.slice(pointer.site.end, span.end) ?? '';
+  const [, type = '', made = ''] =
+    new RegExp(`:\\s*([A-Z]\\w*)\\s*::\\s*(\\w+)\\s*\\(\\s*${root.name}\\s*\\)\\s*[,}]`, 'u').exec(text) ?? [];
+  return type !== '' && unit.functionsNamed(made, 'rust').some(({ item }) => item.owner === type && !item.self);
+}
+
+/**
+ * Rust: the destructor asks a flag of the value, and the function asks or sets it, too: `value.owned = false; Ok(value.ptr)`. Whoever takes
+ * the pointer out then owns it, or never did.
+ */
+function isDisowned(unit: UnitFacts, file: FileIr, fn: FunctionIr, { name, type }: Root): boolean {
+  if (type?.kind !== 'path' || !fn.bodySpan || !/^\w+$/u.test(name)) return false;
+  const flags = unit
+    .oracle('rust')
+    .declaration(type.name, file.path)
+    ?.fields.filter((f) => f.type?.name === 'bool')
+    .map((f) => f.name);
+  const text = (unit.textOf(file.path) ?? '').slice(fn.bodySpan.start, fn.bodySpan.end);
+  return (flags ?? []).some((flag) => {
+    const told = `\\.\\s*(?:${flag}\\b|(?:is|has|owns|was)_${flag}\\s*\\()`;
+    if (!new RegExp(`\\b${name}\\s*${told}`, 'u').test(text)) return false;
+    return unit
+      .implsOf(type.name, 'Drop')
+      .some(({ file: at, item }) =>
+        new RegExp(`\\bif\\b[^{]*\\bself\\s*${told}`, 'u').test(
+          (unit.textOf(at.path) ?? '').slice(item.span.start, item.span.end),
+        ),
+      );
+  });
 }
 
 /** Rust: the field of `self` that holds the pointer is set to something else, so that `drop` does not find it. */

@@ -224,6 +224,9 @@ export default defineRule({
           const byLibrary = !call.method && /(^|::)libc::free$|^free$/u.test(call.callee);
           const isUnmapped = !call.method && /(?:^|::)munmap$/u.test(call.callee);
           if (!byLibrary && !isUnmapped && !/(?:^|::)dealloc$/u.test(call.callee)) continue;
+          // `Slab::dealloc(&mut slab)`: a function of the package that has the name only.
+          if (!byLibrary && call.resolved !== undefined && /(?:^|::)(?:[A-Z]\w*)::dealloc$/u.test(call.callee))
+            continue;
           // A variable named 'free' may hold any function.
           if (byLibrary && call.rows.length === 0) continue;
           for (const pointer of call.args[0]?.pointers ?? []) {

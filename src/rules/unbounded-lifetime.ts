@@ -331,6 +331,7 @@ function findUnbounded(unit: UnitFacts, file: FileIr, fn: FunctionIr): Untied | 
   )?.name;
   if (lifetime === undefined) return undefined;
   const text = (unit.textOf(file.path) ?? '').slice(fn.bodySpan.start, fn.bodySpan.end);
+  if (isOwnedThere(type, lifetime, text) || isOfClosure(unit, file, fn, type, lifetime)) return undefined;
   const made = fn.isUnsafe || /\bunsafe\b/u.test(text) ? DEREFERENCE.exec(text) : null;
   // A wrapper of a pointer is made without `unsafe`.
   if (!made && !isWrapper(unit, file, fn, type)) return undefined;
@@ -341,6 +342,34 @@ function findUnbounded(unit: UnitFacts, file: FileIr, fn: FunctionIr): Untied | 
   if (pointer === undefined) return undefined;
   const start = fn.bodySpan.start + (made?.index ?? 0);
   return { type, lifetime, pointer, at: { start, end: start + (made?.[0].length ?? 1) } };
+}
+
+/** `Err(ReadError::new(Cow::Owned(text)))` in a `Result<Frame, ReadError<'e>>`: wherever the one type with the lifetime is made, it owns its content. */
+function isOwnedThere(type: TypeRef, lifetime: string, text: string): boolean {
+  const parts = type.kind === 'path' && /^(?:Result|Option)$/u.test(type.name) ? type.args : [];
+  const having = parts.filter((part) => part.lifetimes?.includes(lifetime) === true);
+  const [part] = having;
+  if (having.length !== 1 || part?.kind !== 'path') return false;
+  const makes = text.match(new RegExp(`\\b${part.name}\\s*(?:::\\s*\\w+\\s*)?[({]`, 'gu')) ?? [];
+  const owned =
+    text.match(
+      new RegExp(`\\b${part.name}\\s*(?:::\\s*\\w+\\s*)?\\(\\s*(?:\\w+\\s*::\\s*)*Cow\\s*::\\s*Owned\\b`, 'gu'),
+    ) ?? [];
+  return owned.length > 0 && owned.length === makes.length;
+}
+
+/** `Subscription<'a>` for an `F: FnMut() + 'a` that it keeps as a `dyn FnMut() + 'a`: the lifetime is the closure's. */
+function isOfClosure(unit: UnitFacts, file: FileIr, fn: FunctionIr, type: TypeRef, lifetime: string): boolean {
+  if (!fn.generics.some((g) => !g.name.startsWith("'") && g.bounds.some((b) => b.trim() === lifetime))) return false;
+  const kept = type.kind === 'path' && /^(?:Result|Option)$/u.test(type.name) ? type.args[0] : type;
+  if (kept?.kind !== 'path') return false;
+  const decl = unit.oracle('rust').declaration(kept.name, file.path);
+  const own = decl?.generics.filter((g) => g.name.startsWith("'"))[kept.lifetimes?.indexOf(lifetime) ?? -1]?.name;
+  if (own === undefined) return false;
+  const having = decl?.fields.filter((f) => new RegExp(`${own}\\b`, 'u').test(f.type?.text ?? '')) ?? [];
+  return (
+    having.length > 0 && having.every((f) => new RegExp(`\\bdyn\\b[^;]*\\+\\s*${own}\\b`, 'u').test(f.type?.text ?? ''))
+  );
 }
 
 /** A static of the file that holds a raw pointer, read by the function: `GLOBAL.load(..)`, `*GLOBAL`. */
