@@ -211,6 +211,28 @@ export function removedType(name: string, receiver: TypeRef | undefined, span: S
   return holder.name === 'VecDeque' ? syntheticType('Option', span, [element]) : element;
 }
 
+/** Rust: the type of iterators that give the elements of a container by value, as this module spells it. */
+export const YIELDER = 'IntoIter';
+const YIELDS_ONE = /^(?:next|next_back|last|nth|nth_back|find|rfind|max|min|max_by|max_by_key|min_by|min_by_key)$/u;
+
+/**
+ * Rust: `IntoIter<CString>` of `names.into_iter()`, `names.drain(..)` and `names.into_values()`, and `Option<CString>` of what takes one
+ * out of that. Only where the elements are known to own their content; undefined for other elements, methods and receivers.
+ */
+export function givenOutType(name: string, receiver: TypeRef | undefined, span: Span): TypeRef | undefined {
+  // What a reference leads to is lent.
+  const holder = name === 'drain' ? peel(receiver) : receiver;
+  if (holder?.kind !== 'path') return undefined;
+  if (holder.name === YIELDER) return YIELDS_ONE.test(name) ? syntheticType('Option', span, holder.args) : undefined;
+  const isMap = /Map$/u.test(holder.name);
+  const isList = /^(?:Vec|VecDeque|SmallVec|BinaryHeap|HashSet|BTreeSet|IndexSet)$/u.test(holder.name);
+  let element: TypeRef | undefined;
+  if (isMap && /^into_(?:keys|values)$/u.test(name)) element = holder.args[name === 'into_keys' ? 0 : 1];
+  else if (isList && /^(?:into_iter|drain)$/u.test(name)) element = holder.args[0];
+  if (element?.kind !== 'path' || element.lifetimes !== undefined || !GIVEN_OUT.test(element.name)) return undefined;
+  return syntheticType(YIELDER, span, [element]);
+}
+
 /** The result type of a well-known method; undefined when the name says nothing. */
 export function builtinMethodType(name: string, receiver: TypeRef | undefined, span: Span): TypeRef | undefined {
   if (UNWRAPS.has(name)) return unwrapped(receiver);

@@ -744,14 +744,17 @@ export abstract class Calls extends Effects {
     const results = this.runClosureArguments(values, exprs, receiver, expr.method, 'unknown');
     // D: `button.onClose(() { dialog.destroy(); })` is most likely called later.
     if (!this.rust && !CONTENT_ADAPTERS.has(expr.method)) this.putOffReleases(exprs);
+    const yielded = this.rust ? this.givenOut(expr.method, receiver, expr.span) : undefined;
     const type =
-      adaptedType(expr.method, results, expr.span) ?? builtinMethodType(expr.method, receiver.type, expr.span);
+      yielded ??
+      adaptedType(expr.method, results, expr.span) ??
+      builtinMethodType(expr.method, receiver.type, expr.span);
     return {
       places: NONE,
       // A method of unknown content may copy what its closure returns; the adapters that everybody knows hand it on.
       pointers: CONTENT_ADAPTERS.has(expr.method) ? results.flatMap((r) => r.pointers) : [],
       ...optionalType(type),
-      ...(results.some((r) => r.owned) ? { owned: true } : {}),
+      ...(yielded || results.some((r) => r.owned) ? { owned: true } : {}),
     };
   }
 

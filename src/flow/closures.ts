@@ -1,4 +1,5 @@
 import { Bindings } from './bindings.js';
+import { YIELDER } from './builtin-types.js';
 import { freeNames } from './expression-shapes.js';
 import { extend, type Place, type Root } from './place.js';
 import type { Context, Pointer, Value } from './result.js';
@@ -8,6 +9,9 @@ import type { Block, Expr, ExprOf, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { NONE } from '../model/lists.js';
 import { namesOf } from '../model/patterns.js';
+
+/** Adapters whose closure is shown each element by reference. */
+const LOOKS_AT = /^(?:filter|find|rfind|inspect|skip_while|take_while|partition|(?:max|min)_by(?:_key)?)$/u;
 
 /** A loop, or a block with a label, that is being walked. */
 export interface Loop {
@@ -206,6 +210,13 @@ export abstract class Closures extends Bindings {
     return slot?.name === 'Option' && slot.args[0]?.kind === 'path';
   }
 
+  /** What the closure of an adapter is given; one that only looks at the elements has them lent. */
+  protected yieldedTo(method: string, receiver: Value): Value {
+    const { owned, ...content } = this.contentGiven(receiver);
+    const isLent = receiver.type?.name === YIELDER && LOOKS_AT.test(method);
+    return owned === true && !isLent ? { ...content, owned } : content;
+  }
+
   /** Runs the closures among the arguments of a call; returns what they return. */
   protected runClosureArguments(
     values: readonly Value[],
@@ -221,7 +232,7 @@ export abstract class Closures extends Bindings {
       const fn = this.functions.get(value.closure);
       if (!fn || fn.kind === 'async-block') return;
       const adapter = receiver !== undefined && CONTENT_ADAPTERS.has(method);
-      const content = adapter ? this.contentGiven(receiver) : undefined;
+      const content = adapter ? this.yieldedTo(method, receiver) : undefined;
       const args = content
         ? fn.params.map((_, k) => (k === fn.params.length - 1 || method !== 'fold' ? content : NOTHING))
         : [];

@@ -1,7 +1,7 @@
 import { isAlwaysRun } from './always-run.js';
 import type { Match } from './api-index.js';
 import type { ApiRow, Effect, Operand } from './api.js';
-import { builtinCallType, builtinMethodType, removedType, syntheticType } from './builtin-types.js';
+import { builtinCallType, builtinMethodType, givenOutType, removedType, syntheticType } from './builtin-types.js';
 import { Closures } from './closures.js';
 import { describePlace, extend, isElementOf, isWithin, leadingMember, type Place } from './place.js';
 import type { Invalidation, Pointer, PointerForm, Summary, Value } from './result.js';
@@ -152,7 +152,10 @@ export abstract class Effects extends Closures {
     if (!method && type && content && type.args.length === 0 && BOXES.test(name) && type.kind === 'path')
       type = { ...type, args: [content] };
     // `list.pop()` of owners gives one that nobody holds yet.
-    const removed = method && this.rust ? removedType(name, receiver?.type, expr.span) : undefined;
+    const removed =
+      method && this.rust
+        ? (removedType(name, receiver?.type, expr.span) ?? this.givenOut(name, receiver, expr.span))
+        : undefined;
     if (removed) {
       owned = true;
       type = removed;
@@ -210,6 +213,17 @@ export abstract class Effects extends Closures {
       ...(pair ? { pair } : {}),
       ...(takenFrom ? { takenFrom } : {}),
     };
+  }
+
+  /** Rust: the type of what `list.into_iter()` yields one by one, which nobody holds yet. */
+  protected givenOut(name: string, receiver: Value | undefined, span: Span): TypeRef | undefined {
+    const isOwn =
+      name === 'drain' ||
+      receiver?.owned === true ||
+      (receiver?.pointers.length === 0 &&
+        receiver.places.length > 0 &&
+        receiver.places.every(({ root, path }) => root.byValue && path.every((step) => step !== '*' && step !== '[]')));
+    return isOwn ? givenOutType(name, receiver?.type, span) : undefined;
   }
 
   /** What is read through a reference: the pointers stored there, or whatever else it leads to. */
@@ -564,7 +578,7 @@ export abstract class Effects extends Closures {
         if (fn?.kind === 'async-block') return undefined;
         const content =
           receiver && CONTENT_ADAPTERS.has(name)
-            ? this.contentGiven(receiver)
+            ? this.yieldedTo(name, receiver)
             : this.elementGiven(fn, effect.elementsOf === undefined ? undefined : operand(effect.elementsOf));
         if (!fn) return this.applyNamed(typeof effect.what === 'number' ? exprs[effect.what] : undefined, content);
         const result = this.runClosure(

@@ -1,6 +1,6 @@
 import type { ApiIndex } from './api-index.js';
 import type { ApiRow } from './api.js';
-import { syntheticType } from './builtin-types.js';
+import { syntheticType, YIELDER } from './builtin-types.js';
 import { isRawExpr } from './expression-shapes.js';
 import { ownsItsBlock } from './owned-values.js';
 import { fieldTypeOf, growthKey, typeOfPlace } from './place-type.js';
@@ -621,6 +621,7 @@ export abstract class Memory {
   protected isGivenByValue(receiver: Value): boolean {
     if (this.isOwnedContent(receiver)) return true;
     const { type } = receiver;
+    if (receiver.owned === true && type?.kind === 'path' && type.name === YIELDER) return true;
     if (receiver.pointers.length > 0 || type?.kind !== 'path' || !/^(?:Option|Result)$/u.test(type.name)) return false;
     const inner = type.args[0];
     if (inner?.kind !== 'path' || inner.lifetimes !== undefined) return false;

@@ -68,7 +68,7 @@ export function contentType(type: TypeRef | undefined): TypeRef | undefined {
     ? (elementType(type) ?? type)
     : bare === type &&
         type !== undefined &&
-        /^(Vec|VecDeque|HashSet|BTreeSet|HashMap|BTreeMap|SmallVec|Box)$/.test(type.name)
+        /^(Vec|VecDeque|HashSet|BTreeSet|HashMap|BTreeMap|SmallVec|Box|IntoIter)$/.test(type.name)
       ? elementType(type)
       : bare;
 }
