@@ -649,7 +649,7 @@ function endOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow
   if (
     escape.kind === 'argument' &&
     !isBound &&
-    ((root.kind === 'param' && !isOwnAddress) || (pointer.form !== 'raw' && !pointer.erased))
+    ((root.kind === 'param' && !isOwnAddress) || (pointer.form !== 'raw' && !pointer.erased && !isRegistered))
   )
     return undefined;
   if (root.kind === 'param' && root.type?.kind === 'reference' && root.type.lifetime !== "'static") {
@@ -906,6 +906,9 @@ const REGISTERS = /^(?:\w+_)?(?:set|register|add|install|attach|subscribe|watch|
 const TAKES_OVER = /(?:^|[_:])(?:set|add|push)0(?:_\w+)?$/u;
 const KEEPS =
   /(?:callback|cb|handler|hook|listener|user_?data|context|ctx|observer|logger|finalizer|destructor|func|event|signal)s?(?:_\w+)?$/u;
+const KEEPS_RECORD =
+  /(?:callback|cb|handler|hook|listener|observer|logger|watch(?:er)?|event|signal)s?(?:_(?:add|attach|connect|install|register))?$/u;
+const TAKES_OFF = /(?:^|_)(?:un(?:register|subscribe|hook|watch|install)|remove|detach|disconnect)(?:_|$)/u;
 const ENDS =
   /(?:un(?:register|set|subscribe|hook|watch|install)|remove|clear|detach|disconnect|destroy|free|close|reset)/u;
 
@@ -918,16 +921,45 @@ function isRegistration(unit: UnitFacts, file: FileIr, flow: FunctionFlow, escap
   const name = escape.callee?.split(/::|\./u).at(-1) ?? '';
   if (escape.kind !== 'argument' || !REGISTERS.test(name)) return false;
   const call = flow.calls.find((c) => c.span === escape.span);
-  if (!call || call.method || call.rows.length > 0 || call.resolved) return false;
+  // A name that speaks of another argument says nothing of a record of the library.
+  if (!call || call.method || call.resolved || !call.rows.every(({ match }) => 'suffix' in match)) return false;
   const declared = file.functions.find((f) => f.name === name && f.abi !== undefined && !f.body && f.skipped !== true);
   const isForeign =
     declared !== undefined || /(?:^|::)(?:ffi|sys|\w+_sys|\w+_ffi|bindings)::/u.test(escape.callee ?? '');
   if (!isForeign) return false;
   const param = escape.index === undefined ? undefined : declared?.params[escape.index]?.type;
+  // The first of several is the object that the call is about.
+  const isObject = escape.index === 0 && (declared?.params.length ?? 0) > 1;
+  if (declared && !isObject && isKnownByAddress(unit, file, name, param)) return true;
+  if (call.rows.length > 0) return false;
   if (declared && !(param?.kind === 'pointer' && /^(?:c_)?void$/u.test(param.element?.name ?? ''))) return false;
   const hasCallback = declared?.params.some((p) => isCallback(plain(p.type))) ?? false;
   if (!hasCallback && !KEEPS.test(name)) return false;
   return true;
+}
+
+/**
+ * A record that a library keeps and does not copy: it knows it by its address, since the record leads to the next of its kind
+ * (`next: *mut Listener`), or since another function of the library is given the address to take the record off again.
+ */
+function isKnownByAddress(unit: UnitFacts, file: FileIr, name: string, param: TypeRef | undefined): boolean {
+  const record = param?.kind === 'pointer' && param.element?.kind === 'path' ? param.element.name : '';
+  if (record === '' || /^(?:c_)?(?:void|char)$|^[ui]\d+$/u.test(record) || !KEEPS_RECORD.test(name)) return false;
+  const isOfKind = (type: TypeRef | undefined): boolean => type?.kind === 'pointer' && type.element?.name === record;
+  const declared = unit.oracle('rust').declaration(record, file.path);
+  if (declared?.fields.some((f) => /^(?:next|prev|link|node)$/u.test(f.name) && isOfKind(f.type)) === true) return true;
+  const library = name.slice(
+    0,
+    name.search(/(?:^|(?<=_))(?:set|register|add|install|attach|subscribe|watch|hook|connect|listen|on)(?:_|$)/u),
+  );
+  return file.functions.some(
+    (f) =>
+      f.abi !== undefined &&
+      !f.body &&
+      f.name.startsWith(library) &&
+      TAKES_OFF.test(f.name) &&
+      f.params.some(({ type }) => isOfKind(type)),
+  );
 }
 
 /** Whether a later call of the function ends the registration: the same one again, or one whose name says so. */
