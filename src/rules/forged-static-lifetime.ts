@@ -325,6 +325,7 @@ export default defineRule({
           }
           const stored =
             findStored(unit, file, fn, body, one, bindings) ??
+            findFilledStored(unit, file, fn, body, one, bindings) ??
             findLocalStored(unit, file, fn, body, one, bindings, text) ??
             findCollected(unit, file, fn, body, one, bindings);
           if (stored)
@@ -638,6 +639,25 @@ function findStored(
     others.every(({ value }) => sourceOf(value, bindings, fn)?.name !== source.name),
   );
   return field && { source: source.name, field: field.name, span: field.span };
+}
+
+/** What keeps an object of JavaScript alive beside a view of its bytes. */
+const KEEPS_OBJECT = /\b(?:napi_)?create_reference\b|\binto_ref\b|\b(?:Ref|Reference|Persistent|Root|ObjectRef)\b/u;
+
+/** A struct whose static field is filled with bytes of JavaScript whose address Node-API fills in, in a function that keeps no reference to their object. */
+function findFilledStored(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+  body: Block,
+  view: RawView,
+  bindings: Bindings,
+): { readonly source: string; readonly field: string; readonly span: Expr['span'] } | undefined {
+  const source = filledByNode(unit, file, fn, view);
+  if (source === undefined || KEEPS_OBJECT.test((unit.textOf(file.path) ?? '').slice(fn.span.start, fn.span.end)))
+    return undefined;
+  const field = staticFieldWith(unit, file, fn, body, view, bindings);
+  return field && { source, field: field.name, span: field.span };
 }
 
 type FieldValue = ExprOf<'struct'>['fields'][number];
