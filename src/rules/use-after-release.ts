@@ -16,6 +16,7 @@ import { RAW_CODE } from '../facts/raw-words.js';
 import { findInnerRelease } from '../facts/inner-releases.js';
 import { isKeyOnly } from '../facts/key-only.js';
 import { isPutBy } from '../facts/put-by.js';
+import { findLentCounts } from '../facts/lent-counts.js';
 import { laterUses } from '../facts/later-uses.js';
 import { findSharedDescriptors } from '../facts/shared-descriptors.js';
 import { findLentObjects } from '../facts/lent-objects.js';
@@ -557,7 +558,9 @@ export default defineRule({
               ],
               key: `${cloned.owner}.${cloned.field}`,
             });
-          for (const twice of flow.ownedTwice)
+          for (const twice of language === 'rust'
+            ? [...flow.ownedTwice, ...findLentCounts(text, fn, flow)]
+            : flow.ownedTwice)
             if (language === 'd' || !isTakenAway(text, fn, twice)) reportOwnedTwice(twice, file);
           for (const { adoption, field } of language === 'rust' ? findTakenFromSelf(unit, file, fn, flow) : [])
             report({
