@@ -625,8 +625,9 @@ function textOf(source: string, fn: FunctionIr): string {
 /** How the owner of a kept pointer ends; undefined when it does not, as far as the function shows. */
 function endOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow, escape: Escape): string | undefined {
   if (escape.into !== undefined || escape.callee === undefined || escape.ownerMoved) return undefined;
+  const registered = file.language === 'rust' ? registrationOf(unit, file, flow, escape) : undefined;
   const isRegistered =
-    file.language === 'rust' ? isRegistration(unit, file, flow, escape) : isDataOfCallback(unit, file, flow, escape);
+    registered !== undefined || (file.language === 'd' && isDataOfCallback(unit, file, flow, escape));
   const isTaken = file.language === 'rust' && isTakenOver(escape);
   const isBound =
     file.language === 'rust' && (isStaticBinding(flow, escape) || isReleasedLater(unit, file, fn, flow, escape));
@@ -649,7 +650,7 @@ function endOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow
   if (
     escape.kind === 'argument' &&
     !isBound &&
-    ((root.kind === 'param' && !isOwnAddress) || (pointer.form !== 'raw' && !pointer.erased && !isRegistered))
+    ((root.kind === 'param' && !isOwnAddress) || (pointer.form !== 'raw' && !pointer.erased && registered !== 'record'))
   )
     return undefined;
   if (root.kind === 'param' && root.type?.kind === 'reference' && root.type.lifetime !== "'static") {
@@ -917,25 +918,35 @@ const ENDS =
  * name that says so.
  */
 function isRegistration(unit: UnitFacts, file: FileIr, flow: FunctionFlow, escape: Escape): boolean {
+  return registrationOf(unit, file, flow, escape) !== undefined;
+}
+
+/** What is registered: untyped `data`, or a `record` of the library that it knows by its address. */
+function registrationOf(
+  unit: UnitFacts,
+  file: FileIr,
+  flow: FunctionFlow,
+  escape: Escape,
+): 'data' | 'record' | undefined {
   const plain = (type: TypeRef | undefined): TypeRef | undefined => withoutAlias(type, unit.oracle('rust'), file.path);
   const name = escape.callee?.split(/::|\./u).at(-1) ?? '';
-  if (escape.kind !== 'argument' || !REGISTERS.test(name)) return false;
+  if (escape.kind !== 'argument' || !REGISTERS.test(name)) return undefined;
   const call = flow.calls.find((c) => c.span === escape.span);
   // A name that speaks of another argument says nothing of a record of the library.
-  if (!call || call.method || call.resolved || !call.rows.every(({ match }) => 'suffix' in match)) return false;
+  if (!call || call.method || call.resolved || !call.rows.every(({ match }) => 'suffix' in match)) return undefined;
   const declared = file.functions.find((f) => f.name === name && f.abi !== undefined && !f.body && f.skipped !== true);
   const isForeign =
     declared !== undefined || /(?:^|::)(?:ffi|sys|\w+_sys|\w+_ffi|bindings)::/u.test(escape.callee ?? '');
-  if (!isForeign) return false;
+  if (!isForeign) return undefined;
   const param = escape.index === undefined ? undefined : declared?.params[escape.index]?.type;
   // The first of several is the object that the call is about.
   const isObject = escape.index === 0 && (declared?.params.length ?? 0) > 1;
-  if (declared && !isObject && isKnownByAddress(unit, file, name, param)) return true;
-  if (call.rows.length > 0) return false;
-  if (declared && !(param?.kind === 'pointer' && /^(?:c_)?void$/u.test(param.element?.name ?? ''))) return false;
+  if (declared && !isObject && isKnownByAddress(unit, file, name, param)) return 'record';
+  if (call.rows.length > 0) return undefined;
+  if (declared && !(param?.kind === 'pointer' && /^(?:c_)?void$/u.test(param.element?.name ?? ''))) return undefined;
   const hasCallback = declared?.params.some((p) => isCallback(plain(p.type))) ?? false;
-  if (!hasCallback && !KEEPS.test(name)) return false;
-  return true;
+  if (!hasCallback && !KEEPS.test(name)) return undefined;
+  return 'data';
 }
 
 /**
