@@ -26,7 +26,7 @@ import {
   wrapping,
 } from './values.js';
 import type { Argument, Expr, ExprOf, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
-import type { Span } from '../model/source.js';
+import { isInside, type Span } from '../model/source.js';
 import { copyOf, kept, NONE } from '../model/lists.js';
 
 /** Methods that look at a pointer's address, not at what it points to. */
@@ -398,7 +398,10 @@ export abstract class Calls extends Effects {
     const found =
       matches.length > 0 || isVariable
         ? undefined
-        : (member ?? this.resolveCall(path) ?? this.releasingHelper(path, values));
+        : (member ??
+          this.resolveCall(path) ??
+          this.releasingHelper(path, values) ??
+          this.releasingOfTrait(path, values));
     // A foreign declaration has nothing to follow.
     const resolved = found?.fn.abi !== undefined && !found.fn.body && found.fn.skipped !== true ? undefined : found;
     if (found)
@@ -520,6 +523,34 @@ export abstract class Calls extends Effects {
     if (!found) return undefined;
     const summary = this.settings.oracle.summaryOf(found.path, found.fn, this.settings.depth, true)?.summary;
     return summary && summary.releases.length + summary.adopts.length > 0 ? found : undefined;
+  }
+
+  /** Rust: `T::free(p)` of a type parameter bound by a trait, where every impl of the trait in the file releases what it is given. */
+  private releasingOfTrait(path: readonly string[], values: readonly Value[]): Resolved | undefined {
+    const [parameter = '', name = ''] = path;
+    if (!this.rust || path.length !== 2 || !values.some((v) => this.isPointerType(v.type))) return undefined;
+    // Those of the function, and of the impl around it.
+    const generics = [
+      ...this.fn.generics,
+      ...this.file.impls.filter((i) => isInside(this.fn.span, i.span)).flatMap((i) => i.generics),
+    ];
+    const bounds = generics.find((g) => g.name === parameter)?.bounds.map((bound) => bound.trim());
+    if (bounds === undefined) return undefined;
+    const methods = this.file.functions.filter(
+      (f) =>
+        f.name === name &&
+        f.self === undefined &&
+        f.trait !== undefined &&
+        f.bodySpan !== undefined &&
+        bounds.includes(f.trait),
+    );
+    const { oracle, depth } = this.settings;
+    const isReleasing = (fn: FunctionIr): boolean =>
+      oracle
+        .summaryOf(this.file.path, fn, depth, true)
+        ?.summary.releases.some(({ place }) => place.root.kind === 'param' && place.path.join('.') === '*') === true;
+    const [first] = methods;
+    return first && methods.every(isReleasing) ? { path: this.file.path, fn: first } : undefined;
   }
 
   /** Rust: whether a capitalised callee makes a tuple struct or a variant. Foreign libraries capitalise functions, too. */
