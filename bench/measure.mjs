@@ -39,10 +39,31 @@ function peakOf(pid) {
   }
 }
 
-/** The run in the middle by CPU time of `runs` runs. */
+/**
+ * Runs commands (program, arguments, options) one after the other, `rounds` times, so that what the machine does beside them in an hour
+ * meets all of them alike. For each command its runs, by round.
+ */
+export async function measureRounds(rounds, commands) {
+  const results = commands.map(() => []);
+  for (let round = 0; round < rounds; round++)
+    for (const [index, [program, args, options]] of commands.entries())
+      results[index].push(await measure(program, args, options));
+  return results;
+}
+
+/** The run in the middle by CPU time. */
+export function middleOf(runs) {
+  return runs.toSorted((a, b) => a.cpu - b.cpu)[Math.floor(runs.length / 2)];
+}
+
+/** The middle of how many times the CPU of the other run of its round a run took. */
+export function middleRatio(runs, others) {
+  const ratios = runs.map(({ cpu }, round) => cpu / others[round].cpu).sort((a, b) => a - b);
+  return ratios[Math.floor(ratios.length / 2)];
+}
+
+/** The run in the middle by CPU time of `runs` runs of one command. */
 export async function measureMedian(runs, program, args, options) {
-  const results = [];
-  for (let i = 0; i < runs; i++) results.push(await measure(program, args, options));
-  results.sort((a, b) => a.cpu - b.cpu);
-  return results[Math.floor(results.length / 2)];
+  const [results] = await measureRounds(runs, [[program, args, options]]);
+  return middleOf(results);
 }
