@@ -125,7 +125,9 @@ export default defineRule({
         for (const { fn, file } of language === 'd'
           ? withCallers(unit, read, functionsIn(read))
           : functionsIn(read).map((fn) => ({ fn, file: read }))) {
-          for (const { span, closure } of language === 'rust' ? findMappedPointers(file, fn) : [])
+          for (const { span, closure } of language === 'rust' && unit.holds(file, fn, ['map_or'])
+            ? findMappedPointers(file, fn)
+            : [])
             report({
               messageId: 'leaves',
               data: {
