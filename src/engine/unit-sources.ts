@@ -72,10 +72,11 @@ export function readUnitSources(input: UnitSourcesInput): UnitSources {
       }
       listed.push(file.path);
       if (isMarked(bytes)) marked.push(file.path);
-      const isPlain = bytes[0] !== 0xff && bytes[0] !== 0xfe && isUtf8(bytes);
+      const isWide = bytes[0] === 0xff || bytes[0] === 0xfe;
+      const isPlain = !isWide && isUtf8(bytes);
       // What is decoded with care is left for later, so that what is wrong with it is told to those who need it.
       if (plan !== undefined && isPlain) declared.note(file.path, bytes.toString('latin1'));
-      if (plan === undefined || (input.isFiltered && !mayMatch(bytes))) continue;
+      if (plan === undefined || (input.isFiltered && !isWide && !mayMatch(bytes))) continue;
       const text = decode(bytes, file.path, input.onGap);
       texts.set(file.path, text);
       if (text === undefined) continue;

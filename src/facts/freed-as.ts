@@ -1,4 +1,4 @@
-import type { Block, Expr, ExprOf, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
+import type { Block, Expr, ExprOf, FileIr, FunctionIr, Param, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { walkBody } from '../model/walk-body.js';
 import { callbackOf } from './callback-data.js';
@@ -177,8 +177,16 @@ export function findFreedText(unit: UnitFacts, file: FileIr, fn: FunctionIr): Fr
   if (!taken) return undefined;
   // Texts of other allocators may go the same way, and what goes out may be meant for somebody else.
   if (unit.pathsOf('rust').some((path) => OTHER_TEXTS.test(unit.textOf(path) ?? ''))) return undefined;
+  // A callback is given texts of somebody else.
+  if (!isExported(fn)) return undefined;
+  const isOut = ({ type: of }: Param): boolean => of?.kind === 'pointer' && of.element?.kind === 'pointer';
   const isGivenOut = file.functions.some(
-    (f) => f.abi !== undefined && f.bodySpan && !f.isTest && isAround(f.bodySpan, made.index),
+    (f) =>
+      f.abi !== undefined &&
+      f.bodySpan &&
+      !f.isTest &&
+      isAround(f.bodySpan, made.index) &&
+      (f.returns?.kind === 'pointer' || f.params.some(isOut)),
   );
   if (!isGivenOut) return undefined;
   const end = made.index + made[0].length;
@@ -195,6 +203,10 @@ const TEXT_OUT = /\bCString\s*::\s*(?:new\b[^;{}]*?(?:\{\}[^;{}]*?)*?\.\s*(into_
 /** Texts that come back to Rust, or that the C library or other foreign code allocates. */
 const OTHER_TEXTS =
   /\bCString\s*::\s*from_raw\b|\b(?:malloc|calloc|realloc|strn?dup|asprintf|posix_memalign)\s*\(|\bfn\s+\w+\s*\([^)]*\)\s*->\s*\*\s*(?:mut|const)\s+(?:\w+\s*::\s*)*c_char\s*;/u;
+
+function isExported({ attributes }: FunctionIr): boolean {
+  return attributes.some(({ name, args = '' }) => /no_mangle|export_name/u.test(`${name} ${args}`));
+}
 
 function isAround({ start, end }: Span, offset: number): boolean {
   return start <= offset && offset < end;

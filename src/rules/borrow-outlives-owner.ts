@@ -21,7 +21,7 @@ import { isWaitedFor } from '../facts/waits.js';
 import { findWeakAddresses } from '../facts/weak-addresses.js';
 import { walkBody } from '../model/walk-body.js';
 import { growthKey, typeOfPlace } from '../flow/place-type.js';
-import { describePlace, placeKey, type Root } from '../flow/place.js';
+import { describePlace, placeKey, type Root, type Place } from '../flow/place.js';
 import type { Escape, FunctionFlow, Pointer, StaleUse } from '../flow/result.js';
 import { elementType, isNumber, keepsSliceOf } from '../flow/types.js';
 import type { Expr, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
@@ -383,7 +383,7 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
   )
     return false;
   if (rust && isKeptAlong(unit, file, escape)) return false;
-  if (rust && (isDisowned(unit, file, fn, root) || isPutBeside(unit, file, escape))) return false;
+  if (rust && (isDisowned(unit, file, fn, escape.pointer.target) || isPutBeside(unit, file, escape))) return false;
   if (!rust && D_OWNERS.has(root.type?.name ?? '') && isSharedOrRange(fn, pointer)) return false;
   if (!rust && (D_MAPPINGS.has(root.type?.name ?? '') || pointer.target.path.includes('*')) && isGivenAway(fn, root))
     return false;
@@ -516,28 +516,32 @@ function isPutBeside(unit: UnitFacts, file: FileIr, { span, pointer }: Escape): 
   return type !== '' && unit.functionsNamed(made, 'rust').some(({ item }) => item.owner === type && !item.self);
 }
 
+/** A call that is named for a release, as source of a pattern. */
+const RELEASING_CALL = String.raw`\b\w*(?:free|release|destroy|delete|drop|close|unref|dealloc|from_raw|[fF]ree|Release|Destroy|Delete|Close)\w*\s*\(`;
+
 /**
- * Rust: the destructor asks a flag of the value, and the function asks or sets it, too: `value.owned = false; Ok(value.ptr)`. Whoever takes
- * the pointer out then owns it, or never did.
+ * Rust: the destructor asks a flag of the value before it releases what a bare pointer of the value leads to, and the function takes the flag
+ * back (`value.owned = false; Ok(value.ptr)`) or leaves by another way when it is set. Whoever takes the pointer out then owns it, or never did.
  */
-function isDisowned(unit: UnitFacts, file: FileIr, fn: FunctionIr, { name, type }: Root): boolean {
+function isDisowned(unit: UnitFacts, file: FileIr, fn: FunctionIr, { root: { name, type }, path }: Place): boolean {
   if (type?.kind !== 'path' || !fn.bodySpan || !/^\w+$/u.test(name)) return false;
-  const flags = unit
-    .oracle('rust')
-    .declaration(type.name, file.path)
-    ?.fields.filter((f) => f.type?.name === 'bool')
-    .map((f) => f.name);
+  const fields = unit.oracle('rust').declaration(type.name, file.path)?.fields ?? [];
+  const held = fields.find((f) => f.name === path[0])?.type;
+  if (held && held.kind !== 'pointer' && held.name !== 'NonNull') return false;
   const text = (unit.textOf(file.path) ?? '').slice(fn.bodySpan.start, fn.bodySpan.end);
-  return (flags ?? []).some((flag) => {
-    const told = `\\.\\s*(?:${flag}\\b|(?:is|has|owns|was)_${flag}\\s*\\()`;
-    if (!new RegExp(`\\b${name}\\s*${told}`, 'u').test(text)) return false;
+  return fields.some(({ name: flag, type: of }) => {
+    if (of?.name !== 'bool') return false;
+    const told = `\\.\\s*(?:${flag}\\b|(?:is|has|owns|was)_${flag}\\s*\\(\\s*\\))`;
+    const settled = new RegExp(
+      `\\b${name}\\s*\\.\\s*${flag}\\s*=\\s*false\\b|\\bassert!\\s*\\(\\s*!\\s*${name}\\s*${told}|` +
+        `\\bif\\s+${name}\\s*${told}\\s*\\{[^{}]*(?:\\breturn\\b|\\bbail!|\\bpanic!|\\bErr\\s*\\()`,
+      'u',
+    );
+    if (!settled.test(text)) return false;
+    const guards = new RegExp(`\\bif\\b[^{]*\\bself\\s*${told}[^{]*\\{[^]*?${RELEASING_CALL}`, 'u');
     return unit
       .implsOf(type.name, 'Drop')
-      .some(({ file: at, item }) =>
-        new RegExp(`\\bif\\b[^{]*\\bself\\s*${told}`, 'u').test(
-          (unit.textOf(at.path) ?? '').slice(item.span.start, item.span.end),
-        ),
-      );
+      .some(({ file: at, item }) => guards.test((unit.textOf(at.path) ?? '').slice(item.span.start, item.span.end)));
   });
 }
 

@@ -225,8 +225,7 @@ export default defineRule({
           const isUnmapped = !call.method && /(?:^|::)munmap$/u.test(call.callee);
           if (!byLibrary && !isUnmapped && !/(?:^|::)dealloc$/u.test(call.callee)) continue;
           // `Slab::dealloc(&mut slab)`: a function of the package that has the name only.
-          if (!byLibrary && call.resolved !== undefined && /(?:^|::)(?:[A-Z]\w*)::dealloc$/u.test(call.callee))
-            continue;
+          if (!byLibrary && /(?:^|::)(?:[A-Z]\w*)::dealloc$/u.test(call.callee) && isOwnPool(unit, call)) continue;
           // A variable named 'free' may hold any function.
           if (byLibrary && call.rows.length === 0) continue;
           for (const pointer of call.args[0]?.pointers ?? []) {
@@ -292,6 +291,14 @@ export default defineRule({
     }
   },
 });
+
+/** `Slab::dealloc(slab)`: a function of the package that has the name only, and gives the memory to no allocator. */
+function isOwnPool(unit: UnitFacts, { resolved }: CallSite): boolean {
+  const own = resolved && unit.fileAt(resolved.path)?.functions.find(({ id }) => id === resolved.functionId);
+  if (!resolved || !own?.bodySpan) return resolved !== undefined;
+  const body = (unit.textOf(resolved.path) ?? '').slice(own.bodySpan.start, own.bodySpan.end);
+  return !/\b(?:dealloc|free)\s*\(/u.test(body);
+}
 
 /** Whether what is taken over comes from foreign code that did not get it from Rust before. */
 function isForeignAllocation(unit: UnitFacts, file: FileIr, fn: FunctionIr, adoption: Adoption): boolean {

@@ -417,6 +417,8 @@ function singleByte(
   if (fn.params.length !== 1) return undefined;
   const text = unit.textOf(file.path) ?? '';
   if (/\bBox\s*(?:::\s*<\s*[ui]8\s*>\s*)?::\s*new\s*\(\s*(?:\d|b'|\w+\s+as\s+[ui]8\b)/u.test(text)) return undefined;
+  const boxed = [...text.matchAll(/\bBox\s*::\s*new\s*\(\s*(\w+)\s*\)/gu)].map((match) => match[1] ?? '');
+  if (boxed.some((one) => new RegExp(`\\b${one}\\s*:\\s*[ui]8\\b`, 'u').test(text))) return undefined;
   const made = /\b(into_boxed_slice|into_boxed_bytes|shrink_to_fit|into_raw_parts)\s*\(/u.exec(text);
   if (!made || !/\b(?:forget|leak|into_raw|ManuallyDrop)\b/u.test(text)) return undefined;
   return {

@@ -319,6 +319,15 @@ it('suppressions in UTF-16 count', async () => {
   expect(stdout).toMatch(/^No findings, 2 suppressed in 2 files, /u);
 });
 
+it('a file in UTF-16 is read, whatever its bytes look like', async () => {
+  const folder = makeFolder({});
+  const text =
+    'module a;\nimport core.stdc.stdlib;\nvoid twice()\n{\n    void* p = malloc(4);\n    free(p);\n    free(p);\n}\n';
+  writeFileSync(join(folder, 'a.d'), Buffer.from(`\ufeff${text}`, 'utf16le'));
+  const { stdout } = await callCli(folder, ['--format', 'concise']);
+  expect(stdout).toMatch(/^a\.d:7:.*use-after-release/mu);
+});
+
 it('statistics name the rules that found something', async () => {
   expect((await callCli(bad, ['--statistics'])).stdout).toMatch(/^pointer-into-growable +1 +0 +\d+$/mu);
 });
