@@ -175,10 +175,40 @@ function stepOf(anchor: Anchor, role: Step['role'], note: string, index: SourceI
 }
 
 /** Functions whose span holds the offset, innermost first. */
-function functionsAround(file: FileIr, offset: number): readonly FunctionIr[] {
-  return file.functions
-    .filter((fn) => fn.span.start <= offset && offset < fn.span.end)
-    .sort((a, b) => a.span.end - a.span.start - (b.span.end - b.span.start));
+function functionsAround({ functions }: FileIr, offset: number): readonly FunctionIr[] {
+  const { sorted, ends } = orderOf(functions);
+  let low = 0;
+  for (let high = sorted.length; low < high;) {
+    const middle = (low + high) >> 1;
+    if ((sorted[middle]?.span.start ?? Infinity) <= offset) low = middle + 1;
+    else high = middle;
+  }
+  const found: FunctionIr[] = [];
+  for (let at = low - 1; at >= 0 && (ends[at] ?? 0) > offset; at--) {
+    const fn = sorted[at];
+    if (fn !== undefined && offset < fn.span.end) found.push(fn);
+  }
+  return found.reverse().sort((a, b) => a.span.end - a.span.start - (b.span.end - b.span.start));
+}
+
+/** Functions by where they start, and for each the last end of those up to it. */
+interface FunctionOrder {
+  readonly sorted: readonly FunctionIr[];
+  readonly ends: readonly number[];
+}
+
+/** Made once for each file: every finding in it asks. */
+const orders = new WeakMap<FileIr['functions'], FunctionOrder>();
+
+function orderOf(functions: FileIr['functions']): FunctionOrder {
+  const known = orders.get(functions);
+  if (known !== undefined) return known;
+  const sorted = [...functions].sort((a, b) => a.span.start - b.span.start);
+  let last = 0;
+  const ends = sorted.map(({ span }) => (last = Math.max(last, span.end)));
+  const order = { sorted, ends };
+  orders.set(functions, order);
+  return order;
 }
 
 function manifestOf(project: ProjectModel, path: string): string | undefined {
