@@ -654,10 +654,47 @@ function findFilledStored(
   bindings: Bindings,
 ): { readonly source: string; readonly field: string; readonly span: Expr['span'] } | undefined {
   const source = filledByNode(unit, file, fn, view);
-  if (source === undefined || KEEPS_OBJECT.test((unit.textOf(file.path) ?? '').slice(fn.span.start, fn.span.end)))
-    return undefined;
+  if (source === undefined || keepsObject(unit, file, fn, body)) return undefined;
   const field = staticFieldWith(unit, file, fn, body, view, bindings);
+  if (field && !leaves(file, body, field)) return undefined;
   return field && { source, field: field.name, span: field.span };
+}
+
+/** Whether the function, or one of the file that it calls, keeps a reference to an object of JavaScript. */
+function keepsObject(unit: UnitFacts, file: FileIr, fn: FunctionIr, body: Block): boolean {
+  const text = unit.textOf(file.path) ?? '';
+  const keeps = ({ span }: FunctionIr): boolean => KEEPS_OBJECT.test(text.slice(span.start, span.end));
+  if (keeps(fn)) return true;
+  const called = new Set<string>();
+  walkBody(body, ({ expr }) => {
+    if (expr.kind === 'method') called.add(expr.method);
+    else if (expr.kind === 'call' && expr.callee.kind === 'name') called.add(expr.callee.path.at(-1) ?? '');
+  });
+  return file.functions.some((f) => f.bodySpan !== undefined && called.has(f.name) && keeps(f));
+}
+
+/** Whether the struct around a field may go on beyond the function, and is not just a variable of it whose members are read. */
+function leaves({ functions }: FileIr, body: Block, { value }: FieldValue): boolean {
+  let name: string | undefined;
+  let isTemporary = false;
+  const isRead = (expr: Expr, outer: Expr | undefined): boolean =>
+    outer?.kind === 'field' ||
+    outer?.kind === 'address' ||
+    (outer?.kind === 'method' &&
+      outer.receiver === expr &&
+      !functions.some((f) => f.name === outer.method && f.self?.mode === 'value'));
+  walkBody(body, ({ expr, around, statement }) => {
+    if (expr.kind !== 'struct' || !expr.fields.some((field) => field.value === value)) return;
+    isTemporary = isRead(expr, around.at(-1));
+    if (statement?.kind === 'let' && statement.init === expr && statement.pattern.kind === 'bind')
+      name = statement.pattern.name;
+  });
+  if (name === undefined) return !isTemporary;
+  let isUsed = false;
+  walkBody(body, ({ expr, around }) => {
+    isUsed ||= expr.kind === 'name' && expr.path.length === 1 && expr.path[0] === name && !isRead(expr, around.at(-1));
+  });
+  return isUsed;
 }
 
 type FieldValue = ExprOf<'struct'>['fields'][number];
