@@ -27,6 +27,7 @@ import {
 } from './values.js';
 import type { Argument, Expr, ExprOf, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import { isInside, type Span } from '../model/source.js';
+import { walkBody } from '../model/walk-body.js';
 import { copyOf, kept, NONE } from '../model/lists.js';
 
 /** Methods that look at a pointer's address, not at what it points to. */
@@ -394,7 +395,7 @@ export abstract class Calls extends Effects {
       !this.rust && path.length === 1 && (this.isPlainFunction(last) || this.isOverload(last, expr.args.length));
     const isOther = isOwn || (this.rust && isOtherSpawn(path, this.file, this.fn, this.settings.oracle));
     const rows = member || isVariable || isOther ? [] : this.settings.apis.path(this.imported(path), expr.args.length);
-    const matches = this.rust && rows.some(isKeeperBySuffix) && isLentSafely(path, this.file) ? [] : rows;
+    const matches = this.rust && rows.some(isKeeperBySuffix) && this.isLentSafely(path, rows) ? [] : rows;
     const found =
       matches.length > 0 || isVariable
         ? undefined
@@ -551,6 +552,46 @@ export abstract class Calls extends Effects {
         ?.summary.releases.some(({ place }) => place.root.kind === 'param' && place.path.join('.') === '*') === true;
     const [first] = methods;
     return first && methods.every(isReleasing) ? { path: this.file.path, fn: first } : undefined;
+  }
+
+  /**
+   * Rust: a function of the file with a body that is lent what it is given, by its signature: its name says nothing of what it keeps,
+   * unless it hands that on to another one of such a name.
+   */
+  private isLentSafely(path: readonly string[], rows: readonly Match[]): boolean {
+    if (path.length !== 1) return false;
+    const own = freeFunctionsOf(this.file, path[0] ?? '');
+    const kept = rows.flatMap(({ row }) => row.effects.flatMap((e) => (e.kind === 'retain' ? operandsOf(e) : [])));
+    return (
+      own.length > 0 &&
+      own.every(
+        (fn) =>
+          fn.abi === undefined &&
+          fn.bodySpan !== undefined &&
+          !fn.isUnsafe &&
+          fn.params.every((p) => p.type?.kind !== 'pointer') &&
+          !kept.some((index) => this.handsOn(fn, index)),
+      )
+    );
+  }
+
+  /** Rust: whether a function gives the address in a parameter to a function that keeps what it is given. */
+  private handsOn({ body, params }: FunctionIr, index: number): boolean {
+    const name = params[index]?.name;
+    let found = false;
+    if (body && name !== undefined)
+      walkBody(body, ({ expr }) => {
+        if (found || expr.kind !== 'call' || expr.callee.kind !== 'name') return;
+        const { args } = expr;
+        found = this.settings.apis
+          .path(expr.callee.path, args.length)
+          .flatMap(({ row }) => row.effects.flatMap((e) => (e.kind === 'retain' ? operandsOf(e) : [])))
+          .some((at) => {
+            const given = args[at]?.value;
+            return given !== undefined && isPointerTo(given, name);
+          });
+      });
+    return found;
   }
 
   /** Rust: whether a capitalised callee makes a tuple struct or a variant. Foreign libraries capitalise functions, too. */
@@ -977,15 +1018,36 @@ function isKeeperBySuffix({ row }: { readonly row: ApiRow }): boolean {
   return 'suffix' in row.match && row.effects.some((e) => e.kind === 'retain');
 }
 
-/** Rust: a function of the file with a body that is lent what it is given, by its signature: its name says nothing of what it keeps. */
-function isLentSafely(path: readonly string[], { functions }: FileIr): boolean {
-  if (path.length !== 1) return false;
-  const own = functions.filter((f) => f.name === path[0] && f.owner === undefined);
-  return (
-    own.length > 0 &&
-    own.every(
-      ({ abi, bodySpan, isUnsafe, params }) =>
-        abi === undefined && bodySpan !== undefined && !isUnsafe && params.every((p) => p.type?.kind !== 'pointer'),
-    )
-  );
+/** Free functions of a file by name: a file may declare thousands, and each call of one asks. */
+const freeFunctions = new WeakMap<FileIr['functions'], ReadonlyMap<string, readonly FunctionIr[]>>();
+
+function freeFunctionsOf({ functions }: FileIr, name: string): readonly FunctionIr[] {
+  let known = freeFunctions.get(functions);
+  if (known === undefined) {
+    const byName = new Map<string, FunctionIr[]>();
+    for (const fn of functions) if (fn.owner === undefined) byName.set(fn.name, [...(byName.get(fn.name) ?? []), fn]);
+    known = byName;
+    freeFunctions.set(functions, known);
+  }
+  return known.get(name) ?? [];
+}
+
+/** `data`, `data as *mut T as *mut c_void`, `data.into()`, `ptr::from_mut(data)` */
+function isPointerTo(expr: Expr, name: string): boolean {
+  switch (expr.kind) {
+    case 'name':
+      return expr.path.length === 1 && expr.path[0] === name;
+    case 'cast':
+      return isPointerTo(expr.value, name);
+    case 'method':
+      return /^(?:into|cast|cast_mut|cast_const)$/u.test(expr.method) && isPointerTo(expr.receiver, name);
+    case 'call':
+      return (
+        expr.callee.kind === 'name' &&
+        /^from_(?:mut|ref)$/u.test(expr.callee.path.at(-1) ?? '') &&
+        expr.args.some(({ value }) => isPointerTo(value, name))
+      );
+    default:
+      return false;
+  }
 }
