@@ -186,6 +186,8 @@ export default defineRule({
             severity: 'warning',
             confidence: 'medium',
           });
+        const source = unit.textOf(file.path) ?? '';
+        const boxes = /\b(?:(?:Box|Arc|Rc)::(?:into_raw|leak)|ptr::write)\b/u.test(source);
         for (const fn of functionsIn(file)) {
           const flow = unit.flowOf(file, fn);
           const seen = new Set<string>();
@@ -226,7 +228,6 @@ export default defineRule({
               key: `${kept.callee}|${kept.param.name}`,
             });
           }
-          const source = unit.textOf(file.path) ?? '';
           for (const shown of language === 'rust' ? findExternalMemory(file, fn) : []) {
             if (shown.freed) continue;
             report({
@@ -242,7 +243,7 @@ export default defineRule({
               confidence: 'medium',
             });
           }
-          for (const kept of language === 'rust' && /\b(?:(?:Box|Arc|Rc)::(?:into_raw|leak)|ptr::write)\b/u.test(source)
+          for (const kept of language === 'rust' && boxes
             ? findBoxedCallbacks(
                 file,
                 source,
@@ -542,7 +543,7 @@ function isSelf({ root, path }: Place): boolean {
 
 /** Something runs until it is done, waits, or takes a registration back. */
 const DONE_WITH =
-  /(?:^|[_.])(?:run|wait|perform|poll|dispatch|loop|main|join|exec|start|free|close|destroy|cleanup)\w*\s*\(|\b\w*(?:un(?:register|set|subscribe|hook|watch|install)|remove|clear|detach|disconnect|reset)\w*\s*\(/u;
+  /(?:^|[_.])(?:run|wait|perform|poll|dispatch|loop|main|join|exec|start|free|close|destroy|cleanup|shut_?down)\w*\s*\(|\b\w*(?:un(?:register|set|subscribe|hook|watch|install)|remove|clear|detach|disconnect|reset)\w*\s*\(/u;
 
 interface Lender {
   readonly file: FileIr;
@@ -632,7 +633,8 @@ function endOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: FunctionFlow
   const isBound =
     file.language === 'rust' && (isStaticBinding(flow, escape) || isReleasedLater(unit, file, fn, flow, escape));
   if (escape.kind !== 'store' && !isRegistered && !isTaken && !isBound) return undefined;
-  if (file.language === 'rust' && (isTakenBack(flow, escape) || isTakenBackByGuard(unit, fn, escape))) return undefined;
+  if (file.language === 'rust' && (isTakenBack(flow, escape) || isTakenBackByGuard(unit, file, fn, escape)))
+    return undefined;
   if (file.language === 'd' && isReplaced(flow, escape)) return undefined;
   if (file.language === 'rust' && isReadAsBytes(flow, escape)) return undefined;
   if (isWaitedFor(flow, escape)) return undefined;
@@ -910,6 +912,9 @@ const KEEPS =
 const KEEPS_RECORD =
   /(?:callback|cb|handler|hook|listener|observer|logger|watch(?:er)?|event|signal)s?(?:_(?:add|attach|connect|install|register))?$/u;
 const TAKES_OFF = /(?:^|_)(?:un(?:register|subscribe|hook|watch|install)|remove|detach|disconnect)(?:_|$)/u;
+/** Ends what a library has, and with that whatever was registered with it. */
+const SHUTS_DOWN =
+  /(?:^|_)(?:shut_?down|stop|quit|halt|de_?init|un_?init|deinitiali[sz]e|uninitiali[sz]e|tear_?down|term|terminate|fini|finish|finali[sz]e|dispose|cleanup|delete|release|exit|end)(?:_|$)/u;
 const ENDS =
   /(?:un(?:register|set|subscribe|hook|watch|install)|remove|clear|detach|disconnect|destroy|free|close|reset)/u;
 
@@ -934,7 +939,7 @@ function registrationOf(
   const call = flow.calls.find((c) => c.span === escape.span);
   // A name that speaks of another argument says nothing of a record of the library.
   if (!call || call.method || call.resolved || !call.rows.every(({ match }) => 'suffix' in match)) return undefined;
-  const declared = file.functions.find((f) => f.name === name && f.abi !== undefined && !f.body && f.skipped !== true);
+  const declared = foreignOf(file).byName.get(name);
   const isForeign =
     declared !== undefined || /(?:^|::)(?:ffi|sys|\w+_sys|\w+_ffi|bindings)::/u.test(escape.callee ?? '');
   if (!isForeign) return undefined;
@@ -963,21 +968,55 @@ function isKnownByAddress(unit: UnitFacts, file: FileIr, name: string, param: Ty
     0,
     name.search(/(?:^|(?<=_))(?:set|register|add|install|attach|subscribe|watch|hook|connect|listen|on)(?:_|$)/u),
   );
-  return file.functions.some(
+  // What fills in a record, `queue_remove_event(queue, &mut event)`, is told none that it knows.
+  return (foreignOf(file).takingOff.get(record) ?? []).some(
     (f) =>
-      f.abi !== undefined &&
-      !f.body &&
       f.name.startsWith(library) &&
-      TAKES_OFF.test(f.name) &&
-      f.params.some(({ type }) => isOfKind(type)),
+      f.params.some(
+        (p) =>
+          isOfKind(p.type) &&
+          (p.type?.mutable !== true || param?.mutable === true) &&
+          !/^(?:out|res|ret|dst|dest)/u.test(p.name),
+      ),
   );
+}
+
+/** Foreign functions that a file declares: by name, and those that take something off by the records that they are told. */
+interface Foreign {
+  readonly byName: ReadonlyMap<string, FunctionIr>;
+  readonly takingOff: ReadonlyMap<string, readonly FunctionIr[]>;
+}
+
+/** Read once for each file, which may declare thousands. */
+const foreign = new WeakMap<FileIr['functions'], Foreign>();
+
+function foreignOf({ functions }: FileIr): Foreign {
+  const known = foreign.get(functions);
+  if (known !== undefined) return known;
+  const byName = new Map<string, FunctionIr>();
+  const takingOff = new Map<string, FunctionIr[]>();
+  for (const fn of functions) {
+    if (fn.abi === undefined || fn.body) continue;
+    if (fn.skipped !== true && !byName.has(fn.name)) byName.set(fn.name, fn);
+    if (!TAKES_OFF.test(fn.name)) continue;
+    const records = fn.params.flatMap(({ type }) => (type?.kind === 'pointer' ? [type.element?.name ?? ''] : []));
+    for (const record of new Set(records)) takingOff.set(record, [...(takingOff.get(record) ?? []), fn]);
+  }
+  const found = { byName, takingOff };
+  foreign.set(functions, found);
+  return found;
 }
 
 /** Whether a later call of the function ends the registration: the same one again, or one whose name says so. */
 function isTakenBack(flow: FunctionFlow, escape: Escape): boolean {
   return flow.calls.some(
-    (c) => !c.method && c.span.start > escape.span.end && (c.callee === escape.callee || ENDS.test(c.callee)),
+    (c) => !c.method && c.span.start > escape.span.end && (c.callee === escape.callee || takesBack(c.callee)),
   );
+}
+
+/** A function whose name says that it takes a registration back, or ends the library that has it. */
+function takesBack(callee: string): boolean {
+  return ENDS.test(callee) || SHUTS_DOWN.test(nameOf(callee));
 }
 
 /** D: whether a record that tells where memory is gives way to another one: `sigaltstack(&stack, &before); .. sigaltstack(&before, null);` */
@@ -987,23 +1026,36 @@ function isReplaced(flow: FunctionFlow, { callee, span }: Escape): boolean {
   return isRecord === true && flow.calls.some((c) => c.callee === callee && c.span.start > span.end);
 }
 
-/** Whether the function makes a value whose `drop` calls the same function again, which sets what was there before. */
-function isTakenBackByGuard(unit: UnitFacts, fn: FunctionIr, { callee }: Escape): boolean {
+/**
+ * Whether the function makes a value whose `drop` calls the same function again, which sets what was there before, or one that is
+ * declared behind the memory, so that it ends first, and whose `drop` takes the registration back.
+ */
+function isTakenBackByGuard(unit: UnitFacts, file: FileIr, fn: FunctionIr, { callee, pointer }: Escape): boolean {
   const name = callee?.split('::').at(-1);
-  const guards = new Set<string>();
-  if (fn.body && name !== undefined)
-    walkBody(fn.body, ({ expr }) => {
-      if (expr.kind === 'struct') guards.add(expr.type.name === 'Self' ? (fn.owner ?? '') : expr.type.name);
-    });
-  return [...guards].some((guard) =>
-    unit
-      .implsOf(guard, 'Drop')
-      .some(({ file, item }) =>
-        new RegExp(`\\b${name ?? ''}\\s*\\(`, 'u').test(
-          (unit.textOf(file.path) ?? '').slice(item.span.start, item.span.end),
-        ),
-      ),
+  const { root } = pointer.target;
+  if (!fn.body || name === undefined) return false;
+  // The last place where each is made.
+  const guards = new Map<string, number>();
+  walkBody(fn.body, ({ expr }) => {
+    const type = madeType(expr);
+    if (type !== undefined) guards.set(type === 'Self' ? (fn.owner ?? '') : type, expr.span.start);
+  });
+  const again = new RegExp(`\\b${name}\\s*\\(`, 'u');
+  return [...guards].some(([guard, made]) =>
+    unit.implsOf(guard, 'Drop').some(({ file: other, item }) => {
+      const text = (unit.textOf(other.path) ?? '').slice(item.span.start, item.span.end);
+      if (again.test(text)) return true;
+      if (other.path !== file.path || made < root.span.end) return false;
+      return [...text.matchAll(/\b(\w+)\s*\(/gu)].some(({ 1: called = '' }) => takesBack(called));
+    }),
   );
+}
+
+/** The type that `Guard { .. }`, `Guard(..)` or `Guard::new(..)` makes a value of. */
+function madeType(expr: Expr): string | undefined {
+  if (expr.kind === 'struct') return expr.type.name;
+  if (expr.kind !== 'call' || expr.callee.kind !== 'name') return undefined;
+  return expr.callee.path.findLast((segment) => /^[A-Z]/u.test(segment));
 }
 
 function isCallback(type: TypeRef | undefined): boolean {
