@@ -3,8 +3,8 @@ import { resultsOf } from './retyped-lifetimes.js';
 import type { UnitFacts } from './unit.js';
 import { isDropped } from '../flow/owned-values.js';
 import { walkBody } from '../model/walk-body.js';
-import type { Expr, ExprOf, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
-import type { Span } from '../model/source.js';
+import type { Block, Expr, ExprOf, FileIr, FunctionIr, TypeRef } from '../model/ir.js';
+import { isInside, type Span } from '../model/source.js';
 
 /** A parameter whose value is copied into another type, and dropped at the end of the function as well. */
 export interface CopiedOut {
@@ -48,9 +48,27 @@ export function findCopiedOut(unit: UnitFacts, file: FileIr, fn: FunctionIr): re
         : results.some((r) => unwrapped(r) === call)
           ? fn.returns
           : undefined;
-    if (!to || !drops(unit, file, fn, to)) return [];
+    if (!to || !drops(unit, file, fn, to) || isKept(body, call)) return [];
     return [{ span: call.span, how: callee?.path.join('::') ?? '', owner: param, end: endOf(body.span) }];
   });
+}
+
+/** Whether the copy is never dropped: `forget(transmute_copy(..))`, `ManuallyDrop::new(transmute_copy(..))`, or by way of a variable. */
+function isKept(body: Block, call: ExprOf<'call'>): boolean {
+  const kept: Expr[] = [];
+  walkBody(body, ({ expr }) => {
+    if (expr.kind !== 'call' || expr.callee.kind !== 'name') return;
+    const path = expr.callee.path.join('::');
+    if (/(?:^|::)(?:forget|ManuallyDrop::new|MaybeUninit::new)$/u.test(path))
+      kept.push(...expr.args.map(({ value }) => unwrapped(value)));
+  });
+  return kept.some(
+    (one) =>
+      one === call ||
+      (one.kind === 'name' &&
+        one.path.length === 1 &&
+        isInside(call.span, bindingsOf(body).get(one.path[0] ?? '')?.span ?? one.span)),
+  );
 }
 
 /** `&name`. */

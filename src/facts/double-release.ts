@@ -2,7 +2,8 @@ import type { CallSite, FunctionFlow } from '../flow/result.js';
 import { dependsOnAnotherField } from '../flow/released-by-drop.js';
 import { isNumber, withoutAlias } from '../flow/types.js';
 import type { FileIr, FunctionIr } from '../model/ir.js';
-import type { Span } from '../model/source.js';
+import { isInside, type Span } from '../model/source.js';
+import { walkBody, walkExpression } from '../model/walk-body.js';
 import { aggregateOf, methodsOf } from './d-code.js';
 import { type FieldRelease, releasesOfCopies, releasesOfTaken } from './released-fields.js';
 import type { UnitFacts } from './unit.js';
@@ -25,13 +26,13 @@ export function findDoubleReleases(unit: UnitFacts, file: FileIr, fn: FunctionIr
   const flow = unit.flowOf(file, fn);
   const known = [...releasesOf(flow), ...releasesOfCopies(flow)];
   const released = known.length > 0 || fn.isUnsafe ? known : endsOf(unit, file, fn.owner, flow);
-  if (released.length === 0 || isSettled(flow)) return [];
+  if (released.length === 0 || isSettled(flow) || isSetByHelper(unit, flow) || isFilled(flow, released)) return [];
   const drop = unit.oracle('rust').method(fn.owner, 'drop', file.path);
   if (drop?.fn.trait !== 'Drop') return [];
   const dropFile = unit.fileAt(drop.path);
   const called = dropFile && known.length > 0 ? findCallInDrop(unit, dropFile, drop.fn, fn) : undefined;
   if (dropFile && called)
-    return onePerField(known).map(({ field, span, how }) => ({
+    return onePerField(known.filter((one) => !isDecided(fn, one))).map(({ field, span, how }) => ({
       field,
       span,
       how,
@@ -68,12 +69,74 @@ function onePerField(released: readonly FieldRelease[]): readonly FieldRelease[]
 function findCallInDrop(unit: UnitFacts, file: FileIr, drop: FunctionIr, fn: FunctionIr): Span | undefined {
   if (!fn.isPublic || fn.isUnsafe || fn.trait !== undefined || fn.self?.mode === 'value' || !drop.bodySpan)
     return undefined;
+  // Nobody outside of its module calls a method of a private type.
+  if (!isShown(unit, file, fn)) return undefined;
   const text = (unit.textOf(file.path) ?? '').slice(drop.bodySpan.start, drop.bodySpan.end);
   const call = new RegExp(
     String.raw`^\{\s*(?:let\s+_\s*=\s*)?(?:unsafe\s*\{\s*)?(self\s*\.\s*${fn.name}\s*\(\s*\))\s*;?\s*(?:\}\s*)?\}$`,
     'du',
   ).exec(text)?.indices?.[1];
   return call ? { start: drop.bodySpan.start + call[0], end: drop.bodySpan.start + call[1] } : undefined;
+}
+
+/** Whether the type of a method is public, and stands in no module that is not. */
+function isShown(unit: UnitFacts, file: FileIr, { owner = '' }: FunctionIr): boolean {
+  const declared = file.types.find((t) => t.name === owner);
+  if (declared?.isPublic !== true) return false;
+  const before = (unit.textOf(file.path) ?? '').slice(0, declared.span.start);
+  return ![...before.matchAll(PRIVATE_MODULES)].some(({ 0: head, index }) => {
+    const inside = before.slice(index + head.length);
+    return inside.split('{').length >= inside.split('}').length;
+  });
+}
+
+/** `mod inner {` */
+const PRIVATE_MODULES = /^[ \t]*mod\s+\w+\s*\{/gmu;
+
+/**
+ * Whether something else than the field decides that a method releases it: a condition on another field or by another method of the value
+ * (`if self.begin_close()`), or what runs the closure that does it (`self.once.call_once(..)`).
+ */
+function isDecided({ body }: FunctionIr, { span, field }: FieldRelease): boolean {
+  if (!body || dependsOnAnotherField(body, span, field)) return true;
+  let isOther = false;
+  walkBody(body, ({ expr }) => {
+    if (expr.kind === 'closure') isOther ||= isInside(span, expr.span);
+    if (expr.kind !== 'if' && expr.kind !== 'match') return;
+    walkExpression(expr.kind === 'if' ? expr.condition : expr.scrutinee, ({ expr: part }) => {
+      isOther ||= part.kind === 'method' && part.receiver.kind === 'name' && part.receiver.path[0] === 'self';
+    });
+  });
+  return isOther;
+}
+
+/** `self.clear()` of a method that sets a field. */
+function isSetByHelper(unit: UnitFacts, flow: FunctionFlow): boolean {
+  return flow.calls.some(({ method, receiver, resolved }) => {
+    const place = receiver?.places[0];
+    if (!method || !resolved || place?.root.kind !== 'self' || place.path.length > 0) return false;
+    const helper = unit.fileAt(resolved.path)?.functions.find(({ id }) => id === resolved.functionId);
+    if (!helper?.bodySpan) return false;
+    return SETS_FIELD.test((unit.textOf(resolved.path) ?? '').slice(helper.bodySpan.start, helper.bodySpan.end));
+  });
+}
+
+/** `self.handle = null_mut()`, `self.closed.set(true)`, `mem::take(&mut self.handle)` */
+const SETS_FIELD =
+  /\bself(?:\s*\.\s*\w+)+\s*(?:=(?!=)|\.\s*(?:set|store|take|replace|swap)\s*\()|\b(?:replace|swap|take)\s*\(\s*&\s*mut\s+self\s*\./u;
+
+/** `self.handle.insert(other)` of an option that was released. */
+function isFilled(flow: FunctionFlow, released: readonly FieldRelease[]): boolean {
+  return flow.calls.some(({ method, callee, receiver }) => {
+    const { root, path } = receiver?.places[0] ?? {};
+    return (
+      method &&
+      /^(?:insert|get_or_insert|get_or_insert_with)$/u.test(callee) &&
+      root?.kind === 'self' &&
+      path?.length === 1 &&
+      released.some(({ field }) => field === path[0])
+    );
+  });
 }
 
 /**
@@ -110,13 +173,26 @@ function endsOf(unit: UnitFacts, file: FileIr, owner: string, flow: FunctionFlow
     const how = call.callee.split('::').at(-1) ?? '';
     const field = fieldOfSelf(call);
     if (call.method || field === undefined || !ENDS.test(how) || how === 'close') return [];
-    if (call.resolved && unit.functionsNamed(how, 'rust').some(({ item }) => item.abi === undefined || item.bodySpan))
+    if (
+      call.resolved &&
+      !isOfParameter(file, call) &&
+      unit.functionsNamed(how, 'rust').some(({ item }) => item.abi === undefined || item.bodySpan)
+    )
       return [];
     const type = fields.find((f) => f.name === field)?.type;
     return type === undefined || isNumber(type) || /fd$|^(?:SOCKET|HANDLE)$/iu.test(type.name)
       ? []
       : [{ field, span: call.span, how }];
   });
+}
+
+/** `T::free(self.raw)` of a type parameter of the impl: it is resolved only where each type that has the method releases in it. */
+function isOfParameter(file: FileIr, { callee, span }: CallSite): boolean {
+  const [parameter, ...others] = callee.split('::');
+  return (
+    others.length === 1 &&
+    file.impls.some((i) => isInside(span, i.span) && i.generics.some(({ name }) => name === parameter))
+  );
 }
 
 /** `handle_destroy(&mut self.handle)` of a field that is a pointer: the function is given its address to set it to null. */

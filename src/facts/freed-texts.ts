@@ -1,8 +1,9 @@
-import type { FunctionFlow, StaleUse } from '../flow/result.js';
+import type { CallSite, FunctionFlow, StaleUse } from '../flow/result.js';
 import { extend, originOf, placeKey } from '../flow/place.js';
 import type { Block, FunctionIr } from '../model/ir.js';
 import { isInside, type Span } from '../model/source.js';
 import { walkBody } from '../model/walk-body.js';
+import { bindingsOf } from './raw-views.js';
 
 /**
  * Rust: a text pointer that a variable copied out of a record of a library (`let name = (*info).name;`), and that is read when another
@@ -29,6 +30,11 @@ export function findFreedTexts({ body }: FunctionIr, flow: FunctionFlow): readon
     // Copied before the release, and never set anew.
     if (!invalidation || place.root.span.start > invalidation.span.start) return [];
     if (flow.accesses.some((a) => a.kind === 'write' && a.place.root === place.root)) return [];
+    // What the field no longer has does not end with the record.
+    const isTaken = flow.accesses.some(
+      (a) => a.kind === 'write' && a.span.start < invalidation.span.start && placeKey(a.place) === placeKey(origin),
+    );
+    if (isTaken || !isText(body, call)) return [];
     const pointer = {
       id: -1,
       target: extend(origin, '*'),
@@ -43,6 +49,13 @@ export function findFreedTexts({ body }: FunctionIr, flow: FunctionFlow): readon
       { pointer, invalidation, use: { span: call.span, kind: 'argument', what: call.callee }, context: call.context },
     ];
   });
+}
+
+/** Whether the field is a text by its type: without a cast. A pointer of another type may lead to what the record does not own. */
+function isText(body: Block, { expr }: CallSite): boolean {
+  const given = expr.kind === 'call' ? expr.args[0]?.value : undefined;
+  if (given?.kind !== 'name' || given.path.length !== 1) return false;
+  return bindingsOf(body).get(given.path[0] ?? '')?.kind === 'field';
 }
 
 /** Whether the code at `first` has run where that at `then` runs: no branch, loop or closure is around it alone. */

@@ -174,11 +174,13 @@ class Analysis extends PlaceExpressions {
         let value: Value = NOTHING;
         if (statement.init) {
           value = this.coerce(this.expr(statement.init), statement.type, statement.init.span);
-          // `let copy: Box<[u8]> = lent.into();` makes a block of its own.
+          // `let copy: Box<[u8]> = lent.into();` makes a block of its own; an owner hands its block on.
           if (
             this.rust &&
             statement.type &&
             value.places.length === 0 &&
+            value.owned !== true &&
+            value.adopts === undefined &&
             isPlainOwner(statement.type) &&
             isConverted(statement.init)
           )

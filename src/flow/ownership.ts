@@ -130,15 +130,22 @@ export abstract class Ownership extends Events {
       const type = this.typeAt({ root: block.root, path: [...block.path, field] });
       return type?.kind === 'pointer' && type.element?.name === 'c_char';
     };
+    // What is cast to a text may be no text of the record's, and what a field no longer has does not end with it.
+    const isCast = (at: Span): boolean => {
+      const call = [...this.calls.values()].find((c) => c.span.start === at.start && c.expr.kind === 'call')?.expr;
+      const given = call?.kind === 'call' ? call.args[0]?.value.kind : undefined;
+      return given !== 'field' && given !== 'name';
+    };
+    const isSet = (field: string): boolean => {
+      const key = placeKey({ root: block.root, path: [...block.path, field] });
+      return this.accesses.some((a) => a.kind === 'write' && placeKey(a.place) === key);
+    };
     const fields = new Set<string>();
-    for (const { target, how: made } of this.pointers) {
+    for (const { target, how: made, site } of this.pointers) {
       const field = fieldOf(target);
-      if (
-        field !== undefined &&
-        target.path[from + 1] === '*' &&
-        (/(?:^|::)CStr::from_ptr$/u.test(made) || isText(field))
-      )
-        fields.add(field);
+      if (field === undefined || target.path[from + 1] !== '*' || fields.has(field)) continue;
+      const isOne = /(?:^|::)CStr::from_ptr$/u.test(made) ? !isCast(site) : isText(field);
+      if (isOne && !isSet(field)) fields.add(field);
     }
     const isEnded = (target: Place): boolean =>
       fields.has(fieldOf(target) ?? '') && target.path[from + 1] === '*' && !target.path.slice(from + 2).includes('*');
