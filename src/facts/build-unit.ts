@@ -612,10 +612,15 @@ class Unit implements UnitFacts {
         }
         return isThere;
       },
-      isOneOfSeveral: (name, fromPath) =>
-        namesIn(fileAt(fromPath))?.type(name) === undefined &&
-        index().filesOf(name).length > 1 &&
-        declaringPath(name, this.scopeOf(fromPath, language)) === undefined,
+      hasMethodPerhaps: (name, method, fromPath) => {
+        if (namesIn(fileAt(fromPath))?.type(name) !== undefined) return false;
+        const scope = this.scopeOf(fromPath, language);
+        if (index().filesOf(name).length < 2 || declaringPath(name, scope) !== undefined) return false;
+        return index()
+          .filesOf(name)
+          .filter((path, _, all) => isMeant(path, all, fromPath))
+          .some((path) => (namesIn(this.parse(path, language))?.methods(name, method) ?? []).length > 0);
+      },
       global: (name, fromPath, inFunction) => {
         const named = namesIn(fileAt(fromPath))?.globals(name) ?? [];
         const isAround = (g: GlobalDecl): boolean =>

@@ -138,7 +138,7 @@ class Content {
         } else if (expr.kind === 'address') other(expr.base);
         else if (expr.kind === 'method') {
           if (/^(?:reserve|swap|move)$/u.test(expr.method) || this.takesByRef(expr.method, 0)) other(expr.receiver);
-          if (this.takesByRef(expr.method, 0)) this.noteLent(expr.method, expr.receiver, inside);
+          if (this.takesByRef(expr.method, 0)) this.noteLent(expr.method, 0, expr.receiver, inside);
           expr.args.forEach(({ value }, index) => {
             if (expr.method === 'swap' || this.takesByRef(expr.method, index)) other(value);
           });
@@ -146,7 +146,7 @@ class Content {
           const called = calledName(expr) ?? '';
           expr.args.forEach(({ value }, index) => {
             if (called === 'swap' || called === 'move' || this.takesByRef(called, index)) other(value);
-            if (this.takesByRef(called, index)) this.noteLent(called, value, inside);
+            if (this.takesByRef(called, index)) this.noteLent(called, index, value, inside);
           });
         }
       });
@@ -163,15 +163,37 @@ class Content {
     const given = uncast(value);
     if (given.kind !== 'call' && given.kind !== 'method') return;
     // A constructor is told by `isMadeOtherwise`.
+    const called = calledName(given) ?? '';
+    // `move(*old)` is as `*old`; what a function of the file sets members to is looked at there.
+    if (called === 'move' || this.isOfFile(called)) return;
     const record = this.recordAt(target, fn);
-    if (record !== undefined && calledName(given) !== record) this.copied.add(record);
+    if (record !== undefined && called !== record) this.copied.add(record);
   }
 
   /** `fill(*node)`, by `ref` and in another module: what it sets the members to is not looked at. */
-  private noteLent(callee: string, lent: Expr, fn: FunctionIr): void {
-    if (lent.kind !== 'deref' || this.file.functions.some((one) => one.name === callee && hasBody(one))) return;
+  private noteLent(callee: string, index: number, lent: Expr, fn: FunctionIr): void {
+    if (lent.kind !== 'deref' || this.isOfFile(callee)) return;
+    // Nothing is set through `ref const(Row)`.
+    const maySet = this.declared(callee).some(({ params }) => {
+      const param = params[index];
+      const type = param?.type?.text ?? '';
+      return param !== undefined && !/\b(?:const|immutable|in)\b/u.test(`${param.modifiers.join(' ')} ${type}`);
+    });
+    if (!maySet) return;
     const record = this.recordAt(lent.base, fn);
     if (record !== undefined) this.copied.add(record);
+  }
+
+  /** A function that the file defines. */
+  private isOfFile(name: string): boolean {
+    return this.file.functions.some((one) => one.name === name && hasBody(one));
+  }
+
+  /** The functions of this name: those of the file, or one that is known to the unit. */
+  private declared(name: string): readonly FunctionIr[] {
+    const here = this.file.functions.filter((fn) => fn.name === name);
+    const elsewhere = here.length > 0 ? undefined : this.unit.oracle('d').freeFunction(name, this.file.path)?.fn;
+    return elsewhere === undefined ? here : [elsewhere];
   }
 
   /** The name of the record that a variable of the function points to. */
@@ -191,9 +213,7 @@ class Content {
     const key = `${name} ${String(index)}`;
     const known = this.byRef.get(key);
     if (known !== undefined) return known;
-    const declared = this.file.functions.filter((fn) => fn.name === name);
-    const elsewhere = declared.length > 0 ? undefined : this.unit.oracle('d').freeFunction(name, this.file.path)?.fn;
-    const is = [...declared, ...(elsewhere === undefined ? [] : [elsewhere])].some(
+    const is = this.declared(name).some(
       ({ params }) => params[index]?.modifiers.some((one) => one === 'ref' || one === 'out') === true,
     );
     this.byRef.set(key, is);

@@ -757,7 +757,7 @@ export abstract class Calls extends Effects {
       // `free` and the runtime's `destroy` take one value: `task.destroy(storage)` is one of its own, too.
       const isOwn =
         (/^(?:pureFree|free)$/u.test(expr.method) &&
-          (receiver.type?.kind === 'path' || this.isOneOfSeveral(receiver.type))) ||
+          (receiver.type?.kind === 'path' || this.hasOwnPerhaps(receiver.type, expr.method))) ||
         (/^(?:pureFree|free|destroy)$/u.test(expr.method) && expr.args.length > 0);
       const ufcs = isOwn ? [] : this.settings.apis.path([expr.method], expr.args.length + 1);
       if (ufcs.length > 0)
@@ -920,10 +920,10 @@ export abstract class Calls extends Effects {
     return values.map((value) => ({ ...value, pointers: NONE }));
   }
 
-  /** D: a pointer to a type that several modules declare, each for its system: which one has which methods is not told. */
-  private isOneOfSeveral(type: TypeRef | undefined): boolean {
+  /** D: a pointer to a type that several modules declare, each for its system, with a method of this name. */
+  private hasOwnPerhaps(type: TypeRef | undefined, method: string): boolean {
     const name = type?.kind === 'pointer' && type.element?.kind === 'path' ? type.element.name : '';
-    return name !== '' && this.settings.oracle.isOneOfSeveral(name, this.file.path);
+    return name !== '' && this.settings.oracle.hasMethodPerhaps(name, method, this.file.path);
   }
 
   /** D: inside an aggregate `destroy(x)` is its own method of that name, when it has one; it hides functions of modules. */

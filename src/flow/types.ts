@@ -11,8 +11,8 @@ export interface TypeOracle {
   mayBeAlias(name: string, fromPath: string): boolean;
   /** Whether `declaration` would find one, as far as the text of the files tells. */
   isDeclared(name: string, fromPath: string): boolean;
-  /** Whether several files declare `name`, and which one is meant is not told. */
-  isOneOfSeveral(name: string, fromPath: string): boolean;
+  /** Whether several files declare the type `name`, and one of those that may be meant has the method. */
+  hasMethodPerhaps(name: string, method: string, fromPath: string): boolean;
   /** A global of the file; `inFunction` is the qualified name of a function whose own statics, and those of the ones around it, count too. */
   global(
     name: string,

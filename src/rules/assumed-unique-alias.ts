@@ -546,7 +546,7 @@ function ownerOf(
   if (param !== undefined)
     return isWritable(param.type) &&
       !param.modifiers.includes('immutable') &&
-      !(param.modifiers.includes('ref') && (takes || isEmptied(fn, name)))
+      !(param.modifiers.includes('ref') && (takes || isEmptied(fn, name, source.span)))
       ? { text: "a slice of the caller's", span: param.span }
       : undefined;
   if (takes) return undefined;
@@ -564,13 +564,20 @@ function ownerOf(
   return isWritable(field.type) ? { text: 'a field', span: field.span } : undefined;
 }
 
-/** `array = null;` of a parameter by `ref`: the caller gives up what becomes immutable, as with `assumeUnique`. */
-function isEmptied(fn: FunctionIr, name: string): boolean {
+/** `array = null;` of a parameter by `ref`, after the cast: the caller gives up what becomes immutable, as with `assumeUnique`. */
+function isEmptied(fn: FunctionIr, name: string, cast: FunctionIr['span']): boolean {
+  const holds = (span: FunctionIr['span'] | undefined): boolean =>
+    span !== undefined && span.start <= cast.start && cast.end <= span.end;
   let is = false;
   if (fn.body !== undefined)
-    walkBody(fn.body, ({ expr }) => {
+    walkBody(fn.body, ({ expr, around }) => {
       if (expr.kind !== 'assign' || expr.operator !== '=' || memberPath(expr.target) !== name) return;
-      is ||= expr.value.kind === 'literal' && expr.value.type === 'null';
+      if (expr.span.start < cast.end || expr.value.kind !== 'literal' || expr.value.type !== 'null') return;
+      is ||= around.every((outer) =>
+        outer.kind === 'if'
+          ? holds(expr.span.end <= outer.then.span.end ? outer.then.span : outer.else?.span)
+          : outer.kind !== 'match' && holds(outer.span),
+      );
     });
   return is;
 }

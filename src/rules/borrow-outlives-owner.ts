@@ -902,8 +902,8 @@ function isTakenBack(fn: FunctionIr, escape: Escape): boolean {
   const names = new Set([root.kind === 'self' ? into : [root.name, ...(into === '' ? [] : [into])].join('.')]);
   let isSet = false;
   let isConditional = false;
-  // Under a flag alone it is set again on that way only, unless the other branch does so, too.
-  const branches = new Map<number, Set<boolean>>();
+  // Under a flag alone it is set again on that way only.
+  const flags = new Set<number>();
   if (fn.body !== undefined)
     walkBody(fn.body, ({ expr, around }) => {
       if (expr.kind !== 'assign' || expr.operator !== '=') return;
@@ -918,24 +918,29 @@ function isTakenBack(fn: FunctionIr, escape: Escape): boolean {
       } else if (expr.span.start > escape.span.end && names.has(target) && expr.value.kind !== 'address') {
         const flag = isConditional ? undefined : flagAround(fn, around);
         if (flag === undefined) isSet = true;
-        else {
-          const seen = branches.get(flag.span.start) ?? new Set<boolean>();
-          branches.set(flag.span.start, seen.add(expr.span.end <= flag.then.span.end));
-        }
+        else flags.add(flag.span.start);
       }
     });
-  return isSet || [...branches.values()].some(({ size }) => size === 2);
+  return isSet || flags.size > 1;
 }
 
-/** D: the `if` around a statement that asks for a flag which the caller gives, and that is all that is around it. */
+/**
+ * D: the `if` around a statement that asks for a flag which the caller gives, and that is all that is around it. An `else`, or a second
+ * question for the same flag, says what happens on the other way.
+ */
 function flagAround(fn: FunctionIr, around: readonly Expr[]): (Expr & { readonly kind: 'if' }) | undefined {
   const tests = around.filter(({ kind }) => kind === 'if' || kind === 'match' || kind === 'loop' || kind === 'closure');
   const [test] = tests;
-  if (tests.length !== 1 || test?.kind !== 'if' || test.isStatic === true) return undefined;
+  if (tests.length !== 1 || test?.kind !== 'if' || test.isStatic === true || test.else !== undefined) return undefined;
   const plain = test.condition.kind === 'unary' ? test.condition.operand : test.condition;
-  return plain.kind === 'name' && plain.path.length === 1 && fn.params.some(({ name }) => name === plain.path[0])
-    ? test
-    : undefined;
+  const flag = plain.kind === 'name' && plain.path.length === 1 ? plain.path[0] : undefined;
+  if (flag === undefined || !fn.params.some(({ name }) => name === flag)) return undefined;
+  let mentions = 0;
+  if (fn.body !== undefined)
+    walkBody(fn.body, ({ expr }) => {
+      if (expr.kind === 'name' && expr.path.length === 1 && expr.path[0] === flag) mentions++;
+    });
+  return mentions === 1 ? test : undefined;
 }
 
 /** D: a helper that is called afterwards sets the member to something else: `startLoop(compiler, &loop); .. endLoop(compiler);` */

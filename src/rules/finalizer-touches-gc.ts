@@ -297,16 +297,32 @@ const BY_HAND = /\b(?:New|nogc_new|mallocNew|mallocEmplace)!|\b(?:Delete|nogc_de
 
 /**
  * `roots = Mem.alloc!Roots();`, `left = allocate!Node(key);`, `watchers = pool.makeArray!Watcher(n);`: the class makes the member by an
- * allocator, and nowhere by `new`. The allocators of threads and processes use the collector.
+ * allocator, and sets it to nothing else. The allocators of threads and processes use the collector, as may a maker of the file.
  */
 function isMadeElsewhere(unit: UnitFacts, file: FileIr, type: TypeDecl, member: string): boolean {
-  const text = (unit.textOf(file.path) ?? '').slice(type.span.start, type.span.end);
-  const made = new RegExp(
-    `(?<![.\\w])(?:this\\s*\\.\\s*)?${member}\\s*=\\s*(new\\b|\\w*(?:GC|theAllocator|processAllocator)\\w*\\b|(?:[\\w.]+\\.)?(?:alloc|allocate|make|makeArray)\\s*!)`,
-    'gu',
+  const text = unit.textOf(file.path) ?? '';
+  if (/\bGCAllocator\b|\b(?:the|process)Allocator\b/u.test(text)) return false;
+  const set = new RegExp(`\\b${member}\\s*=(?!=|\\s*null\\b)\\s*((?:[\\w.]+\\.)?(\\w+)\\s*!)?`, 'gu');
+  const own = new Set(['null', 'is', ...type.fields.map(({ name }) => name)]);
+  const body = text.slice(type.span.start, type.span.end);
+  const makers = [...body.matchAll(set)].flatMap((match) => {
+    // `parent.left = left !is null ? left : right;` hands on what another one of the kind has.
+    const value = body.slice(match.index + member.length).split(';', 1)[0] ?? '';
+    const isHandedOn = body[match.index - 1] === '.' && (value.match(/\w+/gu) ?? []).every((word) => own.has(word));
+    return isHandedOn ? [] : [match[2]];
+  });
+  return (
+    makers.length > 0 &&
+    makers.every((maker) => maker !== undefined && MAKES.test(maker) && !makesByNew(file, text, maker)) &&
+    !new RegExp(`\\.\\s*${member}\\s*=\\s*(?:\\(*\\s*cast\\s*\\([^()]*\\)\\s*)?new\\b`, 'u').test(text)
   );
-  const makers = [...text.matchAll(made)].map((match) => match[1] ?? '');
-  return makers.length > 0 && makers.every((maker) => maker.endsWith('!') && !/GC|Allocator\b/u.test(maker));
+}
+
+const MAKES = /^(?:alloc|allocate|make|makeArray)$/u;
+
+/** A function of the file of that name that asks the collector. */
+function makesByNew(file: FileIr, text: string, name: string): boolean {
+  return file.functions.some((fn) => fn.name === name && /\bnew\b/u.test(text.slice(fn.span.start, fn.span.end)));
 }
 
 /**

@@ -1244,7 +1244,11 @@ function findUnrooted(
       const callee = registersItself(unit, file, types.get(name), parent.method);
       // `pump(handle);` with what the object was given: the library runs while the object is on the stack.
       const handles = parent.args.flatMap(({ value }) => (value.kind === 'name' ? value.path : []));
-      if (callee !== undefined && ![name, ...handles].some((one) => goesOn(unit, file, fn, parent.span, one)))
+      if (
+        callee !== undefined &&
+        !goesOn(unit, file, fn, parent.span, name) &&
+        !isPumped(unit, file, fn, parent.span, handles)
+      )
         given.push({ name, callee, span: parent.span, declared });
     }
     // Its members or elements are used; anything else may keep it.
@@ -1306,7 +1310,19 @@ function callsForeign(unit: UnitFacts, file: FileIr, fn: FunctionIr): boolean {
 
 /** What runs a library, waits for it or takes a registration back. */
 const GOES_ON =
-  /\b\w*(?:run|wait|loop|main|exec|join|poll|pump|drain|dispatch|perform|sleep|remove|detach|unregister|clear|destroy|free|close|stop|reset)\w*\s*(?:\(|;)/giu;
+  /\b\w*(?:run|wait|loop|main|exec|join|poll|dispatch|perform|sleep|remove|detach|unregister|clear|destroy|free|close|stop|reset)\w*\s*(?:\(|;)/giu;
+
+/** A call whose name begins or ends with what lets a library work, with the beginning of its arguments. */
+const PUMPS =
+  /\b(?:(?:pump|drain|work|iterate)(?:[A-Z_]\w*)?|\w*(?:_(?:pump|drain|work|iterate)|(?<=[a-z])(?:Pump|Drain|Work|Iterate)))\s*\(([^;{}]*)/gu;
+
+/** D: the function lets the library work before it ends: a call with the handle, or one that takes nothing. */
+function isPumped(unit: UnitFacts, file: FileIr, fn: FunctionIr, { end }: Span, handles: readonly string[]): boolean {
+  const rest = (unit.textOf(file.path) ?? '').slice(end, fn.span.end);
+  return [...rest.matchAll(PUMPS)].some(
+    ([, args = '']) => /^\s*\)/u.test(args) || (args.match(/\w+/gu) ?? []).some((word) => handles.includes(word)),
+  );
+}
 
 /** Where words stand last in a function, and the last thing that runs a library: read once for all that the function makes. */
 interface LastPlaces {

@@ -44,8 +44,9 @@ const DOCUMENTED_VIEWS = new Set([
   'buffer_ptr',
 ]);
 
-/** Operators of a container, looks at what comes next, and the two ends of its storage. */
-const D_VIEW = /^(?:_?op[A-Z]\w*|peek\w*|begin|end)$/u;
+/** Operators of a container, and looks at what comes next; the two ends of its storage, if they are not where it grows. */
+const D_VIEW = /^(?:_?op[A-Z]\w*|peek\w*)$/u;
+const D_ENDS = /^(?:begin|end)$/u;
 
 /** Rust: an accessor whose name says that it gives a bare pointer: `as_iovec_ptr`, `get_raw_mut`. */
 const RAW_VIEW = /(?:^|_)(?:ptr|pointer|raw)(?:_|$)/u;
@@ -264,6 +265,7 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
         (rust && RAW_VIEW.test(fn.name) && /\*\s*(?:const|mut)\b|\bNonNull\b/u.test(fn.returns?.text ?? '')) ||
         (!rust &&
           (D_VIEW.test(fn.name) ||
+            (D_ENDS.test(fn.name) && !growths.some((one) => one.fn.id === fn.id)) ||
             (pointer.how === 'ref return' && (isContainer(file, fn) || isLast(unit, file, escape)))))),
     weak: growths.every((g) => g.growth.weak),
   };

@@ -287,7 +287,7 @@ export default defineRule({
               ],
               key: kept.name,
             });
-          for (const { what, how, span, second } of language === 'd' ? findScopeReleases(fn) : [])
+          for (const { what, how, span, second } of language === 'd' ? findScopeReleases(unit, file, fn) : [])
             report({
               messageId: 'again',
               data: {
