@@ -172,7 +172,6 @@ async function main(args) {
       const rust = isFile ? undefined : describeTree(path, '.rs');
       const d = isFile ? undefined : describeTree(path, '.d');
       const isRust = (rust?.files ?? 0) > 0;
-      const hasTheirs = path.endsWith('.rs') || isRust;
       const variants = variantsOf(tree, isFile, isRust, configs).map(({ name, args: chosen, env = {} }) => {
         const options = { cwd: scratch, env: { ...process.env, ...env } };
         return {
@@ -180,27 +179,23 @@ async function main(args) {
           command: [process.execPath, [cli, path, '--format', 'json', '--exit-zero', ...chosen], options],
         };
       });
-      const peer = hasTheirs
-        ? [installAstGrep().program, ['scan', '--rule', rules, '--json=stream', path], { cwd: scratch }]
-        : undefined;
+      const isReadByPeer = path.endsWith('.rs') || isRust;
+      const peer = isReadByPeer
+        ? [[installAstGrep().program, ['scan', '--rule', rules, '--json=stream', path], { cwd: scratch }]]
+        : [];
       if (isFile) for (const { command } of variants) await measureMedian(1, ...command);
-      const [theirRuns, ...ownRuns] = peer
-        ? await measureRounds(runs, [peer, ...variants.map(({ command }) => command)])
-        : [
-            undefined,
-            ...(await measureRounds(
-              runs,
-              variants.map(({ command }) => command),
-            )),
-          ];
+      const ownRuns = await measureRounds(runs, [...peer, ...variants.map(({ command }) => command)]);
+      const theirRuns = isReadByPeer ? ownRuns.shift() : undefined;
       const theirs = theirRuns && middleOf(theirRuns);
-      if (theirs && theirs.status > 1) throw new Error(`ast-grep on '${path}' ended with ${theirs.status}.`);
+      const failed = theirRuns?.find(({ status }) => status > 1);
+      if (failed) throw new Error(`ast-grep on '${path}' ended with ${failed.status}.`);
       const describe = (found) => (found === undefined ? '' : `${found.files} files, ${found.megabytes.toFixed(1)} MB`);
       const runsOf = {};
       for (const [index, { name }] of variants.entries()) {
         const all = ownRuns[index];
         const own = middleOf(all);
-        if (own.status !== 0) throw new Error(`The scan of '${path}' ended with ${own.status}.`);
+        const broken = all.find(({ status }) => status !== 0);
+        if (broken) throw new Error(`The scan of '${path}' ended with ${broken.status}.`);
         runsOf[name] = all;
         const cells = [name, describe(rust), describe(d), seconds(own.cpu), seconds(own.wall), size(own.megabytes)];
         if (theirs === undefined) cells.push('no D grammar', '', '');

@@ -74,8 +74,7 @@ class Unit implements UnitFacts {
   readonly project: ProjectModel;
   private readonly parsed = new Map<string, FileIr | undefined>();
   private readonly deep = new Map<string, FileIr | undefined>();
-  private readonly whole = new Map<string, FileIr>();
-  /** D: files with the body of one helper, by path and where the helper starts. */
+  /** Files with the body of one helper, by path and where the helper starts. */
   private readonly helpers = new Map<string, FileIr>();
   /** Files with the bodies that assign to one field, by path and name. */
   private readonly assigning = new Map<string, FileIr>();
@@ -123,8 +122,8 @@ class Unit implements UnitFacts {
   withBodies(file: FileIr, wanted: (fn: FunctionIr) => boolean): FileIr {
     if (!file.functions.some((fn) => fn.skipped === true && wanted(fn))) return file;
     const text = this.textOf(file.path);
-    const more = this.input.packs[file.language]?.lowerMore;
-    return more && text !== undefined ? more({ path: file.path, text }, file, wanted) : this.wholeOf(file);
+    const pack = this.input.packs[file.language];
+    return pack && text !== undefined ? pack.lowerMore({ path: file.path, text }, file, wanted) : file;
   }
 
   pathsOf(language: Language): readonly string[] {
@@ -384,16 +383,6 @@ class Unit implements UnitFacts {
     if (!helper && matters)
       this.helpers.set(key, (helper = this.withBodies(plain, (f) => f.span.start === fn.span.start)));
     return helper;
-  }
-
-  private wholeOf(file: FileIr): FileIr {
-    const known = this.whole.get(file.path);
-    if (known) return known;
-    const text = this.textOf(file.path);
-    const lowered = text === undefined ? undefined : this.input.packs[file.language]?.lower({ path: file.path, text });
-    const whole = lowered ?? file;
-    this.whole.set(file.path, whole);
-    return whole;
   }
 
   private known(language: Language): readonly FileIr[] {

@@ -60,7 +60,7 @@ export interface LanguagePack {
   lowerIfSought(file: SourceFile, wanted: BodyFilter | undefined, sought: BodyFilter): FileIr | undefined;
   /**
    * The file as it was `read`, with those skipped bodies lowered too that are `wanted`. What was there stays the same objects;
-   * the functions that come along have ids of their own. Without it the file is read again with all bodies.
+   * the functions that come along have ids of their own.
    */
-  lowerMore?(file: SourceFile, read: FileIr, wanted: (fn: FunctionIr) => boolean): FileIr;
+  lowerMore(file: SourceFile, read: FileIr, wanted: (fn: FunctionIr) => boolean): FileIr;
 }

@@ -124,7 +124,7 @@ int arrow() => 3;
     const shown = (file: FileIr): string => outline({ ...file, gaps: [] }).replaceAll(/#\d+/g, '#');
     for (const first of [/a^/, /&|\.\./]) {
       const read = lower(program, first);
-      const more = dPack.lowerMore?.({ path: 'x.d', text: program }, read, () => true) ?? read;
+      const more = dPack.lowerMore({ path: 'x.d', text: program }, read, () => true);
       expect(shown(more)).toBe(shown(whole));
       expect(more.functions.map(placed(more))).toEqual(whole.functions.map(placed(whole)));
       const kept = read.functions.filter((fn) => fn.skipped !== true);
@@ -136,7 +136,7 @@ int arrow() => 3;
     const read = lower(program, /a^/);
     for (const head of read.functions) {
       if (head.skipped !== true) continue;
-      const more = dPack.lowerMore?.({ path: 'x.d', text: program }, read, (fn) => fn === head) ?? read;
+      const more = dPack.lowerMore({ path: 'x.d', text: program }, read, (fn) => fn === head);
       const own = program.slice(head.nameSpan.start, head.span.end);
       const alone = dPack.lower({ path: 'x.d', text: program }, { test: (text) => text.endsWith(own) });
       const inside = (file: FileIr): readonly string[] =>

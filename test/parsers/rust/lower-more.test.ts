@@ -14,7 +14,7 @@ const programs = readdirSync(fixtures, { recursive: true, encoding: 'utf8' })
 
 const lower = (text: string, wanted?: RegExp): FileIr => rustPack.lower({ path: 'x.rs', text }, wanted);
 const lowerMore = (text: string, read: FileIr, wanted: (fn: FunctionIr) => boolean): FileIr =>
-  rustPack.lowerMore?.({ path: 'x.rs', text }, read, wanted) ?? read;
+  rustPack.lowerMore({ path: 'x.rs', text }, read, wanted);
 
 /** A function with the places of others instead of their ids. */
 function placed(file: FileIr, fn: FunctionIr): string {
