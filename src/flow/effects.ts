@@ -3,6 +3,7 @@ import type { Match } from './api-index.js';
 import type { ApiRow, Effect, Operand } from './api.js';
 import { builtinCallType, builtinMethodType, givenOutType, removedType, syntheticType } from './builtin-types.js';
 import { Closures } from './closures.js';
+import { isCountedClone } from './counted-clones.js';
 import { describePlace, extend, isElementOf, isWithin, leadingMember, type Place } from './place.js';
 import type { Invalidation, Pointer, PointerForm, Summary, Value } from './result.js';
 import { elementType, isGrowable, isNumber, isVector, peel, SCALAR, unwrapped } from './types.js';
@@ -883,7 +884,8 @@ export abstract class Effects extends Closures {
         if (given.path.length === 0 && given.root.kind === 'local' && !this.state.moved.has(given.root.id))
           this.drop(given.root, span, `the end of '${name}', which takes it by value`);
     for (const value of values) if (isWhole(value)) this.moveOut(value);
-    const pointers = flow.summary.returns.flatMap((r) =>
+    const isShare = this.rust && isCountedClone(fn);
+    const pointers = (isShare ? NONE : flow.summary.returns).flatMap((r) =>
       place(r.target).map((t) =>
         this.borrow(r.isOld === true ? this.putOut(span, name) : t, r.form, r.erased, span, `${name}()`),
       ),

@@ -195,8 +195,9 @@ export abstract class Memory {
         for (const { place, stored } of other.entries()) {
           if (!stored.pointers.some((p) => ids.has(p.id))) continue;
           const there = ended.read(place);
-          if (!there) continue;
-          const held = new Set(there.pointers);
+          // A variable of which nothing is known on that path may hold it all the same, but not one that `let` made there.
+          if (!there && !(this.rust && place.root.declared === 'let')) continue;
+          const held = new Set(there?.pointers);
           const isApart = (p: Pointer): boolean => ids.has(p.id) && !held.has(p);
           if (!stored.pointers.some(isApart)) continue;
           // The twin may have ended there, too.

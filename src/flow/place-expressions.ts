@@ -384,13 +384,16 @@ export abstract class PlaceExpressions extends Calls {
     for (const place of target.places) {
       this.noteRenewal(place, expr.span);
       const previous = this.state.read(place);
+      // What stands in such a place is not dropped by an assignment.
+      const isKept = this.rust && /^(?:ManuallyDrop|MaybeUninit)$/u.test(this.typeAt(place)?.name ?? '');
       const growable = isGrowable(this.typeAt(place) ?? previous?.type, this.file.language);
       const selfAppend = expr.value.kind === 'binary' && expr.value.operator === '~';
-      if (growable === true || (this.rust && this.hasPointersInto(place))) {
+      if (!isKept && (growable === true || (this.rust && this.hasPointersInto(place)))) {
         this.grow([place], target.via ?? [], expr.span, 'replace', selfAppend ? '= .. ~' : '=', false);
       }
       // `self.buffer = None`: the value that was there is dropped, and with it the block that it owns.
-      if (this.rust) this.endContent(place, expr.span, 'an assignment', previous?.type, NONE, value.pointers);
+      if (this.rust && !isKept)
+        this.endContent(place, expr.span, 'an assignment', previous?.type, NONE, value.pointers);
       const isNumber = !this.rust && SCALAR.test(this.typeAt(place)?.name ?? '');
       if (isNumber && place.path.length === 0) this.heldAsNumber.set(place.root.id, value.pointers);
       // A number that measures the stack, or is printed, keeps nothing.
@@ -398,7 +401,7 @@ export abstract class PlaceExpressions extends Calls {
         this.escape(this.rust ? value : this.withHeld(value), 'store', expr.span, { into: place });
         this.noteStores(value, place, expr.span);
       }
-      if (previous?.adopts)
+      if (previous?.adopts && !isKept)
         for (const p of previous.adopts.filter(
           // In a loop the owner may be of another round, or taken by then.
           (old) => value.adopts?.includes(old) !== true && !(this.loops > 0 && old.context.inLoop),

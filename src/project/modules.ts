@@ -87,21 +87,37 @@ export class ModuleTree {
       at = folderOf(at);
     }
     if (found.length === 0) found.push(...this.declarationsByPath(path));
+    if (found.length === 0) found.push(...this.declarationsBeside(path, isMod ? folderOf(folder) : folder, name));
     this.declarations.set(path, found);
     return found;
   }
 
-  /** `#[path = "other/place.rs"] mod name;` in a file of the same folder or of the two above it. */
+  /** `mod name;` in a file that `#[path]` leads to: rustc looks for its modules beside it, whatever the file is called. */
+  private declarationsBeside(path: string, folder: string, name: string): readonly Declaration[] {
+    const found: Declaration[] = [];
+    for (const parent of this.files.filesIn(folder)) {
+      if (!parent.endsWith('.rs') || parent === path) continue;
+      const conditions = findModule(this.files.text(parent) ?? '', name, []);
+      if (conditions !== undefined && this.declarationsByPath(parent).length > 0) found.push({ parent, conditions });
+    }
+    return found;
+  }
+
+  /** `#[path = "other/place.rs"] mod name;` in a file of the same folder, of the two above it, or of `src` beside one of them. */
   private declarationsByPath(path: string): readonly Declaration[] {
     const file = nameOf(path);
     const found: Declaration[] = [];
-    for (const folder of [folderOf(path), folderOf(folderOf(path)), folderOf(folderOf(folderOf(path)))]) {
+    const above = [folderOf(path), folderOf(folderOf(path)), folderOf(folderOf(folderOf(path)))];
+    for (const folder of new Set([...above, ...above.map((one) => joinPath(one, 'src'))])) {
       for (const candidate of this.files.filesIn(folder)) {
         if (!candidate.endsWith('.rs') || candidate === path) continue;
         const text = this.files.text(candidate) ?? '';
         for (const match of text.matchAll(/#\[path\s*=\s*"([^"]+)"\][^;{]*?\bmod\s+\w+\s*;/g)) {
           if (match[1]?.endsWith(file) === true && joinPath(folder, match[1]) === path) {
-            found.push({ parent: candidate, conditions: conditionsBefore(text, match.index + match[0].length - 1) });
+            found.push({
+              parent: candidate,
+              conditions: conditionsBefore(text, match.index + match[0].lastIndexOf('mod')),
+            });
           }
         }
       }

@@ -10,7 +10,7 @@ import { defineRule, type ReportStep } from './rule.js';
 
 /** A static item (not the lifetime) whose type names something of Node-API, of the package or of a crate: what is none of these holds no handle. */
 const MAY_HOLD = new RegExp(
-  String.raw`(?<!')\bstatic\s+(?:(?:mut|ref)\s+)?(?:r#)?\w+\s*:[^=]{0,400}?\b(?:napi_|(?!(?:${[...PLAIN_TYPES].join('|')}|Atomic[BIU]\w+)\b)[A-Z])`,
+  String.raw`(?<!')\bstatic\s+(?:(?:mut|ref)\s+)?(?:r#|\$)?\w+\s*:[^=]{0,400}?\b(?:napi_|(?!(?:${[...PLAIN_TYPES].join('|')}|Atomic[BIU]\w+)\b)[A-Z])`,
   'u',
 );
 
@@ -173,7 +173,9 @@ function loadStep({ addon, crateType }: AddonScope): ReportStep {
 function isGivenBack(unit: UnitFacts, file: FileIr, global: GlobalDecl): boolean {
   if (!/Map\b|Slab\b/.test(global.type?.text ?? '')) return false;
   const text = unit.textOf(file.path) ?? '';
-  const isNamed = new RegExp(`\\b${global.name}\\b`);
+  // In a macro the name may be a parameter of it: `$name`.
+  const name = `(?<![\\w$])${global.name.replace('$', '\\$')}\\b`;
+  const isNamed = new RegExp(name);
   /** Functions that open it for others: `fn states() -> MutexGuard<'static, Map> { STATES.lock() }`. */
   const openers = file.functions
     .filter(
@@ -184,7 +186,7 @@ function isGivenBack(unit: UnitFacts, file: FileIr, global: GlobalDecl): boolean
     )
     .map((fn) => `${fn.name}\\s*\\(\\)`);
   const pattern = new RegExp(
-    `\\b(?:${[`${global.name}\\b`, ...openers].join('|')})[^;]{0,200}\\.\\s*(?:remove|retain|shift_remove|swap_remove)\\s*\\(`,
+    `(?:${[name, ...openers.map((one) => `\\b${one}`)].join('|')})[^;]{0,200}\\.\\s*(?:remove|retain|shift_remove|swap_remove)\\s*\\(`,
   );
   const crate = unit.project.cargoPackageOf(file.path)?.dir ?? '';
   return unit

@@ -98,7 +98,7 @@ export default defineRule({
           const flow = unit.flowOf(file, fn);
           for (const escape of flow.escapes) {
             const hazard = judge(unit, file, fn, escape);
-            if (!hazard || (language === 'd' && isWaitedForFirst(flow, fn, escape, hazard))) continue;
+            if (!hazard || isWaitedForFirst(flow, fn, escape, hazard)) continue;
             const key = `${hazard.owner}|${escape.span.start}`;
             // A list of pointers, or of threads that have them, that leaves with them is the same cause.
             const collected = `collected|${escape.pointer.site.start}|${hazard.owner}`;
@@ -271,7 +271,7 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
   };
 }
 
-/** D: the function waits for the thread that it gave the pointer to, or for those of a list, and lets the owner grow only after that. */
+/** The function waits for the thread that it gave the pointer to, or for those of a list, and lets the owner grow only after that. */
 function isWaitedForFirst(flow: FunctionFlow, fn: FunctionIr, escape: Escape, { growths }: Hazard): boolean {
   return (
     flow.escapes.some(

@@ -1242,7 +1242,7 @@ function refilledBy(call: FunctionFlow['calls'][number]): Value | undefined {
  * nothing else with it (`tracker.forget(block)`).
  */
 function isAddressOnly(unit: UnitFacts, file: FileIr, text: string, { use }: StaleUse): boolean {
-  if (/^[\w.]+\s+as\s+(?:usize|u64|isize|i64)\b/u.test(text.slice(use.span.start, use.span.end + 16))) return true;
+  if (/^&?\(*[\w.]+\s+as\s+(?:usize|u64|isize|i64)\b/u.test(text.slice(use.span.start, use.span.end + 16))) return true;
   if (use.kind !== 'argument') return false;
   const name = /(\w+)(?:\(\))?$/u.exec(use.what)?.[1] ?? '';
   const called = file.functions.filter((f) => f.name === name && f.bodySpan && !f.isTest);

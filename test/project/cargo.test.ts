@@ -157,6 +157,19 @@ describe('source files', () => {
     ).toBe(false);
   });
 
+  it('of tests are found below the files that a path attribute of the sources leads to', () => {
+    const { model: other } = memoryProject({
+      'Cargo.toml': '[package]\nname = "e"\nversion = "1.0.0"\n',
+      'src/lib.rs': 'mod store;\n',
+      'src/store.rs': 'pub fn a() {}\n#[cfg(test)]\n#[path = "../tests/inline/store.rs"]\nmod tests;\n',
+      'tests/inline/store.rs': 'mod fault;\n',
+      'tests/inline/fault/mod.rs': 'pub(crate) mod load;\n',
+      'tests/inline/fault/load.rs': '',
+    });
+    for (const path of ['tests/inline/store.rs', 'tests/inline/fault/mod.rs', 'tests/inline/fault/load.rs'])
+      expect(other.isDevelopmentOnly(path)).toBe(true);
+  });
+
   it('inherit the cfgs of the modules around them', () => {
     expect(model.conditionsOf('src/inner/far.rs')).toEqual(['all(feature = "x", not(target_os = "windows"))', 'unix']);
     expect(model.conditionsOf('src/shared.rs')).toEqual([]);

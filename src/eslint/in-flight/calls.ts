@@ -122,7 +122,8 @@ export class Calls {
   /** The thread is free at an await: timers that were started may run. */
   runTimers(timers: readonly Timer[] = this.timers): void {
     if (this.walk.hits.timerStart !== undefined) return;
-    for (const timer of timers) {
+    // What a timer starts is not walked in the same turn: one that starts itself again would never be done.
+    for (const timer of [...timers]) {
       if (![...this.walk.flow.state.pending.keys()].some((pending) => !timer.over.has(pending))) continue;
       this.walk.hits.timerStart = timer.start;
       this.later(timer.fn, [...timer.over]);
@@ -142,7 +143,7 @@ export class Calls {
       fn,
       over: new Set(this.created.filter((each) => !this.walk.flow.state.pending.has(each))),
     };
-    this.timers.push(timer);
+    if (!this.timers.some((known) => known.start === start)) this.timers.push(timer);
     this.runTimers([timer]);
   }
 
