@@ -34,14 +34,19 @@ export function outermost(fn: FunctionIr, byId: ReadonlyMap<number, FunctionIr>)
   return outer;
 }
 
-/** Whether a function, or a closure in it, mentions the variable `name`. */
+/** Whether a function, or a closure in it, mentions the variable `name` of what is around it, and not one of its own that has the name. */
 export function mentions(file: FileIr, fn: FunctionIr, name: string): boolean {
+  const { body } = fn;
+  if (!body || fn.params.some((param) => param.name === name)) return false;
+  const own = body.statements.find(
+    (one) => one.kind === 'let' && one.pattern.kind === 'bind' && one.pattern.name === name,
+  );
+  const end = own?.span.end ?? Infinity;
   let does = false;
-  if (fn.body)
-    walkBody(fn.body, ({ expr }) => {
-      does ||= expr.kind === 'name' && expr.path.length === 1 && expr.path[0] === name;
-    });
-  return does || file.functions.some((f) => f.parent === fn.id && mentions(file, f, name));
+  walkBody(body, ({ expr }) => {
+    does ||= expr.kind === 'name' && expr.path.length === 1 && expr.path[0] === name && expr.span.start < end;
+  });
+  return does || file.functions.some((f) => f.parent === fn.id && f.span.start < end && mentions(file, f, name));
 }
 
 /** What an expression takes its value from, through casts, `?`, blocks and variables that were set once: mostly a call. */

@@ -1,6 +1,7 @@
 import { syntheticType } from './builtin-types.js';
 import {
   containsLet,
+  endsWithFailure,
   extendsTemporaries,
   holdsBranch,
   isEndlessLoop,
@@ -749,7 +750,7 @@ class Analysis extends PlaceExpressions {
     const then = this.branch(expr.then);
     this.leaveScope(expr.then.span, then);
     const thenEnd = this.state;
-    if (this.state.alive) ends.push(this.state);
+    if (this.state.alive && !(this.rust && endsWithFailure(expr))) ends.push(this.state);
     this.state = before;
     this.setNull(nullOtherwise);
     if (grown?.when === true) this.undoGrowth(grown.span);

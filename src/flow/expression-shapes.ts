@@ -2,6 +2,23 @@ import type { Block, Expr, ExprOf, FunctionIr } from '../model/ir.js';
 import { walkBody } from '../model/walk-body.js';
 import type { Span } from '../model/source.js';
 
+/** Names of functions that make an error of a code: `check_error_code`, `to_result`, `ensure_ok`. */
+const HANDS_ON_FAILURE = /check|err|fail|status|result|ensure|verify|(?:^|_)ok(?:_|$)/u;
+
+/** Rust: `if code != OK { .. check(code)?; }`: the error that the code stands for is handed on, so nothing behind the `if` follows the branch. */
+export function endsWithFailure({ condition, then }: ExprOf<'if'>): boolean {
+  if (condition.kind !== 'binary' || (condition.operator !== '!=' && condition.operator !== '<')) return false;
+  const { left } = condition;
+  const last = then.kind === 'block' && then.block.result === undefined ? then.block.statements.at(-1) : undefined;
+  if (left.kind !== 'name' || last?.kind !== 'expression' || last.expr.kind !== 'try') return false;
+  const { value } = last.expr;
+  if (value.kind !== 'call' && value.kind !== 'method') return false;
+  const callee = value.kind === 'method' ? value.method : (dottedPath(value.callee)?.at(-1) ?? '');
+  if (!HANDS_ON_FAILURE.test(callee)) return false;
+  const given = [...(value.kind === 'method' ? [value.receiver] : []), ...value.args.map((one) => one.value)];
+  return given.some((one) => one.kind === 'name' && one.path.join('::') === left.path.join('::'));
+}
+
 /** The names of `a::b`, `a.b.c`; nothing for anything else. */
 export function dottedPath(expr: Expr): string[] | undefined {
   if (expr.kind === 'name') return [...expr.path];

@@ -2,6 +2,7 @@ import { containerStorage, type ContainerStorage } from '../facts/containers.js'
 import { BECOMES_RAW, ALLOCATES, LENDING, RAW_POINTERS } from '../facts/raw-words.js';
 import { D_POINTERS, exceptTests, inTestsBeside, MAY_GROW_IN_TEST } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
+import { isEarlierPhase } from '../facts/phases.js';
 import { putsAside } from '../facts/put-aside.js';
 import { isScratch } from '../facts/scratch-lists.js';
 import type { GrowthSite, UnitFacts } from '../facts/unit.js';
@@ -249,6 +250,7 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
     return growable === true || !g.growth.weak;
   });
   if (growths.length === 0) return undefined;
+  if (!rust && growths.every((g) => isEarlierPhase(unit, g, { file, fn }))) return undefined;
   if (rust && growths.every((g) => isBefore(g, file, fn, escape)) && isScratch(unit, file, fn, escape))
     return undefined;
   const storage = containerStorage(rust ? type : (withoutAlias(type, oracle, file.path) ?? type), file.language);
