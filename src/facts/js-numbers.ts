@@ -41,9 +41,10 @@ export function findNumbersAsAddresses(unit: UnitFacts, file: FileIr): readonly 
     if (!/\bas\s+\*\s*(?:mut|const)\b/u.test(body) || CHECK.test(body)) return [];
     const { start } = fn.bodySpan;
     const at = (from: number, length: number): Span => ({ start: start + from, end: start + from + length });
-    return numbers.flatMap((param) => {
+    const seen = new Set<number>();
+    const found = numbers.flatMap((param) => {
       const cast = new RegExp(
-        `(?<![.\\w])${param.name}(?:\\s*\\.\\s*(?:get_\\w+|try_into|unwrap)\\s*\\(\\s*\\)\\??(?:\\s*\\.\\s*\\d)?)*(?:\\s+as\\s+\\w+)*\\s+as\\s+\\*\\s*(?:mut|const)\\s+((?:\\w+\\s*::\\s*)*[A-Z]\\w*(?:<[^;()]*>)?)`,
+        `(?<![.\\w])(?:${madeOf(param.name, body).join('|')})(?:\\s*\\.\\s*(?:get_\\w+|try_into|unwrap)\\s*\\(\\s*\\)\\??(?:\\s*\\.\\s*\\d)?)*(?:\\s+as\\s+\\w+)*\\s+as\\s+\\*\\s*(?:mut|const)\\s+((?:\\w+\\s*::\\s*)*[A-Z]\\w*(?:<[^;()]*>)?)`,
         'u',
       ).exec(body);
       const [whole = '', type = ''] = cast ?? [];
@@ -77,7 +78,45 @@ export function findNumbersAsAddresses(unit: UnitFacts, file: FileIr): readonly 
         { fn, param, type, cast: at(cast.index, whole.length), how: nameOf(use[0]), used: at(from, use[0].length) },
       ];
     });
+    // Two halves of one address are one finding.
+    return found.filter(({ cast }) => !seen.has(cast.start) && seen.add(cast.start));
   });
+}
+
+/** A number that is put together from others, or from bytes. */
+const JOINS = /\bfrom_[lbn]e_bytes\b|<</u;
+/** The same number as another type. */
+const CONVERTS =
+  /^[\s(]*(?:unsafe\s*\{\s*)?(?:[iu](?:64|size)::(?:try_)?from\s*\(\s*)?\w+(?:\s*\.\s*(?:get_\w+|try_into|into|unwrap)\s*\(\s*\)\??(?:\s*\.\s*\d)?|\s+as\s+\w+|[\s)?])*$/u;
+/** What is counted from somewhere else is no address by itself. */
+const COUNTED =
+  /[\w)\]]\s*[-+*/%]\s*[\w(&]|\bas_(?:mut_)?ptr\b|\b(?:wrapping|checked|saturating)_|\.\s*(?:add|offset|len)\s*\(/u;
+const FILLS = /\.\s*(?:write_\w+|copy_from_slice|extend\w*|push|put_\w+)\b|\]\s*=(?!=)/u;
+
+/** The parameter and the locals that hold it, or what it is a part of: halves of an address that are joined again. */
+function madeOf(param: string, body: string): readonly string[] {
+  const names = [param];
+  for (let round = 0; round < 3; round++) {
+    const known = names.length;
+    const named = new RegExp(`(?<![.\\w])(?:${names.join('|')})\\b`, 'u');
+    for (const statement of body.split(';')) {
+      const made = /\blet\s+(?:mut\s+)?(?:(\w+)|\(([\w\s,]*)\))\s*(?::[^=]*)?=(?!=)([^]*)$/u.exec(statement);
+      const filled = made ? undefined : /(?:^|[\s(&])(\w+)\s*\[/u.exec(statement)?.[1];
+      const given = made?.[3] ?? statement;
+      if (!named.test(filled === undefined ? given : given.replace(filled, ''))) continue;
+      const found = made
+        ? (JOINS.test(given) || CONVERTS.test(given)) && !COUNTED.test(given)
+          ? (made[1] ?? made[2] ?? '')
+          : ''
+        : FILLS.test(statement)
+          ? (filled ?? '')
+          : '';
+      for (const name of found.match(/\b[a-z]\w*/gu) ?? [])
+        if (name !== 'mut' && !names.includes(name)) names.push(name);
+    }
+    if (names.length === known) break;
+  }
+  return names;
 }
 
 /** How the address is used, as it is written: `Box::from_raw`, `ptr::read`, or a dereference. */

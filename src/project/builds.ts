@@ -254,9 +254,11 @@ export class BuildFinder {
         !mentionsFeatures
           ? []
           : literals.flatMap((match) =>
-              pkg.features.has(match[2] ?? '') && match[2] !== 'default'
-                ? [{ value: match[2] ?? '', path, line: lineAt(text, match.index) }]
-                : [],
+              // One literal may name several: `'vulkan,window'`.
+              (match[2] ?? '')
+                .split(/[\s,]+/)
+                .filter((name) => pkg.features.has(name) && name !== 'default')
+                .map((value) => ({ value, path, line: lineAt(text, match.index) })),
             ),
       withoutDefaults: values.includes('--no-default-features') || /noDefaultFeatures/.test(text),
     });

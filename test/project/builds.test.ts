@@ -170,6 +170,15 @@ describe('builds of an addon', () => {
     });
   });
 
+  it('read several features from one literal of a build file', () => {
+    const builds = buildsOf({
+      'native/package.json': scripts({ build: 'node scripts/build.js' }),
+      'native/scripts/build.js':
+        "const features = { linux: 'slow,fast' }[process.platform];\nspawn(`cargo build --features ${features}`);\n",
+    });
+    expect(builds[0]?.maybeFeatures.map(({ value, line }) => `${value} ${line}`)).toContain('fast 1');
+  });
+
   it('are one assumed build when nothing in sight builds it', () => {
     expect(told(buildsOf({}))).toEqual([' open assumed']);
     expect(told(buildsOf({ 'native/package.json': scripts({ test: 'cargo test --features fast' }) }))).toEqual([
