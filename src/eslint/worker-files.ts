@@ -294,6 +294,11 @@ export function isDevelopmentPath(path: string): boolean {
   return developmentFile.test(path);
 }
 
+/** True for tests of a package, by path. */
+export function isTestPath(path: string): boolean {
+  return /(?:^|\/)(?:__tests?__|tests?|specs?|e2e)\/|\.(?:test|spec)\.[cm]?[jt]sx?$/u.test(path);
+}
+
 /** Source files below a folder, nested packages left out; at most `limit`. */
 export function packageFiles(modules: NativeModules, folder: string, limit = 3000): readonly string[] {
   const found: string[] = [];

@@ -6,9 +6,9 @@ const files = {
     'export declare class Store {\n  close(): void\n  get(key: string): Promise<string>\n}\nexport declare class Plain {\n  get(): string\n}\n',
 };
 
-function handles(code: string): readonly string[] {
+function handles(code: string, filename = '/p/a.js'): readonly string[] {
   const text = `const native = require('./store.node');\n${code}`;
-  return lint('native-handle-undisposed', text, { filename: '/p/a.js', files }).reports.map(
+  return lint('native-handle-undisposed', text, { filename, files: { '/p/package.json': '{}', ...files } }).reports.map(
     ({ messageId }) => messageId,
   );
 }
@@ -61,4 +61,12 @@ it.each([
   ['a registry for JavaScript things', 'const r = new FinalizationRegistry((id) => cache.delete(id));', []],
 ])('%s', (_name, code, expected) => {
   expect(handles(code)).toEqual(expected);
+});
+
+it('says nothing of a release that a failing test skips, but of one that it never makes', () => {
+  const closed = "async function f() { const s = new native.Store('a'); await s.get('b'); s.close(); }";
+  const open = "async function f() { const s = new native.Store('a'); return s.get('b'); }";
+  expect(handles(closed, '/p/store.test.js')).toEqual([]);
+  expect(handles(open, '/p/store.test.js')).toEqual(['neverClosed']);
+  expect(handles(closed, '/p/examples/a.js')).toEqual(['onlyOnSuccess']);
 });

@@ -19,6 +19,7 @@ import {
   shortText,
   variableOf,
 } from '../syntax.js';
+import { isTestPath } from '../worker-files.js';
 
 const releasing = new Set(releaseMethods);
 
@@ -83,6 +84,8 @@ export default defineVisitor(rule, (context) => {
       });
       return;
     }
+    // What throws in a test ends the test, and its process soon after.
+    if (isTestPath(filename.slice(modules.manifestOf(filename)?.folder.length ?? 0))) return;
     const fn = enclosingFunction(node);
     if (releases.some((each) => enclosingFunction(each) !== fn || isInFinally(each))) return;
     const first = releases.reduce((a, b) => (a.range[0] < b.range[0] ? a : b));
