@@ -56,12 +56,8 @@ interface Unscanned {
 }
 
 /** `cast(T*) malloc(..)`, `cast(T*) (new ubyte[n]).ptr`, `cast(T*) GC.malloc(.., NO_SCAN)` where `T` may hold pointers. */
-function castOfUnscanned(
-  unit: UnitFacts,
-  file: FileIr,
-  fn: FunctionIr,
-  { expr, around, statement }: Walked,
-): Unscanned | undefined {
+function castOfUnscanned(unit: UnitFacts, file: FileIr, fn: FunctionIr, walked: Walked): Unscanned | undefined {
+  const { expr, around, statement } = walked;
   if (expr.kind !== 'cast') return undefined;
   const type = withoutAlias(expr.type, unit.oracle('d'), file.path);
   const pointee = type?.kind === 'pointer' || type?.kind === 'slice' ? type.element : undefined;
@@ -76,7 +72,10 @@ function castOfUnscanned(
     return undefined;
   const content = contentOf(unit, file, fn, element, memory.startsWith("'new "));
   if (content !== undefined) {
-    const isApart = memory.startsWith('Memory of') && isForeignThroughout(unit, file, element);
+    const isApart =
+      memory.startsWith('Memory of') &&
+      (isForeignThroughout(unit, file, element) ||
+        (element.kind === 'slice' && takesOnlyAllocated(file, fn, walked, /(?!)/u)));
     return isApart ? undefined : { span: expr.span, memory, content, steps: [] };
   }
   if (element.kind !== 'pointer') return undefined;
@@ -145,10 +144,20 @@ function madeByAllocator(unit: UnitFacts, file: FileIr, fn: FunctionIr, walked: 
     : { span: expr.span, memory: `Memory of the allocator '${allocator}'`, content, steps: [], weak: true };
 }
 
-/** A list of pieces, each of which an allocator made as well: `slices = a.makeArray!(char[])(n); slices[i] = a.makeArray!char(m);`. */
-function takesOnlyAllocated(file: FileIr, by: FunctionIr, { around, statement, expr }: Walked): boolean {
+/**
+ * A list of pieces, each of which `malloc` or a function that `allocates` matches made as well:
+ * `slices = a.makeArray!(char[])(n); slices[i] = a.makeArray!char(m);`.
+ */
+function takesOnlyAllocated(
+  file: FileIr,
+  by: FunctionIr,
+  { around, statement, expr }: Walked,
+  allocates = ALLOCATES,
+): boolean {
+  const init = statement?.kind === 'let' ? statement.init : undefined;
+  const isList = init === expr || (init?.kind === 'slice' && init.base === expr);
   const list =
-    statement?.kind === 'let' && statement.init === expr && statement.pattern.kind === 'bind'
+    isList && statement?.kind === 'let' && statement.pattern.kind === 'bind'
       ? statement.pattern.name
       : assignedTo(around);
   if (list === undefined) return false;
@@ -156,19 +165,36 @@ function takesOnlyAllocated(file: FileIr, by: FunctionIr, { around, statement, e
   let others = 0;
   for (const fn of file.functions) {
     if (fn.body === undefined || fn.owner !== by.owner) continue;
+    const elements = elementsByRef(fn, list);
     walkBody(fn.body, ({ expr: one }) => {
       if (one.kind !== 'assign') return;
-      const isPiece = one.operator === '=' && one.target.kind === 'index' && rootName(one.target.base) === list;
-      if (!isPiece && !(one.operator === '~=' && rootName(one.target) === list)) return;
+      const root = rootName(one.target);
+      const isPiece =
+        one.operator === '=' &&
+        ((one.target.kind === 'index' && root === list) ||
+          (one.target.kind === 'name' && root !== undefined && elements.has(root)));
+      if (!isPiece && !(one.operator === '~=' && root === list)) return;
       const value = uncast(one.value);
       const made = value.kind === 'name' && value.path.length === 1 ? initOf(fn, value.path[0] ?? '') : value;
       const whole = made?.kind === 'slice' ? made.base : made;
       const name = whole === undefined ? undefined : calledName(uncast(whole));
-      if (isPiece && name !== undefined && (MALLOC.has(name) || ALLOCATES.test(name))) pieces++;
+      if (isPiece && name !== undefined && (MALLOC.has(name) || allocates.test(name))) pieces++;
       else if (one.value.kind !== 'literal') others++;
     });
   }
   return pieces > 0 && others === 0;
+}
+
+/** Names by which loops set the elements of a list: `foreach (i, ref piece; list)`. */
+function elementsByRef({ body }: FunctionIr, list: string): ReadonlySet<string> {
+  const names = new Set<string>();
+  if (body)
+    walkBody(body, ({ expr }) => {
+      if (expr.kind !== 'loop' || expr.iterable === undefined || rootName(expr.iterable) !== list) return;
+      for (const { pattern, byRef } of expr.bindings ?? [])
+        if (byRef && pattern.kind === 'bind') names.add(pattern.name);
+    });
+  return names;
 }
 
 const ALLOCATES = /^(?:makeArray|expandArray|allocate|reallocate|alloc)$/u;
