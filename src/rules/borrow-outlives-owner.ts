@@ -8,6 +8,7 @@ import { BECOMES_RAW, LENDING, RAW_CODE, RAW_POINTERS, UNSAFE_CODE } from '../fa
 import { D_BORROWS, D_LENT, D_SLICES } from '../facts/d-text.js';
 import { isLentToThread } from '../facts/lent-to-threads.js';
 import { lineOf } from '../facts/lines.js';
+import { isInOwnBlock } from '../facts/own-blocks.js';
 import { typeOfPath } from '../facts/shared-growth.js';
 import { isScratch } from '../facts/scratch-lists.js';
 import { implAround } from '../facts/rust-code.js';
@@ -434,6 +435,7 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
   if (escape.kind === 'store' && (isArgumentBlock(fn, escape) || waitsFor(fn, escape) || isTakenBack(fn, escape)))
     return false;
   if (escape.kind === 'store' && isUnlinked(fn, root.name, escape.span)) return false;
+  if (escape.kind === 'store' && isInOwnBlock(file, fn, into)) return false;
   if (!rust && escape.kind === 'store' && isPutBackByHelper(unit, file, flow, escape)) return false;
   if (escape.kind === 'store' && isBuiltForCaller(file, fn, root)) return false;
   if (!rust && escape.kind === 'store' && pointer.target.path.length === 0 && marksStack(escape)) return false;
