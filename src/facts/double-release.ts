@@ -4,7 +4,8 @@ import { isNumber, withoutAlias } from '../flow/types.js';
 import type { FileIr, FunctionIr } from '../model/ir.js';
 import { isInside, type Span } from '../model/source.js';
 import { walkBody, walkExpression } from '../model/walk-body.js';
-import { aggregateOf, methodsOf } from './d-code.js';
+import { aggregateOf, calledName, methodsOf, withBodyOf } from './d-code.js';
+import { isDecidedByOthers } from './released-by-hand.js';
 import { type FieldRelease, releasesOfCopies, releasesOfTaken } from './released-fields.js';
 import type { UnitFacts } from './unit.js';
 
@@ -140,15 +141,15 @@ function isFilled(flow: FunctionFlow, released: readonly FieldRelease[]): boolea
 }
 
 /**
- * D: fields whose memory a public method gives back and leaves set, though the destructor of the same aggregate gives it back, too. A
- * method that sets any field, or that the destructor calls, is believed.
+ * D: fields whose memory a public method gives back and leaves set, though the destructor of the same aggregate gives it back, too,
+ * by itself or by calling the method. A method that sets any field is believed.
  */
 export function findDoubleFrees(unit: UnitFacts, file: FileIr, fn: FunctionIr): readonly DoubleRelease[] {
   if (fn.kind !== 'method' || fn.isStatic || !fn.isPublic || fn.parent !== undefined || fn.name === 'opAssign')
     return [];
   const type = aggregateOf(file, fn);
-  const destructor = type && methodsOf(file, type).find((one) => one.kind === 'destructor' && one.body !== undefined);
-  if (destructor === undefined) return [];
+  const destructor = type && methodsOf(file, type).find((one) => one.kind === 'destructor');
+  if (type === undefined || destructor === undefined) return [];
   const flow = unit.flowOf(file, fn);
   // What was destroyed is marked as dead or set to its initial value: a second `destroy` does nothing, and `free` belongs to it.
   const released = releasesOf(flow).filter(({ how }) => !/(?:^|[.:])destroy$/u.test(how));
@@ -157,13 +158,43 @@ export function findDoubleFrees(unit: UnitFacts, file: FileIr, fn: FunctionIr): 
   const text = (unit.textOf(file.path) ?? '').slice(fn.span.start, fn.span.end);
   if (flow.calls.some((call) => call.resolved !== undefined) || /(?<!&)&(?!&)\s*(?:this\s*\.\s*)?\w/u.test(text))
     return [];
+  const called = findOwnCall(unit, file, destructor, fn.name);
+  if (called !== undefined)
+    // A struct ends where its variable does, and who closes one by hand takes care; an object is finalised by the collector all the same.
+    return type.kind === 'class' && called.isToldNothing
+      ? onePerField(released.filter((one) => fn.body && !isDecidedByOthers(fn.body, one.span, one.field))).map(
+          (one) => ({
+            ...one,
+            drop: { file, span: called.span, how: fn.name },
+          }),
+        )
+      : [];
+  if (destructor.body === undefined) return [];
   const last = unit.flowOf(file, destructor);
-  if (last.calls.some(({ callee }) => callee.split(/[.:]+/u).at(-1) === fn.name)) return [];
   const again = releasesOf(last);
   return released.flatMap(({ field, span, how }) => {
     const second = again.find((one) => one.field === field);
     return second ? [{ field, span, how, drop: { file, span: second.span, how: second.how } }] : [];
   });
+}
+
+interface OwnCall {
+  readonly span: Span;
+  readonly isToldNothing: boolean;
+}
+
+/** `close()` in the destructor, where that need not have been read for anything else. */
+function findOwnCall(unit: UnitFacts, file: FileIr, destructor: FunctionIr, name: string): OwnCall | undefined {
+  const text = (unit.textOf(file.path) ?? '').slice(destructor.span.start, destructor.span.end);
+  const full = text.includes(name) ? withBodyOf(unit, file, destructor) : undefined;
+  let found: OwnCall | undefined;
+  if (full !== undefined)
+    walkBody(full.body, ({ expr }) => {
+      if ((expr.kind !== 'call' && expr.kind !== 'method') || calledName(expr) !== name) return;
+      if (expr.kind === 'call' || (expr.receiver.kind === 'name' && expr.receiver.path[0] === 'self'))
+        found ??= { span: expr.span, isToldNothing: expr.args.length === 0 };
+    });
+  return found;
 }
 
 /** Fields of `self` that are given to a function of a library whose name says that it ends them. Descriptors are numbers, not memory. */

@@ -2,6 +2,7 @@ import { plainText } from '../facts/plain-text.js';
 import { aggregateOf, calledName, uncast, withCallersOf } from '../facts/d-code.js';
 import { findClonedOwners } from '../facts/cloned-owners.js';
 import { findDoubleFrees, findDoubleReleases } from '../facts/double-release.js';
+import { findFailedConstructions, findReleasedMembers } from '../facts/released-by-hand.js';
 import { findScopeReleases } from '../facts/scope-releases.js';
 import { findClonedHandles, findEndedHandles } from '../facts/ended-handles.js';
 import {
@@ -304,10 +305,38 @@ export default defineRule({
               ],
               key: `${fn.name}|${what}`,
             });
+          for (const member of language === 'd' ? findReleasedMembers(unit, file, fn) : [])
+            report({
+              messageId: 'again',
+              data: {
+                what: member.what,
+                release: member.how,
+                released: lineOf(unit, file, member.span.start),
+                second: member.end,
+                use: lineOf(unit, file, member.endSpan.start),
+              },
+              at: { file, span: member.endSpan },
+              steps: [
+                { file, span: member.span, role: 'release', note: `'${member.how}' releases it here.` },
+                {
+                  file,
+                  span: member.endSpan,
+                  role: 'use',
+                  note: `'${member.end}' runs the destructor, which releases it again.`,
+                },
+                {
+                  file: member.destructor.file,
+                  span: member.destructor.span,
+                  role: 'release',
+                  note: `The destructor releases it by '${member.how}' here.`,
+                },
+              ],
+              key: `${fn.name}|${member.what}`,
+            });
           const destructor = language === 'rust' ? 'drop' : '~this';
           for (const twice of language === 'rust'
             ? findDoubleReleases(unit, file, fn)
-            : findDoubleFrees(unit, file, fn))
+            : [...findDoubleFrees(unit, file, fn), ...findFailedConstructions(unit, file, fn)])
             report({
               messageId: 'both',
               data: {
