@@ -151,7 +151,7 @@ export const D_WITH_ENTRY = /\bwith\s*\([^;{}]*\[/u;
 
 /** A closure: a lambda, a literal with a body that is given, kept or returned, the address of a nested function. */
 export const D_CLOSURE =
-  /=>|[=(,]\s*&\s*(?:[a-z_]|\(\s*cast\b)|\bdelegate\b|[(,=:?]\s*\{|\breturn\s*\{|[(,=]\s*\([^()]*\)[\w@\s]*\{/u;
+  /=>|[=(,]\s*&\s*(?:[a-z_]|\(\s*cast\b)|\(shared\)\s*&|\bdelegate\b|[(,=:?]\s*\{|\breturn\s*\{|[(,=]\s*\([^()]*\)[\w@\s]*\{/u;
 
 /** A loop over a variable, of which entries are removed or set behind the head. */
 export const D_CHANGING_LOOP =

@@ -33,10 +33,12 @@ export interface LentToHandle {
   readonly callee: string;
   readonly span: Span;
   readonly borrow: Span;
+  /** Memory of the collector, which only the variable refers to. */
+  readonly isCollected: boolean;
 }
 
 /**
- * D: memory on the stack that a C library is told to keep for a handle that lives on: it is a parameter, a member, or is returned or
+ * D: memory on the stack, or of the collector with no other reference than a variable, that a C library is told to keep for a handle that lives on: it is a parameter, a member, or is returned or
  * stored by the function, which does not end it before.
  */
 export function findLentToHandles(fn: FunctionIr): readonly LentToHandle[] {
@@ -73,15 +75,31 @@ export function findLentToHandles(fn: FunctionIr): readonly LentToHandle[] {
       if (given[at]?.handle === handle && given[at]?.callee === callee && keeper.option === undefined)
         given.splice(at, 1);
     if (owner === undefined || local === undefined) return;
-    // A slice shows memory of the collector, or of somebody else.
-    if (memory.kind !== 'address' && local.type?.kind !== 'static-array') return;
-    given.push({ owner, declared: local.span, callee, span: expr.span, borrow: memory.span, handle });
+    // Any other slice shows memory of somebody else.
+    const isCollected = isOnlyInVariable(fn, owner);
+    if (memory.kind !== 'address' && local.type?.kind !== 'static-array' && !isCollected) return;
+    given.push({ owner, declared: local.span, callee, span: expr.span, borrow: memory.span, handle, isCollected });
   });
   return given.filter(({ handle, span }) => {
     const root = handle.split('.')[0] ?? '';
     if ((ended.get(handle) ?? -1) > span.start) return false;
     return kept.has(handle) || (isOutside(root) && !locals.has(root));
   });
+}
+
+/** Whether a local is an array that `new` makes and that the function only shows by its pointer, length and elements. */
+function isOnlyInVariable({ body }: FunctionIr, name: string): boolean {
+  if (body === undefined) return false;
+  let isMade = false;
+  let isShared = false;
+  walkBody(body, ({ expr, around, statement }) => {
+    if (statement?.kind === 'let' && statement.init === expr && statement.pattern.kind === 'bind')
+      if (statement.pattern.name === name) isMade = expr.kind === 'new';
+    if (expr.kind !== 'name' || expr.path[0] !== name || expr.path.length !== 1) return;
+    const parent = around.at(-1);
+    isShared ||= parent?.kind !== 'field' && parent?.kind !== 'index';
+  });
+  return isMade && !isShared;
 }
 
 function isLeft(choice: Expr): boolean {

@@ -37,6 +37,25 @@ const READS_TEXT: ReadonlyMap<string, readonly number[]> = new Map([
   ['strcpy', [1]],
   ['strcat', [1]],
   ['rename', [0, 1]],
+  // Libraries whose bindings are packages of their own, or pointers that are looked up when they are loaded.
+  ...(
+    'SDL_CreateWindow SDL_LoadBMP SDL_RWFromFile SDL_SetHint SDL_SetClipboardText IMG_Load Mix_LoadWAV Mix_LoadMUS TTF_OpenFont ' +
+    'sqlite3_open sqlite3_open_v2 alcOpenDevice PQconnectdb FreeImage_GetFileType glfwGetProcAddress LoadLibraryA'
+  )
+    .split(' ')
+    .map((name): [string, number[]] => [name, [0]]),
+  ...(
+    'SDL_SetWindowTitle SDL_SaveBMP IMG_LoadTexture IMG_SavePNG TTF_RenderText_Solid TTF_RenderText_Shaded TTF_RenderText_Blended ' +
+    'TTF_RenderUTF8_Solid TTF_RenderUTF8_Shaded TTF_RenderUTF8_Blended TTF_SizeText TTF_SizeUTF8 glfwSetWindowTitle ' +
+    'glfwSetClipboardString glGetUniformLocation glGetAttribLocation glGetUniformBlockIndex lua_getglobal lua_setglobal lua_pushstring ' +
+    'luaL_loadfile luaL_loadstring luaL_dostring luaL_newmetatable sqlite3_exec PQexec mysql_query FT_New_Face FreeImage_Load dlsym ' +
+    'GetProcAddress'
+  )
+    .split(' ')
+    .map((name): [string, number[]] => [name, [1]]),
+  ...'glBindAttribLocation glBindFragDataLocation glfwCreateWindow lua_getfield lua_setfield luaL_checkudata FreeImage_Save'
+    .split(' ')
+    .map((name): [string, number[]] => [name, [2]]),
 ]);
 
 /**
@@ -53,11 +72,17 @@ export function findUnterminated(
   walkDeep(file, fn, ({ expr }, inside) => {
     if (expr.kind !== 'call') return;
     const call = calledName(expr) ?? '';
-    const places = [...(READS_TEXT.get(call) ?? foreignTexts(unit, call)), ...textsOfFormat(call, expr.args)];
+    const upToTheirEnd = textsUpToTheirEnd(expr.args);
+    const places = [
+      ...(READS_TEXT.get(call) ?? foreignTexts(unit, call)),
+      ...textsOfFormat(call, expr.args),
+      ...upToTheirEnd,
+    ];
     // A function of the package that only has the name.
     if (places.length === 0 || file.functions.some((own) => own.name === call && own.bodySpan !== undefined)) return;
     for (const at of places) {
-      const shown = expr.args[at] === undefined ? undefined : shownByPointer(expr.args[at].value);
+      const given = expr.args[at]?.value;
+      const shown = given === undefined ? undefined : shownByPointer(onlyInitOf(inside, given) ?? given);
       const text = shown === undefined ? undefined : memberPath(shown);
       // Who is told the length of this very text needs no terminator.
       if (text !== undefined && !READS_TEXT.has(call) && isToldLength(expr.args, text)) continue;
@@ -95,7 +120,8 @@ export function findUnterminated(
       const name = memberPath(base.base);
       const type =
         name === undefined ? undefined : (declaredTypeOf(file, inside, name) ?? declaredTypeOf(file, fn, name));
-      if (name !== undefined && type?.kind === 'slice')
+      // What is told no length need be no text, either.
+      if (name !== undefined && type?.kind === 'slice' && (type.element?.name === 'char' || !upToTheirEnd.includes(at)))
         found.push({ slice: `the slice of '${name}'`, call, span: expr.span });
     }
   });
@@ -107,6 +133,20 @@ function isToldLength(args: readonly { readonly value: Expr }[], text: string): 
   return args.some(({ value }) => {
     const given = uncast(value);
     return given.kind === 'field' && given.name === 'length' && memberPath(given.base) === text;
+  });
+}
+
+/** `SQLExecDirect(statement, sql.ptr, SQL_NTS)`, `sqlite3_prepare_v2(db, sql.ptr, -1, ..)`: a text whose length is to be found by its terminator. */
+function textsUpToTheirEnd(args: readonly { readonly value: Expr }[]): readonly number[] {
+  return args.flatMap(({ value }, at) => {
+    const length = uncast(value);
+    const isNone =
+      (length.kind === 'name' && length.path.at(-1) === 'SQL_NTS') ||
+      (length.kind === 'unary' &&
+        length.operator === '-' &&
+        length.operand.kind === 'literal' &&
+        length.operand.text === '1');
+    return isNone && at > 0 ? [at - 1] : [];
   });
 }
 

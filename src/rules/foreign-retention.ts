@@ -402,11 +402,18 @@ export default defineRule({
                 line: lineOf(unit, file, lent.span.start),
                 owner: lent.owner,
                 borrow: lineOf(unit, file, lent.borrow.start),
-                end: 'ends with its scope',
+                end: lent.isCollected ? 'is freed by the collector' : 'ends with its scope',
               },
               at: { file, span: lent.span },
               steps: [
-                { file, span: lent.declared, role: 'declare', note: `'${lent.owner}' is on the stack.` },
+                {
+                  file,
+                  span: lent.declared,
+                  role: 'declare',
+                  note: lent.isCollected
+                    ? `Only '${lent.owner}' refers to it, and the collector does not look into the memory of C.`
+                    : `'${lent.owner}' is on the stack.`,
+                },
                 { file, span: lent.span, role: 'escape', note: `'${lent.callee}' keeps its address for the handle.` },
               ],
               key: `${lent.callee}|${lent.owner}`,

@@ -22,7 +22,7 @@ import { headOf, lineOf } from '../facts/lines.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { withoutAlias } from '../flow/types.js';
 import { walkBody, type Walked } from '../model/walk-body.js';
-import type { Expr, ExprOf, FileIr, FunctionIr, TypeDecl } from '../model/ir.js';
+import type { Expr, ExprOf, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
@@ -308,8 +308,16 @@ function leaves(
       };
     if (name === 'Thread' || name === 'Fiber' || (name !== undefined && KEEPERS.has(name)))
       return { text: `given to '${name}'`, span: parent.span, isReturned: false, isStarted: true };
+    // `tid.send(cast(shared) &report)`: only what is said to be for all threads can be sent, and another thread calls it later.
+    if ((name === 'send' || name === 'prioritySend') && value.kind === 'cast' && isForAllThreads(value.type))
+      return { text: `given to '${name}'`, span: parent.span, isReturned: false, isStarted: true };
   }
   return undefined;
+}
+
+/** `shared`, `shared void delegate(bool)` */
+function isForAllThreads({ text, qualifiers = [] }: TypeRef): boolean {
+  return qualifiers.some((one) => one === 'shared' || one === 'immutable') || /^(?:shared|immutable)\b/u.test(text);
 }
 
 /** Where a method of another class or struct, or a function of the unit, stores the delegate that it is given, for good. */
