@@ -496,6 +496,7 @@ class Unit implements UnitFacts {
       return found;
     };
     const moduleVariables = new Map<string, ReadonlySet<string>>();
+    const memoGrowing = new Map<string, { readonly found: ReturnType<TypeOracle['growingHelper']> }>();
     /** D: names of what the text of a file looks to declare as variables of its module. */
     const variablesIn = (path: string): ReadonlySet<string> => {
       let names = moduleVariables.get(path);
@@ -678,6 +679,25 @@ class Unit implements UnitFacts {
         const text = this.input.peekText(paths[0])?.slice(fn.bodySpan.start, fn.bodySpan.end) ?? '';
         return RELEASES.test(text) ? { path: paths[0], fn } : undefined;
       },
+      growingHelper: (name, fromPath) => {
+        if (language !== 'd' || !NAMED_FOR_GROWTH.test(name)) return undefined;
+        const memo = `${fromPath}|${name}`;
+        const known = memoGrowing.get(memo);
+        if (known !== undefined) return known.found;
+        const byRef = new RegExp(
+          String.raw`\b${name}\s*(?:\([^()]*\)\s*)?\(\s*(?:(?:scope|return|auto)\s+)*ref\b`,
+          'u',
+        );
+        const all = [...new Set(importedPaths(fromPath))].flatMap((path) => {
+          const text = path === fromPath ? '' : (this.input.peekText(path) ?? '');
+          if (!text.includes(name) || !byRef.test(text)) return [];
+          return (namesIn(this.parse(path, language))?.freeFunctions(name) ?? []).map((fn) => ({ path, fn }));
+        });
+        const [only, ...others] = all;
+        const found = only?.fn.bodySpan !== undefined && others.length === 0 ? only : undefined;
+        memoGrowing.set(memo, { found });
+        return found;
+      },
       handsOn: (path, { bodySpan }) =>
         bodySpan === undefined || HANDS_ON.test((this.textOf(path) ?? '').slice(bodySpan.start, bodySpan.end)),
       locksFor: (path, { span }) => LOCKS_FOR.test((this.textOf(path) ?? '').slice(span.start, span.end)),
@@ -716,6 +736,10 @@ function twinOf(file: FileIr | undefined, fn: FunctionIr): FunctionIr | undefine
 /** What hands something on to another thread, task or queue, or keeps it. */
 const HANDS_ON =
   /spawn|thread|task|exec|submit|send|push|sched|queue|post|runtime|block_on|insert|store|set|poll|lock|\b[A-Z]\w*\s*(?:!|::|\{)|=\s*\w/iu;
+
+/** D: how functions are named that put something into what they are given. */
+const NAMED_FOR_GROWTH =
+  /^(?:add|append|push|put|insert|grow|extend|reserve|enqueue|register|emplace|concat|fill|collect)/u;
 
 /** A function that takes a lock and calls a closure. */
 const LOCKS_FOR = /\bFn(?:Once|Mut)?\s*\([^]*\.\s*(?:lock|read|write)\s*\(\s*\)/u;

@@ -402,7 +402,8 @@ export abstract class Calls extends Effects {
         : (member ??
           this.resolveCall(path) ??
           this.releasingHelper(path, values) ??
-          this.releasingOfTrait(path, values));
+          this.releasingOfTrait(path, values) ??
+          this.growingHelper(path, values));
     // A foreign declaration has nothing to follow.
     const resolved = found?.fn.abi !== undefined && !found.fn.body && found.fn.skipped !== true ? undefined : found;
     if (found)
@@ -524,6 +525,16 @@ export abstract class Calls extends Effects {
     if (!found) return undefined;
     const summary = this.settings.oracle.summaryOf(found.path, found.fn, this.settings.depth, true)?.summary;
     return summary && summary.releases.length + summary.adopts.length > 0 ? found : undefined;
+  }
+
+  /** D: a function of an imported module that lets its first argument grow, which it takes by `ref`. */
+  private growingHelper(path: readonly string[], values: readonly Value[]): Resolved | undefined {
+    const [name] = path;
+    if (this.rust || name === undefined || path.length !== 1 || (values[0]?.places.length ?? 0) === 0) return undefined;
+    const found = this.settings.oracle.growingHelper(name, this.file.path);
+    if (!found) return undefined;
+    const summary = this.settings.oracle.summaryOf(found.path, found.fn, this.settings.depth, true)?.summary;
+    return summary?.grows.some(({ place }) => place.root.kind === 'param') === true ? found : undefined;
   }
 
   /** Rust: `T::free(p)` of a type parameter bound by a trait, where every impl of the trait in the file releases what it is given. */
@@ -782,7 +793,10 @@ export abstract class Calls extends Effects {
       if (isTaken) this.moveOut(given);
       return result;
     }
-    const free = effective.length === 0 ? this.extension(expr.method) : undefined;
+    const free =
+      effective.length === 0
+        ? (this.extension(expr.method) ?? this.growingHelper([expr.method], [receiver]))
+        : undefined;
     if (free) return this.applySummary(free, undefined, [receiver, ...values], expr.span, expr.method, undefined);
     const digest = this.rust ? undefined : digestType(expr.method, receiver.type, expr.span);
     if (digest) return { places: NONE, pointers: NONE, owned: true, type: digest };
