@@ -1,4 +1,4 @@
-import { calledName, memberPath, methodsOf, uncast } from '../facts/d-code.js';
+import { calledName, memberPath, methodsOf, uncast, withCallersOf } from '../facts/d-code.js';
 import { RAW_CODE } from '../facts/raw-words.js';
 import { findBoxedCallbacks } from '../facts/boxed-callbacks.js';
 import { hasDrop } from '../facts/declarations.js';
@@ -188,6 +188,26 @@ export default defineRule({
           });
         const source = unit.textOf(file.path) ?? '';
         const boxes = /\b(?:(?:Box|Arc|Rc)::(?:into_raw|leak)|ptr::write)\b/u.test(source);
+        for (const { made, callee, maker, span } of language === 'd'
+          ? findMadeAlone(unit, file, functionsIn(file))
+          : [])
+          report({
+            messageId: 'unrooted',
+            data: { callee, line: lineOf(unit, file, span.start), owner: made },
+            at: { file, span: maker },
+            steps: [
+              { file, span: maker, role: 'declare', note: 'Nothing refers to the object that is made here.' },
+              {
+                file,
+                span,
+                role: 'escape',
+                note: `The constructor gives its address to '${callee}', where the collector does not look.`,
+              },
+            ],
+            key: `${callee}|${made}`,
+            severity: 'warning',
+            confidence: 'medium',
+          });
         for (const fn of functionsIn(file)) {
           const flow = unit.flowOf(file, fn);
           const seen = new Set<string>();
@@ -1266,6 +1286,67 @@ function findUnrooted(
 
 /** What `registersItself` said, by class and method: many functions may make objects of one class. */
 const registered = new WeakMap<FileIr, Map<string, string | undefined>>();
+
+/** An object whose constructor gives it to a library, made where nothing goes on to refer to it. */
+interface MadeAlone {
+  readonly made: string;
+  readonly callee: string;
+  readonly maker: Span;
+  /** Where the constructor gives it away. */
+  readonly span: Span;
+}
+
+/** D: `new Listener(handle);` of a class whose constructor gives `this` to a foreign function that keeps it, and that nobody keeps. */
+function findMadeAlone(unit: UnitFacts, read: FileIr, functions: readonly FunctionIr[]): readonly MadeAlone[] {
+  const callees = new Map<string, { readonly callee: string; readonly span: Span }>();
+  for (const { kind, owner, body } of functions) {
+    if (kind !== 'constructor' || owner === undefined || body === undefined) continue;
+    const callee = registersItself(unit, read, owner, 'this');
+    if (callee !== undefined)
+      walkBody(body, ({ expr }) => {
+        if (expr.kind === 'call' && calledName(expr) === callee) callees.set(owner, { callee, span: expr.span });
+      });
+  }
+  if (callees.size === 0) return [];
+  return withCallersOf(unit, read, [], [...callees.keys()]).flatMap(({ fn, file }) => {
+    const found: MadeAlone[] = [];
+    if (
+      fn.body === undefined ||
+      fn.kind === 'unittest' ||
+      /\baddRoot\b/u.test(textOf(unit.textOf(file.path) ?? '', fn))
+    )
+      return found;
+    const seen = new Map<string, number>();
+    walkBody(fn.body, ({ expr }) => {
+      if (expr.kind === 'name' && expr.path[0] !== undefined) seen.set(expr.path[0], (seen.get(expr.path[0]) ?? 0) + 1);
+    });
+    walkBody(fn.body, ({ expr, statement }) => {
+      const registered = expr.kind === 'new' ? callees.get(expr.type.name) : undefined;
+      if (expr.kind !== 'new' || registered === undefined) return;
+      const local =
+        statement?.kind === 'let' &&
+        statement.init === expr &&
+        statement.pattern.kind === 'bind' &&
+        statement.isStatic !== true
+          ? statement.pattern.name
+          : undefined;
+      // Any later use may keep it, and what is only used is on the stack until then.
+      const isAlone =
+        local === undefined ? statement?.kind === 'expression' && statement.expr === expr : !seen.has(local);
+      const isScoped = statement?.kind === 'let' && statement.modifiers.includes('scope');
+      const handles = expr.args.flatMap(({ value }) => (value.kind === 'name' ? value.path : []));
+      if (!isAlone || isScoped || goesOn(unit, file, fn, expr.span, local ?? '')) return;
+      if (isPumped(unit, file, fn, expr.span, handles)) return;
+      found.push({
+        made: local ?? `new ${expr.type.name}`,
+        callee: registered.callee,
+        maker: expr.span,
+        span: registered.span,
+      });
+    });
+    return found;
+  });
+}
 
 /** D: the foreign function that a method of a class gives the address of its own object, which the class puts nowhere else. */
 function registersItself(unit: UnitFacts, file: FileIr, name: string | undefined, method: string): string | undefined {
