@@ -12,7 +12,7 @@ import { DeclarationIndex, ownCopy } from './declaration-index.js';
 import { ModuleFiles } from './d-modules.js';
 import { IS_TEST } from './d-text.js';
 import { namesIn } from './file-names.js';
-import { givenToHelpers, growthNear, offsetsOf } from './growth-text.js';
+import { givenToHelpers, growthNear, NAMED_FOR_GROWTH, offsetsOf } from './growth-text.js';
 import type { GrowthSite, Located, TextPattern, UnitFacts } from './unit.js';
 
 export interface UnitInput {
@@ -284,13 +284,12 @@ class Unit implements UnitFacts {
     const helpers = file.functions.filter(
       (one) => one.name === through && one.owner === undefined && one.parent === undefined && one.body !== undefined,
     );
-    return (
-      helpers.length > 0 &&
-      helpers.every(
-        (one) =>
-          one.params.some(({ modifiers }) => modifiers.includes('ref')) &&
-          !this.flow(file, one, 0).growths.some((growth) => growth.key === key),
-      )
+    // That of another module is only taken for one by what it lets grow of its first parameter.
+    if (helpers.length === 0) return this.oracle('d').growingHelper(through ?? '', file.path) !== undefined;
+    return helpers.every(
+      (one) =>
+        one.params.some(({ modifiers }) => modifiers.includes('ref')) &&
+        !this.flow(file, one, 0).growths.some((growth) => growth.key === key),
     );
   }
 
@@ -736,10 +735,6 @@ function twinOf(file: FileIr | undefined, fn: FunctionIr): FunctionIr | undefine
 /** What hands something on to another thread, task or queue, or keeps it. */
 const HANDS_ON =
   /spawn|thread|task|exec|submit|send|push|sched|queue|post|runtime|block_on|insert|store|set|poll|lock|\b[A-Z]\w*\s*(?:!|::|\{)|=\s*\w/iu;
-
-/** D: how functions are named that put something into what they are given. */
-const NAMED_FOR_GROWTH =
-  /^(?:add|append|push|put|insert|grow|extend|reserve|enqueue|register|emplace|concat|fill|collect)/u;
 
 /** A function that takes a lock and calls a closure. */
 const LOCKS_FOR = /\bFn(?:Once|Mut)?\s*\([^]*\.\s*(?:lock|read|write)\s*\(\s*\)/u;

@@ -61,7 +61,10 @@ export function givenToHelpers(name: string, text: string, offsets: readonly num
   return offsets.filter((at) => isGivenToHelper(text, at, at + name.length));
 }
 
-/** D: `append(this.items, x)`, `items.append(x)`, where the module has a function of that name with a parameter by `ref`. */
+/**
+ * D: `append(this.items, x)`, `items.append(x)`, where the module has a function of that name with a parameter by `ref`, or another one
+ * may.
+ */
 function isGivenToHelper(text: string, at: number, end: number): boolean {
   AS_RECEIVER.lastIndex = end;
   let helper = AS_RECEIVER.exec(text)?.[1];
@@ -79,7 +82,8 @@ function isGivenToHelper(text: string, at: number, end: number): boolean {
   if (declared.text !== text) declared = { text, byRef: new Map() };
   const known = declared.byRef.get(helper);
   if (known !== undefined) return known;
-  const is = takesByRef(helper, text);
+  // A function of another module is followed under such a name only.
+  const is = NAMED_FOR_GROWTH.test(helper) || takesByRef(helper, text);
   declared.byRef.set(helper, is);
   return is;
 }
@@ -100,6 +104,10 @@ function takesByRef(helper: string, text: string): boolean {
   }
   return false;
 }
+
+/** D: how functions are named that put something into what they are given. */
+export const NAMED_FOR_GROWTH =
+  /^(?:add|append|push|put|insert|grow|extend|reserve|enqueue|register|emplace|concat|fill|collect)/u;
 
 const AS_RECEIVER = /\s*\.\s*([A-Za-z_]\w*)\s*\(/uy;
 const AS_ARGUMENT = /\s*[,)]/uy;
