@@ -197,11 +197,8 @@ class Unit implements UnitFacts {
 
   growthsOf(key: string, language: Language, fromPath: string): readonly GrowthSite[] {
     const scope = this.scopeOf(fromPath, language);
-    const holder = key.startsWith('global:') ? undefined : key.split('.')[0];
-    const own = holder === undefined ? undefined : this.declarationSeenFrom(fromPath, holder, language, scope);
-    const only = own !== undefined && this.isPrivateField(key, own, language) ? own : undefined;
-    const memo = `${language}|${scope}|${key}|${only ?? ''}`;
-    const all = this.growths.get(memo) ?? this.findGrowths(key, language, scope, only);
+    const memo = `${language}|${scope}|${key}`;
+    const all = this.growths.get(memo) ?? this.findGrowths(key, language, scope);
     this.growths.set(memo, all);
     if (language === 'd' && key.startsWith('global:')) {
       // Modules have variables of the same name.
@@ -210,19 +207,13 @@ class Unit implements UnitFacts {
       const declared = oracle.global(variable, fromPath)?.path;
       return all.filter(({ file }) => oracle.global(variable, file.path)?.path === declared);
     }
+    const holder = key.startsWith('global:') ? undefined : key.split('.')[0];
+    const own = holder === undefined ? undefined : this.declarationSeenFrom(fromPath, holder, language, scope);
     const same = all.filter(({ file }) => {
       const other = own && holder && this.declarationSeenFrom(file.path, holder, language, scope);
       return own === undefined || other === undefined || own === other;
     });
     return [...same.filter(({ file }) => file.path === fromPath), ...same.filter(({ file }) => file.path !== fromPath)];
-  }
-
-  /** D: `private` hides a field from all other modules. In Rust, modules below see it, too. */
-  private isPrivateField(key: string, path: string, language: Language): boolean {
-    const [holder = '', name] = key.split('.');
-    const types = (language === 'd' ? namesIn(this.parsed.get(path))?.types(holder) : undefined) ?? [];
-    const named = types.flatMap((type) => type.fields.filter((field) => field.name === name));
-    return named.length > 0 && named.every(({ isPublic }) => !isPublic);
   }
 
   /** The file that declares what `name` means in the file at `path`; undefined when several might. */
@@ -237,7 +228,7 @@ class Unit implements UnitFacts {
     return declaring.includes(path) ? path : declaring.length === 1 ? declaring[0] : undefined;
   }
 
-  private findGrowths(key: string, language: Language, scope: string, only?: string): readonly GrowthSite[] {
+  private findGrowths(key: string, language: Language, scope: string): readonly GrowthSite[] {
     const name = key.startsWith('global:')
       ? key.slice('global:'.length)
       : (key.split('.').findLast((s) => s !== '[]' && s !== '*') ?? key);
@@ -245,7 +236,7 @@ class Unit implements UnitFacts {
     const near = growthNear(bare, language);
     const sites: GrowthSite[] = [];
     for (const path of this.input.listing[language] ?? []) {
-      if (only === undefined ? scope !== '' && !path.startsWith(scope) : path !== only) continue;
+      if (scope !== '' && !path.startsWith(scope)) continue;
       const text = this.textOf(path);
       const named = text === undefined ? [] : offsetsOf(bare, text);
       if (text === undefined) continue;
@@ -568,15 +559,41 @@ class Unit implements UnitFacts {
       const imported = importedPaths(fromPath);
       return imported.includes(path) || !all.some((one) => imported.includes(one));
     };
+    let packages: Map<string, string> | undefined;
+    /** Rust: folders of the unit's packages by the names that code has for them. */
+    const folderOfPackage = (name: string): string | undefined => {
+      if (packages === undefined) {
+        packages = new Map();
+        for (const path of this.input.listing.rust ?? []) {
+          const pkg = path.endsWith('/src/lib.rs') ? this.project.cargoPackageOf(path) : undefined;
+          if (pkg !== undefined && pkg.dir !== '') packages.set(pkg.name.replaceAll('-', '_'), `${pkg.dir}/`);
+        }
+      }
+      return packages.get(name);
+    };
+    /** Rust: the name that a type has where it is declared, and the package, by a `use` that gives it another name or takes it from another package. */
+    const usedAs = (name: string, fromPath: string): { readonly name: string; readonly scope: string } => {
+      const scope = this.scopeOf(fromPath, language);
+      const used =
+        language === 'rust'
+          ? fileAt(fromPath)?.imports.find((i) => i.kind === 'use' && i.name === name && i.isGlob !== true)
+          : undefined;
+      const [first = '', ...rest] = used?.path ?? [];
+      const last = rest.at(-1);
+      if (last === undefined) return { name, scope };
+      if (/^(?:crate|self|super)$/u.test(first)) return { name: last, scope };
+      const folder = folderOfPackage(first);
+      return folder === undefined ? { name, scope } : { name: last, scope: folder };
+    };
     const methodsOf: TypeOracle['methods'] = (owner, name, fromPath) => {
       const here = namesIn(fileAt(fromPath))?.methods(owner, name) ?? [];
       if (here.length > 0) return here.map((fn) => ({ path: fromPath, fn }));
-      const scope = this.scopeOf(fromPath, language);
+      const { name: meant, scope } = usedAs(owner, fromPath);
       const [path, ...others] = index()
-        .filesOf(owner)
+        .filesOf(meant)
         .filter((p, _, all) => p !== fromPath && (scope === '' || p.startsWith(scope)) && isMeant(p, all, fromPath));
       if (path === undefined || others.length > 0 || !mayHaveFunction(path, name)) return [];
-      return (namesIn(this.parse(path, language))?.methods(owner, name) ?? []).map((fn) => ({ path, fn }));
+      return (namesIn(this.parse(path, language))?.methods(meant, name) ?? []).map((fn) => ({ path, fn }));
     };
     return {
       declaration: (name, fromPath) => {
@@ -585,11 +602,11 @@ class Unit implements UnitFacts {
         // D: `alias Storage = .Storage!(T, 4);` means that of another module.
         const isOther = language === 'd' && own?.kind === 'alias' && own.alias?.name === name;
         if (own && !isOther) return own;
-        const scope = this.scopeOf(fromPath, language);
-        const memo = isOther ? `${scope}|${name}|${fromPath}` : `${scope}|${name}`;
+        const { name: meant, scope } = usedAs(name, fromPath);
+        const memo = isOther ? `${scope}|${meant}|${fromPath}` : `${scope}|${meant}`;
         if (memoTypes.has(memo)) return memoTypes.get(memo) ?? own;
-        const path = declaringPath(name, scope, isOther ? fromPath : undefined);
-        const decl = path === undefined ? undefined : this.parse(path, language)?.types.find((t) => t.name === name);
+        const path = declaringPath(meant, scope, isOther ? fromPath : undefined);
+        const decl = path === undefined ? undefined : this.parse(path, language)?.types.find((t) => t.name === meant);
         memoTypes.set(memo, decl);
         return decl ?? own;
       },

@@ -7,7 +7,7 @@ import { findMappedCallbacks, type MappedCallback } from '../facts/mapped-callba
 import { findUnfinalized } from '../facts/unfinalized-functions.js';
 import { isExported } from '../facts/js-memory.js';
 import { lineOf } from '../facts/lines.js';
-import { blankComments, plainText } from '../facts/plain-text.js';
+import { blankComments, closingBracket, plainText } from '../facts/plain-text.js';
 import { findAlias, isClass, isOwnStrong, isStrong, isWeakAlias } from '../facts/threadsafe-functions.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { calleeOf, walkBody, walkExpression, type Walked } from '../model/walk-body.js';
@@ -356,8 +356,31 @@ function findCapture(
   const rest = text.slice(closure.index);
   const name = params.find((p) => new RegExp(`\\b${p.name}\\b`, 'u').test(rest))?.name;
   if (name === undefined || new RegExp(`\\b${name}\\s*\\.\\s*(?:unref|abort)\\s*\\(`, 'u').test(text)) return undefined;
+  // A count of one thread ends with the thread that it was made on.
+  if (closure[0].startsWith('Rc') && isOnlyMadeOnThreads(unit, file, fn)) return undefined;
   const start = fn.bodySpan.start + closure.index;
   return { name, span: { start, end: start + closure[0].length } };
+}
+
+/** Whether all calls of a private function stand in closures that are started as threads. */
+function isOnlyMadeOnThreads(unit: UnitFacts, file: FileIr, fn: FunctionIr): boolean {
+  if (fn.isPublic) return false;
+  const call = new RegExp(`(?<![.\\w])(?<!\\bfn\\s)${fn.name}\\s*\\(`, 'gu');
+  const calls = [...(unit.textOf(file.path) ?? '').matchAll(call)];
+  return (
+    calls.length > 0 &&
+    calls.every(({ index }) => {
+      const around = file.functions.find(
+        (one) => one.kind === 'function' && one.span.start <= index && index < one.span.end,
+      );
+      if (!around) return false;
+      const text = plainText(unit, file, around.span);
+      const at = index - around.span.start;
+      return [...text.matchAll(/\bspawn\s*\(\s*(?:move\s*)?\|\|/gu)].some(
+        (spawn) => spawn.index < at && at < closingBracket(text, text.indexOf('(', spawn.index) + 1),
+      );
+    })
+  );
 }
 
 /** Variables of a body that hold what a builder made, not made weak. */
