@@ -486,6 +486,17 @@ class Unit implements UnitFacts {
       return found;
     };
     const moduleVariables = new Map<string, ReadonlySet<string>>();
+    const growers = new Map<string, ReadonlySet<string>>();
+    /** D: names of what the text of a file looks to declare as functions that put something into a first parameter by `ref`. */
+    const growersIn = (path: string): ReadonlySet<string> => {
+      let names = growers.get(path);
+      if (names === undefined) {
+        const text = this.input.peekText(path) ?? '';
+        names = new Set([...text.matchAll(TAKES_BY_REF)].map(([, found = '']) => ownCopy(found)));
+        growers.set(path, names);
+      }
+      return names;
+    };
     const memoGrowing = new Map<string, { readonly found: ReturnType<TypeOracle['growingHelper']> }>();
     /** D: names of what the text of a file looks to declare as variables of its module. */
     const variablesIn = (path: string): ReadonlySet<string> => {
@@ -700,13 +711,8 @@ class Unit implements UnitFacts {
         const memo = `${fromPath}|${name}`;
         const known = memoGrowing.get(memo);
         if (known !== undefined) return known.found;
-        const byRef = new RegExp(
-          String.raw`\b${name}\s*(?:\([^()]*\)\s*)?\(\s*(?:(?:scope|return|auto)\s+)*ref\b`,
-          'u',
-        );
         const all = [...new Set(importedPaths(fromPath))].flatMap((path) => {
-          const text = path === fromPath ? '' : (this.input.peekText(path) ?? '');
-          if (!text.includes(name) || !byRef.test(text)) return [];
+          if (path === fromPath || !growersIn(path).has(name)) return [];
           return (namesIn(this.parse(path, language))?.freeFunctions(name) ?? []).map((fn) => ({ path, fn }));
         });
         const [only, ...others] = all;
@@ -752,6 +758,10 @@ function twinOf(file: FileIr | undefined, fn: FunctionIr): FunctionIr | undefine
 /** What hands something on to another thread, task or queue, or keeps it. */
 const HANDS_ON =
   /spawn|thread|task|exec|submit|send|push|sched|queue|post|runtime|block_on|insert|store|set|poll|lock|\b[A-Z]\w*\s*(?:!|::|\{)|=\s*\w/iu;
+
+/** D: `append(T)(ref T[] list`, under a name that speaks of growth. */
+const TAKES_BY_REF =
+  /\b((?:add|append|push|put|insert|grow|extend|reserve|enqueue|register|emplace|concat|fill|collect)\w*)\s*(?:\([^()]*\)\s*)?\(\s*(?:(?:scope|return|auto)\s+)*ref\b/gu;
 
 /** A function that takes a lock and calls a closure. */
 const LOCKS_FOR = /\bFn(?:Once|Mut)?\s*\([^]*\.\s*(?:lock|read|write)\s*\(\s*\)/u;
