@@ -23,8 +23,8 @@ const OWNERS = new Set(
 export function layoutsDiffer(a: TypeRef, b: TypeRef, oracle: TypeOracle, fromPath: string, depth = 0): boolean {
   // A type parameter is never a type that holds it, whatever else in the package has its name.
   if (depth === 0 && (holds(a, b) || holds(b, a))) return true;
-  const left = withoutAlias(a, oracle, fromPath) ?? a;
-  const right = withoutAlias(b, oracle, fromPath) ?? b;
+  const left = soleContent(withoutAlias(a, oracle, fromPath) ?? a, oracle, fromPath);
+  const right = soleContent(withoutAlias(b, oracle, fromPath) ?? b, oracle, fromPath);
   const isKnown = (type: TypeRef): boolean =>
     type.kind === 'tuple' ||
     type.kind === 'slice' ||
@@ -48,6 +48,19 @@ export function layoutsDiffer(a: TypeRef, b: TypeRef, oracle: TypeOracle, fromPa
     const other = right.args[i];
     return other !== undefined && layoutsDiffer(arg, other, oracle, fromPath, depth + 1);
   });
+}
+
+/** What a struct around a slice or text alone holds, `struct Name { bytes: [u8] }`, and one that is declared to be laid out as its only field. */
+function soleContent(type: TypeRef, oracle: TypeOracle, fromPath: string): TypeRef {
+  const decl = type.kind === 'path' && type.args.length === 0 ? oracle.declaration(type.name, fromPath) : undefined;
+  const fields = decl?.kind === 'struct' ? decl.fields.filter((field) => field.type?.name !== 'PhantomData') : [];
+  const [only] = fields;
+  if (decl === undefined || fields.length !== 1 || only?.type === undefined) return type;
+  const isUnsized = only.type.kind === 'slice' || isText(only.type);
+  const isTransparent = decl.attributes.some(
+    ({ name, args }) => name === 'repr' && args?.includes('transparent') === true,
+  );
+  return isUnsized || isTransparent ? only.type : type;
 }
 
 /** Whether a value of the type is one byte at most, without a destructor: `c_void` frees as much. */

@@ -5,6 +5,7 @@ import { lineOf } from '../facts/lines.js';
 import { findUsesAfterUnlock } from '../facts/uses-after-unlock.js';
 import { typeOfPlace } from '../flow/place-type.js';
 import { describePlace } from '../flow/place.js';
+import { isNumber } from '../flow/types.js';
 import type { Escape, StaleUse } from '../flow/result.js';
 import type { InFile, UnitFacts } from '../facts/unit.js';
 import type { Expr, FileIr, FunctionIr } from '../model/ir.js';
@@ -120,7 +121,7 @@ export default defineRule({
             });
           const { escapes } = unit.flowOf(file, fn);
           for (const escape of ALLOCATES.test(fn.name) ? [] : escapes) {
-            const lock = lockLeft(file, escape);
+            const lock = lockLeft(file, fn, escape);
             if (!lock || leavesWithGuard(escape, lock, escapes) || causes.has(escape.span.start)) continue;
             // What is used without the lock is told already.
             if (language === 'rust' && causes.has(escape.pointer.site.start)) continue;
@@ -197,7 +198,10 @@ function isUseAfterGuard({ pointer, invalidation, use }: StaleUse): boolean {
   return (root.kind === 'self' || root.kind === 'global' || root.kind === 'param') && !within.includes('*');
 }
 
-function lockLeft(file: FileIr, escape: Escape): Escape['locks'][number] | undefined {
+/** Names of functions that give an address for the sake of telling things apart. */
+const TELLS_APART = /(?:^|_)(?:addr|address|id|key|hash|identity)(?:_|$)/u;
+
+function lockLeft(file: FileIr, fn: FunctionIr, escape: Escape): Escape['locks'][number] | undefined {
   const { pointer } = escape;
   const { into } = escape;
   const isKept =
@@ -205,6 +209,9 @@ function lockLeft(file: FileIr, escape: Escape): Escape['locks'][number] | undef
     (into?.root.kind === 'param' || (file.language === 'rust' && into?.root.kind === 'self' && into.path.length > 0));
   if (escape.kind !== 'return' && !isKept) return undefined;
   if (escape.kind === 'return' && escape.context.frames.length > 0) return undefined;
+  // An address that is shown or compared: `fn address(&self) -> usize`.
+  if (file.language === 'rust' && escape.kind === 'return' && isNumber(fn.returns) && TELLS_APART.test(fn.name))
+    return undefined;
   if (pointer.form === 'closure' || pointer.form === 'guard' || pointer.form === 'iterator') return undefined;
   if (file.language === 'rust' && pointer.form !== 'raw' && !pointer.erased) return undefined;
   const { root } = pointer.target;

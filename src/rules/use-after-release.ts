@@ -714,14 +714,15 @@ export default defineRule({
             if (
               language === 'rust' &&
               (isCountAsked(text, fn, stale) ||
-                isEmptied(flow, stale) ||
+                isEmptied(text, flow, stale) ||
                 isRefilled(flow, stale) ||
                 isCountedByHand(flow, stale) ||
                 isInOwnMemory(flow, stale))
             )
               continue;
             if (language === 'd' && (isNextOfList(unit, file, stale) || isKeyOnly(unit, flow, stale.use))) continue;
-            if (language === 'rust' && isAddressOnly(unit, file, text, stale)) continue;
+            if (language === 'rust' && (isAddressOnly(unit, file, text, stale) || isPieceOfPages(text, stale)))
+              continue;
             const isSlot = isOfUninit(stale);
             if (isSlot && isFilledAnew(text, fn, stale)) continue;
             if (
@@ -1136,16 +1137,26 @@ function isInOwnMemory(flow: FunctionFlow, { invalidation, use }: StaleUse): boo
   return given !== undefined && use.span.start < given.span.end;
 }
 
-/** `Vec::from_raw_parts(p, 0, capacity)` frees the block and drops no element: those may have been dropped before. */
-function isEmptied(flow: FunctionFlow, { pointer, invalidation, use }: StaleUse): boolean {
-  if (use.kind !== 'release' || !/drop_in_place/u.test(invalidation.how)) return false;
+/**
+ * `Vec::from_raw_parts(p, 0, capacity)` frees the block and drops no element: those may have been dropped before, also as copies that
+ * were read out and that nobody took.
+ */
+function isEmptied(text: string, flow: FunctionFlow, { pointer, invalidation, use }: StaleUse): boolean {
+  const isInPlace = use.kind === 'release' && /drop_in_place/u.test(invalidation.how);
+  const { start, end } = invalidation.span;
+  const isCopy = invalidation.how === 'dropped at once' && COPIED_OUT.test(text.slice(start, end));
+  if (!isInPlace && !isCopy) return false;
   return flow.calls.some(
     (c) =>
       c.callee.endsWith('Vec::from_raw_parts') &&
       c.args[1]?.literal === '0' &&
-      c.args[0]?.pointers.some((p) => p.id === pointer.id) === true,
+      (isCopy ? isInside(use.span, c.span) : c.args[0]?.pointers.some((p) => p.id === pointer.id) === true),
   );
 }
+
+/** What makes a second value of the same bytes. */
+const COPIED_OUT =
+  /\.\s*(?:read|assume_init_read)(?:_unaligned|_volatile)?\s*\(\s*\)|\bptr::read(?:_unaligned|_volatile)?\s*\(/u;
 
 /** The value lies in a `MaybeUninit`, which never drops it by itself. */
 function isOfUninit({ pointer }: StaleUse): boolean {
@@ -1355,6 +1366,19 @@ const COUNTS_ON = /\.\s*(?:wrapping_|byte_)?(?:offset|add|sub)\s*\(/u;
 /** The address is where other pages shall be: `shmat(id, at, 0)`. */
 const MAPS_AT = /\b(?:mmap(?:64)?|shmat|mremap)\s*\([^()]*$/u;
 
+/** What gives pages back, and what is given the address where others shall be. */
+const UNMAPS = /(?:^|::|_)m?un_?map$/u;
+const MAPS = /(?:^|[.:_])(?:mmap(?:64)?|mremap|map|remap|shmat|attach)$/u;
+
+/** Rust: pages are given back in pieces, `munmap(start.add(offset), piece)`: what is used, or given back next, lies elsewhere. */
+function isPieceOfPages(text: string, { invalidation }: StaleUse): boolean {
+  const { start, end } = invalidation.span;
+  return (
+    UNMAPS.test(invalidation.how) &&
+    /^[\w:]*\s*\(\s*\(?\s*\w+\s*(?:\.\s*(?:byte_|wrapping_)?(?:add|offset)\s*\(|\+)/u.test(text.slice(start, end))
+  );
+}
+
 /** `used` is the source from the use on. */
 function isHazard({ pointer, invalidation, use }: StaleUse, used: string): boolean {
   if (invalidation.kind !== 'release') return false;
@@ -1393,7 +1417,7 @@ function isHazard({ pointer, invalidation, use }: StaleUse, used: string): boole
   // D: the memory of the object as bytes, `(cast(void*) item)[0 .. size]`, which goes back to its allocator.
   if (/destroy$/u.test(invalidation.how) && /^\(\s*cast\s*\(\s*(?:void|ubyte)\s*\*\s*\)/u.test(used)) return false;
   // The address at which pages were is only where others shall be.
-  if (invalidation.how === 'munmap' && use.kind === 'argument' && use.what === 'mmap') return false;
+  if (UNMAPS.test(invalidation.how) && use.kind === 'argument' && MAPS.test(use.what)) return false;
   // Pointers kept in an array, and blocks cut out of an allocator's store: the next one is another one.
   if (path.some((segment, i) => segment === '[]' && path.includes('*', i + 1))) return false;
   const cut = path.indexOf('[]');
