@@ -197,8 +197,11 @@ class Unit implements UnitFacts {
 
   growthsOf(key: string, language: Language, fromPath: string): readonly GrowthSite[] {
     const scope = this.scopeOf(fromPath, language);
-    const memo = `${language}|${scope}|${key}`;
-    const all = this.growths.get(memo) ?? this.findGrowths(key, language, scope);
+    const holder = key.startsWith('global:') ? undefined : key.split('.')[0];
+    const own = holder === undefined ? undefined : this.declarationSeenFrom(fromPath, holder, language, scope);
+    const only = own !== undefined && this.isPrivateField(key, own, language) ? own : undefined;
+    const memo = `${language}|${scope}|${key}|${only ?? ''}`;
+    const all = this.growths.get(memo) ?? this.findGrowths(key, language, scope, only);
     this.growths.set(memo, all);
     if (language === 'd' && key.startsWith('global:')) {
       // Modules have variables of the same name.
@@ -207,13 +210,19 @@ class Unit implements UnitFacts {
       const declared = oracle.global(variable, fromPath)?.path;
       return all.filter(({ file }) => oracle.global(variable, file.path)?.path === declared);
     }
-    const holder = key.startsWith('global:') ? undefined : key.split('.')[0];
-    const own = holder === undefined ? undefined : this.declarationSeenFrom(fromPath, holder, language, scope);
     const same = all.filter(({ file }) => {
       const other = own && holder && this.declarationSeenFrom(file.path, holder, language, scope);
       return own === undefined || other === undefined || own === other;
     });
     return [...same.filter(({ file }) => file.path === fromPath), ...same.filter(({ file }) => file.path !== fromPath)];
+  }
+
+  /** D: `private` hides a field from all other modules. In Rust, modules below see it, too. */
+  private isPrivateField(key: string, path: string, language: Language): boolean {
+    const [holder = '', name] = key.split('.');
+    const types = (language === 'd' ? namesIn(this.parsed.get(path))?.types(holder) : undefined) ?? [];
+    const named = types.flatMap((type) => type.fields.filter((field) => field.name === name));
+    return named.length > 0 && named.every(({ isPublic }) => !isPublic);
   }
 
   /** The file that declares what `name` means in the file at `path`; undefined when several might. */
@@ -228,7 +237,7 @@ class Unit implements UnitFacts {
     return declaring.includes(path) ? path : declaring.length === 1 ? declaring[0] : undefined;
   }
 
-  private findGrowths(key: string, language: Language, scope: string): readonly GrowthSite[] {
+  private findGrowths(key: string, language: Language, scope: string, only?: string): readonly GrowthSite[] {
     const name = key.startsWith('global:')
       ? key.slice('global:'.length)
       : (key.split('.').findLast((s) => s !== '[]' && s !== '*') ?? key);
@@ -236,7 +245,7 @@ class Unit implements UnitFacts {
     const near = growthNear(bare, language);
     const sites: GrowthSite[] = [];
     for (const path of this.input.listing[language] ?? []) {
-      if (scope !== '' && !path.startsWith(scope)) continue;
+      if (only === undefined ? scope !== '' && !path.startsWith(scope) : path !== only) continue;
       const text = this.textOf(path);
       const named = text === undefined ? [] : offsetsOf(bare, text);
       if (text === undefined) continue;

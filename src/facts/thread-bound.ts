@@ -233,10 +233,10 @@ function visit(walk: Walk, type: TypeRef, scope: Scope, trait: Trait, at: Positi
     for (const arg of type.args) visit(walk, arg, scope, 'Send', { ...deeper, lent: false });
     return;
   }
-  // A lock of the unit that says itself who may share it.
-  const isOwnLock =
-    located && walk.unit.implsOf(type.name).some(({ item }) => item.isUnsafe && item.trait?.name === 'Sync');
-  if (LOCKS.has(type.name) && (!located || isOwnLock === true)) {
+  // A lock of the unit says itself who may share it.
+  const isOwnLock = (): boolean =>
+    walk.unit.implsOf(type.name).some(({ item }) => item.isUnsafe && item.trait?.name === 'Sync');
+  if (LOCKS.has(type.name) && (!located || isOwnLock())) {
     for (const arg of type.args) visit(walk, arg, scope, 'Send', { ...deeper, locked: true, lent: false });
     return;
   }
