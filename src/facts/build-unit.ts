@@ -591,8 +591,11 @@ class Unit implements UnitFacts {
       }
       return packages.get(name);
     };
-    /** Rust: the name that a type has where it is declared, and the package, by a `use` that gives it another name or takes it from another package. */
-    const usedAs = (name: string, fromPath: string): { readonly name: string; readonly scope: string } => {
+    /**
+     * Rust: the name that a type has where it is declared, the package, and the module if one is named, by a `use` that gives it another name
+     * or takes it from another package. What a macro or another crate declares there may have a namesake elsewhere.
+     */
+    const usedAs = (name: string, fromPath: string): UsedType => {
       const scope = this.scopeOf(fromPath, language);
       const used =
         language === 'rust'
@@ -600,19 +603,24 @@ class Unit implements UnitFacts {
           : undefined;
       const [first = '', ...rest] = used?.path ?? [];
       const last = rest.at(-1);
-      if (last === undefined) return { name, scope };
-      if (/^(?:crate|self|super)$/u.test(first)) return { name: last, scope };
+      const module = rest.at(-2);
+      if (last === undefined) return { name, scope, module: undefined };
+      if (/^(?:crate|self|super)$/u.test(first))
+        return last === name ? { name, scope, module: undefined } : { name: last, scope, module };
       const folder = folderOfPackage(first);
-      return folder === undefined ? { name, scope } : { name: last, scope: folder };
+      return folder === undefined ? { name, scope, module: undefined } : { name: last, scope: folder, module };
     };
+    const isOfModule = (path: string, module: string | undefined): boolean =>
+      module === undefined || path.split('/').includes(module) || path.endsWith(`/${module}.rs`);
     const methodsOf: TypeOracle['methods'] = (owner, name, fromPath) => {
       const here = namesIn(fileAt(fromPath))?.methods(owner, name) ?? [];
       if (here.length > 0) return here.map((fn) => ({ path: fromPath, fn }));
-      const { name: meant, scope } = usedAs(owner, fromPath);
+      const { name: meant, scope, module } = usedAs(owner, fromPath);
       const [path, ...others] = index()
         .filesOf(meant)
         .filter((p, _, all) => p !== fromPath && (scope === '' || p.startsWith(scope)) && isMeant(p, all, fromPath));
-      if (path === undefined || others.length > 0 || !mayHaveFunction(path, name)) return [];
+      if (path === undefined || others.length > 0 || !isOfModule(path, module) || !mayHaveFunction(path, name))
+        return [];
       return (namesIn(this.parse(path, language))?.methods(meant, name) ?? []).map((fn) => ({ path, fn }));
     };
     return {
@@ -622,11 +630,14 @@ class Unit implements UnitFacts {
         // D: `alias Storage = .Storage!(T, 4);` means that of another module.
         const isOther = language === 'd' && own?.kind === 'alias' && own.alias?.name === name;
         if (own && !isOther) return own;
-        const { name: meant, scope } = usedAs(name, fromPath);
-        const memo = isOther ? `${scope}|${meant}|${fromPath}` : `${scope}|${meant}`;
+        const { name: meant, scope, module } = usedAs(name, fromPath);
+        const memo = `${scope}|${meant}|${isOther ? fromPath : (module ?? '')}`;
         if (memoTypes.has(memo)) return memoTypes.get(memo) ?? own;
         const path = declaringPath(meant, scope, isOther ? fromPath : undefined);
-        const decl = path === undefined ? undefined : this.parse(path, language)?.types.find((t) => t.name === meant);
+        const decl =
+          path === undefined || !isOfModule(path, module)
+            ? undefined
+            : this.parse(path, language)?.types.find((t) => t.name === meant);
         memoTypes.set(memo, decl);
         return decl ?? own;
       },
@@ -757,6 +768,15 @@ class Unit implements UnitFacts {
         fn.body ?? (fn.skipped === true ? twinOf(this.withBodyOf(path, language, fn), fn)?.body : undefined),
     };
   }
+}
+
+/** A type as it is called where it is declared. */
+interface UsedType {
+  readonly name: string;
+  /** The folder of the package, with a `/` at its end; empty for the whole unit. */
+  readonly scope: string;
+  /** The innermost module of the path. */
+  readonly module: string | undefined;
 }
 
 /** The same function in the file as it was read again. */

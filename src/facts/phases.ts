@@ -1,5 +1,4 @@
-import type { FileIr, FunctionIr } from '../model/ir.js';
-import { isInside } from '../model/source.js';
+import type { FileIr, FunctionIr, Statement } from '../model/ir.js';
 import { withBodyOf } from './d-code.js';
 import { offsetsOf } from './growth-text.js';
 import type { UnitFacts } from './unit.js';
@@ -12,36 +11,53 @@ export interface FunctionAt {
 
 /**
  * D: whether `first` has run for the last time before `second` runs for the first: both are named at one place of the whole unit each, and
- * those are statements of `main`, one after the other: `readAll(); build(); print();`. A function inside of another one counts as that.
+ * those are statements of the `main` of the second one's file, one after the other: `readAll(); build(); print();`. In place of `second` a
+ * function inside of it counts, too; one inside of `first` may be started as a thread.
  */
 export function isEarlierPhase(unit: UnitFacts, first: FunctionAt, second: FunctionAt): boolean {
-  const before = outermost(first);
   const after = outermost(second);
-  if (before.fn.name === after.fn.name || !isPlain(before.fn) || !isPlain(after.fn)) return false;
-  const began = onlyMention(unit, before);
-  const ended = onlyMention(unit, after);
-  if (began === undefined || ended?.path !== began.path) return false;
-  const file = unit.fileAt(began.path);
-  const entry = file?.functions.find(
-    (fn) => fn.name === 'main' && isPlain(fn) && isInside({ start: began.at, end: began.at }, fn.span),
+  if (!isPlain(first.fn) || !isPlain(after.fn) || first.fn.name === after.fn.name) return false;
+  const calls = callsOfMain(unit, second.file);
+  const began = calls.get(first.fn.name);
+  const ended = calls.get(after.fn.name);
+  return (
+    began !== undefined &&
+    ended !== undefined &&
+    began < ended &&
+    isNamedOnce(unit, first.fn.name) &&
+    isNamedOnce(unit, after.fn.name)
   );
-  const main = file && entry && withBodyOf(unit, file, entry);
-  if (!main) return false;
-  // What `scope(exit)` and nested functions hold runs at another time.
-  const statements = main.body.statements.filter(({ kind }) => kind !== 'defer' && kind !== 'item');
-  const text = unit.textOf(began.path) ?? '';
-  const indexOf = (at: number): number =>
-    statements.findIndex(({ span }) => span.start <= at && at < span.end && isCalledNow(text, span.start, at));
-  const start = indexOf(began.at);
-  return start >= 0 && indexOf(ended.at) > start;
 }
 
-/** Whether the name at `at` is that of a call in the statement from `start`: no address of it (`spawn(&readAll)`), and in no delegate. */
-function isCalledNow(text: string, start: number, at: number): boolean {
-  return (
-    /^\w+\s*\(/u.test(text.slice(at, at + 200)) &&
-    !/[&!]\s*$|[(,=]\s*(?:\([^()]*\)\s*)?\{|=>|\b(?:delegate|function)\b/u.test(text.slice(start, at))
-  );
+const mains = new WeakMap<FileIr, ReadonlyMap<string, number>>();
+
+/** The functions that the `main` of a file calls as a part of its own statements, with the number of the statement; none where it jumps. */
+function callsOfMain(unit: UnitFacts, file: FileIr): ReadonlyMap<string, number> {
+  let calls = mains.get(file);
+  if (calls === undefined) mains.set(file, (calls = readCalls(unit, file)));
+  return calls;
+}
+
+function readCalls(unit: UnitFacts, file: FileIr): ReadonlyMap<string, number> {
+  const entry = file.functions.find((fn) => fn.name === 'main' && isPlain(fn));
+  const text = unit.textOf(file.path) ?? '';
+  const main = entry && withBodyOf(unit, file, entry);
+  const calls = new Map<string, number>();
+  if (!main || /\bgoto\b/u.test(text.slice(main.span.start, main.span.end))) return calls;
+  if ((text.match(/\bmain\s*\(/gu)?.length ?? 0) > 1) return calls;
+  main.body.statements.forEach((statement, at) => {
+    for (const name of calledNow(text, statement)) calls.set(name, at);
+  });
+  return calls;
+}
+
+/** Names of what a statement calls when it runs: not by an address (`spawn(&readAll)`), in a delegate, or when the scope is left. */
+function calledNow(text: string, { kind, span }: Statement): readonly string[] {
+  if (kind === 'defer' || kind === 'item') return [];
+  const own = text.slice(span.start, span.end);
+  const end = own.search(/[(,=]\s*(?:\([^()]*\)\s*)?\{|=>|\b(?:delegate|function)\b/u);
+  const now = end < 0 ? own : own.slice(0, end);
+  return [...now.matchAll(/(?<![&!\w])\b([A-Za-z_]\w*)\s*\(/gu)].map(([, name = '']) => name);
 }
 
 function isPlain({ owner, parent, kind }: FunctionIr): boolean {
@@ -53,16 +69,20 @@ function outermost({ file, fn }: FunctionAt): FunctionAt {
   return around === undefined ? { file, fn } : outermost({ file, fn: around });
 }
 
-/** Where a function is named besides where it is declared; undefined when that is nowhere or at several places, comments included. */
-function onlyMention(
-  unit: UnitFacts,
-  { file, fn }: FunctionAt,
-): { readonly path: string; readonly at: number } | undefined {
-  const found: { readonly path: string; readonly at: number }[] = [];
-  for (const path of unit.pathsOf('d')) {
-    for (const at of offsetsOf(fn.name, unit.textOf(path) ?? ''))
-      if (path !== file.path || at !== fn.nameSpan.start) found.push({ path, at });
-    if (found.length > 1) return undefined;
+const counted = new WeakMap<UnitFacts, Map<string, boolean>>();
+
+/** Whether a function is named at one place of the unit besides where it is declared; a comment that names it makes it two. */
+function isNamedOnce(unit: UnitFacts, name: string): boolean {
+  let known = counted.get(unit);
+  if (known === undefined) counted.set(unit, (known = new Map<string, boolean>()));
+  let isOnce = known.get(name);
+  if (isOnce === undefined) {
+    let count = 0;
+    for (const path of unit.pathsOf('d')) {
+      if (count > 2) break;
+      count += offsetsOf(name, unit.textOf(path) ?? '').length;
+    }
+    known.set(name, (isOnce = count === 2));
   }
-  return found[0];
+  return isOnce;
 }

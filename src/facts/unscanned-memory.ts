@@ -163,11 +163,18 @@ function takesOnlyAllocated(
   if (list === undefined) return false;
   let pieces = 0;
   let others = 0;
-  for (const fn of file.functions) {
+  // A variable is nobody else's.
+  for (const fn of isList ? [by] : file.functions) {
     if (fn.body === undefined || fn.owner !== by.owner) continue;
     const elements = elementsByRef(fn, list);
+    const isElement = (one: Expr): boolean =>
+      one.kind === 'index' ? rootName(one.base) === list : one.kind === 'name' && elements.has(one.path.join('.'));
     walkBody(fn.body, ({ expr: one }) => {
+      // `list[0].length = 8`, `grow(list[0])`, `list[0] ~= x`: the collector may give the memory.
+      if ((one.kind === 'call' || one.kind === 'method') && one.args.some(({ value }) => isElement(value))) others++;
       if (one.kind !== 'assign') return;
+      const part = one.target.kind === 'field' && one.target.name === 'length' ? one.target.base : one.target;
+      if (isElement(part) && (part !== one.target || one.operator !== '=')) others++;
       const root = rootName(one.target);
       const isPiece =
         one.operator === '=' &&

@@ -1,4 +1,4 @@
-import type { FunctionIr } from '../model/ir.js';
+import type { Expr, FunctionIr } from '../model/ir.js';
 import { walkBody } from '../model/walk-body.js';
 
 /** What a count is raised by. */
@@ -13,9 +13,16 @@ export function isCountedClone(fn: FunctionIr): boolean {
   if (is === undefined) {
     is = false;
     walkBody(fn.body, ({ expr }) => {
-      is ||= expr.kind === 'method' && COUNTS.test(expr.method);
+      is ||= expr.kind === 'method' && COUNTS.test(expr.method) && !isStatic(expr.receiver);
     });
     known.set(fn, is);
   }
   return is;
+}
+
+/** `CLONES.fetch_add(1)`: a count of all clones keeps nothing alive. */
+function isStatic(expr: Expr): boolean {
+  if (expr.kind === 'field' || expr.kind === 'deref' || expr.kind === 'index' || expr.kind === 'address')
+    return isStatic(expr.base);
+  return expr.kind === 'name' && /^[A-Z]/u.test(expr.path.at(-1) ?? '');
 }

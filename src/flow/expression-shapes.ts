@@ -2,19 +2,25 @@ import type { Block, Expr, ExprOf, FunctionIr } from '../model/ir.js';
 import { walkBody } from '../model/walk-body.js';
 import type { Span } from '../model/source.js';
 
-/** Names of functions that make an error of a code: `check_error_code`, `to_result`, `ensure_ok`. */
-const HANDS_ON_FAILURE = /check|err|fail|status|result|ensure|verify|(?:^|_)ok(?:_|$)/u;
+/** Names of functions that make an error of a code: `check_code`, `ensure_ok`, `to_result`, `Error::from_status`. */
+const MAKES_ERROR =
+  /^(?:check|ensure|verify|cvt|raise|(?:to|into|as|from|make|map)_(?:\w+_)?(?:error|err|result|res|status|code))(?:_|$)|_check$/u;
 
-/** Rust: `if code != OK { .. check(code)?; }`: the error that the code stands for is handed on, so nothing behind the `if` follows the branch. */
+/**
+ * Rust: `if code != OK { .. check(code)?; }`: the error that the code stands for is handed on, so nothing behind the `if` follows the branch.
+ * The code is compared with a constant, and the function is told by its name.
+ */
 export function endsWithFailure({ condition, then }: ExprOf<'if'>): boolean {
   if (condition.kind !== 'binary' || (condition.operator !== '!=' && condition.operator !== '<')) return false;
-  const { left } = condition;
+  const { left, right } = condition;
+  const isConstant =
+    right.kind === 'literal' || (right.kind === 'name' && /^[A-Z][A-Z\d_]*$/u.test(right.path.at(-1) ?? ''));
   const last = then.kind === 'block' && then.block.result === undefined ? then.block.statements.at(-1) : undefined;
-  if (left.kind !== 'name' || last?.kind !== 'expression' || last.expr.kind !== 'try') return false;
+  if (!isConstant || left.kind !== 'name' || last?.kind !== 'expression' || last.expr.kind !== 'try') return false;
   const { value } = last.expr;
   if (value.kind !== 'call' && value.kind !== 'method') return false;
   const callee = value.kind === 'method' ? value.method : (dottedPath(value.callee)?.at(-1) ?? '');
-  if (!HANDS_ON_FAILURE.test(callee)) return false;
+  if (!MAKES_ERROR.test(callee)) return false;
   const given = [...(value.kind === 'method' ? [value.receiver] : []), ...value.args.map((one) => one.value)];
   return given.some((one) => one.kind === 'name' && one.path.join('::') === left.path.join('::'));
 }

@@ -199,7 +199,7 @@ function isUseAfterGuard({ pointer, invalidation, use }: StaleUse): boolean {
 }
 
 /** Names of functions that give an address for the sake of telling things apart. */
-const TELLS_APART = /(?:^|_)(?:addr|address|id|key|hash|identity)(?:_|$)/u;
+const TELLS_APART = /^(?:addr|address|id|key|hash|identity)$|_(?:addr|address|id|identity)$/u;
 
 function lockLeft(file: FileIr, fn: FunctionIr, escape: Escape): Escape['locks'][number] | undefined {
   const { pointer } = escape;
@@ -210,8 +210,8 @@ function lockLeft(file: FileIr, fn: FunctionIr, escape: Escape): Escape['locks']
   if (escape.kind !== 'return' && !isKept) return undefined;
   if (escape.kind === 'return' && escape.context.frames.length > 0) return undefined;
   // An address that is shown or compared: `fn address(&self) -> usize`.
-  if (file.language === 'rust' && escape.kind === 'return' && isNumber(fn.returns) && TELLS_APART.test(fn.name))
-    return undefined;
+  const isShown = escape.kind === 'return' && isNumber(fn.returns) && TELLS_APART.test(fn.name);
+  if (file.language === 'rust' && isShown && pointer.how === '&') return undefined;
   if (pointer.form === 'closure' || pointer.form === 'guard' || pointer.form === 'iterator') return undefined;
   if (file.language === 'rust' && pointer.form !== 'raw' && !pointer.erased) return undefined;
   const { root } = pointer.target;

@@ -250,7 +250,8 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
     return growable === true || !g.growth.weak;
   });
   if (growths.length === 0) return undefined;
-  if (!rust && growths.every((g) => isEarlierPhase(unit, g, { file, fn }))) return undefined;
+  if (!rust && growths.every((g) => g.growth.context.frames.length === 0 && isEarlierPhase(unit, g, { file, fn })))
+    return undefined;
   if (rust && growths.every((g) => isBefore(g, file, fn, escape)) && isScratch(unit, file, fn, escape))
     return undefined;
   const storage = containerStorage(rust ? type : (withoutAlias(type, oracle, file.path) ?? type), file.language);

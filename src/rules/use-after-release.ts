@@ -1371,8 +1371,10 @@ const UNMAPS = /(?:^|::|_)m?un_?map$/u;
 const MAPS = /(?:^|[.:_])(?:mmap(?:64)?|mremap|map|remap|shmat|attach)$/u;
 
 /** Rust: pages are given back in pieces, `munmap(start.add(offset), piece)`: what is used, or given back next, lies elsewhere. */
-function isPieceOfPages(text: string, { invalidation }: StaleUse): boolean {
+function isPieceOfPages(text: string, { invalidation, use }: StaleUse): boolean {
   const { start, end } = invalidation.span;
+  // The very same piece again, and not in the next round of a loop.
+  if (use.span.start !== start && text.slice(use.span.start, use.span.end) === text.slice(start, end)) return false;
   return (
     UNMAPS.test(invalidation.how) &&
     /^[\w:]*\s*\(\s*\(?\s*\w+\s*(?:\.\s*(?:byte_|wrapping_)?(?:add|offset)\s*\(|\+)/u.test(text.slice(start, end))

@@ -69,4 +69,11 @@ it('says nothing of a release that a failing test skips, but of one that it neve
   expect(handles(closed, '/p/store.test.js')).toEqual([]);
   expect(handles(open, '/p/store.test.js')).toEqual(['neverClosed']);
   expect(handles(closed, '/p/examples/a.js')).toEqual(['onlyOnSuccess']);
+  // Without a package around the file its folders say nothing.
+  const text = `const native = require('./store.node');\n${closed}`;
+  const reports = lint('native-handle-undisposed', text, {
+    filename: '/test/p/a.js',
+    files: { '/test/p/store.d.ts': files['/p/store.d.ts'] },
+  });
+  expect(reports.reports).toHaveLength(1);
 });

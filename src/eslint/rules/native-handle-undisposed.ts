@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import type { TSESLint, TSESTree } from '@typescript-eslint/utils';
 import { releasesSomething } from '../../rules/javascript-text.js';
 import rule from '../../rules/native-handle-undisposed.js';
@@ -85,7 +86,8 @@ export default defineVisitor(rule, (context) => {
       return;
     }
     // What throws in a test ends the test, and its process soon after.
-    if (isTestPath(filename.slice(modules.manifestOf(filename)?.folder.length ?? 0))) return;
+    const folder = modules.manifestOf(filename)?.folder;
+    if (isTestPath(folder === undefined ? basename(filename) : filename.slice(folder.length))) return;
     const fn = enclosingFunction(node);
     if (releases.some((each) => enclosingFunction(each) !== fn || isInFinally(each))) return;
     const first = releases.reduce((a, b) => (a.range[0] < b.range[0] ? a : b));
