@@ -1,6 +1,6 @@
 import { calledName, declaredIn, letsIn, memberPath, rootName, uncast } from './d-code.js';
 import { walkBody, walkExpression } from '../model/walk-body.js';
-import type { Expr, FunctionIr, TypeRef } from '../model/ir.js';
+import type { Block, Expr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 
 /** Functions of C that keep the memory that they are given for as long as the handle lives. */
@@ -50,6 +50,7 @@ export function findLentToHandles(fn: FunctionIr): readonly LentToHandle[] {
   const given: (LentToHandle & { readonly handle: string })[] = [];
   const kept = new Set<string>();
   const ended = new Map<string, number>();
+  let collected: ReadonlySet<string> | undefined;
   const isOutside = (name: string): boolean => !declaredIn(fn).has(name) || fn.params.some((p) => p.name === name);
   walkBody(body, ({ expr, around }) => {
     const left =
@@ -76,7 +77,8 @@ export function findLentToHandles(fn: FunctionIr): readonly LentToHandle[] {
         given.splice(at, 1);
     if (owner === undefined || local === undefined) return;
     // Any other slice shows memory of somebody else.
-    const isCollected = isOnlyInVariable(fn, owner);
+    collected ??= onlyInVariable(body);
+    const isCollected = collected.has(owner);
     if (memory.kind !== 'address' && local.type?.kind !== 'static-array' && !isCollected) return;
     given.push({ owner, declared: local.span, callee, span: expr.span, borrow: memory.span, handle, isCollected });
   });
@@ -87,19 +89,33 @@ export function findLentToHandles(fn: FunctionIr): readonly LentToHandle[] {
   });
 }
 
-/** Whether a local is an array that `new` makes and that the function only shows by its pointer, length and elements. */
-function isOnlyInVariable({ body }: FunctionIr, name: string): boolean {
-  if (body === undefined) return false;
-  let isMade = false;
-  let isShared = false;
+/**
+ * Locals that are arrays that `new` makes and that the function only shows to the functions of `KEEPERS`, by their pointer, besides
+ * their length and elements: a pointer that goes anywhere else may keep them (`GC.addRoot(room.ptr)`, `first = &room[0]`).
+ */
+function onlyInVariable(body: Block): ReadonlySet<string> {
+  const made = new Set<string>();
+  const shared = new Set<string>();
   walkBody(body, ({ expr, around, statement }) => {
     if (statement?.kind === 'let' && statement.init === expr && statement.pattern.kind === 'bind')
-      if (statement.pattern.name === name) isMade = expr.kind === 'new';
-    if (expr.kind !== 'name' || expr.path[0] !== name || expr.path.length !== 1) return;
-    const parent = around.at(-1);
-    isShared ||= parent?.kind !== 'field' && parent?.kind !== 'index';
+      if (expr.kind === 'new') made.add(statement.pattern.name);
+    const [name = '', ...rest] = expr.kind === 'name' ? expr.path : [];
+    if (name === '' || rest.length > 0) return;
+    let at = around.length - 1;
+    const parent = around[at];
+    let isShown = parent?.kind === 'field' && parent.name === 'length';
+    isShown ||= parent?.kind === 'index' && parent.base === expr && around[at - 1]?.kind !== 'address';
+    const isPointer = parent?.kind === 'field' && parent.name === 'ptr';
+    if (isPointer || (parent?.kind === 'index' && around[at - 1]?.kind === 'address')) {
+      if (!isPointer) at--;
+      while (around[at - 1]?.kind === 'cast') at--;
+      const taker = around[at - 1];
+      const callee = taker?.kind === 'call' ? (calledName(taker) ?? '') : '';
+      isShown = KEEPERS.some((keeper) => keeper.name.test(callee));
+    }
+    if (!isShown) shared.add(name);
   });
-  return isMade && !isShared;
+  return new Set([...made].filter((name) => !shared.has(name)));
 }
 
 function isLeft(choice: Expr): boolean {

@@ -1,7 +1,17 @@
 import type { Block, Expr, ExprOf, FileIr, FunctionIr, TypeDecl } from '../model/ir.js';
 import { isInside, type Span } from '../model/source.js';
 import { blocksIn, walkBody, walkExpression } from '../model/walk-body.js';
-import { aggregateOf, calledName, letsIn, memberPath, methodsOf, uncast, withBodyOf } from './d-code.js';
+import {
+  aggregateOf,
+  calledName,
+  declaredIn,
+  letsIn,
+  memberPath,
+  methodsOf,
+  rootName,
+  uncast,
+  withBodyOf,
+} from './d-code.js';
 import type { DoubleRelease } from './double-release.js';
 import type { UnitFacts } from './unit.js';
 
@@ -25,7 +35,13 @@ interface Release {
 }
 
 /** Words of functions that take back what they are given. */
-const ENDS = /free|close|delete|destroy|release|dispose|unref|finalize/iu;
+const ENDS = /free|close|delete|destroy|release|dispose|finalize/iu;
+
+/** What counts who has a thing: with one more count, a release ends nothing. */
+const COUNTS = /(?:^|_)(?:add_?)?ref(?:_|$)|(?:add|inc|grab|do)_?ref|retain|acquire|_dup/iu;
+
+/** A function that nobody declares here, by whose name it is one of C, which takes what it is given by value. */
+const OF_C = /_|^(?:f?close|free|closedir|pclose|dlclose)$/u;
 
 /** What makes objects whose destructor nobody runs when their constructor has thrown. */
 const BY_HAND = /\b(?:New|mallocNew|mallocEmplace|emplace|make|construct)\s*!/u;
@@ -43,8 +59,84 @@ export function findFailedConstructions(unit: UnitFacts, file: FileIr, fn: Funct
   const dropped = releasesOfDestructor(unit, file, type);
   return released.flatMap(({ how, what, span }) => {
     const again = dropped.find((one) => one.what === what && one.how === how);
+    const body = fn.body;
+    if (body !== undefined && again !== undefined && !isLeftToDestructor(unit, file, fn, body, { how, what, span }))
+      return [];
     return again === undefined ? [] : [{ field: what, how, span, drop: { file, span: again.span, how } }];
   });
+}
+
+/** Whether a member still has what the constructor has released when the exception leaves it. */
+function isLeftToDestructor(unit: UnitFacts, file: FileIr, fn: FunctionIr, body: Block, release: Release): boolean {
+  const { how, what, span } = release;
+  // A parameter or variable of the name is set into the member when all went well.
+  if (declaredIn(fn).has(what) || !isGivenByValue(unit, file, how) || isCounted(body)) return false;
+  let isSet = false;
+  const isMethod = (expr: Expr): boolean =>
+    (expr.kind === 'method' && expr.receiver.kind === 'name' && expr.receiver.path[0] === 'self') ||
+    (expr.kind === 'call' && releaseOf(expr) === undefined && !isFree(unit, file, calledName(expr) ?? ''));
+  walkBody(body, ({ expr }) => {
+    isSet ||= expr.kind === 'assign' && memberPath(expr.target) === what && isNull(expr.value);
+  });
+  for (const block of blocksIn(body)) {
+    const isOfRelease = block.statements.some((one) => isInside(span, one.span));
+    for (const statement of block.statements) {
+      // An exception that is caught here does not end the construction.
+      if (statement.kind === 'try' && statement.catches.length > 0) isSet ||= isInside(span, statement.body.span);
+      // All of these run before the destructor does.
+      const runs = statement.kind === 'defer' && statement.when !== 'success' ? statement.body : undefined;
+      const ending = statement.kind === 'try' ? statement.finally : undefined;
+      for (const part of [runs, ending])
+        if (part !== undefined)
+          walkBody(part, ({ expr }) => {
+            isSet ||= isMethod(expr) && !isInside(span, expr.span);
+          });
+      if (isOfRelease && statement.kind === 'expression' && statement.span.start > span.end)
+        walkExpression(statement.expr, ({ expr }) => {
+          isSet ||= isMethod(expr);
+        });
+    }
+    if (isOfRelease && block.result !== undefined && block.result.span.start > span.end)
+      walkExpression(block.result, ({ expr }) => {
+        isSet ||= isMethod(expr);
+      });
+  }
+  return !isSet;
+}
+
+function isNull(value: Expr): boolean {
+  const plain = uncast(value);
+  return plain.kind === 'literal' && plain.text === 'null';
+}
+
+/** Whether a function is one of no type and no other function, as far as the unit has read it. */
+function isFree(unit: UnitFacts, file: FileIr, name: string): boolean {
+  const known = declarationsOf(unit, file, name);
+  return known.length > 0 && known.every((one) => one.owner === undefined && one.parent === undefined);
+}
+
+/** Whether a function takes its argument by value, so that the variable keeps what it had: one by `ref` may set it to null. */
+function isGivenByValue(unit: UnitFacts, file: FileIr, name: string): boolean {
+  const known = declarationsOf(unit, file, name);
+  if (known.length === 0) return OF_C.test(name);
+  return (
+    isFree(unit, file, name) &&
+    known.every(({ params }) => params[0]?.modifiers.some((one) => /\b(?:ref|out)\b/u.test(one)) !== true)
+  );
+}
+
+function declarationsOf(unit: UnitFacts, file: FileIr, name: string): readonly FunctionIr[] {
+  const own = file.functions.filter((one) => one.name === name);
+  return own.length > 0 ? own : unit.functionsNamed(name, 'd').map(({ item }) => item);
+}
+
+/** Whether a body raises a count of anything. */
+function isCounted(body: Block): boolean {
+  let is = false;
+  walkBody(body, ({ expr }) => {
+    is ||= (expr.kind === 'call' || expr.kind === 'method') && COUNTS.test(calledName(expr) ?? '');
+  });
+  return is;
 }
 
 /** What a block releases and leaves set before an exception leaves it. */
@@ -147,7 +239,7 @@ export function findReleasedMembers(unit: UnitFacts, file: FileIr, fn: FunctionI
     const end = endOf(expr);
     if (end !== undefined) ends.push({ ...end, span: expr.span });
   });
-  if (ends.length === 0) return [];
+  if (ends.length === 0 || isCounted(fn.body)) return [];
   return blocksIn(fn.body).flatMap((block) =>
     leftSet(block).flatMap(({ how, what, span }) => {
       const [object = '', member = '', ...deeper] = what.split('.');
@@ -155,7 +247,7 @@ export function findReleasedMembers(unit: UnitFacts, file: FileIr, fn: FunctionI
         (one) => one.what === object && one.span.start > span.end && isInside(one.span, block.span),
       );
       if (end === undefined || member === '' || deeper.length > 0) return [];
-      if (isTouchedBetween(block, object, span, end.span)) return [];
+      if (isTouchedBetween(block, object, member, span, end.span) || !isGivenByValue(unit, file, how)) return [];
       const type = classOf(unit, file, fn, object);
       const again =
         type && releasesOfDestructor(unit, type.file, type.item).find((one) => one.what === member && one.how === how);
@@ -166,16 +258,24 @@ export function findReleasedMembers(unit: UnitFacts, file: FileIr, fn: FunctionI
 }
 
 /** Whether an object is asked to do something, given away or set anew between two places, so that its member may be set. */
-function isTouchedBetween(block: Block, object: string, from: Span, to: Span): boolean {
+function isTouchedBetween(block: Block, object: string, member: string, from: Span, to: Span): boolean {
   let is = false;
   walkBody(block, ({ expr }) => {
     if (expr.span.start < from.end || expr.span.end > to.start) return;
     if (expr.kind === 'method') is ||= isObject(expr.receiver, object) || givesObject(expr, object);
     if (expr.kind === 'call') is ||= givesObject(expr, object);
-    if (expr.kind === 'assign') is ||= memberPath(expr.target) === object;
+    if (expr.kind === 'assign') is ||= maySet(expr.target, object, member);
     is ||= expr.kind === 'return' || expr.kind === 'throw';
   });
   return is;
+}
+
+/** `window = ..`, `alias.handle = null`, `handle = null` in `with (window)`, `window.tupleof[0] = null`, `*p = null` */
+function maySet(target: Expr, object: string, member: string): boolean {
+  const path = memberPath(target);
+  return path === undefined
+    ? target.kind === 'deref' || rootName(target) === object || rootName(target) === undefined
+    : path === object || path.split('.').at(-1) === member;
 }
 
 function givesObject({ args }: ExprOf<'call'> | ExprOf<'method'>, object: string): boolean {

@@ -72,7 +72,7 @@ export function findUnterminated(
   walkDeep(file, fn, ({ expr }, inside) => {
     if (expr.kind !== 'call') return;
     const call = calledName(expr) ?? '';
-    const upToTheirEnd = textsUpToTheirEnd(expr.args);
+    const upToTheirEnd = textsUpToTheirEnd(unit, call, expr.args);
     const places = [
       ...(READS_TEXT.get(call) ?? foreignTexts(unit, call)),
       ...textsOfFormat(call, expr.args),
@@ -137,17 +137,40 @@ function isToldLength(args: readonly { readonly value: Expr }[], text: string): 
 }
 
 /** `SQLExecDirect(statement, sql.ptr, SQL_NTS)`, `sqlite3_prepare_v2(db, sql.ptr, -1, ..)`: a text whose length is to be found by its terminator. */
-function textsUpToTheirEnd(args: readonly { readonly value: Expr }[]): readonly number[] {
+function textsUpToTheirEnd(
+  unit: UnitFacts,
+  call: string,
+  args: readonly { readonly value: Expr }[],
+): readonly number[] {
   return args.flatMap(({ value }, at) => {
     const length = uncast(value);
+    if (length.kind === 'name' && length.path.at(-1) === 'SQL_NTS') return at > 0 ? [at - 1] : [];
     const isNone =
-      (length.kind === 'name' && length.path.at(-1) === 'SQL_NTS') ||
-      (length.kind === 'unary' &&
-        length.operator === '-' &&
-        length.operand.kind === 'literal' &&
-        length.operand.text === '1');
-    return isNone && at > 0 ? [at - 1] : [];
+      length.kind === 'unary' &&
+      length.operator === '-' &&
+      length.operand.kind === 'literal' &&
+      length.operand.text === '1';
+    return isNone && at > 0 && isLengthOfText(unit, call, at) ? [at - 1] : [];
   });
+}
+
+/** Functions that look for the terminator where the length behind a text is -1. */
+const FINDS_LENGTH =
+  /^(?:sqlite3_(?:prepare(?:16)?(?:_v[23])?|bind_text|result_text)|MultiByteToWideChar|g_utf8_\w+|g_string_\w+|gtk_text_buffer_\w+|pango_layout_set_(?:text|markup))$/u;
+
+/** Whether the number at a place is the length of the text in front of it: -1 is no time limit, flag or position. */
+function isLengthOfText(unit: UnitFacts, call: string, at: number): boolean {
+  if (FINDS_LENGTH.test(call)) return true;
+  const [declared, ...others] = call === '' ? [] : unit.functionsNamed(call, 'd');
+  if (declared === undefined || others.length > 0 || declared.item.bodySpan !== undefined) return false;
+  const { params } = declared.item;
+  const type = params[at - 1]?.type;
+  return (
+    type?.kind === 'pointer' &&
+    type.element?.name === 'char' &&
+    /\b(?:const|immutable)\b/u.test(type.text) &&
+    /^n$|len|size|count|bytes|^cch/iu.test(params[at]?.name ?? '')
+  );
 }
 
 /** Whether the file writes or speaks of a terminator: a field may be given one by any method. */

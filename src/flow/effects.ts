@@ -4,8 +4,8 @@ import type { ApiRow, Effect, Operand } from './api.js';
 import { builtinCallType, builtinMethodType, givenOutType, removedType, syntheticType } from './builtin-types.js';
 import { Closures } from './closures.js';
 import { isCountedClone } from './counted-clones.js';
-import { describePlace, extend, isElementOf, isWithin, leadingMember, type Place } from './place.js';
-import type { Invalidation, Pointer, PointerForm, Summary, Value } from './result.js';
+import { describePlace, extend, isElementOf, isWithin, leadingMember, placeKey, type Place } from './place.js';
+import type { Growth, Invalidation, Pointer, PointerForm, Summary, Value } from './result.js';
 import { elementType, isGrowable, isNumber, isVector, peel, SCALAR, unwrapped } from './types.js';
 import {
   adaptedType,
@@ -817,7 +817,7 @@ export abstract class Effects extends Closures {
     for (const u of flow.summary.uses) for (const target of place(u.place)) this.useBehind(target, span, name);
     // `ensure(size + 2)`, not `ensure(4)`: the caller may have counted what it will need.
     const isAsked = values.some(({ literal }) => literal === undefined);
-    for (const g of flow.summary.grows) {
+    for (const g of distinctGrowths(flow.summary)) {
       // D: what grows behind a pointer never moves what the pointer means.
       const { kind, index } = g.place.root;
       const given = !this.rust && kind === 'param' && index !== undefined ? values[index] : self;
@@ -1034,6 +1034,23 @@ export abstract class Effects extends Closures {
     });
     return found;
   }
+}
+
+const distinct = new WeakMap<Summary, readonly Growth[]>();
+
+/** What a helper lets grow, once for each way: to its caller, all of it grows at the call. */
+function distinctGrowths(summary: Summary): readonly Growth[] {
+  let found = distinct.get(summary);
+  if (found === undefined) {
+    const byKey = new Map<string, Growth>();
+    for (const g of summary.grows) {
+      const key = `${placeKey(g.place)}|${g.operation}|${g.how}|${String(g.weak)}|${g.row?.id ?? ''}`;
+      if (!byKey.has(key)) byKey.set(key, g);
+    }
+    found = [...byKey.values()];
+    distinct.set(summary, found);
+  }
+  return found;
 }
 
 /** D: the helper releases what a parameter leads to and writes to what is behind its members: it takes a node out of a list. */

@@ -493,12 +493,11 @@ export abstract class Memory {
 
   /** Whether the target lies in a block that an element of the growing owner has for itself: growth moves the element only. */
   protected staysBehind(target: Place, owner: Place): boolean {
-    return target.path.some(
-      (segment, at) =>
-        at > owner.path.length &&
-        segment === '[]' &&
-        this.ownsBlock({ root: target.root, path: target.path.slice(0, at) }),
-    );
+    return target.path.some((segment, at) => {
+      if (at <= owner.path.length || segment !== '[]') return false;
+      const item = { root: target.root, path: target.path.slice(0, at) };
+      return this.ownsBlock(item) || this.isArrayItem(item);
+    });
   }
 
   /** The name under which the unit knows what grows at the place. */

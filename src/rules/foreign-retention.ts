@@ -1302,7 +1302,7 @@ function findMadeAlone(unit: UnitFacts, read: FileIr, functions: readonly Functi
   for (const { kind, owner, body } of functions) {
     if (kind !== 'constructor' || owner === undefined || body === undefined) continue;
     const callee = registersItself(unit, read, owner, 'this');
-    if (callee !== undefined)
+    if (callee !== undefined && !isShownByDelegate(unit, read, owner))
       walkBody(body, ({ expr }) => {
         if (expr.kind === 'call' && calledName(expr) === callee) callees.set(owner, { callee, span: expr.span });
       });
@@ -1345,6 +1345,19 @@ function findMadeAlone(unit: UnitFacts, read: FileIr, functions: readonly Functi
       });
     });
     return found;
+  });
+}
+
+/** D: whether a class takes the address of a method of its own, or makes a closure: a thread or a list that has it keeps the object. */
+function isShownByDelegate(unit: UnitFacts, file: FileIr, name: string): boolean {
+  return file.types.some((type) => {
+    if (type.name !== name || type.kind !== 'class') return false;
+    const text = (unit.textOf(file.path) ?? '').slice(type.span.start, type.span.end);
+    const methods = new Set(methodsOf(file, type).flatMap((fn) => (fn.isStatic ? [] : [fn.name])));
+    return (
+      /=>|\bdelegate\b|[(,=]\s*(?:\([^()]*\)\s*)?\{/u.test(text) ||
+      [...text.matchAll(/&\s*(?:(?:this|super)\s*\.\s*)?(\w+)/gu)].some(([, word = '']) => methods.has(word))
+    );
   });
 }
 

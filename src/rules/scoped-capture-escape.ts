@@ -2,6 +2,7 @@ import {
   aggregateOf,
   calledName,
   declaredIn,
+  declaredTypeOf,
   delegateFunction,
   enclosing,
   freeNames,
@@ -70,7 +71,7 @@ export default defineRule({
     checklist: 'Does everything that the delegate captures live as long as the delegate?',
     scenarios: ['command'],
   },
-  tokens: { d: ['delegate', '=>', 'Thread', 'runTask', 'setTimer'] },
+  tokens: { d: ['delegate', '=>', 'Thread', 'runTask', 'setTimer', 'cast(shared)'] },
   bodyTokens: { d: [exceptTests(D_CLOSURE), LAZY] },
   looksAt: 'bodies',
   perFile: ['d'],
@@ -309,10 +310,25 @@ function leaves(
     if (name === 'Thread' || name === 'Fiber' || (name !== undefined && KEEPERS.has(name)))
       return { text: `given to '${name}'`, span: parent.span, isReturned: false, isStarted: true };
     // `tid.send(cast(shared) &report)`: only what is said to be for all threads can be sent, and another thread calls it later.
-    if ((name === 'send' || name === 'prioritySend') && value.kind === 'cast' && isForAllThreads(value.type))
+    if (value.kind === 'cast' && isForAllThreads(value.type) && isSent(unit, file, fn, parent))
       return { text: `given to '${name}'`, span: parent.span, isReturned: false, isStarted: true };
   }
   return undefined;
+}
+
+/** Whether a call sends a message by `std.concurrency`, and the function does not wait for an answer. */
+function isSent(unit: UnitFacts, file: FileIr, fn: FunctionIr, call: ExprOf<'call' | 'method' | 'new'>): boolean {
+  const name = calledName(call);
+  if (call.kind === 'new' || (name !== 'send' && name !== 'prioritySend')) return false;
+  const text = unit.textOf(file.path) ?? '';
+  if (!/\bstd\s*\.\s*concurrency\b/u.test(text)) return false;
+  const to = call.kind === 'method' ? call.receiver : call.args[0]?.value;
+  const subject = to === undefined ? undefined : memberPath(uncast(to));
+  const type = subject === undefined ? undefined : declaredTypeOf(file, fn, subject);
+  // One of another type, or of a type that is not known, may call what it is given at once.
+  if (type === undefined ? file.functions.some((one) => one.name === name) : type.name !== 'Tid') return false;
+  const outer = outermost(file, fn);
+  return !/\breceive(?:Only|Timeout)?\b|\bthread_joinAll\b/u.test(text.slice(call.span.end, outer.span.end));
 }
 
 /** `shared`, `shared void delegate(bool)` */
