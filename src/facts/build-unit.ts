@@ -78,6 +78,8 @@ class Unit implements UnitFacts {
   private readonly helpers = new Map<string, FileIr>();
   /** Files with the bodies that assign to one field, by path and name. */
   private readonly assigning = new Map<string, FileIr>();
+  /** Files with the bodies that give what has one name to a helper, by file and name. */
+  private readonly given = new WeakMap<FileIr, Map<string, FileIr>>();
   private readonly flows = new Map<FunctionIr, KnownFlow>();
   /** How often a helper was not followed, because it was too many calls deep or one of those around it. */
   private cuts = 0;
@@ -254,8 +256,7 @@ class Unit implements UnitFacts {
       const deep = this.parseDeep(path, language, text);
       const grown = deep && this.withAssignments(deep, text, bare);
       if (!grown) continue;
-      const file =
-        given.length === 0 ? grown : this.withBodies(grown, (f) => f.skipped === true && hasBetween(given, f.span));
+      const file = given.length === 0 ? grown : this.withGiven(grown, bare, given);
       for (const fn of file.functions) {
         if (!fn.body || (fn.parent !== undefined && fn.kind !== 'function')) continue;
         if (bare !== '' && !hasBetween(named, fn.span)) continue;
@@ -353,6 +354,18 @@ class Unit implements UnitFacts {
     this.deep.set(path, file);
     if (file && !this.parsed.has(path)) this.input.onParsed?.(path);
     return file;
+  }
+
+  /** D: the file with the bodies that give what has the name to a helper. Fields of many types have one name. */
+  private withGiven(file: FileIr, name: string, places: readonly number[]): FileIr {
+    const known = this.given.get(file) ?? new Map<string, FileIr>();
+    this.given.set(file, known);
+    let read = known.get(name);
+    if (read === undefined) {
+      read = this.withBodies(file, (f) => f.skipped === true && hasBetween(places, f.span));
+      known.set(name, read);
+    }
+    return read;
   }
 
   /**
