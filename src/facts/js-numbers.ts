@@ -102,7 +102,8 @@ function madeOf(param: string, body: string): readonly string[] {
     for (const statement of body.split(';')) {
       const made = /\blet\s+(?:mut\s+)?(?:(\w+)|\(([\w\s,]*)\))\s*(?::[^=]*)?=(?!=)([^]*)$/u.exec(statement);
       const filled = made ? undefined : /(?:^|[\s(&])(\w+)\s*\[/u.exec(statement)?.[1];
-      const given = made?.[3] ?? statement;
+      // Runs of blanks would be gone through again and again.
+      const given = (made?.[3] ?? statement).replace(/\s+/gu, ' ');
       if (!named.test(filled === undefined ? given : given.replace(filled, ''))) continue;
       const found = made
         ? (JOINS.test(given) || CONVERTS.test(given)) && !COUNTED.test(given)
