@@ -270,7 +270,10 @@ describe('configuration', () => {
 describe('named files', () => {
   const folder = makeFolder({
     'dub.json': '{"name": "x"}',
-    'source/pool.d': hazard.replace('    void add(Job job) {\n        jobs ~= job;\n    }\n', ''),
+    // What is private nobody else can let grow.
+    'source/pool.d': hazard
+      .replace('    void add(Job job) {\n        jobs ~= job;\n    }\n', '')
+      .replace('private ', ''),
     'source/grow.d': 'module grow;\nimport pool;\nvoid fill(ref Pool p, Job j) {\n    p.jobs ~= j;\n}\n',
   });
 
@@ -281,6 +284,15 @@ describe('named files', () => {
     ]);
     expect(named.findings[0]?.steps.map(({ path }) => path)).toContain('source/grow.d');
     expect(parseOutput((await callCli(folder, ['source/grow.d', '--format', 'json'])).stdout).findings).toEqual([]);
+  });
+
+  it('are not accused of what no other module can reach', async () => {
+    const hidden = makeFolder({
+      'dub.json': '{"name": "x"}',
+      'source/pool.d': hazard.replace('    void add(Job job) {\n        jobs ~= job;\n    }\n', ''),
+      'source/grow.d': 'module grow;\nstruct Other {\n    Job[] jobs;\n    void fill(Job j) { jobs ~= j; }\n}\n',
+    });
+    expect(parseOutput((await callCli(hidden, ['--format', 'json'])).stdout).findings).toEqual([]);
   });
 
   it('have paths relative to the repository', async () => {
