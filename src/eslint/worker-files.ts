@@ -286,17 +286,17 @@ export function startsNativeWorker(modules: NativeModules, file: string, text: s
 
 const skippedFolders = new Set(['node_modules', 'dist', 'build', 'out', 'coverage', 'target', 'vendor']);
 const sourceFile = /\.[cm]?[jt]sx?$/u;
-const developmentFile =
-  /(?:^|\/)(?:__tests?__|tests?|specs?|examples?|bench(?:mark)?s?|e2e|fixtures?|scripts?)\/|\.(?:test|spec|bench)\.[cm]?[jt]sx?$/u;
+const testFile = /(?:^|\/)(?:__tests?__|tests?|specs?|e2e)\/|\.(?:test|spec)\.[cm]?[jt]sx?$/u;
+const otherDevelopmentFile = /(?:^|\/)(?:examples?|bench(?:mark)?s?|fixtures?|scripts?)\/|\.bench\.[cm]?[jt]sx?$/u;
 
 /** True for tests, benches, examples and scripts of a package, by path. */
 export function isDevelopmentPath(path: string): boolean {
-  return developmentFile.test(path);
+  return isTestPath(path) || otherDevelopmentFile.test(path);
 }
 
 /** True for tests of a package, by path. */
 export function isTestPath(path: string): boolean {
-  return /(?:^|\/)(?:__tests?__|tests?|specs?|e2e)\/|\.(?:test|spec)\.[cm]?[jt]sx?$/u.test(path);
+  return testFile.test(path);
 }
 
 /** Source files below a folder, nested packages left out; at most `limit`. */

@@ -12,7 +12,7 @@ import { DeclarationIndex, ownCopy } from './declaration-index.js';
 import { ModuleFiles } from './d-modules.js';
 import { IS_TEST } from './d-text.js';
 import { namesIn } from './file-names.js';
-import { givenToHelpers, growthNear, NAMED_FOR_GROWTH, offsetsOf } from './growth-text.js';
+import { givenToHelpers, growthNear, NAMED_FOR_GROWTH, offsetsOf, TAKES_BY_REF } from './growth-text.js';
 import type { GrowthSite, Located, TextPattern, UnitFacts } from './unit.js';
 
 export interface UnitInput {
@@ -800,10 +800,6 @@ function twinOf(file: FileIr | undefined, fn: FunctionIr): FunctionIr | undefine
 /** What hands something on to another thread, task or queue, or keeps it. */
 const HANDS_ON =
   /spawn|thread|task|exec|submit|send|push|sched|queue|post|runtime|block_on|insert|store|set|poll|lock|\b[A-Z]\w*\s*(?:!|::|\{)|=\s*\w/iu;
-
-/** D: `append(T)(ref T[] list`, under a name that speaks of growth. */
-const TAKES_BY_REF =
-  /\b((?:add|append|push|put|insert|grow|extend|reserve|enqueue|register|emplace|concat|fill|collect)\w*)\s*(?:\([^()]*\)\s*)?\(\s*(?:(?:scope|return|auto)\s+)*ref\b/gu;
 
 /** A function that takes a lock and calls a closure. */
 const LOCKS_FOR = /\bFn(?:Once|Mut)?\s*\([^]*\.\s*(?:lock|read|write)\s*\(\s*\)/u;

@@ -169,6 +169,24 @@ export function enclosing(file: FileIr, fn: FunctionIr): readonly FunctionIr[] {
   return found;
 }
 
+/** `null`, also under a cast. */
+export function isNull(value: Expr): boolean {
+  const plain = uncast(value);
+  return plain.kind === 'literal' && plain.type === 'null';
+}
+
+/** The functions of a name that a call in the file may mean: those of the file, or one that is known to the unit. */
+export function declaredAs(unit: UnitFacts, file: FileIr, name: string): readonly FunctionIr[] {
+  const here = file.functions.filter((fn) => fn.name === name);
+  const elsewhere = here.length > 0 ? undefined : unit.oracle('d').freeFunction(name, file.path)?.fn;
+  return elsewhere === undefined ? here : [elsewhere];
+}
+
+/** Whether a function may set the variable that it is given at a place of its parameters. */
+export function takesByRef({ params }: FunctionIr, index: number): boolean {
+  return params[index]?.modifiers.some((one) => one === 'ref' || one === 'out') === true;
+}
+
 /** The outermost function around a function, or it itself. */
 export function outermost(file: FileIr, fn: FunctionIr): FunctionIr {
   return enclosing(file, fn).at(-1) ?? fn;

@@ -1,4 +1,14 @@
-import { calledName, collectedContent, declaredTypeOf, hasBody, uncast, walkDeep } from './d-code.js';
+import {
+  calledName,
+  collectedContent,
+  declaredAs,
+  declaredTypeOf,
+  hasBody,
+  isNull,
+  takesByRef,
+  uncast,
+  walkDeep,
+} from './d-code.js';
 import type { UnitFacts } from './unit.js';
 import { walkBody } from '../model/walk-body.js';
 import type { Expr, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
@@ -41,11 +51,6 @@ function addTo<T>(lists: Map<string, T[]>, name: string, one: T): void {
   const list = lists.get(name);
   if (list === undefined) lists.set(name, [one]);
   else list.push(one);
-}
-
-function isNull(value: Expr): boolean {
-  const plain = uncast(value);
-  return plain.kind === 'literal' && plain.type === 'null';
 }
 
 /** What the pointers in the records of one file are set to. */
@@ -174,7 +179,7 @@ class Content {
   private noteLent(callee: string, index: number, lent: Expr, fn: FunctionIr): void {
     if (lent.kind !== 'deref' || this.isOfFile(callee)) return;
     // Nothing is set through `ref const(Row)`.
-    const maySet = this.declared(callee).some(({ params }) => {
+    const maySet = declaredAs(this.unit, this.file, callee).some(({ params }) => {
       const param = params[index];
       const type = param?.type?.text ?? '';
       return param !== undefined && !/\b(?:const|immutable|in)\b/u.test(`${param.modifiers.join(' ')} ${type}`);
@@ -187,13 +192,6 @@ class Content {
   /** A function that the file defines. */
   private isOfFile(name: string): boolean {
     return this.file.functions.some((one) => one.name === name && hasBody(one));
-  }
-
-  /** The functions of this name: those of the file, or one that is known to the unit. */
-  private declared(name: string): readonly FunctionIr[] {
-    const here = this.file.functions.filter((fn) => fn.name === name);
-    const elsewhere = here.length > 0 ? undefined : this.unit.oracle('d').freeFunction(name, this.file.path)?.fn;
-    return elsewhere === undefined ? here : [elsewhere];
   }
 
   /** The name of the record that a variable of the function points to. */
@@ -213,9 +211,7 @@ class Content {
     const key = `${name} ${String(index)}`;
     const known = this.byRef.get(key);
     if (known !== undefined) return known;
-    const is = this.declared(name).some(
-      ({ params }) => params[index]?.modifiers.some((one) => one === 'ref' || one === 'out') === true,
-    );
+    const is = declaredAs(this.unit, this.file, name).some((fn) => takesByRef(fn, index));
     this.byRef.set(key, is);
     return is;
   }

@@ -105,9 +105,16 @@ function takesByRef(helper: string, text: string): boolean {
   return false;
 }
 
+const PUTS = '(?:add|append|push|put|insert|grow|extend|reserve|enqueue|register|emplace|concat|fill|collect)';
+
 /** D: how functions are named that put something into what they are given. */
-export const NAMED_FOR_GROWTH =
-  /^(?:add|append|push|put|insert|grow|extend|reserve|enqueue|register|emplace|concat|fill|collect)/u;
+export const NAMED_FOR_GROWTH = new RegExp(`^${PUTS}`, 'u');
+
+/** D: where a text looks to declare such a function, with its first parameter by `ref`: `append(T)(ref T[] list`. */
+export const TAKES_BY_REF = new RegExp(
+  String.raw`\b(${PUTS}\w*)\s*(?:\([^()]*\)\s*)?\(\s*(?:(?:scope|return|auto)\s+)*ref\b`,
+  'gu',
+);
 
 const AS_RECEIVER = /\s*\.\s*([A-Za-z_]\w*)\s*\(/uy;
 const AS_ARGUMENT = /\s*[,)]/uy;

@@ -38,8 +38,8 @@ export interface LentToHandle {
 }
 
 /**
- * D: memory on the stack, or of the collector with no other reference than a variable, that a C library is told to keep for a handle that lives on: it is a parameter, a member, or is returned or
- * stored by the function, which does not end it before.
+ * D: memory on the stack, or of the collector with no other reference than a variable, that a C library is told to keep for a handle that
+ * lives on: it is a parameter, a member, or is returned or stored by the function, which does not end it before.
  */
 export function findLentToHandles(fn: FunctionIr): readonly LentToHandle[] {
   const { body } = fn;

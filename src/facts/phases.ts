@@ -1,5 +1,5 @@
 import type { FileIr, FunctionIr, Statement } from '../model/ir.js';
-import { withBodyOf } from './d-code.js';
+import { outermost, withBodyOf } from './d-code.js';
 import { offsetsOf } from './growth-text.js';
 import type { UnitFacts } from './unit.js';
 
@@ -15,17 +15,17 @@ export interface FunctionAt {
  * function inside of it counts, too; one inside of `first` may be started as a thread.
  */
 export function isEarlierPhase(unit: UnitFacts, first: FunctionAt, second: FunctionAt): boolean {
-  const after = outermost(second);
-  if (!isPlain(first.fn) || !isPlain(after.fn) || first.fn.name === after.fn.name) return false;
+  const after = outermost(second.file, second.fn);
+  if (!isPlain(first.fn) || !isPlain(after) || first.fn.name === after.name) return false;
   const calls = callsOfMain(unit, second.file);
   const began = calls.get(first.fn.name);
-  const ended = calls.get(after.fn.name);
+  const ended = calls.get(after.name);
   return (
     began !== undefined &&
     ended !== undefined &&
     began < ended &&
     isNamedOnce(unit, first.fn.name) &&
-    isNamedOnce(unit, after.fn.name)
+    isNamedOnce(unit, after.name)
   );
 }
 
@@ -62,11 +62,6 @@ function calledNow(text: string, { kind, span }: Statement): readonly string[] {
 
 function isPlain({ owner, parent, kind }: FunctionIr): boolean {
   return kind === 'function' && owner === undefined && parent === undefined;
-}
-
-function outermost({ file, fn }: FunctionAt): FunctionAt {
-  const around = file.functions.find(({ id }) => id === fn.parent);
-  return around === undefined ? { file, fn } : outermost({ file, fn: around });
 }
 
 const counted = new WeakMap<UnitFacts, Map<string, boolean>>();

@@ -5,10 +5,12 @@ import {
   aggregateOf,
   calledName,
   declaredIn,
+  isNull,
   letsIn,
   memberPath,
   methodsOf,
   rootName,
+  takesByRef,
   uncast,
   withBodyOf,
 } from './d-code.js';
@@ -104,11 +106,6 @@ function isLeftToDestructor(unit: UnitFacts, file: FileIr, fn: FunctionIr, body:
   return !isSet;
 }
 
-function isNull(value: Expr): boolean {
-  const plain = uncast(value);
-  return plain.kind === 'literal' && plain.text === 'null';
-}
-
 /** Whether a function is one of no type and no other function, as far as the unit has read it. */
 function isFree(unit: UnitFacts, file: FileIr, name: string): boolean {
   const known = declarationsOf(unit, file, name);
@@ -119,10 +116,7 @@ function isFree(unit: UnitFacts, file: FileIr, name: string): boolean {
 function isGivenByValue(unit: UnitFacts, file: FileIr, name: string): boolean {
   const known = declarationsOf(unit, file, name);
   if (known.length === 0) return OF_C.test(name);
-  return (
-    isFree(unit, file, name) &&
-    known.every(({ params }) => params[0]?.modifiers.some((one) => /\b(?:ref|out)\b/u.test(one)) !== true)
-  );
+  return isFree(unit, file, name) && known.every((one) => !takesByRef(one, 0));
 }
 
 function declarationsOf(unit: UnitFacts, file: FileIr, name: string): readonly FunctionIr[] {

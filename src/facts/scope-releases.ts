@@ -1,7 +1,7 @@
 import type { Block, Expr, FileIr, FunctionIr, Statement } from '../model/ir.js';
 import type { Span } from '../model/source.js';
 import { walkBody } from '../model/walk-body.js';
-import { calledName, memberPath } from './d-code.js';
+import { calledName, declaredAs, memberPath, takesByRef } from './d-code.js';
 import type { UnitFacts } from './unit.js';
 
 /** What `scope (exit)` releases, and a second `scope` of the same block releases as well. */
@@ -55,7 +55,7 @@ export function findScopeReleases(unit: UnitFacts, file: FileIr, { body }: Funct
 /** A function that the unit does not define itself. */
 function isLibrary(unit: UnitFacts, file: FileIr, name: string): boolean {
   if (!ENDS.test(name) || file.functions.some((fn) => fn.name === name && fn.body !== undefined)) return false;
-  const declared = file.functions.find((fn) => fn.name === name) ?? unit.oracle('d').freeFunction(name, file.path)?.fn;
+  const [declared] = declaredAs(unit, file, name);
   return (
     declared === undefined || (declared.body === undefined && declared.abi !== undefined && !takesByRef(declared, 0))
   );
@@ -63,14 +63,8 @@ function isLibrary(unit: UnitFacts, file: FileIr, name: string): boolean {
 
 /** Whether a function takes a variable by reference, or may as far as its name tells. */
 function maySet(unit: UnitFacts, file: FileIr, name: string, index: number): boolean {
-  const declared = file.functions.filter((fn) => fn.name === name);
-  const elsewhere = declared.length > 0 ? undefined : unit.oracle('d').freeFunction(name, file.path)?.fn;
-  const all = elsewhere === undefined ? declared : [elsewhere];
+  const all = declaredAs(unit, file, name);
   return all.length === 0 ? MAY_END.test(name) : all.some((fn) => takesByRef(fn, index));
-}
-
-function takesByRef({ params }: FunctionIr, index: number): boolean {
-  return params[index]?.modifiers.some((one) => one === 'ref' || one === 'out') === true;
 }
 
 function releaseOf({

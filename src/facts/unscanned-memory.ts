@@ -75,7 +75,7 @@ function castOfUnscanned(unit: UnitFacts, file: FileIr, fn: FunctionIr, walked: 
     const isApart =
       memory.startsWith('Memory of') &&
       (isForeignThroughout(unit, file, element) ||
-        (element.kind === 'slice' && takesOnlyAllocated(file, fn, walked, /(?!)/u)));
+        (element.kind === 'slice' && takesOnlyAllocated(file, fn, walked, (name) => MALLOC.has(name))));
     return isApart ? undefined : { span: expr.span, memory, content, steps: [] };
   }
   if (element.kind !== 'pointer') return undefined;
@@ -145,14 +145,14 @@ function madeByAllocator(unit: UnitFacts, file: FileIr, fn: FunctionIr, walked: 
 }
 
 /**
- * A list of pieces, each of which `malloc` or a function that `allocates` matches made as well:
+ * A list of pieces, each of which a function that `isApart` from the collector made as well:
  * `slices = a.makeArray!(char[])(n); slices[i] = a.makeArray!char(m);`.
  */
 function takesOnlyAllocated(
   file: FileIr,
   by: FunctionIr,
   { around, statement, expr }: Walked,
-  allocates = ALLOCATES,
+  isApart = (name: string): boolean => MALLOC.has(name) || ALLOCATES.test(name),
 ): boolean {
   const init = statement?.kind === 'let' ? statement.init : undefined;
   const isList = init === expr || (init?.kind === 'slice' && init.base === expr);
@@ -185,7 +185,7 @@ function takesOnlyAllocated(
       const made = value.kind === 'name' && value.path.length === 1 ? initOf(fn, value.path[0] ?? '') : value;
       const whole = made?.kind === 'slice' ? made.base : made;
       const name = whole === undefined ? undefined : calledName(uncast(whole));
-      if (isPiece && name !== undefined && (MALLOC.has(name) || allocates.test(name))) pieces++;
+      if (isPiece && name !== undefined && isApart(name)) pieces++;
       else if (one.value.kind !== 'literal') others++;
     });
   }

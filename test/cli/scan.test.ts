@@ -286,15 +286,6 @@ describe('named files', () => {
     expect(parseOutput((await callCli(folder, ['source/grow.d', '--format', 'json'])).stdout).findings).toEqual([]);
   });
 
-  it('are not accused of what no other module can reach', async () => {
-    const hidden = makeFolder({
-      'dub.json': '{"name": "x"}',
-      'source/pool.d': hazard.replace('    void add(Job job) {\n        jobs ~= job;\n    }\n', ''),
-      'source/grow.d': 'module grow;\nstruct Other {\n    Job[] jobs;\n    void fill(Job j) { jobs ~= j; }\n}\n',
-    });
-    expect(parseOutput((await callCli(hidden, ['--format', 'json'])).stdout).findings).toEqual([]);
-  });
-
   it('have paths relative to the repository', async () => {
     const repository = makeFolder({ 'lib/source/pool.d': hazard, 'lib/dub.json': '{"name": "x"}' });
     execFileSync('git', ['init', '-q'], { cwd: repository });
