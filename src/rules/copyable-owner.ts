@@ -9,10 +9,12 @@ import {
   type WithBody,
 } from '../facts/d-code.js';
 import { lineOf } from '../facts/lines.js';
+import { mixedDestructors, mixedTexts, templateOf } from '../facts/mixed-in.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
-import type { Expr, ExprOf, FileIr, FunctionIr, TypeDecl } from '../model/ir.js';
-import { defineRule } from './rule.js';
+import type { Expr, ExprOf, Field, FileIr, FunctionIr, TypeDecl } from '../model/ir.js';
+import type { Span } from '../model/source.js';
+import { defineRule, type ReportStep } from './rule.js';
 
 const RELEASES =
   /^(?:x?free|pureFree|dealloc|deallocate|dispose|fclose|closedir|pclose|dlclose|munmap|freeaddrinfo|freeifaddrs|globfree|CloseHandle|closesocket|\w+_(?:free|delete|destroy|release|close|unref))$/u;
@@ -49,13 +51,15 @@ export default defineRule({
       const file = readAround(
         unit,
         read,
-        read.functions.filter((fn) => fn.kind === 'destructor' && aggregateOf(read, fn)?.kind === 'struct'),
+        read.functions.filter(
+          (fn) =>
+            fn.kind === 'destructor' &&
+            (aggregateOf(read, fn)?.kind === 'struct' || templateOf(read, fn) !== undefined),
+        ),
       );
-      for (const type of file.types) {
-        if (type.kind !== 'struct') continue;
-        const methods = methodsOf(file, type);
-        const destructor = methods.find((method) => method.kind === 'destructor');
-        if (destructor === undefined || !hasBody(destructor) || isCopyHandled(unit, file, type)) continue;
+      for (const owner of ownersIn(unit, file)) {
+        const { type, destructor, methods } = owner;
+        if (isCopyHandled(unit, owner.file, type)) continue;
         let locksItself = false;
         walkDeep(file, destructor, ({ expr }) => {
           locksItself ||= /^(?:try)?lock/iu.test(calledName(expr) ?? '');
@@ -64,20 +68,22 @@ export default defineRule({
         const judge = (expr: Expr): void => {
           if (found !== undefined || (expr.kind !== 'call' && expr.kind !== 'method')) return;
           const lock = expr.kind === 'method' && isUnlock(expr) ? memberPath(expr.receiver)?.split('.')[0] : undefined;
-          if (lock !== undefined && ownField(type, lock) !== undefined && !locksItself)
+          if (lock !== undefined && ownField(owner, lock) !== undefined && !locksItself)
             found = { expr, member: lock, release: expr.kind === 'method' ? expr.method : '' };
           if (found !== undefined) return;
-          const release = calledName(expr);
+          const called = calledName(expr);
+          const release = called === undefined ? undefined : (owner.given.get(called) ?? called);
           if (release === undefined || !(RELEASES.test(release) || isForeignRelease(methods, expr, release))) return;
           // `handle.free()`: a free function whose subject is no aggregate.
           const subject =
-            expr.kind === 'method' && expr.args.length === 0 && isPointerMember(type, expr.receiver)
+            expr.kind === 'method' && expr.args.length === 0 && isPointerMember(owner, expr.receiver)
               ? [expr.receiver]
               : [];
           const member = [...expr.args.map((argument) => argument.value), ...subject]
             .map(released)
             .map((name) => (name === undefined ? undefined : (firstOf(destructor, name) ?? name)))
-            .find((name) => name !== undefined && ownField(type, name) !== undefined);
+            .map((name) => owner.given.get(name ?? '') ?? name)
+            .find((name) => name !== undefined && ownField(owner, name) !== undefined);
           if (member !== undefined) found = { expr, member, release };
         };
         walkDeep(file, destructor, ({ expr }) => judge(expr));
@@ -94,8 +100,9 @@ export default defineRule({
             release: found.release,
             line: lineOf(unit, file, found.expr.span.start),
           },
-          at: { file, span: type.nameSpan },
+          at: { file, span: owner.shown },
           steps: [
+            ...(owner.mixing === undefined ? [] : [owner.mixing]),
             { file, span: found.expr.span, role: 'release', note: `Every copy releases '${found.member}' here.` },
           ],
           key: type.name,
@@ -104,6 +111,53 @@ export default defineRule({
     }
   },
 });
+
+/** A struct with a destructor, its own or one that a template brings. */
+interface Owner {
+  readonly type: TypeDecl;
+  readonly file: FileIr;
+  readonly fields: readonly Field[];
+  readonly destructor: WithBody;
+  /** What stands beside the destructor. */
+  readonly methods: readonly FunctionIr[];
+  /** What the parameters of the template stand for. */
+  readonly given: ReadonlyMap<string, string>;
+  readonly shown: Span;
+  readonly mixing?: ReportStep;
+}
+
+function ownersIn(unit: UnitFacts, file: FileIr): readonly Owner[] {
+  const owners: Owner[] = file.types.flatMap((type) => {
+    const methods = type.kind === 'struct' ? methodsOf(file, type) : [];
+    const destructor = methods.find((method) => method.kind === 'destructor');
+    if (destructor === undefined || !hasBody(destructor)) return [];
+    return [{ type, file, fields: type.fields, destructor, methods, given: new Map(), shown: type.nameSpan }];
+  });
+  for (const { template, destructor, into } of mixedDestructors(unit, file, 'struct')) {
+    const methods = file.functions.filter((fn) => templateOf(file, fn) === template);
+    for (const mixer of into) {
+      // A struct of another module is shown where the copies can be forbidden for all that mix the template in.
+      const isHere = mixer.file.path === file.path;
+      const { item: type, given } = mixer;
+      owners.push({
+        type,
+        file: mixer.file,
+        fields: [...type.fields, ...template.fields],
+        destructor,
+        methods,
+        given,
+        shown: isHere ? type.nameSpan : template.nameSpan,
+        mixing: {
+          file: mixer.file,
+          span: type.nameSpan,
+          role: 'declare',
+          note: `'${type.name}' mixes in '${template.name}', which brings the destructor.`,
+        },
+      });
+    }
+  }
+  return owners;
+}
 
 /** `mutex.unlock()`, of a guard. */
 function isUnlock({ method, args }: ExprOf<'method'>): boolean {
@@ -118,7 +172,7 @@ function isForeignRelease(methods: readonly FunctionIr[], expr: Expr, name: stri
 }
 
 /** A member that is a pointer: what is called on it is a free function, as `free` of `handle.free()`. */
-function isPointerMember(type: TypeDecl, expr: Expr): boolean {
+function isPointerMember(type: Pick<TypeDecl, 'fields'>, expr: Expr): boolean {
   const member = memberPath(expr);
   return member !== undefined && ownField(type, member)?.type?.kind === 'pointer';
 }
@@ -133,7 +187,9 @@ function calledMethods(file: FileIr, destructor: FunctionIr, methods: readonly F
     if (expr.kind === 'method' && expr.receiver.kind === 'name' && expr.receiver.path[0] === 'self')
       names.add(expr.method);
   });
-  return methods.filter((method) => method.kind === 'method' && names.has(method.name) && hasBody(method));
+  return methods
+    .filter(({ kind, name }) => (kind === 'method' || kind === 'function') && names.has(name))
+    .filter(hasBody);
 }
 
 /** What a variable of the destructor starts from: `auto node = root;`, with which it walks along a list. */
@@ -158,7 +214,7 @@ function released(expr: Expr): string | undefined {
   return memberPath(expr)?.split('.')[0];
 }
 
-function ownField(type: TypeDecl, name: string): TypeDecl['fields'][number] | undefined {
+function ownField(type: Pick<TypeDecl, 'fields'>, name: string): Field | undefined {
   return type.fields.find((field) => field.name === name && !field.isStatic);
 }
 
@@ -180,6 +236,9 @@ function isNeverCounted(text: string, around: string): boolean {
   ).test(around);
 }
 
+/** A postblit or a copy constructor, also one that is disabled. */
+const COPIES = /(?<![.\w])this\s*\(\s*(?:this\s*\)|(?:(?:return|scope)\s+)*ref\b)/u;
+
 /** Copying is forbidden, or made right: `@disable this(this)`, a postblit, a copy constructor, a count, or a field that forbids it. */
 function isCopyHandled(unit: UnitFacts, file: FileIr, type: TypeDecl): boolean {
   for (const method of methodsOf(file, type)) {
@@ -194,6 +253,8 @@ function isCopyHandled(unit: UnitFacts, file: FileIr, type: TypeDecl): boolean {
   }
   const text = (unit.textOf(file.path) ?? '').slice(type.span.start, type.span.end);
   if (/@disable\s+(?:this\s*\(\s*(?:this|ref|return)|\w+\s+this\s*\(\s*this)|mixin\s+NonCopyable/u.test(text))
+    return true;
+  if (mixedTexts(unit, { file, item: type }).some((brought) => COPIES.test(brought) || COUNTS.test(brought)))
     return true;
   if (COUNTS.test(text) && !isNeverCounted(text, unit.textOf(file.path) ?? '')) return true;
   // Only ever made inside a counted reference.

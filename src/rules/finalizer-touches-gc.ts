@@ -12,6 +12,7 @@ import {
 } from '../facts/d-code.js';
 import { withoutCount } from '../flow/types.js';
 import { lineOf } from '../facts/lines.js';
+import { mixedDestructors, templateOf, type Mixer } from '../facts/mixed-in.js';
 import type { UnitFacts } from '../facts/unit.js';
 import type { Expr, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
@@ -75,18 +76,27 @@ export default defineRule({
   check({ unit, report }) {
     for (const read of unit.filesOf('d')) {
       const finalizers = read.functions.filter(
-        (fn) => fn.kind === 'destructor' && aggregateOf(read, fn)?.kind === 'class',
+        (fn) =>
+          fn.kind === 'destructor' && (aggregateOf(read, fn)?.kind === 'class' || templateOf(read, fn) !== undefined),
       );
       if (finalizers.length === 0) continue;
       // What a destructor calls is followed, and what that calls.
       const file = readAround(unit, read, finalizers);
-      for (const fn of file.functions) {
-        if (fn.kind !== 'destructor' || fn.isStatic || !hasBody(fn)) continue;
-        const type = aggregateOf(file, fn);
-        if (type?.kind !== 'class' || hasAttribute(fn, 'nogc') || isInDebugBlock(unit, file, type, fn)) continue;
+      for (const { fn, type, mixer } of finalizersOf(unit, file)) {
+        if (hasAttribute(fn, 'nogc') || isInDebugBlock(unit, file, type, fn)) continue;
         const touch = findTouch(unit, file, type, fn, 0);
         if (touch === undefined) continue;
         const steps: ReportStep[] = [
+          ...(mixer === undefined
+            ? []
+            : [
+                {
+                  file: mixer.file,
+                  span: mixer.item.nameSpan,
+                  role: 'declare' as const,
+                  note: `'${mixer.item.name}' mixes in '${type.name}', which brings the destructor.`,
+                },
+              ]),
           ...touch.through.map((call): ReportStep => ({
             file,
             span: call.span,
@@ -98,7 +108,7 @@ export default defineRule({
         report({
           messageId: 'touches',
           data: {
-            type: type.name,
+            type: mixer?.item.name ?? type.name,
             what: touch.what,
             line: lineOf(unit, touch.file, touch.span.start),
             through:
@@ -106,12 +116,33 @@ export default defineRule({
           },
           at: { file, span: fn.nameSpan },
           steps,
-          key: type.name,
+          key: mixer?.item.name ?? type.name,
         });
       }
     }
   },
 });
+
+/** A destructor of a class; `type` is what it stands in, with the members that it sees. */
+interface Finalizer {
+  readonly fn: WithBody;
+  readonly type: TypeDecl;
+  /** The class that gets it by a mixin. */
+  readonly mixer?: Mixer;
+}
+
+function finalizersOf(unit: UnitFacts, file: FileIr): readonly Finalizer[] {
+  const own = file.functions.flatMap((fn) => {
+    const type = fn.kind === 'destructor' && !fn.isStatic && hasBody(fn) ? aggregateOf(file, fn) : undefined;
+    return type?.kind === 'class' && hasBody(fn) ? [{ fn, type }] : [];
+  });
+  // What one class shows holds for all that mix the template in.
+  const mixed = mixedDestructors(unit, file, 'class').flatMap(({ template, destructor, into: [mixer] }) => {
+    if (mixer === undefined) return [];
+    return [{ fn: destructor, type: { ...template, fields: [...template.fields, ...mixer.item.fields] }, mixer }];
+  });
+  return [...own, ...mixed];
+}
 
 /** `debug { ~this() { .. } }`, `debug(Names) ~this() { .. }`: no build that is shipped has this destructor. */
 function isInDebugBlock(unit: UnitFacts, file: FileIr, type: TypeDecl, fn: FunctionIr): boolean {
