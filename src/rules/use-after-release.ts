@@ -15,6 +15,7 @@ import {
 import { findExternalMemory } from '../facts/external-memory.js';
 import { RAW_CODE } from '../facts/raw-words.js';
 import { findInnerRelease } from '../facts/inner-releases.js';
+import { findKeptTooLate } from '../facts/kept-too-late.js';
 import { isKeyOnly } from '../facts/key-only.js';
 import { isPutBy } from '../facts/put-by.js';
 import { findLentCounts } from '../facts/lent-counts.js';
@@ -160,6 +161,8 @@ export default defineRule({
       view: "'{function}' only borrows '{what}' and puts it into a '{type}' (line {line}), whose 'drop' frees it by '{release}' (line {released}): it still belongs to the caller.",
       unforgotten:
         "'{taker}' at line {line} makes a second owner of the descriptor of '{owner}' (shown at line {shown}), and the way out at line {left} comes before it is forgotten: both close it there.",
+      early:
+        "'{taker}' at line {line} takes over '{pointer}', which '{keeper}' gives back at line {kept}, and the way out at line {left} comes before: it frees what whoever gave the pointer still has.",
       external:
         "The finalizer that '{callee}' is given frees the memory of '{owner}' (taken at line {taken}) by '{taker}' (line {line}), though '{owner}' still owns it and frees it itself.",
       itself:
@@ -502,6 +505,26 @@ export default defineRule({
               report({ ...place, messageId: 'unforgotten', data: { ...data, left: lineOf(unit, file, left.start) } });
             else report({ ...place, messageId: 'descriptor', data });
           }
+          for (const early of language === 'rust' ? findKeptTooLate(unit, file, fn) : [])
+            report({
+              messageId: 'early',
+              data: {
+                taker: early.taker,
+                line: lineOf(unit, file, early.span.start),
+                pointer: early.pointer,
+                keeper: early.keeper,
+                kept: lineOf(unit, file, early.kept.start),
+                left: lineOf(unit, file, early.left.start),
+              },
+              at: { file, span: early.span },
+              steps: [
+                { file, span: early.span, role: 'release', note: 'It is freed where this value is dropped.' },
+                { file, span: early.left, role: 'use', note: 'This way out drops it.' },
+                { file, span: early.kept, role: 'escape', note: 'Only from here on it is kept.' },
+              ],
+              key: `${fn.name}|${early.taker}`,
+              confidence: 'medium',
+            });
           const twice = language === 'rust' ? findInnerRelease(unit, file, fn) : undefined;
           if (twice)
             report({
