@@ -48,6 +48,35 @@ export function lateRemoval(
   return found;
 }
 
+/**
+ * `GC.addRange(x, n)` behind the `emplace` that made an object in `x` with what its constructor was given: until then the collector does not
+ * see what the constructor stored there.
+ */
+export function lateRange(
+  fn: WithBody,
+  expr: Expr,
+): { memory: string; maker: string; span: Span; emplaced: Span } | undefined {
+  if (expr.kind !== 'method' || expr.method !== 'addRange' || rootName(expr.receiver) !== 'GC') return undefined;
+  const memory = blockPath(expr.args[0]?.value);
+  const made = memory === undefined ? undefined : initOf(fn, memory);
+  const block = made === undefined ? undefined : uncast(made);
+  const maker = block === undefined ? undefined : calledName(block.kind === 'slice' ? uncast(block.base) : block);
+  if (memory === undefined || block === undefined || maker === undefined || !MALLOC.has(maker)) return undefined;
+  let emplaced: Span | undefined;
+  let isKnown = false;
+  walkBody(fn.body, ({ expr: other }) => {
+    if (other.span.end > expr.span.start) return;
+    if (other.kind === 'method' && other.method === 'addRange') isKnown ||= rootName(other.receiver) === 'GC';
+    // Without arguments there may be nothing to store.
+    if (other.kind !== 'call' || calledName(other) !== 'emplace' || other.args.length < 2) return;
+    const chunk = rootName(other.args[0]?.value ?? other);
+    if (chunk === undefined || isKnown) return;
+    const from = chunk === memory ? undefined : initOf(fn, chunk);
+    if (chunk === memory || (from !== undefined && rootName(from) === memory)) emplaced = other.span;
+  });
+  return emplaced === undefined ? undefined : { memory, maker, span: block.span, emplaced };
+}
+
 /** `GC.removeRange(x)` behind `x = realloc(x, n)`: what was registered is the block before that. */
 export function renewedRange(
   unit: UnitFacts,

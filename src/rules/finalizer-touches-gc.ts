@@ -44,6 +44,7 @@ const LIBRARY_CLASSES = new Set([
   'Socket',
   'TcpSocket',
   'UdpSocket',
+  'TaskPool',
 ]);
 
 const DESTRUCTOR = /~\s*this\b/u;

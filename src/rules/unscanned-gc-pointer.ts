@@ -3,6 +3,7 @@ import { lineOf } from '../facts/lines.js';
 import { walkBody } from '../model/walk-body.js';
 import { defineRule } from './rule.js';
 import {
+  lateRange,
   lateRemoval,
   renewedRange,
   forgottenRange,
@@ -35,6 +36,8 @@ export default defineRule({
       inverted:
         "The condition at line {line} marks the block as 'NO_SCAN' when its elements have pointers, and lets the collector scan it when they have none.",
       late: "'GC.removeRange' is called for '{memory}' (line {line}) after '{release}' gave the memory back (line {released}): a collection in between reads freed memory.",
+      unready:
+        "'GC.addRange' is called for '{memory}' (line {line}) after 'emplace' made an object in it (line {emplaced}): what only the object refers to may be collected while its constructor runs.",
       renewed:
         "'GC.removeRange' is called for '{memory}' (line {line}), which was set to the block that '{maker}' gave (line {made}): the old block, which was registered, stays registered after it is gone.",
       foreign:
@@ -87,6 +90,24 @@ export default defineRule({
               at: { file, span: walked.expr.span },
               steps: [{ file, span: late.span, role: 'release', note: 'The memory is given back here.' }],
               key: `${fn.name}|${late.memory}`,
+            });
+            return;
+          }
+          const unready = lateRange(fn, walked.expr);
+          if (unready !== undefined) {
+            report({
+              messageId: 'unready',
+              data: {
+                memory: unready.memory,
+                line: lineOf(unit, file, walked.expr.span.start),
+                emplaced: lineOf(unit, file, unready.emplaced.start),
+              },
+              at: { file, span: walked.expr.span },
+              steps: [
+                { file, span: unready.span, role: 'acquire', note: `'${unready.maker}' makes the memory here.` },
+                { file, span: unready.emplaced, role: 'escape', note: 'The constructor may store references here.' },
+              ],
+              key: `${fn.name}|${unready.memory}`,
             });
             return;
           }

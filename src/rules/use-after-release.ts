@@ -22,6 +22,7 @@ import { findLentCounts } from '../facts/lent-counts.js';
 import { laterUses } from '../facts/later-uses.js';
 import { findSharedDescriptors } from '../facts/shared-descriptors.js';
 import { findLentObjects } from '../facts/lent-objects.js';
+import { findLeftBehind, findThreadEnds } from '../facts/module-destructors.js';
 import { findTakenFromSelf } from '../facts/taken-from-self.js';
 import { findCopiedOut } from '../facts/copied-out.js';
 import { findStolen } from '../facts/stolen-values.js';
@@ -106,6 +107,9 @@ const TOKENS = {
     '_destroy',
     '_release',
     'delete',
+    // What ends a library for the whole process.
+    'WSACleanup',
+    'global_cleanup',
   ],
 };
 
@@ -169,6 +173,9 @@ export default defineRule({
         "The destructor of class '{type}' releases the object itself by '{release}' (line {line}): the runtime still reads and writes it when the destructor has returned.",
       emptied:
         "'{release}' takes the value out of '{what}', or drops it (line {released}), and '{second}' has it once more (line {use}): what it owns is freed twice.",
+      threads:
+        "'{release}' ends '{what}' in 'static ~this()' (line {line}), which runs whenever a thread ends, and '{what}' belongs to all of them (line {declared}): make it 'shared static ~this()'.",
+      left: "'{what}' is released by '{release}' (line {released}) and still leads there when the destructor of the module uses it (line {use}).",
       again: "'{what}' is released by '{release}' (line {released}) and released again by '{second}' (line {use}).",
     },
     checklist: 'Is every release the last thing that happens to the pointer, on every path?',
@@ -260,6 +267,42 @@ export default defineRule({
           language === 'd'
             ? releasingHelpers(read, text)
             : [...renewingMethods(read, text), ...releasingFunctions(read, text), ...methodsOfDrops(read, text)];
+        for (const { what, release, span, declared, at } of language === 'd' ? findThreadEnds(unit, read) : [])
+          report({
+            messageId: 'threads',
+            data: {
+              what,
+              release,
+              line: lineOf(unit, read, span.start),
+              declared: lineOf(unit, read, declared.start),
+            },
+            at: { file: read, span: at },
+            steps: [
+              { file: read, span: declared, role: 'declare', note: `'${what}' is there for all threads.` },
+              { file: read, span, role: 'release', note: 'The end of any thread comes here.' },
+            ],
+            key: `${what}|${release}`,
+            severity: 'warning',
+            confidence: 'medium',
+          });
+        for (const { what, release, span, use } of language === 'd' ? findLeftBehind(unit, read) : [])
+          report({
+            messageId: 'left',
+            data: {
+              what,
+              release,
+              released: lineOf(unit, read, span.start),
+              use: lineOf(unit, read, use.start),
+            },
+            at: { file: read, span: use },
+            steps: [
+              { file: read, span, role: 'release', note: `'${release}' releases it and leaves the variable as it is.` },
+              { file: read, span: use, role: 'use', note: 'It is used when the program ends.' },
+            ],
+            key: `${what}|${release}`,
+            severity: 'warning',
+            confidence: 'medium',
+          });
         for (const { fn, file } of withCallersOf(unit, read, functionsIn(read), helpers)) {
           for (const { span, how } of language === 'd' ? releasesOfThis(file, fn) : [])
             report({
