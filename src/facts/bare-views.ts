@@ -66,7 +66,7 @@ export function findBareView(unit: UnitFacts, file: FileIr, fn: FunctionIr): Bar
     const decl = unit.oracle('rust').declaration(view, file.path);
     if (depends) {
       if (!isBareHandle(unit, file, decl)) continue;
-    } else if (!isBareStruct(unit, file, decl) || hasDrop(unit, view)) continue;
+    } else if (!isBareStruct(unit, file, decl) || endsOwn(unit, view)) continue;
     // An owner that can be cloned is counted, and what works on it most likely holds a count of its own.
     if (depends && unit.implsOf(owner).some(({ item }) => item.trait?.name === 'Clone')) continue;
     const start = fn.bodySpan.start + call.index;
@@ -227,6 +227,15 @@ function lenders(fn: FunctionIr): readonly { readonly root: string; readonly own
   ];
 }
 
+/** Whether a type has a `Drop` that does something with the value: one that only asks a library to clear its scratch texts ends none. */
+function endsOwn(unit: UnitFacts, view: string): boolean {
+  return unit.implsOf(view).some(({ item, file }) => {
+    if (item.trait?.name !== 'Drop') return false;
+    const text = (unit.textOf(file.path) ?? '').slice(item.span.start, item.span.end);
+    return /\bself\b/u.test(text.replace(/&\s*mut\s+self\b/u, '')) || /\b\w+!/u.test(text);
+  });
+}
+
 /** A struct with a raw pointer and nothing that could keep its owner. */
 function isBareStruct(unit: UnitFacts, file: FileIr, decl: TypeDecl | undefined): boolean {
   // A parameter that only a marker mentions holds nothing.
@@ -282,9 +291,16 @@ function isNumberOfLibc({ path, name }: TypeRef): boolean {
 
 /** Whether a function is of another language: by its path, or because no Rust function of the unit has its name. */
 function isForeign(unit: UnitFacts, path: string): boolean {
-  if (FOREIGN.test(path)) return true;
+  if (FOREIGN.test(path) || (path.includes('::') && isBinding(unit, path))) return true;
   if (path.includes('::') || !path.includes('_')) return false;
   const declared = unit.functionsNamed(path, 'rust');
   // A binding that loads the library at run time has wrappers of the same names.
   return declared.length === 0 || declared.some(({ item }) => item.abi !== undefined && item.bodySpan === undefined);
+}
+
+/** `ll::lib_file_tag`, of a crate or module of the unit by another name: nothing but foreign declarations has the name. */
+function isBinding(unit: UnitFacts, path: string): boolean {
+  const name = path.slice(path.lastIndexOf(':') + 1);
+  const declared = name.includes('_') ? unit.functionsNamed(name, 'rust') : [];
+  return declared.length > 0 && declared.every(({ item }) => item.abi !== undefined && item.bodySpan === undefined);
 }

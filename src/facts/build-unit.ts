@@ -636,6 +636,28 @@ class Unit implements UnitFacts {
         return [];
       return (namesIn(this.parse(path, language))?.methods(meant, name) ?? []).map((fn) => ({ path, fn }));
     };
+    /** Rust: the one free function of another module of the package that a path names, by `use` or by the module's name. */
+    const functionOfModule = (
+      path: readonly string[],
+      fromPath: string,
+    ): { readonly path: string; readonly fn: FunctionIr } | undefined => {
+      const name = path.at(-1) ?? '';
+      if (language !== 'rust' || !/^[a-z_]\w*$/u.test(name)) return undefined;
+      const imports = fileAt(fromPath)?.imports ?? [];
+      const [first = ''] = path;
+      const named = imports.find((i) => i.name === first && i.isGlob !== true)?.path;
+      const module = path.length === 1 ? named?.at(-2) : path.length === 2 && named ? named.at(-1) : path.at(-2);
+      if (module === undefined) return undefined;
+      const scope = this.scopeOf(fromPath, language);
+      const modules = modulesNamed(module).filter(
+        (p) => p !== fromPath && p.startsWith(scope) && mayHaveFunction(p, name),
+      );
+      if (modules.length > 4) return undefined;
+      const [found, ...others] = modules.flatMap((p) =>
+        (namesIn(this.parse(p, language))?.freeFunctions(name) ?? []).map((fn) => ({ path: p, fn })),
+      );
+      return others.length === 0 ? found : undefined;
+    };
     return {
       declaration: (name, fromPath) => {
         if (!/^[A-Za-z_]/.test(name)) return undefined;
@@ -721,24 +743,12 @@ class Unit implements UnitFacts {
         return here.length === 1 && here[0] ? { path: fromPath, fn: here[0] } : undefined;
       },
       releasingHelper: (path, fromPath) => {
-        const name = path.at(-1) ?? '';
-        if (language !== 'rust' || !/^[a-z_]\w*$/u.test(name)) return undefined;
-        const imports = fileAt(fromPath)?.imports ?? [];
-        const [first = ''] = path;
-        const named = imports.find((i) => i.name === first && i.isGlob !== true)?.path;
-        const module = path.length === 1 ? named?.at(-2) : path.length === 2 && named ? named.at(-1) : path.at(-2);
-        if (module === undefined) return undefined;
-        const scope = this.scopeOf(fromPath, language);
-        const paths = modulesNamed(module).filter(
-          (p) => p !== fromPath && p.startsWith(scope) && mayHaveFunction(p, name),
-        );
-        if (paths.length !== 1 || paths[0] === undefined) return undefined;
-        const found = namesIn(this.parse(paths[0], language))?.freeFunctions(name) ?? [];
-        const [fn] = found;
-        if (found.length !== 1 || fn?.bodySpan === undefined) return undefined;
-        const text = this.input.peekText(paths[0])?.slice(fn.bodySpan.start, fn.bodySpan.end) ?? '';
-        return RELEASES.test(text) ? { path: paths[0], fn } : undefined;
+        const found = functionOfModule(path, fromPath);
+        if (found?.fn.bodySpan === undefined) return undefined;
+        const { start, end } = found.fn.bodySpan;
+        return RELEASES.test(this.input.peekText(found.path)?.slice(start, end) ?? '') ? found : undefined;
       },
+      resultOf: (path, fromPath) => functionOfModule(path, fromPath)?.fn.returns,
       growingHelper: (name, fromPath) => {
         if (language !== 'd' || !NAMED_FOR_GROWTH.test(name)) return undefined;
         const memo = `${fromPath}|${name}`;

@@ -697,6 +697,19 @@ export abstract class Calls extends Effects {
     );
   }
 
+  /** Rust: `util::c_text(name)`, of another module whose signature says that it gives a text or list of its own: a temporary. */
+  private ownedResult(expr: Expr, value: Value): Value | undefined {
+    if (value.type || value.pointers.length > 0 || value.places.length > 0) return undefined;
+    const isOpened = expr.kind === 'try' || (expr.kind === 'method' && /^(?:unwrap|expect)$/u.test(expr.method));
+    const call = expr.kind === 'try' ? expr.value : expr.kind === 'method' && isOpened ? expr.receiver : expr;
+    if (call.kind !== 'call' || call.callee.kind !== 'name') return undefined;
+    const returned = this.settings.oracle.resultOf(call.callee.path, this.file.path);
+    const type = isOpened && /^(?:Option|Result)$/u.test(returned?.name ?? '') ? returned?.args[0] : returned;
+    return type?.kind === 'path' && /^(?:CString|String|Vec|OsString)$/u.test(type.name)
+      ? { places: NONE, pointers: NONE, type, owned: true }
+      : undefined;
+  }
+
   /** A call with a receiver. */
   protected methodCall(expr: ExprOf<'method'>): Value {
     const dotted = dottedPath(expr.receiver);
@@ -725,7 +738,9 @@ export abstract class Calls extends Effects {
       this.rust &&
       (isMutable || /^as_(?:ptr|slice|ref)$/u.test(expr.method)) &&
       isPromoted(expr.receiver, isMutable, (name) => this.lookup(name) !== undefined);
-    const receiver: Value = isStatic ? { ...given, owned: false } : given;
+    const made =
+      this.rust && /^as_(?:mut_)?ptr$/u.test(expr.method) ? this.ownedResult(expr.receiver, given) : undefined;
+    const receiver: Value = isStatic ? { ...given, owned: false } : (made ?? given);
     const { values, exprs } = this.arguments(expr.args);
     const matches = this.settings.apis
       .method(expr.method, receiver.type)

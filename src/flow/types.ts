@@ -38,6 +38,8 @@ export interface TypeOracle {
     path: readonly string[],
     fromPath: string,
   ): { readonly path: string; readonly fn: FunctionIr } | undefined;
+  /** Rust: what the free function of another module of the package returns that a path names. */
+  resultOf(path: readonly string[], fromPath: string): TypeRef | undefined;
   /** D: the function of an imported module that takes its first argument by `ref`, when name and text look as if it made that grow. */
   growingHelper(name: string, fromPath: string): { readonly path: string; readonly fn: FunctionIr } | undefined;
   /** Rust: whether the text of the function looks as if it handed what it is given to a thread, a task, a queue or somebody who keeps it. */

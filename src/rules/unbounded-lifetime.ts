@@ -5,6 +5,7 @@ import { findKeptArgument } from '../facts/kept-arguments.js';
 import { lineOf } from '../facts/lines.js';
 import { implAround } from '../facts/rust-code.js';
 import { findUntiedBound, findUntiedChoice, findUntiedGeneric, referenceIn } from '../facts/untied-arguments.js';
+import { findUntiedSetter } from '../facts/untied-setters.js';
 import type { BesideWord, TextToken, UnitFacts } from '../facts/unit.js';
 import type { FileIr, FunctionIr, TypeRef } from '../model/ir.js';
 import type { Span } from '../model/source.js';
@@ -64,6 +65,13 @@ const OF_BOUND: BesideWord = {
   pattern: /^(?=[^{]*<[^{]*\w\s*:\s*'(?!static\b)\w)(?=[^{]*->[^{]*'(?!static\b|_\b)\w)[^{]*\{[^]*\bunsafe\b/u,
 };
 
+/** A method that puts the pointer of a list into a field of `self`. */
+const SETS: BesideWord = {
+  word: 'ptr()',
+  pattern:
+    /^(?=[^{]*\bpub\b)(?=[^{]*\bself\b[^{]*&)[^{]*\{[^]*\bself(?:\s*\.\s*\w+)+\s*=\s*\w+(?:\s*\.\s*as_\w+\(\))?\s*\.\s*as_(?:mut_)?ptr\(\)/u,
+};
+
 /** A constructor that takes a pointer into a value of a type parameter. */
 const OF_GENERIC: BesideWord = {
   word: 'as_ptr',
@@ -110,6 +118,8 @@ export default defineRule({
         "'{function}' returns '{type}' with the lifetime of '{tied}', but '{callee}' (line {line}) is given '{parameter}' as well and may choose it: the caller may keep the result when '{parameter}' is gone.",
       generic:
         "'{function}' returns '{type}', but nothing ties '{parameter}' to '{lifetime}': a pointer into it is taken (line {line}), and what it borrows may end while the result is there.",
+      setter:
+        "'{function}' puts a pointer into '{parameter}' into '{field}' (line {line}), and nothing ties '{parameter}' to '{lifetime}' of '{owner}': it may end while '{owner}' still leads to it.",
       contract:
         "'{function}' returns '{type}' with '{lifetime}' tied to no argument: its callers must limit it themselves.",
     },
@@ -134,7 +144,7 @@ export default defineRule({
       "Guard<'",
     ],
   },
-  bodyTokens: { rust: [...OF_SELF, ...OF_POINTER, SHOWS, FILLS, HANDS_ON, OF_GENERIC, OF_BOUND] },
+  bodyTokens: { rust: [...OF_SELF, ...OF_POINTER, SHOWS, FILLS, HANDS_ON, OF_GENERIC, OF_BOUND, SETS] },
   looksAt: 'body text',
   perFile: ['rust'],
   check({ unit, report }) {
@@ -263,6 +273,16 @@ export default defineRule({
               `The pointer into '${parameter}' is taken here.`,
             ),
             confidence: 'medium',
+          });
+          continue;
+        }
+        const setter = findUntiedSetter(unit, file, fn);
+        if (setter) {
+          const { lifetime, owner, parameter, field, at } = setter;
+          report({
+            messageId: 'setter',
+            data: { function: fn.name, parameter, field, lifetime, owner, line: lineOf(unit, file, at.start) },
+            ...place(file, fn, setter, `It is not lent for '${lifetime}'.`, `The pointer into '${parameter}' is kept.`),
           });
           continue;
         }
