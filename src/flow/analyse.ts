@@ -732,6 +732,18 @@ class Analysis extends PlaceExpressions {
     return result;
   }
 
+  /** D: `if (moved is block) return block;`: where the block did not move, `realloc` has released nothing. */
+  private undoMoves(condition: Expr, outcome: boolean): void {
+    if (this.rust || condition.kind !== 'binary') return;
+    if (!(outcome ? /^(?:is|==)$/u : /^(?:!is|!=)$/u).test(condition.operator)) return;
+    const names = [condition.left, condition.right].flatMap((side) =>
+      side.kind === 'name' && side.path.length === 1 ? side.path : NONE,
+    );
+    if (names.length < 2) return;
+    for (const root of this.variables(names))
+      this.undoReleases((this.state.read({ root, path: [] })?.pointers ?? []).map(({ site }) => site));
+  }
+
   private ifExpr(expr: ExprOf<'if'>): Value {
     this.scopes.push(new Map());
     this.blockRoots.push([]);
@@ -743,6 +755,7 @@ class Analysis extends PlaceExpressions {
     const grown = this.rust ? undefined : this.growingTest(expr.condition);
     if (grown?.when === false) this.undoGrowth(grown.span);
     this.undoReleases(this.rust ? NONE : refusedBy(expr.condition, true));
+    this.undoMoves(expr.condition, true);
     const nulls = nullTests(expr.condition);
     this.makeNull(nulls.whenTrue);
     // `if (auto p = ..)` ends the scope of `p`, which is null where the test failed.
@@ -755,6 +768,7 @@ class Analysis extends PlaceExpressions {
     this.setNull(nullOtherwise);
     if (grown?.when === true) this.undoGrowth(grown.span);
     this.undoReleases(this.rust ? NONE : refusedBy(expr.condition, false));
+    this.undoMoves(expr.condition, false);
     let otherwise: Value = NOTHING;
     if (expr.else) {
       otherwise = this.branch(expr.else);

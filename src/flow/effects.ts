@@ -846,7 +846,9 @@ export abstract class Effects extends Closures {
         }
         if (!this.isVariableRenewed(r, fn)) continue;
       }
-      for (const target of place(r.place).flatMap((p) => this.releasedBehind(p)))
+      // What a parameter by value is, is what the caller gave, whatever the place that it came from has become.
+      const isGiven = r.place.root.kind === 'param' && r.place.root.byValue && r.place.path.length === 1;
+      for (const target of isGiven ? place(r.place) : place(r.place).flatMap((p) => this.releasedBehind(p)))
         this.invalidate('release', target, span, r.how, (t) => this.endsWith(t, target), undefined, name);
     }
     for (const s of flow.summary.sets)
