@@ -6,7 +6,7 @@ import type { TypeOracle } from '../flow/types.js';
 import type { Gap } from '../model/finding.js';
 import type { FileIr, FunctionIr, GlobalDecl, ImplDecl, Language, TypeDecl } from '../model/ir.js';
 import type { ProjectModel } from '../model/project.js';
-import type { Span } from '../model/source.js';
+import { withoutComments, type Span } from '../model/source.js';
 import type { BodyFilter, LanguagePack } from '../parsers/pack.js';
 import { DeclarationIndex, ownCopy } from './declaration-index.js';
 import { ModuleFiles } from './d-modules.js';
@@ -185,12 +185,17 @@ class Unit implements UnitFacts {
     return file.functions.filter((fn) => {
       if (!fn.body || (fn.parent !== undefined && fn.kind !== 'function')) return false;
       const own = text.slice(fn.span.start, fn.span.end);
-      return (beside === undefined || matches(own, beside)) && matches(own, tokens);
+      if ((beside !== undefined && !matches(own, beside)) || !matches(own, tokens)) return false;
+      const code = withoutComments(text, fn.span, file.comments);
+      return code === undefined || ((beside === undefined || matches(code, beside)) && matches(code, tokens));
     });
   }
 
   holds(file: FileIr, fn: FunctionIr, pattern: TextPattern): boolean {
-    return matches((this.textOf(file.path) ?? '').slice(fn.span.start, fn.span.end), pattern);
+    const text = this.textOf(file.path) ?? '';
+    if (!matches(text.slice(fn.span.start, fn.span.end), pattern)) return false;
+    const code = withoutComments(text, fn.span, file.comments);
+    return code === undefined || matches(code, pattern);
   }
 
   flowOf(file: FileIr, fn: FunctionIr): FunctionFlow {

@@ -52,3 +52,28 @@ export function lineTextAt(text: string, lineStarts: Uint32Array, line: number):
   while (end > start && (text[end - 1] === '\n' || text[end - 1] === '\r')) end--;
   return text.slice(start, end);
 }
+
+/**
+ * A part of a text without the comments in it, each of which leaves one line break; undefined when none lies in it. `comments` are those of
+ * the whole text, in order.
+ */
+export function withoutComments(
+  text: string,
+  { start, end }: Span,
+  comments: readonly { readonly span: Span }[],
+): string | undefined {
+  let low = 0;
+  let high = comments.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((comments[middle]?.span.start ?? end) < start) low = middle + 1;
+    else high = middle;
+  }
+  const parts: string[] = [];
+  let from = start;
+  for (let comment = comments[low]; comment !== undefined && comment.span.end <= end; comment = comments[++low]) {
+    parts.push(text.slice(from, comment.span.start));
+    from = comment.span.end;
+  }
+  return parts.length === 0 ? undefined : [...parts, text.slice(from, end)].join('\n');
+}

@@ -15,21 +15,33 @@ export function withoutState(filter: BodyFilter | undefined): BodyFilter | undef
     : filter;
 }
 
+/** Asks about a function: its text with its head, and the same without the comments in it when there are some. */
+export type AsksOf = (text: string, code: () => string | undefined) => boolean;
+
+/** What a comment says is no reason to read a function. The text as it is comes first, because most of them fail there already. */
+export function asking(filter: BodyFilter): AsksOf {
+  return (text, code) => {
+    if (!filter.test(text)) return false;
+    const bare = code();
+    return bare === undefined || filter.test(bare);
+  };
+}
+
 /** A filter for what to lower that also notes whether something was `sought`; `isFound` is asked afterwards. */
 export function watching(
   wanted: BodyFilter | undefined,
   sought: BodyFilter,
-): { readonly filter: BodyFilter; readonly isFound: () => boolean } {
+): { readonly asks: AsksOf; readonly isFound: () => boolean } {
   const wish = withoutState(sought) ?? sought;
+  const wishes = asking(wish);
+  const wants = wanted && asking(wanted);
   let found = false;
   return {
-    filter: {
-      test(text) {
-        // Found once is enough, but for what the other filter is, too.
-        const isSought = (!found || wanted === wish) && wish.test(text);
-        found ||= isSought;
-        return wanted === undefined || (wanted === wish ? isSought : wanted.test(text));
-      },
+    asks: (text, code) => {
+      // Found once is enough, but for what the other filter is, too.
+      const isSought = (!found || wanted === wish) && wishes(text, code);
+      found ||= isSought;
+      return wants === undefined || (wanted === wish ? isSought : wants(text, code));
     },
     isFound: () => found,
   };

@@ -105,8 +105,11 @@ function isBlankAt(text: string, at: number): boolean {
   return code === 32 || (code >= 9 && code <= 13);
 }
 
-/** Asked about a function outside functions: its extent with head and attributes, and the attributes of groups around it. */
-export type Selection = (start: number, end: number, group: string) => boolean;
+/**
+ * Asked about a function outside functions: its extent with head and attributes, the attributes of groups around it, and the comments of the
+ * text up to its end, in order.
+ */
+export type Selection = (start: number, end: number, group: string, comments: readonly Comment[]) => boolean;
 
 /**
  * Finds what can be left out, in one pass over the characters. Without `isWanted` every body stays. Where the brackets of the text do not match, nothing
@@ -383,7 +386,7 @@ class OutlineReader {
 
   private leave(bracket: Open, at: number, isCut: boolean, isTooDeep: boolean): void {
     const { brace, head, group, isAlone, kept } = bracket;
-    const isLeftOut = brace === 'body' && head >= 0 && this.isWanted?.(head, at + 1, group) === false;
+    const isLeftOut = brace === 'body' && head >= 0 && this.isWanted?.(head, at + 1, group, this.comments) === false;
     if (brace === 'body' && !isLeftOut) this.kept++;
     if (isAlone && head >= 0 && !isTooDeep && this.kept === kept && brace !== 'other') {
       this.dropBodies(bracket.at);

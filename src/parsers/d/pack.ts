@@ -1,7 +1,7 @@
 import type { FileIr, FunctionIr } from '../../model/ir.js';
-import type { SourceFile } from '../../model/source.js';
+import { withoutComments, type SourceFile } from '../../model/source.js';
 import { joinBodies } from '../join-bodies.js';
-import { watching, withoutState, type BodyFilter, type LanguagePack } from '../pack.js';
+import { asking, watching, withoutState, type AsksOf, type BodyFilter, type LanguagePack } from '../pack.js';
 import { loadGrammar, parseSyntax, type Grammar, type ParseOptions } from '../tree.js';
 import type { SyntaxNode } from '../syntax.js';
 import { dApis } from './apis.js';
@@ -30,12 +30,12 @@ export const dPack: LanguagePack = {
   lower(source: SourceFile, wanted?: BodyFilter): FileIr {
     const file = withLineFeeds(source);
     const filter = withoutState(wanted);
-    return lowerOutlined(file, readOutline(file.text, filter && selection(file.text, filter)));
+    return lowerOutlined(file, readOutline(file.text, filter && selection(file.text, asking(filter))));
   },
   lowerIfSought(source: SourceFile, wanted: BodyFilter | undefined, sought: BodyFilter): FileIr | undefined {
     const file = withLineFeeds(source);
-    const { filter, isFound } = watching(withoutState(wanted), sought);
-    const outline = readOutline(file.text, selection(file.text, filter));
+    const { asks, isFound } = watching(withoutState(wanted), sought);
+    const outline = readOutline(file.text, selection(file.text, asks));
     return isFound() || outline.hasOtherCode ? lowerOutlined(file, outline) : undefined;
   },
   lowerMore(source: SourceFile, read: FileIr, wanted: (fn: FunctionIr) => boolean): FileIr {
@@ -118,6 +118,10 @@ const parseOptions: ParseOptions = {
 };
 
 /** Asks the pattern about a function together with the attributes that groups (`@trusted:`) give it. */
-function selection(text: string, wanted: BodyFilter): Selection {
-  return (start, end, group) => wanted.test(group === '' ? text.slice(start, end) : group + text.slice(start, end));
+function selection(text: string, wants: AsksOf): Selection {
+  return (start, end, group, comments) =>
+    wants(group + text.slice(start, end), () => {
+      const code = withoutComments(text, { start, end }, comments);
+      return code === undefined ? undefined : group + code;
+    });
 }

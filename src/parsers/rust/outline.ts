@@ -44,11 +44,13 @@ function skipBlank(text: string, index: number): number {
 
 const CLOSING: Readonly<Record<number, number>> = { 41: 40, 93: 91, 125: 123 };
 
+/** Asked about a function: its extent with the head, and the comments of the text up to its end, in order. */
+export type Selection = (start: number, end: number, comments: readonly Comment[]) => boolean;
+
 /**
- * Finds what can be left out, in one pass over the characters. `isWanted` is asked with the extent of a function, head and
- * body. Where the brackets of the text do not match, nothing is cut out, so that the parser sees the error.
+ * Finds what can be left out, in one pass over the characters. Where the brackets of the text do not match, nothing is cut out, so that the parser sees the error.
  */
-export function outline(text: string, isWanted: ((start: number, end: number) => boolean) | undefined): Outline {
+export function outline(text: string, isWanted: Selection | undefined): Outline {
   return new OutlineReader(text, isWanted).read();
 }
 
@@ -112,7 +114,7 @@ class OutlineReader {
 
   constructor(
     private readonly text: string,
-    private readonly isWanted: ((start: number, end: number) => boolean) | undefined,
+    private readonly isWanted: Selection | undefined,
   ) {}
 
   read(): Outline {
@@ -223,7 +225,7 @@ class OutlineReader {
     if (this.pending > this.open.length) this.pending = -1;
     const isLeftOut =
       bracket.kind === Bracket.Macro ||
-      (bracket.kind === Bracket.Body && this.isWanted?.(headStart(this.text, bracket.head), at + 1) === false);
+      (bracket.kind === Bracket.Body && this.isWanted?.(headStart(this.text, bracket.head), at + 1, this.comments) === false);
     if (!isLeftOut) return;
     this.cutStarts.length = bracket.cuts;
     this.cutEnds.length = bracket.cuts;

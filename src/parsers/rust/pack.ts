@@ -1,7 +1,7 @@
 import type { FileIr, FunctionIr, TypeDecl } from '../../model/ir.js';
-import type { SourceFile } from '../../model/source.js';
+import { withoutComments, type SourceFile } from '../../model/source.js';
 import { joinBodies } from '../join-bodies.js';
-import { watching, withoutState, type BodyFilter, type LanguagePack } from '../pack.js';
+import { asking, watching, withoutState, type AsksOf, type BodyFilter, type LanguagePack } from '../pack.js';
 import { loadGrammar, parseSyntax, type Grammar } from '../tree.js';
 import { rustApis } from './apis.js';
 import { bareOutline } from './bare-view.js';
@@ -9,7 +9,7 @@ import { Lowering, PARSE_OPTIONS, readable, type Scope } from './context.js';
 import { rustFacets } from './facets.js';
 import { lowerItems, resolveOwnerKinds } from './lower-items.js';
 import { expandMarkers } from './macro-definitions.js';
-import { outline, type Outline } from './outline.js';
+import { outline, type Outline, type Selection } from './outline.js';
 
 const GRAMMAR = 'tree-sitter-rust.wasm';
 
@@ -20,13 +20,13 @@ const LOOSE_CLOSURE = /[(,=]\s*(?:move\s*)?\|/u;
 
 function lower(file: SourceFile, wanted?: BodyFilter): FileIr {
   const filter = withoutState(wanted);
-  return lowerOutlined(file, filter, outlineOf(file.text, filter));
+  return lowerOutlined(file, filter, outlineOf(file.text, filter && asking(filter)));
 }
 
 function lowerIfSought(file: SourceFile, wanted: BodyFilter | undefined, sought: BodyFilter): FileIr | undefined {
   const filter = withoutState(wanted);
   const watch = watching(filter, sought);
-  const read = outlineOf(file.text, watch.filter);
+  const read = outlineOf(file.text, watch.asks);
   // Where brackets do not match, no body was asked about.
   const { isUnbalanced, view } = read.outlined;
   return watch.isFound() || isUnbalanced === true || LOOSE_CLOSURE.test(view)
@@ -61,12 +61,12 @@ interface ReadText {
   readonly outlined: Outline;
 }
 
-function outlineOf(text: string, wanted: BodyFilter | undefined): ReadText {
+function outlineOf(text: string, wants: AsksOf | undefined): ReadText {
   const source = readable(text);
-  return {
-    source,
-    outlined: outline(source, wanted && ((start, end) => wanted.test(text.slice(start, end)))),
-  };
+  const isWanted: Selection | undefined =
+    wants &&
+    ((start, end, comments) => wants(text.slice(start, end), () => withoutComments(text, { start, end }, comments)));
+  return { source, outlined: outline(source, isWanted) };
 }
 
 /** What another reading of the file found: ids for functions from there on are free. */
