@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import type { FileIr, FunctionIr } from '../../../src/model/ir.js';
+import { withoutComments } from '../../../src/model/source.js';
 import { readOutline } from '../../../src/parsers/d/outline.js';
 import { dPack } from '../../../src/parsers/d/pack.js';
 import type { SyntaxNode } from '../../../src/parsers/syntax.js';
@@ -97,6 +98,18 @@ int arrow() => 3;
     ]);
   });
 
+  it('are not read for what a comment says', () => {
+    const text = 'void a() { one(); /* two */ } void b() { /+ one +/ s = "// two"; } // two\nvoid c() { one(); // one\n}';
+    const readFor = (wanted: RegExp): string[] =>
+      lower(text, wanted)
+        .functions.filter((fn) => fn.skipped !== true)
+        .map((fn) => fn.name);
+    expect(readFor(/one/)).toEqual(['a', 'c']);
+    expect(readFor(/two/)).toEqual(['b']);
+    expect(dPack.lowerIfSought({ path: 'x.d', text }, undefined, /three/)).toBeUndefined();
+    expect(dPack.lowerIfSought({ path: 'x.d', text: 'void a() { /* one */ }' }, undefined, /one/)).toBeUndefined();
+  });
+
   it('do not depend on where a pattern with memory was', () => {
     const pattern = /&\w+\[/g;
     pattern.lastIndex = 60;
@@ -137,8 +150,11 @@ int arrow() => 3;
     for (const head of read.functions) {
       if (head.skipped !== true) continue;
       const more = dPack.lowerMore({ path: 'x.d', text: program }, read, (fn) => fn === head);
-      const own = program.slice(head.nameSpan.start, head.span.end);
-      const alone = dPack.lower({ path: 'x.d', text: program }, { test: (text) => text.endsWith(own) });
+      const extent = { start: head.nameSpan.start, end: head.span.end };
+      const own = program.slice(extent.start, extent.end);
+      const bare = withoutComments(program, extent, read.comments) ?? own;
+      const isOwn = (text: string): boolean => text.endsWith(own) || text.endsWith(bare);
+      const alone = dPack.lower({ path: 'x.d', text: program }, { test: isOwn });
       const inside = (file: FileIr): readonly string[] =>
         file.functions
           .filter(({ span }) => head.span.start <= span.start && span.end <= head.span.end)

@@ -49,6 +49,18 @@ describe('bodies of Rust that are read later', () => {
     expect(count).toBeGreaterThan(1000);
   }, 120_000);
 
+  it('are not read for what a comment says', () => {
+    const text = 'fn a() { one(); /* two */ } fn b() { /* one */ s("// two"); } // two\nfn c() { one(); // one\n}';
+    const readFor = (wanted: RegExp): string[] =>
+      lower(text, wanted)
+        .functions.filter((fn) => fn.skipped !== true)
+        .map((fn) => fn.name);
+    expect(readFor(/one/)).toEqual(['a', 'c']);
+    expect(readFor(/two/)).toEqual(['b']);
+    const commented = { path: 'x.rs', text: 'fn a() { /* one */ }' };
+    expect(rustPack.lowerIfSought(commented, undefined, /one/)).toBeUndefined();
+  });
+
   it('leave what was read before as the objects that they were', () => {
     const text = 'struct S; impl S { fn a(&self) { one(); } fn b(&self) { two(|| 3); } } fn c() { four(); }';
     const read = lower(text, /one/);
