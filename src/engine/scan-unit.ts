@@ -7,12 +7,13 @@ import type { UnitFacts } from '../facts/unit.js';
 import type { Gap } from '../model/finding.js';
 import type { FileIr, Language } from '../model/ir.js';
 import type { ProjectModel } from '../model/project.js';
-import type { LanguagePack } from '../parsers/pack.js';
+import type { BodyFilter, LanguagePack } from '../parsers/pack.js';
 import { loadProject } from '../project/index.js';
 import { isJavaScriptRule } from '../rules/javascript-rule.js';
 import type { Rule } from '../rules/rule.js';
 import type { CommentedFile } from '../suppress/read-suppressions.js';
 import { collectFindings, type CollectedFindings } from './collect-findings.js';
+import { readershipAmong } from './readership.js';
 import { planTokens } from './token-plan.js';
 import { readUnitSources, sourceLanguages, type ByLanguage, type UnitSources } from './unit-sources.js';
 
@@ -77,7 +78,13 @@ export async function scanUnit(input: UnitScanInput): Promise<UnitScan> {
   }
 
   const wantedBy = concernedAmong(rules, sources, project);
-  const readersOf = readersAmong(rules, { listing: sources.listing, readersOf: wantedBy }, unit.asked);
+  const { readersOf, filterOf } = readershipAmong(rules, { ...sources, readersOf: wantedBy }, unit);
+  const filterBy =
+    (ask: 'bodiesFor' | 'soughtBy') =>
+    (language: Language, path: string, text: string): BodyFilter | undefined => {
+      const plan = plans[language];
+      return isFiltered && plan ? filterOf(plan, ask, path, text) : undefined;
+    };
   const candidates = isFiltered ? keepRead(sources.candidates, readersOf) : sources.candidates;
   const parsed = new Set<string>();
   const facts = buildUnitFacts({
@@ -87,8 +94,8 @@ export async function scanUnit(input: UnitScanInput): Promise<UnitScan> {
     listing: sources.listing,
     declarations: sources.declarations,
     packs: loaded,
-    wantedIn: (language, path, text) => (isFiltered ? plans[language]?.bodiesFor(wantedBy(path), text) : undefined),
-    soughtIn: (language, path, text) => (isFiltered ? plans[language]?.soughtBy(wantedBy(path), text) : undefined),
+    wantedIn: filterBy('bodiesFor'),
+    soughtIn: filterBy('soughtBy'),
     readText: sources.readText,
     peekText: sources.peekText,
     onGap,
@@ -151,23 +158,6 @@ function concernedAmong(
       known.set(path, readers);
     }
     return readers;
-  };
-}
-
-/** Who goes through a file: of one that nobody asked about, rules that look at each file by itself are none. */
-function readersAmong(
-  rules: readonly Rule[],
-  sources: Pick<UnitSources, 'readersOf' | 'listing'>,
-  isAsked: (path: string) => boolean,
-): (path: string) => ReadonlySet<string> {
-  const wide = sourceLanguages.map((language) => ({
-    paths: new Set(sources.listing[language]),
-    ids: rules.filter(({ perFile }) => perFile?.includes(language) !== true).map(({ meta }) => meta.id),
-  }));
-  return (path) => {
-    const readers = sources.readersOf(path);
-    if (isAsked(path)) return readers;
-    return new Set(wide.find(({ paths }) => paths.has(path))?.ids.filter((id) => readers.has(id)));
   };
 }
 

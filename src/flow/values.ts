@@ -44,6 +44,8 @@ export const CONTENT_ADAPTERS = new Set([
 export interface Resolved {
   readonly path: string;
   readonly fn: FunctionIr;
+  /** It was found by what it lets grow. */
+  readonly grows?: true;
 }
 
 /** Locks whose guards a value was reached through, by way of other pointers as well. */

@@ -50,6 +50,7 @@ export default defineRule({
     scenarios: ['import', 'reload'],
   },
   tokens: { rust: ['global_allocator'] },
+  reportsElsewhere: 'anywhere',
   check({ unit, report }) {
     for (const found of findAllocatorCrates(unit)) {
       const addons = findAddonAllocators(unit, found);

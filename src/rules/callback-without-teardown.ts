@@ -67,6 +67,7 @@ export default defineRule({
       'ThreadsafeFunctionCallMode',
     ],
   },
+  reportsElsewhere: 'anywhere',
   check({ unit, report }) {
     // One finding per type: what a function that fills it in was reported for is not told again.
     const told = new Set<string>();

@@ -57,7 +57,7 @@ export default defineRule({
       'free',
       'munmap',
       'dealloc',
-      /\b(?:drop|destroy|release)_\w+\s*\(/u,
+      /\b(?:drop|destroy|release)_\w+\s*\(|(?<![.\w])(?:destroy|release)\s*\(/u,
       /\btransmute\s*::\s*<[^;(]*,\s*(?:\w+\s*::\s*)*Box\s*</u,
     ],
   },

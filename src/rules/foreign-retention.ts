@@ -160,8 +160,8 @@ export default defineRule({
   bodyTokens: { rust: [...TOKENS.rust, GIVES_CALLBACK], d: TOKENS.d },
   bodyRequires: { rust: RAW_CODE, d: D_GIVEN },
   looksAt: 'bodies',
-  // In Rust it reports those that call a helper.
   perFile: ['d'],
+  reportsElsewhere: 'in callers',
   check({ unit, functionsIn, report }) {
     for (const language of ['rust', 'd'] as const) {
       for (const file of unit.filesOf(language)) {

@@ -74,6 +74,11 @@ export interface Rule<Messages extends Readonly<Record<string, string>> = Readon
    */
   readonly perFile?: readonly Language[];
   /**
+   * Where it reports beside source files that hold one of its tokens, and manifests: `in callers` of a function that it picks elsewhere, which
+   * the caller names, or anywhere. Default: nowhere else.
+   */
+  readonly reportsElsewhere?: 'in callers' | 'anywhere';
+  /**
    * Which files can hold what it looks for, as far as the manifests tell (the crates of addons, say): any other is not parsed
    * for it. Takes base-relative paths. Default: all.
    */

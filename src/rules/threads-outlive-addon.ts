@@ -56,6 +56,7 @@ export default defineRule({
     rust: ['spawn(', 'rayon::spawn', 'build_global', 'Runtime>', 'ThreadPool>', 'Runtime::new', 'new_multi_thread'],
   },
   concerns: (project) => concernsAddons(project),
+  reportsElsewhere: 'anywhere',
   check({ unit, report }) {
     const { project } = unit;
     for (const scope of findAddonScopes(unit)) {

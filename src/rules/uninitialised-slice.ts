@@ -8,9 +8,9 @@ import type { Block, Expr, ExprOf, FileIr, FunctionIr, Statement, TypeRef } from
 import { isInside, type Span } from '../model/source.js';
 import { defineRule } from './rule.js';
 
-const TOKENS = {
-  rust: ['set_len', 'get_unchecked_mut', 'spare_capacity_mut', 'with_capacity', 'uninit', 'alloc(', 'malloc('],
-};
+const WORDS = ['set_len', 'get_unchecked_mut', 'spare_capacity_mut', 'with_capacity', 'uninit', 'alloc(', 'malloc('];
+/** The room behind what a vector holds: `from_raw_parts_mut(list.as_mut_ptr().add(n), list.capacity() - n)`. */
+const ROOM = /\bfrom_raw_parts_mut\b[^;]*\.\s*capacity\s*\(/u;
 
 export default defineRule({
   meta: {
@@ -37,9 +37,9 @@ export default defineRule({
     checklist: 'Who writes this memory before somebody reads it, also when fewer bytes come than were asked for?',
     scenarios: [],
   },
-  tokens: TOKENS,
+  tokens: { rust: [...WORDS, 'from_raw_parts_mut'] },
   requires: { rust: ['unsafe'] },
-  bodyTokens: TOKENS,
+  bodyTokens: { rust: [...WORDS, ROOM] },
   bodyRequires: { rust: [/\bunsafe\b/u] },
   looksAt: 'bodies',
   perFile: ['rust'],

@@ -45,6 +45,7 @@ export default defineRule({
   },
   bodyTokens: { rust: ['pthread_key_create', 'FlsAlloc', 'atexit', '.join('] },
   concerns: (project) => concernsAddons(project),
+  reportsElsewhere: 'anywhere',
   check({ unit, report }) {
     for (const scope of findAddonScopes(unit)) {
       const found = filesInside(unit, scope).flatMap(([file, crate]) => findDestructors(unit, file, crate));
