@@ -534,7 +534,9 @@ export abstract class Calls extends Effects {
     const found = this.settings.oracle.growingHelper(name, this.file.path);
     if (!found) return undefined;
     const summary = this.settings.oracle.summaryOf(found.path, found.fn, this.settings.depth, true)?.summary;
-    return summary?.grows.some(({ place }) => place.root.kind === 'param') === true ? { ...found, grows: true } : undefined;
+    return summary?.grows.some(({ place }) => place.root.kind === 'param') === true
+      ? { ...found, grows: true }
+      : undefined;
   }
 
   /** Rust: `T::free(p)` of a type parameter bound by a trait, where every impl of the trait in the file releases what it is given. */

@@ -225,7 +225,8 @@ class OutlineReader {
     if (this.pending > this.open.length) this.pending = -1;
     const isLeftOut =
       bracket.kind === Bracket.Macro ||
-      (bracket.kind === Bracket.Body && this.isWanted?.(headStart(this.text, bracket.head), at + 1, this.comments) === false);
+      (bracket.kind === Bracket.Body &&
+        this.isWanted?.(headStart(this.text, bracket.head), at + 1, this.comments) === false);
     if (!isLeftOut) return;
     this.cutStarts.length = bracket.cuts;
     this.cutEnds.length = bracket.cuts;

@@ -99,7 +99,8 @@ int arrow() => 3;
   });
 
   it('are not read for what a comment says', () => {
-    const text = 'void a() { one(); /* two */ } void b() { /+ one +/ s = "// two"; } // two\nvoid c() { one(); // one\n}';
+    const text =
+      'void a() { one(); /* two */ } void b() { /+ one +/ s = "// two"; } // two\nvoid c() { one(); // one\n}';
     const readFor = (wanted: RegExp): string[] =>
       lower(text, wanted)
         .functions.filter((fn) => fn.skipped !== true)
