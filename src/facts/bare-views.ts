@@ -15,6 +15,11 @@ export interface BareView {
   readonly within?: { readonly file: FileIr; readonly span: Span };
 }
 
+/** `OH_Board_GetData` as `oh_board_get_data`, so that its words are found. */
+function wordsOf(name: string): string {
+  return name.replace(/(?<=[a-z\d])(?=[A-Z])/gu, '_').toLowerCase();
+}
+
 /** Words of functions that make something of its own. */
 const MAKES =
   /(?:^|_)(?:new|create|dup|copy|clone|alloc|make|open|steal|take|release|ref|reference|addref|retain|init|parse|compile|load|build|detach|connect|start|spawn|from|convert|split|acquire)(?:_|\d*$)/u;
@@ -51,15 +56,17 @@ export function findBareView(unit: UnitFacts, file: FileIr, fn: FunctionIr): Bar
   for (const { root, owner } of lenders(fn)) {
     if (owner === view) continue;
     const given = new RegExp(
-      `((?:\\w+::)*[a-z]\\w*)\\s*\\(\\s*${root}\\s*\\.\\s*\\w+(?:\\.\\w+|\\.as_ptr\\(\\))?\\s*[,)]`,
+      `(?<!\\w)((?:\\w+::)*(?:[a-z]\\w*|[A-Z][A-Za-z\\d]*_\\w+))\\s*\\(\\s*${root}\\s*\\.\\s*\\w+(?:\\.\\w+|\\.as_ptr\\(\\))?\\s*[,)]`,
       'u',
     );
     const call = given.exec(text);
     const name = call?.[1];
     if (!call || name === undefined) continue;
     if (isEndedHere(text, call.index)) continue;
-    const isPart = root === 'self' && fn.isPublic && wanted.args.length === 0 && !MAKES.test(name) && !LASTS.test(name);
-    const depends = DEPENDS.test(name) && !PICTURE.test(name);
+    const words = wordsOf(name);
+    const isPart =
+      root === 'self' && fn.isPublic && wanted.args.length === 0 && !MAKES.test(words) && !LASTS.test(words);
+    const depends = DEPENDS.test(words) && !PICTURE.test(words);
     // Whether a function is foreign is asked of all files of the unit.
     if (!isPart && !depends) continue;
     if (!(depends ? endsSomething(unit, file, owner) : hasDrop(unit, owner)) || !isForeign(unit, name)) continue;
@@ -100,9 +107,12 @@ function findBegun(
       const [first] = item.params;
       if (item.owner !== view || item.self || !item.bodySpan || first?.type?.kind !== 'pointer') continue;
       const body = (unit.textOf(at.path) ?? '').slice(item.bodySpan.start, item.bodySpan.end);
-      const begins = new RegExp(`((?:\\w+::)*[a-z]\\w*)\\s*\\(\\s*${first.name}\\s*[,)]`, 'u').exec(body);
+      const begins = new RegExp(
+        `(?<!\\w)((?:\\w+::)*(?:[a-z]\\w*|[A-Z][A-Za-z\\d]*_\\w+))\\s*\\(\\s*${first.name}\\s*[,)]`,
+        'u',
+      ).exec(body);
       const callee = begins?.[1];
-      if (!begins || callee === undefined || !DEPENDS.test(callee) || !isForeign(unit, callee)) continue;
+      if (!begins || callee === undefined || !DEPENDS.test(wordsOf(callee)) || !isForeign(unit, callee)) continue;
       if (!endsSomething(unit, file, owner)) continue;
       if (!isBareHandle(unit, at, unit.oracle('rust').declaration(view, at.path))) continue;
       if (unit.implsOf(owner).some(({ item: impl }) => impl.trait?.name === 'Clone')) continue;
@@ -198,13 +208,16 @@ export function findShown(unit: UnitFacts, fn: FunctionIr, text: string): Shown 
   const { owner, bodySpan } = fn;
   if (owner === undefined || !bodySpan || /iter|cursor|walk/iu.test(owner)) return undefined;
   for (const call of text.matchAll(
-    /((?:\w+::)*[a-z]\w*)\s*\((?:[^()]*,)?\s*(?:&\s*(?:mut\s+)?)?(self\s*\.\s*\w+)(?:\.as_ptr\(\)|\(\))?\s*[,)]/gu,
+    /(?<!\w)((?:\w+::)*(?:[a-z]\w*|[A-Z][A-Za-z\d]*_\w+))\s*\((?:[^()]*,)?\s*(?:&\s*(?:mut\s+)?)?(self\s*\.\s*\w+)(?:\.as_ptr\(\)|\(\))?\s*[,)]/gu,
   )) {
     const [whole, callee, pointer] = call;
-    if (callee === undefined || pointer === undefined || MAKES.test(callee) || LASTS.test(callee)) continue;
+    if (callee === undefined || pointer === undefined) continue;
+    const words = wordsOf(callee);
     if (
-      LEADS_ON.test(callee) ||
-      !/(?:^|_)(?:get|data|at|peek|value|name|text|str|buf\w*|contents?)(?:_|$)/u.test(callee)
+      MAKES.test(words) ||
+      LASTS.test(words) ||
+      LEADS_ON.test(words) ||
+      !/(?:^|_)(?:get|data|at|peek|value|name|text|str|buf\w*|contents?)(?:_|$)/u.test(words)
     )
       continue;
     if (!hasDrop(unit, owner) || !isForeign(unit, callee)) continue;

@@ -360,6 +360,8 @@ function findUnbounded(unit: UnitFacts, file: FileIr, fn: FunctionIr): Untied | 
   // What a reference parameter lends could have been tied; what a pointer shows can't.
   const pointer = pointers[0]?.name ?? (fn.self ? 'self' : undefined) ?? extended(fn, text) ?? globalIn(file, text);
   if (pointer === undefined) return undefined;
+  // What has nothing to do with `self` and ends with its value is the value's own.
+  if (pointer === 'self' && !/\bself\b/u.test(text) && hasDrop(unit, type.name)) return undefined;
   const start = fn.bodySpan.start + (made?.index ?? 0);
   return { type, lifetime, pointer, at: { start, end: start + (made?.[0].length ?? 1) } };
 }
