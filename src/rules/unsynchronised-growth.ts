@@ -162,7 +162,7 @@ export default defineRule({
         const outer = [fn, ...enclosing(file, fn)];
         // The mend is one lock for the function, however often it adds.
         const grown = new Set<string>();
-        walkBody(fn.body, ({ expr }) => {
+        walkBody(fn.body, ({ expr, around }) => {
           const path =
             grownBy(fn, expr) ??
             addedToBy(fn, expr, (name) => arrayAt(file, arrays, name)?.type) ??
@@ -178,7 +178,7 @@ export default defineRule({
             return;
           const how = whyUnlocked(text, file, fn, expr.span, { isOnePerProcess: array.isMember });
           if (how === undefined || (fn.kind === 'constructor' && how === 'without a lock')) return;
-          if (grown.has(name)) return;
+          if (grown.has(name) || isBeforeThreads(text, fn, expr, around)) return;
           grown.add(name);
           report({
             messageId: 'grows',
@@ -199,6 +199,13 @@ export default defineRule({
     }
   },
 });
+
+/** `main` fills the array, and starts the only threads of the module behind that, outside of the loops that it fills it in. */
+function isBeforeThreads(text: string, fn: FunctionIr, growth: Expr, around: readonly Expr[]): boolean {
+  if (fn.name !== 'main' || fn.owner !== undefined || fn.parent !== undefined) return false;
+  const { end } = around.find(({ kind }) => kind === 'loop')?.span ?? growth.span;
+  return [...text.matchAll(new RegExp(THREADS.source, 'gu'))].every(({ index }) => end < index && index < fn.span.end);
+}
 
 interface SharedArray {
   readonly storage: string;
