@@ -59,14 +59,14 @@ export function readershipAmong(
     );
     return called;
   };
-  const isCalled = (text: string): boolean => {
-    const name = /\bfn\s+(\w+)/u.exec(text)?.[1];
-    return name === undefined || namesCalled().has(name);
-  };
+  // The text is asked about with its comments, too, in which the word may stand before the name.
+  const isCalled = (text: string): boolean =>
+    [...text.matchAll(/\bfn\s+(?:r#)?(\w+)/gu)].some(([, name = '']) => namesCalled().has(name));
   return {
     readersOf,
     filterOf: (plan, ask, path, text) => {
-      const readers = [...readersOf(path)];
+      // What is asked for by name is there with the bodies that any rule wants, as in a scan of the whole.
+      const readers = [...(ask === 'bodiesFor' ? sources.readersOf(path) : readersOf(path))];
       if (isAsked(path) || isManifestAsked || !readers.some((id) => reportsInCallers.has(id)))
         return plan[ask](new Set(readers), text);
       const always = plan[ask](new Set(readers.filter((id) => !reportsInCallers.has(id))), text);

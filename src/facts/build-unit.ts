@@ -73,6 +73,8 @@ class Unit implements UnitFacts {
   readonly root: string;
   readonly project: ProjectModel;
   private readonly parsed = new Map<string, FileIr | undefined>();
+  private readonly imported = new Map<string, readonly string[]>();
+  private modulesOfD: ModuleFiles | undefined;
   private readonly deep = new Map<string, FileIr | undefined>();
   /** Files with the body of one helper, by path and where the helper starts. */
   private readonly helpers = new Map<string, FileIr>();
@@ -164,13 +166,13 @@ class Unit implements UnitFacts {
     return this.known(language).flatMap((file) => (namesIn(file)?.globals(name) ?? []).map((item) => ({ file, item })));
   }
 
-  functionsNamed(name: string, language: Language): readonly Located<FunctionIr>[] {
+  functionsNamed(name: string, language: Language, fromPath?: string): readonly Located<FunctionIr>[] {
     const files =
       language === 'rust'
         ? this.declarationIndex('rust')
             .withFunction(name)
             .flatMap((path) => this.parse(path, 'rust') ?? [])
-        : this.known(language);
+        : this.knownOrImported(name, fromPath);
     return files.flatMap((file) => (namesIn(file)?.functions(name) ?? []).map((item) => ({ file, item })));
   }
 
@@ -405,10 +407,34 @@ class Unit implements UnitFacts {
     const matters =
       language === 'rust'
         ? /\bunsafe\b/u.test(own) || LOCKS_FOR.test(own) || keepsPointer(own, fn)
-        : fn.kind === 'destructor' || setsThroughParameter(own, fn);
+        : fn.kind === 'destructor' ||
+          (fn.returnsRef === true && /(?:\breturn\b|=>)[^;]*\[/u.test(own)) ||
+          setsThroughParameter(own, fn);
     if (!helper && matters)
       this.helpers.set(key, (helper = this.withBodies(plain, (f) => f.span.start === fn.span.start)));
     return helper;
+  }
+
+  /** D: what was read, and what the file at `fromPath` imports if its text has something of the name with parentheses. */
+  private knownOrImported(name: string, fromPath: string | undefined): readonly FileIr[] {
+    const declares = new RegExp(String.raw`\b${name}\s*\(`, 'u');
+    for (const path of fromPath !== undefined && /^\w+$/u.test(name) ? this.importedPaths(fromPath) : []) {
+      const text = this.parsed.has(path) ? undefined : this.input.peekText(path);
+      if (text?.includes(name) === true && declares.test(text)) this.parse(path, 'd');
+    }
+    return this.known('d');
+  }
+
+  /** D: the files of the unit that a file imports. */
+  private importedPaths(fromPath: string): readonly string[] {
+    let found = this.imported.get(fromPath);
+    if (found === undefined) {
+      this.modulesOfD ??= new ModuleFiles(this.input.listing.d ?? []);
+      const file = this.parsed.get(fromPath) ?? this.deep.get(fromPath);
+      found = this.modulesOfD.importedBy(file?.imports ?? [], fromPath);
+      this.imported.set(fromPath, found);
+    }
+    return found;
   }
 
   private known(language: Language): readonly FileIr[] {
@@ -500,18 +526,7 @@ class Unit implements UnitFacts {
     const memoTypes = new Map<string, TypeDecl | undefined>();
     const memoDeclared = new Map<string, boolean>();
     const fileAt = (path: string): FileIr | undefined => this.parsed.get(path) ?? this.deep.get(path);
-    const memoImported = new Map<string, readonly string[]>();
-    let modulesOfD: ModuleFiles | undefined;
-    /** D: the files of the unit that a file imports. */
-    const importedPaths = (fromPath: string): readonly string[] => {
-      let found = memoImported.get(fromPath);
-      if (found === undefined) {
-        modulesOfD ??= new ModuleFiles(this.input.listing[language] ?? []);
-        found = modulesOfD.importedBy(fileAt(fromPath)?.imports ?? [], fromPath);
-        memoImported.set(fromPath, found);
-      }
-      return found;
-    };
+    const importedPaths = (fromPath: string): readonly string[] => this.importedPaths(fromPath);
     const moduleVariables = new Map<string, ReadonlySet<string>>();
     const growers = new Map<string, ReadonlySet<string>>();
     /** D: names of what the text of a file looks to declare as functions that put something into a first parameter by `ref`. */

@@ -121,7 +121,7 @@ function isGivenByValue(unit: UnitFacts, file: FileIr, name: string): boolean {
 
 function declarationsOf(unit: UnitFacts, file: FileIr, name: string): readonly FunctionIr[] {
   const own = file.functions.filter((one) => one.name === name);
-  return own.length > 0 ? own : unit.functionsNamed(name, 'd').map(({ item }) => item);
+  return own.length > 0 ? own : unit.functionsNamed(name, 'd', file.path).map(({ item }) => item);
 }
 
 /** Whether a body raises a count of anything. */

@@ -62,8 +62,11 @@ export interface UnitFacts {
   implsOf(typeName: string, trait?: 'Drop'): readonly Located<ImplDecl>[];
   /** Globals by name in the files that were parsed. */
   globalsNamed(name: string, language: Language): readonly Located<GlobalDecl>[];
-  /** Functions by name: in Rust in the whole unit (parsed on demand), in D in the files that were parsed. */
-  functionsNamed(name: string, language: Language): readonly Located<FunctionIr>[];
+  /**
+   * Functions by name: in Rust in the whole unit (parsed on demand), in D in the files that were parsed and those that the file at `fromPath`
+   * imports.
+   */
+  functionsNamed(name: string, language: Language, fromPath?: string): readonly Located<FunctionIr>[];
   /** Declarations as the flow core sees them from one language. */
   oracle(language: Language): TypeOracle;
   /**

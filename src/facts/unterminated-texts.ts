@@ -72,9 +72,9 @@ export function findUnterminated(
   walkDeep(file, fn, ({ expr }, inside) => {
     if (expr.kind !== 'call') return;
     const call = calledName(expr) ?? '';
-    const upToTheirEnd = textsUpToTheirEnd(unit, call, expr.args);
+    const upToTheirEnd = textsUpToTheirEnd(unit, file, call, expr.args);
     const places = [
-      ...(READS_TEXT.get(call) ?? foreignTexts(unit, call)),
+      ...(READS_TEXT.get(call) ?? foreignTexts(unit, file, call)),
       ...textsOfFormat(call, expr.args),
       ...upToTheirEnd,
     ];
@@ -139,6 +139,7 @@ function isToldLength(args: readonly { readonly value: Expr }[], text: string): 
 /** `SQLExecDirect(statement, sql.ptr, SQL_NTS)`, `sqlite3_prepare_v2(db, sql.ptr, -1, ..)`: a text whose length is to be found by its terminator. */
 function textsUpToTheirEnd(
   unit: UnitFacts,
+  file: FileIr,
   call: string,
   args: readonly { readonly value: Expr }[],
 ): readonly number[] {
@@ -150,7 +151,7 @@ function textsUpToTheirEnd(
       length.operator === '-' &&
       length.operand.kind === 'literal' &&
       length.operand.text === '1';
-    return isNone && at > 0 && isLengthOfText(unit, call, at) ? [at - 1] : [];
+    return isNone && at > 0 && isLengthOfText(unit, file, call, at) ? [at - 1] : [];
   });
 }
 
@@ -159,9 +160,9 @@ const FINDS_LENGTH =
   /^(?:sqlite3_(?:prepare(?:16)?(?:_v[23])?|bind_text|result_text)|MultiByteToWideChar|g_utf8_\w+|g_string_\w+|gtk_text_buffer_\w+|pango_layout_set_(?:text|markup))$/u;
 
 /** Whether the number at a place is the length of the text in front of it: -1 is no time limit, flag or position. */
-function isLengthOfText(unit: UnitFacts, call: string, at: number): boolean {
+function isLengthOfText(unit: UnitFacts, file: FileIr, call: string, at: number): boolean {
   if (FINDS_LENGTH.test(call)) return true;
-  const [declared, ...others] = call === '' ? [] : unit.functionsNamed(call, 'd');
+  const [declared, ...others] = call === '' ? [] : unit.functionsNamed(call, 'd', file.path);
   if (declared === undefined || others.length > 0 || declared.item.bodySpan !== undefined) return false;
   const { params } = declared.item;
   const type = params[at - 1]?.type;
@@ -179,8 +180,8 @@ function isEndedAnywhere(unit: UnitFacts, file: FileIr): boolean {
 }
 
 /** Where a function of C that the unit declares takes texts: characters that it does not write, with no number behind that may be their length. */
-function foreignTexts(unit: UnitFacts, call: string): readonly number[] {
-  const [declared, ...others] = call === '' ? [] : unit.functionsNamed(call, 'd');
+function foreignTexts(unit: UnitFacts, file: FileIr, call: string): readonly number[] {
+  const [declared, ...others] = call === '' ? [] : unit.functionsNamed(call, 'd', file.path);
   if (declared === undefined || others.length > 0) return [];
   const { abi, bodySpan, params } = declared.item;
   if (abi === undefined || abi === 'D' || bodySpan !== undefined) return [];

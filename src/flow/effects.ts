@@ -762,6 +762,7 @@ export abstract class Effects extends Closures {
       fn,
       this.settings.depth,
       fn.returns?.kind === 'pointer' ||
+        fn.returnsRef === true ||
         resolved.grows === true ||
         this.pointers.some((p) => p.form === 'raw' || p.erased || !this.rust) ||
         (values.some(({ closure }) => closure !== undefined) && this.settings.oracle.locksFor(resolved.path, fn)),

@@ -209,7 +209,8 @@ function isOfSystem(unit: UnitFacts, file: FileIr, fn: FunctionIr, call: string,
   const imports = file.imports.map(({ path }) => path.join('.'));
   if (imports.some((path) => /^core\.(?:sys|stdc)\.(?:\w+\.)*(?:unistd|socket|winsock2|io)(?:\.|$)/u.test(path)))
     return true;
-  if (unit.functionsNamed(call, 'd').some(({ item }) => item.abi !== undefined && item.body === undefined)) return true;
+  if (unit.functionsNamed(call, 'd', file.path).some(({ item }) => item.abi !== undefined && item.body === undefined))
+    return true;
   if (first === undefined || imports.some((path) => /^std(?:\.stdio)?(?:\.|$)/u.test(path))) return false;
   const name = memberPath(first);
   const type = name === undefined ? undefined : declaredTypeOf(file, fn, name);
