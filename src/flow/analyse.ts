@@ -472,12 +472,7 @@ class Analysis extends PlaceExpressions {
           const value = (this.rust ? this.mayBecomeRaw(given) : given.pointers.length > 0)
             ? this.coerce(given, this.fieldType(type, f.name))
             : given;
-          // A list that goes into the literal takes along what its elements lead to.
-          const inside =
-            this.rust && f.value.kind === 'name' && given.pointers.length === 0 && given.type?.name === 'Vec'
-              ? this.withHeld(given).pointers
-              : NONE;
-          pointers.push(...value.pointers, ...inside);
+          pointers.push(...value.pointers);
           parts.push({ name: f.name, value });
           if (value.adopts) adopts.push(...value.adopts);
           if (isWhole(value)) this.moveOut(value);
