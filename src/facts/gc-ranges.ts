@@ -21,6 +21,19 @@ const MOVES = /^(?:\w*[rR]ealloc(?:ate|Array)?|expandArray|shrinkArray)$/u;
 /** How C libraries call what makes an object: `g_closure_new_simple`, `sqlite3_malloc`. */
 const FOREIGN_MAKER = /^[a-z][a-z0-9]*(?:_[a-z0-9]+)*_(?:new|alloc|malloc|create)(?:_[a-z0-9]+)*$/u;
 
+/** `cast(Node*) malloc(..)` of a struct without a constructor: nothing runs while its members are set. */
+function isMadeByMembers(unit: UnitFacts, made: Expr | undefined): boolean {
+  const name = made?.kind === 'cast' ? made.type.element?.name : undefined;
+  const declared = name === undefined ? [] : unit.typesNamed(name, 'd');
+  return (
+    declared.length > 0 &&
+    declared.every(
+      ({ file: at, item }) =>
+        item.kind === 'struct' && methodsOf(at, item).every((method) => method.kind !== 'constructor'),
+    )
+  );
+}
+
 /** `GC.removeRange(x)` behind the call that gives `x` back, on the same path. */
 export function lateRemoval(
   unit: UnitFacts,
@@ -53,6 +66,7 @@ export function lateRemoval(
  * see what the constructor stored there.
  */
 export function lateRange(
+  unit: UnitFacts,
   fn: WithBody,
   expr: Expr,
 ): { memory: string; maker: string; span: Span; emplaced: Span } | undefined {
@@ -67,14 +81,16 @@ export function lateRange(
   walkBody(fn.body, ({ expr: other }) => {
     if (other.span.end > expr.span.start) return;
     if (other.kind === 'method' && other.method === 'addRange') isKnown ||= rootName(other.receiver) === 'GC';
-    // Without arguments there may be nothing to store.
+    // Without arguments there may be nothing to store, nor is there in numbers.
     if (other.kind !== 'call' || calledName(other) !== 'emplace' || other.args.length < 2) return;
+    if (other.args.slice(1).every(({ value }) => value.kind === 'literal')) return;
     const chunk = rootName(other.args[0]?.value ?? other);
     if (chunk === undefined || isKnown) return;
     const from = chunk === memory ? undefined : initOf(fn, chunk);
     if (chunk === memory || (from !== undefined && rootName(from) === memory)) emplaced = other.span;
   });
-  return emplaced === undefined ? undefined : { memory, maker, span: block.span, emplaced };
+  if (emplaced === undefined || isMadeByMembers(unit, made)) return undefined;
+  return { memory, maker, span: block.span, emplaced };
 }
 
 /** `GC.removeRange(x)` behind `x = realloc(x, n)`: what was registered is the block before that. */

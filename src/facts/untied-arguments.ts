@@ -99,9 +99,10 @@ export function findUntiedGeneric(unit: UnitFacts, file: FileIr, fn: FunctionIr)
     // What is moved into the result, or somewhere else, may be kept there.
     if (new RegExp(`(?<![&.\\w])(?<!&mut\\s+)${param.name}\\s*[,)};]`, 'u').test(text)) continue;
     // `let name = CString::new(name.as_ref())?;`: from there on the name is that of a value of the function.
-    const anew = new RegExp(`\\blet\\s+(?:mut\\s+)?${param.name}\\s*(?::[^=;]*)?=(?!\\s*${param.name}\\b)`, 'u').exec(
-      text,
-    );
+    const anew = new RegExp(
+      `\\blet\\s+(?:mut\\s+)?${param.name}\\s*(?::[^=;]*)?=(?!\\s*(?:&\\s*)?${param.name}\\b)`,
+      'u',
+    ).exec(text);
     const taken = pointerTaken(text, param.name);
     if (!taken || (anew && anew.index < taken.index)) continue;
     const oracle = unit.oracle('rust');

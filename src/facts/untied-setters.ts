@@ -25,6 +25,9 @@ export function findUntiedSetter(unit: UnitFacts, file: FileIr, fn: FunctionIr):
   if (owner === undefined || !bodySpan || !fn.isPublic || fn.isUnsafe || fn.isTest || fn.trait !== undefined)
     return undefined;
   if (self?.mode !== 'mutable' && self?.mode !== 'value') return undefined;
+  // What is used up by the call keeps nothing.
+  if (self.mode === 'value' && !new RegExp(`\\b(?:Self|${owner})\\b`, 'u').test(fn.returns?.text ?? ''))
+    return undefined;
   const own = implAround(file, fn)?.target.lifetimes?.filter((l) => l !== "'static") ?? [];
   const [lifetime] = own;
   if (lifetime === undefined) return undefined;
@@ -38,6 +41,8 @@ export function findUntiedSetter(unit: UnitFacts, file: FileIr, fn: FunctionIr):
     const type = fn.params.find((p) => p.name === name)?.type;
     if (type?.kind !== 'reference' || !isList(type.element) || isTied(fn, head, type.lifetime, own)) continue;
     if (self.lifetime !== undefined && own.includes(self.lifetime)) continue;
+    // `let title = CString::new(title)?;`: from there on the name is that of a value of the function.
+    if (new RegExp(`\\blet\\s+(?:mut\\s+)?${name}\\b`, 'u').test(text.slice(0, set.index))) continue;
     const field = path.replace(/\s/gu, '').slice(1);
     if (isUsedUp(text, set.index + whole.length, field)) continue;
     const start = bodySpan.start + set.index;
@@ -68,7 +73,10 @@ function isUsedUp(text: string, from: number, field: string): boolean {
   const again = field.replaceAll('.', String.raw`\s*\.\s*`);
   return (
     new RegExp(`\\bself\\s*\\.\\s*${again}\\s*=(?!=)`, 'u').test(after) ||
-    new RegExp(`[(,&]\\s*(?:mut\\s+)?self\\s*\\.\\s*${root}\\s*[,)]`, 'u').test(after) ||
-    /\bself\s*\.\s*\w+\s*\(/u.test(after)
+    new RegExp(
+      `[(,&*=]\\s*(?:mut\\s+)?\\*?\\s*self\\s*\\.\\s*${root}\\b(?!\\s*\\.)|\\bself\\s*\\.\\s*${root}\\s*=(?!=)`,
+      'u',
+    ).test(after) ||
+    /\bself\s*\.\s*\w+\s*\(|[(,]\s*(?:&\s*(?:mut\s+)?)?self\s*[,)]/u.test(after)
   );
 }

@@ -739,9 +739,22 @@ class Analysis extends PlaceExpressions {
     const names = [condition.left, condition.right].flatMap((side) =>
       side.kind === 'name' && side.path.length === 1 ? side.path : NONE,
     );
-    if (names.length < 2) return;
-    for (const root of this.variables(names))
-      this.undoReleases((this.state.read({ root, path: [] })?.pointers ?? []).map(({ site }) => site));
+    const [left, right] = names.map((name) =>
+      this.variables([name]).flatMap((root) => [
+        ...(this.state.read({ root, path: [] })?.pointers ?? []),
+        // What a parameter leads to.
+        ...this.pointers.filter(({ how, target }) => how === 'declared' && target.root.id === root.id),
+      ]),
+    );
+    if (left === undefined || right === undefined) return;
+    for (const [moved, block] of [
+      [left, right],
+      [right, left],
+    ] as const)
+      this.undoReleases(
+        moved.map(({ site }) => site),
+        new Set(block.map(({ id }) => id)),
+      );
   }
 
   private ifExpr(expr: ExprOf<'if'>): Value {

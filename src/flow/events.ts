@@ -426,10 +426,11 @@ export abstract class Events extends Memory {
     }
   }
 
-  /** On this path the calls at `spans` have released nothing. */
-  protected undoReleases(spans: readonly Span[]): void {
+  /** On this path the calls at `spans` have released nothing, or nothing of the pointers `only`. */
+  protected undoReleases(spans: readonly Span[], only?: ReadonlySet<number>): void {
     for (const span of spans)
       for (const [id, list] of this.state.invalid) {
+        if (only?.has(id) === false) continue;
         const left = list.filter((i) => i.kind !== 'release' || i.span.start !== span.start);
         if (left.length < list.length) this.state.invalid.set(id, left);
       }

@@ -13,7 +13,7 @@ import { mixedDestructors, mixedTexts, templateOf } from '../facts/mixed-in.js';
 import type { UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
 import type { Expr, ExprOf, Field, FileIr, FunctionIr, TypeDecl } from '../model/ir.js';
-import type { Span } from '../model/source.js';
+import { isInside, type Span } from '../model/source.js';
 import { defineRule, type ReportStep } from './rule.js';
 
 const RELEASES =
@@ -134,7 +134,9 @@ function ownersIn(unit: UnitFacts, file: FileIr): readonly Owner[] {
     return [{ type, file, fields: type.fields, destructor, methods, given: new Map(), shown: type.nameSpan }];
   });
   for (const { template, destructor, into } of mixedDestructors(unit, file, 'struct')) {
-    const methods = file.functions.filter((fn) => templateOf(file, fn) === template);
+    const methods = file.functions.filter(
+      (fn) => isInside(fn.span, template.span) && templateOf(file, fn) === template,
+    );
     for (const mixer of into) {
       // A struct of another module is shown where the copies can be forbidden for all that mix the template in.
       const isHere = mixer.file.path === file.path;
@@ -236,8 +238,9 @@ function isNeverCounted(text: string, around: string): boolean {
   ).test(around);
 }
 
-/** A postblit or a copy constructor, also one that is disabled. */
-const COPIES = /(?<![.\w])this\s*\(\s*(?:this\s*\)|(?:(?:return|scope)\s+)*ref\b)/u;
+/** A postblit or a copy constructor, also one that is disabled; members and templates that forbid copies, and text that may be any of this. */
+const COPIES =
+  /(?<![.\w])this\s*\(\s*(?:this\s*\)|(?:(?:return|scope)\s+)*ref\s+(?:(?:return|scope|const|inout)\s+)*(?:\w+\s*\(\s*)?typeof\s*\(\s*this)|\bno_?n?_?copy(?:able)?|\bmixin\s*\(/iu;
 
 /** Copying is forbidden, or made right: `@disable this(this)`, a postblit, a copy constructor, a count, or a field that forbids it. */
 function isCopyHandled(unit: UnitFacts, file: FileIr, type: TypeDecl): boolean {
@@ -252,7 +255,11 @@ function isCopyHandled(unit: UnitFacts, file: FileIr, type: TypeDecl): boolean {
       return true;
   }
   const text = (unit.textOf(file.path) ?? '').slice(type.span.start, type.span.end);
-  if (/@disable\s+(?:this\s*\(\s*(?:this|ref|return)|\w+\s+this\s*\(\s*this)|mixin\s+NonCopyable/u.test(text))
+  if (
+    /@disable\s+(?:this\s*\(\s*(?:this|ref|return)|\w+\s+this\s*\(\s*this)|mixin\s+NonCopyable|\bmixin\s*\(\s*no_?n?_?copy/iu.test(
+      text,
+    )
+  )
     return true;
   if (mixedTexts(unit, { file, item: type }).some((brought) => COPIES.test(brought) || COUNTS.test(brought)))
     return true;

@@ -139,7 +139,10 @@ function finalizersOf(unit: UnitFacts, file: FileIr): readonly Finalizer[] {
   });
   // What one class shows holds for all that mix the template in.
   const mixed = mixedDestructors(unit, file, 'class').flatMap(({ template, destructor, into: [mixer] }) => {
-    if (mixer === undefined) return [];
+    // The template asks what it is mixed into, or has members of whatever it is given.
+    const text = (unit.textOf(file.path) ?? '').slice(template.span.start, template.span.end);
+    const isOfGiven = template.fields.some((field) => template.generics.some(({ name }) => field.type?.name === name));
+    if (mixer === undefined || isOfGiven || /\bis\s*\(\s*typeof\s*\(\s*this/u.test(text)) return [];
     return [{ fn: destructor, type: { ...template, fields: [...template.fields, ...mixer.item.fields] }, mixer }];
   });
   return [...own, ...mixed];

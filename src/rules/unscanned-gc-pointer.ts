@@ -93,7 +93,7 @@ export default defineRule({
             });
             return;
           }
-          const unready = lateRange(fn, walked.expr);
+          const unready = lateRange(unit, fn, walked.expr);
           if (unready !== undefined) {
             report({
               messageId: 'unready',

@@ -200,10 +200,16 @@ export default defineRule({
   },
 });
 
+/** What may start a thread in words of its own, or comes back to the growth. */
+const MAY_START =
+  /\b(?:new|goto|scope)\b|(?:start|create|launch|run|serve|spawn|watch|listen|open|init|begin|thread|fork)\w*\s*[(;!]/iu;
+
 /** `main` fills the array, and starts the only threads of the module behind that, outside of the loops that it fills it in. */
 function isBeforeThreads(text: string, fn: FunctionIr, growth: Expr, around: readonly Expr[]): boolean {
-  if (fn.name !== 'main' || fn.owner !== undefined || fn.parent !== undefined) return false;
+  if (fn.name !== 'main' || fn.owner !== undefined || fn.parent !== undefined || !fn.bodySpan) return false;
   const { end } = around.find(({ kind }) => kind === 'loop')?.span ?? growth.span;
+  if (MAY_START.test(text.slice(fn.bodySpan.start, end)) || /\bgoto\b/u.test(text.slice(end, fn.bodySpan.end)))
+    return false;
   return [...text.matchAll(new RegExp(THREADS.source, 'gu'))].every(({ index }) => end < index && index < fn.span.end);
 }
 
