@@ -415,12 +415,15 @@ class Unit implements UnitFacts {
     return helper;
   }
 
-  /** D: what was read, and what the file at `fromPath` imports if its text has something of the name with parentheses. */
+  /** D: what was read, and what the file at `fromPath` imports if its text looks to declare a foreign function of the name. */
   private knownOrImported(name: string, fromPath: string | undefined): readonly FileIr[] {
-    const declares = new RegExp(String.raw`\b${name}\s*\(`, 'u');
+    const declares = new RegExp(
+      String.raw`^[ \t]*(?!(?:return|else|new|throw|case|assert|auto|alias)\b)(?:[\w.()*\[\]]+[ \t]+)+\**${name}\s*\([^;{}]*\)[^;{}=]*;`,
+      'mu',
+    );
     for (const path of fromPath !== undefined && /^\w+$/u.test(name) ? this.importedPaths(fromPath) : []) {
       const text = this.parsed.has(path) ? undefined : this.input.peekText(path);
-      if (text?.includes(name) === true && declares.test(text)) this.parse(path, 'd');
+      if (text?.includes(name) === true && FOREIGN.test(text) && declares.test(text)) this.parse(path, 'd');
     }
     return this.known('d');
   }
@@ -826,6 +829,9 @@ interface UsedType {
 function twinOf(file: FileIr | undefined, fn: FunctionIr): FunctionIr | undefined {
   return file?.functions.find((f) => f.nameSpan.start === fn.nameSpan.start);
 }
+
+/** D: functions of other languages are declared. */
+const FOREIGN = /\bextern\s*\(\s*(?:C|Windows|System|Objective)/u;
 
 /** What hands something on to another thread, task or queue, or keeps it. */
 const HANDS_ON =

@@ -64,7 +64,7 @@ export interface UnitFacts {
   globalsNamed(name: string, language: Language): readonly Located<GlobalDecl>[];
   /**
    * Functions by name: in Rust in the whole unit (parsed on demand), in D in the files that were parsed and those that the file at `fromPath`
-   * imports.
+   * imports and that look to declare a foreign one.
    */
   functionsNamed(name: string, language: Language, fromPath?: string): readonly Located<FunctionIr>[];
   /** Declarations as the flow core sees them from one language. */
