@@ -52,7 +52,7 @@ export function readershipAmong(
   const namesCalled = (): ReadonlySet<string> => {
     called ??= new Set(
       asked.flatMap(({ path, language }) =>
-        language === 'rust' || language === 'd'
+        language === 'rust'
           ? [...(sources.readText(path) ?? '').matchAll(/(\w+)\s*\(/gu)].map(([, name = '']) => name)
           : [],
       ),

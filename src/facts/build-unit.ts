@@ -75,6 +75,7 @@ class Unit implements UnitFacts {
   private readonly parsed = new Map<string, FileIr | undefined>();
   private readonly imported = new Map<string, readonly string[]>();
   private modulesOfD: ModuleFiles | undefined;
+  private readonly foreign = new Map<string, ReadonlySet<string>>();
   private readonly deep = new Map<string, FileIr | undefined>();
   /** Files with the body of one helper, by path and where the helper starts. */
   private readonly helpers = new Map<string, FileIr>();
@@ -417,15 +418,21 @@ class Unit implements UnitFacts {
 
   /** D: what was read, and what the file at `fromPath` imports if its text looks to declare a foreign function of the name. */
   private knownOrImported(name: string, fromPath: string | undefined): readonly FileIr[] {
-    const declares = new RegExp(
-      String.raw`^[ \t]*(?!(?:return|else|new|throw|case|assert|auto|alias)\b)(?:[\w.()*\[\]]+[ \t]+)+\**${name}\s*\([^;{}]*\)[^;{}=]*;`,
-      'mu',
-    );
-    for (const path of fromPath !== undefined && /^\w+$/u.test(name) ? this.importedPaths(fromPath) : []) {
-      const text = this.parsed.has(path) ? undefined : this.input.peekText(path);
-      if (text?.includes(name) === true && FOREIGN.test(text) && declares.test(text)) this.parse(path, 'd');
-    }
+    for (const path of fromPath === undefined ? [] : this.importedPaths(fromPath))
+      if (!this.parsed.has(path) && this.foreignIn(path).has(name)) this.parse(path, 'd');
     return this.known('d');
+  }
+
+  /** D: names of what the text of a file looks to declare as functions of another language. */
+  private foreignIn(path: string): ReadonlySet<string> {
+    let names = this.foreign.get(path);
+    if (names === undefined) {
+      const text = this.input.peekText(path) ?? '';
+      const declared = IS_FOREIGN.test(text) ? text.matchAll(DECLARED) : [];
+      names = new Set([...declared].map(([, found = '']) => ownCopy(found)));
+      this.foreign.set(path, names);
+    }
+    return names;
   }
 
   /** D: the files of the unit that a file imports. */
@@ -830,8 +837,12 @@ function twinOf(file: FileIr | undefined, fn: FunctionIr): FunctionIr | undefine
   return file?.functions.find((f) => f.nameSpan.start === fn.nameSpan.start);
 }
 
+/** D: a line that declares a function without a body, with its type in front. */
+const DECLARED =
+  /^[ \t]*(?!(?:return|else|new|throw|case|assert|auto|alias)\b)(?:[\w.()*[\]]+[ \t]+)+\**(\w+)\s*\([^;{}]{0,2000}\)[^;{}=]{0,200};/gmu;
+
 /** D: functions of other languages are declared. */
-const FOREIGN = /\bextern\s*\(\s*(?:C|Windows|System|Objective)/u;
+const IS_FOREIGN = /\bextern\s*\(\s*(?:C|Windows|System|Objective)/u;
 
 /** What hands something on to another thread, task or queue, or keeps it. */
 const HANDS_ON =

@@ -54,17 +54,18 @@ function ownKeptTooLate(unit: UnitFacts, file: FileIr, fn: FunctionIr, body: Blo
       const left = keeper && wayOut(block, rest.slice(0, at), made.name);
       if (!keeper || !left) continue;
       const argument = made.call.args[0]?.value.span;
-      // Who else is given the pointer, or the count, may own it from then on.
+      const written = argument ? all.slice(argument.start, argument.end) : '';
+      // Who else is given the pointer may own it from then on, and a count that was raised, or a field that was set to null, is the function's own.
       const between = all.slice(statement.span.end, keeper.kept.start);
       const before = all.slice(body.span.start, statement.span.start);
-      const pointer = argument ? /^\w+(?:\s*\.\s*\w+)*/u.exec(all.slice(argument.start, argument.end))?.[0] : undefined;
+      const pointer = /^\w+(?:\s*\.\s*\w+)*/u.exec(written)?.[0];
       if (pointer === undefined || new RegExp(`(?<![.\\w])${pointer.replaceAll('.', '\\.')}\\b`, 'u').test(between))
         continue;
       if (new RegExp(`&\\s*(?:mut\\s+)?\\*\\s*${made.name}\\b|\\bas_(?:mut_)?ptr\\s*\\(`, 'u').test(between)) continue;
       if (/increment_strong_count|\bnull(?:_mut)?\s*\(/u.test(before)) continue;
       found.push({
         taker: made.taker,
-        pointer: argument ? all.slice(argument.start, argument.end) : '',
+        pointer: written,
         span: made.call.span,
         left,
         ...keeper,

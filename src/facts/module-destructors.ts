@@ -142,8 +142,7 @@ export function findLeftBehind(unit: UnitFacts, read: FileIr): readonly LeftBehi
       const global = globalOf(unit, read, word);
       return global !== undefined && leadsSomewhere(unit, read, global) ? [global] : [];
     });
-  // A module of tables and generated code: what is asked grows with the product.
-  if (globals.length === 0 || globals.length * ends.length > 200) return [];
+  if (globals.length === 0) return [];
   const isReleasing = (fn: FunctionIr): boolean => {
     if (fn.parent !== undefined || fn.kind === 'unittest') return false;
     const own = releasedWords(text.slice(fn.span.start, fn.span.end));
@@ -153,28 +152,40 @@ export function findLeftBehind(unit: UnitFacts, read: FileIr): readonly LeftBehi
   if (releasers.size === 0) return [];
   const isReleaser = ({ nameSpan }: FunctionIr): boolean => releasers.has(nameSpan.start);
   const file = unit.withBodies(read, (fn) => isOwnDestructor(fn) || isReleaser(fn));
-  const later = file.functions.filter(isOwnDestructor).filter(hasBody);
+  const names = new Set(globals.map(({ name }) => name));
+  // Of two with conditions one may be all that is built.
+  const later = file.functions
+    .filter((fn) => isOwnDestructor(fn) && fn.conditions.length === 0)
+    .filter(hasBody)
+    .map((end) => ({ end, uses: firstUses(end, names), words: wordsOf(text, end.body.span) }));
   const found: LeftBehind[] = [];
+  // One finding for each use, whoever else releases what it goes to.
+  const told = new Set<number>();
   for (const fn of file.functions) {
-    if (!hasBody(fn) || !isReleaser(fn)) continue;
-    for (const global of globals) {
-      if (isHidden(unit, file, fn, global.name)) continue;
-      const released = leftReleased(unit, file, fn, global);
-      if (released === undefined || isSetAgain(text, file, fn, released.span, global.name)) continue;
-      const assigned = assignedIn(fn);
-      for (const end of later) {
-        if (end.nameSpan.start === fn.nameSpan.start || (isOwnDestructor(fn) && !runsBefore(fn, end))) continue;
-        // One of the two may be all that is built.
-        if (fn.conditions.length + end.conditions.length > 0) continue;
-        const use = firstUse(text, end, global.name, assigned);
-        if (use !== undefined) found.push({ what: global.name, ...released, use });
+    if (!hasBody(fn) || !isReleaser(fn) || fn.conditions.length > 0) continue;
+    const { releases, assigned } = leftReleased(unit, file, fn, globals);
+    for (const [name, released] of releases) {
+      if (isHidden(unit, file, fn, name) || isSetAgain(text, file, fn, released.span, name)) continue;
+      for (const { end, uses, words: asked } of later) {
+        const use = uses.get(name);
+        if (use === undefined || told.has(use.start) || end.nameSpan.start === fn.nameSpan.start) continue;
+        if (isOwnDestructor(fn) && !runsBefore(fn, end)) continue;
+        // It asks for what the releasing function sets.
+        if ([...assigned].some((flag) => flag !== name && asked.has(flag))) continue;
+        told.add(use.start);
+        found.push({ what: name, ...released, use });
       }
     }
   }
   return found;
 }
 
-/** The name is that of a parameter, a variable of the function or a member of its type. */
+/** Names, with their members, in a part of a text. */
+function wordsOf(text: string, { start, end }: Span): ReadonlySet<string> {
+  return new Set(text.slice(start, end).match(/[\w.]+/gu));
+}
+
+/** The name is that of a parameter or variable of the function, or, in a method, of a member of any type of the file: it may be inherited. */
 function isHidden(unit: UnitFacts, file: FileIr, fn: WithBody, name: string): boolean {
   if (fn.params.some((one) => one.name === name)) return true;
   if (fn.owner !== undefined && file.types.some((type) => type.fields.some((field) => field.name === name)))
@@ -208,53 +219,52 @@ function leadsSomewhere(unit: UnitFacts, file: FileIr, { type }: GlobalDecl): bo
   return type?.kind === 'path' && unit.oracle('d').declaration(type.name, file.path)?.kind === 'class';
 }
 
-/** The release of a variable that the function then leaves as it is. */
+/** The releases of variables that the function then leaves as they are, by name, and all that it sets. */
 function leftReleased(
   unit: UnitFacts,
   file: FileIr,
   fn: WithBody,
-  { name, type }: GlobalDecl,
-): { readonly release: string; readonly span: Span } | undefined {
-  let found: { readonly release: string; readonly span: Span } | undefined;
+  globals: readonly GlobalDecl[],
+): {
+  readonly releases: ReadonlyMap<string, { readonly release: string; readonly span: Span }>;
+  readonly assigned: ReadonlySet<string>;
+} {
+  const byName = new Map(globals.map((global) => [global.name, global]));
+  const releases = new Map<string, { readonly release: string; readonly span: Span }>();
+  const assigned = new Set<string>();
   walkBody(fn.body, ({ expr }) => {
-    if (expr.kind === 'assign' && memberPath(expr.target) === name) found = undefined;
+    if (expr.kind === 'assign') {
+      const target = memberPath(expr.target) ?? '';
+      assigned.add(target);
+      releases.delete(target);
+    }
     const release = calledName(expr);
-    if (release === undefined || !RELEASES.test(release) || subjectOf(expr) !== name) return;
-    // A method of the class itself may leave the object as good as new.
+    const global = release !== undefined && RELEASES.test(release) ? byName.get(subjectOf(expr) ?? '') : undefined;
+    if (release === undefined || global === undefined || releases.has(global.name)) return;
+    // What is given to a method goes back to its object; a method of the class itself may leave it as good as new.
+    const isBack = expr.kind === 'method' && memberPath(expr.receiver) !== global.name;
     const isOwn =
-      expr.kind === 'method' &&
-      memberPath(expr.receiver) === name &&
-      unit.oracle('d').methods(type?.name ?? '', release, file.path).length > 0;
-    if (!isOwn && !(expr.kind === 'method' && memberPath(expr.receiver) !== name))
-      found ??= { release, span: expr.span };
+      expr.kind === 'method' && unit.oracle('d').methods(global.type?.name ?? '', release, file.path).length > 0;
+    if (!isBack && !isOwn) releases.set(global.name, { release, span: expr.span });
   });
-  return found;
+  return { releases, assigned };
 }
 
-function assignedIn(fn: WithBody): ReadonlySet<string> {
-  const names = new Set<string>();
-  walkBody(fn.body, ({ expr }) => {
-    if (expr.kind === 'assign') names.add(memberPath(expr.target) ?? '');
-  });
-  return names;
-}
-
-/** Where a destructor of the module goes through the variable, or releases it; not where it asks for what the releasing function sets. */
-function firstUse(text: string, end: WithBody, name: string, flags: ReadonlySet<string>): Span | undefined {
-  const words = text.slice(end.body.span.start, end.body.span.end).match(/[\w.]+/gu) ?? [];
-  if (words.some((word) => word !== name && flags.has(word))) return undefined;
-  let found: Span | undefined;
-  let isSet = false;
+/** Where a destructor of the module first goes through each of the variables, or releases it, unless it has set it before. */
+function firstUses(end: WithBody, names: ReadonlySet<string>): ReadonlyMap<string, Span> {
+  const uses = new Map<string, Span>();
+  const set = new Set<string>();
   walkBody(end.body, ({ expr, around }) => {
-    if (expr.kind === 'assign' && memberPath(expr.target) === name) isSet = true;
-    if (found !== undefined || isSet || expr.kind !== 'name' || expr.path.join('.') !== name) return;
+    if (expr.kind === 'assign') set.add(memberPath(expr.target) ?? '');
+    const name = expr.kind === 'name' ? expr.path.join('.') : '';
+    if (!names.has(name) || uses.has(name) || set.has(name)) return;
     const parent = around.findLast(({ kind }) => kind !== 'cast');
     const isThrough =
       (parent?.kind === 'method' && uncast(parent.receiver) === expr) ||
       (parent?.kind === 'field' && uncast(parent.base) === expr) ||
       parent?.kind === 'deref' ||
       (parent?.kind === 'call' && RELEASES.test(calledName(parent) ?? ''));
-    if (isThrough) found = parent.span;
+    if (isThrough) uses.set(name, parent.span);
   });
-  return found;
+  return uses;
 }

@@ -256,9 +256,7 @@ function isCopyHandled(unit: UnitFacts, file: FileIr, type: TypeDecl): boolean {
   }
   const text = (unit.textOf(file.path) ?? '').slice(type.span.start, type.span.end);
   if (
-    /@disable\s+(?:this\s*\(\s*(?:this|ref|return)|\w+\s+this\s*\(\s*this)|mixin\s+NonCopyable|\bmixin\s*\(\s*no_?n?_?copy/iu.test(
-      text,
-    )
+    /@disable\s+(?:this\s*\(\s*(?:this|ref|return)|\w+\s+this\s*\(\s*this)|\bmixin\s*[\s(]\s*no_?n?_?copy/iu.test(text)
   )
     return true;
   if (mixedTexts(unit, { file, item: type }).some((brought) => COPIES.test(brought) || COUNTS.test(brought)))

@@ -74,8 +74,8 @@ export interface Rule<Messages extends Readonly<Record<string, string>> = Readon
    */
   readonly perFile?: readonly Language[];
   /**
-   * Where it reports beside source files that hold one of its tokens, and manifests: `in callers` of a function that it picks elsewhere, which
-   * the caller names, or anywhere. Default: nowhere else.
+   * Where it reports beside source files that hold one of its tokens, and manifests: in Rust `in callers` of a function that it picks elsewhere,
+   * which the caller names, or anywhere. Default: nowhere else.
    */
   readonly reportsElsewhere?: 'in callers' | 'anywhere';
   /**

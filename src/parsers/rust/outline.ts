@@ -48,7 +48,8 @@ const CLOSING: Readonly<Record<number, number>> = { 41: 40, 93: 91, 125: 123 };
 export type Selection = (start: number, end: number, comments: readonly Comment[]) => boolean;
 
 /**
- * Finds what can be left out, in one pass over the characters. Where the brackets of the text do not match, nothing is cut out, so that the parser sees the error.
+ * Finds what can be left out, in one pass over the characters. Where the brackets of the text do not match, nothing is cut out, so that the
+ * parser sees the error.
  */
 export function outline(text: string, isWanted: Selection | undefined): Outline {
   return new OutlineReader(text, isWanted).read();
