@@ -51,6 +51,9 @@ interface Walk {
   readonly hidesContent: boolean;
 }
 
+/** Objects of foreign code whose documentation says that every thread may use them at once. */
+const FOR_ALL_THREADS = /^JavaVM$/u;
+
 /** What makes a type movable or shareable whatever is in it, or holds nothing of its arguments. */
 const OPAQUE = new Set(
   'PhantomData ThreadsafeFunction SendWrapper Fragile ThreadBound ThreadLocal CachePadded Sender SyncSender UnboundedSender JoinHandle NonZero'.split(
@@ -328,7 +331,7 @@ function visitPointer(
     return;
   }
   if (element && walk.ownsPointee && visitPointee(walk, element, scope, at)) return;
-  if (at.locked || at.shared) return;
+  if (at.locked || at.shared || (element?.kind === 'path' && FOR_ALL_THREADS.test(element.name))) return;
   walk.found.push({
     kind: 'pointer',
     what: whole.text,

@@ -260,6 +260,7 @@ function eventsOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, source: string)
       else if (/^(?:\w+_)?copy(?:_nonoverlapping)?$/u.test(last) && path.length > 1)
         add('copy', path.slice(-2).join('::'));
       else if (/^read(?:_unaligned)?$/u.test(last) && path.at(-2) === 'ptr' && !isPutAside(around, statement, source)) {
+        if (isPlainPart(unit, file, users, args[0] ?? '')) return;
         add('copy', 'ptr::read', { text: bare(args[0] ?? '') });
         if (variable !== undefined) copied.add(variable);
       } else if (last === 'forget')
@@ -364,6 +365,20 @@ function isMethodOfBound(unit: UnitFacts, file: FileIr, users: FunctionIr['gener
     const decl = unit.oracle('rust').declaration(trait, file.path);
     const declaring = decl?.kind === 'trait' ? declaringFile(unit, file, decl) : undefined;
     return declaring?.functions.some((f) => f.owner === trait && f.name === method) === true;
+  });
+}
+
+/** `p as *const T::Raw` where the trait that `T` is bound by says `type Raw: Copy`: what is read there has no destructor. */
+function isPlainPart(unit: UnitFacts, file: FileIr, users: FunctionIr['generics'], text: string): boolean {
+  const [, name, part] = /\bas\s*\*\s*(?:mut|const)\s+([A-Z]\w*)\s*::\s*([A-Z]\w*)/u.exec(text) ?? [];
+  const bounds = users.find((g) => g.name === name)?.bounds ?? [];
+  return bounds.some((b) => {
+    const trait = /^(?:\w+::)*([A-Z]\w*)/u.exec(b.trim())?.[1];
+    const decl = trait === undefined ? undefined : unit.oracle('rust').declaration(trait, file.path);
+    const declaring = decl?.kind === 'trait' ? declaringFile(unit, file, decl) : undefined;
+    if (!decl || !declaring) return false;
+    const declared = (unit.textOf(declaring.path) ?? '').slice(decl.span.start, decl.span.end);
+    return PLAIN.test(new RegExp(`\\btype\\s+${part ?? ''}\\s*:([^;=]*)`, 'u').exec(declared)?.[1] ?? '');
   });
 }
 

@@ -171,10 +171,17 @@ export abstract class Bindings extends Leaving {
           const wrapper =
             pattern.path.at(-1) === 'Some' || pattern.path.at(-1) === 'Ok' || pattern.path.at(-1) === 'Err';
           if (wrapper) {
+            // What is matched through a reference is behind it, not in the variable that holds the reference.
+            const places = !lends
+              ? value.places
+              : value.places.map((p) =>
+                  p.path.length === 0 && p.root.type?.kind === 'reference' ? extend(p, '*') : p,
+                );
             this.bindPattern(
               part.pattern,
               {
                 ...value,
+                places,
                 ...optionalType(pattern.path.at(-1) === 'Err' ? undefined : unwrapped(peel(value.type) ?? value.type)),
               },
               'pattern',

@@ -481,6 +481,11 @@ export abstract class Effects extends Closures {
         // A name that merely ends like a release must at least be given a pointer.
         if ('suffix' in row.match && !this.isPointerType(value.type) && !value.pointers.some((p) => p.form === 'raw'))
           return undefined;
+        // `lib_free(context, block as *mut c_void)`: the block goes back to what it came from, which stays.
+        if (OF_LIBRARY.test(name) && exprs.length === 2 && isBlock(exprs[1]) && !isBlock(exprs[0])) {
+          this.release(operand(1), span, name, row);
+          return undefined;
+        }
         this.release(value, span, name, row);
         if (this.rust && effect.by === 'drop_in_place') {
           this.dropVariable(value.pointers, span, name, row);
@@ -1098,4 +1103,14 @@ function isMade({ owned, places, pointers }: Value): boolean {
 /** Whether the pointer was taken out of a cell. */
 function isFromCell({ row }: Pointer): boolean {
   return row?.effects.some((effect) => effect.kind === 'borrow' && effect.cell === true) === true;
+}
+
+/** The `free` of a library, with nothing between its prefix and that word which says what is freed. */
+const OF_LIBRARY = /(?:^|::)[a-z]+\d*_free$/u;
+
+/** A pointer to a block of whatever content: `p as *mut c_void`. */
+function isBlock(expr: Expr | undefined): boolean {
+  return (
+    expr?.kind === 'cast' && expr.type.kind === 'pointer' && /(?:^|::)c_void$/u.test(expr.type.element?.text ?? '')
+  );
 }

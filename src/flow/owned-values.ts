@@ -39,7 +39,9 @@ export function isDropped(
   const decl = oracle.declaration(type.name, file.path);
   if (!decl || (decl.kind !== 'struct' && decl.kind !== 'enum')) return false;
   if (isDerived(decl.attributes, 'Copy')) return false;
-  if (oracle.method(type.name, 'drop', file.path)?.fn.trait === 'Drop') return true;
+  const drop = oracle.method(type.name, 'drop', file.path)?.fn;
+  // One that does nothing only keeps the type from being copied.
+  if (drop?.trait === 'Drop' && !isEmpty(drop)) return true;
   const names = decl.generics.map((g) => g.name);
   return decl.fields.some((field) => {
     const at = field.type?.kind === 'path' ? names.indexOf(field.type.name) : -1;
@@ -58,6 +60,11 @@ export function isDroppedWith(place: Place, oracle: TypeOracle, fromPath: string
 /** The `impl` blocks that the function stands in. */
 function blocksAround(file: FileIr, fn: FunctionIr): FileIr['impls'] {
   return file.impls.filter((b) => b.span.start <= fn.span.start && fn.span.end <= b.span.end);
+}
+
+function isEmpty({ bodySpan, body }: FunctionIr): boolean {
+  if (bodySpan && bodySpan.end - bodySpan.start <= 3) return true;
+  return body !== undefined && body.statements.length === 0 && body.result === undefined;
 }
 
 function isCopied(bounds: readonly string[]): boolean {

@@ -393,8 +393,13 @@ function leavesItsOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, flow: Fun
   if (rust && escape.kind === 'return' && escape.context.frames.length === 0 && isPlainResult(file, fn)) return false;
   if (escape.kind === 'return') {
     const frame = escape.context.frames[0];
-    // The address of a variable that is returned as a number measures the stack.
-    if (rust && !frame && isNumber(fn.returns) && !pointer.target.path.some((s) => s === '[]' || s === '*'))
+    // The address of a variable that is returned as a number measures the stack, and one that names something is only compared.
+    if (
+      rust &&
+      !frame &&
+      isNumber(fn.returns) &&
+      (NAMES_BY_NUMBER.test(fn.name) || !pointer.target.path.some((s) => s === '[]' || s === '*'))
+    )
       return false;
     if (frame) {
       // Only what the closure itself owns ends with the closure.
@@ -1014,3 +1019,6 @@ function whereTo(escape: Escape): string {
   if (escape.kind === 'collect') return escape.into ? `added to '${describePlace(escape.into)}'` : 'added to a list';
   return escape.into ? `stored in '${describePlace(escape.into)}'` : 'stored';
 }
+
+/** Words of functions whose number tells one thing from another and leads to none. */
+const NAMES_BY_NUMBER = /(?:^|_)(?:id|ident|identity|hash|hash_code|fingerprint|key|addr|address)(?:_|$)/u;

@@ -360,6 +360,8 @@ function findUnbounded(unit: UnitFacts, file: FileIr, fn: FunctionIr): Untied | 
   // What a reference parameter lends could have been tied; what a pointer shows can't.
   const pointer = pointers[0]?.name ?? (fn.self ? 'self' : undefined) ?? extended(fn, text) ?? globalIn(file, text);
   if (pointer === undefined) return undefined;
+  // `&[u8; 0]`: nothing is behind it.
+  if (/;\s*0\s*\]$/u.test(fn.params.find((p) => p.name === pointer)?.type?.element?.text ?? '')) return undefined;
   // What has nothing to do with `self` and ends with its value is the value's own.
   if (pointer === 'self' && !/\bself\b/u.test(text) && hasDrop(unit, type.name)) return undefined;
   const start = fn.bodySpan.start + (made?.index ?? 0);
@@ -437,13 +439,16 @@ function findOwn(unit: UnitFacts, file: FileIr, fn: FunctionIr): Untied | undefi
     (l) => l !== "'static" && l !== "'_" && l !== self.lifetime && self.type?.lifetimes?.includes(l) !== true,
   );
   if (lifetime === undefined || self.lifetime !== undefined || isBoundToSelf(fn, lifetime)) return undefined;
+  // `&State<'a>`: the reference is tied to `self`, and what is free is a lifetime in what it shows.
+  const reference = referenceIn(type);
+  if (reference && (reference.lifetime === undefined || reference.lifetime === "'_")) return undefined;
   const text = (unit.textOf(file.path) ?? '').slice(fn.bodySpan.start, fn.bodySpan.end);
   const made = OWN_FIELD.exec(text);
   const field = made?.slice(1).find((group) => group !== undefined);
   if (!made || field === undefined) {
     const shown = fn.isUnsafe || fn.trait !== undefined ? undefined : findShown(unit, fn, text);
     // What has a `Drop` of its own may be an object of its own.
-    if (!shown || isOwner(unit, type)) return undefined;
+    if (!shown || isOwner(unit, type) || isGivenBefore(file, fn, reference)) return undefined;
     return { type, lifetime, pointer: shown.pointer, at: shown.at };
   }
   const oracle = unit.oracle('rust');
@@ -456,6 +461,22 @@ function findOwn(unit: UnitFacts, file: FileIr, fn: FunctionIr): Untied | undefi
   }
   const start = fn.bodySpan.start + made.index;
   return { type, lifetime, pointer: `self.${field}`, at: { start, end: start + made[0].length } };
+}
+
+/** `fn texture(&self) -> &'t Texture` beside `fn set_texture(&mut self, texture: &'t Texture)`: what the library gives is what it was given. */
+function isGivenBefore(file: FileIr, { owner }: FunctionIr, reference: TypeRef | undefined): boolean {
+  if (reference?.lifetime === undefined || reference.mutable === true) return false;
+  return file.functions.some((f) => {
+    if (f.owner !== owner || f.trait !== undefined) return false;
+    const own = implAround(file, f)?.target.lifetimes ?? [];
+    return f.params.some(
+      ({ type }) =>
+        type?.kind === 'reference' &&
+        type.lifetime !== undefined &&
+        own.includes(type.lifetime) &&
+        type.element?.name === reference.element?.name,
+    );
+  });
 }
 
 interface Lasting extends Found {
