@@ -10,6 +10,7 @@ import {
   walkDeep,
   type WithBody,
 } from '../facts/d-code.js';
+import { constantFlags, isExcluded, NO_FLAGS, type Flags } from '../facts/constant-flags.js';
 import { withoutCount } from '../flow/types.js';
 import { lineOf } from '../facts/lines.js';
 import { mixedDestructors, templateOf, type Mixer } from '../facts/mixed-in.js';
@@ -85,7 +86,7 @@ export default defineRule({
       const file = readAround(unit, read, finalizers);
       for (const { fn, type, mixer } of finalizersOf(unit, file)) {
         if (hasAttribute(fn, 'nogc') || isInDebugBlock(unit, file, type, fn)) continue;
-        const touch = findTouch(unit, file, type, fn, 0);
+        const touch = findTouch(unit, file, type, fn, 0, NO_FLAGS);
         if (touch === undefined) continue;
         const steps: ReportStep[] = [
           ...(mixer === undefined
@@ -165,7 +166,14 @@ function isInDebugBlock(unit: UnitFacts, file: FileIr, type: TypeDecl, fn: Funct
 }
 
 /** The first thing that a finalizer must not do, in the function or in a method of the same class that it calls. */
-function findTouch(unit: UnitFacts, file: FileIr, type: TypeDecl, fn: WithBody, depth: number): Touch | undefined {
+function findTouch(
+  unit: UnitFacts,
+  file: FileIr,
+  type: TypeDecl,
+  fn: WithBody,
+  depth: number,
+  flags: Flags,
+): Touch | undefined {
   const text = unit.textOf(file.path) ?? '';
   // Whoever asks whether the collector runs the destructor has thought of it.
   if (/\binFinalizer\b|\bthread_isMainThread\b/u.test(text.slice(fn.span.start, fn.span.end))) return undefined;
@@ -173,10 +181,14 @@ function findTouch(unit: UnitFacts, file: FileIr, type: TypeDecl, fn: WithBody, 
   const keep = (span: Span, what: string): void => {
     if (found === undefined || span.start < found.span.start) found = { span, what, through: [], file };
   };
-  const calls: { readonly span: Span; readonly name: string; readonly callee: FunctionIr }[] = [];
+  const calls: { readonly span: Span; readonly name: string; readonly callee: FunctionIr; readonly flags: Flags }[] =
+    [];
   const methods = methodsOf(file, type);
-  walkDeep(file, fn, ({ expr, around }) => {
+  walkDeep(file, fn, (walked, inside) => {
+    const { expr, around } = walked;
     if (around.some(isDebugOnly)) return;
+    // A closure is called whenever somebody likes, and may shadow the flag.
+    if (inside === fn && isExcluded(fn, walked, flags)) return;
     const what = forbidden(unit, file, type, expr);
     if (what !== undefined) keep(expr.span, what);
     const name =
@@ -198,12 +210,14 @@ function findTouch(unit: UnitFacts, file: FileIr, type: TypeDecl, fn: WithBody, 
         ? fitting
         : file.functions.filter((one) => one.name === own && one.owner === undefined && one.parent === undefined);
     const callee = free.length === 1 ? free[0] : undefined;
-    if (callee !== undefined && callee !== fn) calls.push({ span: expr.span, name: own, callee });
+    if (callee === undefined || callee === fn) return;
+    const args = expr.kind === 'call' || expr.kind === 'method' ? expr.args : [];
+    calls.push({ span: expr.span, name: own, callee, flags: constantFlags(text, callee, args, flags) });
   });
   if (found !== undefined || depth >= 2) return found;
   for (const call of calls) {
     if (!hasBody(call.callee) || hasAttribute(call.callee, 'nogc')) continue;
-    const inner = findTouch(unit, file, type, call.callee, depth + 1);
+    const inner = findTouch(unit, file, type, call.callee, depth + 1, call.flags);
     if (inner !== undefined) return { ...inner, through: [{ span: call.span, name: call.name }, ...inner.through] };
   }
   return undefined;
