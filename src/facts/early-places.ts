@@ -94,13 +94,14 @@ function hasCall(value: Expr): boolean {
   }
 }
 
-function callsItself(value: Expr, { name }: FunctionIr): boolean {
+function callsItself(value: Expr, { name, params }: FunctionIr): boolean {
   let calls = false;
+  const needed = params.filter((param) => param.hasDefault !== true).length;
   walkExpression(value, ({ expr }) => {
-    const isOwn =
-      expr.kind === 'call' ||
-      (expr.kind === 'method' && expr.receiver.kind === 'name' && expr.receiver.path[0] === 'self');
-    if (isOwn && calledName(expr) === name) calls = true;
+    if (expr.kind !== 'call' && expr.kind !== 'method') return;
+    const isOwn = expr.kind === 'call' || (expr.receiver.kind === 'name' && expr.receiver.path[0] === 'self');
+    // Another function of that name takes another number of arguments.
+    if (isOwn && calledName(expr) === name && expr.args.length >= needed) calls = true;
   });
   return calls;
 }

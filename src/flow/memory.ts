@@ -207,9 +207,8 @@ export abstract class Memory {
       }
   }
 
-  /** Rust: the values of branches, each with what happened on its own way only; a branch without a state does not come back. */
+  /** The values of branches, each with what happened on its own way only; a branch without a state does not come back. */
   protected valuesApart(values: readonly Value[], ends: readonly (State | undefined)[]): readonly Value[] {
-    if (!this.rust) return values;
     return values.map((value, i) => {
       const own = ends[i];
       const isEndedElsewhere = ({ id }: Pointer): boolean =>

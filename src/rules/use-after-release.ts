@@ -800,8 +800,9 @@ export default defineRule({
                 isFlaggedForAnother(text, stale))
             )
               continue;
-            if (!isHazard(stale, language === 'd' ? text.slice(stale.use.span.start, stale.use.span.end + 8) : ''))
-              continue;
+            const used = language === 'd' ? text.slice(stale.use.span.start, stale.use.span.end + 8) : '';
+            if (!isHazard(stale, used)) continue;
+            if (language === 'd' && isForAnother(text, stale, used)) continue;
             if (language === 'd' && (isElsewhere(text, fn, stale) || isDeletedVariable(text, stale))) continue;
             const { pointer, invalidation, use } = stale;
             const cause = `${invalidation.span.start}`;
@@ -1445,6 +1446,15 @@ function isPieceOfPages(text: string, { invalidation, use }: StaleUse): boolean 
     UNMAPS.test(invalidation.how) &&
     /^[\w:]*\s*\(\s*\(?\s*\w+\s*(?:\.\s*(?:byte_|wrapping_)?(?:add|offset)\s*\(|\+)/u.test(text.slice(start, end))
   );
+}
+
+/** D: `Node* node = cast(Node*) item;` behind `destroy`, which leaves the memory as it is: it is used for something else. */
+function isForAnother(text: string, { invalidation, use }: StaleUse, used: string): boolean {
+  const name = /^\w+/u.exec(used)?.[0];
+  if (invalidation.how !== 'destroy' || name === undefined) return false;
+  const cast = String.raw`\bcast\s*\(\s*[\w.!]+\s*(?:\([^()]*\)\s*)?\*\s*\)`;
+  const between = text.slice(invalidation.span.end, use.span.start);
+  return new RegExp(String.raw`\b${name}\s*=\s*\(*\s*${cast}`, 'u').test(between);
 }
 
 /** `used` is the source from the use on. */
