@@ -1,4 +1,4 @@
-import type { Block, Expr, ExprOf, FileIr, FunctionIr, TypeDecl } from '../model/ir.js';
+import type { Block, Expr, ExprOf, FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
 import { isInside, type Span } from '../model/source.js';
 import { blocksIn, walkBody, walkExpression } from '../model/walk-body.js';
 import {
@@ -147,7 +147,11 @@ function releasesBeforeFailure(block: Block): readonly Release[] {
 
 /** What the statements of a block release and do not set. */
 function leftSet(block: Block): readonly Release[] {
-  const calls = block.statements.flatMap((one) => (one.kind === 'expression' ? [one.expr] : []));
+  const calls = block.statements.flatMap((one) => {
+    if (one.kind === 'expression') return [one.expr];
+    // `const status = device_close(this.handle);`
+    return one.kind === 'let' && one.init !== undefined ? [one.init] : [];
+  });
   if (block.result !== undefined) calls.push(block.result);
   return calls.flatMap((expr) => {
     const release = releaseOf(expr);
@@ -194,7 +198,9 @@ function releasesOfDestructor(unit: UnitFacts, file: FileIr, type: TypeDecl): re
 export function isDecidedByOthers(body: Block, span: Span, member: string): boolean {
   let is = false;
   walkBody(body, ({ expr, around }) => {
-    if (expr.kind === 'return' && expr.span.start < span.start) is = true;
+    // `if (handle is null) return;` asks for the member only.
+    if (expr.kind === 'return' && expr.span.start < span.start)
+      is ||= !around.some((outer) => outer.kind === 'if' && isAbout(outer.condition, member));
     if (expr.span.start !== span.start || expr.span.end !== span.end) return;
     is ||= around.some((outer) => outer.kind === 'if' && !isAbout(outer.condition, member));
   });
@@ -280,21 +286,32 @@ function isObject(expr: Expr, object: string): boolean {
   return memberPath(expr) === object || (expr.kind === 'address' && memberPath(expr.base) === object);
 }
 
-/** The class of a parameter or variable, where the unit declares one of its name. */
+/** The class of a parameter or variable, or the class or struct of a member, also counted, where the unit declares one of its name. */
 function classOf(
   unit: UnitFacts,
   file: FileIr,
   fn: FunctionIr,
   name: string,
 ): { readonly file: FileIr; readonly item: TypeDecl } | undefined {
-  const type =
+  const local =
     fn.params.find((one) => one.name === name)?.type ??
     letsIn(fn.body).find(({ pattern }) => pattern.kind === 'bind' && pattern.name === name)?.type ??
     loopTypeOf(fn, name);
+  const member = local === undefined && !declaredIn(fn).has(name) ? memberTypeOf(file, fn, name) : undefined;
+  const type = local ?? member;
   if (type?.kind !== 'path') return undefined;
-  const own = file.types.find((one) => one.name === type.name);
+  const [own, ...namesakes] = file.types.filter((one) => one.name === type.name);
   const [declared, ...others] = own === undefined ? unit.typesNamed(type.name, 'd') : [{ file, item: own }];
-  return declared !== undefined && others.length === 0 && declared.item.kind === 'class' ? declared : undefined;
+  if (declared === undefined || others.length > 0 || (member !== undefined && namesakes.length > 0)) return undefined;
+  return declared.item.kind === 'class' || (member !== undefined && declared.item.kind === 'struct')
+    ? declared
+    : undefined;
+}
+
+/** The type of a member of the type that a function stands in; of `RefCounted!Payload` that of the payload. */
+function memberTypeOf(file: FileIr, fn: FunctionIr, name: string): TypeRef | undefined {
+  const type = aggregateOf(file, fn)?.fields.find((field) => field.name === name && !field.isStatic)?.type;
+  return type?.name === 'RefCounted' ? type.args[0] : type;
 }
 
 /** The written type of a variable of a `foreach`. */

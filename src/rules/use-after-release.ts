@@ -21,6 +21,7 @@ import { isPutBy } from '../facts/put-by.js';
 import { findLentCounts } from '../facts/lent-counts.js';
 import { laterUses } from '../facts/later-uses.js';
 import { findSharedDescriptors } from '../facts/shared-descriptors.js';
+import { findSharedFilenos, SHOWS_FILENO } from '../facts/shared-filenos.js';
 import { findLentObjects } from '../facts/lent-objects.js';
 import { findLeftBehind, findThreadEnds } from '../facts/module-destructors.js';
 import { findTakenFromSelf } from '../facts/taken-from-self.js';
@@ -110,6 +111,8 @@ const TOKENS = {
     // What ends a library for the whole process.
     'WSACleanup',
     'global_cleanup',
+    // Two owners of one descriptor.
+    'fileno',
   ],
 };
 
@@ -194,7 +197,7 @@ export default defineRule({
       'alloc(',
       /\bcopy_nonoverlapping\s*\([^;]*,\s*1\s*,?\s*\)/u,
     ],
-    d: [...TOKENS.d, SWAPS],
+    d: [...TOKENS.d, SWAPS, SHOWS_FILENO],
   },
   bodyRequires: { rust: RAW_CODE },
   looksAt: 'bodies',
@@ -521,9 +524,13 @@ export default defineRule({
               ],
               key: `${getter}|${taker}`,
             });
-          for (const { taker, owner, shown, span, left } of language === 'rust' && text.includes('as_raw_')
-            ? findSharedDescriptors(unit, file, fn)
-            : []) {
+          const descriptors =
+            language === 'd'
+              ? findSharedFilenos(unit, file, fn)
+              : text.includes('as_raw_')
+                ? findSharedDescriptors(unit, file, fn)
+                : [];
+          for (const { taker, owner, shown, span, left } of descriptors) {
             const data = {
               taker,
               owner,
