@@ -32,10 +32,10 @@ export function holdsOnlyForeign(
   return new Content(unit, file, text, isForeignMemory).isForeignRecord(record);
 }
 
-/** `new Node`, `Node(data)`, `Node node = { text: .. }`, `make!Node`, `emplace!Node`. */
+/** `new Node`, `Node(data)`, `Node node = { text: .. }`, `make!Node`, `emplace!Node`; `makeArray!Node(n)` sets nothing. */
 function isMadeOtherwise(text: string, name: string): boolean {
   return new RegExp(
-    `\\bnew\\s+${name}\\b|\\b${name}\\s+\\w+\\s*=\\s*\\{|(?<!\\bstruct\\s)(?<![.\\w])${name}\\s*\\((?!\\s*\\))|!\\(?\\s*${name}\\b`,
+    `\\bnew\\s+${name}\\b|\\b${name}\\s+\\w+\\s*=\\s*\\{|(?<!\\bstruct\\s)(?<![.\\w!])${name}\\s*\\((?!\\s*\\))|(?<!\\bmakeArray\\s*)!\\(?\\s*${name}\\b`,
     'u',
   ).test(text);
 }

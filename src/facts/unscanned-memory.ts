@@ -110,9 +110,17 @@ function isForeignThroughout(unit: UnitFacts, file: FileIr, element: TypeRef): b
       unit,
       file,
       record,
-      (own, value, fn) => unscannedMemory(own, value, fn)?.startsWith('Memory of') === true,
+      (own, value, fn) =>
+        unscannedMemory(own, value, fn)?.startsWith('Memory of') === true || isArrayOfAllocator(unit, own, fn, value),
     )
   );
+}
+
+/** `Mallocator.instance.makeArray!ubyte(n)`: memory of an allocator that the collector does not look into. */
+function isArrayOfAllocator(unit: UnitFacts, file: FileIr, fn: FunctionIr, value: Expr): boolean {
+  if (calledName(value) !== 'makeArray') return false;
+  const given = value.kind === 'method' ? value.receiver : value.kind === 'call' ? value.args[0]?.value : undefined;
+  return given !== undefined && unscannedAllocator(unit, file, fn, given) !== undefined;
 }
 
 /** `Mallocator.instance.make!T(..)`, `make!T(allocator)`, `makeArray!T(allocator, n)` where `T` may hold pointers. */
@@ -139,7 +147,9 @@ function madeByAllocator(unit: UnitFacts, file: FileIr, fn: FunctionIr, walked: 
       ? `an object of class '${decl.name}', which holds references`
       : undefined
     : contentOf(unit, file, fn, made, false);
-  return content === undefined || (made.kind === 'slice' && takesOnlyAllocated(file, fn, walked))
+  return content === undefined ||
+    (made.kind === 'slice' && takesOnlyAllocated(file, fn, walked)) ||
+    (name === 'makeArray' && isForeignThroughout(unit, file, made))
     ? undefined
     : { span: expr.span, memory: `Memory of the allocator '${allocator}'`, content, steps: [], weak: true };
 }

@@ -196,9 +196,11 @@ export abstract class Memory {
           if (!stored.pointers.some((p) => ids.has(p.id))) continue;
           const there = ended.read(place);
           // A variable of which nothing is known on that path may hold it all the same, but not one that `let` made there.
-          if (!there && !(this.rust && place.root.declared === 'let')) continue;
+          const isKnown = there !== undefined || (this.rust && place.root.declared === 'let');
           const held = new Set(there?.pointers);
-          const isApart = (p: Pointer): boolean => ids.has(p.id) && !held.has(p);
+          // D: nor does it hold a block that the function makes, without having been set.
+          const isApart = (p: Pointer): boolean =>
+            ids.has(p.id) && !held.has(p) && (isKnown || (!this.rust && p.target.root.kind === 'allocation'));
           if (!stored.pointers.some(isApart)) continue;
           // The twin may have ended there, too.
           const twinApart = (p: Pointer): Pointer => (isApart(p) ? twinApart(this.twinOf(p)) : p);
