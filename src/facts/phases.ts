@@ -81,3 +81,23 @@ function isNamedOnce(unit: UnitFacts, name: string): boolean {
   }
   return isOnce;
 }
+
+/**
+ * D: whether a method only builds its object: every place of its file that names it, where it is not declared, is in a constructor, and no
+ * other file names a member of that name without a function of its own.
+ */
+export function isPartOfConstruction(unit: UnitFacts, { file, fn }: FunctionAt): boolean {
+  const { name } = fn;
+  if (fn.kind !== 'method' || fn.owner === undefined) return false;
+  const makers = file.functions.filter((one) => one.kind === 'constructor');
+  if (makers.length === 0) return false;
+  const declared = new Set(file.functions.flatMap((one) => (one.name === name ? [one.nameSpan.start] : [])));
+  const named = offsetsOf(name, unit.textOf(file.path) ?? '').filter((at) => !declared.has(at));
+  if (named.length === 0 || !named.every((at) => makers.some(({ span }) => span.start < at && at < span.end)))
+    return false;
+  const own = new RegExp(String.raw`[\w\])*]\s+${name}\s*\(`, 'u');
+  return unit.pathsOf('d').every((path) => {
+    const text = path === file.path ? '' : (unit.textOf(path) ?? '');
+    return offsetsOf(name, text).length === 0 || own.test(text);
+  });
+}

@@ -2,7 +2,7 @@ import { containerStorage, type ContainerStorage } from '../facts/containers.js'
 import { BECOMES_RAW, ALLOCATES, LENDING, RAW_POINTERS } from '../facts/raw-words.js';
 import { D_POINTERS, exceptTests, inTestsBeside, MAY_GROW_IN_TEST } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
-import { isEarlierPhase } from '../facts/phases.js';
+import { isEarlierPhase, isPartOfConstruction } from '../facts/phases.js';
 import { putsAside } from '../facts/put-aside.js';
 import { isScratch } from '../facts/scratch-lists.js';
 import type { GrowthSite, UnitFacts } from '../facts/unit.js';
@@ -245,7 +245,7 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
     // What is filled when the program begins is not moved any more by whoever asks later.
     if (isStatic && /^(?:init|setup|set_up|install|main$)/u.test(g.fn.name)) return false;
     if (isTied && g.fn.self?.mode !== 'shared') return false;
-    if (isRenewed(unit, g, stored)) return false;
+    if (isRenewed(unit, g, stored) || (!rust && isPartOfConstruction(unit, g))) return false;
     if (rust && (putsAside(unit, g.file, g.fn, field) || isWithinCapacity(unit, g))) return false;
     return growable === true || !g.growth.weak;
   });

@@ -776,7 +776,8 @@ export abstract class StatementLowering extends ExprLowering {
     const written = this.source(condition).replaceAll(/\s+/gu, ' ');
     const version = /^version ?\( ?(\w+) ?\)$/u.exec(written)?.[1];
     if (version === 'none') return false;
-    if (version === 'all') return true;
+    // All compilers of today's D set it; the other branch is for those of the first version.
+    if (version === 'all' || version === 'D_Version2') return true;
     if (version !== undefined) return this.constants.versions.has(version) ? true : undefined;
     const [, not, test = ''] = /^static if ?\( ?(!?) ?(\w+) ?\)$/u.exec(written) ?? [];
     const value = this.truthOf(test);
