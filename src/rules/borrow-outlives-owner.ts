@@ -1,3 +1,4 @@
+import { findLeftRegistered, SCOPE_REGISTERED } from '../facts/left-registered.js';
 import { calledName, isTypeParameter, isUndone, memberPath } from '../facts/d-code.js';
 import { arePathsExcluded, rustPaths } from '../facts/excluded-paths.js';
 import { hasDrop } from '../facts/declarations.js';
@@ -53,6 +54,8 @@ export default defineRule({
       lent: "'{how}' points into what '{owner}' lends (line {borrow}), and another thread takes the pointer along at line {escape}: '{function}' returns before the thread is done, and its caller may free the memory then.",
       unloaded:
         "'{code}' is code of the library '{library}', or an object with methods there (line {taken}), and '{library}' is unloaded first by {end} (line {gone}): what runs afterwards (line {use}) is no longer mapped.",
+      registered:
+        "'{what}' lies in the frame and is put on a list by '{register}' (line {line}); '{unregister}' (line {end}) takes it off only where nothing throws in between: otherwise the list leads to an object that is gone.",
       leaves:
         'A pointer into {owner} (line {borrow}) is {where} at line {escape}, but {owner} ends with its scope: the pointer outlives it.',
     },
@@ -67,7 +70,7 @@ export default defineRule({
       ...UNSAFE_CODE,
       ...BECOMES_RAW,
     ],
-    d: [D_BORROWS, D_SLICES, D_LENT, DIGEST_TEXT, RETURNS_ARRAY],
+    d: [D_BORROWS, D_SLICES, D_LENT, DIGEST_TEXT, RETURNS_ARRAY, SCOPE_REGISTERED],
   },
   bodyRequires: { rust: [LENDING] },
   looksAt: 'bodies',
@@ -148,6 +151,36 @@ export default defineRule({
                 { file, span: closure, role: 'release', note: 'The temporary ends with the closure.' },
               ],
               key: 'temporary',
+            });
+          for (const left of language === 'd' && unit.holds(file, fn, [SCOPE_REGISTERED]) ? findLeftRegistered(fn) : [])
+            report({
+              messageId: 'registered',
+              data: {
+                what: left.name,
+                register: left.register,
+                line: lineOf(unit, file, left.registered.start),
+                unregister: left.unregister,
+                end: lineOf(unit, file, left.unregistered.start),
+              },
+              at: { file, span: left.registered },
+              steps: [
+                {
+                  file,
+                  span: left.declared,
+                  role: 'declare',
+                  note: `'scope' lets '${left.name}' end with the function.`,
+                },
+                { file, span: left.registered, role: 'escape', note: 'It is put on the list here.' },
+                {
+                  file,
+                  span: left.unregistered,
+                  role: 'release',
+                  note: 'It is taken off here, which an exception does not reach.',
+                },
+              ],
+              key: `${left.register}|${left.name}`,
+              severity: 'warning',
+              confidence: 'medium',
             });
           for (const weak of language === 'rust' ? findWeakAddresses(unit, file, fn) : [])
             report({
