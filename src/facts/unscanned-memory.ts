@@ -447,6 +447,39 @@ function valueOf(expr: Expr): Expr {
     : expr;
 }
 
+/**
+ * `this.buffer = calloc(count, T.sizeof);` of a member without a type (`void*`): memory for the values of a template, told by their size
+ * instead of a cast.
+ */
+function sizedMember(unit: UnitFacts, file: FileIr, fn: FunctionIr, { expr, around }: Walked): Unscanned | undefined {
+  const name = expr.kind === 'call' ? calledName(expr) : undefined;
+  if (expr.kind !== 'call' || name === undefined || !/^(?:pure)?[mc]alloc$/iu.test(name)) return undefined;
+  const member = assignedTo(around);
+  const aggregate = aggregateOf(file, fn);
+  const type = aggregate?.fields.find((field) => field.name === member && !field.isStatic)?.type;
+  if (type?.text.replaceAll(' ', '') !== 'void*') return undefined;
+  const sized = expr.args.map(({ value }) => sizedType(value)).find((one) => one !== undefined);
+  if (sized === undefined || aggregate === undefined) return undefined;
+  const text = (unit.textOf(file.path) ?? '').slice(aggregate.span.start, aggregate.span.end);
+  const meant = new RegExp(`\\balias\\s+${sized}\\s*=\\s*(\\w+)\\s*;`, 'u').exec(text)?.[1] ?? sized;
+  // The object itself, or one that other code of the type takes care of.
+  if (!aggregate.generics.some((generic) => generic.name === meant) || AWARE.test(text)) return undefined;
+  return {
+    span: expr.span,
+    memory: `Memory of '${name}'`,
+    content: `values of any type '${meant}'`,
+    steps: [],
+    weak: true,
+  };
+}
+
+/** `T` of `T.sizeof`, `count * T.sizeof`. */
+function sizedType(value: Expr): string | undefined {
+  if (value.kind === 'binary' && value.operator === '*') return sizedType(value.left) ?? sizedType(value.right);
+  if (value.kind !== 'field' || value.name !== 'sizeof' || value.base.kind !== 'name') return undefined;
+  return value.base.path.length === 1 ? value.base.path[0] : undefined;
+}
+
 /** An arena of bytes: the aggregate's buffer is never scanned, and one of its methods makes values of any type in it. */
 function rawArena(unit: UnitFacts, file: FileIr, fn: FunctionIr, { expr }: Walked): Unscanned | undefined {
   const buffer = arenaBuffer(expr);
@@ -621,6 +654,7 @@ export function findUnscanned(unit: UnitFacts, file: FileIr, fn: FunctionIr, wal
     emplacedObject(unit, file, fn, walked.expr) ??
     memoryOfObject(unit, file, fn, walked.expr) ??
     rawArena(unit, file, fn, walked) ??
+    sizedMember(unit, file, fn, walked) ??
     blockArena(unit, file, fn, walked)
   );
 }
