@@ -4,6 +4,7 @@ import {
   calledName,
   closureOf,
   declaredIn,
+  hasAttribute,
   hasBody,
   heldByLiteral,
   memberPath,
@@ -261,6 +262,9 @@ export default defineRule({
             type !== undefined && (!isReadOnly(shown) || mayBeFilled(unit.textOf(file.path) ?? '', type, buffer));
           const rewound = type === undefined || !isFilled ? undefined : findRewind(file, type, fn, buffer, expr.value);
           if (type === undefined || rewound === undefined) return;
+          // `return` ties a view of what lies in the object to the object, as a reference to the object itself.
+          const field = type.fields.find(({ name }) => name === buffer)?.type;
+          if (field?.kind === 'static-array' && hasAttribute(fn, 'return')) return;
           report({
             messageId: 'rewound',
             data: {
