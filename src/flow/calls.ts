@@ -756,7 +756,12 @@ export abstract class Calls extends Effects {
     }
     const resolved = this.resolveMethod(receiver, expr.method);
     // A method that the unit declares on a known type says more than a name in a table.
-    const effective = resolved?.fn.body && matches.every((m) => m.weak || !m.row.receiver?.length) ? [] : matches;
+    const isTold =
+      resolved !== undefined &&
+      (resolved.fn.body !== undefined ||
+        this.givesOwn(resolved.fn) ||
+        this.shownByMethod(resolved.fn, receiver, expr.span, expr.method).length > 0);
+    const effective = isTold && matches.every((m) => m.weak || !m.row.receiver?.length) ? [] : matches;
     if (!ADDRESS_ONLY.has(expr.method)) {
       const passes = effective.some((m) =>
         m.row.effects.some((e) => e.kind === 'pass' || e.kind === 'borrow' || e.kind === 'erase'),

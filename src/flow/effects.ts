@@ -6,6 +6,7 @@ import { Closures } from './closures.js';
 import { isCountedClone } from './counted-clones.js';
 import { describePlace, extend, isElementOf, isWithin, leadingMember, placeKey, type Place } from './place.js';
 import type { Growth, Invalidation, Pointer, PointerForm, Summary, Value } from './result.js';
+import { isDropped } from './owned-values.js';
 import { elementType, isGrowable, isNumber, isVector, peel, SCALAR, unwrapped } from './types.js';
 import {
   adaptedType,
@@ -775,7 +776,11 @@ export abstract class Effects extends Closures {
     const isMethod = fn.self !== undefined || (fn.owner !== undefined && !fn.isStatic && !this.rust);
     // A method without a receiver in D is called on `this`.
     const self = isMethod ? (receiver ?? this.selfValue()) : undefined;
-    const declared = fn.body || fn.skipped === true ? [] : this.declaredReturns(fn, self, values, span, name);
+    const declared = fn.body
+      ? []
+      : fn.skipped === true
+        ? this.shownByMethod(fn, self, span, name)
+        : this.declaredReturns(fn, self, values, span, name);
     if (!flow) {
       this.setByCallee(values, fn);
       // Whatever the helper does, what it is given is code of this function.
@@ -1020,6 +1025,34 @@ export abstract class Effects extends Closures {
   }
 
   /** D: what a function without a body says by `return` that its result points into: the struct, or what a parameter shows. */
+  /** Rust: whether the signature alone says that a method gives a value that owns something and shows nothing of what it is asked of. */
+  protected givesOwn({ returns, skipped, owner }: FunctionIr): boolean {
+    const type = unwrapped(returns);
+    if (!this.rust || skipped !== true || type?.kind !== 'path' || type.args.length > 0 || type.lifetimes !== undefined)
+      return false;
+    return type.name !== 'Self' && type.name !== owner && isDropped(type, this.settings.oracle, this.file, this.fn);
+  }
+
+  /**
+   * Rust: what `fn bytes(&self) -> &[u8]`, whose body nobody has asked for, can only lend: the block of the one member of a struct that holds
+   * such content, where no other member shares or borrows anything.
+   */
+  protected shownByMethod(fn: FunctionIr, self: Value | undefined, span: Span, name: string): Pointer[] {
+    const { returns, owner } = fn;
+    if (!this.rust || !self || owner === undefined || fn.self?.mode !== 'shared' || fn.params.length > 0) return [];
+    if (returns?.kind !== 'reference' || (returns.lifetime !== undefined && returns.lifetime !== fn.self.lifetime))
+      return [];
+    const holders = HOLDERS.find(([content]) => content.test(returns.element?.text ?? ''))?.[1];
+    const decl = holders && this.settings.oracle.declaration(owner, this.file.path);
+    if (decl?.kind !== 'struct' || decl.generics.length > 0) return [];
+    const holding = decl.fields.filter(({ type }) => holders?.test(type?.text ?? '') === true);
+    const [only] = holding;
+    if (holding.length !== 1 || !only || !decl.fields.every((f) => f === only || isOwnOrPlain(f.type))) return [];
+    return this.materialise(self, span).map((s) =>
+      this.borrow(extend(s, only.name), 'reference', false, span, `${name}()`),
+    );
+  }
+
   private declaredReturns(
     fn: FunctionIr,
     self: Value | undefined,
@@ -1112,5 +1145,22 @@ const OF_LIBRARY = /(?:^|::)[a-z]+\d*_free$/u;
 function isBlock(expr: Expr | undefined): boolean {
   return (
     expr?.kind === 'cast' && expr.type.kind === 'pointer' && /(?:^|::)c_void$/u.test(expr.type.element?.text ?? '')
+  );
+}
+
+/** What a reference may show, and the types that hold it in a block of their own. */
+const HOLDERS: readonly (readonly [RegExp, RegExp])[] = [
+  [/^str$/u, /^(?:(?:\w+::)*String|Box\s*<\s*str\s*>)$/u],
+  [/^(?:\w+::)*CStr$/u, /^(?:\w+::)*CString$/u],
+  [/^\[/u, /^(?:Vec\s*<[^<>&*']+>|Box\s*<\s*\[[^<>&*']+\]\s*>)$/u],
+];
+
+/** A type of the standard library that neither shares nor borrows: a number, a text, a vector of numbers. */
+function isOwnOrPlain(type: TypeRef | undefined): boolean {
+  return (
+    type?.kind === 'path' &&
+    /^(?:[iu](?:8|16|32|64|128|size)|f32|f64|bool|char|String|CString|PathBuf|OsString|Duration|Instant)$/u.test(
+      type.name,
+    )
   );
 }

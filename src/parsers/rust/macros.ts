@@ -499,8 +499,17 @@ function lowerMacroItems(cx: Lowering, call: Call, scope: Scope): boolean {
     return root !== undefined && lowerDeclarations(cx, root, scope, kind);
   }
   const root = cx.parsePiece('', piece, '');
-  return root !== undefined && lowerDeclarations(cx, root, scope, kind);
+  if (root !== undefined && lowerDeclarations(cx, root, scope, kind)) return true;
+  // `api! { [lib_open, lib_close], pub fn open(..) { .. } }`: what the macro is told stands before the items.
+  const told = TOLD.exec(cx.source.slice(piece.start, piece.end))?.[0];
+  if (told === undefined || !MAY_BE_HAZARD.test(cx.source.slice(piece.start, piece.end))) return false;
+  const rest = cx.parsePiece('', { start: piece.start + told.length, end: piece.end }, '');
+  return rest !== undefined && lowerDeclarations(cx, rest, scope, kind);
 }
+
+/** Names, paths and lists of them, each with a comma or semicolon behind it, before something that begins an item. */
+const TOLD =
+  /^(?:\s*(?:\[[\w\s:,]*\]|\w+(?:::\w+)*)\s*[,;])+(?=\s*(?:\/\/|#\s*\[|(?:pub(?:\s*\([\w\s:]*\))?\s+)?(?:unsafe\s+|async\s+|const\s+)*(?:extern\s+"\w+"\s+)?fn\b))/u;
 
 /** Whether a parsed macro body holds nothing but items, at least one. */
 export function readsAsItems(root: SyntaxNode): boolean {
