@@ -73,7 +73,7 @@ export function findBareView(unit: UnitFacts, file: FileIr, fn: FunctionIr): Bar
     const decl = unit.oracle('rust').declaration(view, file.path);
     if (depends) {
       if (!isBareHandle(unit, file, decl)) continue;
-    } else if (!isBareStruct(unit, file, decl) || endsOwn(unit, view)) continue;
+    } else if (!isBareStruct(unit, file, decl) || (endsOwn(unit, view) && !isMadeUnowned(unit, decl, text))) continue;
     // An owner that can be cloned is counted, and what works on it most likely holds a count of its own.
     if (depends && unit.implsOf(owner).some(({ item }) => item.trait?.name === 'Clone')) continue;
     const start = fn.bodySpan.start + call.index;
@@ -247,6 +247,39 @@ function endsOwn(unit: UnitFacts, view: string): boolean {
     const text = (unit.textOf(file.path) ?? '').slice(item.span.start, item.span.end);
     return /\bself\b/u.test(text.replace(/&\s*mut\s+self\b/u, '')) || /\b\w+!/u.test(text);
   });
+}
+
+/**
+ * `Info { raw, owned: false }` of a type whose `drop` asks `if self.owned`, or a constructor that makes one like that: what it is made of stays
+ * somebody else's.
+ */
+function isMadeUnowned(unit: UnitFacts, decl: TypeDecl | undefined, text: string): boolean {
+  const [flag, ...more] = decl?.fields.filter((f) => f.type?.name === 'bool') ?? [];
+  if (!decl || !flag || more.length > 0) return false;
+  const drops = unit
+    .implsOf(decl.name, 'Drop')
+    .map(({ item, file }) => (unit.textOf(file.path) ?? '').slice(item.span.start, item.span.end));
+  const asked = new RegExp(`\\bif\\s*(!?)\\s*self\\s*\\.\\s*${flag.name}\\s*(?:\\{|&&)`, 'u');
+  const negated = drops.map((drop) => asked.exec(drop)?.[1]);
+  const [first] = negated;
+  if (first === undefined || negated.some((one) => one !== first)) return false;
+  const unowned = new RegExp(`\\b${flag.name}\\s*:\\s*${String(first === '!')}\\b`, 'u');
+  const made = [...text.matchAll(new RegExp(`\\b${decl.name}\\s*(?:::\\s*(\\w+)\\s*\\(|\\{)`, 'gu'))];
+  return (
+    made.length > 0 &&
+    made.every(({ 1: maker, index }) =>
+      maker === undefined
+        ? unowned.test(text.slice(index))
+        : unit
+            .functionsNamed(maker, 'rust')
+            .some(
+              ({ item, file }) =>
+                item.owner === decl.name &&
+                item.bodySpan !== undefined &&
+                unowned.test((unit.textOf(file.path) ?? '').slice(item.bodySpan.start, item.bodySpan.end)),
+            ),
+    )
+  );
 }
 
 /** A struct with a raw pointer and nothing that could keep its owner. */

@@ -110,9 +110,10 @@ export function findBoxedCallbacks(
         given &&
         candidates.find(
           (c) =>
-            (c.isValue !== true
-              ? isForeign(file, call.callee) || KEEPERS.test(call.callee)
-              : typed.has(c.generic.name)) && given.some((name) => isFrom(text, fn, name, c.param)),
+            ((c.isValue !== true && (isForeign(file, call.callee) || KEEPERS.test(call.callee))) ||
+              // Whatever it is called by, it is given a foreign function for the type beside the box.
+              typed.has(c.generic.name)) &&
+            given.some((name) => isFrom(text, fn, name, c.param)),
         );
       if (candidate && !found.some((f) => f.type === candidate.generic.name))
         found.push({
@@ -300,6 +301,8 @@ function boxedNames(file: FileIr, expr: Expr): readonly string[] {
   return content ? namesIn(file, content) : [];
 }
 
+const WRAPS = /^(?:(?:Option::)?Some|(?:Cell|RefCell|UnsafeCell|Mutex|RwLock|ManuallyDrop)::new)$/u;
+
 function namesIn(file: FileIr, content: Expr): readonly string[] {
   switch (content.kind) {
     case 'cast':
@@ -312,6 +315,13 @@ function namesIn(file: FileIr, content: Expr): readonly string[] {
       return content.path.length === 1 ? content.path : [];
     case 'closure':
       return calledNames(file, content.functionId);
+    case 'call': {
+      // `Some(x)`, from which it is taken when it is called, and cells.
+      const [inner] = content.args;
+      return inner && content.callee.kind === 'name' && WRAPS.test(content.callee.path.slice(-2).join('::'))
+        ? namesIn(file, inner.value)
+        : boxedNames(file, content);
+    }
     default:
       return boxedNames(file, content);
   }
