@@ -109,7 +109,10 @@ type Search = (text: string) => boolean;
  * hundreds of different sets of rules that want them, and one pattern for each set would take longer to compile than it saves.
  */
 function joinBodies(
-  rules: readonly { readonly bodies: Tokens | undefined; readonly beside: readonly (string | RegExp)[] | undefined }[],
+  rules: readonly {
+    readonly bodies: Tokens | undefined;
+    readonly beside: readonly (string | TextTest)[] | undefined;
+  }[],
   isMet: (token: TextToken) => boolean,
 ): BodyFilter {
   const groups = new Map<string, Conditional>();
@@ -164,6 +167,13 @@ function bare(token: TextToken): string | TextTest {
   return typeof token === 'string' || 'test' in token ? token : token.pattern;
 }
 
-function sourceOf(token: string | RegExp): string {
-  return isWord(token) ? JSON.stringify(token) : token.source;
+/** Tells tokens apart; each look that takes more than a pattern is one of its own. */
+function sourceOf(token: string | TextTest): string {
+  if (isWord(token)) return JSON.stringify(token);
+  if (token instanceof RegExp) return token.source;
+  let name = looks.get(token);
+  if (name === undefined) looks.set(token, (name = `look ${looks.size}`));
+  return name;
 }
+
+const looks = new Map<TextTest, string>();

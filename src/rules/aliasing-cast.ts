@@ -1,3 +1,4 @@
+import { ACTS } from '../facts/handing-on.js';
 import { bindingsOf, typeOfSource, type Bindings, type Source } from '../facts/raw-views.js';
 import { lineOf } from '../facts/lines.js';
 import { findSharedWrite, LENDS_EXCLUSIVELY, WRITES_SHARED } from '../facts/shared-writes.js';
@@ -37,6 +38,7 @@ export default defineRule({
   },
   tokens: { rust: [...CASTS, ...FILLS, 'Option<&mut ', 'Result<&mut '] },
   bodyTokens: { rust: [...CASTS, LENDS_EXCLUSIVELY, WRITES_SHARED] },
+  bodyRequires: { rust: [ACTS] },
   looksAt: 'bodies',
   perFile: ['rust'],
   check({ unit, report }) {

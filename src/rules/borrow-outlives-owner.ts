@@ -5,7 +5,8 @@ import { hasDrop } from '../facts/declarations.js';
 import { isInHeapFrame, isUnlinked } from '../facts/frame-addresses.js';
 import { laterUses } from '../facts/later-uses.js';
 import { findMappedPointers } from '../facts/mapped-pointers.js';
-import { BECOMES_RAW, LENDING, RAW_CODE, RAW_POINTERS, UNSAFE_CODE } from '../facts/raw-words.js';
+import { BECOMES_RAW, RAW_CODE, RAW_POINTERS, UNSAFE_CODE } from '../facts/raw-words.js';
+import { LENDS } from '../facts/handing-on.js';
 import { D_BORROWS, D_LENT, D_SLICES } from '../facts/d-text.js';
 import { isLentToThread } from '../facts/lent-to-threads.js';
 import { lineOf } from '../facts/lines.js';
@@ -72,7 +73,7 @@ export default defineRule({
     ],
     d: [D_BORROWS, D_SLICES, D_LENT, DIGEST_TEXT, RETURNS_ARRAY, SCOPE_REGISTERED],
   },
-  bodyRequires: { rust: [LENDING] },
+  bodyRequires: { rust: [LENDS] },
   looksAt: 'bodies',
   perFile: ['rust', 'd'],
   check({ unit, functionsIn, report }) {

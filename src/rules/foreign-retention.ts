@@ -5,13 +5,14 @@ import { hasDrop } from '../facts/declarations.js';
 import { findExternalMemory } from '../facts/external-memory.js';
 import { findForgottenLocal } from '../facts/forgotten-locals.js';
 import { findFreedCallbackData } from '../facts/freed-callback-data.js';
+import { NUMBER_WORD } from '../facts/handing-on.js';
 import { findLentHandle } from '../facts/lent-handles.js';
 import { findLentToHandles } from '../facts/lent-to-handles.js';
 import { lineOf } from '../facts/lines.js';
 import { findRegisteredParam, findRegisteredSelf } from '../facts/registered-self.js';
 import { bindingsOf, findResults } from '../facts/raw-views.js';
 import { endsWithItsRoot } from '../facts/storage.js';
-import type { UnitFacts } from '../facts/unit.js';
+import type { BesideWord, UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
 import { describePlace, placeKey, type Place, type Root } from '../flow/place.js';
 import type { CallSite, Escape, FunctionFlow, Pointer, Value } from '../flow/result.js';
@@ -19,6 +20,8 @@ import type { Expr, FileIr, FunctionIr, Param, TypeRef } from '../model/ir.js';
 import { isInside, type Span } from '../model/source.js';
 import { withoutAlias } from '../flow/types.js';
 import { defineRule } from './rule.js';
+
+const SETTER = 'set_';
 
 const TOKENS = {
   rust: [
@@ -29,7 +32,7 @@ const TOKENS = {
     'ffi::',
     '_sys::',
     'libc::',
-    'set_',
+    SETTER,
     'set0',
     'add0',
     'push0',
@@ -108,6 +111,15 @@ const TOKENS = {
 const GIVES_CALLBACK =
   /,\s*Some\(\s*[a-z]\w*(?:::\s*<[^()]*>)?\s*\)\s*,|\b[a-z]\w*_(?:add|install|attach|subscribe|watch|hook|connect|listen|on)(?:_\w+)?\s*\(/u;
 
+/** `set_data(data)`; what is only given a number, `set_scope_id(id)`, keeps no memory, unless the number is a text: `id.as_ptr()`. */
+const SETS_MEMORY: BesideWord = {
+  word: SETTER,
+  pattern: new RegExp(
+    String.raw`${SETTER}(?!\w*\s*\(\s*(?:\w+_)?${NUMBER_WORD}\s*\))|as_(?:mut_)?ptr|to_ptr|into_raw|\*\s*const`,
+    'u',
+  ),
+};
+
 /** How D code gives memory to foreign code. */
 const D_GIVEN = [
   /\.ptr\b|toStringz|tempCString|\bcast\s*\([^)]*\*|(?<![&\w)\]\s])\s*&\s*[A-Za-z_(]/u,
@@ -157,7 +169,7 @@ export default defineRule({
   tokens: TOKENS,
   // Without `unsafe` nothing of this compiles.
   requires: { rust: ['unsafe'] },
-  bodyTokens: { rust: [...TOKENS.rust, GIVES_CALLBACK], d: TOKENS.d },
+  bodyTokens: { rust: [...TOKENS.rust.filter((token) => token !== SETTER), SETS_MEMORY, GIVES_CALLBACK], d: TOKENS.d },
   bodyRequires: { rust: RAW_CODE, d: D_GIVEN },
   looksAt: 'bodies',
   perFile: ['d'],

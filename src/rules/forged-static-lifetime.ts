@@ -1,3 +1,4 @@
+import { ACTS } from '../facts/handing-on.js';
 import { findDemandedStatic } from '../facts/demanded-static.js';
 import { findHandleClose, findHandleTasks } from '../facts/handle-tasks.js';
 import { findNestedReferences } from '../facts/lent-in-arguments.js';
@@ -108,6 +109,7 @@ export default defineRule({
       /\.load\s*\([^()]*\)\s*\.as_(?:ref|mut)\s*\(/u,
     ],
   },
+  bodyRequires: { rust: [ACTS] },
   looksAt: 'bodies',
   perFile: ['rust'],
   check({ unit, report }) {

@@ -1,7 +1,8 @@
 import { changedWhileIterated } from '../facts/iterated-tables.js';
 import { ELEMENT_OF_CALL, findEarlyPlaces, functionsWithEarlyPlaces } from '../facts/early-places.js';
 import { containerStorage } from '../facts/containers.js';
-import { LENDING, RAW_POINTERS } from '../facts/raw-words.js';
+import { RAW_POINTERS } from '../facts/raw-words.js';
+import { LENDS } from '../facts/handing-on.js';
 import { withCallersOf } from '../facts/d-code.js';
 import {
   D_CHANGING_LOOP,
@@ -69,7 +70,7 @@ export default defineRule({
   },
   tokens: TOKENS,
   bodyTokens: BODY_TOKENS,
-  bodyRequires: { rust: [LENDING] },
+  bodyRequires: { rust: [LENDS] },
   looksAt: 'bodies',
   perFile: ['rust', 'd'],
   check({ unit, functionsIn, report }) {

@@ -1,3 +1,4 @@
+import { ACTS } from '../facts/handing-on.js';
 import { lineOf } from '../facts/lines.js';
 import { plainText } from '../facts/plain-text.js';
 import type { UnitFacts } from '../facts/unit.js';
@@ -38,7 +39,7 @@ export default defineRule({
   tokens: TOKENS,
   requires: { rust: ['unsafe'] },
   bodyTokens: TOKENS,
-  bodyRequires: { rust: ['unsafe'] },
+  bodyRequires: { rust: [{ test: (text) => text.includes('unsafe') && ACTS.test(text) }] },
   looksAt: 'bodies',
   check({ unit, report }) {
     const found: { readonly use: UncheckedUse; readonly file: FileIr; readonly fn: FunctionIr }[] = [];

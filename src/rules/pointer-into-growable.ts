@@ -1,5 +1,6 @@
 import { containerStorage, type ContainerStorage } from '../facts/containers.js';
-import { BECOMES_RAW, ALLOCATES, LENDING, RAW_POINTERS } from '../facts/raw-words.js';
+import { BECOMES_RAW, ALLOCATES, RAW_POINTERS } from '../facts/raw-words.js';
+import { LENDS } from '../facts/handing-on.js';
 import { D_POINTERS, exceptTests, inTestsBeside, MAY_GROW_IN_TEST } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
 import { isEarlierPhase, isPartOfConstruction } from '../facts/phases.js';
@@ -88,7 +89,7 @@ export default defineRule({
   },
   tokens: TOKENS,
   bodyTokens: BODY_TOKENS,
-  bodyRequires: { rust: [LENDING] },
+  bodyRequires: { rust: [LENDS] },
   looksAt: 'bodies',
   perFile: ['rust', 'd'],
   check({ unit, functionsIn, report }) {

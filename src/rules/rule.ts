@@ -3,7 +3,7 @@ import type { FileIr, FunctionIr, Language } from '../model/ir.js';
 import type { ProjectModel } from '../model/project.js';
 import type { RuleMeta } from '../model/rule.js';
 import type { Span } from '../model/source.js';
-import type { TextToken, UnitFacts } from '../facts/unit.js';
+import type { TextTest, TextToken, UnitFacts } from '../facts/unit.js';
 
 /** The `{holes}` of a message template. */
 type Holes<T extends string> = T extends `${string}{${infer Hole}}${infer Rest}` ? Hole | Holes<Rest> : never;
@@ -61,7 +61,7 @@ export interface Rule<Messages extends Readonly<Record<string, string>> = Readon
   /** When given, only function bodies with one of these are lowered for this rule; else all of a file. */
   readonly bodyTokens?: Partial<Record<Language, readonly TextToken[]>>;
   /** When given, the function must also hold one of these. */
-  readonly bodyRequires?: Partial<Record<Language, readonly (string | RegExp)[]>>;
+  readonly bodyRequires?: Partial<Record<Language, readonly (string | TextTest)[]>>;
   /**
    * Everything it reports starts from a function that `bodyTokens` picks: a file without one is not parsed for it. With
    * `body text` it reads of those functions the head and the text, and their bodies are not lowered for it. Default: it
