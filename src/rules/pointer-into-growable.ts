@@ -1,3 +1,4 @@
+import { aggregateOf, methodsOf } from '../facts/d-code.js';
 import { containerStorage, type ContainerStorage } from '../facts/containers.js';
 import { BECOMES_RAW, ALLOCATES, RAW_POINTERS } from '../facts/raw-words.js';
 import { LENDS } from '../facts/handing-on.js';
@@ -232,7 +233,7 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
     (root.kind === 'self' ? isTiedToSelf(fn) : root.kind === 'param' && isTiedToParameter(fn, root.name));
   const field = owner.path.findLast((step) => step !== '[]' && step !== '*') ?? '';
   const stored = { kind: escape.kind, into: escape.into, pointer, holder: holderOf(fn, escape), by: fn };
-  const growths = unit.growthsOf(key, file.language, file.path).filter((g) => {
+  const growths: GrowthSite[] = unit.growthsOf(key, file.language, file.path).filter((g) => {
     if (
       g.inConstructor ||
       g.growth.operation === 'free' ||
@@ -250,6 +251,7 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
     if (rust && (putsAside(unit, g.file, g.fn, field) || isWithinCapacity(unit, g))) return false;
     return growable === true || !g.growth.weak;
   });
+  if (!rust && growths.length === 0) growths.push(...movedByHand(unit, file, fn, owner, escape));
   if (growths.length === 0) return undefined;
   if (!rust && growths.every((g) => g.growth.context.frames.length === 0 && isEarlierPhase(unit, g, { file, fn })))
     return undefined;
@@ -273,6 +275,48 @@ function judge(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): H
             (pointer.how === 'ref return' && (isContainer(file, fn) || isLast(unit, file, escape)))))),
     weak: growths.every((g) => g.growth.weak),
   };
+}
+
+/** Methods that end what an object holds, or begin it anew. */
+const ENDS_CONTENT = /^(?:clear|reset|close|destroy|dispose|free|release|finish|init\w*|opAssign)$/iu;
+
+/**
+ * D: `free(data); data = bigger;` in a method of the type whose pointer member the owner is: `realloc`, written out. The place where the old
+ * block is freed.
+ */
+function movedByHand(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+  owner: Place,
+  escape: Escape,
+): readonly GrowthSite[] {
+  const [field = '', star, ...deeper] = owner.path;
+  const type = aggregateOf(file, fn);
+  if (owner.root.kind !== 'self' || star !== '*' || deeper.length > 0 || type === undefined) return [];
+  if (escape.context.frames.length > 0) return [];
+  const moves = new RegExp(
+    String.raw`\b(?:free|pureFree|dispose|deallocate)\s*\(\s*(?:cast\s*\([^()]*\)\s*)?(?:this\s*\.\s*)?${field}\s*\)\s*;[^{}]*?(?<![.\w])(?:this\s*\.\s*)?${field}\s*=\s*(?!null\b|=)\w`,
+    'u',
+  );
+  const text = unit.textOf(file.path) ?? '';
+  return methodsOf(file, type).flatMap((method) => {
+    const { bodySpan, kind, name } = method;
+    if (bodySpan === undefined || kind !== 'method' || ENDS_CONTENT.test(name)) return [];
+    const match = moves.exec(text.slice(bodySpan.start, bodySpan.end));
+    if (match === null) return [];
+    const start = bodySpan.start + match.index;
+    const end = start + match[0].indexOf(';');
+    const growth = {
+      place: owner,
+      span: { start, end },
+      how: match[0].slice(0, match[0].indexOf('(')).trim(),
+      operation: 'resize' as const,
+      weak: false,
+      context: escape.context,
+    };
+    return [{ file, fn: method, growth, inConstructor: false }];
+  });
 }
 
 /** The function waits for the thread that it gave the pointer to, or for those of a list, and lets the owner grow only after that. */
