@@ -670,6 +670,7 @@ class Unit implements UnitFacts {
     const functionOfModule = (
       path: readonly string[],
       fromPath: string,
+      holds?: RegExp,
     ): { readonly path: string; readonly fn: FunctionIr } | undefined => {
       const name = path.at(-1) ?? '';
       if (language !== 'rust' || !/^[a-z_]\w*$/u.test(name)) return undefined;
@@ -683,6 +684,7 @@ class Unit implements UnitFacts {
         (p) => p !== fromPath && p.startsWith(scope) && mayHaveFunction(p, name),
       );
       if (modules.length > 4) return undefined;
+      if (holds !== undefined && !modules.some((p) => holds.test(this.input.peekText(p) ?? ''))) return undefined;
       const [found, ...others] = modules.flatMap((p) =>
         (namesIn(this.parse(p, language))?.freeFunctions(name) ?? []).map((fn) => ({ path: p, fn })),
       );
@@ -773,7 +775,7 @@ class Unit implements UnitFacts {
         return here.length === 1 && here[0] ? { path: fromPath, fn: here[0] } : undefined;
       },
       releasingHelper: (path, fromPath) => {
-        const found = functionOfModule(path, fromPath);
+        const found = functionOfModule(path, fromPath, RELEASES);
         if (found?.fn.bodySpan === undefined) return undefined;
         const { start, end } = found.fn.bodySpan;
         return RELEASES.test(this.input.peekText(found.path)?.slice(start, end) ?? '') ? found : undefined;

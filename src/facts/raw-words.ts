@@ -1,3 +1,5 @@
+import type { InFile, TextToken } from './unit.js';
+
 /** A Rust function that has to do with a raw pointer holds one of these; only `unsafe` takes one apart. */
 export const RAW_WORDS: readonly string[] = ['unsafe', '*const ', '*mut ', 'NonNull', 'ptr', 'raw', 'addr_of'];
 
@@ -13,6 +15,12 @@ export const RAW_POINTERS: readonly string[] = [
   'ptr::from_',
   '*const ',
   '*mut ',
+];
+
+/** `RAW_POINTERS` as they stand in code: what is made of nothing but `self`, `transmute_self(self)`, is no pointer into something that it owns. */
+export const MAKES_RAW: readonly TextToken[] = [
+  ...RAW_POINTERS.filter((word) => word !== 'transmute'),
+  /transmute(?!\w*\s*(?:::\s*<[^()]*>\s*)?\(\s*self\s*\))/u,
 ];
 
 /**
@@ -64,7 +72,7 @@ export const LENDING = new RegExp(
  * Where a reference becomes a raw pointer without a word of it in the function: a field of a constructor or of `self`, or an
  * `AtomicPtr`, that is declared as one.
  */
-export const BECOMES_RAW: readonly RegExp[] = [
+const BECOMES_RAW: readonly RegExp[] = [
   /\b[A-Z]\w*\s*(?:\([^()]*|\{(?:[^{}]*,)?\s*\w+\s*:\s*)&\s*(?:mut\s+)?[a-z_]\w*(?:\s*\.\s*\w+|\s*\[[^[\]]*\])*\s*[,)}]/u,
   // `Cursor { node: self.nodes.last_mut()? }`, `self.nodes.first().map(|node| Cursor { node })`
   /\b[A-Z]\w*\s*\{(?:[^{}]*,)?\s*\w+\s*:\s*self(?:\s*\.\s*\w+)+\s*\.\s*(?:first|last|front|back|get)(?:_mut)?\s*\(/u,
@@ -72,6 +80,12 @@ export const BECOMES_RAW: readonly RegExp[] = [
   /\bself(?:\s*\.\s*\w+)+\s*=\s*(?:Some\s*\(\s*)?(?:&|self(?:\s*\.\s*\w+)+\s*\.\s*(?:first|last|front|back|get)(?:_mut)?\s*\()/u,
   /\.\s*(?:store|swap|set|replace)\s*\(\s*&/u,
 ];
+
+/** A file that has to do with raw pointers, and not only with lifetimes that are retyped. */
+const RAW_TYPES = /\*\s*(?:const|mut)\b|\b(?:NonNull|AtomicPtr)\b|addr_of|&\s*raw\b|ptr\b/u;
+
+/** `BECOMES_RAW` in such a file. */
+export const BECOMES_RAW_THERE: readonly InFile[] = BECOMES_RAW.map((pattern) => ({ inFile: RAW_TYPES, pattern }));
 
 /** Names of functions that give whoever asks for memory a piece that is nobody else's from then on. */
 export const ALLOCATES = /^(?:\w*[aA]llocate\w*|alloc|malloc|acquire|checkout)$/u;

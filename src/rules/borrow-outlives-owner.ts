@@ -5,7 +5,7 @@ import { hasDrop } from '../facts/declarations.js';
 import { isInHeapFrame, isUnlinked } from '../facts/frame-addresses.js';
 import { laterUses } from '../facts/later-uses.js';
 import { findMappedPointers } from '../facts/mapped-pointers.js';
-import { BECOMES_RAW, RAW_CODE, RAW_POINTERS, UNSAFE_CODE } from '../facts/raw-words.js';
+import { BECOMES_RAW_THERE, MAKES_RAW, RAW_CODE, RAW_POINTERS, UNSAFE_CODE } from '../facts/raw-words.js';
 import { LENDS } from '../facts/handing-on.js';
 import { D_BORROWS, D_LENT, D_SLICES } from '../facts/d-text.js';
 import { isLentToThread } from '../facts/lent-to-threads.js';
@@ -67,9 +67,9 @@ export default defineRule({
   // A caller of a helper that hands out a pointer may hold none of the words itself.
   bodyTokens: {
     rust: [
-      ...[...TOKENS.rust, ...RAW_CODE].filter((word) => word !== 'unchecked' && word !== 'unsafe'),
+      ...['Library::new', 'Library::open', ...MAKES_RAW, ...RAW_CODE.filter((word) => word !== 'unsafe')],
       ...UNSAFE_CODE,
-      ...BECOMES_RAW,
+      ...BECOMES_RAW_THERE,
     ],
     d: [D_BORROWS, D_SLICES, D_LENT, DIGEST_TEXT, RETURNS_ARRAY, SCOPE_REGISTERED],
   },

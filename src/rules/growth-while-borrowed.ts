@@ -1,7 +1,7 @@
 import { changedWhileIterated } from '../facts/iterated-tables.js';
 import { ELEMENT_OF_CALL, findEarlyPlaces, functionsWithEarlyPlaces } from '../facts/early-places.js';
 import { containerStorage } from '../facts/containers.js';
-import { RAW_POINTERS } from '../facts/raw-words.js';
+import { MAKES_RAW, RAW_POINTERS } from '../facts/raw-words.js';
 import { LENDS } from '../facts/handing-on.js';
 import { withCallersOf } from '../facts/d-code.js';
 import {
@@ -39,7 +39,7 @@ const BORROWS_IN_D = [
 ];
 /** In such a file, also what turns a stored pointer into a reference. */
 const BODY_TOKENS = {
-  rust: [...RAW_POINTERS, '&*', '&mut *'],
+  rust: [...MAKES_RAW, '&*', '&mut *'],
   d: [...BORROWS_IN_D, ELEMENT_OF_CALL],
 };
 

@@ -1,6 +1,6 @@
 import { aggregateOf, methodsOf } from '../facts/d-code.js';
 import { containerStorage, type ContainerStorage } from '../facts/containers.js';
-import { BECOMES_RAW, ALLOCATES, RAW_POINTERS } from '../facts/raw-words.js';
+import { BECOMES_RAW_THERE, ALLOCATES, MAKES_RAW, RAW_POINTERS } from '../facts/raw-words.js';
 import { LENDS } from '../facts/handing-on.js';
 import { D_POINTERS, exceptTests, inTestsBeside, MAY_GROW_IN_TEST } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
@@ -63,7 +63,7 @@ const COUNTED_ON = /^[^(){};=]*\*\s*\w+\s*\([^]*(?:\breturn\s|=>)\s*(?:cast\s*\(
 const TOKENS = { rust: [...RAW_POINTERS, 'static mut '], d: ['&', '.ptr', 'ref ', 'realloc'] };
 /** In such a file, also what turns a stored pointer into a reference. */
 const BODY_TOKENS = {
-  rust: [...RAW_POINTERS, ...BECOMES_RAW, '&*', '&mut *', LENDS_STATIC],
+  rust: [...MAKES_RAW, ...BECOMES_RAW_THERE, '&*', '&mut *', LENDS_STATIC],
   d: [inTestsBeside(D_POINTERS, MAY_GROW_IN_TEST), exceptTests(COUNTED_ON)],
 };
 
