@@ -14,6 +14,7 @@ import crashMaskingConfig from './rules/crash-masking-config.js';
 import loaderProcessReport from './rules/loader-process-report.js';
 import nativeHandleUndisposed from './rules/native-handle-undisposed.js';
 import pooledBufferTransfer from './rules/pooled-buffer-transfer.js';
+import staleMemoryView from './rules/stale-memory-view.js';
 import terminateDuringNativeWork from './rules/terminate-during-native-work.js';
 import wholeBackingStore from './rules/whole-backing-store.js';
 
@@ -27,6 +28,7 @@ export const visitors: readonly JavaScriptVisitor[] = [
   loaderProcessReport,
   nativeHandleUndisposed,
   pooledBufferTransfer,
+  staleMemoryView,
   terminateDuringNativeWork,
   wholeBackingStore,
 ];

@@ -41,6 +41,7 @@ import rawRoundTripMismatch from './raw-round-trip-mismatch.js';
 import reusedBufferSlice from './reused-buffer-slice.js';
 import scopeLaundering from './scope-laundering.js';
 import scopedCaptureEscape from './scoped-capture-escape.js';
+import staleMemoryView from './stale-memory-view.js';
 import terminateDuringNativeWork from './terminate-during-native-work.js';
 import threadsOutliveAddon from './threads-outlive-addon.js';
 import trustedTooWide from './trusted-too-wide.js';
@@ -98,6 +99,7 @@ export const rules: readonly Rule[] = [
   reusedBufferSlice,
   scopeLaundering,
   scopedCaptureEscape,
+  staleMemoryView,
   terminateDuringNativeWork,
   threadsOutliveAddon,
   trustedTooWide,

@@ -75,3 +75,23 @@ export function releasesSomething(text: string): boolean {
     text,
   );
 }
+
+/** The memory of WebAssembly is looked at through its buffer or one of Emscripten's views. */
+export function viewsMemory(text: string): boolean {
+  return /\bexports\b[^;]{0,80}?\bmemory\b|WebAssembly\s*\.\s*Memory|[mM]emory[!)\s]*\.\s*buffer\b|\bHEAP[UF]?(?:8|16|32|64)\b/u.test(
+    text,
+  );
+}
+
+/** The memory may grow: by its own method, or by a function that a module exports. */
+export function mayGrowMemory(text: string): boolean {
+  return /\bgrow\b|\bexports\b|[aA]lloc|\bccall\b|\._[a-z]/u.test(text);
+}
+
+/** Neither minified, nor written by Emscripten, whose own code renews its views. */
+export function isHandWritten(text: string): boolean {
+  if (/updateMemoryViews|updateGlobalBufferAndViews/u.test(text)) return false;
+  let lines = 1;
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) lines++;
+  return text.length / lines < 200;
+}
