@@ -83,9 +83,11 @@ export function viewsMemory(text: string): boolean {
   );
 }
 
-/** The memory may grow: by its own method, or by a function that a module exports. */
+/** The memory may grow: by its own method, or by a function that a module exports; or an object keeps a view of it for good. */
 export function mayGrowMemory(text: string): boolean {
-  return /\bgrow\b|\bexports\b|[aA]lloc|\bccall\b|\._[a-z]/u.test(text);
+  return /\bgrow\b|\bexports\b|[aA]lloc|\bccall\b|\._[a-z]|\bthis\.[#\w]+\s*=\s*new\s+(?:DataView|\w+Array)\b/u.test(
+    text,
+  );
 }
 
 /** Neither minified, nor written by Emscripten, whose own code renews its views. */

@@ -1,31 +1,33 @@
 import type { TSESLint, TSESTree } from '@typescript-eslint/utils';
+import { isHandWritten } from '../../rules/javascript-text.js';
 import rule from '../../rules/stale-memory-view.js';
 import { fieldValues } from '../class-fields.js';
+import { contains, leavesLoop, loopAround, mayReach, userOf } from '../evaluation-order.js';
+import { localFunction } from '../in-flight/local-functions.js';
 import { defineVisitor, type VisitorContext } from '../javascript-visitor.js';
 import {
   bare,
   type Code,
   descendantsOf,
+  dottedName,
   enclosingFunction,
   isFunction,
+  keyName,
   memberName,
   parentOf,
   shortText,
   variableOf,
 } from '../syntax.js';
-import { growthOf, memoryViewOf, type GrowthKind, type MemoryView } from '../wasm-memory.js';
-
-interface Growth {
-  readonly call: TSESTree.CallExpression;
-  readonly kind: GrowthKind;
-}
+import { concerns, type Growth, growthByName, growthOf, growthsOf } from '../wasm-growth.js';
+import { heapName, memoryViewOf, type MemoryView } from '../wasm-memory.js';
 
 interface Stale {
-  readonly messageId: 'usedAfter' | 'usedInNextRound' | 'keptInField';
+  readonly messageId: 'usedAfter' | 'usedInNextRound' | 'kept' | 'neverRenewed' | 'takenBefore';
   readonly name: string;
   readonly view: MemoryView;
   readonly made: TSESTree.Node;
-  readonly growth: Growth;
+  /** Undefined where nothing of the class says when the memory grows. */
+  readonly growth: Growth | undefined;
   readonly use: TSESTree.Node;
 }
 
@@ -33,69 +35,208 @@ type Context = VisitorContext<Stale['messageId']>;
 
 export default defineVisitor(rule, (context) => {
   const { sourceCode: code } = context;
-  const growths = new Map<TSESTree.Node, readonly Growth[]>();
-  const growthsIn = (fn: TSESTree.Node): readonly Growth[] => {
-    const known = growths.get(fn);
-    if (known !== undefined) return known;
-    const found = descendantsOf(code, fn).flatMap((node) => {
-      if (node.type !== 'CallExpression' || enclosingFunction(node) !== fn) return [];
-      const kind = growthOf(code, node);
-      return kind === undefined ? [] : [{ call: node, kind }];
-    });
-    growths.set(fn, found);
-    return found;
-  };
+  // With types the filter is not asked, and no view is to be mended in generated code.
+  if (!isHandWritten(code.text)) return {};
   const seen = new Set<TSESLint.Scope.Variable>();
   const judge = (id: TSESTree.Node, value: TSESTree.Node): void => {
     const variable = id.type === 'Identifier' ? variableOf(code, id) : undefined;
-    const view = variable === undefined ? undefined : memoryViewOf(code, value);
-    if (variable === undefined || view === undefined || seen.has(variable)) return;
+    if (variable === undefined || seen.has(variable) || memoryViewOf(code, value) === undefined) return;
     seen.add(variable);
-    const stale = staleLocal(code, variable, growthsIn(enclosingFunction(id)), enclosingFunction(id));
+    const stale = staleVariable(code, variable);
     if (stale !== undefined) report(context, stale);
   };
   return {
     VariableDeclarator(node) {
-      if (node.init !== null) judge(node.id, node.init);
+      if (node.init === null) return;
+      // const { buffer } = memory
+      const pattern = node.id.type === 'ObjectPattern' ? node.id.properties : [];
+      const buffer = pattern.find((each) => each.type === 'Property' && keyName(each) === 'buffer');
+      if (buffer?.type === 'Property') judge(buffer.value, buffer.value);
+      else judge(node.id, node.init);
     },
     AssignmentExpression(node) {
       if (node.operator === '=') judge(node.left, node.right);
     },
+    CallExpression(node) {
+      for (const stale of [staleOperand(code, node), staleParameter(code, node)])
+        if (stale !== undefined) report(context, stale);
+    },
     ClassBody(node) {
-      for (const stale of staleFields(code, node, growthsIn)) report(context, stale);
+      for (const stale of staleFields(code, node)) report(context, stale);
     },
   };
 });
 
-/** The first use of a view behind a call that may grow the memory, in the function that made the view. */
-function staleLocal(
+function growthsIn(code: Code, fn: TSESTree.Node): readonly Growth[] {
+  return growthsOf(code).get(fn) ?? [];
+}
+
+/** The first use of a view behind a call that may grow the memory. */
+function staleVariable(code: Code, variable: TSESLint.Scope.Variable): Stale | undefined {
+  const writes = variable.references.filter((each) => each.isWrite());
+  const [first] = writes;
+  if (first === undefined) return undefined;
+  const home = enclosingFunction(first.identifier);
+  // Written in two functions, or compared with the memory: somebody takes care of it.
+  if (writes.some(({ identifier }) => enclosingFunction(identifier) !== home)) return undefined;
+  if (variable.references.some(({ identifier }) => isCompared(identifier))) return undefined;
+  const reads = variable.references.filter((each) => each.isRead());
+  return staleAtHome(code, variable.name, home, writes, reads) ?? staleElsewhere(code, variable, home, writes, reads);
+}
+
+type Reference = TSESLint.Scope.Reference;
+
+/** In the function that makes the view. */
+function staleAtHome(
   code: Code,
-  variable: TSESLint.Scope.Variable,
-  growths: readonly Growth[],
-  fn: TSESTree.Node,
+  name: string,
+  home: TSESTree.Node,
+  writes: readonly Reference[],
+  reads: readonly Reference[],
 ): Stale | undefined {
-  const own = variable.references.filter(({ identifier }) => enclosingFunction(identifier) === fn);
-  const writes = own.filter((each) => each.isWrite());
-  // Written elsewhere, or compared with the memory: somebody takes care of it.
-  if (variable.references.some((each) => each.isWrite() && !own.includes(each))) return undefined;
-  if (own.some(({ identifier }) => isCompared(identifier))) return undefined;
-  for (const { identifier: use } of own.filter((each) => each.isRead())) {
+  const growths = growthsIn(code, home);
+  if (growths.length === 0) return undefined;
+  for (const { identifier: use } of reads) {
+    if (enclosingFunction(use) !== home) continue;
     const write = writes.findLast(({ identifier }) => identifier.range[0] < use.range[0]);
     const value = write?.writeExpr ?? undefined;
-    const view = value === undefined ? undefined : memoryViewOf(code, value);
-    if (write === undefined || value === undefined || view === undefined) continue;
-    const made = { name: variable.name, view, made: value, use };
+    const view = value === undefined ? undefined : viewOfWrite(code, write, value);
+    if (value === undefined || view === undefined) continue;
+    const made = { name, view, made: value, use };
     const after = growths.find(
-      ({ call }) => call.range[0] >= value.range[1] && call.range[1] <= use.range[0] && mayReach(call, use),
+      (growth) => growth.call.range[0] >= value.range[1] && isBefore(growth, use) && concerns(code, growth, view),
     );
     if (after !== undefined) return { ...made, messageId: 'usedAfter', growth: after };
-    const next = growths.find(({ call }) => {
-      if (call.range[0] < use.range[1]) return false;
-      const loop = loopAround(use, fn);
-      const isAround = loop !== undefined && contains(loop, call) && !contains(loop, value);
-      return isAround && !leaves(call, loop) && !writes.some(({ identifier }) => contains(loop, identifier));
-    });
+    const loop = loopAround(use, home);
+    if (loop === undefined || contains(loop, value) || writes.some(({ identifier }) => contains(loop, identifier)))
+      continue;
+    const next = growths.find(
+      (growth) =>
+        growth.call.range[0] >= use.range[1] &&
+        contains(loop, growth.call) &&
+        !leavesLoop(growth.call, loop) &&
+        concerns(code, growth, view),
+    );
     if (next !== undefined) return { ...made, messageId: 'usedInNextRound', growth: next };
+  }
+  return undefined;
+}
+
+/** The view that is given to a variable; of `const { buffer } = memory` the declaration is asked. */
+function viewOfWrite(code: Code, write: Reference | undefined, value: TSESTree.Node): MemoryView | undefined {
+  const target = write?.identifier;
+  const isTaken = target?.type === 'Identifier' && parentOf(target)?.type === 'Property';
+  return memoryViewOf(code, isTaken ? target : value);
+}
+
+/** Whether a use lies behind the growth: after the call, or around it in an expression that took the view before. */
+function isBefore({ call }: Growth, use: TSESTree.Node): boolean {
+  if (call.range[1] <= use.range[0]) return mayReach(call, use);
+  const user = call.range[0] >= use.range[1] ? userOf(use) : undefined;
+  return user !== undefined && contains(user, call);
+}
+
+const loading = /\bWebAssembly\s*\.\s*(?:instantiate|Instance|compile|Memory)/u;
+
+/** In the functions that see a view which is made once: within one of them, or made stale by one for another. */
+function staleElsewhere(
+  code: Code,
+  variable: TSESLint.Scope.Variable,
+  home: TSESTree.Node,
+  writes: readonly Reference[],
+  reads: readonly Reference[],
+): Stale | undefined {
+  const [write] = writes;
+  const value = write?.writeExpr ?? undefined;
+  const view = value === undefined ? undefined : viewOfWrite(code, write, value);
+  if (writes.length !== 1 || value === undefined || view === undefined) return undefined;
+  // A function that is called again makes the view anew; the one that loads the module is called once.
+  const isLoader = home.type === 'Program' || loading.test(code.getText(home));
+  const isOwn = variable.defs.some(({ name }) => enclosingFunction(name) === home);
+  if (!isLoader && !isOwn) return undefined;
+  const outside = reads.filter(({ identifier }) => enclosingFunction(identifier) !== home);
+  const made = { name: variable.name, view, made: value };
+  for (const { identifier: use } of outside) {
+    const growth = growthsIn(code, enclosingFunction(use)).find(
+      (each) => isBefore(each, use) && concerns(code, each, view),
+    );
+    if (growth !== undefined) return { ...made, messageId: 'usedAfter', growth, use };
+  }
+  const [reader] = outside;
+  // Emscripten defines its views itself, and renews them when its memory can grow.
+  if (!isLoader || reader === undefined || heapName.test(variable.name)) return undefined;
+  const growth = [...growthsOf(code)]
+    .filter(([fn]) => fn !== home && fn.type !== 'Program' && (!isOwn || contains(home, fn)))
+    .flatMap(([, found]) => found)
+    .filter((each) => concerns(code, each, view))
+    .sort((a, b) => Number(a.kind === 'export') - Number(b.kind === 'export'))[0];
+  return growth === undefined ? undefined : { ...made, messageId: 'kept', growth, use: reader.identifier };
+}
+
+/** `new Uint8Array(memory.buffer, malloc(n))`, `HEAP32[p] = malloc(n)`: what is evaluated first is stale at the end. */
+function staleOperand(code: Code, call: TSESTree.CallExpression): Stale | undefined {
+  const kind = growthOf(code, call);
+  if (kind === undefined) return undefined;
+  let below: TSESTree.Node = call;
+  for (let at = parentOf(call); at !== undefined; at = parentOf(at)) {
+    if (isFunction(at) || at.type.endsWith('Statement') || at.type === 'VariableDeclaration') return undefined;
+    for (const operand of operandsBefore(at, below)) {
+      const plain = bare(operand);
+      const view = plain.type === 'Identifier' && !heapName.test(plain.name) ? undefined : memoryViewOf(code, plain);
+      const growth = { call, kind };
+      // `malloc(n) | 0` is compiled code, of asm.js.
+      if (view?.isEmscripten === true && parentOf(call)?.type === 'BinaryExpression') continue;
+      if (view !== undefined && concerns(code, growth, view)) {
+        const name = shortText(code, plain, 40);
+        return { messageId: 'takenBefore', name, view, made: plain, growth, use: plain };
+      }
+    }
+    below = at;
+  }
+  return undefined;
+}
+
+/** The operands of an expression that are evaluated before another one of it, and used after that. */
+function operandsBefore(node: TSESTree.Node, operand: TSESTree.Node): readonly TSESTree.Node[] {
+  if (node.type === 'CallExpression' || node.type === 'NewExpression') {
+    const at = node.arguments.findIndex((each) => each === operand);
+    if (at < 0) return [];
+    const callee = bare(node.callee);
+    return [...(callee.type === 'MemberExpression' ? [callee.object] : []), ...node.arguments.slice(0, at)];
+  }
+  if (node.type === 'AssignmentExpression' && node.right === operand && node.left.type === 'MemberExpression')
+    return node.left.computed ? [node.left.object] : [];
+  return node.type === 'MemberExpression' && node.computed && node.property === operand ? [node.object] : [];
+}
+
+const judged = new WeakSet<TSESTree.Node>();
+
+/** A view that is handed to a function of the file, which lets the memory grow before it uses the parameter. */
+function staleParameter(code: Code, call: TSESTree.CallExpression): Stale | undefined {
+  for (const [index, value] of call.arguments.entries()) {
+    const view = memoryViewOf(code, value);
+    const fn = view === undefined ? undefined : localFunction(code, call.callee);
+    const parameter = fn?.params[index];
+    if (view === undefined || fn === undefined || parameter?.type !== 'Identifier' || judged.has(parameter)) continue;
+    judged.add(parameter);
+    const variable = variableOf(code, parameter);
+    const isWritten = variable?.references.some((each) => each.isWrite()) ?? true;
+    if (variable === undefined || isWritten) continue;
+    if (variable.references.some(({ identifier }) => isCompared(identifier))) continue;
+    const handed = descendantsOf(code, fn.body).flatMap((each): readonly Growth[] => {
+      if (each.type !== 'CallExpression' || each.callee.type !== 'Identifier' || enclosingFunction(each) !== fn)
+        return [];
+      const { name } = each.callee;
+      const given = call.arguments[fn.params.findIndex((one) => one.type === 'Identifier' && one.name === name)];
+      const kind = given === undefined ? undefined : growthByName(code, given);
+      return kind === undefined ? [] : [{ call: each, kind }];
+    });
+    const growths = [...growthsIn(code, fn), ...handed];
+    for (const { identifier: use } of variable.references) {
+      if (enclosingFunction(use) !== fn) continue;
+      const growth = growths.find((each) => isBefore(each, use) && concerns(code, each, view));
+      if (growth !== undefined) return { messageId: 'usedAfter', name: parameter.name, view, made: value, growth, use };
+    }
   }
   return undefined;
 }
@@ -115,6 +256,9 @@ function isCompared(node: TSESTree.Node): boolean {
     // The bound of a loop is no look at the memory.
     return comparisons.has(at.operator) && (parentOf(at)?.type !== 'ForStatement' || at.operator.includes('='));
   }
+  // A test shows that the view is detached: `expect(view.byteLength).toBe(0)`.
+  if (at?.type === 'CallExpression' && from !== node)
+    return /^(?:expect|assert)$/u.test(dottedName(at.callee)?.[0] ?? '');
   return (
     (at?.type === 'UnaryExpression' && at.operator === '!') ||
     at?.type === 'LogicalExpression' ||
@@ -122,63 +266,8 @@ function isCompared(node: TSESTree.Node): boolean {
   );
 }
 
-function contains(outer: TSESTree.Node, inner: TSESTree.Node): boolean {
-  return outer.range[0] <= inner.range[0] && inner.range[1] <= outer.range[1];
-}
-
-const loops = /^(?:While|DoWhile|For|ForIn|ForOf)Statement$/u;
-
-function loopAround(node: TSESTree.Node, fn: TSESTree.Node): TSESTree.Node | undefined {
-  let found: TSESTree.Node | undefined;
-  for (let at = parentOf(node); at !== undefined && at !== fn; at = parentOf(at)) {
-    // What a loop runs over is evaluated once.
-    const isHeader = (at.type === 'ForOfStatement' || at.type === 'ForInStatement') && contains(at.right, node);
-    const isInit = at.type === 'ForStatement' && at.init !== null && contains(at.init, node);
-    if (loops.test(at.type) && !isHeader && !isInit) found ??= at;
-  }
-  return found;
-}
-
-/** Whether a path leads from one place to a later one: they are not in two branches, and the first does not leave. */
-function mayReach(first: TSESTree.Node, later: TSESTree.Node): boolean {
-  let below: TSESTree.Node = first;
-  for (let at = parentOf(first); at !== undefined; at = parentOf(at)) {
-    if (contains(at, later)) {
-      if (at.type === 'IfStatement' || at.type === 'ConditionalExpression')
-        return !(contains(at.consequent, first) && at.alternate !== null && contains(at.alternate, later));
-      if (at.type === 'SwitchStatement') return false;
-      return !(at.type === 'TryStatement' && at.handler !== null && contains(at.handler, later));
-    }
-    if (isLeaving(at, below)) return false;
-    below = at;
-  }
-  return true;
-}
-
-function leaves(node: TSESTree.Node, loop: TSESTree.Node): boolean {
-  let below: TSESTree.Node = node;
-  for (let at = parentOf(node); at !== undefined && at !== loop; at = parentOf(at)) {
-    if (isLeaving(at, below)) return true;
-    below = at;
-  }
-  return false;
-}
-
-/** A statement that is left at its end, or a return around the call. */
-function isLeaving(node: TSESTree.Node, below: TSESTree.Node): boolean {
-  if (node.type === 'ReturnStatement' || node.type === 'ThrowStatement') return true;
-  const list = node.type === 'BlockStatement' ? node.body : node.type === 'SwitchCase' ? node.consequent : [];
-  return list.some(
-    (each) => each.range[0] >= below.range[1] && /^(?:Return|Throw|Break|Continue)Statement$/u.test(each.type),
-  );
-}
-
 /** Fields with a view that a method reads although another call may have grown the memory since it was made. */
-function staleFields(
-  code: Code,
-  body: TSESTree.ClassBody,
-  growthsIn: (fn: TSESTree.Node) => readonly Growth[],
-): readonly Stale[] {
+function staleFields(code: Code, body: TSESTree.ClassBody): readonly Stale[] {
   const fields = [...fieldValues(code, body)].filter(([, values]) =>
     values.some((value) => memoryViewOf(code, value) !== undefined),
   );
@@ -189,6 +278,7 @@ function staleFields(
       ? [{ name: memberNameOf(member.key), fn: member.value, isInit: member.kind === 'constructor' }]
       : [],
   );
+  const constructor = methods.find(({ isInit }) => isInit)?.fn;
   return fields.flatMap(([name, values]): readonly Stale[] => {
     const [made] = values.filter((value) => memoryViewOf(code, value) !== undefined);
     const view = made === undefined ? undefined : memoryViewOf(code, made);
@@ -211,16 +301,21 @@ function staleFields(
     );
     const growth = methods
       .filter(({ isInit }) => !isInit)
-      .flatMap(({ fn }) => growthsIn(fn).map((each) => ({ fn, ...each })))
+      .flatMap(({ fn }) => growthsIn(code, fn).map((each) => ({ fn, ...each })))
+      .filter((each) => concerns(code, each, view))
       .sort((a, b) => Number(a.kind === 'export') - Number(b.kind === 'export'))
       .find(({ fn, call }) => !renewals.some((each) => contains(fn, each) && each.range[0] >= call.range[1]));
-    if (growth === undefined) return [];
+    const isOnceMade = members.filter(isWritten).every((each) => enclosingFunction(each) === constructor);
+    if (growth === undefined && !(isOnceMade && !view.isEmscripten)) return [];
     const use = members.find((each) => {
       const fn = enclosingFunction(each);
+      if (growth === undefined && fn === constructor) return false;
       return !isWritten(each) && !renewals.some((other) => contains(fn, other) && other.range[0] < each.range[0]);
     });
     if (use === undefined) return [];
-    return [{ messageId: 'keptInField', name: `this.${name}`, view, made, growth, use }];
+    return [
+      { messageId: growth === undefined ? 'neverRenewed' : 'kept', name: `this.${name}`, view, made, growth, use },
+    ];
   });
 }
 
@@ -249,9 +344,9 @@ function ownCall(node: TSESTree.CallExpression): string {
 function report(context: Context, stale: Stale): void {
   const { name, view, made, growth, use, messageId } = stale;
   const code = context.sourceCode;
-  const call = `${shortText(code, growth.call.callee, 40)}()`;
+  const call = growth === undefined ? '' : `${shortText(code, growth.call.callee, 40)}()`;
   // Any function of a module may allocate, few do; and Emscripten's memory grows only when its build says so.
-  const isLikely = growth.kind !== 'export' && !view.isEmscripten;
+  const isLikely = growth !== undefined && growth.kind !== 'export' && !view.isEmscripten;
   context.report({
     messageId,
     data: {
@@ -259,16 +354,24 @@ function report(context: Context, stale: Stale): void {
       owner: view.owner,
       line: made.loc.start.line,
       call,
-      callLine: growth.call.loc.start.line,
+      callLine: growth?.call.loc.start.line ?? 0,
     },
     node: use,
     steps: [
       { role: 'borrow', node: made, note: `The view of '${view.owner}' is made here.` },
-      { role: 'grow', node: growth.call, note: `'${call}' may grow the memory, which detaches the view.` },
+      ...(growth === undefined
+        ? []
+        : [
+            {
+              role: 'grow' as const,
+              node: growth.call,
+              note: `'${call}' may grow the memory, which detaches the view.`,
+            },
+          ]),
       { role: 'use', node: use, note: 'The old view is used.' },
     ],
     severity: isLikely ? 'warning' : 'note',
-    confidence: !isLikely ? 'low' : messageId === 'keptInField' ? 'medium' : 'high',
+    confidence: !isLikely ? 'low' : messageId === 'kept' ? 'medium' : 'high',
     key: name,
   });
 }
