@@ -499,7 +499,24 @@ function mayPromise(unit: UnitFacts, file: FileIr, bound: string, depth: number)
   if (SILENT_TRAITS.has(name)) return false;
   const decl = depth < 4 ? unit.oracle('rust').declaration(name, file.path) : undefined;
   if (decl?.kind !== 'trait') return true;
-  return decl.bases.some((base) => mayPromise(unit, file, base, depth + 1));
+  return decl.bases.some((base) => mayPromise(unit, file, base, depth + 1)) || isPromiseOfThreads(unit, file, decl);
+}
+
+/** `unsafe trait MostlySend`: whoever implements it promises what its name or its documentation says of threads. */
+function isPromiseOfThreads(unit: UnitFacts, file: FileIr, decl: TypeDecl): boolean {
+  const declaring = declaringFile(unit, file, decl);
+  const text = declaring && unit.textOf(declaring.path);
+  if (
+    text === undefined ||
+    !/^[^{]*\bunsafe\s+(?:auto\s+)?trait\b/u.test(text.slice(decl.span.start, decl.nameSpan.end))
+  )
+    return false;
+  const lines = text
+    .slice(Math.max(0, decl.span.start - 2000), decl.span.start)
+    .split('\n')
+    .slice(0, -1);
+  const first = lines.findLastIndex((line) => !/^\s*(?:\/\/\/|#\[)/u.test(line)) + 1;
+  return /Send|Sync|[Tt]hread/u.test(`${lines.slice(first).join(' ')}${decl.name}`);
 }
 
 function allowsNonSend(attributes: TypeDecl['attributes']): boolean {

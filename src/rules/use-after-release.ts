@@ -790,6 +790,7 @@ export default defineRule({
                 isEmptied(text, flow, stale) ||
                 isRefilled(flow, stale) ||
                 isCountedByHand(flow, stale) ||
+                isCountOfClone(text, fn, stale) ||
                 isInOwnMemory(flow, stale))
             )
               continue;
@@ -1191,6 +1192,33 @@ function isCountedByHand(flow: FunctionFlow, { invalidation }: StaleUse): boolea
     invalidation.how.endsWith('decrement_strong_count') &&
     flow.calls.some((c) => c.callee.endsWith('increment_strong_count'))
   );
+}
+
+/** `shared.clone()`, `Rc::clone(&shared)` */
+const CLONE_OF = /^(?:([\w.]+?)\s*\.\s*clone\s*\(\s*\)|(?:Rc|Arc)\s*::\s*clone\s*\(\s*&?\s*([\w.]+)\s*\))$/u;
+
+/**
+ * The count is that of a clone (`Rc::into_raw(shared.clone())`), and what was cloned is a parameter, or used afterwards, and given to nobody in
+ * between: it has a count of its own, so that the value is still there.
+ */
+function isCountOfClone(text: string, fn: FunctionIr, { pointer, invalidation, use }: StaleUse): boolean {
+  if (!invalidation.how.endsWith('decrement_strong_count') || !pointer.how.endsWith('into_raw')) return false;
+  const { start, end } = pointer.site;
+  const given = /\(\s*([^]*?)\s*\)$/u.exec(text.slice(start, end))?.[1] ?? '';
+  const bound = /^\w+$/u.test(given)
+    ? new RegExp(String.raw`\blet\s+(?:mut\s+)?${given}\b[^=;]*=\s*([^;]*?)\s*;`, 'u').exec(
+        text.slice(fn.span.start, start),
+      )
+    : undefined;
+  const [, byMethod, byPath] = CLONE_OF.exec(bound?.[1] ?? given) ?? [];
+  const [original = ''] = (byMethod ?? byPath ?? '').split('.');
+  if (original === '') return false;
+  const isGiven = new RegExp(String.raw`[(,=]\s*${original}\s*[),;]`, 'u').test(text.slice(end, use.span.start));
+  const isKept =
+    original === 'self' ||
+    fn.params.some(({ name }) => name === original) ||
+    new RegExp(String.raw`\b${original}\b`, 'u').test(text.slice(use.span.end, fn.span.end));
+  return isKept && !isGiven;
 }
 
 /** What is only printed, and texts. */
