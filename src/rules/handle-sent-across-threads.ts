@@ -209,7 +209,8 @@ function judge(unit: UnitFacts, file: FileIr, impl: ImplDecl): Judged | undefine
   if (!bound) return undefined;
   // WebAssembly seldom has threads to send anything to; what a build script's own cfg stands for is not known.
   const isNote = isWasmOnly || (bound.kind === 'handle' && conditions.some((c) => isOwnCfg(c)));
-  if (bound.kind === 'generic' && isGuardedByToken(file, impl)) return undefined;
+  if (bound.kind === 'generic' && (isGuardedByToken(file, impl) || isForPlainValues(unit, file, impl)))
+    return undefined;
   if (bound.kind === 'object' && isFilledWithSend(unit, bound)) return undefined;
   if (bound.kind === 'generic' && isMadeByUnsafeOnly(unit, file, impl)) return { bound, isNote: true };
   if (bound.kind !== 'pointer' && isGuardedByThread(unit, file, impl, bound.field)) return { bound, isNote: true };
@@ -360,6 +361,36 @@ function isBarePointer(file: FileIr, impl: ImplDecl, field: string): boolean {
   return file.functions.every(
     (f) => f.owner !== decl.name || f.self === undefined || COPIES_OR_COMPARES.test(f.trait ?? ''),
   );
+}
+
+/** Values that every thread may have and share. */
+const PLAIN_VALUE =
+  /^(?:(?:\w+::)*PhantomData<\(\)>|\(\)|bool|char|[iu](?:8|16|32|64|128|size)|f32|f64|(?:\w+::)*String|&'static str|\[(?:bool|[iu](?:8|16|32|64|128|size)|f32|f64);[^\]]*\])$/u;
+
+/** A type that is private to the file, whose parameter stands for nothing but plain values wherever the file names the type. */
+function isForPlainValues(unit: UnitFacts, file: FileIr, { target }: ImplDecl): boolean {
+  const decl = file.types.find((t) => t.name === target.name);
+  if (!decl || decl.isPublic || decl.generics.length !== 1) return false;
+  const text = plainText(unit, file, { start: 0, end: (unit.textOf(file.path) ?? '').length });
+  const heads = [decl.span, ...file.impls.filter((i) => i.target.name === decl.name).map((i) => i.headSpan)];
+  const uses = [...text.matchAll(new RegExp(String.raw`\b${decl.name}\s*(?:::\s*)?<`, 'gu'))].filter(
+    ({ index }) => !heads.some(({ start, end }) => start <= index && index < end),
+  );
+  return (
+    uses.length > 0 &&
+    uses.every(({ index, 0: head }) => PLAIN_VALUE.test(argumentAt(text, index + head.length).trim()))
+  );
+}
+
+/** The text from a place to the `>` that ends the list of arguments around it. */
+function argumentAt(text: string, start: number): string {
+  let depth = 1;
+  let end = start;
+  for (; end < text.length && depth > 0; end++) {
+    if (text[end] === '<') depth++;
+    else if (text[end] === '>') depth--;
+  }
+  return text.slice(start, end - 1);
 }
 
 /** What shows by its type that the code runs on the thread of the value. */
