@@ -67,7 +67,7 @@ function castOfUnscanned(unit: UnitFacts, file: FileIr, fn: FunctionIr, walked: 
     (isTypeParameter(file, fn, pointee.name) || isComputedType(unit, file, fn, pointee.name));
   const element = storedType(isOpen ? pointee : withoutAlias(pointee, unit.oracle('d'), file.path));
   if (element === undefined) return undefined;
-  const memory = unscannedMemory(file, expr.value, fn);
+  const memory = unscannedMemory(file, expr.value, fn) ?? madeBySize(unit, file, fn, walked, element);
   if (memory === undefined || isAware(unit, file, fn, memory.endsWith(NO_SCAN) ? AWARE_OF_CONTENT : AWARE))
     return undefined;
   const content = contentOf(unit, file, fn, element, memory.startsWith("'new "));
@@ -75,7 +75,8 @@ function castOfUnscanned(unit: UnitFacts, file: FileIr, fn: FunctionIr, walked: 
     const isApart =
       memory.startsWith('Memory of') &&
       (isForeignThroughout(unit, file, element) ||
-        (element.kind === 'slice' && takesOnlyAllocated(file, fn, walked, (name) => MALLOC.has(name))));
+        (element.kind === 'slice' &&
+          takesOnlyAllocated(file, fn, walked, (name) => MALLOC.has(name) || FOREIGN_MEMORY.test(name))));
     return isApart ? undefined : { span: expr.span, memory, content, steps: [] };
   }
   if (element.kind !== 'pointer') return undefined;
@@ -97,6 +98,47 @@ function castOfUnscanned(unit: UnitFacts, file: FileIr, fn: FunctionIr, walked: 
       },
     ],
   };
+}
+
+/** Functions of C, and none of those of the runtime, which give memory of the collector. */
+const OF_C = /^(?!gc_|rt_|thread_)[a-z][a-z0-9]*(?:_[a-z0-9]+)+$/u;
+
+/**
+ * `auto whole = cast(Callback!T*) base_new(Callback!T.sizeof);`, where the function then sets what it makes: a library of C gave so much
+ * memory as the record takes. What the function stores somewhere else as well is found there.
+ */
+function madeBySize(
+  unit: UnitFacts,
+  file: FileIr,
+  fn: FunctionIr,
+  { expr, statement }: Walked,
+  element: TypeRef,
+): string | undefined {
+  if (expr.kind !== 'cast' || statement?.kind !== 'let' || statement.init !== expr || fn.body === undefined)
+    return undefined;
+  if (element.kind !== 'path' || fn.generics.some(({ name }) => name === element.name)) return undefined;
+  const given = uncast(expr.value);
+  const call = given.kind === 'name' && given.path.length === 1 ? initOf(fn, given.path[0] ?? '') : given;
+  const name = call?.kind === 'call' ? calledName(call) : undefined;
+  if (call?.kind !== 'call' || name === undefined || !OF_C.test(name)) return undefined;
+  if (unit.functionsNamed(name, 'd').some(({ item }) => item.body !== undefined)) return undefined;
+  const source = unit.textOf(file.path) ?? '';
+  const bare = (text: string): string => text.replaceAll(/[()\s]/gu, '');
+  if (
+    !call.args.some(
+      ({ value: { span } }) => bare(source.slice(span.start, span.end)) === `${bare(element.text)}.sizeof`,
+    )
+  )
+    return undefined;
+  const made = statement.pattern.kind === 'bind' ? statement.pattern.name : undefined;
+  const stored = new Set<string>();
+  const kept = new Set<string>();
+  walkBody(fn.body, ({ expr: one }) => {
+    if (one.kind !== 'assign' || one.operator !== '=') return;
+    const name = rootName(uncast(one.value));
+    if (name !== undefined) (one.target.kind === 'field' && rootName(one.target) === made ? stored : kept).add(name);
+  });
+  return stored.size > 0 && ![...stored].some((one) => kept.has(one)) ? `Memory of '${name}'` : undefined;
 }
 
 /** A record of the file whose pointers are only ever set to memory of other allocators: nothing in it is the collector's. */
@@ -169,7 +211,8 @@ function takesOnlyAllocated(
   const list =
     isList && statement?.kind === 'let' && statement.pattern.kind === 'bind'
       ? statement.pattern.name
-      : assignedTo(around);
+      : // `list = (cast(char[]*) malloc(n * size))[0 .. n];`
+        assignedTo(around.at(-1)?.kind === 'slice' ? around.slice(0, -1) : around);
   if (list === undefined) return false;
   let pieces = 0;
   let others = 0;
@@ -193,13 +236,23 @@ function takesOnlyAllocated(
       if (!isPiece && !(one.operator === '~=' && root === list)) return;
       const value = uncast(one.value);
       const made = value.kind === 'name' && value.path.length === 1 ? initOf(fn, value.path[0] ?? '') : value;
-      const whole = made?.kind === 'slice' ? made.base : made;
+      const sliced = made?.kind === 'slice' ? uncast(made.base) : made;
+      const whole = sliced?.kind === 'name' && sliced.path.length === 1 ? initOf(fn, sliced.path[0] ?? '') : sliced;
       const name = whole === undefined ? undefined : calledName(uncast(whole));
-      if (isPiece && name !== undefined && isApart(name)) pieces++;
+      if (isPiece && ((name !== undefined && isApart(name)) || (sliced !== undefined && isOfArguments(fn, sliced))))
+        pieces++;
       else if (one.value.kind !== 'literal') others++;
     });
   }
   return pieces > 0 && others === 0;
+}
+
+/** `argv[i]` of a parameter `char** argv`: a text of C. */
+function isOfArguments(fn: FunctionIr, value: Expr): boolean {
+  const list = value.kind === 'index' && value.base.kind === 'name' ? value.base.path.join('.') : undefined;
+  const type = fn.params.find(({ name }) => name === list)?.type;
+  const text = type?.kind === 'pointer' && type.element?.kind === 'pointer' ? type.element.element?.name : undefined;
+  return text !== undefined && /^w?char$/u.test(text);
 }
 
 /** Names by which loops set the elements of a list: `foreach (i, ref piece; list)`. */

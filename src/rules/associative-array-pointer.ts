@@ -63,7 +63,7 @@ export default defineRule({
           });
         }
         for (const escape of flow.escapes) {
-          const owner = entryOwner(unit, file, escape);
+          const owner = entryOwner(unit, file, fn, escape);
           if (owner === undefined || seen.has(escape.span.start)) continue;
           seen.add(escape.span.start);
           const removals = findRemovals(unit, file, fn, owner).filter(
@@ -135,9 +135,11 @@ function isOfRemovedEntry(
 }
 
 /** The associative array of a field or variable of the module that an escaping pointer looks into. */
-function entryOwner(unit: UnitFacts, file: FileIr, escape: Escape): Place | undefined {
+function entryOwner(unit: UnitFacts, file: FileIr, fn: FunctionIr, escape: Escape): Place | undefined {
   if (escape.kind !== 'return' && escape.kind !== 'store' && escape.kind !== 'collect') return undefined;
   if (escape.kind === 'return' && escape.context.frames.length > 0) return undefined;
+  // `return list.any!(one => one.key in table);` of a function that only answers yes or no.
+  if (escape.kind === 'return' && fn.returns?.kind === 'path' && fn.returns.name === 'bool') return undefined;
   const { pointer } = escape;
   // A result by `ref` is used at once; who takes its address is reported.
   if (pointer.how === 'ref return') return undefined;

@@ -261,7 +261,7 @@ export default defineRule({
           const isFilled =
             type !== undefined && (!isReadOnly(shown) || mayBeFilled(unit.textOf(file.path) ?? '', type, buffer));
           const rewound = type === undefined || !isFilled ? undefined : findRewind(file, type, fn, buffer, expr.value);
-          if (type === undefined || rewound === undefined) return;
+          if (type === undefined || rewound === undefined || isGivenAway(fn, buffer)) return;
           // `return` ties a view of what lies in the object to the object, as a reference to the object itself.
           const field = type.fields.find(({ name }) => name === buffer)?.type;
           if (field?.kind === 'static-array' && hasAttribute(fn, 'return')) return;
@@ -292,6 +292,22 @@ export default defineRule({
     }
   },
 });
+
+/** `scope (exit) data = null;`: the block goes with the slice, and what is written next goes to another one. */
+function isGivenAway({ body }: FunctionIr, buffer: string): boolean {
+  let found = false;
+  if (body)
+    walkBody(body, ({ expr, around }) => {
+      found ||=
+        expr.kind === 'assign' &&
+        expr.operator === '=' &&
+        expr.value.kind === 'literal' &&
+        expr.value.type === 'null' &&
+        memberPath(expr.target) === buffer &&
+        around.every(({ kind }) => kind === 'block');
+    });
+  return found;
+}
 
 /** A static array of the function that it fills: not a table that is only read. */
 function isWritten(fn: FunctionIr, statement: Extract<Statement, { kind: 'let' }>): boolean {

@@ -18,6 +18,9 @@ const TOKENS = [
   'removeRange', 'addRoot', 'removeRoot', 'make!', 'makeArray!', 'newuserdata',
 ]; // prettier-ignore
 
+/** A library of C that gives a record its memory: `cast(Call*) base_new(Call.sizeof)`. */
+const BODY_TOKENS = [...TOKENS, /\b[a-z][a-z0-9]*_\w+\s*\([^;]*\.sizeof\b/u];
+
 export default defineRule({
   meta: {
     id: 'unscanned-gc-pointer',
@@ -51,8 +54,8 @@ export default defineRule({
     checklist: 'Does the collector see every pointer that this memory holds?',
     scenarios: ['command'],
   },
-  tokens: { d: TOKENS },
-  bodyTokens: { d: TOKENS },
+  tokens: { d: [...TOKENS, '.sizeof'] },
+  bodyTokens: { d: BODY_TOKENS },
   perFile: ['d'],
   check({ unit, report }) {
     for (const read of unit.filesOf('d')) {
@@ -60,10 +63,10 @@ export default defineRule({
       const file = readAround(
         unit,
         read,
-        read.functions.filter((fn) => hasBody(fn) && unit.holds(read, fn, TOKENS)),
+        read.functions.filter((fn) => hasBody(fn) && unit.holds(read, fn, BODY_TOKENS)),
       );
       for (const fn of file.functions) {
-        if (!hasBody(fn) || !unit.holds(file, fn, TOKENS)) continue;
+        if (!hasBody(fn) || !unit.holds(file, fn, BODY_TOKENS)) continue;
         const seen = new Set<number | string>();
         walkBody(fn.body, (walked) => {
           const inverted = invertedCondition(walked.expr);

@@ -1354,8 +1354,13 @@ function isOfOtherPages(text: string, fn: FunctionIr, { invalidation, use }: Sta
     return size !== undefined && new RegExp(`\\b${start}\\s*(?:\\[|\\+)\\s*${size}\\b`, 'u').test(used);
   const isMadeFrom = (made: string, by: string): boolean =>
     new RegExp(`\\b${made}\\s*=[^;=][^;]*\\+\\s*${by}\\b`, 'u').test(own);
+  // `rest = kept + n`: behind what lies behind.
+  const onward = [...own.matchAll(new RegExp(`\\b${name}\\s*=[^;=]([^;+]*)\\+`, 'gu'))];
+  const before = onward.flatMap(
+    ([, text = '']) => text.replace(/\bcast\s*\([^()]*\)/gu, ' ').match(/[A-Za-z_]\w*/gu) ?? [],
+  );
   return (
-    (size !== undefined && isMadeFrom(name, size)) ||
+    (size !== undefined && (isMadeFrom(name, size) || before.some((one) => isMadeFrom(one, size)))) ||
     new RegExp(`\\b${start}\\s*=[^;=][^;]*\\b${name}\\b[^;]*\\+`, 'u').test(own)
   );
 }
