@@ -62,7 +62,7 @@ export function findBareView(unit: UnitFacts, file: FileIr, fn: FunctionIr): Bar
     const call = given.exec(text);
     const name = call?.[1];
     if (!call || name === undefined) continue;
-    if (isEndedHere(text, call.index)) continue;
+    if (isEndedHere(text, call.index) || isFilledRecord(text, call.index)) continue;
     const words = wordsOf(name);
     const isPart =
       root === 'self' && fn.isPublic && wanted.args.length === 0 && !MAKES.test(words) && !LASTS.test(words);
@@ -126,6 +126,18 @@ function findBegun(
     }
   }
   return undefined;
+}
+
+/** `get(self.raw, id.as_mut_ptr(), size_of::<raw_id>())`: what is written into a record of the given size is a copy. */
+function isFilledRecord(text: string, at: number): boolean {
+  const call = /^[^;]*/u.exec(text.slice(at))?.[0] ?? '';
+  const filled = /\b(\w+)\s*\.\s*as_mut_ptr\s*\(|&\s*mut\s+(\w+)\b|&raw\s+mut\s+(\w+)\b/u.exec(call);
+  const name = filled?.[1] ?? filled?.[2] ?? filled?.[3];
+  return (
+    name !== undefined &&
+    /\bsize_of(?:::\s*<|_val\s*\()/u.test(call) &&
+    new RegExp(`\\blet\\s+mut\\s+${name}\\b`, 'u').test(text)
+  );
 }
 
 /** `let list = list_of(self.raw); .. list_free(list);`: what the function gives back itself is not in its result. */

@@ -31,7 +31,11 @@ interface Event {
 
 /** Names of fields that say how many elements there are, or which. */
 const COUNTS =
-  /^(?:\w+_)?(?:len|length|size|count|cap|front|back|head|tail|start|end|begin|full|filled|init|initialized|pos|next|left|right|state|items|occupied|remaining|index|cursor|top|alive|live|written)$/u;
+  /^(?:\w+_)?(?:len|length|size|count|cap|front|back|head|tail|start|end|begin|full|filled|init|initialized|pos|next|left|right|state|items|occupied|remaining|index|cursor|top|alive|live|written|ofs|offset)$/u;
+
+/** Methods of a container that tell it which elements are there: `self.advance_read_index(n)`. */
+const TELLS_COUNT =
+  /^(?:advance|set|move|bump|increment|update)_((?:\w+_)?(?:index|len|length|head|tail|pos|position|count|front|start|offset))$/u;
 
 /** Names of fields that count more elements when they get larger. */
 const RAISES = /^(?:\w+_)?(?:len|length|size|count|back|right|tail|end|filled|init|initialized|occupied|written)$/u;
@@ -275,6 +279,11 @@ function eventsOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, source: string)
     if (expr.kind !== 'method') return;
     const { method } = expr;
     const receiver = slice(expr.receiver.span);
+    const told = toldCount(expr, receiver, slice(body.span));
+    if (told) {
+      add('settle', told.what, { path: told.path });
+      return;
+    }
     if (method === 'drop_in_place' || method === 'assume_init_drop') {
       if (isUserValue(receiver)) add('drop', method, { text: receiver });
     } else if (method === 'set_len') {
@@ -300,6 +309,29 @@ function eventsOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, source: string)
       add('drop', method, { text: receiver });
   });
   return events;
+}
+
+/**
+ * `self.head.store(n, Release)`, `self.len.set(n)`, `self.advance_read_index(n)`, also of what a variable took out of `self`
+ * (`let c = self.consumer; c.head.set(n)`): the fields from `self` on.
+ */
+function toldCount(
+  { method, args, receiver }: ExprOf<'method'>,
+  spelled: string,
+  text: string,
+): { readonly what: string; readonly path: string[] } | undefined {
+  const isCell = (method === 'store' && args.length === 2) || (method === 'set' && args.length === 1);
+  const named = args.length === 1 ? TELLS_COUNT.exec(method)?.[1] : undefined;
+  if (!isCell && named === undefined) return undefined;
+  const what = spelled.replace(/\s+/gu, '');
+  const [root = '', ...rest] = what.split('.');
+  const isTaken =
+    /^\w+$/u.test(root) &&
+    new RegExp(`\\blet\\s+(?:mut\\s+)?${root}\\s*=\\s*(?:&\\s*(?:mut\\s+)?)?self\\b`, 'u').test(text);
+  const path = fieldsOfSelf(receiver) ?? (isTaken ? rest : undefined);
+  if (!path) return undefined;
+  if (named !== undefined) return { what: `${what}.${named}`, path: [...path, named] };
+  return COUNTS.test(path.at(-1) ?? '') ? { what, path } : undefined;
 }
 
 /** `self.len += n`, `copy.len = self.len`: the container, which drops what it counts, counts more than it has. */
@@ -480,8 +512,9 @@ function withoutDroppers(text: string): string {
   return rest;
 }
 
-/** Whether the owner or the function has a type that its user chooses. */
+/** Whether the owner or the function has a type that its user chooses; in a trait that is `Self::Item` and the like. */
 function hasTypeParameter(file: FileIr, fn: FunctionIr): boolean {
+  if (file.types.some((t) => t.kind === 'trait' && isInside(fn.span, t.span))) return true;
   return userTypes(file, fn).some((g) => !/^[A-Z]{1,2}[a-z]*N$|^N$|^CAP$/u.test(g.name));
 }
 

@@ -44,7 +44,7 @@ export class ApiIndex {
 
   /**
    * Rows whose path is the end of `path`; a row of one segment matches a path of any length only by its last one. `count` is the
-   * number of arguments, of which rows by suffix bear only so many.
+   * number of arguments, of which rows by suffix bear only so many, and some others a certain one.
    */
   path(path: readonly string[], count = 1): Match[] {
     const last = path.at(-1) ?? '';
@@ -52,6 +52,7 @@ export class ApiIndex {
     let longest = 0;
     for (const { row, segments } of this.paths.get(last) ?? []) {
       if (segments.length > path.length) continue;
+      if (row.argumentCount !== undefined && row.argumentCount !== count) continue;
       if (!segments.every((s, i) => s === path[path.length - segments.length + i])) continue;
       if (segments.length === 1 && path.length > 1 && /^[A-Z]/.test(path[path.length - 2] ?? '')) continue;
       if (segments.length > longest) {

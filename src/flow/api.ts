@@ -119,6 +119,8 @@ export interface ApiRow {
   readonly whenUnknown?: 'apply' | 'weak' | 'skip';
   /** The method takes no arguments: a call with some is of another one that happens to have the name. */
   readonly nullary?: boolean;
+  /** A free function that is meant only when it is called with so many arguments: older headers have others. */
+  readonly argumentCount?: number;
   readonly effects: readonly Effect[];
   /** With `suffix`: other ends of the name. Where the unit declares such a function, or this one with a result, the name does not mean this. */
   readonly unlessBeside?: readonly string[];

@@ -194,6 +194,11 @@ function ownedForm(lent: TypeRef | undefined, span: Span): TypeRef | undefined {
 /** Rust: types that own their content, as elements that a container gives out by value. */
 const GIVEN_OUT = /^(?:Vec|VecDeque|String|CString|OsString|PathBuf|Box)$/u;
 
+/** Rust: whether the type is one of the library that owns its content. */
+export function ownsContent(type: TypeRef | undefined): boolean {
+  return type?.kind === 'path' && GIVEN_OUT.test(type.name);
+}
+
 /**
  * Rust: what a container gives out of itself: `Option<String>` of `list.pop()`, `Vec<u8>` of `list.swap_remove(i)`. Only where the element
  * is known to own its content; undefined for other elements, methods and receivers.
@@ -217,9 +222,15 @@ const YIELDS_ONE = /^(?:next|next_back|last|nth|nth_back|find|rfind|max|min|max_
 
 /**
  * Rust: `IntoIter<CString>` of `names.into_iter()`, `names.drain(..)` and `names.into_values()`, and `Option<CString>` of what takes one
- * out of that. Only where the elements are known to own their content; undefined for other elements, methods and receivers.
+ * out of that. Only where the elements are known to own their content, or `isOwner` says so of a type of the unit; undefined for other
+ * elements, methods and receivers.
  */
-export function givenOutType(name: string, receiver: TypeRef | undefined, span: Span): TypeRef | undefined {
+export function givenOutType(
+  name: string,
+  receiver: TypeRef | undefined,
+  span: Span,
+  isOwner: (type: TypeRef) => boolean,
+): TypeRef | undefined {
   // What a reference leads to is lent.
   const holder = name === 'drain' ? peel(receiver) : receiver;
   if (holder?.kind !== 'path') return undefined;
@@ -229,8 +240,8 @@ export function givenOutType(name: string, receiver: TypeRef | undefined, span: 
   let element: TypeRef | undefined;
   if (isMap && /^into_(?:keys|values)$/u.test(name)) element = holder.args[name === 'into_keys' ? 0 : 1];
   else if (isList && /^(?:into_iter|drain)$/u.test(name)) element = holder.args[0];
-  if (element?.kind !== 'path' || element.lifetimes !== undefined || !GIVEN_OUT.test(element.name)) return undefined;
-  return syntheticType(YIELDER, span, [element]);
+  if (element?.kind !== 'path' || element.lifetimes !== undefined) return undefined;
+  return ownsContent(element) || isOwner(element) ? syntheticType(YIELDER, span, [element]) : undefined;
 }
 
 /** The result type of a well-known method; undefined when the name says nothing. */

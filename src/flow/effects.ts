@@ -1,7 +1,14 @@
 import { isAlwaysRun } from './always-run.js';
 import type { Match } from './api-index.js';
 import type { ApiRow, Effect, Operand } from './api.js';
-import { builtinCallType, builtinMethodType, givenOutType, removedType, syntheticType } from './builtin-types.js';
+import {
+  builtinCallType,
+  builtinMethodType,
+  givenOutType,
+  ownsContent,
+  removedType,
+  syntheticType,
+} from './builtin-types.js';
 import { Closures } from './closures.js';
 import { isCountedClone } from './counted-clones.js';
 import { describePlace, extend, isElementOf, isWithin, leadingMember, placeKey, type Place } from './place.js';
@@ -225,7 +232,17 @@ export abstract class Effects extends Closures {
       (receiver?.pointers.length === 0 &&
         receiver.places.length > 0 &&
         receiver.places.every(({ root, path }) => root.byValue && path.every((step) => step !== '*' && step !== '[]')));
-    return isOwn ? givenOutType(name, receiver?.type, span) : undefined;
+    return isOwn ? givenOutType(name, receiver?.type, span, (type) => this.isPlainOwner(type)) : undefined;
+  }
+
+  /** A struct of the unit that owns all it holds, and shows some of it: texts and vectors, no borrows, counts or bare pointers. */
+  private isPlainOwner(type: TypeRef): boolean {
+    if (type.kind !== 'path' || type.args.length > 0) return false;
+    const decl = this.settings.oracle.declaration(type.name, this.file.path);
+    if (decl?.kind !== 'struct' || decl.generics.length > 0) return false;
+    const isWhole = (t: TypeRef | undefined): boolean =>
+      ownsContent(t) || isNumber(t) || (t?.kind === 'static-array' && isNumber(t.element));
+    return decl.fields.every((f) => isWhole(f.type)) && decl.fields.some((f) => ownsContent(f.type));
   }
 
   /** What is read through a reference: the pointers stored there, or whatever else it leads to. */

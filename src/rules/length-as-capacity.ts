@@ -178,6 +178,29 @@ function isNamedAnew(text: string, fn: FunctionIr, call: CallSite, name: string,
   );
 }
 
+/**
+ * Every vector that the file forgets is one of `vec![value; count]`, which has just that room, and nothing is added to it: a pointer that
+ * is looked up leads to one of them.
+ */
+function isLeftExact(text: string): boolean {
+  const left = [...text.matchAll(/\bforget\s*\(\s*(\w+)\s*\)/gu)];
+  return (
+    left.length > 0 &&
+    !/\bManuallyDrop\b|\bleak\s*\(|\b(?:Box|CString)::into_raw\b|\binto_raw_parts\b/u.test(text) &&
+    left.every(({ 1: name = '', index }) => {
+      const made = text.lastIndexOf(`let mut ${name}`, index);
+      const between = made < 0 ? '' : text.slice(made, index);
+      return (
+        /^let mut \w+\s*(?::[^=;]*)?=\s*vec!\s*\[[^\];]*;/u.test(between) &&
+        !/\n\}/u.test(between) &&
+        !new RegExp(`\\b${name}\\s*\\.\\s*(?:push|extend|reserve|insert|append|resize|truncate|clear|pop)`, 'u').test(
+          between,
+        )
+      );
+    })
+  );
+}
+
 /** Memory that was made to fit before it was taken apart: a boxed slice, or a vector that was shrunk. */
 function isExact(unit: UnitFacts, file: FileIr, flow: FunctionFlow, call: CallSite): boolean {
   const text = unit.textOf(file.path) ?? '';
@@ -194,9 +217,10 @@ function isExact(unit: UnitFacts, file: FileIr, flow: FunctionFlow, call: CallSi
   if (isLaidOut(text, call)) return true;
   // The other half of an exported pair often stands in the same file.
   return (
-    roots.every((r) => r.kind === 'param' || r.kind === 'self') &&
-    /\.(?:into_boxed_slice|shrink_to_fit)\(\)/u.test(text) &&
-    !isFilledWithVector(text, file, given ? text.slice(given.start, given.end) : '')
+    (roots.every((r) => r.kind === 'param' || r.kind === 'self') &&
+      /\.(?:into_boxed_slice|shrink_to_fit)\(\)/u.test(text) &&
+      !isFilledWithVector(text, file, given ? text.slice(given.start, given.end) : '')) ||
+    (roots.length === 0 && isLeftExact(text))
   );
 }
 

@@ -36,7 +36,7 @@ import type { BesideWord, UnitFacts } from '../facts/unit.js';
 import { walkBody } from '../model/walk-body.js';
 import { typeOfPlace } from '../flow/place-type.js';
 import { describePlace, placeKey } from '../flow/place.js';
-import type { FunctionFlow, OwnedTwice, StaleUse, Value } from '../flow/result.js';
+import type { CallSite, FunctionFlow, OwnedTwice, StaleUse, Value } from '../flow/result.js';
 import { peel } from '../flow/types.js';
 import type { FileIr, FunctionIr } from '../model/ir.js';
 import { NONE } from '../model/lists.js';
@@ -758,6 +758,10 @@ export default defineRule({
             if (
               !kept?.callee ||
               isOnlyKept ||
+              hasNoFinalizer(
+                text,
+                flow.calls.find((c) => c.span === kept.span),
+              ) ||
               isErrorPath(text.slice(kept.span.end, adoption.span.start)) ||
               isRefused(text, kept.span, adoption.span)
             )
@@ -955,6 +959,12 @@ function isOnlyLent(text: string, taken: Span): boolean {
     /\b(?:leak|forget|ManuallyDrop::new)\s*\(\s*(?:unsafe\s*\{\s*)?$/u.test(before) ||
     /\bincrement_strong_count\s*\([^;]*\);\s*$/u.test(before)
   );
+}
+
+/** `napi_wrap(env, object, data, None, null_mut(), null_mut())`: the memory stays the caller's, nothing is called that could free it. */
+function hasNoFinalizer(text: string, call: CallSite | undefined): boolean {
+  const given = call?.argSpans.map(({ start, end }) => text.slice(start, end).trim()) ?? [];
+  return given.some((a) => /^(?:\w+::)*None$/u.test(a)) && !given.some((a) => /^(?:\w+::)*Some\s*\(/u.test(a));
 }
 
 /**

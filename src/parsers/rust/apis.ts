@@ -546,7 +546,11 @@ const registrations: readonly ApiRow[] = [
     retain(2, 'napi_create_external_buffer'),
     retain(4, 'napi_create_external_buffer'),
   ]),
-  path('napi-create-function', 'napi_create_function', [retain(4, 'napi_create_function')]),
+  path('napi-create-function', 'napi_create_function', [retain(4, 'napi_create_function')], { argumentCount: 6 }),
+  // The first headers had no length of the name.
+  path('napi-create-function-unsized', 'napi_create_function', [retain(3, 'napi_create_function')], {
+    argumentCount: 5,
+  }),
   path('napi-create-threadsafe-function', 'napi_create_threadsafe_function', [
     retain(6, 'napi_create_threadsafe_function'),
     retain(8, 'napi_create_threadsafe_function'),

@@ -24,7 +24,7 @@ function findRows(): Map<number, string[]> {
         expr.kind === 'method'
           ? index.method(expr.method, typeOf(fn, expr.receiver))
           : expr.kind === 'call' && expr.callee.kind === 'name'
-            ? index.path(expr.callee.path)
+            ? index.path(expr.callee.path, expr.args.length)
             : expr.kind === 'macro'
               ? index.macro(expr.name)
               : expr.kind === 'assign'
