@@ -321,8 +321,12 @@ export abstract class Effects extends Closures {
         const isLent = effect.element === false && value.pointers.length === 0 && value.places.length > 0;
         // A cell with a container gives the container itself.
         const isContainerCell = effect.cell === true && isGrowable(value.type?.args[0], 'rust') === true;
+        // `entry.as_mut()` of a box that a container lends leads to the content of the box, which stays where it is.
+        const lent = value.type?.kind === 'reference' ? value.type.element : undefined;
+        const isBoxContent =
+          this.rust && /^as_(?:ref|mut)$/u.test(name) && lent?.kind === 'path' && lent.name === 'Box';
         const targets = this.materialise(value, operandSpan(effect.from)).map((p) =>
-          isLent
+          isLent || (isBoxContent && p.path.at(-1) === '[]')
             ? extend(p, '*')
             : effect.as === 'guard' ||
                 effect.element === false ||
