@@ -321,7 +321,8 @@ function toldCount(
   text: string,
 ): { readonly what: string; readonly path: string[] } | undefined {
   const isCell = (method === 'store' && args.length === 2) || (method === 'set' && args.length === 1);
-  const named = args.length === 1 ? TELLS_COUNT.exec(method)?.[1] : undefined;
+  // Vectors are told their length by a method that is looked at by itself.
+  const named = args.length === 1 && method !== 'set_len' ? TELLS_COUNT.exec(method)?.[1] : undefined;
   if (!isCell && named === undefined) return undefined;
   const what = spelled.replace(/\s+/gu, '');
   const [root = '', ...rest] = what.split('.');
