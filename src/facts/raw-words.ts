@@ -17,10 +17,13 @@ export const RAW_POINTERS: readonly string[] = [
   '*mut ',
 ];
 
-/** `RAW_POINTERS` as they stand in code: what is made of nothing but `self`, `transmute_self(self)`, is no pointer into something that it owns. */
+/**
+ * `RAW_POINTERS` as they stand in code: what is made of nothing but `self`, `transmute_self(self)`, is no pointer into something that it owns, as
+ * what `transmute_first(self)` gives may be.
+ */
 export const MAKES_RAW: readonly TextToken[] = [
   ...RAW_POINTERS.filter((word) => word !== 'transmute'),
-  /transmute(?!\w*\s*(?:::\s*<[^()]*>\s*)?\(\s*self\s*\))/u,
+  /transmute(?!(?:_self)?\s*(?:::\s*<[^()]*>\s*)?\(\s*self\s*\))/u,
 ];
 
 /**
@@ -81,8 +84,12 @@ const BECOMES_RAW: readonly RegExp[] = [
   /\.\s*(?:store|swap|set|replace)\s*\(\s*&/u,
 ];
 
-/** A file that has to do with raw pointers, and not only with lifetimes that are retyped. */
-const RAW_TYPES = /\*\s*(?:const|mut)\b|\b(?:NonNull|AtomicPtr)\b|addr_of|&\s*raw\b|ptr\b/u;
+/**
+ * A file that has to do with raw pointers, and not only with lifetimes that are retyped. Where the type of a field is declared in another file,
+ * `unsafe { *self.link }` alone may say so.
+ */
+const RAW_TYPES =
+  /\*\s*(?:const|mut)\b|\b(?:NonNull|AtomicPtr)\b|addr_of|&\s*raw\b|ptr\b|from_raw_parts|\bstatic\s+mut\b|\bunsafe\b[^{};]{0,200}\{[^{}]*?(?<![\w)\]]\s*)\*\s*[a-z_(]/u;
 
 /** `BECOMES_RAW` in such a file. */
 export const BECOMES_RAW_THERE: readonly InFile[] = BECOMES_RAW.map((pattern) => ({ inFile: RAW_TYPES, pattern }));

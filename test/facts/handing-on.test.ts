@@ -30,6 +30,14 @@ describe('a function only hands on what it was given', () => {
       'let token = cx.push_kind(Kind::Node(node)); visit_item(to, node as *mut _, cx); cx.pop_kind(token);',
     ],
     [
+      'while it keeps a number that a method is named for',
+      'let last_id = cx.current_id(); visit_item(to, node as *mut _, cx); cx.set_id(last_id);',
+    ],
+    [
+      'each element of what is there',
+      'if let Some(field) = &mut *(node as *mut Option<List>) { cx.note(Kind::List); for item in field.iter_mut() { visit_item(to, item as *mut _, cx); } }',
+    ],
+    [
       'while it keeps what a cell holds',
       'let scope_id = (*((node as *mut u8).add(layout::SCOPE) as *mut Cell<u32>)).get(); cx.set_scope(scope_id);',
     ],
@@ -85,6 +93,34 @@ describe('a function only hands on what it was given', () => {
     ],
     ['what a call gives is looked into', 'if let Some(item) = find(node) { visit_item(to, item, cx); }'],
     ['a reference is put into something', 'cx.note(Kind::Node(&mut *node));'],
+    ['a method gives the argument under no known name', 'visit_item(to, cx.start(), cx);'],
+    ['a method gives the argument, as another type', 'visit_item(to, &mut *(cx.start() as *mut Item), cx);'],
+    ['a call with types gives the argument', 'visit_item(to, first_of::<Item>(cx), cx);'],
+    ['what is added is no step of a pointer', 'visit_item(to, cx.add(1), cx);'],
+    ['what a call gives is made another type', '(*(find(node) as *mut Item)).enter();'],
+    ['what a call gives is tested for null', 'if find(node).is_null() { cx.note(1) }'],
+    [
+      'what a method gives is looked into',
+      'if let Some(item) = &mut *cx.slot() { visit_item(to, item as *mut _, cx); }',
+    ],
+    [
+      'what a method gives is matched',
+      'match &mut *cx.slot() { Some(item) => visit_item(to, item as *mut _, cx), None => {} }',
+    ],
+    [
+      'what is looked into is given away in a block inside',
+      'if let Some(a) = &mut **to { if let Some(b) = &mut *node { grow(to); visit_item(cx, b as *mut _); } }',
+    ],
+    [
+      'what is bound is given away in a block before the last statement',
+      'if let Some(a) = &mut **to { for b in &mut *node { grow(a); } visit_item(cx, a as *mut _); }',
+    ],
+    ['a static is called', 'LAST.hold(&mut *node);'],
+    ['a static is dereferenced', 'visit_item(to, &mut *crate::LAST, cx);'],
+    [
+      'a result has the name of a number, and its method has not',
+      'let depth = cx.start(); cx.add_item(3); cx.end(depth);',
+    ],
     ['a block is one of a condition', 'if cx.is_done() { visit_item(to, node, cx); visit_item(to, node, cx); }'],
   ])('no: %s', (_, body) => {
     expect(isHandingOn(visitor(body))).toBe(false);
@@ -94,6 +130,8 @@ describe('a function only hands on what it was given', () => {
     ['it returns something', 'unsafe fn visit(node: *mut Node) -> *mut Item'],
     ['it is a method', 'unsafe fn visit(&mut self, node: *mut Node)'],
     ['it is given no raw pointer', 'unsafe fn visit(node: &mut Node)'],
+    ['it owns something', 'unsafe fn visit(mut item: Box<Item>, node: *mut Node)'],
+    ['it is given a pair', 'unsafe fn visit((to, cx): (V, Context), node: *mut Node)'],
     ['it is no unsafe function', 'fn visit(node: *mut Node)'],
     ['it is called from outside', 'unsafe extern "C" fn visit(node: *mut Node)'],
   ])('no: %s', (_, head) => {
