@@ -37,7 +37,11 @@ export function handsStoreOn(text: string): boolean {
       'u',
     );
     const alias = new RegExp(`(?<![\\w$.])${plain}\\s*=\\s*[\\w$]+\\s*(?:[;\\n]|as\\b)`, 'u');
-    if (made.test(text) || alias.test(text) || given.test(text) || chunk.test(text)) return true;
+    const guard = new RegExp(
+      `(?:isView|isBuffer)\\s*\\(\\s*${plain}\\b|(?<![\\w$.])${plain}\\s+instanceof\\s+(?:Buffer|${views})\\b`,
+      'u',
+    );
+    if (made.test(text) || alias.test(text) || given.test(text) || chunk.test(text) || guard.test(text)) return true;
   }
   return false;
 }

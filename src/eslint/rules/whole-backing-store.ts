@@ -1,4 +1,4 @@
-import type { TSESTree } from '@typescript-eslint/utils';
+import type { TSESLint, TSESTree } from '@typescript-eslint/utils';
 import rule from '../../rules/whole-backing-store.js';
 import { bufferOrigin, viewTypes, type BufferOrigin } from '../buffer-origins.js';
 import { transferList } from '../in-flight/effects.js';
@@ -7,7 +7,9 @@ import {
   bare,
   type Code,
   descendantsOf,
+  dottedName,
   enclosingFunction,
+  isFunction,
   memberName,
   outermost,
   parentOf,
@@ -22,7 +24,8 @@ export default defineVisitor(rule, (context) => {
       if (memberName(node) !== 'buffer' || node.computed) return;
       const use = outermost(node);
       if (!isHandedOn(use) || isTransferred(use) || usesBounds(code, node)) return;
-      const origin = bufferOrigin(code, node.object);
+      const known = bufferOrigin(code, node.object);
+      const origin = known.kind === 'unknown' ? (guardedOrigin(code, node) ?? known) : known;
       if (origin.kind === 'array-buffer' || origin.extent === 'whole' || origin.extent === 'unknown') return;
       const isParameter = origin.extent === 'parameter';
       context.report({
@@ -49,12 +52,55 @@ function originNote(origin: BufferOrigin): string {
     : 'The view covers a part of its store.';
 }
 
+/** A parameter that a condition around the place tells to be a view: `ArrayBuffer.isView(x) ? x.buffer : x`. */
+function guardedOrigin(code: Code, node: TSESTree.MemberExpression): BufferOrigin | undefined {
+  const view = bare(node.object);
+  const variable = view.type === 'Identifier' ? variableOf(code, view) : undefined;
+  if (variable?.defs[0]?.type !== 'Parameter' || variable.references.some((each) => each.isWrite())) return undefined;
+  let below: TSESTree.Node = node;
+  for (let at = parentOf(node); at !== undefined && !isFunction(at); at = parentOf(at)) {
+    const test =
+      (at.type === 'ConditionalExpression' || at.type === 'IfStatement') && at.consequent === below
+        ? at.test
+        : at.type === 'LogicalExpression' && at.operator === '&&' && at.right === below
+          ? at.left
+          : undefined;
+    const guard = test === undefined ? undefined : viewTest(code, test, variable);
+    if (guard !== undefined) return { extent: 'parameter', kind: 'view', node: guard };
+    below = at;
+  }
+  return undefined;
+}
+
+/** The part of a condition that holds only for a view: `ArrayBuffer.isView(x)`, `Buffer.isBuffer(x)`, `x instanceof Uint8Array`. */
+function viewTest(code: Code, node: TSESTree.Node, variable: TSESLint.Scope.Variable): TSESTree.Node | undefined {
+  const plain = bare(node);
+  const isIt = (each: TSESTree.Node | undefined): boolean =>
+    each?.type === 'Identifier' && variableOf(code, each) === variable;
+  if (plain.type === 'LogicalExpression' && plain.operator === '&&')
+    return viewTest(code, plain.left, variable) ?? viewTest(code, plain.right, variable);
+  if (plain.type === 'CallExpression') {
+    const name = dottedName(plain.callee)?.join('.');
+    return (name === 'ArrayBuffer.isView' || name === 'Buffer.isBuffer') && isIt(plain.arguments[0])
+      ? plain
+      : undefined;
+  }
+  if (plain.type !== 'BinaryExpression' || plain.operator !== 'instanceof' || !isIt(plain.left)) return undefined;
+  const { right } = plain;
+  return right.type === 'Identifier' && (right.name === 'Buffer' || viewTypes.has(right.name)) ? plain : undefined;
+}
+
 /** An argument, a returned value, or a value put into an object or array: someone else gets the store. */
 function isHandedOn(use: TSESTree.Node): boolean {
   const { parent } = use;
   switch (parent?.type) {
     case 'NewExpression':
-      return parent.arguments.some((each) => each === use) && parent.arguments.length === 1;
+      // With the offset 0 the view begins where the store does.
+      return (
+        parent.arguments.some((each) => each === use) && (parent.arguments.length === 1 || isZero(parent.arguments[1]))
+      );
+    case 'ConditionalExpression':
+      return parent.test !== use && (isHandedOn(outermost(parent)) || isKept(outermost(parent)));
     case 'CallExpression':
       return parent.arguments.some((each) => each === use) && !isBoundedCall(parent);
     case 'ReturnStatement':
@@ -66,7 +112,7 @@ function isHandedOn(use: TSESTree.Node): boolean {
       if (parent.object !== use || memberName(parent) !== 'slice' || parent.parent.type !== 'CallExpression')
         return false;
       const [start, end] = parent.parent.arguments;
-      return end === undefined && (start === undefined || (start.type === 'Literal' && start.value === 0));
+      return end === undefined && (start === undefined || isZero(start));
     }
     case 'Property':
       return parent.value === use && parent.parent.type === 'ObjectExpression';
@@ -75,17 +121,32 @@ function isHandedOn(use: TSESTree.Node): boolean {
   }
 }
 
+function isZero(node: TSESTree.Node | undefined): boolean {
+  return node?.type === 'Literal' && node.value === 0;
+}
+
+/** `this.store = isView(x) ? x.buffer : x` */
+function isKept({ parent }: TSESTree.Node): boolean {
+  return (
+    parent?.type === 'AssignmentExpression' &&
+    parent.left.type === 'MemberExpression' &&
+    parent.left.object.type === 'ThisExpression'
+  );
+}
+
 /** `Buffer.from(x.buffer, offset, length)`, and comparisons that only look at the identity of the store. */
 function isBoundedCall(call: TSESTree.CallExpression): boolean {
   const callee = bare(call.callee);
+  // A question about the store reads none of it.
+  if (/^is[A-Z]/u.test(dottedName(callee)?.at(-1) ?? '')) return true;
   if (callee.type !== 'MemberExpression') return false;
   const name = memberName(callee);
-  if (name === 'from') return call.arguments.length > 1;
+  if (name === 'from') return call.arguments.length > 1 && !isZero(call.arguments[1]);
   const owner = bare(callee.object);
   const isAssertion =
     (owner.type === 'Identifier' && /^(?:assert|t|expect)$/u.test(owner.name)) ||
     /^to(?:Be|Equal|StrictEqual)$/u.test(name ?? '');
-  return isAssertion || name === 'isView' || name === 'has' || name === 'add' || name === 'includes' || name === 'is';
+  return isAssertion || name === 'has' || name === 'add' || name === 'includes' || name === 'is';
 }
 
 /** Transfer lists belong to pooled-buffer-transfer. */
@@ -105,7 +166,11 @@ function usesBounds(code: Code, node: TSESTree.MemberExpression): boolean {
   if (variable !== undefined) {
     return variable.references.some(({ identifier }) => {
       const parent = identifier.parent;
-      return parent?.type === 'MemberExpression' && parent.object === identifier && memberName(parent) === 'byteOffset';
+      if (parent?.type !== 'MemberExpression' || parent.object !== identifier) return false;
+      const name = memberName(parent);
+      // Whether the store is as long as the view is asked, too.
+      const next = name === 'buffer' ? parent.parent : undefined;
+      return name === 'byteOffset' || (next?.type === 'MemberExpression' && memberName(next) === 'byteLength');
     });
   }
   for (const each of descendantsOf(code, enclosingFunction(node))) {
