@@ -135,6 +135,8 @@ function isFilledRecord(text: string, at: number): boolean {
   const name = filled?.[1] ?? filled?.[2] ?? filled?.[3];
   return (
     name !== undefined &&
+    // What is only told an error by way of it gives its result by itself.
+    new RegExp(`\\b${name}\\b`, 'u').test(text.slice(at + call.length)) &&
     /\bsize_of(?:::\s*<|_val\s*\()/u.test(call) &&
     new RegExp(`\\blet\\s+mut\\s+${name}\\b`, 'u').test(text)
   );

@@ -516,7 +516,12 @@ function isPromiseOfThreads(unit: UnitFacts, file: FileIr, decl: TypeDecl): bool
     .split('\n')
     .slice(0, -1);
   const first = lines.findLastIndex((line) => !/^\s*(?:\/\/\/|#\[)/u.test(line)) + 1;
-  return /Send|Sync|[Tt]hread/u.test(`${lines.slice(first).join(' ')}${decl.name}`);
+  const said = lines.slice(first).join(' ');
+  return (
+    /Send|Sync|Thread/u.test(decl.name) ||
+    (/\b(?:Send|Sync|[Tt]hreads?)\b/u.test(said) &&
+      !/\b(?:not|never|no|without|\w+n't)\b[^.]*\b(?:Send|Sync|[Tt]hreads?)\b/u.test(said))
+  );
 }
 
 function allowsNonSend(attributes: TypeDecl['attributes']): boolean {

@@ -133,13 +133,45 @@ function madeBySize(
   const made = statement.pattern.kind === 'bind' ? statement.pattern.name : undefined;
   const stored = new Set<string>();
   const kept = new Set<string>();
+  const fields = file.types.find(({ name: one }) => one === element.name)?.fields ?? [];
   walkBody(fn.body, ({ expr: one }) => {
-    if (one.kind !== 'assign' || one.operator !== '=') return;
+    // A function that is given it may keep it.
+    if (one.kind === 'call' && one !== call)
+      for (const { value } of one.args) {
+        const name = value.kind === 'name' ? rootName(value) : undefined;
+        if (name !== undefined) kept.add(name);
+      }
+    if (one.kind !== 'assign') return;
+    const { target } = one;
+    // `known[text] = true;`
+    const key = target.kind === 'index' ? rootName(uncast(target.index)) : undefined;
+    if (key !== undefined) kept.add(key);
     const name = rootName(uncast(one.value));
-    if (name !== undefined) (one.target.kind === 'field' && rootName(one.target) === made ? stored : kept).add(name);
+    if (name === undefined) return;
+    const isOwn = target.kind === 'field' && rootName(target) === made;
+    if (!isOwn) kept.add(name);
+    else if (one.operator === '=' && mayBeCollected(fn, fields.find((f) => f.name === target.name)?.type, name))
+      stored.add(name);
   });
   return stored.size > 0 && ![...stored].some((one) => kept.has(one)) ? `Memory of '${name}'` : undefined;
 }
+
+/** Whether a field may get a pointer of the collector from a variable: no number, constant, function, or memory of C. */
+function mayBeCollected(fn: FunctionIr, type: TypeRef | undefined, name: string): boolean {
+  if (type?.kind === 'path' && NUMBERS.test(type.name)) return false;
+  const init = initOf(fn, name);
+  const maker = init === undefined ? undefined : calledName(uncast(init.kind === 'slice' ? init.base : init));
+  if (maker !== undefined && (MALLOC.has(maker) || OF_C.test(maker))) return false;
+  return isLocal(fn, name);
+}
+
+function isLocal(fn: FunctionIr, name: string): boolean {
+  return name === 'self' || name === 'this' || fn.params.some((p) => p.name === name) || initOf(fn, name) !== undefined;
+}
+
+/** Numbers of D, also under their names for C. */
+const NUMBERS =
+  /^(?:bool|u?byte|u?short|u?int|u?long|c_u?long|float|double|real|[dw]?char|size_t|ptrdiff_t|u?int(?:8|16|32|64)_t|u?intptr_t)$/u;
 
 /** A record of the file whose pointers are only ever set to memory of other allocators: nothing in it is the collector's. */
 function isForeignThroughout(unit: UnitFacts, file: FileIr, element: TypeRef): boolean {

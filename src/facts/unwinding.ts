@@ -16,7 +16,7 @@ export interface UnwindHazard {
 }
 
 interface Event {
-  readonly kind: 'drop' | 'code' | 'copy' | 'settle' | 'count' | 'fill' | 'assign';
+  readonly kind: 'drop' | 'code' | 'copy' | 'settle' | 'claim' | 'count' | 'fill' | 'assign';
   readonly span: Span;
   readonly what: string;
   readonly around: readonly Expr[];
@@ -36,6 +36,13 @@ const COUNTS =
 /** Methods of a container that tell it which elements are there: `self.advance_read_index(n)`. */
 const TELLS_COUNT =
   /^(?:advance|set|move|bump|increment|update)_((?:\w+_)?(?:index|len|length|head|tail|pos|position|count|front|start|offset))$/u;
+
+/** Atomics and cells that are told and asked at once: whoever comes next sees that the element is taken. */
+const CLAIMS = /^(?:swap|replace|take|compare_exchange(?:_weak)?|fetch_(?:add|sub|and|or|xor|update|max|min))$/u;
+
+/** What gives its elements away, so that the container has them no longer. */
+const TAKES_OUT =
+  /\.\s*(?:pop\w*|drain|split_off|take|swap_remove|remove)\s*\(|\b(?:mem\s*::\s*)?(?:take|replace|swap)\s*\(\s*&\s*mut\b|\bmem\s*::\s*(?:take|replace)\s*\(/u;
 
 /** Names of fields that count more elements when they get larger. */
 const RAISES = /^(?:\w+_)?(?:len|length|size|count|back|right|tail|end|filled|init|initialized|occupied|written)$/u;
@@ -65,8 +72,9 @@ const ITERATES = /\b(?:IntoIterator|Iterator|DoubleEndedIterator|ExactSizeIterat
  * dropped or copied bit by bit first, and only afterwards taken out of the count. Only elements of a type that the caller chooses count.
  */
 export function findUnwindHazards(unit: UnitFacts, file: FileIr, fn: FunctionIr): readonly UnwindHazard[] {
-  if (!fn.body || fn.isTest || !hasTypeParameter(file, fn)) return [];
+  if (!fn.body || fn.isTest) return [];
   const source = unit.textOf(file.path) ?? '';
+  if (!hasTypeParameter(file, fn, source)) return [];
   const text = source.slice(fn.body.span.start, fn.body.span.end);
   if (GUARDED.test(text)) return [];
   const events = eventsOf(unit, file, fn, source);
@@ -74,7 +82,13 @@ export function findUnwindHazards(unit: UnitFacts, file: FileIr, fn: FunctionIr)
   if (early[0]) return [early[0]];
   const settles = events.filter((e) => e.kind === 'settle');
   if (settles.length === 0) return [];
-  const dropped = events.filter((e) => e.kind === 'drop').flatMap((e) => droppedTooEarly(fn, e, settles));
+  const claims = events.filter((e) => e.kind === 'claim');
+  const dropped = events
+    .filter(
+      (e) =>
+        e.kind === 'drop' && !isTakenOut(source.slice(Math.max(fn.span.start, e.span.start - 2000), e.span.start), e),
+    )
+    .flatMap((e) => droppedTooEarly(fn, e, settles, claims));
   if (dropped[0]) return [dropped[0]];
   const copies = events.filter((e) => e.kind === 'copy');
   for (const code of events.filter((e) => e.kind === 'code')) {
@@ -84,12 +98,33 @@ export function findUnwindHazards(unit: UnitFacts, file: FileIr, fn: FunctionIr)
   return [];
 }
 
-function droppedTooEarly(fn: FunctionIr, drop: Event, settles: readonly Event[]): UnwindHazard[] {
+/** `while let Some(p) = self.drops.pop()`, `for p in self.drops.drain(..)`: what is dropped is no longer in the container. */
+function isTakenOut(text: string, { text: dropped = '' }: Event): boolean {
+  const name = /^[*&(\s]*([a-z_]\w*)\b/u.exec(dropped)?.[1];
+  if (name === undefined || name === 'self') return false;
+  const from = new RegExp(
+    String.raw`(?:\bSome\s*\(\s*(?:mut\s+)?${name}\s*\)\s*=|\bfor\s+(?:mut\s+)?${name}\s+in\b)([^;{]*)`,
+    'u',
+  ).exec(text);
+  const source = (from?.[1] ?? '').trim();
+  if (TAKES_OUT.test(source)) return true;
+  const list = /^([a-z_]\w*)(?:\s*\.\s*into_iter\s*\(\s*\))?$/u.exec(source)?.[1];
+  const made =
+    list === undefined ? undefined : new RegExp(String.raw`\blet\s+(?:mut\s+)?${list}\b[^=;]*=([^;]*)`, 'u').exec(text);
+  return TAKES_OUT.test(made?.[1] ?? '');
+}
+
+function droppedTooEarly(
+  fn: FunctionIr,
+  drop: Event,
+  settles: readonly Event[],
+  claims: readonly Event[],
+): UnwindHazard[] {
   // A drop of `self` itself runs once; what it holds in a field has a drop of its own.
   const counts = settles.filter(
     (s) => s.path !== undefined && isCount(s.path, drop) && (fn.trait !== 'Drop' || s.path.length > 1),
   );
-  if (counts.some((s) => s.span.start < drop.span.start && !isOtherBranch(s, drop))) return [];
+  if ([...counts, ...claims].some((s) => s.span.start < drop.span.start && !isOtherBranch(s, drop))) return [];
   // Values that are kept from being dropped, in part dropped by hand before.
   const forgotten = settles.find(
     (s) =>
@@ -184,6 +219,12 @@ function eventsOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, source: string)
   const users = userTypes(file, fn);
   const parts = partsOfUserTypes(file, fn, users);
   const isBoundBy = (bound: RegExp): boolean => [...users, ...parts].some((g) => g.bounds.some((b) => bound.test(b)));
+  /** Variables that hold `self` or a part of it. */
+  const taken = new Set(
+    [...slice(body.span).matchAll(/\blet\s+(?:mut\s+)?(\w+)\s*=\s*(?:&\s*(?:mut\s+)?)?self\b/gu)].map(
+      ([, name = '']) => name,
+    ),
+  );
   /** Variables that hold what was copied bit by bit. */
   const copied = new Set<string>();
   /** What an `unsafe` block gives to the variable that it is the value of. */
@@ -279,7 +320,9 @@ function eventsOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, source: string)
     if (expr.kind !== 'method') return;
     const { method } = expr;
     const receiver = slice(expr.receiver.span);
-    const told = toldCount(expr, receiver, slice(body.span));
+    const claimed = CLAIMS.test(method) ? fieldsOfSelf(expr.receiver) : undefined;
+    if (claimed !== undefined && COUNTS.test(claimed.at(-1) ?? '')) add('claim', receiver, { path: claimed });
+    const told = toldCount(expr, receiver, taken);
     if (told) {
       add('settle', told.what, { path: told.path });
       return;
@@ -318,7 +361,7 @@ function eventsOf(unit: UnitFacts, file: FileIr, fn: FunctionIr, source: string)
 function toldCount(
   { method, args, receiver }: ExprOf<'method'>,
   spelled: string,
-  text: string,
+  taken: ReadonlySet<string>,
 ): { readonly what: string; readonly path: string[] } | undefined {
   const isCell = (method === 'store' && args.length === 2) || (method === 'set' && args.length === 1);
   // Vectors are told their length by a method that is looked at by itself.
@@ -326,10 +369,7 @@ function toldCount(
   if (!isCell && named === undefined) return undefined;
   const what = spelled.replace(/\s+/gu, '');
   const [root = '', ...rest] = what.split('.');
-  const isTaken =
-    /^\w+$/u.test(root) &&
-    new RegExp(`\\blet\\s+(?:mut\\s+)?${root}\\s*=\\s*(?:&\\s*(?:mut\\s+)?)?self\\b`, 'u').test(text);
-  const path = fieldsOfSelf(receiver) ?? (isTaken ? rest : undefined);
+  const path = fieldsOfSelf(receiver) ?? (taken.has(root) ? rest : undefined);
   if (!path) return undefined;
   if (named !== undefined) return { what: `${what}.${named}`, path: [...path, named] };
   return COUNTS.test(path.at(-1) ?? '') ? { what, path } : undefined;
@@ -514,8 +554,10 @@ function withoutDroppers(text: string): string {
 }
 
 /** Whether the owner or the function has a type that its user chooses; in a trait that is `Self::Item` and the like. */
-function hasTypeParameter(file: FileIr, fn: FunctionIr): boolean {
-  if (file.types.some((t) => t.kind === 'trait' && isInside(fn.span, t.span))) return true;
+function hasTypeParameter(file: FileIr, fn: FunctionIr, source: string): boolean {
+  const trait = file.types.find((t) => t.kind === 'trait' && isInside(fn.span, t.span));
+  if (trait && (trait.generics.length > 0 || /^\s*type\s+\w/mu.test(source.slice(trait.span.start, trait.span.end))))
+    return true;
   return userTypes(file, fn).some((g) => !/^[A-Z]{1,2}[a-z]*N$|^N$|^CAP$/u.test(g.name));
 }
 

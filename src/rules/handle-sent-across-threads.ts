@@ -6,7 +6,7 @@ import { isGuardedByThread } from '../facts/thread-guards.js';
 import { plainText } from '../facts/plain-text.js';
 import { findSharedContent, findSharingGuards } from '../facts/shared-content.js';
 import type { UnitFacts } from '../facts/unit.js';
-import type { FileIr, ImplDecl } from '../model/ir.js';
+import type { FileIr, ImplDecl, TypeDecl } from '../model/ir.js';
 import type { FeatureStates } from '../model/project.js';
 import { isInside, type Span } from '../model/source.js';
 import { defineRule, type ReportStep } from './rule.js';
@@ -378,7 +378,27 @@ function isForPlainValues(unit: UnitFacts, file: FileIr, { target }: ImplDecl): 
   );
   return (
     uses.length > 0 &&
-    uses.every(({ index, 0: head }) => PLAIN_VALUE.test(argumentAt(text, index + head.length).trim()))
+    uses.every(({ index, 0: head }) => PLAIN_VALUE.test(argumentAt(text, index + head.length).trim())) &&
+    isMadeAsDeclared(file, decl, text) &&
+    unit
+      .filesOf('rust')
+      .every(
+        (other) =>
+          other === file ||
+          !new RegExp(`\\b(?:super|crate)\\s*::[^;]*\\b${decl.name}\\b`, 'u').test(unit.textOf(other.path) ?? ''),
+      )
+  );
+}
+
+/** Every value is made where its type is written: in a static, a constant or a field, or by the methods of the type. */
+function isMadeAsDeclared(file: FileIr, decl: TypeDecl, text: string): boolean {
+  const own = [decl.span, ...file.impls.filter((i) => i.target.name === decl.name).map((i) => i.span)];
+  return [...text.matchAll(new RegExp(String.raw`\b${decl.name}\b(?!\s*(?:::\s*)?<)`, 'gu'))].every(
+    ({ index }) =>
+      own.some(({ start, end }) => start <= index && index < end) ||
+      /(?:\b(?:static|const|let)\s+(?:mut\s+)?\w+\s*:(?:\[[^\]]*\]|[^=;[])*=|\b[a-z_]\w*\s*:)\s*$/u.test(
+        text.slice(Math.max(0, index - 200), index),
+      ),
   );
 }
 

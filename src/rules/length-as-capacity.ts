@@ -182,7 +182,18 @@ function isNamedAnew(text: string, fn: FunctionIr, call: CallSite, name: string,
  * Every vector that the file forgets is one of `vec![value; count]`, which has just that room, and nothing is added to it: a pointer that
  * is looked up leads to one of them.
  */
-function isLeftExact(text: string): boolean {
+function isLeftExact(file: FileIr, text: string): boolean {
+  const known = leftExact.get(file);
+  if (known !== undefined) return known;
+  const found = areLeftExact(text);
+  leftExact.set(file, found);
+  return found;
+}
+
+/** What was found for a file: its answer is the same for every call. */
+const leftExact = new WeakMap<FileIr, boolean>();
+
+function areLeftExact(text: string): boolean {
   const left = [...text.matchAll(/\bforget\s*\(\s*(\w+)\s*\)/gu)];
   return (
     left.length > 0 &&
@@ -193,9 +204,11 @@ function isLeftExact(text: string): boolean {
       return (
         /^let mut \w+\s*(?::[^=;]*)?=\s*vec!\s*\[[^\];]*;/u.test(between) &&
         !/\n\}/u.test(between) &&
-        !new RegExp(`\\b${name}\\s*\\.\\s*(?:push|extend|reserve|insert|append|resize|truncate|clear|pop)`, 'u').test(
-          between,
-        )
+        // Nothing but reading and filling of the elements keeps the length.
+        !new RegExp(
+          `\\b${name}\\b(?!\\s*(?:\\[|\\.\\s*(?:as_(?:mut_)?(?:ptr|slice)|len|capacity|iter(?:_mut)?|fill|copy_from_slice|is_empty)\\b))`,
+          'u',
+        ).test(between.slice(`let mut ${name}`.length))
       );
     })
   );
@@ -220,7 +233,7 @@ function isExact(unit: UnitFacts, file: FileIr, flow: FunctionFlow, call: CallSi
     (roots.every((r) => r.kind === 'param' || r.kind === 'self') &&
       /\.(?:into_boxed_slice|shrink_to_fit)\(\)/u.test(text) &&
       !isFilledWithVector(text, file, given ? text.slice(given.start, given.end) : '')) ||
-    (roots.length === 0 && isLeftExact(text))
+    (roots.length === 0 && isLeftExact(file, text))
   );
 }
 

@@ -4,6 +4,7 @@ import { BECOMES_RAW_THERE, ALLOCATES, MAKES_RAW, RAW_POINTERS } from '../facts/
 import { LENDS } from '../facts/handing-on.js';
 import { D_POINTERS, exceptTests, inTestsBeside, MAY_GROW_IN_TEST } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
+import { plainText } from '../facts/plain-text.js';
 import { isEarlierPhase, isPartOfConstruction } from '../facts/phases.js';
 import { putsAside } from '../facts/put-aside.js';
 import { isScratch } from '../facts/scratch-lists.js';
@@ -13,8 +14,8 @@ import { growthKey, typeOfPlace } from '../flow/place-type.js';
 import { containerOf, describePlace, type Place } from '../flow/place.js';
 import type { CallSite, Escape, FunctionFlow } from '../flow/result.js';
 import { elementType, isGrowable, ownsBlock, peel, withoutAlias } from '../flow/types.js';
-import type { FileIr, FunctionIr, TypeRef } from '../model/ir.js';
-import { isInside } from '../model/source.js';
+import type { FileIr, FunctionIr, TypeDecl, TypeRef } from '../model/ir.js';
+import { isInside, type Span } from '../model/source.js';
 import { defineRule, type ReportStep } from './rule.js';
 
 /** Accessors by which a container type shows its own storage; the hazard is the caller's that keeps the view. */
@@ -299,24 +300,40 @@ function movedByHand(
     String.raw`\b(?:free|pureFree|dispose|deallocate)\s*\(\s*(?:cast\s*\([^()]*\)\s*)?(?:this\s*\.\s*)?${field}\s*\)\s*;[^{}]*?(?<![.\w])(?:this\s*\.\s*)?${field}\s*=\s*(?!null\b|=)\w`,
     'u',
   );
-  const text = unit.textOf(file.path) ?? '';
-  return methodsOf(file, type).flatMap((method) => {
-    const { bodySpan, kind, name } = method;
-    if (bodySpan === undefined || kind !== 'method' || ENDS_CONTENT.test(name)) return [];
-    const match = moves.exec(text.slice(bodySpan.start, bodySpan.end));
-    if (match === null) return [];
-    const start = bodySpan.start + match.index;
-    const end = start + match[0].indexOf(';');
-    const growth = {
-      place: owner,
-      span: { start, end },
-      how: match[0].slice(0, match[0].indexOf('(')).trim(),
-      operation: 'resize' as const,
-      weak: false,
-      context: escape.context,
-    };
-    return [{ file, fn: method, growth, inConstructor: false }];
-  });
+  // Another variable by the name of the member.
+  const local = new RegExp(String.raw`(?:\b(?:auto|const)|[\w\])]\s*\*+|\])\s*${field}\s*[=;,)]`, 'u');
+  let known = moved.get(type);
+  if (known === undefined) moved.set(type, (known = new Map<string, readonly MovingMethod[]>()));
+  let sites = known.get(field);
+  if (sites === undefined) {
+    sites = methodsOf(file, type).flatMap((method) => {
+      const { bodySpan, kind, name, params } = method;
+      if (bodySpan === undefined || kind !== 'method' || ENDS_CONTENT.test(name)) return [];
+      if (params.some((p) => p.name === field)) return [];
+      const text = plainText(unit, file, bodySpan);
+      const match = moves.exec(text);
+      if (match === null || local.test(text.slice(0, match.index))) return [];
+      const start = bodySpan.start + match.index;
+      const span = { start, end: start + match[0].indexOf(';') };
+      return [{ fn: method, span, how: match[0].slice(0, match[0].indexOf('(')).trim() }];
+    });
+    known.set(field, sites);
+  }
+  return sites.map(({ fn: method, span, how }) => ({
+    file,
+    fn: method,
+    growth: { place: owner, span, how, operation: 'resize' as const, weak: false, context: escape.context },
+    inConstructor: false,
+  }));
+}
+
+/** What was found for a member of a type: it is the same for every pointer into the member. */
+const moved = new WeakMap<TypeDecl, Map<string, readonly MovingMethod[]>>();
+
+interface MovingMethod {
+  readonly fn: FunctionIr;
+  readonly span: Span;
+  readonly how: string;
 }
 
 /** The function waits for the thread that it gave the pointer to, or for those of a list, and lets the owner grow only after that. */

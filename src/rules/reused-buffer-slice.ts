@@ -261,7 +261,7 @@ export default defineRule({
           const isFilled =
             type !== undefined && (!isReadOnly(shown) || mayBeFilled(unit.textOf(file.path) ?? '', type, buffer));
           const rewound = type === undefined || !isFilled ? undefined : findRewind(file, type, fn, buffer, expr.value);
-          if (type === undefined || rewound === undefined || isGivenAway(fn, buffer)) return;
+          if (type === undefined || rewound === undefined || isGivenAway(unit, file, fn, buffer)) return;
           // `return` ties a view of what lies in the object to the object, as a reference to the object itself.
           const field = type.fields.find(({ name }) => name === buffer)?.type;
           if (field?.kind === 'static-array' && hasAttribute(fn, 'return')) return;
@@ -294,9 +294,15 @@ export default defineRule({
 });
 
 /** `scope (exit) data = null;`: the block goes with the slice, and what is written next goes to another one. */
-function isGivenAway({ body }: FunctionIr, buffer: string): boolean {
+function isGivenAway(unit: UnitFacts, file: FileIr, { body, bodySpan }: FunctionIr, buffer: string): boolean {
   let found = false;
-  if (body)
+  // Not what begins anew before the slice is made, nor what is only done when something fails.
+  const text = (unit.textOf(file.path) ?? '').slice(bodySpan?.start ?? 0, bodySpan?.end ?? 0);
+  const atTheEnd = new RegExp(
+    `\\bscope\\s*\\(\\s*(?:exit|success)\\s*\\)\\s*(?:\\{[^{}]*?)?\\b${buffer}\\s*=\\s*null\\b`,
+    'u',
+  );
+  if (body && atTheEnd.test(text))
     walkBody(body, ({ expr, around }) => {
       found ||=
         expr.kind === 'assign' &&

@@ -758,10 +758,11 @@ export default defineRule({
             if (
               !kept?.callee ||
               isOnlyKept ||
-              hasNoFinalizer(
+              (hasNoFinalizer(
                 text,
                 flow.calls.find((c) => c.span === kept.span),
-              ) ||
+              ) &&
+                isKeptOn(text, fn, adoption.span)) ||
               isErrorPath(text.slice(kept.span.end, adoption.span.start)) ||
               isRefused(text, kept.span, adoption.span)
             )
@@ -965,6 +966,16 @@ function isOnlyLent(text: string, taken: Span): boolean {
 function hasNoFinalizer(text: string, call: CallSite | undefined): boolean {
   const given = call?.argSpans.map(({ start, end }) => text.slice(start, end).trim()) ?? [];
   return given.some((a) => /^(?:\w+::)*None$/u.test(a)) && !given.some((a) => /^(?:\w+::)*Some\s*\(/u.test(a));
+}
+
+/** `pool.push(Box::from_raw(raw))`, or a variable that goes on to somebody: what was taken back does not end here. */
+function isKeptOn(text: string, fn: FunctionIr, { start, end }: Span): boolean {
+  const before = text.slice(Math.max(fn.span.start, start - 200), start);
+  if (/\bdrop\s*\(\s*$/u.test(before)) return false;
+  const name = /\blet\s+(?:mut\s+)?(\w+)\s*(?::[^=;]*)?=\s*(?:unsafe\s*\{\s*)?$/u.exec(before)?.[1];
+  if (name === undefined) return !/[;{}]\s*$/u.test(before) || /^\s*\}/u.test(text.slice(end));
+  const rest = text.slice(end, fn.span.end).replace(/\bdrop\s*\([^()]*\)/gu, ' ');
+  return name !== '_' && new RegExp(String.raw`[(,=:{]\s*${name}\s*[),;}]|\b${name}\s*\}`, 'u').test(rest);
 }
 
 /**
@@ -1223,7 +1234,16 @@ function isCountOfClone(text: string, fn: FunctionIr, { pointer, invalidation, u
   const [, byMethod, byPath] = CLONE_OF.exec(bound?.[1] ?? given) ?? [];
   const [original = ''] = (byMethod ?? byPath ?? '').split('.');
   if (original === '') return false;
-  const isGiven = new RegExp(String.raw`[(,=]\s*${original}\s*[),;]`, 'u').test(text.slice(end, use.span.start));
+  const between = text.slice(end, use.span.start);
+  // A second count that is taken back is that of the original; and who makes an owner of a count that is gone ends the original with it.
+  if ((text.slice(end, use.span.end).match(/\bdecrement_strong_count\b/gu)?.length ?? 0) !== 1) return false;
+  if (
+    /\bfrom_raw\b/u.test(text.slice(use.span.start, use.span.end)) &&
+    !/\bManuallyDrop\b/u.test(text) &&
+    !/\bforget\s*\(/u.test(text.slice(fn.span.start, fn.span.end))
+  )
+    return false;
+  const isGiven = new RegExp(String.raw`[({,=:]\s*${original}\s*[),;}]|\b${original}\s*=[^=]`, 'u').test(between);
   const isKept =
     original === 'self' ||
     fn.params.some(({ name }) => name === original) ||

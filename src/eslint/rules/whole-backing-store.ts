@@ -27,6 +27,7 @@ export default defineVisitor(rule, (context) => {
       const known = bufferOrigin(code, node.object);
       const origin = known.kind === 'unknown' ? (guardedOrigin(code, node) ?? known) : known;
       if (origin.kind === 'array-buffer' || origin.extent === 'whole' || origin.extent === 'unknown') return;
+      if (isFromStart(use) && beginsWithStore(code, origin.node)) return;
       const isParameter = origin.extent === 'parameter';
       context.report({
         messageId: isParameter ? 'parameter' : 'handedOn',
@@ -121,6 +122,25 @@ function isHandedOn(use: TSESTree.Node): boolean {
   }
 }
 
+/** `new DataView(store, 0, n)`: only where the view begins elsewhere the offset is wrong. */
+function isFromStart({ parent }: TSESTree.Node): boolean {
+  return (parent?.type === 'NewExpression' || parent?.type === 'CallExpression') && isZero(parent.arguments[1]);
+}
+
+/** `new Uint8Array(store, 0, n)`, `whole.subarray(0, n)`, and what zlib gives, which lies at the start of its own store. */
+function beginsWithStore(code: Code, node: TSESTree.Node): boolean {
+  if (node.type === 'NewExpression') return isZero(node.arguments[1]);
+  if (node.type !== 'CallExpression') return false;
+  const callee = bare(node.callee);
+  const name =
+    callee.type === 'Identifier' ? callee.name : callee.type === 'MemberExpression' ? memberName(callee) : '';
+  if (name?.endsWith('Sync') === true && name !== 'readFileSync') return true;
+  if ((name !== 'subarray' && name !== 'slice') || callee.type !== 'MemberExpression' || !isZero(node.arguments[0]))
+    return false;
+  const source = bufferOrigin(code, callee.object);
+  return source.extent === 'whole' || (source.extent === 'partial' && beginsWithStore(code, source.node));
+}
+
 function isZero(node: TSESTree.Node | undefined): boolean {
   return node?.type === 'Literal' && node.value === 0;
 }
@@ -159,6 +179,12 @@ function isTransferred(use: TSESTree.Node): boolean {
   return false;
 }
 
+/** `view.byteLength === view.buffer.byteLength` */
+function isCompared(node: TSESTree.Node): boolean {
+  const { parent } = outermost(node);
+  return parent?.type === 'BinaryExpression' && /^(?:[=!]==?|[<>]=?)$/u.test(parent.operator);
+}
+
 /** The code around also takes the view's offset: it knows that the store is larger. */
 function usesBounds(code: Code, node: TSESTree.MemberExpression): boolean {
   const view = code.getText(node.object);
@@ -170,7 +196,10 @@ function usesBounds(code: Code, node: TSESTree.MemberExpression): boolean {
       const name = memberName(parent);
       // Whether the store is as long as the view is asked, too.
       const next = name === 'buffer' ? parent.parent : undefined;
-      return name === 'byteOffset' || (next?.type === 'MemberExpression' && memberName(next) === 'byteLength');
+      return (
+        name === 'byteOffset' ||
+        (next?.type === 'MemberExpression' && memberName(next) === 'byteLength' && isCompared(next))
+      );
     });
   }
   for (const each of descendantsOf(code, enclosingFunction(node))) {
