@@ -5,7 +5,7 @@ const ADDRESS_OF = String.raw`&(?<=(?:(?:[=(,;{}[:?!~>]|return|\bcast\s*\([^;()]
 const ADDRESS = `${ADDRESS_OF}[A-Za-z_(]`;
 
 /** A result by reference, a loop or a variable by reference; a `ref` parameter is the caller's. */
-const REFERENCE = String.raw`(?:^|[;{}\s@])ref\b[^;{}(]*\(|\bforeach\w*\s*\([^;]*\bref\b|[;{}]\s*(?:auto\s+)?ref\b`;
+const REFERENCE = String.raw`(?:^|[;{}\s@])ref\b[^;{}()]*\(|\bforeach\w*\s*\([^;]*\bref\b|[;{}]\s*(?:auto\s+)?ref\b`;
 
 /** A nested function, or a lambda that is called where it stands, with a `ref` parameter. */
 const INNER_REFERENCE = String.raw`(?:[;{}]\s*[\w.[\]*!]+\s+\w+\s*|\(\s*)\((?:[^(){};]*[,\s])?ref\s`;
@@ -16,6 +16,19 @@ export const GROWS_BESIDE_PARAMETER =
 
 /** A function whose text does not match makes no pointer or reference to an element. */
 export const D_POINTERS = new RegExp(`${ADDRESS}|\\.ptr\\b|${REFERENCE}|${INNER_REFERENCE}`, 'u');
+
+/** The address of more than a plain variable: of an element, a member, or what a call returns by reference. */
+const ELEMENT_ADDRESS = String.raw`${ADDRESS_OF}(?:\(|[A-Za-z_]\w*\s*[.([!])`;
+
+const MAKES_ELEMENT_POINTERS = new RegExp(`${ELEMENT_ADDRESS}|\\.ptr\\b|${REFERENCE}|${INNER_REFERENCE}`, 'u');
+const ANY_ADDRESS = new RegExp(ADDRESS, 'u');
+
+/**
+ * As `D_POINTERS`, without the addresses of plain variables (`&count`), which lie in no array, unless they may be members of what a `with` is about.
+ */
+export const D_ELEMENT_POINTERS: TextTest = {
+  test: (text) => MAKES_ELEMENT_POINTERS.test(text) || (/\bwith\s*\(/u.test(text) && ANY_ADDRESS.test(text)),
+};
 
 /** `scope` where it puts an object on the stack; a static array, which is a slice without a sign; a slice of what a function makes. */
 const ON_STACK = String.raw`\bscoped!|\bscope\b[^;(){}]*=\s*new\b|\w\[\s*(?!(?:bool|u?(?:byte|short|int|long)|[wd]?char|[wd]?string|size_t)\s*\])\w+\s*\]\s+\w+\s*[;=]|\w\[\]\s+\w+\s*=\s*\w+\(\)|(?:\bauto|\*|\])\s+\w+\s*=\s*[A-Z]\w*\([^;()]*\)\.\w+\s*(?:\(\))?;`;

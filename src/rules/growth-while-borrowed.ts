@@ -6,7 +6,7 @@ import { LENDS } from '../facts/handing-on.js';
 import { withCallersOf } from '../facts/d-code.js';
 import {
   D_CHANGING_LOOP,
-  D_POINTERS,
+  D_ELEMENT_POINTERS,
   GROWS_BESIDE_PARAMETER,
   inTestsBeside,
   MAY_GROW_IN_TEST,
@@ -31,7 +31,7 @@ const WITH_ELEMENT = /\bwith\s*\([^;{}]*(?:\[|\*|\.\s*(?:front|back)\b)/u;
 /** D: `auto head = list[0 .. n];`, and something is appended. */
 const WRITTEN_SLICE = /=\s*[\w.]+\[[^;{}]*\.\.[^;{}]*\]\s*;[^]*(?:~=|\.\s*(?:length\s*(?:[+=]|\+\+)|put\s*\())/u;
 const BORROWS_IN_D = [
-  inTestsBeside(D_POINTERS, MAY_GROW_IN_TEST),
+  inTestsBeside(D_ELEMENT_POINTERS, MAY_GROW_IN_TEST),
   D_CHANGING_LOOP,
   GROWS_BESIDE_PARAMETER,
   WITH_ELEMENT,

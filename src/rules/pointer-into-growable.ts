@@ -2,7 +2,7 @@ import { aggregateOf, methodsOf } from '../facts/d-code.js';
 import { containerStorage, type ContainerStorage } from '../facts/containers.js';
 import { BECOMES_RAW_THERE, ALLOCATES, MAKES_RAW, RAW_POINTERS } from '../facts/raw-words.js';
 import { LENDS } from '../facts/handing-on.js';
-import { D_POINTERS, exceptTests, inTestsBeside, MAY_GROW_IN_TEST } from '../facts/d-text.js';
+import { D_ELEMENT_POINTERS, exceptTests, inTestsBeside, MAY_GROW_IN_TEST } from '../facts/d-text.js';
 import { lineOf } from '../facts/lines.js';
 import { plainText } from '../facts/plain-text.js';
 import { isEarlierPhase, isPartOfConstruction } from '../facts/phases.js';
@@ -65,7 +65,7 @@ const TOKENS = { rust: [...RAW_POINTERS, 'static mut '], d: ['&', '.ptr', 'ref '
 /** In such a file, also what turns a stored pointer into a reference. */
 const BODY_TOKENS = {
   rust: [...MAKES_RAW, ...BECOMES_RAW_THERE, '&*', '&mut *', LENDS_STATIC],
-  d: [inTestsBeside(D_POINTERS, MAY_GROW_IN_TEST), exceptTests(COUNTED_ON)],
+  d: [inTestsBeside(D_ELEMENT_POINTERS, MAY_GROW_IN_TEST), exceptTests(COUNTED_ON)],
 };
 
 export default defineRule({
