@@ -556,7 +556,10 @@ function withoutDroppers(text: string): string {
 /** Whether the owner or the function has a type that its user chooses; in a trait that is `Self::Item` and the like. */
 function hasTypeParameter(file: FileIr, fn: FunctionIr, source: string): boolean {
   const trait = file.types.find((t) => t.kind === 'trait' && isInside(fn.span, t.span));
-  if (trait && (trait.generics.length > 0 || /^\s*type\s+\w/mu.test(source.slice(trait.span.start, trait.span.end))))
+  if (
+    trait &&
+    (trait.generics.length > 0 || /(?:^|[{;}])\s*type\s+\w/mu.test(source.slice(trait.span.start, trait.span.end)))
+  )
     return true;
   return userTypes(file, fn).some((g) => !/^[A-Z]{1,2}[a-z]*N$|^N$|^CAP$/u.test(g.name));
 }

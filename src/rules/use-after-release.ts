@@ -140,6 +140,8 @@ export default defineRule({
         "'{what}' comes from the data of a JavaScript callback and is taken over by '{taker}' (line {line}): JavaScript may call the function again, and the second call frees it twice.",
       finalizer:
         "'{what}' is given to '{keeper}' (line {kept}), which releases it in a finalizer, and is released here by '{taker}' (line {line}) too.",
+      unfinalized:
+        "'{what}' is given to '{keeper}' (line {kept}), which keeps it, and is released here by '{taker}' (line {line}): what keeps it then leads to memory that is gone.",
       shared:
         "'{taker}' at line {line} takes over memory that '{owner}' still owns: '{owner}' frees it again at its end (line {end}).",
       lent: "'{taker}' at line {line} takes over memory that '{owner}' only borrows (line {borrow}): whoever owns it frees it again.",
@@ -755,20 +757,20 @@ export default defineRule({
                 c.span === kept?.span &&
                 c.rows.some(({ effects }) => effects.some((e) => e.kind === 'retain' && e.isUnfinalized === true)),
             );
+            const isUnfinalized = hasNoFinalizer(
+              text,
+              flow.calls.find((c) => c.span === kept?.span),
+            );
             if (
               !kept?.callee ||
               isOnlyKept ||
-              (hasNoFinalizer(
-                text,
-                flow.calls.find((c) => c.span === kept.span),
-              ) &&
-                isKeptOn(text, fn, adoption.span)) ||
+              (isUnfinalized && isKeptOn(text, fn, adoption.span)) ||
               isErrorPath(text.slice(kept.span.end, adoption.span.start)) ||
               isRefused(text, kept.span, adoption.span)
             )
               continue;
             report({
-              messageId: 'finalizer',
+              messageId: isUnfinalized ? 'unfinalized' : 'finalizer',
               data: {
                 what: root.name,
                 keeper: kept.callee,
@@ -778,7 +780,12 @@ export default defineRule({
               },
               at: { file, span: adoption.span },
               steps: [
-                { file, span: kept.span, role: 'escape', note: `'${kept.callee}' keeps it and calls the finalizer.` },
+                {
+                  file,
+                  span: kept.span,
+                  role: 'escape',
+                  note: `'${kept.callee}' keeps it${isUnfinalized ? '' : ' and calls the finalizer'}.`,
+                },
                 taken,
               ],
               key: root.name,
